@@ -1,0 +1,95 @@
+"""The one tree of errors that hwkit raises on purpose.
+
+Each error is one line for the user: what is wrong (with the value), where, and the remedy.
+The command line prints ``str(error)`` and leaves with ``error.exit_code``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class HwkitError(Exception):
+    """Base of every error that hwkit raises on purpose.
+
+    ``exit_code`` is what the command line leaves with: 1 the answer is no, 2 bad input or a
+    missing tool, 3 a device or a tool failed.
+    """
+
+    exit_code = 2
+
+
+class ConfigError(HwkitError):
+    """A recipe, board file, option or input array is wrong."""
+
+
+class FormatError(HwkitError):
+    """A file is cut short, corrupted, of an unknown version, or not what it claims to be."""
+
+
+class GraphError(HwkitError):
+    """A graph breaks a rule of ``ir/SPEC.md``; ``node`` is where."""
+
+    def __init__(self, node: str, message: str) -> None:
+        super().__init__(f"{node}: {message}")
+        self.node = node
+
+
+class UnsupportedOp(HwkitError):
+    """``target`` has no form of ``node``; ``remedy`` says what would."""
+
+    def __init__(self, node: str, target: str, remedy: str) -> None:
+        super().__init__(f"{node}: not supported by {target}; {remedy}")
+        self.node = node
+        self.target = target
+
+
+class AccumulatorOverflow(GraphError):
+    """A sum left its declared accumulator: raised by the interpreter, never wrapped."""
+
+
+class BudgetInfeasible(HwkitError):
+    """No bit plan meets the budget; the message says which limit fails and the best reachable."""
+
+    exit_code = 1
+
+
+class BitExactnessError(HwkitError):
+    """Two executions of one graph differ; names the first differing layer and integer."""
+
+    exit_code = 1
+
+    def __init__(self, node: str, index: Sequence[int], expected: int, got: int) -> None:
+        where = ",".join(str(i) for i in index)
+        super().__init__(f"{node}[{where}]: expected {expected}, got {got}")
+        self.node = node
+        self.index = tuple(index)
+        self.expected = expected
+        self.got = got
+
+
+class ToolMissing(HwkitError):
+    """An external program or package is not installed."""
+
+    def __init__(self, tool: str, how_to_get_it: str) -> None:
+        super().__init__(f"{tool} is not installed; {how_to_get_it}")
+        self.tool = tool
+        self.how_to_get_it = how_to_get_it
+
+
+class ToolFailed(HwkitError):
+    """An external program ended with an error; ``log`` is the path of what it printed."""
+
+    exit_code = 3
+
+    def __init__(self, command: str, exit_code: int, log: str) -> None:
+        super().__init__(f"`{command}` failed with exit code {exit_code}; its output is in {log}")
+        self.command = command
+        self.tool_exit_code = exit_code
+        self.log = log
+
+
+class DeviceError(HwkitError):
+    """A board is silent, sends garbage, or answers with an error."""
+
+    exit_code = 3

@@ -1,0 +1,85 @@
+"""The graph: a topologically sorted tuple of ops, the types of all tensors, the constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from hwkit.ir.ops import Op
+from hwkit.ir.types import Array, TensorType
+
+
+def _frozen(array: Array) -> Array:
+    if array.flags.writeable:
+        array = array.copy()
+        array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """An immutable integer network; a pass returns a new one.
+
+    ``tensors`` has the type of every input, constant and op output by name; ``constants`` the
+    read-only arrays in their container dtypes; ``metadata`` free text such as where it came from.
+    """
+
+    name: str
+    nodes: tuple[Op, ...]
+    tensors: Mapping[str, TensorType]
+    constants: Mapping[str, Array]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        constants = {name: _frozen(value) for name, value in self.constants.items()}
+        object.__setattr__(self, "constants", MappingProxyType(constants))
+        object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def with_nodes(
+        self,
+        nodes: tuple[Op, ...],
+        tensors: Mapping[str, TensorType] | None = None,
+        constants: Mapping[str, Array] | None = None,
+    ) -> Graph:
+        """A copy with other nodes; tensors and constants that nothing names any more are dropped.
+
+        ``tensors`` and ``constants`` replace the present ones where given.
+        """
+        from hwkit.ir.ops import activations
+        from hwkit.ir.ops import constants as constants_of
+
+        tensors = self.tensors if tensors is None else tensors
+        constants = self.constants if constants is None else constants
+        used = set(self.inputs) | set(self.outputs)
+        for op in nodes:
+            used |= {op.output, *activations(op), *constants_of(op)}
+        return replace(
+            self,
+            nodes=nodes,
+            tensors={k: v for k, v in tensors.items() if k in used},
+            constants={k: v for k, v in constants.items() if k in used},
+        )
+
+    def predict(self, x: Array | Mapping[str, Array]) -> Array | dict[str, Array]:
+        """Integers in, integers out, first axis the batch; see ``interpret.run``.
+
+        A graph with one input takes an array and one with one output gives an array; otherwise
+        mappings by tensor name.
+        """
+        from hwkit.ir.interpret import run
+
+        feeds = x if isinstance(x, Mapping) else {self.inputs[0]: np.asarray(x)}
+        results = run(self, feeds)
+        return results[self.outputs[0]] if len(self.outputs) == 1 else results
+
+    def save(self, path: str) -> None:
+        """Writes a ``.hwk`` file; see ``serialize.save``."""
+        from hwkit.ir.serialize import save
+
+        save(self, path)

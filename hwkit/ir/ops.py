@@ -1,0 +1,312 @@
+"""The operations. Each is a frozen dataclass of names and plain integers; SPEC.md gives each
+its formula, ``interpret.py`` its meaning.
+
+An op that accumulates (conv2d, depthwise, dense, add, sum pool) has two forms. With
+``rescale=None`` its output is the accumulator itself; with a ``Rescale`` it is what a
+``Requantize`` node right behind it would give. The pass ``fuse_requantize`` goes from the first
+form to the second and changes no integer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Rounding(StrEnum):
+    """How ``a * multiplier / 2**shift`` becomes an integer; SPEC.md has a table of examples.
+
+    Single rounding of TFLite is ``HALF_UP``.
+    """
+
+    HALF_UP = "half_up"
+    HALF_EVEN = "half_even"
+    FLOOR = "floor"
+    DOUBLE = "double"
+    FLOAT32 = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """``clamp(round((a << left_shift) * multiplier / 2**shift) + zero_point, low, high)``.
+
+    ``multiplier`` (0 <= m < 2**31) and ``shift`` (0..62) have one entry each, or one for each
+    channel of the last axis. ``DOUBLE`` wants m = 0 or 2**30 <= m; ``FLOAT32`` wants m <= 2**24,
+    so that ``m / 2**shift`` is a float32.
+
+    Example: multiplier 3, shift 2, half_up, zero point 0: a = 2 gives (6 + 2) >> 2 = 2.
+    """
+
+    multiplier: tuple[int, ...]
+    shift: tuple[int, ...]
+    rounding: Rounding
+    low: int
+    high: int
+    zero_point: int = 0
+    left_shift: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """Rows and columns added around a map."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+
+NO_PADDING = Padding()
+
+
+@dataclass(frozen=True, slots=True)
+class Conv2d:
+    """2-D convolution, input (H, W, I), weight (O, KH, KW, I), bias (O,) int32 or None.
+
+    Borders are padded with ``input_zero_point``, so that they add nothing.
+    """
+
+    name: str
+    input: str
+    weight: str
+    bias: str | None
+    output: str
+    stride: tuple[int, int] = (1, 1)
+    padding: Padding = NO_PADDING
+    dilation: tuple[int, int] = (1, 1)
+    input_zero_point: int = 0
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DepthwiseConv2d:
+    """Depthwise convolution, input (H, W, C), weight (1, KH, KW, C*M), bias (C*M,) or None.
+
+    Output channel ``c*M + m`` reads input channel ``c``, as in TFLite.
+    """
+
+    name: str
+    input: str
+    weight: str
+    bias: str | None
+    output: str
+    stride: tuple[int, int] = (1, 1)
+    padding: Padding = NO_PADDING
+    dilation: tuple[int, int] = (1, 1)
+    input_zero_point: int = 0
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """Matrix product over the last axis, input (..., I), weight (O, I), bias (O,) or None."""
+
+    name: str
+    input: str
+    weight: str
+    bias: str | None
+    output: str
+    input_zero_point: int = 0
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Sum of two tensors of one shape, each brought to a common scale first.
+
+    ``sum_k R_k(x_k - input_zero_points[k])`` with ``R_k = input_rescales[k]`` (None: unchanged).
+    """
+
+    name: str
+    inputs: tuple[str, str]
+    output: str
+    input_zero_points: tuple[int, int] = (0, 0)
+    input_rescales: tuple[Rescale | None, Rescale | None] = (None, None)
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SumPool2d:
+    """Window sums of ``x - input_zero_point``; padding adds nothing. Average pooling is this
+    with a rescale that divides by the window."""
+
+    name: str
+    input: str
+    output: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding = NO_PADDING
+    input_zero_point: int = 0
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AvgPool2d:
+    """TFLite's average pooling: the mean of the integers really inside the map, half away from
+    zero, clamped; zero point and scale pass through."""
+
+    name: str
+    input: str
+    output: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool2d:
+    """Window maxima over the integers really inside the map."""
+
+    name: str
+    input: str
+    output: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding = NO_PADDING
+
+
+@dataclass(frozen=True, slots=True)
+class Requantize:
+    """``rescale`` of ``x - input_zero_point``, per tensor or per channel of the last axis."""
+
+    name: str
+    input: str
+    output: str
+    rescale: Rescale
+    input_zero_point: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Clamp:
+    """``min(max(x, low), high)``; a ReLU is a clamp at the zero point."""
+
+    name: str
+    input: str
+    output: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """Surrounds a map (H, W, C) with ``value``."""
+
+    name: str
+    input: str
+    output: str
+    padding: Padding
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """Joins tensors of one quantization along ``axis`` (of one sample; not negative)."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same integers in row-major order under the output's shape."""
+
+    name: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """``table[x - low(x's type)]``: any function of one integer; the table is a constant with one
+    entry for each value of the input's type (at most 8 bits), ascending."""
+
+    name: str
+    input: str
+    table: str
+    output: str
+
+
+class SoftmaxKind(StrEnum):
+    """Whose softmax: ``FLOAT`` is LiteRT's (float32 table), ``FIXED`` TFLM's (gemmlowp)."""
+
+    FLOAT = "float"
+    FIXED = "fixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """Softmax over the last axis to int8 with scale 1/256 and zero point -128.
+
+    ``input_scale`` (times beta) is the real step of the input, a float32 above 0: the one real
+    number that enters a computation, because the function itself is transcendental.
+    """
+
+    name: str
+    input: str
+    output: str
+    input_scale: float
+    kind: SoftmaxKind
+
+
+Op = (
+    Conv2d
+    | DepthwiseConv2d
+    | Dense
+    | Add
+    | SumPool2d
+    | AvgPool2d
+    | MaxPool2d
+    | Requantize
+    | Clamp
+    | Pad
+    | Concat
+    | Reshape
+    | Lookup
+    | Softmax
+)
+
+OP_TYPES: dict[str, type[Op]] = {
+    cls.__name__: cls
+    for cls in (
+        Conv2d,
+        DepthwiseConv2d,
+        Dense,
+        Add,
+        SumPool2d,
+        AvgPool2d,
+        MaxPool2d,
+        Requantize,
+        Clamp,
+        Pad,
+        Concat,
+        Reshape,
+        Lookup,
+        Softmax,
+    )
+}
+"""Every op by the name of its class, as serialized."""
+
+
+def activations(op: Op) -> tuple[str, ...]:
+    """Names of the activation tensors that ``op`` reads, in order."""
+    if isinstance(op, Add | Concat):
+        return op.inputs
+    return (op.input,)
+
+
+def constants(op: Op) -> tuple[str, ...]:
+    """Names of the constants that ``op`` reads: weight and bias, or the table."""
+    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        return (op.weight,) if op.bias is None else (op.weight, op.bias)
+    if isinstance(op, Lookup):
+        return (op.table,)
+    return ()
