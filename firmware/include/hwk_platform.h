@@ -1,0 +1,26 @@
+/* What a board must offer; firmware/platforms/<platform>/ implements it. */
+#ifndef HWK_PLATFORM_H
+#define HWK_PLATFORM_H
+
+#include <stdint.h>
+
+/* Clocks, UART and cycle counter ready for use. Called once, before anything else. */
+void hwk_platform_init(void);
+
+/* One byte from the serial link; waits for it. */
+uint8_t hwk_platform_uart_get(void);
+
+/* One byte to the serial link; waits until it is accepted. */
+void hwk_platform_uart_put(uint8_t byte);
+
+/* Free-running cycle counter, modulo 2^32; 0 for ever on a core that has none. */
+uint32_t hwk_platform_cycles(void);
+
+/* Frequency of that counter. */
+uint32_t hwk_platform_clock_hz(void);
+
+/* Most bytes of stack used since reset, and bytes reserved for it. */
+uint32_t hwk_platform_stack_used_bytes(void);
+uint32_t hwk_platform_stack_size_bytes(void);
+
+#endif
