@@ -127,7 +127,9 @@ class Target(Protocol):
         """Outputs for ``x`` (batch first), computed by the artifact; ``port`` is the URL of a
         device that already runs it."""
 
-    def layer_outputs(self, artifact: Artifact, x: Array, port: str | None = None) -> dict[str, Array]:
+    def layer_outputs(
+        self, artifact: Artifact, x: Array, port: str | None = None
+    ) -> dict[str, Array]:
         """Output of every layer that can be observed, by the lowered graph's tensor name, for
         locating a difference; may be slow."""
 

@@ -1,0 +1,1 @@
+"""The integer graph: types, ops, verification, interpretation, serialization. See SPEC.md."""

@@ -1,0 +1,285 @@
+"""The meaning of a graph: integers in, integers out.
+
+Every target is right only if its integers equal these. All sums are exact (``exact.py``), all
+rounding is ``arith.rescale``, and a sum that leaves its declared accumulator raises.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import assert_never
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from hwkit.errors import ConfigError
+from hwkit.ir.arith import check_width, rescale
+from hwkit.ir.exact import bound, compute_dtype
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Padding,
+    Requantize,
+    Reshape,
+    Softmax,
+    SumPool2d,
+    activations,
+)
+from hwkit.ir.shapes import extent
+from hwkit.ir.softmax import softmax
+from hwkit.ir.types import Array, IntType
+
+_CHUNK_BYTES = 4 << 20
+"""Working set of one chunk of a batch: about what a second-level cache and its neighbours hold."""
+
+
+def run(
+    graph: Graph, feeds: Mapping[str, Array], keep: Iterable[str] | None = None
+) -> dict[str, Array]:
+    """Computes the tensors named in ``keep`` (default: the graph's outputs).
+
+    ``feeds`` has one integer array (batch, *shape) for each input; any integer dtype whose values
+    fit the declared type. The results have the container dtypes. Raises ``ConfigError`` for
+    feeds that do not fit, ``AccumulatorOverflow`` for sums that do not.
+
+    Example: a graph of one ``Clamp`` to 0..6 maps [[-3, 9]] to [[0, 6]].
+    """
+    wanted = tuple(graph.outputs if keep is None else keep)
+    checked = {name: _feed(graph, name, feeds) for name in graph.inputs}
+    batches = {len(value) for value in checked.values()}
+    if len(batches) != 1:
+        raise ConfigError(f"inputs have different batch sizes {sorted(batches)}")
+    batch = batches.pop()
+    largest = max(4 * tensor.elements for tensor in graph.tensors.values())
+    step = max(1, min(64, _CHUNK_BYTES // largest))
+    chunks = [
+        {name: value[start : start + step] for name, value in checked.items()}
+        for start in range(0, batch, step)
+    ]
+    steps = [_prepare(graph, op) for op in graph.nodes]
+
+    def one(chunk: dict[str, Array]) -> dict[str, Array]:
+        return _run_chunk(graph, steps, chunk, wanted)
+
+    if not chunks:
+        return {name: _empty(graph, name) for name in wanted}
+    if len(chunks) == 1:
+        return one(chunks[0])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(one, chunks))
+    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+
+
+Step = Callable[[list[Array]], Array]
+"""Input arrays (batch first) to the output array in its container dtype."""
+
+
+def _feed(graph: Graph, name: str, feeds: Mapping[str, Array]) -> Array:
+    if name not in feeds:
+        raise ConfigError(f"input {name!r} is missing; the graph needs {', '.join(graph.inputs)}")
+    value, tensor = np.asarray(feeds[name]), graph.tensors[name]
+    if value.dtype.kind not in "iu":
+        raise ConfigError(
+            f"input {name!r} is {value.dtype}; give integers of type {tensor.dtype} "
+            f"(dtype {tensor.dtype.container})"
+        )
+    if value.shape[1:] != tensor.shape or value.ndim != len(tensor.shape) + 1:
+        raise ConfigError(
+            f"input {name!r} has shape {value.shape}; expected (batch, "
+            f"{', '.join(str(n) for n in tensor.shape)})"
+        )
+    if value.size and (value.min() < tensor.dtype.low or value.max() > tensor.dtype.high):
+        raise ConfigError(
+            f"input {name!r} has values {value.min()}..{value.max()}; {tensor.dtype} holds "
+            f"{tensor.dtype.low}..{tensor.dtype.high}"
+        )
+    return value.astype(tensor.dtype.container, copy=False)
+
+
+def _empty(graph: Graph, name: str) -> Array:
+    tensor = graph.tensors[name]
+    return np.zeros((0, *tensor.shape), tensor.dtype.container)
+
+
+def _run_chunk(
+    graph: Graph, steps: list[Step], feeds: dict[str, Array], wanted: tuple[str, ...]
+) -> dict[str, Array]:
+    last_use = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
+    values = dict(feeds)
+    for k, (op, step) in enumerate(zip(graph.nodes, steps, strict=True)):
+        values[op.output] = step([values[name] for name in activations(op)])
+        for name in activations(op):
+            if last_use[name] == k and name not in wanted:
+                values.pop(name, None)
+    return {name: values[name] for name in wanted}
+
+
+def _prepare(graph: Graph, op: Op) -> Step:
+    """What ``op`` does to arrays, with its constants brought to their compute dtype once."""
+    dtype = graph.tensors[op.output].dtype
+    container = dtype.container
+    shape = graph.tensors[op.output].shape
+    match op:
+        case Conv2d() | Dense():
+            return _matrix(graph, op)
+        case DepthwiseConv2d():
+            return _depthwise(graph, op)
+        case SumPool2d():
+            return lambda xs: _finish(op, _sum_pool(op, xs[0]), dtype)
+        case Add():
+            return lambda xs: _finish(op, _sum(op, xs), dtype)
+        case Requantize():
+            return lambda xs: rescale(
+                xs[0].astype(np.int64) - op.input_zero_point, op.rescale, op.name
+            ).astype(container)
+        case AvgPool2d():
+            return lambda xs: _avg_pool(op, xs[0]).astype(container)
+        case MaxPool2d():
+            return lambda xs: _max_pool(op, xs[0], dtype)
+        case Clamp():
+            return lambda xs: np.clip(xs[0], op.low, op.high)
+        case Pad():
+            return lambda xs: _pad(xs[0], op.padding, op.value)
+        case Concat():
+            return lambda xs: np.concatenate(xs, axis=op.axis + 1)
+        case Reshape():
+            return lambda xs: xs[0].reshape(len(xs[0]), *shape)
+        case Lookup():
+            table, low = graph.constants[op.table], graph.tensors[op.input].dtype.low
+            return lambda xs: table[xs[0].astype(np.int64) - low]
+        case Softmax():
+            return lambda xs: softmax(xs[0], op.input_scale, op.kind).astype(container)
+        case _:
+            assert_never(op)
+
+
+def _finish(
+    op: Conv2d | DepthwiseConv2d | Dense | Add | SumPool2d,
+    accumulator: Array,
+    dtype: IntType,
+    largest_sum: int | None = None,
+) -> Array:
+    """Checks the accumulator's width (unless ``largest_sum`` proves it), then rescales."""
+    if largest_sum is None or largest_sum >= 1 << (op.accumulator_bits - 1):
+        check_width(accumulator, op.accumulator_bits, op.name)
+    if op.rescale is not None:
+        accumulator = rescale(accumulator, op.rescale, op.name)
+    return accumulator.astype(dtype.container)
+
+
+def _pad(x: Array, p: Padding, value: int) -> Array:
+    if not any((p.top, p.bottom, p.left, p.right)):
+        return x
+    widths = ((0, 0), (p.top, p.bottom), (p.left, p.right), (0, 0))
+    return np.pad(x, widths, constant_values=value)
+
+
+def _windows(
+    x: Array, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> Array:
+    """View (batch, OH, OW, KH, KW, C) of a padded map (batch, H, W, C)."""
+    spans = (extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1]))
+    view = sliding_window_view(x, spans, axis=(1, 2))
+    view = view[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
+    return view.transpose(0, 1, 2, 4, 5, 3)
+
+
+def _weights(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> tuple[Array, Array, int, int]:
+    """Weight matrix (outputs, taps) and bias in the compute dtype, largest |x|, largest sum."""
+    weight = graph.constants[op.weight]
+    if isinstance(op, DepthwiseConv2d):
+        weight = np.moveaxis(weight, 3, 0)
+    matrix = weight.reshape(weight.shape[0], -1).astype(np.int64)
+    bias = np.zeros(len(matrix), np.int64)
+    if op.bias is not None:
+        bias = graph.constants[op.bias].astype(np.int64)
+    source = graph.tensors[op.input].dtype
+    x_max = max(source.high - op.input_zero_point, op.input_zero_point - source.low)
+    largest = int((bound(matrix, x_max) + np.abs(bias)).max())
+    compute = compute_dtype(largest)
+    return matrix.astype(compute), bias.astype(compute), x_max, largest
+
+
+def _centred(x: Array, zero_point: int, like: Array) -> Array:
+    """``x - zero_point`` in the compute dtype of ``like``; exact, both are small integers."""
+    centred = x.astype(like.dtype)
+    if zero_point:
+        centred -= like.dtype.type(zero_point)
+    return centred
+
+
+def _matrix(graph: Graph, op: Conv2d | Dense) -> Step:
+    matrix, bias, _, largest = _weights(graph, op)
+    columns = np.ascontiguousarray(matrix.T)
+    dtype = graph.tensors[op.output].dtype
+    kernel = graph.tensors[op.weight].shape[1:3]
+
+    def step(xs: list[Array]) -> Array:
+        x = _centred(xs[0], op.input_zero_point, columns)
+        if isinstance(op, Conv2d):
+            x = _pad(x, op.padding, 0)
+            x = _windows(x, (kernel[0], kernel[1]), op.stride, op.dilation)
+            x = x.reshape(*x.shape[:3], -1)
+        accumulator = x @ columns
+        accumulator += bias
+        return _finish(op, accumulator, dtype, largest)
+
+    return step
+
+
+def _depthwise(graph: Graph, op: DepthwiseConv2d) -> Step:
+    matrix, bias, _, largest = _weights(graph, op)
+    _, rows, columns, outputs = graph.tensors[op.weight].shape
+    taps = matrix.reshape(outputs, rows, columns)
+    times = outputs // graph.tensors[op.input].shape[2]
+    dtype = graph.tensors[op.output].dtype
+
+    def step(xs: list[Array]) -> Array:
+        x = _pad(_centred(xs[0], op.input_zero_point, matrix), op.padding, 0)
+        if times > 1:
+            x = np.repeat(x, times, axis=3)
+        windows = _windows(x, (rows, columns), op.stride, op.dilation)
+        accumulator = np.broadcast_to(bias, (*windows.shape[:3], outputs)).copy()
+        for r in range(rows):
+            for c in range(columns):
+                accumulator += windows[:, :, :, r, c] * taps[:, r, c]
+        return _finish(op, accumulator, dtype, largest)
+
+    return step
+
+
+def _sum_pool(op: SumPool2d, x: Array) -> Array:
+    centred = _pad(x.astype(np.int64) - op.input_zero_point, op.padding, 0)
+    return _windows(centred, op.kernel, op.stride).sum(axis=(3, 4))
+
+
+def _avg_pool(op: AvgPool2d, x: Array) -> Array:
+    total = _windows(_pad(x.astype(np.int64), op.padding, 0), op.kernel, op.stride).sum(axis=(3, 4))
+    ones = _pad(np.ones((1, *x.shape[1:3], 1), np.int64), op.padding, 0)
+    count = _windows(ones, op.kernel, op.stride).sum(axis=(3, 4))
+    magnitude = (2 * np.abs(total) + count) // (2 * count)
+    return np.clip(np.sign(total) * magnitude, op.low, op.high)
+
+
+def _max_pool(op: MaxPool2d, x: Array, dtype: IntType) -> Array:
+    return _windows(_pad(x, op.padding, dtype.low), op.kernel, op.stride).max(axis=(3, 4))
+
+
+def _sum(op: Add, xs: list[Array]) -> Array:
+    total = np.zeros(xs[0].shape, np.int64)
+    for x, zero_point, r in zip(xs, op.input_zero_points, op.input_rescales, strict=True):
+        centred = x.astype(np.int64) - zero_point
+        total += centred if r is None else rescale(centred, r, op.name)
+    return total

@@ -1,0 +1,128 @@
+"""Output shape of each op; the same rules serve the builder and verification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import assert_never
+
+from hwkit.errors import GraphError
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Padding,
+    Requantize,
+    Reshape,
+    Softmax,
+    SumPool2d,
+)
+from hwkit.ir.types import Shape
+
+
+def window_count(size: int, kernel: int, stride: int, before: int, after: int) -> int:
+    """Positions of a window: size 5, kernel 3, stride 2, no padding gives 2."""
+    return (size + before + after - kernel) // stride + 1
+
+
+def extent(kernel: int, dilation: int) -> int:
+    """Span of a dilated kernel: kernel 3, dilation 2 spans 5."""
+    return (kernel - 1) * dilation + 1
+
+
+def _map(op: Op, shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise GraphError(op.name, f"input must be a map (H, W, C), got shape {shape}")
+    return shape[0], shape[1], shape[2]
+
+
+def _windows(
+    op: Op, shape: Shape, spans: tuple[int, int], stride: tuple[int, int], pad: Padding
+) -> tuple[int, int]:
+    height, width, _ = _map(op, shape)
+    if min(*spans, *stride) < 1:
+        raise GraphError(op.name, f"kernel span {spans} and stride {stride} must be positive")
+    if min(pad.top, pad.bottom, pad.left, pad.right) < 0:
+        raise GraphError(op.name, f"padding must not be negative, got {pad}")
+    rows = window_count(height, spans[0], stride[0], pad.top, pad.bottom)
+    columns = window_count(width, spans[1], stride[1], pad.left, pad.right)
+    if rows < 1 or columns < 1:
+        raise GraphError(op.name, f"kernel span {spans} is larger than the padded map of {shape}")
+    return rows, columns
+
+
+def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared: Shape) -> Shape:
+    """Shape of ``op``'s output for input shapes and weight shape (None: the op has no weight).
+
+    ``declared`` is the output's stated shape, used by ``Reshape`` alone. Raises ``GraphError``
+    naming the op. Example: conv of (8, 8, 3) by (16, 3, 3, 3), stride 2, padding 1: (4, 4, 16).
+    """
+    first = inputs[0]
+    match op:
+        case Conv2d() | DepthwiseConv2d():
+            return _conv(op, first, weight or ())
+        case Dense():
+            if weight is None or len(weight) != 2 or not first or first[-1] != weight[1]:
+                raise GraphError(op.name, f"weight {weight} does not fit input {first}")
+            return (*first[:-1], weight[0])
+        case Add():
+            if inputs[0] != inputs[1]:
+                raise GraphError(op.name, f"inputs differ in shape: {inputs[0]} and {inputs[1]}")
+            return first
+        case SumPool2d() | AvgPool2d() | MaxPool2d():
+            pad = op.padding
+            rows, columns = _windows(op, first, op.kernel, op.stride, pad)
+            if max(pad.top, pad.bottom) >= op.kernel[0] or max(pad.left, pad.right) >= op.kernel[1]:
+                raise GraphError(op.name, f"padding {pad} leaves windows of {op.kernel} empty")
+            return (rows, columns, first[2])
+        case Pad():
+            height, width, channels = _map(op, first)
+            pad = op.padding
+            if min(pad.top, pad.bottom, pad.left, pad.right) < 0:
+                raise GraphError(op.name, f"padding must not be negative, got {pad}")
+            return (height + pad.top + pad.bottom, width + pad.left + pad.right, channels)
+        case Concat():
+            return _concat(op, inputs)
+        case Reshape():
+            if prod(declared) != prod(first):
+                raise GraphError(op.name, f"cannot reshape {first} to {declared}")
+            return declared
+        case Requantize() | Clamp() | Lookup() | Softmax():
+            return first
+        case _:
+            assert_never(op)
+
+
+def _conv(op: Conv2d | DepthwiseConv2d, shape: Shape, weight: Shape) -> Shape:
+    channels = _map(op, shape)[2]
+    if len(weight) != 4:
+        raise GraphError(op.name, f"weight must have 4 axes, got {weight}")
+    if min(op.dilation) < 1:
+        raise GraphError(op.name, f"dilation {op.dilation} must be positive")
+    if isinstance(op, Conv2d):
+        fits, out = weight[3] == channels, weight[0]
+    else:
+        fits, out = weight[0] == 1 and weight[3] % channels == 0, weight[3]
+    if not fits:
+        raise GraphError(op.name, f"weight {weight} does not fit input {shape}")
+    spans = (extent(weight[1], op.dilation[0]), extent(weight[2], op.dilation[1]))
+    return (*_windows(op, shape, spans, op.stride, op.padding), out)
+
+
+def _concat(op: Concat, inputs: Sequence[Shape]) -> Shape:
+    first = inputs[0]
+    if not 0 <= op.axis < len(first):
+        raise GraphError(op.name, f"axis {op.axis} is not in 0..{len(first) - 1}")
+    rest = [shape[: op.axis] + shape[op.axis + 1 :] for shape in inputs]
+    if any(other != rest[0] for other in rest) or any(len(s) != len(first) for s in inputs):
+        raise GraphError(op.name, f"shapes {tuple(inputs)} differ outside axis {op.axis}")
+    total = sum(shape[op.axis] for shape in inputs)
+    return (*first[: op.axis], total, *first[op.axis + 1 :])

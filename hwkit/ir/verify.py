@@ -1,0 +1,214 @@
+"""Checks that a graph keeps every rule of SPEC.md; runs on load and after every pass."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import numpy as np
+
+from hwkit.errors import GraphError
+from hwkit.ir.arith import MAX_SHIFT
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    Softmax,
+    SumPool2d,
+    activations,
+    constants,
+)
+from hwkit.ir.shapes import output_shape
+from hwkit.ir.types import S8, IntType, TensorType
+
+MAX_ELEMENTS = 1 << 27
+"""Largest tensor that a graph may hold, so that a hostile file cannot ask for all memory."""
+
+Accumulating = Conv2d | DepthwiseConv2d | Dense | Add | SumPool2d
+
+
+def verify(graph: Graph) -> Graph:
+    """Returns ``graph`` unchanged when it is well formed; raises ``GraphError`` where it is not."""
+    for name, tensor in graph.tensors.items():
+        _tensor(name, tensor)
+    for name, value in graph.constants.items():
+        _constant(graph, name, value)
+    defined = set(graph.inputs)
+    if len(defined) != len(graph.inputs) or not graph.inputs or not graph.outputs:
+        raise GraphError(graph.name, "needs at least one input and one output, each named once")
+    if bad := [n for n in (*graph.inputs, *graph.outputs) if n not in graph.tensors]:
+        raise GraphError(bad[0], "graph input or output has no type")
+    if clash := defined & set(graph.constants):
+        raise GraphError(min(clash), "is both an input and a constant")
+    names: set[str] = set()
+    for op in graph.nodes:
+        if op.name in names or not op.name:
+            raise GraphError(op.name, "two nodes share this name, or it is empty")
+        names.add(op.name)
+        _node(graph, op, defined)
+        defined.add(op.output)
+    if missing := [name for name in graph.outputs if name not in defined]:
+        raise GraphError(missing[0], "graph output is never computed")
+    return graph
+
+
+def _tensor(name: str, tensor: TensorType) -> None:
+    if not 1 <= tensor.dtype.bits <= 32:
+        raise GraphError(name, f"bit width {tensor.dtype.bits} is not in 1..32")
+    if not 1 <= len(tensor.shape) <= 4 or min(tensor.shape) < 1:
+        raise GraphError(name, f"shape {tensor.shape} must have 1 to 4 positive sizes")
+    if tensor.elements > MAX_ELEMENTS:
+        raise GraphError(name, f"{tensor.elements} integers are more than {MAX_ELEMENTS}")
+    if (facts := tensor.quantization) is not None:
+        if not facts.scale or not all(isfinite(s) and s > 0 for s in facts.scale):
+            raise GraphError(name, "scales must be finite and above 0")
+        if len(facts.scale) > 1 and len(facts.scale) not in (tensor.shape[0], tensor.shape[-1]):
+            raise GraphError(name, f"{len(facts.scale)} scales do not fit shape {tensor.shape}")
+
+
+def _constant(graph: Graph, name: str, value: np.ndarray) -> None:  # type: ignore[type-arg]
+    tensor = graph.tensors.get(name)
+    if tensor is None:
+        raise GraphError(name, "constant has no type")
+    if value.shape != tensor.shape or value.dtype != tensor.dtype.container:
+        raise GraphError(
+            name,
+            f"constant is {value.dtype}{value.shape}, its type says "
+            f"{tensor.dtype.container}{tensor.shape}",
+        )
+    low, high = int(value.min()), int(value.max())
+    if low < tensor.dtype.low or high > tensor.dtype.high:
+        raise GraphError(name, f"values {low}..{high} do not fit {tensor.dtype}")
+
+
+def _node(graph: Graph, op: Op, defined: set[str]) -> None:
+    for name in activations(op):
+        if name not in defined:
+            raise GraphError(op.name, f"reads {name!r} before it is computed")
+    for name in constants(op):
+        if name not in graph.constants:
+            raise GraphError(op.name, f"reads constant {name!r}, which is missing")
+    if op.output in defined or op.output in graph.constants:
+        raise GraphError(op.name, f"writes {op.output!r}, which already exists")
+    if op.output not in graph.tensors:
+        raise GraphError(op.name, f"output {op.output!r} has no type")
+    if not activations(op):
+        raise GraphError(op.name, "has no input")
+    inputs = [graph.tensors[name] for name in activations(op)]
+    output = graph.tensors[op.output]
+    weight = None
+    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        weight = graph.tensors[op.weight].shape
+    shape = output_shape(op, [t.shape for t in inputs], weight, output.shape)
+    if shape != output.shape:
+        raise GraphError(op.name, f"output is declared {output.shape}, computed {shape}")
+    _fields(graph, op, inputs, output)
+
+
+def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) -> None:
+    channels = output.shape[-1]
+    match op:
+        case Conv2d() | DepthwiseConv2d() | Dense():
+            _zero_point(op, op.input_zero_point, inputs[0])
+            if op.bias is not None and graph.tensors[op.bias].shape != (channels,):
+                raise GraphError(op.name, f"bias must have shape ({channels},)")
+            _stage(op, output, channels)
+        case Add():
+            for zero_point, rescale, tensor in zip(
+                op.input_zero_points, op.input_rescales, inputs, strict=True
+            ):
+                _zero_point(op, zero_point, tensor)
+                if rescale is not None:
+                    _rescale(op, rescale, channels, IntType(32, True))
+            _stage(op, output, channels)
+        case SumPool2d():
+            _zero_point(op, op.input_zero_point, inputs[0])
+            _stage(op, output, channels)
+        case Requantize():
+            _rescale(op, op.rescale, channels, output.dtype)
+            if op.input_zero_point:
+                _zero_point(op, op.input_zero_point, inputs[0])
+        case Lookup():
+            _table(graph, op, inputs[0].dtype, output.dtype)
+        case Softmax():
+            if output.dtype != S8 or inputs[0].dtype.bits > 8:
+                raise GraphError(op.name, "softmax goes from at most 8 bits to s8")
+            if not (isfinite(op.input_scale) and op.input_scale > 0):
+                raise GraphError(op.name, f"input_scale {op.input_scale} must be finite, above 0")
+        case Clamp() | AvgPool2d():
+            _same_type(op, inputs, output)
+            _range(op, op.low, op.high, output.dtype)
+        case Pad():
+            _same_type(op, inputs, output)
+            _range(op, op.value, op.value, output.dtype)
+        case MaxPool2d() | Concat() | Reshape():
+            _same_type(op, inputs, output)
+
+
+def _stage(op: Accumulating, output: TensorType, channels: int) -> None:
+    if not 2 <= op.accumulator_bits <= 32:
+        raise GraphError(op.name, f"accumulator of {op.accumulator_bits} bits is not in 2..32")
+    if op.rescale is not None:
+        _rescale(op, op.rescale, channels, output.dtype)
+    elif output.dtype != IntType(op.accumulator_bits, True):
+        raise GraphError(op.name, f"output {output.dtype} is not its s{op.accumulator_bits} sum")
+
+
+def _rescale(op: Op, r: Rescale, channels: int, dtype: IntType) -> None:
+    if len(r.multiplier) != len(r.shift) or len(r.multiplier) not in (1, channels):
+        raise GraphError(op.name, f"{len(r.multiplier)} multipliers, {len(r.shift)} shifts")
+    if not all(0 <= m < 1 << 31 for m in r.multiplier):
+        raise GraphError(op.name, "multipliers must be in 0..2**31-1")
+    if not all(0 <= s <= MAX_SHIFT for s in r.shift) or not 0 <= r.left_shift <= 30:
+        raise GraphError(op.name, f"shifts must be in 0..{MAX_SHIFT}, left_shift in 0..30")
+    if r.rounding is Rounding.DOUBLE:
+        if not all(m == 0 or m >= 1 << 30 for m in r.multiplier):
+            raise GraphError(op.name, "double rounding needs multipliers of 0 or 2**30 and more")
+    elif r.rounding is Rounding.FLOAT32 and (max(r.multiplier) > 1 << 24 or r.left_shift):
+        raise GraphError(op.name, "float32 rounding needs multipliers <= 2**24 and no left_shift")
+    if abs(r.zero_point) >= 1 << 31:
+        raise GraphError(op.name, f"zero point {r.zero_point} does not fit 32 bits")
+    _range(op, r.low, r.high, dtype)
+
+
+def _range(op: Op, low: int, high: int, dtype: IntType) -> None:
+    if not dtype.low <= low <= high <= dtype.high:
+        raise GraphError(op.name, f"range {low}..{high} does not fit {dtype}")
+
+
+def _zero_point(op: Op, zero_point: int, tensor: TensorType) -> None:
+    if not tensor.dtype.low <= zero_point <= tensor.dtype.high:
+        raise GraphError(op.name, f"zero point {zero_point} does not fit its input {tensor.dtype}")
+    facts = tensor.quantization
+    if facts is not None and facts.zero_point != zero_point:
+        raise GraphError(
+            op.name, f"zero point {zero_point}, but its input states {facts.zero_point}"
+        )
+
+
+def _table(graph: Graph, op: Lookup, source: IntType, dtype: IntType) -> None:
+    table = graph.tensors[op.table]
+    if source.bits > 8 or table.shape != (1 << source.bits,) or table.dtype != dtype:
+        raise GraphError(
+            op.name,
+            f"table {table.dtype}{table.shape} must be {dtype}({1 << source.bits},) "
+            "with an input of at most 8 bits",
+        )
+
+
+def _same_type(op: Op, inputs: list[TensorType], output: TensorType) -> None:
+    if any(tensor.dtype != output.dtype for tensor in inputs):
+        types = ", ".join(str(tensor.dtype) for tensor in inputs)
+        raise GraphError(op.name, f"integer types differ: {types} to {output.dtype}")

@@ -1,0 +1,51 @@
+"""Runs a pass under its contract: a legal graph out, and not one integer changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hwkit.errors import BitExactnessError
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.types import Array, TensorType
+from hwkit.ir.verify import verify
+
+_GOLDEN_SAMPLES = 2
+_GOLDEN_SEED = 1
+
+
+def golden_inputs(graph: Graph, samples: int = _GOLDEN_SAMPLES) -> dict[str, Array]:
+    """Deterministic random integers over the full range of every input, batch first."""
+    rng = np.random.default_rng(_GOLDEN_SEED)
+    return {name: _random(rng, graph.tensors[name], samples) for name in graph.inputs}
+
+
+def _random(rng: np.random.Generator, tensor: TensorType, samples: int) -> Array:
+    dtype = tensor.dtype
+    values = rng.integers(dtype.low, dtype.high + 1, (samples, *tensor.shape))
+    return values.astype(dtype.container)
+
+
+def apply(graph: Graph, step: Callable[[Graph], Graph]) -> Graph:
+    """``step(graph)``, verified, and equal to ``graph`` on golden vectors.
+
+    Raises ``GraphError`` for an illegal result and ``BitExactnessError`` (naming the output, the
+    index, the integer before and after) for a changed one. Not for passes that move integers on
+    purpose, or that change the type of an input or output: those say and count it themselves.
+    """
+    result = verify(step(graph))
+    feeds = golden_inputs(graph)
+    before, after = run(graph, feeds), run(result, feeds)
+    for old, new in zip(graph.outputs, result.outputs, strict=True):
+        first_difference(old, before[old], after[new])
+    return result
+
+
+def first_difference(name: str, expected: Array, got: Array) -> None:
+    """Raises ``BitExactnessError`` at the first index where two integer arrays differ."""
+    different = np.argwhere(expected.astype(np.int64) != got.astype(np.int64))
+    if len(different):
+        index = tuple(int(i) for i in different[0])
+        raise BitExactnessError(name, index, int(expected[index]), int(got[index]))

@@ -1,0 +1,90 @@
+"""Moves each Requantize into the accumulating op before it, so that no 32-bit map is stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    Clamp,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Op,
+    Requantize,
+    Rescale,
+    SumPool2d,
+    activations,
+)
+
+_ACCUMULATING = (Conv2d, DepthwiseConv2d, Dense, Add, SumPool2d)
+
+
+def fuse_requantize(graph: Graph) -> Graph:
+    """``conv -> requantize`` becomes ``conv(rescale=...)``; a clamp behind a rescale narrows it.
+
+    Only where the value in between has no other reader and is no output. Exact.
+    """
+    nodes: list[Op] = []
+    for op in graph.nodes:
+        producer = nodes[-1] if nodes else None
+        position = _producer(nodes, graph, op)
+        if position is None:
+            nodes.append(op)
+            continue
+        producer = nodes[position]
+        fused = _fuse(producer, op)
+        if fused is None:
+            nodes.append(op)
+        else:
+            del nodes[position]
+            nodes.append(fused)
+    return graph.with_nodes(tuple(nodes))
+
+
+def _producer(nodes: list[Op], graph: Graph, op: Op) -> int | None:
+    """Position of the op that alone feeds ``op`` and feeds nothing else."""
+    if not isinstance(op, Requantize | Clamp) or op.input in graph.outputs:
+        return None
+    readers = Counter(name for node in graph.nodes for name in activations(node))
+    if readers[op.input] != 1:
+        return None
+    for position, node in enumerate(nodes):
+        if node.output == op.input:
+            return position
+    return None
+
+
+def _fuse(producer: Op, op: Op) -> Op | None:
+    if isinstance(op, Requantize):
+        if (
+            isinstance(producer, _ACCUMULATING)
+            and producer.rescale is None
+            and op.input_zero_point == 0
+        ):
+            return replace(producer, rescale=op.rescale, output=op.output)
+        return None
+    if isinstance(op, Clamp):
+        if isinstance(producer, _ACCUMULATING) and producer.rescale is not None:
+            return replace(
+                producer, rescale=narrowed(producer.rescale, op.low, op.high), output=op.output
+            )
+        if isinstance(producer, Requantize):
+            return replace(
+                producer, rescale=narrowed(producer.rescale, op.low, op.high), output=op.output
+            )
+    return None
+
+
+def narrowed(r: Rescale, low: int, high: int) -> Rescale:
+    """``r`` with its range cut to ``low..high``: what a clamp right behind it gives.
+
+    Example: -128..127 cut to 0..300 is 0..127.
+    """
+    return replace(
+        r,
+        low=min(max(r.low, low), high),
+        high=max(min(r.high, high), low),
+    )

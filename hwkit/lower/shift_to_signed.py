@@ -1,0 +1,116 @@
+"""Turns unsigned activations into signed ones by moving the zero point: u8 0..255 to s8 -128..127.
+
+Every integer v of an unsigned tensor of b bits is stored as ``v - 2**(b-1)``. Sums use
+``x - zero_point``, so both forms give the same sums. Inputs and outputs of the graph change
+their type as well; ``offsets`` tells by how much, and whoever feeds the graph subtracts it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Requantize,
+    Rescale,
+    Reshape,
+    Softmax,
+    SumPool2d,
+)
+from hwkit.ir.types import Array, IntType, TensorType
+
+
+def offset(tensor: TensorType) -> int:
+    """What is subtracted from a tensor's integers: 128 for u8, 8 for u4, 0 for signed."""
+    return 0 if tensor.dtype.signed else 1 << (tensor.dtype.bits - 1)
+
+
+def to_signed(x: Array, tensor: TensorType) -> Array:
+    """Integers of the original type as the shifted graph takes them; u8 200 becomes s8 72."""
+    shifted = x.astype(np.int64) - offset(tensor)
+    return shifted.astype(IntType(tensor.dtype.bits, True).container)
+
+
+def from_signed(x: Array, tensor: TensorType) -> Array:
+    """Integers of the shifted graph as the original type: s8 72 becomes u8 200."""
+    return (x.astype(np.int64) + offset(tensor)).astype(tensor.dtype.container)
+
+
+def shift_to_signed(graph: Graph) -> Graph:
+    """The graph with signed activations only. Exact up to the stated offsets."""
+    tensors = dict(graph.tensors)
+    constants = dict(graph.constants)
+    activations = {*graph.inputs, *(op.output for op in graph.nodes)}
+    for name in activations:
+        tensors[name] = _signed(graph.tensors[name])
+    nodes = []
+    for op in graph.nodes:
+        nodes.append(_shifted(graph, op))
+        if isinstance(op, Lookup) and not graph.tensors[op.output].dtype.signed:
+            tensor = graph.tensors[op.output]
+            constants[op.table] = to_signed(graph.constants[op.table], tensor)
+            tensors[op.table] = _signed(graph.tensors[op.table])
+    return graph.with_nodes(tuple(nodes), tensors, constants)
+
+
+def _signed(tensor: TensorType) -> TensorType:
+    moved = offset(tensor)
+    facts = tensor.quantization
+    if moved and facts is not None:
+        facts = replace(facts, zero_point=facts.zero_point - moved)
+    return replace(tensor, dtype=IntType(tensor.dtype.bits, True), quantization=facts)
+
+
+def _shifted(graph: Graph, op: Op) -> Op:
+    source = offset(graph.tensors[op.input if not isinstance(op, Add | Concat) else op.inputs[0]])
+    target = offset(graph.tensors[op.output])
+    match op:
+        case Conv2d() | DepthwiseConv2d() | Dense() | SumPool2d():
+            return replace(
+                op,
+                input_zero_point=op.input_zero_point - source,
+                rescale=_moved(op.rescale, target),
+            )
+        case Add():
+            first, second = (offset(graph.tensors[name]) for name in op.inputs)
+            zero_points = (op.input_zero_points[0] - first, op.input_zero_points[1] - second)
+            return replace(op, input_zero_points=zero_points, rescale=_moved(op.rescale, target))
+        case Requantize():
+            rescale = _moved(op.rescale, target)
+            assert rescale is not None
+            return replace(op, input_zero_point=op.input_zero_point - source, rescale=rescale)
+        case Clamp():
+            return replace(op, low=op.low - target, high=op.high - target)
+        case AvgPool2d():
+            if target:
+                raise UnsupportedOp(
+                    op.name,
+                    "signed targets",
+                    "average pooling of unsigned integers rounds "
+                    "differently when shifted; use a sum pool with a rescale",
+                )
+            return op
+        case Pad():
+            return replace(op, value=op.value - target)
+        case MaxPool2d() | Concat() | Reshape() | Lookup() | Softmax():
+            return op
+
+
+def _moved(r: Rescale | None, by: int) -> Rescale | None:
+    if r is None or not by:
+        return r
+    return replace(r, zero_point=r.zero_point - by, low=r.low - by, high=r.high - by)
