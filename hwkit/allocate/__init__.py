@@ -1,0 +1,1 @@
+"""Bit widths for every layer under a budget: plain data in, a ``BitPlan`` out."""

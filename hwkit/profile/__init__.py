@@ -1,0 +1,1 @@
+"""Statistics over repeated runs, the profile JSON, and the measurement store."""

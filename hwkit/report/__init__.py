@@ -1,0 +1,1 @@
+"""Tables, plots and one HTML file from the summary of a run."""

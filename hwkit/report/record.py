@@ -1,0 +1,94 @@
+"""Frozen dataclasses from and to JSON values; what does not fit is named by its place.
+
+Annotations understood: ``str bool int float``, ``Literal``, ``X | None``, ``tuple[X, ...]``,
+``Mapping[str, X]`` and other dataclasses. A number is finite; an int may stand for a float, never
+the other way round.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from hwkit.errors import FormatError
+
+T = TypeVar("T")
+
+
+def from_json(cls: type[T], value: Any, where: str) -> T:
+    """``value`` (as ``json.loads`` gives it) as a ``cls``.
+
+    Raises ``FormatError`` for a missing key, an unknown key or a wrong type, with its place:
+    ``summary.json: models[0].accuracy.integer: expected a finite number, got 'high'``.
+    """
+    if not isinstance(value, dict):
+        raise FormatError(f"{where}: expected an object, got {_shown(value)}")
+    hints = get_type_hints(cls)
+    required = {f.name for f in fields(cls) if _is_required(f)}  # type: ignore[arg-type]
+    if unknown := sorted(set(value) - set(hints)):
+        raise FormatError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(hints)}")
+    if missing := sorted(required - set(value)):
+        raise FormatError(f"{where}: key {missing[0]!r} is missing; write the file again")
+    return cls(**{key: _value(hints[key], item, _at(where, key)) for key, item in value.items()})
+
+
+def to_json(value: Any) -> Any:
+    """The JSON value of a dataclass; keys in the order of the fields."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [to_json(item) for item in value]
+    return value
+
+
+def _is_required(f: Any) -> bool:
+    return f.default is MISSING and f.default_factory is MISSING
+
+
+def _at(where: str, key: str) -> str:
+    return f"{where}.{key}" if ": " in where else f"{where}: {key}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (UnionType, Union):
+        if value is None and NoneType in args:
+            return None
+        return _value(next(arg for arg in args if arg is not NoneType), value, where)
+    if origin is Literal:
+        if value not in args:
+            raise FormatError(f"{where}: expected {' or '.join(args)}, got {_shown(value)}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise FormatError(f"{where}: expected a list, got {_shown(value)}")
+        return tuple(_value(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is Mapping:
+        if not isinstance(value, dict):
+            raise FormatError(f"{where}: expected an object, got {_shown(value)}")
+        return {key: _value(args[1], item, _at(where, key)) for key, item in value.items()}
+    if is_dataclass(hint):
+        return from_json(hint, value, where)  # type: ignore[arg-type]
+    return _scalar(hint, value, where)
+
+
+def _scalar(hint: Any, value: Any, where: str) -> Any:
+    if hint is float:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or abs(value) > 1e300 or not math.isfinite(value):
+            raise FormatError(f"{where}: expected a finite number, got {_shown(value)}")
+        return value
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        names = {str: "a text", int: "a whole number", bool: "true or false"}
+        raise FormatError(f"{where}: expected {names[hint]}, got {_shown(value)}")
+    return value

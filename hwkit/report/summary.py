@@ -1,0 +1,318 @@
+"""The typed form of ``RUN/summary.json``: everything that the report shows, and nothing else.
+
+Whoever runs the stages builds a ``Summary`` and saves it; ``page.py`` turns it into HTML. Units
+stand in the names. None (JSON null) is a figure that a board can't give, never a zero. A complete
+example is ``tests/report/example.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from hwkit.errors import ConfigError, FormatError
+from hwkit.report.record import from_json, to_json
+
+VERSION = 1
+MAX_BYTES = 64 << 20
+"""Longest summary that is read; a run of hundreds of layers takes some 100 kB."""
+
+Evidence = Literal["measured", "simulated", "estimated"]
+Number = float  # the field ``Accuracy.float`` hides the builtin from its annotations
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Share of test images classified correctly, 0..1, by the float network, by training's
+    fake-quantized one and by the integer graph. Example: ``Accuracy(0.978, 0.975, 0.975)``."""
+
+    float: Number | None
+    fake_quantized: Number | None
+    integer: Number | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One op of the frozen graph, in its order.
+
+    ``inputs`` names of the layers it reads, empty where it reads the graph's input: the edges of
+    the picture. ``weight_bits`` and ``weight_bytes`` are None and 0 for an op without weights;
+    ``output_bits`` e.g. ``s8``.
+    """
+
+    name: str
+    op: str
+    output_shape: tuple[int, ...]
+    weight_bits: int | None
+    macs: int
+    weight_bytes: int
+    inputs: tuple[str, ...] = ()
+    output_bits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One trained network as frozen.
+
+    ``name`` is the key that the other sections use (``mnist_w8``); ``bits`` a short text for
+    people (``w8 a8``); ``integers_at_freeze`` how many integers were compared between the
+    fake-quantized network and the graph, ``moved_at_freeze`` how many of them differ; ``digest``
+    SHA-256 of the ``.hwk`` file.
+    """
+
+    name: str
+    recipe: str
+    bits: str
+    accuracy: Accuracy
+    test_images: int
+    moved_at_freeze: int | None
+    layers: tuple[Layer, ...]
+    integers_at_freeze: int | None = None
+    dataset: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exactness:
+    """One model on one board against the interpreter: ``inputs`` samples, ``integers`` compared,
+    ``differing`` of them; ``moved`` integers that lowering to that board changed on purpose."""
+
+    model: str
+    board: str
+    inputs: int
+    integers: int
+    differing: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Statistics of one figure over the repeats, in the figure's unit."""
+
+    min: float
+    median: float
+    p95: float
+    mad: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileLayer:
+    """Medians of one layer; ``spread`` by ``instructions``, ``cycles``, ``us``, those known."""
+
+    index: int
+    name: str
+    op: str
+    macs: int
+    instructions: float | None
+    cycles: float | None
+    us: float | None
+    spread: Mapping[str, Spread] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTotal:
+    """Sums over the layers; None where one layer lacks the figure."""
+
+    macs: int
+    instructions: float | None
+    cycles: float | None
+    us: float | None
+    spread: Mapping[str, Spread] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The profile JSON of one model on one board, with ``model`` added; see
+    ``profile.campaign.profile_json``."""
+
+    model: str
+    board: str
+    evidence: Evidence
+    layers: tuple[ProfileLayer, ...]
+    total: ProfileTotal
+    repeats: int = 1
+    warm_up: int = 0
+    clock_hz: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """One tensor in the arena: ``size_bytes`` from ``offset_bytes``, alive from step
+    ``first_step`` to ``last_step``, both included; step i is the i-th layer."""
+
+    name: str
+    offset_bytes: int
+    size_bytes: int
+    first_step: int
+    last_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMap:
+    """The arena's plan and what the board has; limits are None where there is none."""
+
+    tensors: tuple[Lifetime, ...]
+    arena_bytes: int
+    flash_limit_bytes: int | None = None
+    ram_limit_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """One model built for one board: the keys of ``deploy.json`` (None: does not apply), the
+    model's name and, for a microcontroller, the memory map. Build it with ``from_facts``."""
+
+    model: str
+    board: str
+    artifact: str = ""
+    weight_bytes: int | None = None
+    code_bytes: int | None = None
+    flash_bytes: int | None = None
+    arena_bytes: int | None = None
+    stack_bytes: int | None = None
+    ram_bytes: int | None = None
+    lut: int | None = None
+    ff: int | None = None
+    bram: int | None = None
+    dsp: int | None = None
+    fmax_hz: float | None = None
+    cycles_per_inference: float | None = None
+    tools: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+    memory: MemoryMap | None = None
+
+    @classmethod
+    def from_facts(
+        cls, model: str, facts: Mapping[str, Any], memory: MemoryMap | None = None
+    ) -> Deploy:
+        """From the content of a ``deploy.json``; keys that the report doesn't show are left out."""
+        known = {f.name for f in fields(cls)} - {"model", "memory"}
+        return cls(model=model, memory=memory, **{k: v for k, v in facts.items() if k in known})
+
+
+@dataclass(frozen=True, slots=True)
+class SensitivityRow:
+    """What ``bits`` in ``layer`` costs in loss or divergence, >= 0, in the method's unit."""
+
+    layer: str
+    bits: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class CostTableRow:
+    """The fields of ``allocate.cost.CostRow``."""
+
+    layer: str
+    bits: int
+    weight_bytes: int
+    cycles: int | None
+    us: float | None
+    sram_bytes: int | None
+    lut: int | None
+    evidence: Evidence
+    board: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """The network at one plan. ``evidence`` is what its latency is worth; bytes are counted in
+    the built image, or predicted where evidence is ``estimated``."""
+
+    weight_bits: Mapping[str, int]
+    accuracy: float | None
+    cycles: float | None
+    us: float | None
+    flash_bytes: int | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """allocate -> retrain -> measure, once round, of ``model`` on ``board``.
+
+    ``budget`` is the text that the user gave (``latency=2.5ms,flash=24kB``); ``before`` the
+    network that was trained first, ``predicted`` what the cost table promises for the plan
+    (``accuracy`` None, evidence ``estimated``), ``after`` the retrained network measured again.
+    """
+
+    model: str
+    board: str
+    budget: str
+    before: LoopState
+    predicted: LoopState
+    after: LoopState
+    sensitivity: tuple[SensitivityRow, ...] = ()
+    cost_table: tuple[CostTableRow, ...] = ()
+    within_budget: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One run. ``created_utc`` is ISO 8601 (``2026-01-31T12:00:00Z``); ``tools`` name to version;
+    ``seconds`` stage to wall-clock time, in the order run."""
+
+    created_utc: str
+    commit: str
+    models: tuple[Model, ...] = ()
+    exactness: tuple[Exactness, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    deploys: tuple[Deploy, ...] = ()
+    loop: Loop | None = None
+    tools: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    version: int = VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON value, keys in the order of the fields."""
+        value: dict[str, Any] = to_json(self)
+        return value
+
+    def save(self, path: Path) -> None:
+        """Writes the file beside and renames it; ``ConfigError`` when the disk refuses."""
+        write_text(path, json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
+
+
+def parse(value: Any, where: str = "summary.json") -> Summary:
+    """``value`` as ``json.loads`` gives it; ``FormatError`` names the first key that is wrong."""
+    if isinstance(value, dict) and value.get("version", VERSION) != VERSION:
+        raise FormatError(
+            f"{where}: version {value['version']!r} is not {VERSION}; run the stages again"
+        )
+    return from_json(Summary, value, where)
+
+
+def load(path: Path) -> Summary:
+    """Reads a summary; ``FormatError`` for a file that is missing, cut short or not a summary."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise FormatError(f"{path}: longer than {MAX_BYTES} bytes; not a summary of a run")
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FormatError(f"{path}: {error.strerror}; run the stages first") from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: not JSON ({error}); run the stages again") from error
+    return parse(value, str(path))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes ``text`` to a file beside ``path``, then renames it over ``path``: nobody ever sees
+    half a file, and a full disk (``ConfigError``) leaves the old one as it was."""
+    beside = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        beside = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        beside.chmod(0o644)
+        beside.replace(path)
+    except OSError as error:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: {error.strerror}; free space or choose another path") from error
