@@ -59,7 +59,8 @@ def _float32(a: Array, multiplier: Array, shift: Array) -> Array:
     """XNNPACK: one float32 product, rounded half to even; the scale is an exact float32."""
     scale = np.ldexp(multiplier.astype(np.float32), -shift).astype(np.float32)
     product = a.astype(np.float32) * scale
-    return np.rint(product, out=product).astype(np.int64)
+    rounded: Array = np.rint(product, out=product).astype(np.int64)
+    return rounded
 
 
 def _double(a: Array, multiplier: Array, shift: Array, where: str) -> Array:
@@ -73,7 +74,8 @@ def _double(a: Array, multiplier: Array, shift: Array, where: str) -> Array:
     right = np.maximum(-exponent, 0)
     a += (a >> 63) * (right > 0)
     a += (np.int64(1) << right) >> 1
-    return a >> right
+    a >>= right
+    return a
 
 
 def check_width(a: Array, bits: int, where: str) -> None:

@@ -18,7 +18,8 @@ from hwkit.ir.types import Array
 def bound(weight: Array, x_max: int) -> Array:
     """For each output (axis 0 of ``weight``): the largest possible sum of |w * x|, |x| <= x_max."""
     flat = weight.reshape(weight.shape[0], -1).astype(np.int64)
-    return np.abs(flat).sum(axis=1) * x_max
+    sums: Array = np.abs(flat).sum(axis=1) * x_max
+    return sums
 
 
 def compute_dtype(largest_sum: int) -> np.dtype[Any]:

@@ -262,7 +262,8 @@ def _depthwise(graph: Graph, op: DepthwiseConv2d) -> Step:
 
 def _sum_pool(op: SumPool2d, x: Array) -> Array:
     centred = _pad(x.astype(np.int64) - op.input_zero_point, op.padding, 0)
-    return _windows(centred, op.kernel, op.stride).sum(axis=(3, 4))
+    sums: Array = _windows(centred, op.kernel, op.stride).sum(axis=(3, 4))
+    return sums
 
 
 def _avg_pool(op: AvgPool2d, x: Array) -> Array:
@@ -270,11 +271,14 @@ def _avg_pool(op: AvgPool2d, x: Array) -> Array:
     ones = _pad(np.ones((1, *x.shape[1:3], 1), np.int64), op.padding, 0)
     count = _windows(ones, op.kernel, op.stride).sum(axis=(3, 4))
     magnitude = (2 * np.abs(total) + count) // (2 * count)
-    return np.clip(np.sign(total) * magnitude, op.low, op.high)
+    mean: Array = np.clip(np.sign(total) * magnitude, op.low, op.high)
+    return mean
 
 
 def _max_pool(op: MaxPool2d, x: Array, dtype: IntType) -> Array:
-    return _windows(_pad(x, op.padding, dtype.low), op.kernel, op.stride).max(axis=(3, 4))
+    padded = _pad(x, op.padding, dtype.low)
+    maxima: Array = _windows(padded, op.kernel, op.stride).max(axis=(3, 4))
+    return maxima
 
 
 def _sum(op: Add, xs: list[Array]) -> Array:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import isfinite
 
-import numpy as np
-
 from hwkit.errors import GraphError
 from hwkit.ir.arith import MAX_SHIFT
 from hwkit.ir.graph import Graph
@@ -31,7 +29,7 @@ from hwkit.ir.ops import (
     constants,
 )
 from hwkit.ir.shapes import output_shape
-from hwkit.ir.types import S8, IntType, TensorType
+from hwkit.ir.types import S8, Array, IntType, TensorType
 
 MAX_ELEMENTS = 1 << 27
 """Largest tensor that a graph may hold, so that a hostile file cannot ask for all memory."""
@@ -78,7 +76,7 @@ def _tensor(name: str, tensor: TensorType) -> None:
             raise GraphError(name, f"{len(facts.scale)} scales do not fit shape {tensor.shape}")
 
 
-def _constant(graph: Graph, name: str, value: np.ndarray) -> None:  # type: ignore[type-arg]
+def _constant(graph: Graph, name: str, value: Array) -> None:
     tensor = graph.tensors.get(name)
     if tensor is None:
         raise GraphError(name, "constant has no type")
