@@ -6,12 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from hwkit.boards import Board
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, Rounding
 from hwkit.ir.types import Array
+
+Evidence = Literal["measured", "simulated", "estimated"]
+"""What a figure is worth; the three never stand in one column."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,18 @@ example is ``tests/report/example.py``.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from hwkit.errors import ConfigError, FormatError
-from hwkit.report.record import from_json, to_json
+from hwkit.errors import FormatError
+from hwkit.files import read_json, write_json
+from hwkit.record import from_json, to_json
+from hwkit.target import Evidence
 
 VERSION = 1
-MAX_BYTES = 64 << 20
-"""Longest summary that is read; a run of hundreds of layers takes some 100 kB."""
 
-Evidence = Literal["measured", "simulated", "estimated"]
 Number = float  # the field ``Accuracy.float`` hides the builtin from its annotations
 
 
@@ -275,7 +271,7 @@ class Summary:
 
     def save(self, path: Path) -> None:
         """Writes the file beside and renames it; ``ConfigError`` when the disk refuses."""
-        write_text(path, json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
+        write_json(path, self.to_json())
 
 
 def parse(value: Any, where: str = "summary.json") -> Summary:
@@ -289,30 +285,4 @@ def parse(value: Any, where: str = "summary.json") -> Summary:
 
 def load(path: Path) -> Summary:
     """Reads a summary; ``FormatError`` for a file that is missing, cut short or not a summary."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise FormatError(f"{path}: longer than {MAX_BYTES} bytes; not a summary of a run")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FormatError(f"{path}: {error.strerror}; run the stages first") from error
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: not JSON ({error}); run the stages again") from error
-    return parse(value, str(path))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes ``text`` to a file beside ``path``, then renames it over ``path``: nobody ever sees
-    half a file, and a full disk (``ConfigError``) leaves the old one as it was."""
-    beside = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        beside = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        beside.chmod(0o644)
-        beside.replace(path)
-    except OSError as error:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
-        raise ConfigError(f"{path}: {error.strerror}; free space or choose another path") from error
+    return parse(read_json(path), str(path))

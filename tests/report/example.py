@@ -7,7 +7,6 @@ from hwkit.report.summary import (
     Accuracy,
     CostTableRow,
     Deploy,
-    Evidence,
     Exactness,
     Layer,
     Lifetime,
@@ -22,6 +21,7 @@ from hwkit.report.summary import (
     Spread,
     Summary,
 )
+from hwkit.target import Evidence
 
 LAYERS = (
     Layer("conv1", "Conv2d", (14, 14, 16), 8, 28224, 144, (), "u8"),

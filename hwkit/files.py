@@ -1,0 +1,53 @@
+"""Files that are whole or absent: written beside and renamed, read with a bound on their length."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hwkit.errors import ConfigError, FormatError
+
+MAX_JSON_BYTES = 64 << 20
+"""Longest JSON file that is read; what hwkit writes takes some hundred kB."""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes ``data`` to a file beside ``path``, then renames it over ``path``: nobody ever sees
+    half a file, and a disk that is full (``ConfigError``) leaves the old one as it was."""
+    beside = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        beside = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        beside.chmod(0o644)
+        beside.replace(path)
+    except OSError as error:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror}); free space or choose another path"
+        ) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes ``value`` as indented JSON; NaN and infinity are refused with ``ValueError``."""
+    write_whole(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in ``path``; ``FormatError`` when it is missing, too long or not JSON."""
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise FormatError(f"{path}: longer than {MAX_JSON_BYTES} bytes; not a file of hwkit's")
+        return json.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise FormatError(
+            f"{path}: {error.strerror}; give the path of a file of hwkit's"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: not JSON ({error}); write the file again") from error
