@@ -1,0 +1,60 @@
+/* The serial protocol: frames and commands. hwkit/device/protocol.py is the other end.
+ *
+ * A frame is its body encoded with COBS (Cheshire and Baker, "Consistent Overhead Byte Stuffing",
+ * 1999), so that it holds no zero byte, then one zero byte. Whatever garbage precedes a zero
+ * byte spoils at most the frame that it touches. All integers are little-endian. Body:
+ *
+ *   offset 0  command         u8
+ *          1  status          u8   0 in requests
+ *          2  sequence        u16  chosen by the host, repeated in the answer
+ *          4  payload_bytes   u16  at most HWK_PAYLOAD_BYTES
+ *          6  payload
+ *          .  CRC-32          u32  over all of the body before it (IEEE 802.3, as zlib.crc32)
+ *
+ * The host sends a request and waits for its answer. A request whose CRC and sequence repeat
+ * those of the previous one is not executed again: the previous answer is sent again. A frame
+ * that cannot be read is answered with command HWK_COMMAND_NONE, sequence 0 and a status that
+ * says why; an empty frame (two zero bytes in a row) is ignored.
+ */
+#ifndef HWK_PROTOCOL_H
+#define HWK_PROTOCOL_H
+
+#include <stdint.h>
+
+#define HWK_PROTOCOL_VERSION 1u
+
+/* Most payload bytes of a frame; the buffers take about twice this much SRAM. */
+#ifndef HWK_PAYLOAD_BYTES
+#define HWK_PAYLOAD_BYTES 1024u
+#endif
+
+#define HWK_HEADER_BYTES 6u
+#define HWK_CRC_BYTES 4u
+#define HWK_BODY_BYTES (HWK_HEADER_BYTES + HWK_PAYLOAD_BYTES + HWK_CRC_BYTES)
+
+/* Request payload -> answer payload. */
+enum {
+  HWK_COMMAND_NONE = 0,
+  HWK_COMMAND_INFO = 1,        /* - -> the fields of hwk_server.c:info() */
+  HWK_COMMAND_LOAD_INPUT = 2,  /* u32 offset, bytes -> -; offset at most what is loaded already */
+  HWK_COMMAND_INFER = 3,       /* u32 last_layer -> u32 layers run; uses the input up */
+  HWK_COMMAND_READ_OUTPUT = 4, /* u32 offset, u32 size -> bytes */
+  HWK_COMMAND_READ_CYCLES = 5, /* u32 first_layer -> u32 per layer, as many as fit */
+  HWK_COMMAND_READ_LAYER = 6,  /* u32 offset, u32 size -> u32 total size, bytes; last one run */
+  HWK_COMMAND_SELFTEST = 7,    /* - -> u32 expected CRC, u32 CRC got */
+  HWK_COMMAND_STACK = 8,       /* - -> u32 most bytes used, u32 bytes reserved */
+  HWK_COMMAND_ECHO = 9,        /* bytes -> the same bytes */
+  HWK_COMMAND_RUN = 10         /* whole input -> whole output: load, infer and read in one */
+};
+
+enum {
+  HWK_STATUS_OK = 0,
+  HWK_STATUS_BAD_CRC = 1,
+  HWK_STATUS_BAD_FRAME = 2,       /* too long, too short, or the lengths disagree */
+  HWK_STATUS_UNKNOWN_COMMAND = 3,
+  HWK_STATUS_BAD_ARGUMENT = 4,    /* payload of the wrong size, or a range outside the tensor */
+  HWK_STATUS_NO_INPUT = 5,        /* infer before the whole input was loaded */
+  HWK_STATUS_NO_OUTPUT = 6        /* read before an infer that computed it */
+};
+
+#endif

@@ -1,0 +1,81 @@
+/* The memory functions that a freestanding compiler may call. Weak: a C library's win.
+ * Built with -fno-builtin, or the loops below would be compiled into calls of themselves. */
+#include <stddef.h>
+#include <stdint.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int value, size_t size);
+int memcmp(const void *left, const void *right, size_t size);
+
+/* Words may alias any type here. */
+typedef uint32_t __attribute__((may_alias)) word_t;
+
+#define WORD_BYTES sizeof(word_t)
+
+static int same_alignment(const void *a, const void *b) {
+  return (((uintptr_t)a ^ (uintptr_t)b) & (WORD_BYTES - 1u)) == 0;
+}
+
+__attribute__((weak)) void *memcpy(void *restrict to, const void *restrict from, size_t size) {
+  uint8_t *out = to;
+  const uint8_t *in = from;
+  if (same_alignment(out, in)) {
+    while (size != 0 && ((uintptr_t)out & (WORD_BYTES - 1u)) != 0) {
+      *out++ = *in++;
+      size--;
+    }
+    for (; size >= WORD_BYTES; size -= WORD_BYTES) {
+      *(word_t *)(void *)out = *(const word_t *)(const void *)in;
+      out += WORD_BYTES;
+      in += WORD_BYTES;
+    }
+  }
+  while (size-- != 0) {
+    *out++ = *in++;
+  }
+  return to;
+}
+
+__attribute__((weak)) void *memmove(void *to, const void *from, size_t size) {
+  uint8_t *out = to;
+  const uint8_t *in = from;
+  if ((uintptr_t)out - (uintptr_t)in >= size) {
+    for (size_t i = 0; i < size; i++) {
+      out[i] = in[i];
+    }
+  } else {
+    for (size_t i = size; i != 0; i--) {
+      out[i - 1u] = in[i - 1u];
+    }
+  }
+  return to;
+}
+
+__attribute__((weak)) void *memset(void *to, int value, size_t size) {
+  uint8_t *out = to;
+  const uint32_t word = (uint8_t)value * 0x01010101u;
+  while (size != 0 && ((uintptr_t)out & (WORD_BYTES - 1u)) != 0) {
+    *out++ = (uint8_t)value;
+    size--;
+  }
+  for (; size >= WORD_BYTES; size -= WORD_BYTES) {
+    *(word_t *)(void *)out = word;
+    out += WORD_BYTES;
+  }
+  while (size-- != 0) {
+    *out++ = (uint8_t)value;
+  }
+  return to;
+}
+
+__attribute__((weak)) int memcmp(const void *left, const void *right, size_t size) {
+  const uint8_t *a = left;
+  const uint8_t *b = right;
+  for (size_t i = 0; i < size; i++) {
+    if (a[i] != b[i]) {
+      return a[i] < b[i] ? -1 : 1;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,236 @@
+#include "hwk_server.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "hwk_bytes.h"
+#include "hwk_crc32.h"
+#include "hwk_model.h"
+#include "hwk_platform.h"
+#include "hwk_profile.h"
+
+#define NAME_LONGEST_BYTES 63u
+#define INFO_FIXED_BYTES (28u + HWK_MODEL_DIGEST_BYTES)
+
+/* A request's payload and where its answer's payload goes. */
+typedef struct {
+  const uint8_t *payload;
+  uint32_t size;
+  uint8_t *answer;
+  uint32_t answer_bytes;
+} exchange_t;
+
+static uint8_t info(exchange_t *exchange) {
+  const hwk_model_info_t *model = &hwk_model_info;
+  uint8_t *out = exchange->answer;
+  hwk_store_u16(out, HWK_PROTOCOL_VERSION);
+  hwk_store_u16(out + 2, HWK_PAYLOAD_BYTES);
+  hwk_store_u32(out + 4, model->layer_count);
+  hwk_store_u32(out + 8, model->input_bytes);
+  hwk_store_u32(out + 12, model->output_bytes);
+  hwk_store_u32(out + 16, model->arena_bytes);
+  hwk_store_u32(out + 20, hwk_platform_clock_hz());
+  hwk_store_u32(out + 24, hwk_platform_stack_size_bytes());
+  memcpy(out + 28, model->digest, HWK_MODEL_DIGEST_BYTES);
+  uint32_t length = 0;
+  while (length < NAME_LONGEST_BYTES && model->name[length] != 0) {
+    out[INFO_FIXED_BYTES + length] = (uint8_t)model->name[length];
+    length++;
+  }
+  exchange->answer_bytes = INFO_FIXED_BYTES + length;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t load_input(hwk_server_t *server, const exchange_t *exchange) {
+  if (exchange->size < 4) {
+    return HWK_STATUS_BAD_ARGUMENT;
+  }
+  const uint32_t offset = hwk_load_u32(exchange->payload);
+  const uint32_t size = exchange->size - 4u;
+  if (offset > server->input_bytes || size > hwk_model_info.input_bytes - offset) {
+    return HWK_STATUS_BAD_ARGUMENT;
+  }
+  memcpy(hwk_model_input() + offset, exchange->payload + 4, size);
+  server->input_bytes = offset + size;
+  return HWK_STATUS_OK;
+}
+
+/* An invoke may overwrite the input, so each one needs a fresh load. */
+static void invoke(hwk_server_t *server, uint32_t last_layer) {
+  server->input_bytes = 0;
+  hwk_model_invoke(last_layer);
+  server->layers_run = last_layer + 1u;
+}
+
+static uint8_t infer(hwk_server_t *server, exchange_t *exchange) {
+  if (exchange->size != 4 || hwk_load_u32(exchange->payload) >= hwk_model_info.layer_count) {
+    return HWK_STATUS_BAD_ARGUMENT;
+  }
+  if (server->input_bytes != hwk_model_info.input_bytes) {
+    return HWK_STATUS_NO_INPUT;
+  }
+  invoke(server, hwk_load_u32(exchange->payload));
+  hwk_store_u32(exchange->answer, server->layers_run);
+  exchange->answer_bytes = 4;
+  return HWK_STATUS_OK;
+}
+
+/* Copies the asked range of a tensor behind the `skip` bytes that the answer has already. */
+static uint8_t copy_range(exchange_t *exchange, const void *tensor, uint32_t bytes, uint32_t skip) {
+  if (exchange->size != 8) {
+    return HWK_STATUS_BAD_ARGUMENT;
+  }
+  const uint32_t offset = hwk_load_u32(exchange->payload);
+  const uint32_t size = hwk_load_u32(exchange->payload + 4);
+  if (offset > bytes || size > bytes - offset || size > HWK_PAYLOAD_BYTES - skip) {
+    return HWK_STATUS_BAD_ARGUMENT;
+  }
+  memcpy(exchange->answer + skip, (const uint8_t *)tensor + offset, size);
+  exchange->answer_bytes = skip + size;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t read_output(const hwk_server_t *server, exchange_t *exchange) {
+  if (server->layers_run != hwk_model_info.layer_count) {
+    return HWK_STATUS_NO_OUTPUT;
+  }
+  return copy_range(exchange, hwk_model_output(), hwk_model_info.output_bytes, 0);
+}
+
+static uint8_t read_layer(const hwk_server_t *server, exchange_t *exchange) {
+  if (server->layers_run == 0) {
+    return HWK_STATUS_NO_OUTPUT;
+  }
+  uint32_t bytes = 0;
+  const void *tensor = hwk_model_layer_output(server->layers_run - 1u, &bytes);
+  if (tensor == NULL) {
+    return HWK_STATUS_NO_OUTPUT;
+  }
+  hwk_store_u32(exchange->answer, bytes);
+  return copy_range(exchange, tensor, bytes, 4);
+}
+
+static uint8_t read_cycles(exchange_t *exchange) {
+  if (exchange->size != 4) {
+    return HWK_STATUS_BAD_ARGUMENT;
+  }
+  uint32_t bytes = 0;
+  for (uint32_t layer = hwk_load_u32(exchange->payload);
+       layer < hwk_profile_layers() && bytes + 4u <= HWK_PAYLOAD_BYTES; layer++) {
+    hwk_store_u32(exchange->answer + bytes, hwk_profile_cycles(layer));
+    bytes += 4u;
+  }
+  exchange->answer_bytes = bytes;
+  return HWK_STATUS_OK;
+}
+
+static void fill_selftest_input(void) {
+  int8_t *input = hwk_model_input();
+  const uint32_t levels =
+      (uint32_t)((int32_t)hwk_model_info.input_high - hwk_model_info.input_low) + 1u;
+  uint32_t x = HWK_SELFTEST_SEED;
+  for (uint32_t i = 0; i < hwk_model_info.input_bytes; i++) {
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    input[i] = (int8_t)(hwk_model_info.input_low + (int32_t)((x >> 24) % levels));
+  }
+}
+
+static uint8_t selftest(hwk_server_t *server, exchange_t *exchange) {
+  fill_selftest_input();
+  invoke(server, hwk_model_info.layer_count - 1u);
+  hwk_store_u32(exchange->answer, hwk_model_info.selftest_crc32);
+  hwk_store_u32(exchange->answer + 4,
+                hwk_crc32((const uint8_t *)hwk_model_output(), hwk_model_info.output_bytes));
+  exchange->answer_bytes = 8;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t stack(exchange_t *exchange) {
+  hwk_store_u32(exchange->answer, hwk_platform_stack_used_bytes());
+  hwk_store_u32(exchange->answer + 4, hwk_platform_stack_size_bytes());
+  exchange->answer_bytes = 8;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t echo(exchange_t *exchange) {
+  memcpy(exchange->answer, exchange->payload, exchange->size);
+  exchange->answer_bytes = exchange->size;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t run(hwk_server_t *server, exchange_t *exchange) {
+  const uint32_t output_bytes = hwk_model_info.output_bytes;
+  if (exchange->size != hwk_model_info.input_bytes || output_bytes > HWK_PAYLOAD_BYTES) {
+    return HWK_STATUS_BAD_ARGUMENT;
+  }
+  memcpy(hwk_model_input(), exchange->payload, exchange->size);
+  invoke(server, hwk_model_info.layer_count - 1u);
+  memcpy(exchange->answer, hwk_model_output(), output_bytes);
+  exchange->answer_bytes = output_bytes;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t execute(hwk_server_t *server, uint8_t command, exchange_t *exchange) {
+  switch (command) {
+    case HWK_COMMAND_INFO:
+      return info(exchange);
+    case HWK_COMMAND_LOAD_INPUT:
+      return load_input(server, exchange);
+    case HWK_COMMAND_INFER:
+      return infer(server, exchange);
+    case HWK_COMMAND_READ_OUTPUT:
+      return read_output(server, exchange);
+    case HWK_COMMAND_READ_CYCLES:
+      return read_cycles(exchange);
+    case HWK_COMMAND_READ_LAYER:
+      return read_layer(server, exchange);
+    case HWK_COMMAND_SELFTEST:
+      return selftest(server, exchange);
+    case HWK_COMMAND_STACK:
+      return stack(exchange);
+    case HWK_COMMAND_ECHO:
+      return echo(exchange);
+    case HWK_COMMAND_RUN:
+      return run(server, exchange);
+    default:
+      return HWK_STATUS_UNKNOWN_COMMAND;
+  }
+}
+
+static void refuse_frame(uint8_t status, void (*put)(uint8_t byte)) {
+  uint8_t body[HWK_HEADER_BYTES + HWK_CRC_BYTES] = {HWK_COMMAND_NONE, status};
+  hwk_frame_send(body, 0, put);
+}
+
+static void answer_request(hwk_server_t *server) {
+  const uint8_t *request = server->receiver.body;
+  exchange_t exchange = {request + HWK_HEADER_BYTES, hwk_load_u16(request + 4),
+                         server->answer + HWK_HEADER_BYTES, 0};
+  server->answer[0] = request[0];
+  server->answer[2] = request[2];
+  server->answer[3] = request[3];
+  server->answer[1] = execute(server, request[0], &exchange);
+  server->answer_bytes = server->answer[1] == HWK_STATUS_OK ? exchange.answer_bytes : 0;
+}
+
+void hwk_server_receive(hwk_server_t *server, uint8_t byte, void (*put)(uint8_t byte)) {
+  const hwk_frame_event_t event = hwk_frame_receive(&server->receiver, byte);
+  if (event == HWK_FRAME_PENDING) {
+    return;
+  }
+  if (event != HWK_FRAME_READY) {
+    refuse_frame(event == HWK_FRAME_BAD_CRC ? HWK_STATUS_BAD_CRC : HWK_STATUS_BAD_FRAME, put);
+    return;
+  }
+  const uint8_t *body = server->receiver.body;
+  const uint32_t crc = hwk_load_u32(body + server->receiver.body_bytes - HWK_CRC_BYTES);
+  /* The CRC covers sequence and payload: equal means the host did not get the answer. */
+  if (!server->answered || crc != server->last_crc) {
+    answer_request(server);
+    server->last_crc = crc;
+    server->answered = true;
+  }
+  hwk_frame_send(server->answer, server->answer_bytes, put);
+}

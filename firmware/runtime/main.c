@@ -1,0 +1,11 @@
+#include "hwk_platform.h"
+#include "hwk_server.h"
+
+static hwk_server_t server;
+
+int main(void) {
+  hwk_platform_init();
+  for (;;) {
+    hwk_server_receive(&server, hwk_platform_uart_get(), hwk_platform_uart_put);
+  }
+}
