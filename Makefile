@@ -1,0 +1,44 @@
+# make demo   environment, pinned dependencies, the whole job, the report
+# make test   everything CI checks
+# make check  the quick subset for the inner loop
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO ?= runs/demo
+
+.PHONY: demo test check lint env benchmarks clean
+
+demo: $(STAMP)
+	$(BIN)/hwkit demo -o $(DEMO)
+	@echo "report: $(DEMO)/report.html"
+
+test: $(STAMP) lint
+	$(BIN)/python -m pytest -q
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -q -x -m "not slow"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+env: $(STAMP)
+
+# torch comes first and from pip, so that the CPU build is taken and nothing pulls in CUDA.
+$(STAMP): pyproject.toml .ci/constraints.txt
+	$(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv $(VENV) || \
+	  { echo "cannot make a virtual environment: install python3-venv, or 'pip install --user virtualenv'" >&2; exit 2; }
+	$(BIN)/python -m pip install -q -c .ci/constraints.txt torch
+	$(BIN)/python -m pip install -q -c .ci/constraints.txt -e '.[all,test]'
+	touch $@
+
+benchmarks: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache

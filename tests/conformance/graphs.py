@@ -1,0 +1,424 @@
+"""Hypothesis strategies for small legal graphs over all ops, shapes, borders and widths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import strategies as st
+
+from hwkit.ir.arith import float32_multiplier, quantize_multiplier
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Padding,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    Softmax,
+    SoftmaxKind,
+    SumPool2d,
+)
+from hwkit.ir.shapes import extent
+from hwkit.ir.types import S8, S32, U8, Array, IntType, Quantization
+
+ALL_OPS: tuple[type[Op], ...] = (
+    Conv2d,
+    DepthwiseConv2d,
+    Dense,
+    Add,
+    SumPool2d,
+    AvgPool2d,
+    MaxPool2d,
+    Requantize,
+    Clamp,
+    Pad,
+    Concat,
+    Reshape,
+    Lookup,
+    Softmax,
+)
+
+
+_WEIGHTS = {Conv2d: 5, DepthwiseConv2d: 4, Softmax: 6, Reshape: 1, Clamp: 1, Requantize: 1}
+"""How often an op is chosen against the others' 2."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """What the drawn graphs may hold.
+
+    ``activations`` are the widths that tensors may have; ``dyadic`` makes every scale a power of
+    two and every zero point 0; ``fused`` gives accumulating ops their rescale inside.
+    """
+
+    ops: tuple[type[Op], ...] = ALL_OPS
+    roundings: tuple[Rounding, ...] = tuple(Rounding)
+    activations: tuple[IntType, ...] = (S8,)
+    weight_bits: tuple[int, ...] = (8,)
+    dyadic: bool = False
+    fused: bool = False
+    dilation: bool = True
+    softmax: tuple[SoftmaxKind, ...] = tuple(SoftmaxKind)
+    max_ops: int = 4
+    raw_output: bool = field(default=False)
+    """Whether the graph may end in an accumulator."""
+
+
+ANY = Space(activations=(S8, U8, IntType(4, True), IntType(5, False)), weight_bits=(2, 3, 4, 8))
+
+
+@st.composite
+def graphs(draw: st.DrawFn, space: Space = ANY) -> Graph:
+    """A verified graph of one input and one output, with scale facts on every activation."""
+    return _Maker(draw, space).make()
+
+
+def inputs_for(graph: Graph, samples: int, seed: int) -> Array:
+    """Random integers of the graph's first input; the first sample is all-low, the second
+    all-high, so that extremes are always among them."""
+    tensor = graph.tensors[graph.inputs[0]]
+    rng = np.random.default_rng(seed)
+    x = rng.integers(tensor.dtype.low, tensor.dtype.high + 1, (samples, *tensor.shape))
+    x[0] = tensor.dtype.low
+    if samples > 1:
+        x[1] = tensor.dtype.high
+    return x.astype(tensor.dtype.container)
+
+
+class _Maker:
+    def __init__(self, draw: st.DrawFn, space: Space) -> None:
+        self.draw = draw
+        self.space = space
+        self.b = GraphBuilder("random")
+        self.rng = np.random.default_rng(draw(st.randoms(use_true_random=False)).getrandbits(32))
+        self.count = 0
+
+    def make(self) -> Graph:
+        # The likeliest draws come first in each list: middling maps, several ops.
+        side = st.sampled_from([6, 5, 8, 9, 7, 4, 3, 2, 1])
+        shape = (self.draw(side), self.draw(side), self.draw(st.sampled_from([3, 4, 6, 2, 5, 1])))
+        x = self.b.input("input", shape, *self.activation())
+        for _ in range(self.space.max_ops - self.draw(st.integers(0, self.space.max_ops - 1))):
+            x = self.step(x)
+        return self.b.build([x])
+
+    def name(self, kind: str) -> str:
+        self.count += 1
+        return f"{kind}{self.count}"
+
+    def activation(self) -> tuple[IntType, Quantization]:
+        dtype = self.draw(st.sampled_from(self.space.activations))
+        if self.space.dyadic:
+            return dtype, Quantization((2.0 ** self.draw(st.integers(-8, 0)),))
+        scale = float(np.float32(self.draw(st.floats(0.001, 0.5))))
+        zero_point = self.draw(
+            st.sampled_from([dtype.low, dtype.high, 0]) | st.integers(dtype.low, dtype.high)
+        )
+        return dtype, Quantization((scale,), zero_point)
+
+    def zero_point(self, x: str) -> int:
+        facts = self.b.tensors[x].quantization
+        return facts.zero_point if facts else 0
+
+    def scale(self, x: str) -> float:
+        facts = self.b.tensors[x].quantization
+        return facts.scale[0] if facts else 1.0
+
+    def step(self, x: str) -> str:
+        fits = [op for op in self.space.ops if self.fits(op, x)]
+        if not fits:
+            return x
+        # By the drawn seed, not by a draw: draws favour the front of a list.
+        weights = np.array([_WEIGHTS.get(op, 2) for op in fits])
+        op = fits[int(self.rng.choice(len(fits), p=weights / weights.sum()))]
+        make = getattr(self, f"make_{op.__name__.lower()}")
+        result: str = make(x)
+        return result
+
+    def fits(self, op: type[Op], x: str) -> bool:
+        tensor = self.b.tensors[x]
+        spatial = op in (Conv2d, DepthwiseConv2d, SumPool2d, AvgPool2d, MaxPool2d, Pad)
+        if spatial and len(tensor.shape) != 3:
+            return False
+        if op is AvgPool2d and not tensor.dtype.signed:
+            return False
+        if op is Dense:
+            return len(tensor.shape) == 1 or (Reshape in self.space.ops and tensor.dtype.bits <= 8)
+        if op is Softmax:
+            return len(tensor.shape) == 1 and tensor.dtype == S8
+        return tensor.dtype.bits <= 8
+
+    # Rescales -------------------------------------------------------------------------------
+
+    def rescale(self, x_bound: int, channels: int, dtype: IntType, zero_point: int) -> Rescale:
+        """A rescale that brings sums up to ``x_bound`` into the range of ``dtype``, roughly."""
+        rounding = self.draw(st.sampled_from(self.space.roundings))
+        per_channel = channels if self.draw(st.booleans()) else 1
+        spread = 2.0 ** self.rng.uniform(-3, 3, per_channel)
+        ratios = (dtype.high - dtype.low) / max(x_bound, 1) * spread
+        pairs = [self.pair(min(float(r), 2.0), rounding) for r in ratios]
+        low, high = dtype.low, dtype.high
+        if self.draw(st.booleans()):
+            low = self.draw(st.integers(low, high))
+            high = self.draw(st.integers(low, high))
+        multiplier, shift = zip(*pairs, strict=True)
+        return Rescale(multiplier, shift, rounding, low, high, zero_point)
+
+    def pair(self, ratio: float, rounding: Rounding) -> tuple[int, int]:
+        if self.space.dyadic:
+            return 1, int(np.clip(round(-np.log2(ratio)), 0, 30))
+        if rounding is Rounding.FLOAT32:
+            return float32_multiplier(ratio)
+        return quantize_multiplier(ratio)
+
+    def finish(self, op: Op, x_bound: int) -> str:
+        """Appends an accumulating op and its rescale, fused or as a node of its own."""
+        channels = self.channels_of(op)
+        dtype, facts = self.activation()
+        r = self.rescale(x_bound, channels, dtype, facts.zero_point)
+        if self.space.dyadic:
+            facts = Quantization((self.dyadic_scale(op, r),))
+            r = self.per_tensor(r)
+        if self.space.fused or self.draw(st.booleans()):
+            from dataclasses import replace
+
+            return self.b.add(replace(op, rescale=r), dtype, facts)
+        self.b.add(op, S32)
+        if self.space.raw_output and self.draw(st.integers(0, 9)) == 0:
+            return op.output
+        name = self.name("requantize")
+        return self.b.add(Requantize(name, op.output, f"{name}_out", r), dtype, facts)
+
+    def dyadic_scale(self, op: Op, r: Rescale) -> float:
+        base = self.scale(op.inputs[0] if isinstance(op, Add) else op.input)
+        return float(base * 2.0 ** r.shift[0] / r.multiplier[0])
+
+    def per_tensor(self, r: Rescale) -> Rescale:
+        from dataclasses import replace
+
+        return replace(r, multiplier=r.multiplier[:1], shift=r.shift[:1])
+
+    def channels_of(self, op: Op) -> int:
+        if isinstance(op, Conv2d | Dense):
+            return self.b.tensors[op.weight].shape[0]
+        if isinstance(op, DepthwiseConv2d):
+            return self.b.tensors[op.weight].shape[3]
+        return self.b.tensors[op.inputs[0] if isinstance(op, Add) else op.input].shape[-1]
+
+    # Weights ----------------------------------------------------------------------------------
+
+    def weight(self, name: str, shape: tuple[int, ...]) -> tuple[str, int]:
+        """Random weights, sometimes all extreme; the width and the largest sum per unit of x."""
+        dtype = IntType(self.draw(st.sampled_from(self.space.weight_bits)), True)
+        low = max(dtype.low, -127)
+        kind = self.draw(st.sampled_from(["random", "random", "low", "high"]))
+        if kind == "random":
+            value = self.rng.integers(low, dtype.high + 1, shape)
+        else:
+            value = np.full(shape, low if kind == "low" else dtype.high)
+        facts = Quantization((1.0,)) if self.space.dyadic else None
+        self.b.constant(name, value, dtype, facts)
+        axes = tuple(range(3)) if len(shape) == 4 and shape[0] == 1 else tuple(range(1, len(shape)))
+        return name, int(np.abs(value).sum(axis=axes).max())
+
+    def bias(self, name: str, channels: int) -> str | None:
+        if self.draw(st.booleans()):
+            return None
+        return self.b.constant(name, self.rng.integers(-2000, 2001, channels), S32)
+
+    def windows(self, x: str, dilated: bool) -> tuple[tuple[int, ...], ...]:
+        """Kernel, stride, dilation and padding (top, bottom, left, right) that fit the map."""
+        height, width, _ = self.b.shape(x)
+        side = st.sampled_from([3, 2, 1, 4])
+        kernel = (self.draw(side), self.draw(side))
+        dilation = (1, 1)
+        if dilated and self.space.dilation and self.draw(st.integers(0, 3)) == 0:
+            dilation = (self.draw(st.integers(1, 2)), self.draw(st.integers(1, 2)))
+        pads: list[int] = []
+        for size, k, d in zip((height, width), kernel, dilation, strict=True):
+            span = extent(k, d)
+            before = self.draw(st.integers(0, k - 1))
+            after = self.draw(st.integers(0, k - 1))
+            if span > size + before + after:
+                kernel = (1, 1)
+                dilation = (1, 1)
+                pads = [0, 0, 0, 0]
+                break
+            pads += [before, after]
+        stride = (self.draw(st.integers(1, 3)), self.draw(st.integers(1, 3)))
+        return kernel, stride, dilation, tuple(pads)
+
+    # Ops ----------------------------------------------------------------------------------------
+
+    def make_conv2d(self, x: str) -> str:
+        name = self.name("conv")
+        kernel, stride, dilation, pads = self.windows(x, True)
+        out = self.draw(st.sampled_from([4, 5, 8, 1, 2, 3, 7, 9]))
+        weight, total = self.weight(f"{name}_w", (out, *kernel, self.b.shape(x)[2]))
+        op = Conv2d(
+            name,
+            x,
+            weight,
+            self.bias(f"{name}_b", out),
+            f"{name}_out",
+            (stride[0], stride[1]),
+            Padding(*pads),
+            (dilation[0], dilation[1]),
+            self.zero_point(x),
+        )
+        return self.finish(op, total * 100)
+
+    def make_depthwiseconv2d(self, x: str) -> str:
+        name = self.name("depthwise")
+        kernel, stride, dilation, pads = self.windows(x, True)
+        out = self.b.shape(x)[2] * self.draw(st.sampled_from([1, 1, 1, 2, 3]))
+        weight, total = self.weight(f"{name}_w", (1, *kernel, out))
+        op = DepthwiseConv2d(
+            name,
+            x,
+            weight,
+            self.bias(f"{name}_b", out),
+            f"{name}_out",
+            (stride[0], stride[1]),
+            Padding(*pads),
+            (dilation[0], dilation[1]),
+            self.zero_point(x),
+        )
+        return self.finish(op, total * 100)
+
+    def make_dense(self, x: str) -> str:
+        if len(self.b.shape(x)) > 1:
+            x = self.make_reshape(x)
+        name = self.name("dense")
+        out = self.draw(st.integers(1, 10))
+        weight, total = self.weight(f"{name}_w", (out, self.b.shape(x)[-1]))
+        bias = self.bias(f"{name}_b", out)
+        op = Dense(name, x, weight, bias, f"{name}_out", self.zero_point(x))
+        return self.finish(op, total * 100)
+
+    def make_add(self, x: str) -> str:
+        """Adds ``x`` to a requantized copy of itself, each rescaled to a common fine step."""
+        name = self.name("add")
+        other = self.make_requantize(x)
+        zero_points = (self.zero_point(x), self.zero_point(other))
+        wide = 1 << 27
+        rounding = self.draw(st.sampled_from(self.space.roundings))
+        if self.space.dyadic or rounding is Rounding.FLOAT32:
+            op = Add(name, (x, other), f"{name}_out", zero_points)
+            return self.finish(op, 256)
+        rescales = []
+        for _ in range(2):
+            m, s = quantize_multiplier(float(self.rng.uniform(0.1, 1.0)))
+            rescales.append(Rescale((m,), (s,), rounding, -wide, wide, 0, 18))
+        op = Add(name, (x, other), f"{name}_out", zero_points, (rescales[0], rescales[1]))
+        return self.finish(op, 256 << 18)
+
+    def make_sumpool2d(self, x: str) -> str:
+        name = self.name("sumpool")
+        kernel, stride, _, pads = self.windows(x, False)
+        op = SumPool2d(
+            name,
+            x,
+            f"{name}_out",
+            (kernel[0], kernel[1]),
+            (stride[0], stride[1]),
+            Padding(*pads),
+            self.zero_point(x),
+        )
+        return self.finish(op, kernel[0] * kernel[1] * 200)
+
+    def same(self, op: Op, x: str, shape: tuple[int, ...] | None = None) -> str:
+        tensor = self.b.tensors[x]
+        return self.b.add(op, tensor.dtype, tensor.quantization, shape)
+
+    def make_avgpool2d(self, x: str) -> str:
+        name = self.name("avgpool")
+        kernel, stride, _, pads = self.windows(x, False)
+        dtype = self.b.tensors[x].dtype
+        return self.same(
+            AvgPool2d(
+                name,
+                x,
+                f"{name}_out",
+                (kernel[0], kernel[1]),
+                (stride[0], stride[1]),
+                Padding(*pads),
+                dtype.low,
+                dtype.high,
+            ),
+            x,
+        )
+
+    def make_maxpool2d(self, x: str) -> str:
+        name = self.name("maxpool")
+        kernel, stride, _, pads = self.windows(x, False)
+        op = MaxPool2d(
+            name,
+            x,
+            f"{name}_out",
+            (kernel[0], kernel[1]),
+            (stride[0], stride[1]),
+            Padding(*pads),
+        )
+        return self.same(op, x)
+
+    def make_requantize(self, x: str) -> str:
+        name = self.name("requantize")
+        dtype, facts = self.activation()
+        r = self.rescale(256, self.b.shape(x)[-1], dtype, facts.zero_point)
+        if self.space.dyadic:
+            r = self.per_tensor(r)
+            facts = Quantization((self.scale(x) * 2.0 ** r.shift[0] / r.multiplier[0],))
+        op = Requantize(name, x, f"{name}_out", r, self.zero_point(x))
+        return self.b.add(op, dtype, facts)
+
+    def make_clamp(self, x: str) -> str:
+        name = self.name("clamp")
+        dtype = self.b.tensors[x].dtype
+        low = self.draw(st.integers(dtype.low, dtype.high))
+        high = self.draw(st.integers(low, dtype.high))
+        return self.same(Clamp(name, x, f"{name}_out", low, high), x)
+
+    def make_pad(self, x: str) -> str:
+        name = self.name("pad")
+        pads = Padding(*(self.draw(st.integers(0, 2)) for _ in range(4)))
+        return self.same(Pad(name, x, f"{name}_out", pads, self.zero_point(x)), x)
+
+    def make_concat(self, x: str) -> str:
+        name = self.name("concat")
+        axis = self.draw(st.integers(0, len(self.b.shape(x)) - 1))
+        other = self.make_clamp(x)
+        return self.same(Concat(name, (x, other), f"{name}_out", axis), x)
+
+    def make_reshape(self, x: str) -> str:
+        name = self.name("reshape")
+        tensor = self.b.tensors[x]
+        return self.same(Reshape(name, x, f"{name}_out"), x, (tensor.elements,))
+
+    def make_lookup(self, x: str) -> str:
+        name = self.name("lookup")
+        source = self.b.tensors[x].dtype
+        dtype, facts = self.activation()
+        values = self.rng.integers(dtype.low, dtype.high + 1, 1 << source.bits)
+        self.b.constant(f"{name}_t", values, dtype)
+        return self.b.add(Lookup(name, x, f"{name}_t", f"{name}_out"), dtype, facts)
+
+    def make_softmax(self, x: str) -> str:
+        name = self.name("softmax")
+        kind = self.draw(st.sampled_from(self.space.softmax))
+        step = float(np.float32(self.draw(st.floats(0.001, 1.0))))
+        op = Softmax(name, x, f"{name}_out", step, kind)
+        return self.b.add(op, S8, Quantization((1 / 256,), -128))

@@ -1,0 +1,173 @@
+"""A second, plain interpreter: loops and Python integers only, nothing shared with the fast one.
+
+It follows the formulas of SPEC.md word by word and is slow on purpose.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import exp, floor
+
+import numpy as np
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    Softmax,
+    SoftmaxKind,
+    SumPool2d,
+    activations,
+)
+from hwkit.ir.softmax import softmax
+from hwkit.ir.types import Array
+
+
+def run_plainly(graph: Graph, x: Array) -> dict[str, Array]:
+    """Every tensor of ``graph`` for a batch ``x`` of its one input."""
+    values: dict[str, Array] = {graph.inputs[0]: x.astype(object)}
+    for op in graph.nodes:
+        shape = graph.tensors[op.output].shape
+        out = [
+            _one(graph, op, [values[name][n] for name in activations(op)], shape)
+            for n in range(len(x))
+        ]
+        values[op.output] = np.array(out, object).reshape(len(x), *shape)
+    return {name: value.astype(np.int64) for name, value in values.items()}
+
+
+def scale_one(a: int, r: Rescale, channel: int) -> int:
+    """One integer through a rescale, in exact arithmetic."""
+    k = channel if len(r.multiplier) > 1 else 0
+    m, s = r.multiplier[k], r.shift[k]
+    a <<= r.left_shift
+    match r.rounding:
+        case Rounding.FLOAT32:
+            product = np.float32(np.float32(a) * np.float32(float(Fraction(m, 1 << s))))
+            q = round(float(product))
+        case Rounding.DOUBLE:
+            exponent = 31 - s
+            high = floor(Fraction(a * m << max(exponent, 0), 1 << 31) + Fraction(1, 2))
+            q = _half_away(Fraction(high, 1 << max(-exponent, 0)))
+        case Rounding.HALF_UP:
+            q = floor(Fraction(a * m, 1 << s) + Fraction(1, 2))
+        case Rounding.HALF_EVEN:
+            q = round(Fraction(a * m, 1 << s))
+        case Rounding.FLOOR:
+            q = floor(Fraction(a * m, 1 << s))
+    return min(max(q + r.zero_point, r.low), r.high)
+
+
+def _half_away(value: Fraction) -> int:
+    magnitude = floor(abs(value) + Fraction(1, 2))
+    return magnitude if value >= 0 else -magnitude
+
+
+def _rescaled(a: Array, r: Rescale | None) -> Array:
+    if r is None:
+        return a
+    flat = a.reshape(-1, a.shape[-1])
+    out = [[scale_one(int(v), r, c) for c, v in enumerate(row)] for row in flat]
+    return np.array(out, object).reshape(a.shape)
+
+
+def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array:
+    x = xs[0]
+    match op:
+        case Conv2d() | DepthwiseConv2d() | Dense():
+            return _rescaled(_products(graph, op, x, shape), op.rescale)
+        case Add():
+            terms = [
+                _rescaled(v - z, r)
+                for v, z, r in zip(xs, op.input_zero_points, op.input_rescales, strict=True)
+            ]
+            return _rescaled(terms[0] + terms[1], op.rescale)
+        case SumPool2d() | AvgPool2d() | MaxPool2d():
+            return _pooled(op, x, shape)
+        case Requantize():
+            return _rescaled(x - op.input_zero_point, op.rescale)
+        case Clamp():
+            return np.minimum(np.maximum(x, op.low), op.high)
+        case Pad():
+            out = np.full(shape, op.value, object)
+            top, left = op.padding.top, op.padding.left
+            out[top : top + x.shape[0], left : left + x.shape[1]] = x
+            return out
+        case Concat():
+            return np.concatenate(xs, axis=op.axis)
+        case Reshape():
+            return x.reshape(shape)
+        case Lookup():
+            low = graph.tensors[op.input].dtype.low
+            table = graph.constants[op.table]
+            return np.array([int(table[int(v) - low]) for v in x.flat], object).reshape(x.shape)
+        case Softmax():
+            return _softmax(op, x)
+
+
+def _products(
+    graph: Graph, op: Conv2d | DepthwiseConv2d | Dense, x: Array, shape: tuple[int, ...]
+) -> Array:
+    weight = graph.constants[op.weight].astype(object)
+    bias = [0] * shape[-1] if op.bias is None else [int(b) for b in graph.constants[op.bias]]
+    x = x - op.input_zero_point
+    if isinstance(op, Dense):
+        rows = [[sum(a * b for a, b in zip(x, w, strict=True)) for w in weight]]
+        return np.array(rows[0], object) + np.array(bias, object)
+    out = np.zeros(shape, object)
+    times = shape[2] // x.shape[2]
+    for i, j, o in np.ndindex(*shape):
+        total = bias[o]
+        for r in range(weight.shape[1]):
+            for c in range(weight.shape[2]):
+                row = i * op.stride[0] + r * op.dilation[0] - op.padding.top
+                column = j * op.stride[1] + c * op.dilation[1] - op.padding.left
+                if not (0 <= row < x.shape[0] and 0 <= column < x.shape[1]):
+                    continue
+                if isinstance(op, Conv2d):
+                    total += int((x[row, column] * weight[o, r, c]).sum())
+                else:
+                    total += x[row, column, o // times] * weight[0, r, c, o]
+        out[i, j, o] = total
+    return out
+
+
+def _pooled(op: SumPool2d | AvgPool2d | MaxPool2d, x: Array, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, object)
+    for i, j, c in np.ndindex(*shape):
+        top, left = i * op.stride[0] - op.padding.top, j * op.stride[1] - op.padding.left
+        window = [
+            int(v)
+            for v in x[max(top, 0) : top + op.kernel[0], max(left, 0) : left + op.kernel[1], c].flat
+        ]
+        match op:
+            case SumPool2d():
+                out[i, j, c] = sum(v - op.input_zero_point for v in window)
+            case AvgPool2d():
+                mean = _half_away(Fraction(sum(window), len(window)))
+                out[i, j, c] = min(max(mean, op.low), op.high)
+            case MaxPool2d():
+                out[i, j, c] = max(window)
+    return _rescaled(out, op.rescale) if isinstance(op, SumPool2d) else out
+
+
+def _softmax(op: Softmax, x: Array) -> Array:
+    if op.kind is SoftmaxKind.FIXED:
+        # The fixed-point form is a port of its own; its second witness is the runtime itself.
+        return softmax(x.astype(np.int64), op.input_scale, op.kind).astype(object)
+    step = float(np.float32(op.input_scale))
+    e = [exp((int(v) - int(max(x))) * step) for v in x]
+    return np.array([min(max(round(v / sum(e) * 256) - 128, -128), 127) for v in e], object)
