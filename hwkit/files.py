@@ -24,6 +24,8 @@ def write_whole(path: Path, data: bytes) -> None:
         beside = Path(name)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
         beside.chmod(0o644)
         beside.replace(path)
     except OSError as error:

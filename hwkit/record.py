@@ -1,8 +1,8 @@
 """Frozen dataclasses from and to JSON values; what does not fit is named by its place.
 
-Annotations understood: ``str bool int float``, ``Literal``, ``X | None``, ``tuple[X, ...]``,
-``Mapping[str, X]`` and other dataclasses. A number is finite; an int may stand for a float, never
-the other way round.
+Annotations understood: ``str bool int float``, ``Literal``, ``StrEnum``, ``X | None``,
+``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping[str, X]`` and other dataclasses. A number is finite;
+an int may stand for a float, never the other way round.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -72,7 +73,13 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, list):
             raise FormatError(f"{where}: expected a list, got {_shown(value)}")
-        return tuple(_value(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        kinds = (args[0],) * len(value) if args[-1] is ... else args
+        if len(kinds) != len(value):
+            raise FormatError(f"{where}: expected {len(kinds)} values, got {len(value)}")
+        return tuple(
+            _value(kind, item, f"{where}[{i}]")
+            for i, (kind, item) in enumerate(zip(kinds, value, strict=True))
+        )
     if origin is Mapping:
         if not isinstance(value, dict):
             raise FormatError(f"{where}: expected an object, got {_shown(value)}")
@@ -83,11 +90,15 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 
 def _scalar(hint: Any, value: Any, where: str) -> Any:
+    if issubclass(hint, StrEnum):
+        if value not in tuple(hint):
+            raise FormatError(f"{where}: expected {' or '.join(hint)}, got {_shown(value)}")
+        return hint(value)
     if hint is float:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or abs(value) > 1e300 or not math.isfinite(value):
             raise FormatError(f"{where}: expected a finite number, got {_shown(value)}")
-        return value
+        return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         names = {str: "a text", int: "a whole number", bool: "true or false"}
         raise FormatError(f"{where}: expected {names[hint]}, got {_shown(value)}")

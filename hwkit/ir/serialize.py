@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
-import tempfile
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields
-from enum import StrEnum
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import numpy as np
 
 from hwkit.errors import ConfigError, FormatError, GraphError
+from hwkit.files import write_whole
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import OP_TYPES, Op, Padding, Rescale
-from hwkit.ir.types import Array, IntType, Quantization, TensorType
+from hwkit.ir.ops import OP_TYPES, Op
+from hwkit.ir.types import Array, TensorType
 from hwkit.ir.verify import MAX_ELEMENTS, verify
+from hwkit.record import from_json
 
 MAGIC = b"HWKG"
 VERSION = 1
@@ -76,7 +73,7 @@ def from_bytes(data: bytes, where: str = "graph") -> Graph:
     try:
         header = json.loads(body[_PREFIX.size : start])
         return verify(_graph(header, memoryview(body)[start:]))
-    except GraphError as error:
+    except (GraphError, FormatError) as error:
         raise FormatError(f"{where}: {error}; {_REMEDY}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -88,7 +85,7 @@ _REMEDY = "import or train the model again"
 
 def save(graph: Graph, path: str | Path) -> None:
     """Writes ``graph`` beside ``path`` and renames, so that a failure leaves no broken file."""
-    write_atomically(Path(path), to_bytes(graph))
+    write_whole(Path(path), to_bytes(graph))
 
 
 def load(path: str | Path) -> Graph:
@@ -104,32 +101,8 @@ def load(path: str | Path) -> Graph:
     return from_bytes(data, str(path))
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes ``data`` to a temporary neighbour, flushes it to the disk and renames it to ``path``.
-
-    Raises ``ConfigError`` (full disk, no permission); then ``path`` is as it was before.
-    """
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as handle:
-            temporary = handle.name
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise ConfigError(
-            f"{path}: cannot write: {error.strerror or error}; nothing was changed"
-        ) from error
-
-
 def _graph(header: Mapping[str, Any], payload: memoryview) -> Graph:
-    tensors = {name: _tensor(record) for name, record in header["tensors"].items()}
+    tensors = {name: _tensor(name, record) for name, record in header["tensors"].items()}
     constants: dict[str, Array] = {}
     position = 0
     for name in header["constants"]:
@@ -143,69 +116,26 @@ def _graph(header: Mapping[str, Any], payload: memoryview) -> Graph:
     if position != len(payload):
         raise ValueError(f"{len(payload)} bytes of constants where {position} are described")
     return Graph(
-        name=_typed(str, header["name"], "name"),
+        name=str(header["name"]),
         nodes=tuple(_op(record) for record in header["nodes"]),
         tensors=tensors,
         constants=constants,
-        inputs=_typed(tuple[str, ...], header["inputs"], "inputs"),
-        outputs=_typed(tuple[str, ...], header["outputs"], "outputs"),
+        inputs=tuple(str(name) for name in header["inputs"]),
+        outputs=tuple(str(name) for name in header["outputs"]),
         metadata={str(key): str(value) for key, value in header["metadata"].items()},
     )
 
 
-def _tensor(record: Mapping[str, Any]) -> TensorType:
-    tensor: TensorType = _record(TensorType, record)
+def _tensor(name: str, record: Any) -> TensorType:
+    tensor = from_json(TensorType, record, f"tensor {name!r}")
     if not 1 <= tensor.dtype.bits <= 32:
-        raise ValueError(f"bit width {tensor.dtype.bits}")
+        raise FormatError(f"tensor {name!r}: bit width {tensor.dtype.bits}")
     return tensor
 
 
 def _op(record: Mapping[str, Any]) -> Op:
-    name = record["op"]
-    if name not in OP_TYPES:
-        raise ValueError(f"unknown op {name!r}; known: {', '.join(OP_TYPES)}")
-    op: Op = _record(OP_TYPES[name], {k: v for k, v in record.items() if k != "op"})
-    return op
-
-
-@cache
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    return get_type_hints(cls)
-
-
-_RECORDS = (Rescale, Padding, IntType, Quantization)
-
-
-def _record(cls: type[Any], record: Mapping[str, Any]) -> Any:
-    hints = _hints(cls)
-    if not isinstance(record, dict) or (unknown := set(record) - set(hints)):
-        raise ValueError(f"{cls.__name__}: unexpected {unknown if record else record!r}")
-    needed = {f.name for f in fields(cls) if f.default is MISSING}
-    if missing := needed - set(record):
-        raise ValueError(f"{cls.__name__}: missing {', '.join(sorted(missing))}")
-    return cls(**{key: _typed(hints[key], value, key) for key, value in record.items()})
-
-
-def _typed(hint: Any, value: Any, where: str) -> Any:
-    """``value`` from JSON as ``hint``, strictly: no bool for an int, no int for a string."""
-    if get_origin(hint) is UnionType:
-        if value is None and type(None) in get_args(hint):
-            return None
-        hint = next(arg for arg in get_args(hint) if arg is not type(None))
-    if get_origin(hint) is tuple:
-        items = get_args(hint)
-        if not isinstance(value, list):
-            raise ValueError(f"{where}: expected a list, got {value!r:.40}")
-        if items[-1] is not ... and len(value) != len(items):
-            raise ValueError(f"{where}: expected {len(items)} values, got {len(value)}")
-        kinds = [items[0]] * len(value) if items[-1] is ... else items
-        return tuple(_typed(kind, item, where) for kind, item in zip(kinds, value, strict=True))
-    if hint in _RECORDS:
-        return _record(hint, value)
-    if issubclass(hint, StrEnum):
-        return hint(value)
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        raise ValueError(f"{where}: expected {hint.__name__}, got {value!r:.40}")
-    return value
+    fields = dict(record)
+    kind = fields.pop("op")
+    if kind not in OP_TYPES:
+        raise FormatError(f"unknown op {kind!r:.40}; known: {', '.join(OP_TYPES)}")
+    return from_json(OP_TYPES[kind], fields, f"{kind} {fields.get('name')!r:.40}")

@@ -25,7 +25,8 @@ def softmax(x: Array, input_scale: float, kind: SoftmaxKind) -> Array:
     if kind is SoftmaxKind.FLOAT:
         e = np.exp(difference * float(np.float32(input_scale)))
         probability = e / e.sum(axis=-1, keepdims=True)
-        return np.clip(np.rint(probability * 256).astype(np.int64) - 128, -128, 127)
+        rounded: Array = np.rint(probability * 256).astype(np.int64) - 128
+        return np.clip(rounded, -128, 127)
     return _fixed(difference, input_scale)
 
 
@@ -60,16 +61,19 @@ def _fixed(difference: Array, input_scale: float) -> Array:
 
 def _srdhm(a: Array, b: Array | np.int64) -> Array:
     """Saturating rounding doubling high multiply: ``round(a * b / 2**31)`` in 32 bits."""
-    return np.minimum((a * b + (1 << 30)) >> 31, _INT32_MAX)
+    product: Array = (a * b + (1 << 30)) >> 31
+    return np.minimum(product, _INT32_MAX)
 
 
 def _round_shift(a: Array, exponent: Array | int) -> Array:
     """``a / 2**exponent`` rounded half away from zero; exponent >= 1."""
-    return (a + (np.int64(1) << (exponent - 1)) + (a >> 63)) >> exponent
+    quotient: Array = (a + (np.int64(1) << (exponent - 1)) + (a >> 63)) >> exponent
+    return quotient
 
 
 def _saturating_shift(a: Array, exponent: int) -> Array:
-    return np.clip(a << exponent, -_INT32_MAX - 1, _INT32_MAX)
+    shifted: Array = a << exponent
+    return np.clip(shifted, -_INT32_MAX - 1, _INT32_MAX)
 
 
 def _exp_of_negative(a: Array) -> Array:
