@@ -1,0 +1,1 @@
+"""The stages in order: what the command line and the library API call."""

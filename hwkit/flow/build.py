@@ -1,0 +1,112 @@
+"""From graph to artifact, built once for each build plan."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hwkit import boards, targets
+from hwkit.boards import Board
+from hwkit.errors import ConfigError
+from hwkit.files import write_json
+from hwkit.ir.graph import Graph
+from hwkit.target import Artifact, BuildPlan, Lowered, Target
+
+_COMPLETE = ".complete"
+"""Marks a folder of the cache whose build ended well."""
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: ``$XDG_CACHE_HOME/hwkit`` or ``~/.cache/hwkit``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwkit"
+
+
+def lower(graph: Graph, board_name: str) -> tuple[Target, Lowered]:
+    """The target of ``board_name`` and the graph in its form."""
+    board = boards.load(board_name)
+    target = targets.get(board)
+    return target, target.lower(graph, board)
+
+
+def cached(target: Target, lowered: Lowered) -> Artifact:
+    """The artifact for ``lowered``, from the cache where this very plan was built before."""
+    plan = target.emit(lowered)
+    folder = cache_folder() / "builds" / f"{lowered.board.name}-{_key(plan, target, lowered.board)}"
+    if not (folder / _COMPLETE).is_file():
+        _build_beside(target, plan, lowered, folder)
+    return target.open_artifact(folder, lowered)
+
+
+def _key(plan: BuildPlan, target: Target, board: Board) -> str:
+    import hashlib
+
+    tools = json.dumps(target.tools(board), sort_keys=True)
+    return hashlib.sha256((plan.digest() + tools).encode()).hexdigest()[:24]
+
+
+def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Path) -> None:
+    """Builds in a neighbour and renames, so that a killed build is never taken for a whole one."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        target.build(plan, lowered, beside)
+        (beside / _COMPLETE).touch()
+        if folder.exists():
+            shutil.rmtree(folder)
+        beside.replace(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def deploy(graph: Graph, board_name: str, out: str | Path) -> dict[str, Any]:
+    """Emits and builds into ``out`` and writes ``deploy.json`` there; returns its content.
+
+    ``out`` may exist: its files are replaced only when the build has ended well. Raises
+    ``ConfigError`` when ``out`` is a file or a folder that no deploy made.
+    """
+    out = Path(out).absolute()
+    if out.exists() and not (out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))):
+        raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
+    target, lowered = lower(graph, board_name)
+    plan = target.emit(lowered)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be made ({error.strerror}); choose another") from error
+    try:
+        artifact = target.build(plan, lowered, beside)
+        facts = {
+            "board": board_name,
+            "artifact": artifact.path.name,
+            **artifact.facts,
+            "digest": plan.digest(),
+            "retargeted": list(lowered.retargeted),
+        }
+        write_json(beside / "deploy.json", facts)
+        if out.exists():
+            shutil.rmtree(out)
+        beside.chmod(0o755)
+        beside.replace(out)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return facts
+
+
+def _is_deployed(out: Path) -> bool:
+    return (out / "deploy.json").is_file()
+
+
+def artifact_for(
+    graph: Graph, board_name: str, folder: str | Path | None
+) -> tuple[Target, Artifact]:
+    """The artifact to run ``graph`` on ``board_name``: from ``folder``, a deploy made earlier
+    (possibly edited since: what lies there is what runs), or built and cached."""
+    target, lowered = lower(graph, board_name)
+    if folder is None:
+        return target, cached(target, lowered)
+    return target, target.open_artifact(Path(folder).absolute(), lowered)

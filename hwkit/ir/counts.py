@@ -1,0 +1,51 @@
+"""What a graph costs before anyone builds it: multiplications, weight bytes, live activations."""
+
+from __future__ import annotations
+
+from math import prod
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, activations
+
+
+def macs(graph: Graph, op: Op) -> int:
+    """Multiply-accumulates of one inference, borders counted as if full.
+
+    Example: conv (32, 32, 16) to 16 channels by 3x3 is 32*32*16 * 9*16 = 2,359,296.
+    """
+    outputs = graph.tensors[op.output].elements
+    if isinstance(op, Conv2d | Dense):
+        return outputs * prod(graph.tensors[op.weight].shape[1:])
+    if isinstance(op, DepthwiseConv2d):
+        _, rows, columns, _ = graph.tensors[op.weight].shape
+        return outputs * rows * columns
+    return 0
+
+
+def weight_bits(graph: Graph, op: Op) -> int | None:
+    """Bit width of the op's weights, None for an op without."""
+    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        return graph.tensors[op.weight].dtype.bits
+    return None
+
+
+def weight_bytes(graph: Graph, op: Op) -> int:
+    """Bytes of the op's weights with their bits packed, and of its bias; 0 for an op without."""
+    if not isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        return 0
+    bias = 0 if op.bias is None else graph.tensors[op.bias].container_bytes
+    return graph.tensors[op.weight].packed_bytes + bias
+
+
+def peak_activation_bytes(graph: Graph) -> int:
+    """Largest sum of live activations over the nodes in order, each in its container; an op's
+    inputs and output are alive together."""
+    last = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
+    last |= dict.fromkeys(graph.outputs, len(graph.nodes))
+    live = {name: graph.tensors[name].container_bytes for name in graph.inputs}
+    peak = sum(live.values())
+    for k, op in enumerate(graph.nodes):
+        live[op.output] = graph.tensors[op.output].container_bytes
+        peak = max(peak, sum(live.values()))
+        live = {name: size for name, size in live.items() if last.get(name, -1) > k}
+    return peak
