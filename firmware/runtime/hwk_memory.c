@@ -2,11 +2,7 @@
  * Built with -fno-builtin, or the loops below would be compiled into calls of themselves. */
 #include <stddef.h>
 #include <stdint.h>
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
-void *memmove(void *to, const void *from, size_t size);
-void *memset(void *to, int value, size_t size);
-int memcmp(const void *left, const void *right, size_t size);
+#include <string.h>
 
 /* Words may alias any type here. */
 typedef uint32_t __attribute__((may_alias)) word_t;

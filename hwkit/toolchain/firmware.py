@@ -1,0 +1,87 @@
+"""Builds a firmware: the runtime, the board's platform and the caller's model and kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwkit import resources
+from hwkit.boards import McuBoard
+from hwkit.errors import ConfigError
+from hwkit.files import write_whole
+from hwkit.toolchain import elf, flash_image, zig
+from hwkit.toolchain.linker_script import STACK_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """``firmware.elf`` and what it holds; ``.bin`` and ``.hex`` lie beside it. ``tools`` are the
+    versions and flags that made it."""
+
+    path: Path
+    image: elf.Image
+    tools: dict[str, str]
+
+
+def include_folders() -> tuple[Path, ...]:
+    """What every firmware source may include: the public headers, and a ``string.h`` for want
+    of a C library."""
+    root = resources.folder("firmware")
+    return root / "include", root / "runtime" / "freestanding"
+
+
+def runtime_sources(board: McuBoard) -> list[Path]:
+    """The C files of the runtime and of the board's platform."""
+    root = resources.folder("firmware")
+    platform = root / "platforms" / board.platform
+    if not platform.is_dir():
+        raise ConfigError(f"platform {board.platform!r}: no folder {platform}")
+    return [*sorted((root / "runtime").glob("*.c")), *sorted(platform.glob("*.c"))]
+
+
+def build(
+    sources: Sequence[Path],
+    board: McuBoard,
+    out: Path,
+    *,
+    include: Sequence[Path] = (),
+    flags: Sequence[str] = (),
+    optimize: str = zig.OPTIMIZE,
+    stack_bytes: int = STACK_BYTES,
+) -> Firmware:
+    """Compiles ``sources`` (model and kernels, with ``flags`` and ``include`` added) and the
+    runtime, and links ``out/firmware.elf``, ``.bin`` and ``.hex``.
+
+    ``ToolMissing`` without the compiler, ``ToolFailed`` with the log when a source or the link
+    fails. Example: ``build([Path("model.c")], boards.load("virtual_m4").mcu, Path("out"))``.
+    """
+    common = include_folders()
+    objects = zig.compile_objects(
+        sources, board, include=(*common, *include), flags=flags, optimize=optimize
+    )
+    # -fno-builtin: the runtime defines memcpy and its like, which must not call themselves.
+    runtime_flags = (
+        f"-DHWK_UART_BASE={board.uart.base:#x}u",
+        f"-DHWK_CLOCK_HZ={board.clock_hz}u",
+        "-fno-builtin",
+    )
+    objects += zig.compile_objects(
+        runtime_sources(board), board, include=common, flags=runtime_flags
+    )
+    path = out / "firmware.elf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    zig.link(objects, board, path, stack_bytes=stack_bytes)
+    image = elf.read(path)
+    write_whole(path.with_suffix(".bin"), flash_image.binary(image.segments))
+    write_whole(
+        path.with_suffix(".hex"), flash_image.intel_hex(image.segments, image.entry).encode()
+    )
+    return Firmware(path, image, tools(board, flags=flags, optimize=optimize))
+
+
+def tools(
+    board: McuBoard, *, flags: Sequence[str] = (), optimize: str = zig.OPTIMIZE
+) -> dict[str, str]:
+    """The compiler's version and the flags that shape the code."""
+    return {"zig": zig.version(), "flags": " ".join((*board.cpu_flags, optimize, *flags))}

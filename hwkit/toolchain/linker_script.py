@@ -1,0 +1,68 @@
+"""The linker script of a firmware, from the board's memory map."""
+
+from __future__ import annotations
+
+from hwkit.boards import McuBoard, MemoryRegion
+from hwkit.errors import ConfigError
+
+STACK_BYTES = 8192
+"""Stack reserved unless a build asks for another size; the firmware reports what it used."""
+
+_SCRIPT = """\
+ENTRY(Reset_Handler)
+
+MEMORY {{
+  FLASH (rx) : ORIGIN = {flash.origin:#x}, LENGTH = {flash.size_bytes:#x}
+  SRAM (rw) : ORIGIN = {sram.origin:#x}, LENGTH = {sram.size_bytes:#x}
+}}
+
+SECTIONS {{
+  .vectors : {{ KEEP(*(.vectors)) }} > FLASH
+  .text : ALIGN(4) {{ *(.text .text.*) }} > FLASH
+  .rodata : ALIGN(16) {{ *(.rodata .rodata.*) . = ALIGN(4); }} > FLASH
+  .ARM.exidx : {{ *(.ARM.exidx .ARM.exidx.*) }} > FLASH
+
+  .stack (NOLOAD) : ALIGN(8) {{
+    hwk_stack_limit = .;
+    . = . + {stack_bytes:#x};
+    hwk_stack_top = .;
+  }} > SRAM
+  .data : ALIGN(16) {{
+    hwk_data_start = .;
+    *(.data .data.*)
+    . = ALIGN(4);
+    hwk_data_end = .;
+  }} > SRAM AT > FLASH
+  hwk_data_image = LOADADDR(.data);
+  .bss (NOLOAD) : ALIGN(16) {{
+    hwk_bss_start = .;
+    *(.bss .bss.* COMMON)
+    . = ALIGN(4);
+    hwk_bss_end = .;
+  }} > SRAM
+
+  /DISCARD/ : {{ *(.comment) *(.note*) *(.ARM.attributes) }}
+}}
+"""
+
+
+def linker_script(board: McuBoard, stack_bytes: int = STACK_BYTES) -> str:
+    """GNU linker script: code and constants in the first flash region, the rest in the first
+    SRAM region. The stack lies at the bottom of the SRAM, so that an overflow leaves the
+    memory and faults instead of overwriting data.
+
+    ``ConfigError`` when a region is missing or ``stack_bytes`` is not a multiple of 8.
+    """
+    if stack_bytes <= 0 or stack_bytes % 8:
+        raise ConfigError(f"stack of {stack_bytes} bytes: give a positive multiple of 8")
+    return _SCRIPT.format(
+        flash=region(board, "flash"), sram=region(board, "sram"), stack_bytes=stack_bytes
+    )
+
+
+def region(board: McuBoard, kind: str) -> MemoryRegion:
+    """The first memory region of ``kind``; ``ConfigError`` when the board has none."""
+    for candidate in board.memory:
+        if candidate.kind == kind:
+            return candidate
+    raise ConfigError(f"board with core {board.core}: no memory region of kind {kind!r}")

@@ -1,0 +1,76 @@
+"""Runs an external program to its end, with its output in a log file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hwkit.errors import ConfigError, ToolFailed, ToolMissing
+
+TIMED_OUT = 124
+"""Exit code reported for a program that was stopped, as of coreutils' ``timeout``."""
+
+
+def run(
+    command: Sequence[str],
+    log: Path,
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = 600.0,
+    how_to_get_it: str = "install it or put it on PATH",
+) -> str:
+    """Runs ``command`` with nothing on its standard input and returns what it printed.
+
+    ``env`` is added to this process's environment; output and errors go to ``log``, appended
+    to what is there. ``ToolMissing`` when there is no such program, ``ToolFailed`` with the
+    command, its exit code and the log's path when it fails or runs past ``timeout_s`` (its
+    whole process group is then killed).
+    Example: ``run(["gcc", "--version"], Path("gcc.log")).startswith("gcc")``.
+    """
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as stream:
+            stream.write(f"$ {shlex.join(command)}\n".encode())
+            stream.flush()
+            start = stream.tell()
+            exit_code = _wait(command, stream.fileno(), cwd, env, timeout_s)
+        printed = log.read_bytes()[start:].decode(errors="replace")
+    except FileNotFoundError as error:
+        raise ToolMissing(command[0], how_to_get_it) from error
+    except OSError as error:
+        raise ConfigError(f"{command[0]}: cannot be run ({error})") from error
+    if exit_code != 0:
+        raise ToolFailed(shlex.join(command), exit_code, str(log))
+    return printed
+
+
+def _wait(
+    command: Sequence[str],
+    output: int,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    timeout_s: float,
+) -> int:
+    # A session of its own: a stopped program takes its children along.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.wait(timeout_s)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                return TIMED_OUT
+            raise
