@@ -79,3 +79,16 @@ def inspect(graph: Graph) -> dict[str, Any]:
         "peak_activation_bytes": peak_activation_bytes(graph),
         "metadata": dict(graph.metadata),
     }
+
+
+def save_array(path: Path, value: Array) -> None:
+    """Writes ``value`` as ``.npy``, whole or not at all."""
+    import io
+
+    import numpy as np
+
+    from hwkit.files import write_whole
+
+    buffer = io.BytesIO()
+    np.save(buffer, value, allow_pickle=False)
+    write_whole(path, buffer.getvalue())

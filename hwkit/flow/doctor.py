@@ -1,0 +1,104 @@
+"""What is installed and which boards can run with it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from hwkit import boards
+from hwkit.boards import Board
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """``package`` on PyPI or ``program`` on the PATH; ``remedy`` tells how to get it."""
+
+    name: str
+    lane: str
+    remedy: str
+    package: str = ""
+    program: str = ""
+
+
+def _package(name: str, lane: str, extra: str) -> Tool:
+    return Tool(name, lane, f"pip install 'hwkit[{extra}]'", package=name)
+
+
+TOOLS = (
+    _package("numpy", "core", "all"),
+    _package("onnx", "core", "all"),
+    _package("pyserial", "core", "all"),
+    _package("torch", "train", "train"),
+    _package("brevitas", "train", "train"),
+    _package("onnxoptimizer", "train", "train"),
+    _package("scikit-learn", "train", "train"),
+    _package("mlxtend", "train", "train"),
+    _package("ai-edge-litert", "edge", "edge"),
+    _package("tflite-micro", "edge", "edge"),
+    _package("ziglang", "mcu", "mcu"),
+    _package("unicorn", "mcu", "mcu"),
+    _package("pyelftools", "mcu", "mcu"),
+    _package("hls4ml", "fpga", "fpga"),
+    _package("qonnx", "fpga", "fpga"),
+    _package("scipy", "allocate", "allocate"),
+    Tool("gcc", "mcu", "apt install gcc", program="gcc"),
+    Tool("g++", "fpga", "apt install g++", program="g++"),
+    Tool(
+        "qemu-system-arm",
+        "optional",
+        "apt install qemu-system-arm (a second emulator for the tests)",
+        program="qemu-system-arm",
+    ),
+)
+
+_NEEDS = {
+    "mcu": ("ziglang", "unicorn", "pyelftools", "gcc"),
+    "litert": ("ai-edge-litert",),
+    "tflm": ("ai-edge-litert", "tflite-micro"),
+    "hls4ml": ("hls4ml", "qonnx", "g++"),
+}
+
+
+def examine() -> dict[str, Any]:
+    """``tools`` (name, lane, version or None, remedy) and ``boards`` (name, ready, missing)."""
+    versions = {tool.name: _version(tool) for tool in TOOLS}
+    return {
+        "tools": [
+            {
+                "name": tool.name,
+                "lane": tool.lane,
+                "present": versions[tool.name] is not None,
+                "version": versions[tool.name],
+                "remedy": None if versions[tool.name] else tool.remedy,
+            }
+            for tool in TOOLS
+        ],
+        "boards": [_board_state(boards.load(name), versions) for name in boards.names()],
+    }
+
+
+def _board_state(board: Board, versions: dict[str, str | None]) -> dict[str, Any]:
+    key = board.edge.runtime if board.edge else board.target
+    missing = [name for name in _NEEDS.get(key, ()) if versions[name] is None]
+    return {"name": board.name, "ready": not missing, "missing": missing}
+
+
+def _version(tool: Tool) -> str | None:
+    if tool.package:
+        try:
+            return metadata.version(tool.package)
+        except metadata.PackageNotFoundError:
+            return None
+    path = shutil.which(tool.program)
+    if path is None:
+        return None
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"\d+\.\d+(\.\d+)*", done.stdout)
+    return found.group() if found else "unknown"

@@ -1,0 +1,17 @@
+"""The report of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwkit.errors import ConfigError
+from hwkit.report import summary
+from hwkit.report.page import write_report
+
+
+def report(run: Path, out: Path) -> None:
+    """Writes the HTML report of ``run/summary.json`` to ``out``."""
+    path = run / "summary.json"
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; 'hwkit demo -o {run}' makes one")
+    write_report(summary.load(path), out)
