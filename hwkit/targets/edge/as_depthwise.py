@@ -1,0 +1,92 @@
+"""Sums over windows and changes of scale become depthwise convolutions with weights of one.
+
+The weight's scale is free there, so that any multiplier, per channel too, has an exact place in
+the file; AVERAGE_POOL_2D divides by the window and rounds by itself, and QUANTIZE is held to the
+ratio of two activation scales (in XNNPACK to eight bits of it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import DepthwiseConv2d, Op, Requantize, Reshape, SumPool2d
+from hwkit.ir.types import S8, Array, TensorType
+
+
+def as_depthwise(graph: Graph, target: str) -> Graph:
+    """The graph without ``SumPool2d`` and ``Requantize``. Exact.
+
+    A vector is requantized under the shape (1, 1, C). Raises ``UnsupportedOp`` for a requantize
+    of an accumulator that other ops read as well.
+    """
+    tensors, constants = dict(graph.tensors), dict(graph.constants)
+    nodes: list[Op] = []
+    for op in graph.nodes:
+        if isinstance(op, SumPool2d):
+            weight = _ones(op.name, (*op.kernel, tensors[op.input].shape[2]), tensors, constants)
+            nodes.append(
+                DepthwiseConv2d(
+                    name=op.name,
+                    input=op.input,
+                    weight=weight,
+                    bias=None,
+                    output=op.output,
+                    stride=op.stride,
+                    padding=op.padding,
+                    input_zero_point=op.input_zero_point,
+                    accumulator_bits=op.accumulator_bits,
+                    rescale=op.rescale,
+                )
+            )
+        elif isinstance(op, Requantize):
+            if tensors[op.input].dtype != S8:
+                remedy = "it shares a 32-bit sum with other ops; quantize the sum once, then branch"
+                raise UnsupportedOp(op.name, target, remedy)
+            nodes += _requantize(op, tensors, constants)
+        else:
+            nodes.append(op)
+    return graph.with_nodes(tuple(nodes), tensors, constants)
+
+
+def _requantize(
+    op: Requantize, tensors: dict[str, TensorType], constants: dict[str, Array]
+) -> list[Op]:
+    shape = tensors[op.input].shape
+    weight = _ones(op.name, (1, 1, shape[-1]), tensors, constants)
+    conv = DepthwiseConv2d(
+        name=op.name,
+        input=op.input,
+        weight=weight,
+        bias=None,
+        output=op.output,
+        input_zero_point=op.input_zero_point,
+        rescale=op.rescale,
+    )
+    if len(shape) == 3:
+        return [conv]
+    as_map = (prod(shape[:-1]), 1, shape[-1])
+    before, after = f"{op.name}/map", f"{op.name}/requantized"
+    tensors[before] = replace(tensors[op.input], shape=as_map)
+    tensors[after] = replace(tensors[op.output], shape=as_map)
+    return [
+        Reshape(f"{op.name}/to_map", op.input, before),
+        replace(conv, input=before, output=after),
+        Reshape(f"{op.name}/from_map", after, op.output),
+    ]
+
+
+def _ones(
+    node: str,
+    shape: tuple[int, ...],
+    tensors: dict[str, TensorType],
+    constants: dict[str, Array],
+) -> str:
+    name = f"{node}/ones"
+    constants[name] = np.ones((1, *shape), np.int8)
+    tensors[name] = TensorType((1, *shape), S8)
+    return name

@@ -1,0 +1,281 @@
+"""A lowered graph as a .tflite file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import numpy as np
+
+from hwkit.errors import GraphError
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Requantize,
+    Reshape,
+    Softmax,
+    SumPool2d,
+)
+from hwkit.ir.types import S8, Array, Quantization, Shape
+from hwkit.target import BuildPlan, Lowered
+from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
+from hwkit.targets.edge.lower import float_weight_and_bias
+from hwkit.targets.edge.split import file_padding, kernel_of
+
+MODEL = "model.tflite"
+_PADDING = {"SAME": 0, "VALID": 1}
+_ACTIVATION_NONE, _ACTIVATION_RELU = 0, 1
+_FLOAT32, _INT32, _INT8 = 0, 2, 9
+_OPERATOR = {
+    Conv2d: ("CONV_2D", "Conv2DOptions"),
+    DepthwiseConv2d: ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions"),
+    Dense: ("FULLY_CONNECTED", "FullyConnectedOptions"),
+    MaxPool2d: ("MAX_POOL_2D", "Pool2DOptions"),
+    AvgPool2d: ("AVERAGE_POOL_2D", "Pool2DOptions"),
+}
+Weighted = Conv2d | DepthwiseConv2d | Dense
+
+
+def emit(lowered: Lowered) -> BuildPlan:
+    """One file, ``model.tflite``, with the same bytes for the same graph."""
+    return BuildPlan({MODEL: write(file_model(lowered.graph))})
+
+
+def file_model(graph: Graph) -> FileModel:
+    """The operators and tensors of a lowered graph; activations keep their names.
+
+    Each shape gets a leading 1 for the batch.
+    """
+    return _Emitter(graph).model()
+
+
+@dataclass
+class _Emitter:
+    graph: Graph
+    tensors: dict[str, FileTensor] = field(default_factory=dict)
+    operators: list[FileOperator] = field(default_factory=list)
+
+    def model(self) -> FileModel:
+        for name in self.graph.inputs:
+            self.activation(name)
+        for op in self.graph.nodes:
+            self.activation(op.output)
+            self.operator(op)
+        return FileModel(
+            self.graph.name,
+            tuple(self.tensors.values()),
+            tuple(self.operators),
+            self.graph.inputs,
+            self.graph.outputs,
+        )
+
+    def facts(self, name: str) -> Quantization:
+        facts = self.graph.tensors[name].quantization
+        if facts is None:
+            raise GraphError(name, "has no scale; lower the graph for an edge board first")
+        return facts
+
+    def activation(self, name: str) -> None:
+        tensor = self.graph.tensors[name]
+        shape = (1, *tensor.shape)
+        if tensor.dtype == S8:
+            facts = self.facts(name)
+            self.tensors[name] = FileTensor(name, shape, "int8", facts.scale, facts.zero_point)
+        else:
+            self.tensors[name] = FileTensor(name, shape, "int32")
+
+    def fresh(self, name: str, shape: Shape, dtype: str) -> str:
+        """An activation that only the file has."""
+        self.tensors[name] = FileTensor(name, (1, *shape), dtype)
+        return name
+
+    def constant(self, name: str, data: Array, dtype: str, like: str | None = None) -> str:
+        """A constant; ``like`` names the tensor whose scale and zero point it shares."""
+        facts = self.facts(like) if like is not None else None
+        self.tensors[name] = FileTensor(
+            name,
+            data.shape,
+            dtype,
+            facts.scale if facts else (),
+            facts.zero_point if facts else 0,
+            data=data,
+        )
+        return name
+
+    def add(
+        self,
+        code: str,
+        inputs: tuple[str | None, ...],
+        output: str,
+        options: str = "",
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.operators.append(FileOperator(code, inputs, (output,), options, fields or {}))
+
+    def operator(self, op: Op) -> None:
+        match op:
+            case Conv2d() | DepthwiseConv2d() | Dense():
+                self.weighted(op) if op.rescale is not None else self.float_sum(op)
+            case Add():
+                if op.rescale is None:
+                    self.int32_add(op)
+                else:
+                    fused = {"fusedActivationFunction": _activation(op)}
+                    self.add("ADD", op.inputs, op.output, "AddOptions", fused)
+            case MaxPool2d() | AvgPool2d():
+                code, options = _OPERATOR[type(op)]
+                self.add(code, (op.input,), op.output, options, self.window(op))
+            case Clamp():
+                self.clamp(op)
+            case Pad():
+                self.pad(op)
+            case Concat():
+                axis = {"axis": op.axis + 1}
+                self.add("CONCATENATION", op.inputs, op.output, "ConcatenationOptions", axis)
+            case Reshape():
+                shape = np.array((1, *self.graph.tensors[op.output].shape), np.int32)
+                name = self.constant(f"{op.name}/shape", shape, "int32")
+                new = {"newShape": shape.tolist()}
+                self.add("RESHAPE", (op.input, name), op.output, "ReshapeOptions", new)
+            case Lookup():
+                self.lookup(op)
+            case Softmax():
+                self.add("SOFTMAX", (op.input,), op.output, "SoftmaxOptions", {"beta": 1.0})
+            case SumPool2d() | Requantize():
+                raise GraphError(op.name, "is still here; lower the graph for an edge board first")
+            case _:
+                assert_never(op)
+
+    def window(self, op: Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d) -> dict[str, Any]:
+        """Option fields of an operator that slides a window."""
+        kernel = kernel_of(op, dict(self.graph.tensors))
+        padding = file_padding(op, self.graph.tensors[op.input].shape, kernel)
+        if padding is None:
+            raise GraphError(op.name, f"{op.padding} is not SAME or VALID; lower the graph first")
+        fields: dict[str, Any] = {
+            "padding": _PADDING[padding],
+            "strideH": op.stride[0],
+            "strideW": op.stride[1],
+        }
+        if isinstance(op, Conv2d | DepthwiseConv2d):
+            fields |= {"dilationHFactor": op.dilation[0], "dilationWFactor": op.dilation[1]}
+        else:
+            fields |= {"filterHeight": kernel[0], "filterWidth": kernel[1]}
+        if isinstance(op, DepthwiseConv2d):
+            channels = self.graph.tensors[op.input].shape[2]
+            fields["depthMultiplier"] = self.graph.tensors[op.weight].shape[3] // channels
+        return fields
+
+    def options(self, op: Weighted) -> dict[str, Any]:
+        if isinstance(op, Dense):
+            return {"keepNumDims": len(self.graph.tensors[op.input].shape) > 1}
+        return self.window(op)
+
+    def weighted(self, op: Weighted) -> None:
+        code, options = _OPERATOR[type(op)]
+        weight = self.graph.constants[op.weight]
+        scale = self.facts(op.weight).scale
+        axis = 3 if isinstance(op, DepthwiseConv2d) else 0
+        self.tensors[op.weight] = FileTensor(
+            op.weight, weight.shape, "int8", scale, 0, axis, weight
+        )
+        if op.bias is not None:
+            source = np.float32(self.facts(op.input).scale[0])
+            steps = tuple((source * np.array(scale, np.float32)).tolist())
+            bias = self.graph.constants[op.bias]
+            self.tensors[op.bias] = FileTensor(op.bias, bias.shape, "int32", steps, data=bias)
+        fields = self.options(op) | {"fusedActivationFunction": _activation(op)}
+        self.add(code, (op.input, op.weight, op.bias), op.output, options, fields)
+
+    def float_sum(self, op: Weighted) -> None:
+        """A 32-bit sum, computed in float32, which is exact below 2**24: lowering checked it.
+
+        The weights stay int8 in the file and are widened with a scale of 1.
+        """
+        code, options = _OPERATOR[type(op)]
+        weight = self.graph.constants[op.weight]
+        _, bias = float_weight_and_bias(self.graph, op)
+        self.tensors[op.weight] = FileTensor(op.weight, weight.shape, "int8", (1.0,), data=weight)
+        wide = f"{op.name}/wide_weight"
+        self.tensors[wide] = FileTensor(wide, weight.shape, "float32")
+        self.add("DEQUANTIZE", (op.weight,), wide, "DequantizeOptions")
+        offset = self.constant(f"{op.name}/wide_bias", bias, "float32")
+        source = self.fresh(
+            f"{op.name}/wide_input", self.graph.tensors[op.input].shape, "float32"
+        )
+        self.cast(op.input, source, _INT8, _FLOAT32)
+        total = self.fresh(f"{op.name}/sum", self.graph.tensors[op.output].shape, "float32")
+        self.add(code, (source, wide, offset), total, options, self.options(op))
+        self.cast(total, op.output, _FLOAT32, _INT32)
+
+    def int32_add(self, op: Add) -> None:
+        shape = self.graph.tensors[op.output].shape
+        names = [self.fresh(f"{op.name}/wide_input{k}", shape, "int32") for k in range(2)]
+        for source, wide in zip(op.inputs, names, strict=True):
+            self.cast(source, wide, _INT8, _INT32)
+        total = self.fresh(f"{op.name}/sum", shape, "int32")
+        self.add("ADD", (names[0], names[1]), total, "AddOptions")
+        offset = np.array([-sum(op.input_zero_points)], np.int32)
+        constant = self.constant(f"{op.name}/offset", offset, "int32")
+        self.add("ADD", (total, constant), op.output, "AddOptions")
+
+    def cast(self, source: str, output: str, old: int, new: int) -> None:
+        fields = {"inDataType": old, "outDataType": new}
+        self.add("CAST", (source,), output, "CastOptions", fields)
+
+    def clamp(self, op: Clamp) -> None:
+        low = self.constant(f"{op.name}/low", np.array([op.low], np.int8), "int8", op.input)
+        high = self.constant(f"{op.name}/high", np.array([op.high], np.int8), "int8", op.input)
+        middle = f"{op.name}/raised"
+        facts = self.facts(op.input)
+        shape = (1, *self.graph.tensors[op.input].shape)
+        self.tensors[middle] = FileTensor(middle, shape, "int8", facts.scale, facts.zero_point)
+        self.add("MAXIMUM", (op.input, low), middle, "MaximumMinimumOptions")
+        self.add("MINIMUM", (middle, high), op.output, "MaximumMinimumOptions")
+
+    def pad(self, op: Pad) -> None:
+        p = op.padding
+        shape = self.graph.tensors[op.input].shape
+        if len(shape) != 3:
+            raise GraphError(op.name, f"pads a tensor of shape {shape}; expected (H, W, C)")
+        amounts = np.array([[0, 0], [p.top, p.bottom], [p.left, p.right], [0, 0]], np.int32)
+        name = self.constant(f"{op.name}/amounts", amounts, "int32")
+        if op.value == self.facts(op.input).zero_point:
+            self.add("PAD", (op.input, name), op.output, "PadOptions")
+            return
+        value = np.array([op.value], np.int8)
+        constant = self.constant(f"{op.name}/value", value, "int8", op.input)
+        self.add("PADV2", (op.input, name, constant), op.output, "PadV2Options")
+
+    def lookup(self, op: Lookup) -> None:
+        """The table entry at ``x + 128``: a cast, an addition and a GATHER."""
+        shape = self.graph.tensors[op.input].shape
+        wide = self.fresh(f"{op.name}/wide", shape, "int32")
+        index = self.fresh(f"{op.name}/index", shape, "int32")
+        self.cast(op.input, wide, _INT8, _INT32)
+        offset = self.constant(f"{op.name}/offset", np.array([-S8.low], np.int32), "int32")
+        self.add("ADD", (wide, offset), index, "AddOptions")
+        table = self.graph.constants[op.table]
+        constant = self.constant(f"{op.name}/entries", table, "int8", op.output)
+        self.add("GATHER", (constant, index), op.output, "GatherOptions", {"axis": 0})
+
+
+def _activation(op: Weighted | Add) -> int:
+    """Fused activation for the op's range: RELU cuts at the zero point, NONE not at all."""
+    r = op.rescale
+    if r is None or (r.low, r.high) == (S8.low, S8.high):
+        return _ACTIVATION_NONE
+    if (r.low, r.high) == (r.zero_point, S8.high):
+        return _ACTIVATION_RELU
+    raise GraphError(op.name, f"range {r.low}..{r.high} has no form; lower the graph first")

@@ -1,0 +1,171 @@
+"""Writes a .tflite file: plain records in, the same bytes every time out.
+
+The schema's own object API does the packing; what is added is the 16-byte alignment of buffers
+that the runtimes expect and that the generated code leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from hwkit.errors import ToolMissing
+from hwkit.ir.types import Array, Shape
+
+SCHEMA_VERSION = 3
+_TYPES = {"int8": "INT8", "uint8": "UINT8", "int32": "INT32", "float32": "FLOAT32"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileTensor:
+    """A tensor as the file has it: ``shape`` with the batch, ``dtype`` a numpy name.
+
+    ``scale`` is empty (not quantized), one entry, or one for each index of ``axis``; ``data`` is
+    None for activations.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    scale: tuple[float, ...] = ()
+    zero_point: int = 0
+    axis: int = 0
+    data: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOperator:
+    """An operator: builtin ``code``, tensor names (None: absent), and its options table."""
+
+    code: str
+    inputs: tuple[str | None, ...]
+    outputs: tuple[str, ...]
+    options: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileModel:
+    """One subgraph: tensors in file order, operators in execution order."""
+
+    name: str
+    tensors: tuple[FileTensor, ...]
+    operators: tuple[FileOperator, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def schema() -> ModuleType:
+    """The .tflite schema's Python classes; ``ToolMissing`` without ai-edge-litert."""
+    try:
+        from ai_edge_litert import schema_py_generated
+    except ImportError:
+        raise ToolMissing("ai-edge-litert", "pip install 'hwkit[edge]'") from None
+    module: ModuleType = schema_py_generated
+    return module
+
+
+def write(model: FileModel) -> bytes:
+    """The file's bytes; equal models give equal bytes."""
+    import flatbuffers
+
+    s = schema()
+    root = s.ModelT()
+    root.version = SCHEMA_VERSION
+    root.description = "hwkit"
+    root.buffers = [s.BufferT()]
+    codes = sorted({op.code for op in model.operators})
+    root.operatorCodes = [_operator_code(s, code) for code in codes]
+    index = {tensor.name: k for k, tensor in enumerate(model.tensors)}
+    graph = s.SubGraphT()
+    graph.name = model.name
+    graph.tensors = [_tensor(s, tensor, root.buffers) for tensor in model.tensors]
+    graph.inputs = [index[name] for name in model.inputs]
+    graph.outputs = [index[name] for name in model.outputs]
+    graph.operators = [_operator(s, op, codes, index) for op in model.operators]
+    root.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(root.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _operator_code(s: ModuleType, name: str) -> Any:
+    code = s.OperatorCodeT()
+    code.builtinCode = getattr(s.BuiltinOperator, name)
+    # Readers from before 2020 look at the 8-bit field, newer ones take the larger of the two.
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    code.version = _VERSIONS.get(name, 1)
+    return code
+
+
+# The version of each op's definition that has the int8 form; 1 where there is none to tell.
+_VERSIONS = {
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "CONCATENATION": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "FULLY_CONNECTED": 4,
+    "GATHER": 2,
+    "MAXIMUM": 2,
+    "MAX_POOL_2D": 2,
+    "MINIMUM": 2,
+    "PAD": 2,
+    "PADV2": 2,
+    "SOFTMAX": 2,
+}
+
+
+def _tensor(s: ModuleType, tensor: FileTensor, buffers: list[Any]) -> Any:
+    t = s.TensorT()
+    t.name = tensor.name
+    t.shape = list(tensor.shape)
+    t.type = getattr(s.TensorType, _TYPES[tensor.dtype])
+    t.hasRank = True
+    if tensor.scale:
+        q = s.QuantizationParametersT()
+        q.scale = np.array(tensor.scale, np.float32)
+        q.zeroPoint = np.full(len(tensor.scale), tensor.zero_point, np.int64)
+        q.quantizedDimension = tensor.axis
+        t.quantization = q
+    t.buffer = 0
+    if tensor.data is not None:
+        t.buffer = len(buffers)
+        buffers.append(_aligned_buffer(s, tensor.data, tensor.dtype))
+    return t
+
+
+def _aligned_buffer(s: ModuleType, data: Array, dtype: str) -> Any:
+    content = np.ascontiguousarray(data).astype(np.dtype(dtype).newbyteorder("<")).tobytes()
+
+    class AlignedBuffer(s.BufferT):  # type: ignore[misc, name-defined]
+        def Pack(self, builder: Any) -> Any:
+            builder.StartVector(1, len(content), 16)
+            builder.head -= len(content)
+            builder.Bytes[builder.head : builder.head + len(content)] = content
+            vector = builder.EndVector()
+            s.BufferStart(builder)
+            s.BufferAddData(builder, vector)
+            return s.BufferEnd(builder)
+
+    return AlignedBuffer()
+
+
+def _operator(s: ModuleType, op: FileOperator, codes: list[str], index: dict[str, int]) -> Any:
+    o = s.OperatorT()
+    o.opcodeIndex = codes.index(op.code)
+    o.inputs = [-1 if name is None else index[name] for name in op.inputs]
+    o.outputs = [index[name] for name in op.outputs]
+    if op.options:
+        options = getattr(s, f"{op.options}T")()
+        for key, value in op.fields.items():
+            if not hasattr(options, key):
+                raise AttributeError(f"{op.options} has no field {key}")
+            setattr(options, key, value)
+        o.builtinOptions = options
+        o.builtinOptionsType = getattr(s.BuiltinOptions, op.options)
+    return o

@@ -1,0 +1,122 @@
+"""From any graph to the form that a .tflite holds and one runtime computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from hwkit.boards import Board
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    activations,
+)
+from hwkit.ir.types import S8, S32
+from hwkit.ir.verify import verify
+from hwkit.lower.checked import apply
+from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.lower.shift_to_signed import shift_to_signed
+from hwkit.target import Lowered
+from hwkit.targets.edge.arithmetic import check_ratios, in_runtime
+from hwkit.targets.edge.as_depthwise import as_depthwise
+from hwkit.targets.edge.scales import assign_scales
+from hwkit.targets.edge.split import split_borders, split_ranges
+from hwkit.targets.edge.widen import widen_to_s8
+
+_FLOAT32_EXACT = 1 << 24
+"""Every integer up to here, and so every sum that stays below, is exact in float32."""
+
+
+def lower(graph: Graph, board: Board) -> Lowered:
+    """The graph as ``board``'s runtime computes it; what it must equal, integer by integer.
+
+    Every pass but the last is exact and checked on golden vectors; the last one takes over the
+    runtime's rounding and names the nodes that it changed. Raises ``UnsupportedOp``.
+    """
+    assert board.edge is not None
+    runtime, target = board.edge.runtime, board.name
+    _check_interface(graph, target)
+    graph = apply(graph, fuse_requantize)
+    graph = verify(shift_to_signed(graph))
+    graph = verify(widen_to_s8(graph, target))
+    passes: list[Callable[[Graph], Graph]] = [
+        partial(as_depthwise, target=target),
+        partial(split_borders, target=target),
+        split_ranges,
+    ]
+    for step in passes:
+        graph = apply(graph, step)
+    _check_sums(graph, target)
+    check_ratios(graph, runtime, target)
+    graph = apply(graph, assign_scales)
+    graph, changed = in_runtime(graph, runtime, target)
+    return Lowered(verify(graph), board, changed)
+
+
+def _check_interface(graph: Graph, target: str) -> None:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise UnsupportedOp(
+            graph.name,
+            target,
+            f"it has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; "
+            "cut it into graphs of one input and one output",
+        )
+    for op in graph.nodes:
+        if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+            weight = graph.constants[op.weight]
+            if int(weight.min()) < S8.low or int(weight.max()) > S8.high:
+                remedy = f"its weights reach {int(weight.max())}; quantize them to signed 8 bits"
+                raise UnsupportedOp(op.name, target, remedy)
+
+
+def _check_sums(graph: Graph, target: str) -> None:
+    """A 32-bit sum may only leave the graph, and only if float32 holds it exactly."""
+    if not graph.nodes:
+        raise UnsupportedOp(graph.name, target, "it has no nodes; give a graph that computes")
+    for op in graph.nodes:
+        if any(graph.tensors[name].dtype == S32 for name in activations(op)):
+            remedy = "it reads a 32-bit sum; requantize the sum to 8 bits first"
+            raise UnsupportedOp(op.name, target, remedy)
+        if graph.tensors[op.output].dtype != S32:
+            continue
+        if isinstance(op, Add) and op.input_rescales == (None, None):
+            continue
+        if not isinstance(op, Conv2d | DepthwiseConv2d | Dense) or op.rescale is not None:
+            remedy = "it gives 32-bit integers; requantize its output to 8 bits"
+            raise UnsupportedOp(op.name, target, remedy)
+        largest = _largest_partial_sum(graph, op)
+        if largest >= _FLOAT32_EXACT:
+            raise UnsupportedOp(
+                op.name,
+                target,
+                f"its sums reach {largest}, and only sums below {_FLOAT32_EXACT} leave the "
+                "runtime exactly; quantize its output to 8 bits",
+            )
+
+
+def _largest_partial_sum(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> int:
+    """Bound on any partial sum, in any order, of the raw int8 inputs times the weights."""
+    weight, bias = float_weight_and_bias(graph, op)
+    return int((np.abs(weight).sum(axis=1) * -S8.low + np.abs(bias)).max())
+
+
+def float_weight_and_bias(
+    graph: Graph, op: Conv2d | DepthwiseConv2d | Dense
+) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Weights (outputs, taps) and the bias with the zero point folded in, as int64."""
+    weight = graph.constants[op.weight].astype(np.int64)
+    if isinstance(op, DepthwiseConv2d):
+        weight = np.moveaxis(weight, 3, 0)
+    weight = weight.reshape(len(weight), -1)
+    bias = np.zeros(len(weight), np.int64)
+    if op.bias is not None:
+        bias = graph.constants[op.bias].astype(np.int64)
+    return weight, bias - op.input_zero_point * weight.sum(axis=1)
+
+

@@ -1,0 +1,309 @@
+"""Gives every tensor the scale and zero point that a .tflite needs.
+
+In the graph a multiplier is a field; in a .tflite it is a ratio of scales. So scales are chosen
+that give the graph's multipliers back:
+
+- convolutions and dense layers leave both activation scales free, as their weight scale
+  ``multiplier * s_out / s_in`` takes up the rest;
+- an add ties its inputs to its output: ``s_in = ratio * s_out``;
+- pooling, padding, clamping, joining and reshaping keep scale and zero point;
+- softmax fixes its input's scale and its output's (1/256, -128).
+
+What the tensors state themselves is kept where these rules allow. Where they contradict each
+other, a Reshape to the same shape in between lets one integer carry two meanings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    MaxPool2d,
+    Op,
+    Pad,
+    Rescale,
+    Reshape,
+    Softmax,
+    activations,
+)
+from hwkit.ir.types import S8, S32, Array, Quantization, TensorType
+
+_SAME = (AvgPool2d, Clamp, Concat, MaxPool2d, Pad, Reshape)
+_TOLERANCE = 2.0**-20
+"""Relative error of an add's ratio that is taken as it is: below the 21 bits of XNNPACK's."""
+_SANE = (2.0**-40, 2.0**40)
+"""Scales outside are not believed, so that products of three stay float32 numbers."""
+_DEAD_BELOW = 2.0**-32
+"""Multipliers below bring every 32-bit sum to less than a half."""
+_DEAD_RATIO = 2.0**-16
+"""What stands in the file for a multiplier of (nearly) 0, which no runtime takes."""
+SOFTMAX_OUTPUT = Quantization((1 / 256,), -128)
+
+
+def ratio(r: Rescale | None, channel: int = 0) -> float:
+    """The real factor of a rescale: multiplier 3, shift 2 is 0.75; None is 1."""
+    if r is None:
+        return 1.0
+    k = channel if len(r.multiplier) > 1 else 0
+    return float(Fraction(r.multiplier[k] << r.left_shift, 1 << r.shift[k]))
+
+
+def add_ratios(op: Add) -> tuple[float, float]:
+    """``s_in / s_out`` of both inputs of an add."""
+    first, second = op.input_rescales
+    return ratio(first) * ratio(op.rescale), ratio(second) * ratio(op.rescale)
+
+
+def assign_scales(graph: Graph) -> Graph:
+    """The graph with facts on every s8 activation and every weight, all scales float32.
+
+    Integers stay the same, except that weights and bias of a channel whose multiplier is below
+    2**-32 become 0: its outputs are its zero point either way.
+    """
+    assignment = _Assignment(graph)
+    assignment.solve()
+    return _with_weight_scales(_relabelled(graph, assignment))
+
+
+@dataclass
+class _Assignment:
+    """Union-find over activations of one meaning, with a scale and a zero point for each."""
+
+    graph: Graph
+    parent: dict[str, str] = field(default_factory=dict)
+    scale: dict[str, float] = field(default_factory=dict)
+    zero_point: dict[str, int] = field(default_factory=dict)
+
+    def find(self, name: str) -> str:
+        while (up := self.parent.setdefault(name, name)) != name:
+            name = up
+        return name
+
+    def meaning(self, name: str) -> Quantization:
+        root = self.find(name)
+        return Quantization((self.scale[root],), self.zero_point[root])
+
+    def solve(self) -> None:
+        for op in self.graph.nodes:
+            if isinstance(op, _SAME):
+                for name in activations(op):
+                    self.parent[self.find(name)] = self.find(op.output)
+        for name, zero_point in _zero_point_claims(self.graph):
+            self.zero_point.setdefault(self.find(name), zero_point)
+        for op in self.graph.nodes:
+            if isinstance(op, Softmax):
+                self.scale.setdefault(self.find(op.input), float(np.float32(op.input_scale)))
+                self.scale.setdefault(self.find(op.output), SOFTMAX_OUTPUT.scale[0])
+        self.spread()
+        for name in _s8_activations(self.graph):
+            if self.find(name) not in self.scale:
+                self.scale[self.find(name)] = _stated_scale(self.graph.tensors[name])
+                self.spread()
+
+    def spread(self) -> None:
+        """Carries known scales over adds until nothing new is known."""
+        changed = True
+        while changed:
+            changed = False
+            for op in self.graph.nodes:
+                if isinstance(op, Add) and op.rescale is not None:
+                    changed |= self._spread_over(op)
+
+    def _spread_over(self, op: Add) -> bool:
+        out = self.find(op.output)
+        changed = False
+        for name, factor in zip(op.inputs, add_ratios(op), strict=True):
+            source = self.find(name)
+            if out in self.scale and source not in self.scale:
+                self.scale[source] = _float32(self.scale[out] * factor)
+                changed = True
+            elif source in self.scale and out not in self.scale:
+                self.scale[out] = _float32(self.scale[source] / factor)
+                changed = True
+        return changed
+
+
+def _float32(value: float) -> float:
+    return float(np.float32(min(max(value, _SANE[0]), _SANE[1])))
+
+
+def _stated_scale(tensor: TensorType) -> float:
+    facts = tensor.quantization
+    if facts is None or len(facts.scale) != 1 or not _SANE[0] <= facts.scale[0] <= _SANE[1]:
+        return 1.0
+    return float(np.float32(facts.scale[0]))
+
+
+def _s8_activations(graph: Graph) -> Iterator[str]:
+    for name in (*graph.inputs, *(op.output for op in graph.nodes)):
+        if graph.tensors[name].dtype == S8:
+            yield name
+
+
+def _zero_point_claims(graph: Graph) -> Iterator[tuple[str, int]]:
+    """Zero points that arithmetic needs, producers first, then readers, then stated facts."""
+    for op in graph.nodes:
+        if isinstance(op, Softmax):
+            yield op.output, SOFTMAX_OUTPUT.zero_point
+        elif (output := _produced(op)) is not None:
+            yield op.output, output
+    for op in graph.nodes:
+        for name, zero_point in zip(activations(op), _read(op), strict=True):
+            if zero_point is not None:
+                yield name, zero_point
+    for name in _s8_activations(graph):
+        facts = graph.tensors[name].quantization
+        yield name, facts.zero_point if facts and S8.low <= facts.zero_point <= S8.high else 0
+
+
+def _produced(op: Op) -> int | None:
+    """The zero point that ``op`` adds to its output, or None."""
+    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None:
+        return op.rescale.zero_point
+    return None
+
+
+def _read(op: Op) -> tuple[int | None, ...]:
+    """The zero points that ``op`` subtracts from its inputs, or None."""
+    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        return (None if op.rescale is None else op.input_zero_point,)
+    if isinstance(op, Add):
+        return op.input_zero_points if op.rescale is not None else (None, None)
+    return (None,) * len(activations(op))
+
+
+def _relabelled(graph: Graph, assignment: _Assignment) -> Graph:
+    """States the meanings; puts a Reshape where an op needs another than its tensor has."""
+    tensors = dict(graph.tensors)
+    for name in _s8_activations(graph):
+        tensors[name] = replace(tensors[name], quantization=assignment.meaning(name))
+    nodes: list[Op] = []
+    for op in graph.nodes:
+        names = []
+        for k, (name, needed) in enumerate(
+            zip(activations(op), _needed(op, assignment), strict=True)
+        ):
+            if not _close(needed, tensors[name].quantization):
+                relabelled = f"{op.name}/input{k}"
+                tensors[relabelled] = replace(tensors[name], quantization=needed)
+                nodes.append(Reshape(f"{op.name}/relabel{k}", name, relabelled))
+                name = relabelled
+            names.append(name)
+        op = _reading(op, tuple(names))
+        made = _made(op, assignment)
+        if _close(made, tensors[op.output].quantization):
+            nodes.append(op)
+            continue
+        raw = f"{op.name}/raw"
+        tensors[raw] = replace(tensors[op.output], quantization=made)
+        nodes.append(replace(op, output=raw))
+        nodes.append(Reshape(f"{op.name}/relabel", raw, op.output))
+    return graph.with_nodes(tuple(nodes), tensors)
+
+
+def _needed(op: Op, assignment: _Assignment) -> list[Quantization | None]:
+    """What ``op`` takes each of its inputs to mean; None: it does not matter."""
+    if isinstance(op, Softmax):
+        zero_point = assignment.meaning(op.input).zero_point
+        return [Quantization((float(np.float32(op.input_scale)),), zero_point)]
+    result: list[Quantization | None] = []
+    factors = add_ratios(op) if isinstance(op, Add) and op.rescale is not None else None
+    for k, (name, zero_point) in enumerate(zip(activations(op), _read(op), strict=True)):
+        if zero_point is None:
+            result.append(None)
+            continue
+        scale = assignment.meaning(name).scale[0]
+        if factors is not None:
+            wanted = _float32(factors[k] * assignment.meaning(op.output).scale[0])
+            if abs(scale - wanted) > _TOLERANCE * wanted:
+                scale = wanted
+        result.append(Quantization((scale,), zero_point))
+    return result
+
+
+def _made(op: Op, assignment: _Assignment) -> Quantization | None:
+    if isinstance(op, Softmax):
+        return SOFTMAX_OUTPUT
+    zero_point = _produced(op)
+    if zero_point is None:
+        return None
+    return Quantization(assignment.meaning(op.output).scale, zero_point)
+
+
+def _close(needed: Quantization | None, stated: Quantization | None) -> bool:
+    return needed is None or needed == stated
+
+
+def _reading(op: Op, names: tuple[str, ...]) -> Op:
+    if names == activations(op):
+        return op
+    if isinstance(op, Add):
+        return replace(op, inputs=(names[0], names[1]))
+    if isinstance(op, Concat):
+        return replace(op, inputs=names)
+    return replace(op, input=names[0])
+
+
+def _with_weight_scales(graph: Graph) -> Graph:
+    tensors, constants = dict(graph.tensors), dict(graph.constants)
+    nodes: list[Op] = []
+    for op in graph.nodes:
+        if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+            op = _weighted(op, tensors, constants)
+        nodes.append(op)
+    return graph.with_nodes(tuple(nodes), tensors, constants)
+
+
+def _weighted(
+    op: Conv2d | DepthwiseConv2d | Dense,
+    tensors: dict[str, TensorType],
+    constants: dict[str, Array],
+) -> Conv2d | DepthwiseConv2d | Dense:
+    """``op`` with weight and bias tensors of its own, whose scales give its multipliers.
+
+    A bias is always there: some kernels want one.
+    """
+    weight, bias = f"{op.name}/weight", f"{op.name}/bias"
+    value = constants[op.weight].astype(np.int8)
+    outputs = tensors[op.output].shape[-1]
+    facts = Quantization((1.0,))
+    addend = np.zeros(outputs, np.int32)
+    if op.bias is not None:
+        addend = constants[op.bias].astype(np.int32)
+    if op.rescale is not None:
+        r = op.rescale
+        source, output = tensors[op.input].quantization, tensors[op.output].quantization
+        assert source is not None and output is not None
+        step = output.scale[0] / source.scale[0]
+        factors = [ratio(r, k) for k in range(len(r.multiplier))]
+        dead = np.array([factor < _DEAD_BELOW for factor in factors])
+        scales = [step * (_DEAD_RATIO if f < _DEAD_BELOW else f) for f in factors]
+        facts = Quantization(tuple(float(np.float32(scale)) for scale in scales))
+        if dead.any():
+            value = value.copy()
+            _silence(value, dead, depthwise=isinstance(op, DepthwiseConv2d))
+            addend = np.where(dead, 0, addend).astype(np.int32)
+    constants[weight], constants[bias] = value, addend
+    tensors[weight] = TensorType(value.shape, S8, facts)
+    tensors[bias] = TensorType((outputs,), S32)
+    return replace(op, weight=weight, bias=bias)
+
+
+def _silence(weight: Array, dead: Array, *, depthwise: bool) -> None:
+    """Zeroes the output channels marked in ``dead`` (one entry: all of them)."""
+    if depthwise:
+        weight[..., np.broadcast_to(dead, weight.shape[-1:])] = 0
+    else:
+        weight[np.broadcast_to(dead, weight.shape[:1])] = 0

@@ -1,0 +1,114 @@
+"""Brings borders and ranges into the forms that a .tflite operator has.
+
+An operator knows two borders, SAME and VALID, and of the ranges that a rescale can have two:
+the whole of int8, and everything from the zero point up (RELU). What is left becomes a Pad
+before or a Clamp behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    NO_PADDING,
+    Add,
+    AvgPool2d,
+    Clamp,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    MaxPool2d,
+    Op,
+    Pad,
+    Padding,
+)
+from hwkit.ir.shapes import extent
+from hwkit.ir.types import S8, Shape, TensorType
+
+Windowed = Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d
+_LOW, _HIGH = S8.low, S8.high
+
+
+def same_padding(size: int, span: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's SAME along one axis: size 8, span 3, stride 2 gives (0, 1)."""
+    total = max((-(-size // stride) - 1) * stride + span - size, 0)
+    return total // 2, total - total // 2
+
+
+def file_padding(op: Windowed, source: Shape, kernel: tuple[int, int]) -> str | None:
+    """``VALID`` or ``SAME`` where the op's padding is one of them, else None."""
+    if op.padding == NO_PADDING:
+        return "VALID"
+    dilation = op.dilation if isinstance(op, Conv2d | DepthwiseConv2d) else (1, 1)
+    spans = [extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
+    top, bottom = same_padding(source[0], spans[0], op.stride[0])
+    left, right = same_padding(source[1], spans[1], op.stride[1])
+    return "SAME" if op.padding == Padding(top, bottom, left, right) else None
+
+
+def kernel_of(op: Windowed, tensors: dict[str, TensorType]) -> tuple[int, int]:
+    """Rows and columns of the window."""
+    if isinstance(op, Conv2d | DepthwiseConv2d):
+        shape = tensors[op.weight].shape
+        return shape[1], shape[2]
+    return op.kernel
+
+
+def split_borders(graph: Graph, target: str) -> Graph:
+    """A ``Pad`` before each window whose border is neither SAME nor VALID. Exact.
+
+    Max pooling pads with -128, which never wins against an integer of the map. Raises
+    ``UnsupportedOp`` for average pooling, which counts only what lies inside the map.
+    """
+    tensors = dict(graph.tensors)
+    nodes: list[Op] = []
+    for op in graph.nodes:
+        if isinstance(op, Windowed) and _needs_pad(op, tensors):
+            if isinstance(op, AvgPool2d):
+                remedy = f"average pooling with {op.padding}; use no padding or TensorFlow's SAME"
+                raise UnsupportedOp(op.name, target, remedy)
+            value = _LOW if isinstance(op, MaxPool2d) else op.input_zero_point
+            padded = f"{op.name}/padded"
+            height, width, channels = tensors[op.input].shape
+            p = op.padding
+            shape = (height + p.top + p.bottom, width + p.left + p.right, channels)
+            tensors[padded] = replace(tensors[op.input], shape=shape)
+            nodes.append(Pad(f"{op.name}/pad", op.input, padded, p, value))
+            op = replace(op, input=padded, padding=NO_PADDING)
+        nodes.append(op)
+    return graph.with_nodes(tuple(nodes), tensors)
+
+
+def _needs_pad(op: Windowed, tensors: dict[str, TensorType]) -> bool:
+    if isinstance(op, Conv2d | DepthwiseConv2d) and op.rescale is None:
+        # Computed in float, where the border would be 0 and not the zero point.
+        return op.padding != NO_PADDING
+    return file_padding(op, tensors[op.input].shape, kernel_of(op, tensors)) is None
+
+
+def split_ranges(graph: Graph) -> Graph:
+    """A ``Clamp`` behind each op whose range is neither int8's nor RELU's. Exact."""
+    tensors = dict(graph.tensors)
+    nodes: list[Op] = []
+    for op in graph.nodes:
+        if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None:
+            r = op.rescale
+            needs = (r.low, r.high) not in ((_LOW, _HIGH), (r.zero_point, _HIGH))
+            whole: Op = replace(op, rescale=replace(r, low=_LOW, high=_HIGH))
+            low, high = r.low, r.high
+        elif isinstance(op, AvgPool2d):
+            low, high = op.low, op.high
+            needs = (low, high) != (_LOW, _HIGH)
+            whole = replace(op, low=_LOW, high=_HIGH)
+        else:
+            needs, whole = False, op
+        if not needs:
+            nodes.append(op)
+            continue
+        raw = f"{op.name}/unclamped"
+        tensors[raw] = tensors[op.output]
+        nodes.append(replace(whole, output=raw))
+        nodes.append(Clamp(f"{op.name}/clamp", raw, op.output, low, high))
+    return graph.with_nodes(tuple(nodes), tensors)
