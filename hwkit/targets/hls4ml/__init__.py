@@ -1,0 +1,106 @@
+"""FPGA projects through hls4ml, proved by compiling and running their C simulation."""
+
+from __future__ import annotations
+
+from hwkit.boards import Board
+from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Pad,
+    Requantize,
+    Reshape,
+    Rounding,
+    SumPool2d,
+)
+from hwkit.ir.types import Array
+from hwkit.lower.checked import apply
+from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.lower.retarget_rounding import retarget_rounding
+from hwkit.target import Artifact, Capabilities, LayerTiming, Lowered
+from hwkit.targets.hls4ml import simulate
+from hwkit.targets.hls4ml.build import build, open_artifact
+from hwkit.targets.hls4ml.dyadic import TARGET
+from hwkit.targets.hls4ml.emit import emit, fpga
+from hwkit.targets.hls4ml.network import network
+from hwkit.targets.hls4ml.tools import tools
+
+__all__ = [
+    "CAPABILITIES",
+    "build",
+    "emit",
+    "layer_outputs",
+    "lower",
+    "open_artifact",
+    "profile",
+    "run",
+    "tools",
+]
+
+_ROUNDINGS = (Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.FLOOR)
+
+CAPABILITIES = Capabilities(
+    name=TARGET,
+    ops=frozenset(
+        {
+            Add,
+            AvgPool2d,
+            Clamp,
+            Conv2d,
+            Dense,
+            DepthwiseConv2d,
+            Lookup,
+            MaxPool2d,
+            Pad,
+            Requantize,
+            Reshape,
+            SumPool2d,
+        }
+    ),
+    roundings={
+        op: _ROUNDINGS for op in (Add, Conv2d, Dense, DepthwiseConv2d, Requantize, SumPool2d)
+    },
+    weight_bits=tuple(range(1, 17)),
+    activation_bits=tuple(range(1, 33)),
+    signed_activations=False,
+)
+
+
+def lower(graph: Graph, board: Board) -> Lowered:
+    """The graph with its requantizations fused and as a list of hls4ml layers.
+
+    Raises ``UnsupportedOp``, naming the op and the value, for a scale that is no power of two, a
+    zero point, or an op that hls4ml has no exact form of.
+    """
+    fused = apply(graph, fuse_requantize)
+    rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
+    return Lowered(rounded, board, retargeted, network(rounded, fpga(board).io_type))
+
+
+def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
+    """Outputs of the C simulation for ``x``; there is no device, so ``port`` is not used."""
+    return simulate.run(artifact, x)
+
+
+def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict[str, Array]:
+    """What each layer gave, from the simulation's trace."""
+    return simulate.layer_outputs(artifact, x)
+
+
+def profile(
+    artifact: Artifact, x: Array, repeats: int, port: str | None = None
+) -> list[list[LayerTiming]]:
+    """Layers and their multiplications; a C simulation knows no cycles, so the rest is None."""
+    graph = artifact.lowered.graph
+    rows = [
+        LayerTiming(index, op.name, type(op).__name__, macs(graph, op))
+        for index, op in enumerate(graph.nodes)
+    ]
+    return [rows for _ in range(repeats)]

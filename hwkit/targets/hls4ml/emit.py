@@ -1,0 +1,95 @@
+"""The build plan: the network as JSON, the program that converts it, the simulation's main."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hwkit.boards import Board, FpgaBoard
+from hwkit.errors import ConfigError
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.types import Array
+from hwkit.lower.checked import golden_inputs
+from hwkit.resources import folder
+from hwkit.target import BuildPlan, Lowered
+from hwkit.targets.hls4ml.layers import Layer
+from hwkit.targets.hls4ml.network import Network
+
+GOLDEN_SAMPLES = 8
+PROGRAM = "csim"
+COMPILE = ("g++", "-std=c++17", "-O1", "-w", "-Ifirmware/ap_types", "-I.")
+"""-O1: the templates take twice as long to compile at -O2 and run no faster."""
+
+
+def emit(lowered: Lowered) -> BuildPlan:
+    """Files and commands for a folder in which the commands make an hls4ml project and ``csim``.
+
+    The golden vectors in ``tb_data`` are in the form of hls4ml's own test bench, so that vendor
+    tools can repeat the comparison without hwkit.
+    """
+    graph = lowered.graph
+    x = golden_inputs(graph, GOLDEN_SAMPLES)
+    y = run(graph, x)[graph.outputs[0]]
+    files = {
+        "network.json": _network_json(lowered.plan, fpga(lowered.board)),
+        "convert.py": Path(__file__).with_name("convert.py").read_bytes(),
+        "csim.cpp": (folder("hls") / "tb" / "hls4ml_csim.cpp").read_bytes(),
+        "tb_data/tb_input_features.dat": _golden_file(x[graph.inputs[0]]),
+        "tb_data/tb_output_predictions.dat": _golden_file(y),
+    }
+    commands = (("{python}", "convert.py"), compile_command(graph))
+    return BuildPlan(files, commands)
+
+
+def compile_command(graph: Graph) -> tuple[str, ...]:
+    """What makes ``csim`` out of the project's sources, in its folder."""
+    inputs = graph.tensors[graph.inputs[0]].elements
+    outputs = graph.tensors[graph.outputs[0]].elements
+    return (
+        *COMPILE,
+        f"-DHWK_INPUTS={inputs}",
+        f"-DHWK_OUTPUTS={outputs}",
+        "csim.cpp",
+        "-o",
+        PROGRAM,
+    )
+
+
+def fpga(board: Board) -> FpgaBoard:
+    """The board's FPGA section; ``ConfigError`` when it has none."""
+    if board.fpga is None:
+        raise ConfigError(f"board {board.name!r} has no section [fpga]; add it to its .toml")
+    return board.fpga
+
+
+def _network_json(network: Network, board: FpgaBoard) -> bytes:
+    value = {
+        "backend": {
+            "Backend": board.backend,
+            "Part": board.part,
+            "ClockPeriod": board.clock_period_ns,
+            "IOType": network.io_type,
+        },
+        "layers": [_layer_json(layer) for layer in network.layers],
+        "traced": network.traced,
+    }
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _layer_json(layer: Layer) -> dict[str, Any]:
+    return {
+        "class_name": layer.class_name,
+        "name": layer.name,
+        "inputs": list(layer.inputs),
+        "attributes": dict(layer.attributes),
+        "types": {key: str(value) for key, value in layer.precision.items()},
+        "data": {key: value.tolist() for key, value in layer.data.items()},
+        "reuse_factor": layer.reuse_factor,
+    }
+
+
+def _golden_file(values: Array) -> bytes:
+    rows = values.reshape(len(values), -1)
+    return "".join(" ".join(map(str, row)) + "\n" for row in rows.tolist()).encode()

@@ -1,0 +1,359 @@
+"""An integer graph with power-of-two scales as a list of hls4ml layers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    NO_PADDING,
+    Add,
+    AvgPool2d,
+    Clamp,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Padding,
+    Requantize,
+    Rescale,
+    Reshape,
+    SumPool2d,
+)
+from hwkit.ir.types import Array, IntType, Shape
+from hwkit.targets.hls4ml import layers
+from hwkit.targets.hls4ml.dyadic import TARGET, check_scales, shifts
+from hwkit.targets.hls4ml.fixed import HALF_AWAY, QUANTIZATION_MODES, Clamped, clamping, holding
+from hwkit.targets.hls4ml.layers import Layer, Value, Weights, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The layers in order, the traced layer of each tensor, and how data enters.
+
+    ``io_type`` is hls4ml's: ``io_stream`` (one pixel at a time) or ``io_parallel`` (all at once).
+    """
+
+    layers: tuple[Layer, ...]
+    traced: dict[str, str]
+    io_type: str
+
+
+def network(graph: Graph, io_type: str) -> Network:
+    """The network of a graph whose rescales are fused where they can be.
+
+    ``io_type`` may also be ``auto``: ``io_stream`` where every layer has a stream form, else
+    ``io_parallel``. Raises ``UnsupportedOp`` naming the op, the value and the remedy.
+    """
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or not graph.nodes:
+        raise UnsupportedOp(graph.name, TARGET, "give a graph of one input and one output")
+    check_scales(graph)
+    obstacle = _stream_obstacle(graph)
+    if io_type == "auto":
+        io_type = "io_parallel" if obstacle else "io_stream"
+    if io_type == "io_stream" and obstacle:
+        raise UnsupportedOp(*obstacle)
+    maker = _Maker(graph)
+    for op in graph.nodes:
+        maker.add(op)
+    traced = {name: value.traced for name, value in maker.values.items()}
+    return Network(tuple(maker.layers), traced, io_type)
+
+
+def _stream_obstacle(graph: Graph) -> tuple[str, str, str] | None:
+    """Why ``graph`` has no form with ``io_stream``, as the arguments of ``UnsupportedOp``."""
+    for op in graph.nodes:
+        if isinstance(op, MaxPool2d | AvgPool2d) and op.kernel != op.stride:
+            return op.name, f"{TARGET} with io_stream", "use a stride as large as the window"
+        if isinstance(op, MaxPool2d) and op.padding != NO_PADDING and _signed(graph, op):
+            return op.name, f"{TARGET} with io_stream", "pad unsigned integers, or use io_parallel"
+        if isinstance(op, Reshape) and not _flattens_for_dense(graph, op):
+            return op.name, f"{TARGET} with io_stream", "reshape only to a flat input of a dense op"
+    return None
+
+
+def _signed(graph: Graph, op: MaxPool2d) -> bool:
+    return graph.tensors[op.input].dtype.signed
+
+
+def _flattens_for_dense(graph: Graph, op: Reshape) -> bool:
+    readers = [n for n in graph.nodes if not isinstance(n, Add) and _reads(n, op.output)]
+    flat = len(graph.tensors[op.output].shape) == 1
+    alone = op.output not in graph.outputs
+    return flat and alone and all(isinstance(reader, Dense) for reader in readers)
+
+
+def _reads(op: Op, name: str) -> bool:
+    from hwkit.ir.ops import activations
+
+    return name in activations(op)
+
+
+class _Maker:
+    """Collects layers op by op; ``values`` has what each tensor became."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.layers: list[Layer] = []
+        self.values: dict[str, Value] = {}
+        name = graph.inputs[0]
+        tensor = graph.tensors[name]
+        low, high = tensor.dtype.low, tensor.dtype.high
+        layer = layers.input_layer(self.fresh(name), tensor.shape, holding(low, high))
+        self.layers.append(layer)
+        self.values[name] = Value(
+            layer.name, tensor.shape, holding(low, high), low, high, layer.name
+        )
+
+    def fresh(self, name: str) -> str:
+        """A C++ identifier like ``name``, used once."""
+        letters = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
+        if not letters[:1].isalpha():
+            letters = f"layer_{letters}"
+        return f"{letters}_{len(self.layers)}"
+
+    def put(self, made: tuple[Layer, Value]) -> Value:
+        layer, value = made
+        self.layers.append(layer)
+        return value
+
+    def add(self, op: Op) -> None:
+        shape = self.graph.tensors[op.output].shape
+        match op:
+            case Conv2d() | DepthwiseConv2d():
+                value = self.convolution(op, shape)
+            case Dense():
+                value = self.dense(op, shape)
+            case Add():
+                value = self.addition(op)
+            case SumPool2d():
+                value = self.sum_pool(op, shape)
+            case AvgPool2d():
+                value = self.average_pool(op, shape)
+            case MaxPool2d():
+                value = self.max_pool(op, shape)
+            case Requantize():
+                self.no_zero_point(op, op.input_zero_point)
+                value = self.requantized(op.name, self.values[op.input], op.rescale)
+            case Clamp():
+                value = self.clamp(op)
+            case Pad():
+                value = self.pad(op)
+            case Reshape():
+                value = self.put(
+                    layers.reshape(self.fresh(op.name), self.values[op.input], shape)
+                )
+            case Lookup():
+                value = self.lookup(op)
+            case _:
+                remedy = "remove it, or compute it on the host after the network"
+                raise UnsupportedOp(op.name, TARGET, f"{type(op).__name__} has no form: {remedy}")
+        self.values[op.output] = value
+
+    # What comes out of an accumulator -----------------------------------------------------------
+
+    def no_zero_point(self, op: Op, zero_point: int) -> None:
+        if zero_point:
+            remedy = f"its input's zero point is {zero_point}: train with symmetric quantizers"
+            raise UnsupportedOp(op.name, TARGET, remedy)
+
+    def result(self, source: tuple[int, int, int], r: Rescale | None) -> Clamped:
+        """The type of a result whose values, in units of ``2**-fraction``, are ``source``."""
+        if r is None:
+            return layers.as_it_is(source[0], source[1])
+        return clamping(source, QUANTIZATION_MODES[r.rounding], r.low, r.high)
+
+    def finished(self, name: str, value: Value, result: Clamped, r: Rescale | None) -> Value:
+        """``value``, clamped by a table where its type could not."""
+        if result.exact or r is None:
+            return value
+        return self.clamped(name, value, r.low, r.high)
+
+    def clamped(self, name: str, x: Value, low: int, high: int) -> Value:
+        if x.type.bits > layers.MAX_TABLE_BITS:
+            remedy = f"clamp to the range of an integer type, not to {low}..{high}"
+            raise UnsupportedOp(name, TARGET, remedy)
+        table = {v: min(max(v, low), high) for v in range(x.type.low, x.type.high + 1)}
+        return self.put(layers.lookup(self.fresh(f"{name}_clamp"), x, table))
+
+    def requantized(self, name: str, x: Value, r: Rescale) -> Value:
+        """``r`` of ``x``: an assignment, or a scaling where the factor is not 1."""
+        factors = shifts(r, name)
+        if not any(factors):
+            result = self.result((x.low, x.high, 0), r)
+            if result.exact and result.type.overflow == "AP_WRAP":
+                return x
+            value = self.put(layers.cast(self.fresh(name), x, result))
+        else:
+            fraction = max(factors)
+            largest = 1 << (fraction - min(factors))
+            low, high = min(x.low, x.low * largest), max(x.high, x.high * largest)
+            result = self.result((low, high, fraction), r)
+            value = self.put(layers.scaling(self.fresh(name), x, factors, result))
+        return self.finished(name, value, result, r)
+
+    # Weighted ops -------------------------------------------------------------------------------
+
+    def weights(
+        self, weight: Array, bias: Array | None, dtype: IntType, factors: tuple[int, ...]
+    ) -> Weights:
+        """Weights with outputs last, times ``2**-factor`` for each output."""
+        outputs = weight.shape[-1]
+        fraction = max(factors)
+        up = np.array([fraction - k for k in factors], np.int64)
+        bias = np.zeros(outputs, np.int64) if bias is None else bias.astype(np.int64)
+        return Weights(
+            weight.astype(np.int64) << up,
+            bias << up,
+            fraction,
+            dtype.bits + int(up.max()),
+            dtype.signed,
+        )
+
+    def weighted(
+        self, op: Conv2d | DepthwiseConv2d | Dense, weight: Array
+    ) -> tuple[Weights, Clamped]:
+        self.no_zero_point(op, op.input_zero_point)
+        x = self.values[op.input]
+        bias = None if op.bias is None else self.graph.constants[op.bias]
+        factors = (0,) if op.rescale is None else shifts(op.rescale, op.name)
+        scaled = self.weights(weight, bias, self.graph.tensors[op.weight].dtype, factors)
+        source = (*scaled.accumulator(x.low, x.high), scaled.fraction)
+        return scaled, self.result(source, op.rescale)
+
+    def dense(self, op: Dense, shape: Shape) -> Value:
+        x = self.values[op.input]
+        weight = self.graph.constants[op.weight].T
+        if len(shape) == 1:
+            scaled, result = self.weighted(op, weight)
+            value = self.put(layers.dense(self.fresh(op.name), x, scaled, result))
+        elif len(shape) == 3:
+            window = Window((1, 1), (1, 1), NO_PADDING)
+            scaled, result = self.weighted(op, weight[np.newaxis, np.newaxis])
+            made = layers.convolution(self.fresh(op.name), x, window, shape, scaled, result)
+            value = self.put(made)
+        else:
+            remedy = f"its input has {len(shape)} axes; reshape it to 1 or 3"
+            raise UnsupportedOp(op.name, TARGET, remedy)
+        return self.finished(op.name, value, result, op.rescale)
+
+    def convolution(self, op: Conv2d | DepthwiseConv2d, shape: Shape) -> Value:
+        if op.dilation != (1, 1):
+            remedy = f"its dilation is {op.dilation}; use a denser kernel"
+            raise UnsupportedOp(op.name, TARGET, remedy)
+        x = self.values[op.input]
+        weight = self.graph.constants[op.weight]
+        kernel = (weight.shape[1], weight.shape[2])
+        if isinstance(op, Conv2d):
+            weight = np.moveaxis(weight, 0, 3)
+        else:
+            weight = _depthwise(weight[0], x.shape[2])
+        scaled, result = self.weighted(op, weight)
+        window = Window(kernel, op.stride, op.padding)
+        made = layers.convolution(self.fresh(op.name), x, window, shape, scaled, result)
+        return self.finished(op.name, self.put(made), result, op.rescale)
+
+    # The others ---------------------------------------------------------------------------------
+
+    def addition(self, op: Add) -> Value:
+        for zero_point in op.input_zero_points:
+            self.no_zero_point(op, zero_point)
+        a, b = (
+            self.values[name] if r is None else self.requantized(op.name, self.values[name], r)
+            for name, r in zip(op.inputs, op.input_rescales, strict=True)
+        )
+        low, high, r = a.low + b.low, a.high + b.high, op.rescale
+        if r is None or not any(shifts(r, op.name)):
+            result = self.result((low, high, 0), r)
+            value = self.put(layers.addition(self.fresh(op.name), a, b, result))
+            return self.finished(op.name, value, result, r)
+        total = layers.as_it_is(low, high)
+        value = self.put(layers.addition(self.fresh(op.name), a, b, total))
+        return self.requantized(op.name, value, r)
+
+    def sum_pool(self, op: SumPool2d, shape: Shape) -> Value:
+        """A mean where the rescale divides by the window, else a convolution with ones."""
+        self.no_zero_point(op, op.input_zero_point)
+        x = self.values[op.input]
+        window = Window(op.kernel, op.stride, op.padding)
+        taps = op.kernel[0] * op.kernel[1]
+        factors = (0,) if op.rescale is None else shifts(op.rescale, op.name)
+        if {1 << max(k, 0) for k in factors} == {taps} and _is_tiling(window):
+            source = (min(taps * x.low, 0), max(taps * x.high, 0), factors[0])
+            result = self.result(source, op.rescale)
+            made = layers.mean(self.fresh(op.name), x, window, shape, source, result)
+        else:
+            ones = np.ones((*op.kernel, shape[2]), np.int64)
+            scaled = self.weights(ones, None, IntType(1, False), factors)
+            source = (*scaled.accumulator(x.low, x.high), scaled.fraction)
+            result = self.result(source, op.rescale)
+            made = layers.convolution(self.fresh(op.name), x, window, shape, scaled, result)
+        return self.finished(op.name, self.put(made), result, op.rescale)
+
+    def average_pool(self, op: AvgPool2d, shape: Shape) -> Value:
+        x = self.values[op.input]
+        taps = op.kernel[0] * op.kernel[1]
+        if op.padding != NO_PADDING or taps & (taps - 1):
+            remedy = "use a window of 2**n places and no padding"
+            raise UnsupportedOp(op.name, TARGET, remedy)
+        source = (min(taps * x.low, 0), max(taps * x.high, 0), taps.bit_length() - 1)
+        result = clamping(source, HALF_AWAY, op.low, op.high)
+        window = Window(op.kernel, op.stride, op.padding)
+        value = self.put(layers.mean(self.fresh(op.name), x, window, shape, source, result))
+        return value if result.exact else self.clamped(op.name, value, op.low, op.high)
+
+    def max_pool(self, op: MaxPool2d, shape: Shape) -> Value:
+        """Borders of unsigned maps are padded with zeros, their smallest integer, beforehand:
+        hls4ml would pad them with half of their range."""
+        x, padding = self.values[op.input], op.padding
+        if padding != NO_PADDING and not x.type.signed:
+            x = self.put(layers.zero_padding(self.fresh(f"{op.name}_pad"), x, padding))
+            padding = NO_PADDING
+        window = Window(op.kernel, op.stride, padding)
+        result = Clamped(x.type, x.low, x.high, True)
+        made = layers.maximum(self.fresh(op.name), x, window, shape, result)
+        return self.put(made)
+
+    def clamp(self, op: Clamp) -> Value:
+        x = self.values[op.input]
+        result = clamping((x.low, x.high, 0), "AP_TRN", op.low, op.high)
+        if not result.exact:
+            return self.clamped(op.name, x, op.low, op.high)
+        if result.type.overflow == "AP_WRAP":
+            return x
+        return self.put(layers.cast(self.fresh(op.name), x, result))
+
+    def pad(self, op: Pad) -> Value:
+        if op.value:
+            raise UnsupportedOp(op.name, TARGET, f"it pads with {op.value}; pad with 0")
+        x = self.values[op.input]
+        return self.put(layers.zero_padding(self.fresh(op.name), x, op.padding))
+
+    def lookup(self, op: Lookup) -> Value:
+        x, table = self.values[op.input], self.graph.constants[op.table]
+        first = self.graph.tensors[op.input].dtype.low
+        reachable = {v: int(table[v - first]) for v in range(x.low, x.high + 1)}
+        return self.put(layers.lookup(self.fresh(op.name), x, reachable))
+
+
+def _is_tiling(window: Window) -> bool:
+    return window.kernel == window.stride and window.padding == NO_PADDING
+
+
+def _depthwise(weight: Array, channels: int) -> Array:
+    """Weights (KH, KW, C*M) as hls4ml takes them: as they are for M = 1, else as those of a full
+    convolution with zeros, for lack of a layer with several outputs per channel."""
+    outputs = weight.shape[2]
+    if outputs == channels:
+        return weight
+    full = np.zeros((*weight.shape[:2], channels, outputs), weight.dtype)
+    for out in range(outputs):
+        full[:, :, out * channels // outputs, out] = weight[:, :, out]
+    return full

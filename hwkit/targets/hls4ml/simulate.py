@@ -1,0 +1,92 @@
+"""Runs the compiled C simulation over a batch."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from hwkit.errors import DeviceError
+from hwkit.ir.types import Array, TensorType
+from hwkit.target import Artifact
+from hwkit.toolchain import process
+
+_TIMEOUT_S = 3600.0
+
+
+def run(artifact: Artifact, x: Array) -> Array:
+    """Outputs of ``csim`` for ``x`` (batch first), one process per core.
+
+    ``ToolFailed`` with the log's path when the simulation dies, ``DeviceError`` when it gives
+    anything but one integer for each output.
+    """
+    parts = [part for part in np.array_split(x, os.cpu_count() or 1) if len(part)]
+    with ThreadPoolExecutor(max(len(parts), 1)) as pool:
+        results = list(pool.map(lambda part: _run(artifact, part, {})[0], parts))
+    graph = artifact.lowered.graph
+    output = graph.tensors[graph.outputs[0]]
+    flat = np.concatenate(results) if results else np.zeros((0, output.elements))
+    return _integers(flat, output)
+
+
+def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
+    """Every tensor that a layer of the project gives, by name, from the simulation's trace."""
+    graph = artifact.lowered.graph
+    traced: Mapping[str, str] = artifact.lowered.plan.traced
+    tensors = {op.output: graph.tensors[op.output] for op in graph.nodes}
+    sizes = {traced[name]: tensor.elements for name, tensor in tensors.items()}
+    skipped = traced[graph.inputs[0]]
+    sizes.pop(skipped, None)
+    trace = _run(artifact, x, sizes)[1]
+    starts = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
+    return {
+        name: _integers(trace[:, starts[traced[name]] :][:, : tensor.elements], tensor)
+        for name, tensor in tensors.items()
+        if traced[name] != skipped
+    }
+
+
+def _run(artifact: Artifact, x: Array, traced: Mapping[str, int]) -> tuple[Array, Array]:
+    """Rows of outputs and of traced values, as the simulation wrote them."""
+    graph = artifact.lowered.graph
+    outputs = graph.tensors[graph.outputs[0]].elements
+    with tempfile.TemporaryDirectory(prefix="hwkit-csim-") as name:
+        scratch = Path(name)
+        x.reshape(len(x), -1).astype(np.float64).tofile(scratch / "x")
+        arguments = [str(scratch / "x"), str(scratch / "y")]
+        if traced:
+            arguments.append(str(scratch / "trace"))
+        for layer, size in traced.items():
+            arguments += [layer, str(size)]
+        log = artifact.folder / f"csim-{os.getpid()}-{scratch.name}.log"
+        process.run([str(artifact.path), *arguments], log, cwd=scratch, timeout_s=_TIMEOUT_S)
+        log.unlink()
+        y = _rows(scratch / "y", len(x), outputs)
+        trace = _rows(scratch / "trace", len(x), sum(traced.values())) if traced else y[:, :0]
+    return y, trace
+
+
+def _rows(path: Path, rows: int, columns: int) -> Array:
+    values = np.fromfile(path)
+    if values.size != rows * columns:
+        raise DeviceError(
+            f"the C simulation gave {values.size} values instead of {rows * columns}; "
+            "deploy again into an empty folder"
+        )
+    return values.reshape(rows, columns)
+
+
+def _integers(values: Array, tensor: TensorType) -> Array:
+    """``values`` as integers in the tensor's container, or in int64 where one does not fit."""
+    integers = np.rint(values)
+    if not np.array_equal(integers, values):
+        raise DeviceError(
+            "the C simulation gave a value that is no integer; deploy again into an empty folder"
+        )
+    integers = integers.astype(np.int64).reshape(-1, *tensor.shape)
+    container = integers.astype(tensor.dtype.container)
+    return container if np.array_equal(container, integers) else integers
