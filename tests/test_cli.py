@@ -1,0 +1,219 @@
+"""What a user sees: exit codes, one line for each error, nothing damaged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwkit.cli import _run
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.ops import Clamp
+from hwkit.ir.types import S8
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    b = GraphBuilder("clamp")
+    b.input("x", (3,), S8)
+    b.add(Clamp("c", "x", "y", 0, 6), S8)
+    path = tmp_path / "m.hwk"
+    b.build(["y"]).save(str(path))
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
+    """Runs a command that must fail with ``code`` and one line on stderr; returns the line."""
+    assert _run(arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("hwkit: ") and err.count("\n") == 1 and "Traceback" not in err
+    return err
+
+
+def test_help_is_quick_and_shows_examples() -> None:
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "hwkit", "--help"], capture_output=True, text=True, check=True
+        )
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+    commands = (
+        "allocate boards demo deploy doctor import inspect predict profile report train verify"
+    )
+    assert all(name in done.stdout for name in commands.split())
+    for name in commands.split():
+        done = subprocess.run(
+            [sys.executable, "-m", "hwkit", name, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "Example: hwkit " in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, hwkit.cli; hwkit.cli._run(['--help']);"
+        "heavy = {'numpy', 'onnx', 'torch', 'scipy', 'serial'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_predict_by_the_interpreter(model: Path, tmp_path: Path) -> None:
+    x, y = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(x, np.array([[-3, 3, 9]], np.int8))
+    assert _run(["predict", str(model), "-i", str(x), "-o", str(y)]) == 0
+    assert np.load(y).tolist() == [[0, 3, 6]]
+
+
+def test_inspect_json(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["inspect", str(model), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["layers"][0]["op"] == "Clamp"
+    assert facts["total"] == {"macs": 0, "weight_bytes": 0}
+
+
+def test_missing_damaged_and_foreign_models(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no such file" in refused(capsys, "inspect", str(tmp_path / "none.hwk"))
+    data = model.read_bytes()
+    cut = tmp_path / "cut.hwk"
+    cut.write_bytes(data[:-9])
+    assert "damaged" in refused(capsys, "inspect", str(cut))
+    flipped = bytearray(data)
+    flipped[40] ^= 4
+    cut.write_bytes(bytes(flipped))
+    assert "checksum" in refused(capsys, "verify", str(cut), "--board", "virtual_m4")
+    foreign = tmp_path / "m.txt"
+    foreign.write_text("hello")
+    assert "unknown ending" in refused(
+        capsys, "import", str(foreign), "-o", str(tmp_path / "o.hwk")
+    )
+    assert not (tmp_path / "o.hwk").exists()
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "m.tflite"])
+@pytest.mark.parametrize("content", [b"", b"\0" * 64, b"not a model", bytes(range(256)) * 8])
+def test_damaged_foreign_formats(
+    name: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    line = refused(capsys, "import", str(path), "-o", str(tmp_path / "o.hwk"))
+    assert name in line
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((1, 3), np.float32), "needs integers"),
+        (np.full((1, 3), np.nan), "needs integers"),
+        (np.zeros((1, 4), np.int8), "has shape (1, 4); expected (batch, 3)"),
+        (np.full((1, 3), 300), "values 300..300"),
+        (np.zeros(3, np.int8), "first axis the batch"),
+    ],
+)
+def test_wrong_inputs(
+    x: np.ndarray,  # type: ignore[type-arg]
+    message: str,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, out = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(path, x)
+    out.write_bytes(b"kept")
+    line = refused(capsys, "predict", str(model), "-i", str(path), "-o", str(out))
+    assert message in line
+    assert out.read_bytes() == b"kept"
+
+
+def test_unreadable_arrays(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, np.zeros((4, 3), np.int8))
+    path.write_bytes(path.read_bytes()[:-5])
+    refused(capsys, "predict", str(model), "-i", str(path), "-o", str(tmp_path / "y.npy"))
+    np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
+    refused(capsys, "predict", str(model), "-i", str(path), "-o", str(tmp_path / "y.npy"))
+
+
+def test_boards_known_planned_and_unknown(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["boards", "--json"]) == 0
+    names = {row["name"] for row in json.loads(capsys.readouterr().out)}
+    assert {"virtual_m4", "host_litert", "host_tflm", "hls4ml_csim"} <= names
+    for name in names:
+        assert _run(["boards", "show", name, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["source"]
+    line = refused(capsys, "verify", str(model), "--board", "icebreaker")
+    assert "not there yet" in line and "virtual_m4" in line
+    assert "no board 'toaster'" in refused(capsys, "verify", str(model), "--board", "toaster")
+
+
+def test_commands_that_are_not_there_yet(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "not there yet" in refused(capsys, "bringup", "virtual_m4")
+    line = refused(
+        capsys, "deploy", str(model), "--board", "virtual_m4", "-o", str(tmp_path / "d"), "--flash"
+    )
+    assert "no programmer" in line
+
+
+def test_usage_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "No such command" in refused(capsys, "frobnicate")
+    assert "Missing option '--board'" in refused(capsys, "verify", "m.hwk")
+    assert "0 is not in the range" in refused(
+        capsys, "verify", "m.hwk", "--board", "virtual_m4", "-n", "0"
+    )
+
+
+def test_deploy_never_replaces_a_foreign_folder(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("years of work")
+    line = refused(capsys, "deploy", str(model), "--board", "virtual_m4", "-o", str(mine))
+    assert "was not made by deploy" in line
+    assert (mine / "thesis.tex").read_text() == "years of work"
+
+
+def test_full_disk_is_one_line(
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x, y = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(x, np.zeros((1, 3), np.int8))
+    y.write_bytes(b"old")
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    line = refused(capsys, "predict", str(model), "-i", str(x), "-o", str(y))
+    assert "No space left" in line
+    assert y.read_bytes() == b"old"
+
+
+def test_report_without_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(capsys, "report", str(tmp_path), "-o", str(tmp_path / "r.html"))
+    assert "summary.json" in line
+
+
+def test_doctor_lists_tools_and_boards(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert all(tool["version"] or tool["remedy"] for tool in found["tools"])
+    assert any(board["name"] == "virtual_m4" for board in found["boards"])
