@@ -98,7 +98,35 @@ _SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga"}
 """The section of a board file that each target reads."""
 
 PLANNED = frozenset(
-    ["virtual_m0", "virtual_m7", "virtual_m33", "virtual_m55", "virtual_rv32", "host_tflite_runtime", "host_onnxruntime", "host_openvino", "finn_sim", "rtl_sim", "icebreaker", "ice40_hx8k", "ulx3s_25f", "ulx3s_85f", "tangnano9k", "tangnano20k", "pynq_z2", "arty_a7_100t", "ultra96v2", "zcu104", "nucleo_l4r5zi", "nucleo_h743zi", "netduino_plus2", "arduino_nano33ble", "rpi_pico", "rpi_pico2", "hifive1"]
+    (
+        "virtual_m0",
+        "virtual_m7",
+        "virtual_m33",
+        "virtual_m55",
+        "virtual_rv32",
+        "host_tflite_runtime",
+        "host_onnxruntime",
+        "host_openvino",
+        "finn_sim",
+        "rtl_sim",
+        "icebreaker",
+        "ice40_hx8k",
+        "ulx3s_25f",
+        "ulx3s_85f",
+        "tangnano9k",
+        "tangnano20k",
+        "pynq_z2",
+        "arty_a7_100t",
+        "ultra96v2",
+        "zcu104",
+        "nucleo_l4r5zi",
+        "nucleo_h743zi",
+        "netduino_plus2",
+        "arduino_nano33ble",
+        "rpi_pico",
+        "rpi_pico2",
+        "hifive1",
+    )
 )
 """Board names that are promised and not there yet; a board file takes precedence."""
 

@@ -1,0 +1,56 @@
+"""Profiles: repeated runs on a board, their statistics, and the record of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hwkit.flow import boundary
+from hwkit.flow.build import artifact_for
+from hwkit.flow.verify import random_inputs
+from hwkit.ir import serialize
+from hwkit.ir.graph import Graph
+from hwkit.profile import store as database
+from hwkit.profile.campaign import profile_json
+from hwkit.profile.commit import source_commit
+from hwkit.target import Artifact
+
+WARM_UP = 1
+"""Runs before those that count; every target makes them itself."""
+
+
+def profile(
+    graph: Graph,
+    board: str,
+    *,
+    repeats: int = 10,
+    seed: int = 0,
+    store: Path | None = None,
+    port: str | None = None,
+) -> dict[str, Any]:
+    """Per-layer and total figures of ``repeats`` runs of one random input on ``board``.
+
+    Returns the profile JSON (see ``profile.campaign.profile_json``) and adds it with its context
+    to the measurement store (``store``: its path, default the user's).
+    """
+    target, artifact = artifact_for(graph, board, None)
+    x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, seed))
+    runs = target.profile(artifact, x, repeats, port)
+    result = profile_json(artifact.board, runs, WARM_UP)
+    database.add(result, _context(graph, artifact, result), store)
+    return result
+
+
+def _context(graph: Graph, artifact: Artifact, result: dict[str, Any]) -> database.Context:
+    return database.Context(
+        board=artifact.board.name,
+        evidence=result["evidence"],
+        model=graph.name,
+        model_digest=serialize.digest(graph),
+        commit=source_commit(),
+        repeats=result["repeats"],
+        warm_up=result["warm_up"],
+        clock_hz=result["clock_hz"],
+        toolchain=dict(artifact.facts.get("tools", {})),
+        flags=tuple(artifact.facts.get("flags", ())),
+    )
