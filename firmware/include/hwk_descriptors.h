@@ -1,0 +1,195 @@
+/* Descriptors: everything that a kernel must know about its layer.
+ *
+ * Activations are int8_t, NHWC, one sample; tensors of 2..7 bits live in the same bytes with
+ * narrower clamps. Sums are int32_t. `output` of a kernel whose rescale says HWK_ROUND_NONE is
+ * the sums themselves (int32_t), otherwise int8_t.
+ */
+#ifndef HWK_DESCRIPTORS_H
+#define HWK_DESCRIPTORS_H
+
+#include <stdint.h>
+
+/* How x * multiplier / 2^shift becomes an integer. */
+typedef enum {
+  HWK_ROUND_NONE = 0,      /* no rescale: the sum goes out as it is */
+  HWK_ROUND_HALF_UP = 1,   /* (p + 2^(s-1)) >> s, p = x * multiplier */
+  HWK_ROUND_HALF_EVEN = 2, /* nearest, ties to even */
+  HWK_ROUND_FLOOR = 3,     /* p >> s */
+  HWK_ROUND_DOUBLE = 4     /* Q31 high product rounded half up, then a shift rounded half away
+                              from zero: TFLite's MultiplyByQuantizedMultiplier */
+} hwk_rounding_t;
+
+/* clamp(round((x << left_shift) * multiplier / 2^shift) + zero_point, low, high)
+ *
+ * multipliers  one entry a channel, 0 .. 2^31-1; NULL: `multiplier` serves all channels
+ * shifts       one entry a channel, 0 .. 62;     NULL: `shift` does
+ * multiplier   used when multipliers is NULL
+ * shift        used when shifts is NULL; otherwise the smallest entry of shifts
+ * left_shift   0 .. 30; x << left_shift must fit 32 bits
+ * input_bits   every x << left_shift fits this many signed bits, at most 32
+ * zero_point   added after rounding
+ * low, high    range of the result
+ *
+ * HWK_ROUND_DOUBLE: multiplier 0 or >= 2^30, and for shift < 31 x << (31 - shift) fits 32 bits.
+ */
+typedef struct {
+  hwk_rounding_t rounding;
+  const int32_t *multipliers;
+  const uint8_t *shifts;
+  int32_t multiplier;
+  int32_t shift;
+  int32_t left_shift;
+  int32_t input_bits;
+  int32_t zero_point;
+  int32_t low;
+  int32_t high;
+} hwk_rescale_t;
+
+/* A window sliding over a map (input_height, input_width, channels). Kernel tap (r, c) of
+ * output (y, x) reads row y * stride_height - padding_top + r * dilation_height, and columns
+ * alike; rows and columns outside the map are padding. All sizes are in integers, >= 1. */
+typedef struct {
+  int32_t input_height;
+  int32_t input_width;
+  int32_t channels;
+  int32_t output_height;
+  int32_t output_width;
+  int32_t kernel_height;
+  int32_t kernel_width;
+  int32_t stride_height;
+  int32_t stride_width;
+  int32_t dilation_height;
+  int32_t dilation_width;
+  int32_t padding_top;
+  int32_t padding_left;
+} hwk_window_t;
+
+/* 2-D convolution, also 1x1. Input (H, W, channels), output (OH, OW, output_channels).
+ *
+ * input_zero_point  what the padding holds, -128 .. 127
+ * weights           rows layout (hwk_weights.h), a row an output channel, taps in order
+ *                   (kernel row, kernel column, input channel)
+ * bias              output_channels entries, with -input_zero_point * sum(weights) folded in;
+ *                   modulo 2^32
+ */
+typedef struct {
+  hwk_window_t window;
+  int32_t output_channels;
+  int32_t input_zero_point;
+  const void *weights;
+  const int32_t *bias;
+  hwk_rescale_t rescale;
+} hwk_conv2d_t;
+
+/* Depthwise convolution; output channel c reads input channel c / channel_multiplier.
+ *
+ * weights  taps layout (hwk_weights.h); bias, input_zero_point as in hwk_conv2d_t
+ */
+typedef struct {
+  hwk_window_t window;
+  int32_t channel_multiplier;
+  int32_t input_zero_point;
+  const void *weights;
+  const int32_t *bias;
+  hwk_rescale_t rescale;
+} hwk_depthwise_conv2d_t;
+
+/* Matrix product: input (rows, input_features), output (rows, output_features).
+ *
+ * weights  rows layout, a row an output feature; bias as in hwk_conv2d_t
+ */
+typedef struct {
+  int32_t rows;
+  int32_t input_features;
+  int32_t output_features;
+  const void *weights;
+  const int32_t *bias;
+  hwk_rescale_t rescale;
+} hwk_dense_t;
+
+/* rescale(R_0(a - zero_points[0]) + R_1(b - zero_points[1])), R_k = input_rescales[k], of
+ * `elements` integers whose last axis has `channels`. `output` may be `a` or `b` when it is
+ * int8_t. An input rescale of HWK_ROUND_NONE leaves its input unchanged. */
+typedef struct {
+  int32_t elements;
+  int32_t channels;
+  int32_t zero_points[2];
+  hwk_rescale_t input_rescales[2];
+  hwk_rescale_t rescale;
+} hwk_add_t;
+
+/* Window sums of x - input_zero_point; padding adds nothing; dilation is 1. */
+typedef struct {
+  hwk_window_t window;
+  int32_t input_zero_point;
+  hwk_rescale_t rescale;
+} hwk_sum_pool_t;
+
+/* Window mean (half away from zero) or maximum of the integers inside the map, clamped to
+ * low .. high; dilation is 1, and no window lies wholly in the padding. */
+typedef struct {
+  hwk_window_t window;
+  int32_t low;
+  int32_t high;
+} hwk_pool_t;
+
+/* Surrounds a map (input_height, input_width, channels) with `value`. */
+typedef struct {
+  int32_t input_height;
+  int32_t input_width;
+  int32_t channels;
+  int32_t padding_top;
+  int32_t padding_bottom;
+  int32_t padding_left;
+  int32_t padding_right;
+  int32_t value;
+} hwk_pad_t;
+
+/* One input's part of a concatenation: `blocks` runs of `input_block` integers each, written at
+ * offset, offset + output_block, ... of the output. Call it once for each input. */
+typedef struct {
+  int32_t blocks;
+  int32_t input_block;
+  int32_t output_block;
+  int32_t offset;
+} hwk_concat_t;
+
+/* rescale(x - input_zero_point) of `elements` integers whose last axis has `channels`. In place
+ * where input and output have the same width. */
+typedef struct {
+  int32_t elements;
+  int32_t channels;
+  int32_t input_zero_point;
+  hwk_rescale_t rescale;
+} hwk_requantize_t;
+
+/* min(max(x, low), high) of `elements` integers. May run in place. */
+typedef struct {
+  int32_t elements;
+  int32_t low;
+  int32_t high;
+} hwk_clamp_t;
+
+/* table[x - input_low] of `elements` integers; the table has an entry for each value of the
+ * input's type, ascending. May run in place. */
+typedef struct {
+  int32_t elements;
+  int32_t input_low;
+  const int8_t *table;
+} hwk_lookup_t;
+
+/* Softmax over rows of `depth` integers, to scale 1/256 and zero point -128, in the fixed point
+ * arithmetic of TensorFlow Lite for Microcontrollers.
+ *
+ * multiplier, left_shift  bring a difference d to Q5.26: round(d * 2^left_shift * multiplier / 2^31)
+ * difference_min          below this difference to the row's maximum the output is -128; <= 0
+ */
+typedef struct {
+  int32_t rows;
+  int32_t depth;
+  int32_t multiplier;
+  int32_t left_shift;
+  int32_t difference_min;
+} hwk_softmax_t;
+
+#endif

@@ -1,0 +1,36 @@
+/* Layouts of weights in flash, the same for every kernel variant.
+ *
+ * rows, s8   each row in order, padded with zeros to a multiple of 4 bytes.
+ * rows, s4   two's complement nibbles, -8 .. 7. A row is padded with zeros to a multiple of 8
+ *            weights; of each 8, byte j (0..3) holds weight j in its low and weight j + 4 in
+ *            its high nibble. So one 32-bit word splits into two words of four bytes each.
+ * taps, s8   for depthwise: channels in groups of 4, taps in pairs (a, b), both padded with
+ *            zeros. A pair of a group is 8 bytes: a0 a1 b0 b1 a2 a3 b2 b3, so that SXTB16 of a
+ *            word, and of the word rotated by 8, are (a, b) of one channel each.
+ *
+ * All start at a multiple of 4 bytes.
+ */
+#ifndef HWK_WEIGHTS_H
+#define HWK_WEIGHTS_H
+
+#include "hwk_kernel.h"
+
+/* Bytes of a row of `taps` weights. */
+HWK_INLINE int32_t hwk_row_bytes_s8(int32_t taps) { return hwk_round_up(taps, 4); }
+HWK_INLINE int32_t hwk_row_bytes_s4(int32_t taps) { return hwk_round_up(taps, 8) / 2; }
+
+/* Weight k of a row. */
+HWK_INLINE int32_t hwk_row_weight_s8(const int8_t *row, int32_t k) { return row[k]; }
+HWK_INLINE int32_t hwk_row_weight_s4(const int8_t *row, int32_t k) {
+  int32_t byte = row[k / 8 * 4 + k % 4];
+  int32_t nibble = (k % 8 < 4 ? byte : byte >> 4) & 15;
+  return nibble < 8 ? nibble : nibble - 16;
+}
+
+/* Weight of tap t, channel c, of `taps` taps, in the taps layout. */
+HWK_INLINE int32_t hwk_tap_weight_s8(const int8_t *weights, int32_t taps, int32_t t, int32_t c) {
+  int32_t pair = c / 4 * ((taps + 1) / 2) + t / 2;
+  return weights[pair * 8 + c % 4 / 2 * 4 + t % 2 * 2 + c % 2];
+}
+
+#endif

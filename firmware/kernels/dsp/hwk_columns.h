@@ -1,0 +1,92 @@
+/* Gathers the integers under a window and widens them to 16 bits.
+ *
+ * Two pixels share a buffer so that a tile reads both with one pointer: for each four taps the
+ * even and the odd pair of the first pixel, then those of the second. The pairs are in SXTB16's
+ * order, the same in which the weights come out of their words, so nothing is shuffled. */
+#ifndef HWK_COLUMNS_H
+#define HWK_COLUMNS_H
+
+#include <hwk_pairs.h>
+#include <hwk_window.h>
+
+#define HWK_COLUMN_STRIDE 4 /* words from four taps of a pixel to its next four */
+
+/* Widens `count` bytes (a multiple of 4); returns the end of what was written. */
+HWK_INLINE int32_t *hwk_widen(int32_t *column, const int8_t *bytes, int32_t count) {
+  for (int32_t k = 0; k < count; k += 4, column += HWK_COLUMN_STRIDE) {
+    uint32_t word = hwk_load4(bytes + k);
+    column[0] = hwk_even_pair(word);
+    column[1] = hwk_odd_pair(word);
+  }
+  return column;
+}
+
+/* `count` taps (a multiple of 4) of one value. */
+HWK_INLINE int32_t *hwk_widen_value(int32_t *column, int32_t value, int32_t count) {
+  int32_t pair = (int32_t)(((uint32_t)value << 16) | ((uint32_t)value & 0xffffu));
+  for (int32_t k = 0; k < count; k += 4, column += HWK_COLUMN_STRIDE) {
+    column[0] = pair;
+    column[1] = pair;
+  }
+  return column;
+}
+
+/* Whether every tap of output (y, x) lies inside the map. */
+HWK_INLINE int hwk_window_inside(const hwk_window_t *w, int32_t y, int32_t x) {
+  return hwk_window_row(w, y, 0) >= 0 && hwk_window_column(w, x, 0) >= 0 &&
+         hwk_window_row(w, y, w->kernel_height - 1) < w->input_height &&
+         hwk_window_column(w, x, w->kernel_width - 1) < w->input_width;
+}
+
+/* Taps of output (y, x) in order, channels a multiple of 4. */
+HWK_INLINE int32_t *hwk_gather_words(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
+                                     int32_t y, int32_t x, int32_t *column) {
+  if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
+    for (int32_t r = 0; r < w->kernel_height; ++r) {
+      const int8_t *row = hwk_window_pixel(w, input, y, x, r, 0);
+      column = hwk_widen(column, row, w->kernel_width * w->channels);
+    }
+    return column;
+  }
+  for (int32_t r = 0; r < w->kernel_height; ++r) {
+    for (int32_t c = 0; c < w->kernel_width; ++c) {
+      const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
+      column = pixel != NULL ? hwk_widen(column, pixel, w->channels)
+                             : hwk_widen_value(column, zero_point, w->channels);
+    }
+  }
+  return column;
+}
+
+/* Taps of output (y, x) in order, any number of channels, as bytes. */
+HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
+                                 int32_t y, int32_t x, int8_t *patch) {
+  for (int32_t r = 0; r < w->kernel_height; ++r) {
+    for (int32_t c = 0; c < w->kernel_width; ++c, patch += w->channels) {
+      const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
+      if (pixel != NULL) {
+        memcpy(patch, pixel, (size_t)w->channels);
+      } else {
+        memset(patch, zero_point, (size_t)w->channels);
+      }
+    }
+  }
+}
+
+/* Fills the column of output (y, x) with `taps` integers and zeros up to `padded` (a multiple of
+ * 4). `patch` has room for round_up(taps, 4) bytes when channels is no multiple of 4. */
+HWK_INLINE void hwk_gather(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
+                           int32_t y, int32_t x, int32_t taps, int32_t padded, int32_t *column,
+                           int8_t *patch) {
+  int32_t whole = hwk_round_up(taps, 4);
+  if (w->channels % 4 == 0) {
+    column = hwk_gather_words(w, input, zero_point, y, x, column);
+  } else {
+    memset(patch + taps, 0, (size_t)(whole - taps));
+    hwk_gather_bytes(w, input, zero_point, y, x, patch);
+    column = hwk_widen(column, patch, whole);
+  }
+  hwk_widen_value(column, 0, padded - whole);
+}
+
+#endif

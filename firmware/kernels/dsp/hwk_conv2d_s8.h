@@ -1,0 +1,18 @@
+/* 2-D convolution, int8 weights: 2x2 register tiles of SMLAD over widened columns. */
+#ifndef HWK_CONV2D_S8_H
+#define HWK_CONV2D_S8_H
+
+#include <hwk_conv2d_tiled.h>
+
+HWK_INLINE size_t hwk_conv2d_s8_scratch_bytes(const hwk_conv2d_t *d) {
+  return hwk_conv2d_tiled_scratch_bytes(d, hwk_round_up(hwk_conv2d_taps(d), 4));
+}
+
+HWK_INLINE void hwk_conv2d_s8(const hwk_conv2d_t *d, const int8_t *input, void *output,
+                              void *scratch) {
+  int32_t taps = hwk_conv2d_taps(d);
+  hwk_conv2d_tiled(d, input, output, scratch, hwk_round_up(taps, 4), hwk_row_bytes_s8(taps),
+                   hwk_tile_s8);
+}
+
+#endif

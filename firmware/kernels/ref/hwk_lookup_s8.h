@@ -1,0 +1,17 @@
+/* Any function of one integer, by table. */
+#ifndef HWK_LOOKUP_S8_H
+#define HWK_LOOKUP_S8_H
+
+#include <hwk_kernels.h>
+
+HWK_NO_SCRATCH(lookup_s8, lookup)
+
+HWK_INLINE void hwk_lookup_s8(const hwk_lookup_t *d, const int8_t *input, int8_t *output,
+                              void *scratch) {
+  (void)scratch;
+  for (int32_t i = 0; i < d->elements; ++i) {
+    output[i] = d->table[input[i] - d->input_low];
+  }
+}
+
+#endif

@@ -1,0 +1,8 @@
+"""Microcontrollers: C kernels, generated tables, a firmware that answers on a serial line."""
+
+from hwkit.targets.mcu.build import build, open_artifact, tools
+from hwkit.targets.mcu.capabilities import CAPABILITIES
+from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.lower import lower
+
+__all__ = ["CAPABILITIES", "build", "emit", "lower", "open_artifact", "tools"]

@@ -1,0 +1,101 @@
+"""Runs a build plan: firmware.elf, .bin, .hex and the facts about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hwkit.boards import Board
+from hwkit.errors import ConfigError
+from hwkit.files import write_whole
+from hwkit.target import Artifact, BuildPlan, Lowered
+from hwkit.targets.mcu.emit import weight_bytes
+from hwkit.targets.mcu.lower import McuPlan, section
+from hwkit.toolchain import elf, firmware
+from hwkit.toolchain.linker_script import STACK_BYTES, region
+
+_ELF = "firmware.elf"
+
+
+def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+    """Writes the sources to ``out``, compiles and links them.
+
+    ``ConfigError`` with the missing bytes when the model can't fit the board; ``ToolMissing``
+    and ``ToolFailed`` from the compiler.
+    """
+    mcu = section(lowered.board)
+    check_fit(lowered)
+    for name, content in plan.files.items():
+        write_whole(out / name, content)
+    made = firmware.build(
+        [out / "model.c", out / "model_data.c"], mcu, out, include=(out / "kernels",)
+    )
+    check_image(made.image, lowered.board)
+    return Artifact(out, made.path, lowered.board, lowered, _facts(made.image, lowered))
+
+
+def open_artifact(out: Path, lowered: Lowered) -> Artifact:
+    """The artifact that an earlier build left in ``out``: its image as it lies there.
+
+    ``ConfigError`` when there is none; ``FormatError`` when it is damaged.
+    """
+    path = out / _ELF
+    if not path.is_file():
+        raise ConfigError(f"{out}: no {_ELF}; run 'hwkit deploy' for {lowered.board.name} there")
+    return Artifact(out, path, lowered.board, lowered, _facts(elf.read(path), lowered))
+
+
+def tools(board: Board) -> dict[str, str]:
+    """Version of the compiler and its flags."""
+    return firmware.tools(section(board))
+
+
+def check_fit(lowered: Lowered) -> None:
+    """Refuses, before anything is compiled, what can't fit: weights in flash, arena and stack
+    in SRAM. Raises ``ConfigError`` with the number of bytes that are missing."""
+    plan: McuPlan = lowered.plan
+    board = lowered.board
+    _fits(board, "flash", weight_bytes(plan), "weights alone")
+    _fits(board, "sram", plan.memory.arena_bytes + STACK_BYTES, "activations and stack")
+
+
+def check_image(image: elf.Image, board: Board) -> None:
+    """The same for the linked image, code and runtime included."""
+    _fits(board, "flash", image.flash_bytes, "code and weights")
+    _fits(board, "sram", image.ram_bytes, "activations, runtime and stack")
+
+
+def _fits(board: Board, kind: str, needed: int, what: str) -> None:
+    size = region(section(board), kind).size_bytes
+    if needed > size:
+        raise ConfigError(
+            f"board {board.name}: {what} need {needed} bytes of {kind}, {needed - size} more than "
+            f"its {size}; use fewer bits, a smaller model or a larger board"
+        )
+
+
+def _facts(image: elf.Image, lowered: Lowered) -> Mapping[str, Any]:
+    """The keys of deploy.json that apply."""
+    plan: McuPlan = lowered.plan
+    weights = weight_bytes(plan)
+    return {
+        "weight_bytes": weights,
+        "code_bytes": image.flash_bytes - weights,
+        "flash_bytes": image.flash_bytes,
+        "arena_bytes": plan.memory.arena_bytes,
+        "stack_bytes": image.stack_bytes,
+        "ram_bytes": image.ram_bytes,
+        "tools": tools(lowered.board),
+        "memory_map": [
+            {
+                "tensor": p.tensor,
+                "kind": p.kind,
+                "offset": p.offset,
+                "size_bytes": p.size_bytes,
+                "first_layer": p.first_layer,
+                "last_layer": p.last_layer,
+            }
+            for p in plan.memory.placements
+        ],
+    }

@@ -1,0 +1,247 @@
+"""From a lowered graph to the sources of its firmware: pure and deterministic.
+
+``model_data.c/.h`` hold the tables, ``model.c`` one function a layer over a static const
+descriptor (so the compiler specialises each kernel call) and what ``hwk_model.h`` asks for. The
+kernels, headers, runtime and platform that the build needs lie beside them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from hwkit import resources
+from hwkit.ir import serialize
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.types import Array, IntType, TensorType
+from hwkit.lower.memory import scratch_name
+from hwkit.target import BuildPlan, Lowered
+from hwkit.targets.mcu.kernels import root
+from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
+from hwkit.targets.mcu.source import comment, initializer, table_declaration, table_definition
+from hwkit.targets.mcu.structs import Table, tables
+from hwkit.toolchain.linker_script import linker_script
+
+_SELFTEST_SEED = 0x12345678
+
+_DATA_HEADER = """\
+/* Constant tables of the model. Generated. */
+#ifndef MODEL_DATA_H
+#define MODEL_DATA_H
+
+#include <stdint.h>
+
+{declarations}
+
+#endif
+"""
+
+_DATA = """\
+/* Constant tables of the model. Generated. */
+#include "model_data.h"
+
+{definitions}"""
+
+_MODEL = """\
+/* Layers of model {name}. Generated. */
+#include <stddef.h>
+
+#include "hwk_model.h"
+#include "hwk_profile.h"
+#include "model_data.h"
+
+{includes}
+
+static int8_t arena[{arena_bytes}] __attribute__((aligned(16)));
+
+{layers}
+typedef struct {{
+  void (*run)(void);
+  const int8_t *output;
+  uint32_t output_bytes;
+}} layer_t;
+
+static const layer_t layers[] = {{
+{rows}
+}};
+
+#define LAYER_COUNT (sizeof layers / sizeof layers[0])
+
+const hwk_model_info_t hwk_model_info = {{
+    .name = "{name}",
+    .digest = {{{digest}}},
+    .layer_count = LAYER_COUNT,
+    .input_bytes = {input_bytes},
+    .output_bytes = {output_bytes},
+    .arena_bytes = sizeof arena,
+    .selftest_crc32 = {crc:#010x}u,
+    .input_low = {input_low},
+    .input_high = {input_high}}};
+
+int8_t *hwk_model_input(void) {{ return arena + {input_offset}; }}
+
+const int8_t *hwk_model_output(void) {{ return arena + {output_offset}; }}
+
+void hwk_model_invoke(uint32_t last_layer) {{
+  uint32_t last = last_layer < LAYER_COUNT ? last_layer : LAYER_COUNT - 1u;
+  for (uint32_t i = 0; i <= last; ++i) {{
+    hwk_profile_mark((int)i);
+    layers[i].run();
+  }}
+  hwk_profile_mark((int)(last + 1u));
+}}
+
+const void *hwk_model_layer_output(uint32_t layer, uint32_t *size_bytes) {{
+  if (layer >= LAYER_COUNT) {{
+    *size_bytes = 0;
+    return NULL;
+  }}
+  *size_bytes = layers[layer].output_bytes;
+  return layers[layer].output;
+}}
+"""
+
+
+def emit(lowered: Lowered) -> BuildPlan:
+    """All sources of the firmware; the same bytes for the same lowered graph.
+
+    ``model.c`` carries the CRC-32 of the interpreter's output for the self-test input.
+    """
+    plan, mcu = lowered.plan, section(lowered.board)
+    named = list(_named_tables(plan))
+    files = {
+        "model.c": _model(lowered.graph, plan),
+        "model_data.h": _DATA_HEADER.format(
+            declarations="\n".join(table_declaration(*pair) for pair in named)
+        ),
+        "model_data.c": _DATA.format(
+            definitions="\n".join(table_definition(*pair) for pair in named)
+        ),
+        "firmware.ld": linker_script(mcu),
+    }
+    content = {name: text.encode() for name, text in files.items()}
+    firmware = resources.folder("firmware")
+    content |= _tree(firmware, "include")
+    content |= _tree(firmware, "runtime")
+    content |= _tree(firmware, f"platforms/{mcu.platform}")
+    content |= _kernel_headers(mcu.kernels)
+    return BuildPlan(files=content)
+
+
+def weight_bytes(plan: McuPlan) -> int:
+    """Bytes of all tables in flash: weights, biases, multipliers, shifts, lookup tables."""
+    return sum(table.bytes for _, table in _named_tables(plan))
+
+
+def selftest_input(tensor: TensorType) -> Array:
+    """The input that ``hwk_model.h`` defines for the self-test, batch of one.
+
+    Example: for s8 the first integers are 7, -107, -56.
+    """
+    low, levels = tensor.dtype.low, tensor.dtype.high - tensor.dtype.low + 1
+    x, values = _SELFTEST_SEED, []
+    for _ in range(tensor.elements):
+        x ^= x << 13 & 0xFFFFFFFF
+        x ^= x >> 17
+        x ^= x << 5 & 0xFFFFFFFF
+        values.append(low + (x >> 24) % levels)
+    return np.array(values, tensor.dtype.container).reshape(1, *tensor.shape)
+
+
+def to_device(x: Array, dtype: IntType) -> bytes:
+    """One sample as the device stores it: int8, or int32 little-endian above 8 bits."""
+    return x.astype("<i1" if dtype.bits <= 8 else "<i4").tobytes()
+
+
+def from_device(data: bytes, tensor: TensorType) -> Array:
+    """The inverse of ``to_device``, in the tensor's shape and container."""
+    stored = np.frombuffer(data, "<i1" if tensor.dtype.bits <= 8 else "<i4")
+    return stored.reshape(tensor.shape).astype(tensor.dtype.container)
+
+
+def _selftest_crc32(graph: Graph) -> int:
+    name, output = graph.inputs[0], graph.outputs[0]
+    y = run(graph, {name: selftest_input(graph.tensors[name])})[output]
+    return zlib.crc32(to_device(y, graph.tensors[output].dtype))
+
+
+def _named_tables(plan: McuPlan) -> Iterator[tuple[str, Table]]:
+    for index, layer in enumerate(plan.layers):
+        for part, call in enumerate(layer.calls):
+            for table in tables(call.descriptor):
+                yield f"{_symbol(index, part)}_{table.purpose}", table
+
+
+def _symbol(index: int, part: int) -> str:
+    return f"layer{index}" if part == 0 else f"layer{index}_part{part}"
+
+
+def _model(graph: Graph, plan: McuPlan) -> str:
+    source, output = graph.inputs[0], graph.outputs[0]
+    dtype = graph.tensors[source].dtype
+    digest = bytes.fromhex(serialize.digest(graph))
+    return _MODEL.format(
+        name=comment(graph.name),
+        includes="\n".join(f"#include <hwk_{name}.h>" for name in plan.kernels),
+        arena_bytes=plan.memory.arena_bytes,
+        layers="\n".join(_layer(k, layer, plan) for k, layer in enumerate(plan.layers)),
+        rows="\n".join(_row(graph, k, layer, plan) for k, layer in enumerate(plan.layers)),
+        digest=", ".join(f"0x{byte:02x}" for byte in digest),
+        input_bytes=tensor_bytes(graph, source),
+        output_bytes=tensor_bytes(graph, output),
+        crc=_selftest_crc32(graph),
+        input_low=dtype.low,
+        input_high=dtype.high,
+        input_offset=plan.memory.offset(source),
+        output_offset=plan.memory.offset(output),
+    )
+
+
+def _row(graph: Graph, index: int, layer: Layer, plan: McuPlan) -> str:
+    offset = plan.memory.offset(layer.op.output)
+    return f"    {{layer{index}, arena + {offset}, {tensor_bytes(graph, layer.op.output)}}},"
+
+
+def _layer(index: int, layer: Layer, plan: McuPlan) -> str:
+    """Descriptors and the function of one layer."""
+    lines = [f"/* {comment(layer.op.name)}: {type(layer.op).__name__} */"]
+    body = []
+    for part, call in enumerate(layer.calls):
+        kernel, symbol = plan.kernels[call.kernel], _symbol(index, part)
+        value = initializer(call.descriptor, symbol)
+        lines.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
+        body.append(_call(layer, kernel.name, call.inputs, symbol, plan))
+    lines.append(f"static __attribute__((noinline)) void layer{index}(void) {{")
+    lines += [*body, "}", ""]
+    return "\n".join(lines)
+
+
+def _call(layer: Layer, kernel: str, inputs: tuple[str, ...], symbol: str, plan: McuPlan) -> str:
+    # Through void: kernels of 32-bit tensors take int32_t pointers, and the arena is aligned.
+    pointers = [f"(const void *)(arena + {plan.memory.offset(name)})" for name in inputs]
+    pointers.append(f"(void *)(arena + {plan.memory.offset(layer.op.output)})")
+    scratch = "NULL"
+    if layer.scratch_bytes:
+        scratch = f"arena + {plan.memory.offset(scratch_name(layer.op))}"
+    arguments = ", ".join((f"&{symbol}_descriptor", *pointers, scratch))
+    return f"  hwk_{kernel}({arguments});"
+
+
+def _tree(base: Path, under: str) -> dict[str, bytes]:
+    return {
+        path.relative_to(base).as_posix(): path.read_bytes()
+        for path in sorted((base / under).rglob("*.[ch]"))
+    }
+
+
+def _kernel_headers(variants: tuple[str, ...]) -> dict[str, bytes]:
+    """The headers that the board's variants give, best variant first, in one folder."""
+    files: dict[str, bytes] = {}
+    for variant in variants:
+        for path in sorted((root() / variant).glob("*.h")):
+            files.setdefault(f"kernels/{path.name}", path.read_bytes())
+    return dict(sorted(files.items()))

@@ -1,0 +1,114 @@
+"""The kernels that a board's build finds, and the scratch memory that each needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwkit import resources
+from hwkit.boards import McuBoard
+from hwkit.errors import ConfigError
+from hwkit.targets.mcu.structs import Struct
+
+_LINE = re.compile(r"^HWK_KERNEL\((\w+), (\w+), (\d)\)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """``hwk_<name>`` with a descriptor ``hwk_<descriptor>_t`` and 1 or 2 inputs; ``variant`` is
+    the folder of ``firmware/kernels`` that it is taken from."""
+
+    name: str
+    descriptor: str
+    inputs: int
+    variant: str
+
+    def scratch_bytes(self, descriptor: Struct) -> int:
+        """What ``hwk_<name>_scratch_bytes`` gives for ``descriptor``."""
+        formula = _SCRATCH_BYTES.get((self.variant, self.name))
+        return 0 if formula is None else formula(descriptor)
+
+
+def root() -> Path:
+    """The folder of the variants' folders."""
+    return resources.folder("firmware") / "kernels"
+
+
+def listed() -> tuple[tuple[str, str, int], ...]:
+    """Name, descriptor and number of inputs of every kernel, in the order of kernels.inc."""
+    text = (root() / "kernels.inc").read_text()
+    return tuple((name, descriptor, int(n)) for name, descriptor, n in _LINE.findall(text))
+
+
+def available(board: McuBoard) -> dict[str, Kernel]:
+    """Every kernel by name, from the first of the board's folders that has it.
+
+    ``ConfigError`` when one is in none of them.
+    """
+    return {
+        name: Kernel(name, descriptor, inputs, _variant(board, name))
+        for name, descriptor, inputs in listed()
+    }
+
+
+def _variant(board: McuBoard, name: str) -> str:
+    for variant in board.kernels:
+        if (root() / variant / f"hwk_{name}.h").is_file():
+            return variant
+    raise ConfigError(
+        f"kernel hwk_{name}: in none of the board's folders {', '.join(board.kernels)}; "
+        "add 'ref' to its kernels"
+    )
+
+
+def _round_up(size: int, step: int) -> int:
+    return -(-size // step) * step
+
+
+def _number(struct: Struct, name: str) -> int:
+    value = struct.fields[name]
+    assert isinstance(value, int)
+    return value
+
+
+def _window(struct: Struct) -> Struct:
+    window = struct.fields["window"]
+    assert isinstance(window, Struct)
+    return window
+
+
+def _conv2d(step: int) -> Callable[[Struct], int]:
+    """Two widened columns, padded to ``step`` taps, and a patch of bytes for odd channels."""
+
+    def scratch_bytes(struct: Struct) -> int:
+        window = _window(struct)
+        channels = _number(window, "channels")
+        taps = _number(window, "kernel_height") * _number(window, "kernel_width") * channels
+        patch = 0 if channels % 4 == 0 else _round_up(taps, 4)
+        return 4 * _round_up(taps, step) + patch
+
+    return scratch_bytes
+
+
+def _dense(step: int) -> Callable[[Struct], int]:
+    """One widened row of the input."""
+    return lambda struct: 2 * _round_up(_number(struct, "input_features"), step)
+
+
+def _depthwise(struct: Struct) -> int:
+    """The bytes under one window."""
+    window = _window(struct)
+    taps = _number(window, "kernel_height") * _number(window, "kernel_width")
+    return _round_up(taps * _number(window, "channels"), 4)
+
+
+_SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
+    ("dsp", "conv2d_s8"): _conv2d(4),
+    ("dsp", "conv2d_s8_s4"): _conv2d(8),
+    ("dsp", "depthwise_conv2d_s8"): _depthwise,
+    ("dsp", "dense_s8"): _dense(4),
+    ("dsp", "dense_s8_s4"): _dense(8),
+}
+"""Formulas of the kernels that need any; tests hold them against the C twins."""

@@ -1,0 +1,87 @@
+"""From any graph to one that the kernels compute, with its memory planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwkit.boards import Board, McuBoard
+from hwkit.errors import ConfigError
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Op
+from hwkit.ir.verify import verify
+from hwkit.lower.checked import apply
+from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.retarget_rounding import retarget_rounding
+from hwkit.lower.shift_to_signed import shift_to_signed
+from hwkit.target import Lowered
+from hwkit.targets.mcu.capabilities import CAPABILITIES, check
+from hwkit.targets.mcu.kernels import Kernel, available
+from hwkit.targets.mcu.layers import Call, calls
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One node of the lowered graph and the kernel calls that compute it; ``scratch_bytes`` is
+    the most that any of them needs."""
+
+    op: Op
+    calls: tuple[Call, ...]
+    scratch_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class McuPlan:
+    """Layers in order, the kernels they use by name, and the memory plan."""
+
+    layers: tuple[Layer, ...]
+    kernels: dict[str, Kernel]
+    memory: MemoryPlan
+
+
+def lower(graph: Graph, board: Board) -> Lowered:
+    """``graph`` with signed activations, fused rescales and roundings that the kernels have.
+
+    ``plan`` is an ``McuPlan``. Raises ``UnsupportedOp`` for what no kernel computes, and
+    ``ConfigError`` when activations and stack exceed the board's SRAM.
+    """
+    mcu = section(board)
+    fused = apply(graph, fuse_requantize)
+    signed = verify(shift_to_signed(fused))
+    lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, CAPABILITIES.name)
+    check(lowered)
+    return Lowered(verify(lowered), board, retargeted, plan(lowered, mcu))
+
+
+def section(board: Board) -> McuBoard:
+    """The board's ``[mcu]`` section."""
+    if board.mcu is None:
+        raise ConfigError(f"board {board.name}: has no section [mcu]; choose a microcontroller")
+    return board.mcu
+
+
+def plan(graph: Graph, mcu: McuBoard) -> McuPlan:
+    """Layers, kernels and memory of a lowered graph."""
+    kernels = available(mcu)
+    layers = []
+    for op in graph.nodes:
+        made = calls(graph, op)
+        scratch = [kernels[call.kernel].scratch_bytes(call.descriptor) for call in made]
+        layers.append(Layer(op, made, max(scratch, default=0)))
+    used = {call.kernel for layer in layers for call in layer.calls}
+    memory = plan_memory(
+        graph,
+        {name: tensor_bytes(graph, name) for name in _stored(graph)},
+        {layer.op.name: layer.scratch_bytes for layer in layers},
+    )
+    return McuPlan(tuple(layers), {name: kernels[name] for name in sorted(used)}, memory)
+
+
+def _stored(graph: Graph) -> tuple[str, ...]:
+    return (*graph.inputs, *(op.output for op in graph.nodes))
+
+
+def tensor_bytes(graph: Graph, name: str) -> int:
+    """Bytes of an activation in the arena: one for each integer of at most 8 bits, else four."""
+    tensor = graph.tensors[name]
+    return tensor.elements * (1 if tensor.dtype.bits <= 8 else 4)

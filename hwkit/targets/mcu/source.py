@@ -1,0 +1,77 @@
+"""C source text of values: tables, descriptors, names."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from hwkit.ir.types import Array
+from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
+
+_C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}
+_PER_LINE = 16
+
+
+def comment(text: str) -> str:
+    """``text`` in a form that cannot end a comment or a line.
+
+    Example: ``a*/b`` gives ``a__b``.
+    """
+    return re.sub(r"[^A-Za-z0-9_.:\-]", "_", text)[:63]
+
+
+def table_declaration(symbol: str, table: Table) -> str:
+    """``extern const int8_t layer0_weights[432];``"""
+    return f"extern const {_c_type(table.values)} {symbol}[{table.values.size}];"
+
+
+def table_definition(symbol: str, table: Table) -> str:
+    """The array with its values, at a multiple of 4 bytes."""
+    flat = [str(value) for value in table.values.reshape(-1).tolist()]
+    lines = [", ".join(flat[k : k + _PER_LINE]) for k in range(0, len(flat), _PER_LINE)]
+    body = ",\n    ".join(_minimum_safe(line, table.values) for line in lines)
+    c_type = _c_type(table.values)
+    return f"_Alignas(4) const {c_type} {symbol}[{table.values.size}] = {{\n    {body}}};\n"
+
+
+def initializer(struct: Struct, symbol: str, indent: int = 1) -> str:
+    """A designated initializer; tables become ``<symbol>_<purpose>``."""
+    pad = "    " * indent
+    fields = ",\n".join(
+        f"{pad}.{name} = {_value(value, symbol, indent)}" for name, value in struct.fields.items()
+    )
+    return f"{{\n{fields}}}"
+
+
+def _value(
+    value: Value,
+    symbol: str,
+    indent: int,
+) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, Enumerator):
+        return value.name
+    if isinstance(value, Table):
+        return f"{symbol}_{value.purpose}"
+    if isinstance(value, Struct):
+        return initializer(value, symbol, indent + 1)
+    if isinstance(value, tuple):
+        return f"{{{', '.join(_value(part, symbol, indent + 1) for part in value)}}}"
+    return _number(value)
+
+
+def _number(value: int) -> str:
+    """-2**31 has no literal of type int."""
+    return "INT32_MIN" if value == -(1 << 31) else str(value)
+
+
+def _minimum_safe(line: str, values: Array) -> str:
+    if values.dtype != np.int32:
+        return line
+    return re.sub(r"-2147483648\b", "INT32_MIN", line)
+
+
+def _c_type(values: Array) -> str:
+    return _C_TYPES[values.dtype.name]

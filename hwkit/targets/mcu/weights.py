@@ -1,0 +1,60 @@
+"""Weights and biases in the layouts of ``firmware/include/hwk_weights.h``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwkit.ir.types import Array, IntType
+
+
+def storage_bits(dtype: IntType) -> int:
+    """Bits of the narrowest signed storage of weights of ``dtype``: 4 or 8; 9 when none fits.
+
+    Example: s3 gives 4; u4 (0..15) needs five signed bits and gives 8; u8 gives 9.
+    """
+    needed = dtype.bits + (not dtype.signed)
+    return 4 if needed <= 4 else 8 if needed <= 8 else 9
+
+
+def pack_rows(matrix: Array, bits: int) -> Array:
+    """Rows layout of a weight matrix (rows, taps): int8 bytes (rows, row bytes).
+
+    ``bits`` 8: padded to a multiple of 4 taps; 4: to 8, two to a byte, of each eight taps
+    byte j has tap j low and tap j + 4 high. Example: [[1, 2, 3, 4, 5, 6, 7, -8]] in 4 bits gives
+    bytes 0x51, 0x62, 0x73, 0x84.
+    """
+    step = 4 if bits == 8 else 8
+    rows, taps = matrix.shape
+    padded = np.zeros((rows, -(-taps // step) * step), np.int64)
+    padded[:, :taps] = matrix
+    if bits == 8:
+        return padded.astype(np.int8)
+    groups = padded.reshape(rows, -1, 2, 4) & 15
+    packed = groups[:, :, 0] | groups[:, :, 1] << 4
+    return packed.astype(np.uint8).reshape(rows, -1).view(np.int8)
+
+
+def pack_taps(weight: Array) -> Array:
+    """Taps layout of depthwise weights (1, KH, KW, C): int8 bytes.
+
+    Example: one channel with taps 1, 2 gives 1 0 2 0 0 0 0 0.
+    """
+    _, height, width, channels = weight.shape
+    taps = height * width
+    padded = np.zeros((taps + taps % 2, -(-channels // 4) * 4), np.int8)
+    padded[:taps, :channels] = weight.reshape(taps, channels)
+    # (pair, tap in pair, group, half, channel in half) to (group, pair, half, tap, channel)
+    split = padded.reshape(-1, 2, padded.shape[1] // 4, 2, 2)
+    return np.ascontiguousarray(split.transpose(2, 0, 3, 1, 4)).reshape(-1)
+
+
+def folded_bias(matrix: Array, bias: Array | None, zero_point: int) -> Array:
+    """``bias - zero_point * row sums`` modulo 2**32, int32; ``matrix`` is (outputs, taps).
+
+    Example: row [1, 2], bias 10, zero point -3 gives 19.
+    """
+    total = -zero_point * matrix.astype(np.int64).sum(axis=1)
+    if bias is not None:
+        total = total + bias.astype(np.int64)
+    wrapped: Array = total.astype(np.uint64).astype(np.uint32).view(np.int32)
+    return wrapped

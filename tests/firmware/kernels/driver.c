@@ -1,0 +1,191 @@
+/* Runs kernels with run-time descriptors, case after case from stdin to stdout.
+ *
+ * A case, all integers int32 little-endian: kernel index (order of kernels.inc); the
+ * descriptor's fields in the order of hwk_descriptors.h, a table as its byte count and bytes, a
+ * null pointer as -1; each input as byte count and bytes; the number of the input that the
+ * output shares memory with, or -1; the output's byte count and its bytes before the call.
+ * The answer: scratch bytes, then the output's bytes.
+ *
+ * Every buffer is a malloc of its exact size, so that AddressSanitizer sees each byte too far.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "all_kernels.h" /* written by the test: includes every kernel of one variant */
+
+static int read_exactly(void *to, size_t size) { return fread(to, 1, size, stdin) == size; }
+
+static int32_t read_number(void) {
+  int32_t value;
+  if (!read_exactly(&value, sizeof value)) {
+    exit(2);
+  }
+  return value;
+}
+
+static void *tables[64];
+static int table_count;
+
+/* A buffer of its own; NULL for -1. Freed after the case. */
+static void *read_table(int32_t *size) {
+  *size = read_number();
+  if (*size < 0) {
+    return NULL;
+  }
+  void *bytes = malloc((size_t)*size);
+  if (bytes == NULL || table_count == 64 || !read_exactly(bytes, (size_t)*size)) {
+    exit(2);
+  }
+  tables[table_count++] = bytes;
+  return bytes;
+}
+
+static const void *read_pointer(void) {
+  int32_t size;
+  return read_table(&size);
+}
+
+static void read_numbers(int32_t *fields, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    fields[i] = read_number();
+  }
+}
+
+static void read_rescale(hwk_rescale_t *r) {
+  r->rounding = (hwk_rounding_t)read_number();
+  r->multipliers = read_pointer();
+  r->shifts = read_pointer();
+  r->multiplier = read_number();
+  r->shift = read_number();
+  r->left_shift = read_number();
+  r->input_bits = read_number();
+  r->zero_point = read_number();
+  r->low = read_number();
+  r->high = read_number();
+}
+
+/* Structs of int32_t alone are read as arrays. */
+#define READ_PLAIN(struct_pointer) \
+  read_numbers((int32_t *)(struct_pointer), sizeof *(struct_pointer) / sizeof(int32_t))
+
+static void read_conv2d(hwk_conv2d_t *d) {
+  READ_PLAIN(&d->window);
+  d->output_channels = read_number();
+  d->input_zero_point = read_number();
+  d->weights = read_pointer();
+  d->bias = read_pointer();
+  read_rescale(&d->rescale);
+}
+
+static void read_depthwise_conv2d(hwk_depthwise_conv2d_t *d) {
+  READ_PLAIN(&d->window);
+  d->channel_multiplier = read_number();
+  d->input_zero_point = read_number();
+  d->weights = read_pointer();
+  d->bias = read_pointer();
+  read_rescale(&d->rescale);
+}
+
+static void read_dense(hwk_dense_t *d) {
+  d->rows = read_number();
+  d->input_features = read_number();
+  d->output_features = read_number();
+  d->weights = read_pointer();
+  d->bias = read_pointer();
+  read_rescale(&d->rescale);
+}
+
+static void read_add(hwk_add_t *d) {
+  d->elements = read_number();
+  d->channels = read_number();
+  read_numbers(d->zero_points, 2);
+  read_rescale(&d->input_rescales[0]);
+  read_rescale(&d->input_rescales[1]);
+  read_rescale(&d->rescale);
+}
+
+static void read_sum_pool(hwk_sum_pool_t *d) {
+  READ_PLAIN(&d->window);
+  d->input_zero_point = read_number();
+  read_rescale(&d->rescale);
+}
+
+static void read_requantize(hwk_requantize_t *d) {
+  d->elements = read_number();
+  d->channels = read_number();
+  d->input_zero_point = read_number();
+  read_rescale(&d->rescale);
+}
+
+static void read_lookup(hwk_lookup_t *d) {
+  d->elements = read_number();
+  d->input_low = read_number();
+  d->table = read_pointer();
+}
+
+static void read_pool(hwk_pool_t *d) { READ_PLAIN(d); }
+static void read_pad(hwk_pad_t *d) { READ_PLAIN(d); }
+static void read_concat(hwk_concat_t *d) { READ_PLAIN(d); }
+static void read_clamp(hwk_clamp_t *d) { READ_PLAIN(d); }
+static void read_softmax(hwk_softmax_t *d) { READ_PLAIN(d); }
+
+typedef struct {
+  void *inputs[2];
+  void *output;
+  int32_t output_bytes;
+  void *scratch;
+  int32_t scratch_bytes;
+} buffers_t;
+
+static void read_buffers(buffers_t *b, int inputs, size_t scratch_bytes) {
+  int32_t size;
+  for (int i = 0; i < inputs; ++i) {
+    b->inputs[i] = read_table(&size);
+  }
+  int32_t shared = read_number();
+  b->output = read_table(&b->output_bytes);
+  if (shared >= 0) {
+    b->output = b->inputs[shared];
+  }
+  b->scratch_bytes = (int32_t)scratch_bytes;
+  b->scratch = scratch_bytes == 0 ? NULL : malloc(scratch_bytes);
+  if (scratch_bytes != 0) {
+    memset(b->scratch, 0x5a, scratch_bytes);
+  }
+}
+
+#define CALL_1(name) hwk_##name(&d, b.inputs[0], b.output, b.scratch)
+#define CALL_2(name) hwk_##name(&d, b.inputs[0], b.inputs[1], b.output, b.scratch)
+#define HWK_KERNEL(name, descriptor, inputs)                  \
+  static void run_##name(void) {                              \
+    hwk_##descriptor##_t d;                                   \
+    buffers_t b;                                              \
+    read_##descriptor(&d);                                    \
+    read_buffers(&b, inputs, hwk_##name##_scratch_bytes(&d)); \
+    CALL_##inputs(name);                                      \
+    fwrite(&b.scratch_bytes, sizeof b.scratch_bytes, 1, stdout); \
+    fwrite(b.output, 1, (size_t)b.output_bytes, stdout);      \
+    fflush(stdout);                                           \
+    free(b.scratch);                                          \
+  }
+#include "kernels.inc"
+#undef HWK_KERNEL
+
+#define HWK_KERNEL(name, descriptor, inputs) run_##name,
+static void (*const runs[])(void) = {
+#include "kernels.inc"
+};
+
+int main(void) {
+  int32_t kernel;
+  while (read_exactly(&kernel, sizeof kernel)) {
+    if (kernel < 0 || (size_t)kernel >= sizeof runs / sizeof *runs) {
+      return 2;
+    }
+    runs[kernel]();
+    while (table_count > 0) {
+      free(tables[--table_count]);
+    }
+  }
+  return 0;
+}

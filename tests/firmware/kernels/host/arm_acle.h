@@ -1,0 +1,37 @@
+/* The few Arm C Language Extensions that the dsp kernels use, in portable C, so that they run
+ * on the host under the sanitizers (Arm, "Arm C Language Extensions", IHI 0053). */
+#ifndef HWK_HOST_ARM_ACLE_H
+#define HWK_HOST_ARM_ACLE_H
+
+#include <stdint.h>
+
+typedef int32_t int8x4_t;
+typedef int32_t int16x2_t;
+
+/* Low and high half of a pair. */
+static inline int32_t low_half(int16x2_t pair) { return (int16_t)(uint16_t)(uint32_t)pair; }
+static inline int32_t high_half(int16x2_t pair) {
+  return (int16_t)(uint16_t)((uint32_t)pair >> 16);
+}
+
+/* Rotates right. */
+static inline uint32_t __ror(uint32_t x, uint32_t by) {
+  return by % 32 == 0 ? x : x >> (by % 32) | x << (32 - by % 32);
+}
+
+/* Sign-extends bytes 0 and 2 to 16 bits. */
+static inline int16x2_t __sxtb16(int8x4_t bytes) {
+  uint32_t word = (uint32_t)bytes;
+  uint32_t low = (uint16_t)(int8_t)(uint8_t)word;
+  uint32_t high = (uint16_t)(int8_t)(uint8_t)(word >> 16);
+  return (int16x2_t)(low | high << 16);
+}
+
+/* Two 16-bit products added to a sum, modulo 2^32. */
+static inline int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum) {
+  uint32_t low = (uint32_t)(low_half(a) * low_half(b));
+  uint32_t high = (uint32_t)(high_half(a) * high_half(b));
+  return (int32_t)((uint32_t)sum + low + high);
+}
+
+#endif
