@@ -2,7 +2,7 @@
 
 Annotations understood: ``str bool int float``, ``Literal``, ``StrEnum``, ``X | None``,
 ``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping[str, X]`` and other dataclasses. A number is finite;
-an int may stand for a float, never the other way round.
+an int may stand for a float, never the other way round; ``int | float`` keeps which it was.
 """
 
 from __future__ import annotations
@@ -65,6 +65,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if origin in (UnionType, Union):
         if value is None and NoneType in args:
             return None
+        if {int, float} <= set(args):  # a count stays a whole number
+            number = _scalar(float, value, where)
+            return value if isinstance(value, int) else number
         return _value(next(arg for arg in args if arg is not NoneType), value, where)
     if origin is Literal:
         if value not in args:

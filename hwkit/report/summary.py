@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hwkit.allocate.cost import CostRow, SensitivityRow
 from hwkit.errors import FormatError
 from hwkit.files import read_json, write_json
 from hwkit.record import from_json, to_json
@@ -90,10 +91,10 @@ class Exactness:
 class Spread:
     """Statistics of one figure over the repeats, in the figure's unit."""
 
-    min: float
-    median: float
-    p95: float
-    mad: float
+    min: int | float
+    median: int | float
+    p95: int | float
+    mad: int | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,8 @@ class ProfileLayer:
     name: str
     op: str
     macs: int
-    instructions: float | None
-    cycles: float | None
+    instructions: int | float | None
+    cycles: int | float | None
     us: float | None
     spread: Mapping[str, Spread] = field(default_factory=dict)
 
@@ -115,8 +116,8 @@ class ProfileTotal:
     """Sums over the layers; None where one layer lacks the figure."""
 
     macs: int
-    instructions: float | None
-    cycles: float | None
+    instructions: int | float | None
+    cycles: int | float | None
     us: float | None
     spread: Mapping[str, Spread] = field(default_factory=dict)
 
@@ -177,7 +178,7 @@ class Deploy:
     bram: int | None = None
     dsp: int | None = None
     fmax_hz: float | None = None
-    cycles_per_inference: float | None = None
+    cycles_per_inference: int | float | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
     memory: MemoryMap | None = None
@@ -192,37 +193,13 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
-class SensitivityRow:
-    """What ``bits`` in ``layer`` costs in loss or divergence, >= 0, in the method's unit."""
-
-    layer: str
-    bits: int
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class CostTableRow:
-    """The fields of ``allocate.cost.CostRow``."""
-
-    layer: str
-    bits: int
-    weight_bytes: int
-    cycles: int | None
-    us: float | None
-    sram_bytes: int | None
-    lut: int | None
-    evidence: Evidence
-    board: str
-
-
-@dataclass(frozen=True, slots=True)
 class LoopState:
     """The network at one plan. ``evidence`` is what its latency is worth; bytes are counted in
     the built image, or predicted where evidence is ``estimated``."""
 
     weight_bits: Mapping[str, int]
     accuracy: float | None
-    cycles: float | None
+    cycles: int | float | None
     us: float | None
     flash_bytes: int | None
     evidence: Evidence
@@ -244,7 +221,7 @@ class Loop:
     predicted: LoopState
     after: LoopState
     sensitivity: tuple[SensitivityRow, ...] = ()
-    cost_table: tuple[CostTableRow, ...] = ()
+    cost_table: tuple[CostRow, ...] = ()
     within_budget: bool | None = None
 
 

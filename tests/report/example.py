@@ -3,9 +3,9 @@ invented, chosen so that every part of the report has something to show."""
 
 from __future__ import annotations
 
+from hwkit.allocate.cost import CostRow, SensitivityRow
 from hwkit.report.summary import (
     Accuracy,
-    CostTableRow,
     Deploy,
     Exactness,
     Layer,
@@ -17,7 +17,6 @@ from hwkit.report.summary import (
     Profile,
     ProfileLayer,
     ProfileTotal,
-    SensitivityRow,
     Spread,
     Summary,
 )
@@ -94,7 +93,7 @@ def loop() -> Loop:
     predicted = LoopState(PLAN, None, 861000, None, 20438, "estimated")
     after = LoopState(PLAN, 0.971, 863420, None, 20462, "simulated")
     rows = tuple(
-        CostTableRow(name, bits, 320 * bits, 40000 + 900 * bits, None, None, None, "simulated",
+        CostRow(name, bits, 320 * bits, 40000 + 900 * bits, None, None, None, "simulated",
                      "virtual_m4")
         for name in BITS
         for bits in (4, 8)

@@ -1,0 +1,95 @@
+"""Repeated runs of one artifact on one board become the profile JSON of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, get_args
+
+from hwkit.boards import Board
+from hwkit.errors import ConfigError, DeviceError
+from hwkit.profile.statistics import check_repeats, median, spread
+from hwkit.target import Evidence, LayerTiming
+
+FIGURES = ("instructions", "cycles", "us")
+
+
+def profile_json(
+    board: Board, runs: Sequence[Sequence[LayerTiming]], warm_up: int = 0
+) -> dict[str, Any]:
+    """The profile of ``runs`` (repeats x layers, all taken on ``board``).
+
+    Keys: ``board``, ``evidence``, ``clock_hz`` (None without one), ``repeats``, ``warm_up``,
+    ``layers`` and ``total``. A layer has ``index name op macs``, the medians ``instructions``,
+    ``cycles``, ``us``, and ``spread`` with ``min median p95 mad`` of each figure that is known.
+    ``total`` has the sums of the layers' medians, and the spread of the sums of each run. A figure
+    that the board can't give is None, and so is a sum that lacks one. Everything here has the
+    board's one kind of evidence.
+
+    Raises ``ConfigError`` without runs, ``DeviceError`` when runs report different layers or a
+    figure is negative.
+    """
+    check_repeats(len(runs), warm_up)
+    if board.evidence not in get_args(Evidence):
+        raise ConfigError(f"board {board.name}: evidence {board.evidence!r} is not a known kind")
+    _check_same_layers(board.name, runs)
+    layers = [_layer(board.name, timings) for timings in zip(*runs, strict=True)]
+    return {
+        "board": board.name,
+        "evidence": board.evidence,
+        "clock_hz": board.mcu.clock_hz if board.mcu else None,
+        "repeats": len(runs),
+        "warm_up": warm_up,
+        "layers": layers,
+        "total": _total(layers, runs),
+    }
+
+
+def _check_same_layers(board: str, runs: Sequence[Sequence[LayerTiming]]) -> None:
+    def identity(run: Sequence[LayerTiming]) -> list[tuple[int, str, str, int]]:
+        return [(t.index, t.name, t.op, t.macs) for t in run]
+
+    for number, run in enumerate(runs):
+        if identity(run) != identity(runs[0]):
+            raise DeviceError(
+                f"{board}: run {number} reports {len(run)} layers that are not the {len(runs[0])} "
+                "of run 0; reset the board and profile again"
+            )
+
+
+def _layer(board: str, timings: Sequence[LayerTiming]) -> dict[str, Any]:
+    first = timings[0]
+    samples = {figure: _samples(timings, figure) for figure in FIGURES}
+    for figure, values in samples.items():
+        if values and min(values) < 0:
+            raise DeviceError(
+                f"{board}: {first.name} reports {min(values)} {figure}; reset the board"
+            )
+    known = {figure: values for figure, values in samples.items() if values}
+    return {
+        "index": first.index,
+        "name": first.name,
+        "op": first.op,
+        "macs": first.macs,
+        **{figure: median(values) if values else None for figure, values in samples.items()},
+        "spread": {figure: asdict(spread(values)) for figure, values in known.items()},
+    }
+
+
+def _samples(timings: Sequence[LayerTiming], figure: str) -> list[float]:
+    """One figure of one layer over the runs; empty when a run lacks it."""
+    values = [getattr(timing, figure) for timing in timings]
+    return [] if None in values else values
+
+
+def _total(
+    layers: Sequence[Mapping[str, Any]], runs: Sequence[Sequence[LayerTiming]]
+) -> dict[str, Any]:
+    total: dict[str, Any] = {"macs": sum(layer["macs"] for layer in layers)}
+    spreads = {}
+    for figure in FIGURES:
+        medians = [layer[figure] for layer in layers]
+        total[figure] = sum(medians) if medians and None not in medians else None
+        if total[figure] is not None:
+            spreads[figure] = asdict(spread([sum(getattr(t, figure) for t in r) for r in runs]))
+    return total | {"spread": spreads}
