@@ -83,9 +83,16 @@ class Artifact:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+WHOLE_MODEL = -1
+"""Index of a row that times a whole inference by itself, where the layers' sum is not that."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayerTiming:
-    """One inference's cost of one layer; None is a figure that the board can't give."""
+    """One inference's cost of one layer; None is a figure that the board can't give.
+
+    ``index`` counts the lowered graph's nodes; ``WHOLE_MODEL`` marks a row of all of them.
+    """
 
     index: int
     name: str

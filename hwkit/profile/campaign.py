@@ -9,7 +9,7 @@ from typing import Any, get_args
 from hwkit.boards import Board
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.profile.statistics import check_repeats, median, spread
-from hwkit.target import Evidence, LayerTiming
+from hwkit.target import WHOLE_MODEL, Evidence, LayerTiming
 
 FIGURES = ("instructions", "cycles", "us")
 
@@ -22,9 +22,10 @@ def profile_json(
     Keys: ``board``, ``evidence``, ``clock_hz`` (None without one), ``repeats``, ``warm_up``,
     ``layers`` and ``total``. A layer has ``index name op macs``, the medians ``instructions``,
     ``cycles``, ``us``, and ``spread`` with ``min median p95 mad`` of each figure that is known.
-    ``total`` has the sums of the layers' medians, and the spread of the sums of each run. A figure
-    that the board can't give is None, and so is a sum that lacks one. Everything here has the
-    board's one kind of evidence.
+    ``total`` has the sums of the layers' medians, and the spread of the sums of each run; where a
+    target timed the whole model as well (a row ``WHOLE_MODEL``), that instead. A figure that the
+    board can't give is None, and so is a sum that lacks one. Everything here has the board's one
+    kind of evidence.
 
     Raises ``ConfigError`` without runs, ``DeviceError`` when runs report different layers or a
     figure is negative.
@@ -33,7 +34,10 @@ def profile_json(
     if board.evidence not in get_args(Evidence):
         raise ConfigError(f"board {board.name}: evidence {board.evidence!r} is not a known kind")
     _check_same_layers(board.name, runs)
-    layers = [_layer(board.name, timings) for timings in zip(*runs, strict=True)]
+    rows = [_layer(board.name, timings) for timings in zip(*runs, strict=True)]
+    layers = [row for row in rows if row["index"] != WHOLE_MODEL]
+    whole = [row for row in rows if row["index"] == WHOLE_MODEL]
+    total = _total(layers, [[t for t in run if t.index != WHOLE_MODEL] for run in runs])
     return {
         "board": board.name,
         "evidence": board.evidence,
@@ -41,8 +45,14 @@ def profile_json(
         "repeats": len(runs),
         "warm_up": warm_up,
         "layers": layers,
-        "total": _total(layers, runs),
+        "total": _with_whole(total, whole[0]) if whole else total,
     }
+
+
+def _with_whole(total: dict[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
+    """``total`` with the figures that were taken over the whole model in place of sums."""
+    known = {figure: whole[figure] for figure in FIGURES if whole[figure] is not None}
+    return total | known | {"spread": total["spread"] | whole["spread"]}
 
 
 def _check_same_layers(board: str, runs: Sequence[Sequence[LayerTiming]]) -> None:

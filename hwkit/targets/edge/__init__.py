@@ -1,1 +1,132 @@
-"""Edge runtimes."""
+"""Edge runtimes on this machine: int8 .tflite in LiteRT (XNNPACK) and in TFLM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwkit.boards import Board, EdgeBoard
+from hwkit.errors import ConfigError, UnsupportedOp
+from hwkit.files import read_json, write_json, write_whole
+from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.types import Array
+from hwkit.target import Artifact, BuildPlan, LayerTiming, Lowered
+from hwkit.targets.edge import timing
+from hwkit.targets.edge.emit import MODEL, emit, single_layers
+from hwkit.targets.edge.isolated import arena_bytes, execute, execute_isolated
+from hwkit.targets.edge.lower import lower
+from hwkit.targets.edge.runtimes import PACKAGES, LiteRt, package_version
+
+__all__ = [
+    "build",
+    "emit",
+    "layer_outputs",
+    "lower",
+    "open_artifact",
+    "profile",
+    "run",
+    "tools",
+]
+
+_FACTS = "facts.json"
+
+
+def _edge(board: Board) -> EdgeBoard:
+    assert board.edge is not None
+    return board.edge
+
+
+def tools(board: Board) -> dict[str, str]:
+    """Version of the runtime's package; ``ToolMissing`` when it is not installed."""
+    runtime = _edge(board).runtime
+    return {PACKAGES[runtime]: package_version(runtime)}
+
+
+def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+    """Writes ``model.tflite`` and ``facts.json``.
+
+    For LiteRT, checks that XNNPACK takes every layer whose arithmetic lowering took from it:
+    ``UnsupportedOp`` for one that would run elsewhere.
+    """
+    model = plan.files[MODEL]
+    board = _edge(lowered.board)
+    facts: dict[str, Any] = {
+        "weight_bytes": sum(value.nbytes for value in lowered.graph.constants.values()),
+        "flash_bytes": len(model),
+        "tools": tools(lowered.board),
+    }
+    if board.runtime == "tflm":
+        facts["arena_bytes"] = arena_bytes(model)
+    else:
+        _check_delegated(lowered, board)
+    write_whole(out / MODEL, model)
+    write_json(out / _FACTS, facts)
+    return _artifact(out, lowered, facts)
+
+
+def _check_delegated(lowered: Lowered, board: EdgeBoard) -> None:
+    for op, model in single_layers(lowered.graph):
+        own = isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None
+        if own and not LiteRt(model, board.threads).delegated():
+            raise UnsupportedOp(
+                op.name,
+                lowered.board.name,
+                "XNNPACK leaves this layer to another kernel, whose rounding is not defined; "
+                "change its shape, stride or scales",
+            )
+
+
+def open_artifact(out: Path, lowered: Lowered) -> Artifact:
+    """What lies in ``out`` is what runs, even if it was changed since it was built."""
+    if not (out / MODEL).is_file():
+        raise ConfigError(f"{out}: holds no {MODEL}; deploy there first")
+    facts = read_json(out / _FACTS) if (out / _FACTS).is_file() else {}
+    return _artifact(out, lowered, facts if isinstance(facts, dict) else {})
+
+
+def _artifact(out: Path, lowered: Lowered, facts: Mapping[str, Any]) -> Artifact:
+    return Artifact(out, out / MODEL, lowered.board, lowered, facts)
+
+
+def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
+    """Outputs for ``x`` (batch first), one sample at a time."""
+    graph = artifact.lowered.graph
+    tensor = graph.tensors[graph.outputs[0]]
+    if not len(x):
+        return np.zeros((0, *tensor.shape), tensor.dtype.container)
+    return _execute(artifact, x, port, None)[""]
+
+
+def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict[str, Array]:
+    """Every activation that the file computes, by the lowered graph's name."""
+    names = [op.output for op in artifact.lowered.graph.nodes]
+    return _execute(artifact, x, port, names)
+
+
+def _execute(
+    artifact: Artifact, x: Array, port: str | None, names: list[str] | None
+) -> dict[str, Array]:
+    """In this process if the file is what hwkit emits for this graph, else in a child."""
+    _no_port(artifact, port)
+    model = artifact.path.read_bytes()
+    trusted = model == emit(artifact.lowered).files[MODEL]
+    execution = execute if trusted else execute_isolated
+    return execution(_edge(artifact.board), model, x, names)
+
+
+def profile(
+    artifact: Artifact, x: Array, repeats: int, port: str | None = None
+) -> list[list[LayerTiming]]:
+    """Wall time; see ``timing``. ``x`` holds one sample."""
+    _no_port(artifact, port)
+    return timing.profile(artifact.lowered, artifact.path.read_bytes(), x, repeats)
+
+
+def _no_port(artifact: Artifact, port: str | None) -> None:
+    if port is not None:
+        raise ConfigError(f"--port {port}: {artifact.board.name} runs here; leave --port out")
+
+

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 import numpy as np
@@ -26,6 +26,7 @@ from hwkit.ir.ops import (
     Reshape,
     Softmax,
     SumPool2d,
+    activations,
 )
 from hwkit.ir.types import S8, Array, Quantization, Shape
 from hwkit.target import BuildPlan, Lowered
@@ -58,6 +59,18 @@ def file_model(graph: Graph) -> FileModel:
     Each shape gets a leading 1 for the batch.
     """
     return _Emitter(graph).model()
+
+
+def single_layers(graph: Graph) -> Iterator[tuple[Op, bytes]]:
+    """Each op of a lowered graph and a .tflite of it alone, with its activations as inputs."""
+    for op in graph.nodes:
+        alone = replace(
+            graph,
+            name=op.name,
+            inputs=tuple(dict.fromkeys(activations(op))),
+            outputs=(op.output,),
+        )
+        yield op, write(file_model(alone.with_nodes((op,))))
 
 
 @dataclass

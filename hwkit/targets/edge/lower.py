@@ -27,7 +27,7 @@ from hwkit.targets.edge.arithmetic import check_ratios, in_runtime
 from hwkit.targets.edge.as_depthwise import as_depthwise
 from hwkit.targets.edge.scales import assign_scales
 from hwkit.targets.edge.split import split_borders, split_ranges
-from hwkit.targets.edge.widen import widen_to_s8
+from hwkit.targets.edge.widen import widen_to_8_bits
 
 _FLOAT32_EXACT = 1 << 24
 """Every integer up to here, and so every sum that stays below, is exact in float32."""
@@ -42,10 +42,14 @@ def lower(graph: Graph, board: Board) -> Lowered:
     assert board.edge is not None
     runtime, target = board.edge.runtime, board.name
     _check_interface(graph, target)
-    graph = apply(graph, fuse_requantize)
-    graph = verify(shift_to_signed(graph))
-    graph = verify(widen_to_s8(graph, target))
     passes: list[Callable[[Graph], Graph]] = [
+        fuse_requantize,
+        partial(widen_to_8_bits, target=target),
+    ]
+    for step in passes:
+        graph = apply(graph, step)
+    graph = verify(shift_to_signed(graph))
+    passes = [
         partial(as_depthwise, target=target),
         partial(split_borders, target=target),
         split_ranges,

@@ -5,22 +5,27 @@ Both run one sample at a time, on one thread, as a device does.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
+from hwkit.boards import EdgeBoard
 from hwkit.errors import DeviceError, ToolMissing
 from hwkit.ir.types import Array
 
-_PACKAGES = {"litert": "ai-edge-litert", "tflm": "tflite-micro"}
+PACKAGES = {"litert": "ai-edge-litert", "tflm": "tflite-micro"}
+"""The package that holds each runtime."""
 _TFLM_ARENA_BYTES = 64 << 20
 """What the interpreter may take; how much it does take is its own report."""
 
 
 def package_version(runtime: str) -> str:
     """Version of the runtime's package; ``ToolMissing`` when it is not installed."""
-    package = _PACKAGES[runtime]
+    package = PACKAGES[runtime]
     try:
         return version(package)
     except PackageNotFoundError:
@@ -36,17 +41,19 @@ class LiteRt:
 
         self._model = model  # The interpreter reads it in place.
         try:
-            self._interpreter = Interpreter(model_content=model, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _quiet():
+                self._interpreter = Interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise DeviceError(f"LiteRT refuses the model: {_line(error)}") from error
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = self._interpreter.get_output_details()
+        self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
-    def load(self, sample: Array) -> None:
-        """Sets the input: one sample with its batch axis of 1."""
+    def load(self, *samples: Array) -> None:
+        """Sets the inputs: one sample each with its batch axis of 1."""
         try:
-            self._interpreter.set_tensor(self._input, sample)
+            for index, sample in zip(self._inputs, samples, strict=True):
+                self._interpreter.set_tensor(index, sample)
         except ValueError as error:
             raise DeviceError(f"LiteRT refuses the input: {_line(error)}") from error
 
@@ -59,7 +66,7 @@ class LiteRt:
 
     def outputs(self) -> list[Array]:
         """Copies of all outputs, in the order of the file, each with its batch axis of 1."""
-        return [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
+        return [self._interpreter.get_tensor(index) for index in self._outputs]
 
     def delegated(self) -> bool:
         """Whether XNNPACK took (some of) the model."""
@@ -80,10 +87,11 @@ class Tflm:
             raise DeviceError(f"TFLM refuses the model: {_line(error)}") from error
         self._count = outputs
 
-    def load(self, sample: Array) -> None:
-        """Sets the input: one sample with its batch axis of 1."""
+    def load(self, *samples: Array) -> None:
+        """Sets the inputs: one sample each with its batch axis of 1."""
         try:
-            self._interpreter.set_input(sample, 0)
+            for position, sample in enumerate(samples):
+                self._interpreter.set_input(sample, position)
         except (RuntimeError, ValueError) as error:
             raise DeviceError(f"TFLM refuses the input: {_line(error)}") from error
 
@@ -106,19 +114,35 @@ class Tflm:
 Session = LiteRt | Tflm
 
 
-def session(runtime: str, model: bytes, outputs: int, threads: int) -> Session:
-    """``model`` loaded into ``litert`` or ``tflm``; ``DeviceError`` when the runtime refuses it."""
-    return LiteRt(model, threads) if runtime == "litert" else Tflm(model, outputs)
+def session(board: EdgeBoard, model: bytes, outputs: int = 1) -> Session:
+    """``model`` with ``outputs`` outputs, loaded into the board's runtime; ``DeviceError`` when
+    the runtime refuses it."""
+    if board.runtime == "litert":
+        return LiteRt(model, board.threads)
+    return Tflm(model, outputs)
 
 
-def run_all(loaded: Session, x: Array, outputs: int) -> list[Array]:
-    """Outputs for every sample of ``x`` (batch first, at least one)."""
+def run_all(loaded: Session, x: Array) -> list[Array]:
+    """Every output for every sample of ``x`` (batch first, at least one sample)."""
     rows: list[list[Array]] = []
     for k in range(len(x)):
         loaded.load(x[k : k + 1])
         loaded.invoke()
         rows.append(loaded.outputs())
-    return [np.concatenate([row[k] for row in rows]) for k in range(outputs)]
+    return [np.concatenate(column) for column in zip(*rows, strict=True)]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drops what native code prints on standard error: LiteRT greets there every time."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def _line(error: Exception) -> str:
