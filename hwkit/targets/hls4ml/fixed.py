@@ -66,6 +66,12 @@ def holding(low: int, high: int, fraction: int = 0) -> Fixed:
     return Fixed(max(high.bit_length(), 1), fraction, False)
 
 
+def whole(t: Fixed) -> Fixed:
+    """``t`` with a bit before the binary point at least: the simulation's types cannot round
+    a number away of which all bits lie behind the point."""
+    return replace(t, bits=max(t.bits, t.fraction + 1 + t.signed))
+
+
 @dataclass(frozen=True, slots=True)
 class Clamped:
     """A type to assign to, the integers ``low..high`` that come out, and whether they still

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
 from hwkit.ir.ops import Padding
 from hwkit.ir.types import Array, Shape
-from hwkit.targets.hls4ml.fixed import Clamped, Fixed, holding
+from hwkit.targets.hls4ml.fixed import Clamped, Fixed, holding, whole
 
 MAX_PARALLEL_MULTIPLIERS = 4096
 """Above this a layer shares multipliers: Vitis HLS partitions no array of more elements."""
@@ -110,7 +111,7 @@ class Weights:
         return {
             "weight": Fixed(self.bits, self.fraction, self.signed),
             "bias": bias,
-            "accum": holding(*self.accumulator(low, high), self.fraction),
+            "accum": whole(holding(*self.accumulator(low, high), self.fraction)),
             "result": result,
         }
 
@@ -183,7 +184,7 @@ def mean(
     The sum is kept with n fraction bits, so that dividing it loses nothing.
     """
     low, high, n = source
-    accum = holding(low << n, high << n, n)
+    accum = whole(holding(low << n, high << n, n))
     return _pooling("AveragePooling2D", name, x, window, shape, accum, result)
 
 
@@ -262,7 +263,8 @@ def scaling(
         "bias": Fixed(1, 0, False),
         "result": result.type,
     }
-    layer = Layer("ApplyAlpha", name, (x.layer,), {"n_filt": channels}, precision, data)
+    attributes: dict[str, Attribute] = {"n_in": prod(x.shape), "n_filt": channels}
+    layer = Layer("BatchNormalization", name, (x.layer,), attributes, precision, data)
     return layer, value_of(layer, x.shape, result)
 
 

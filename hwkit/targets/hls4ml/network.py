@@ -69,14 +69,29 @@ def network(graph: Graph, io_type: str) -> Network:
 
 def _stream_obstacle(graph: Graph) -> tuple[str, str, str] | None:
     """Why ``graph`` has no form with ``io_stream``, as the arguments of ``UnsupportedOp``."""
+    where = f"{TARGET} with io_stream"
     for op in graph.nodes:
+        if isinstance(op, Conv2d | DepthwiseConv2d | SumPool2d) and _skips_rows(graph, op):
+            return op.name, where, "use a kernel of two rows or more, or no stride over rows"
         if isinstance(op, MaxPool2d | AvgPool2d) and op.kernel != op.stride:
-            return op.name, f"{TARGET} with io_stream", "use a stride as large as the window"
+            return op.name, where, "use a stride as large as the window"
         if isinstance(op, MaxPool2d) and op.padding != NO_PADDING and _signed(graph, op):
-            return op.name, f"{TARGET} with io_stream", "pad unsigned integers, or use io_parallel"
+            return op.name, where, "pad unsigned integers, or use io_parallel"
         if isinstance(op, Reshape) and not _flattens_for_dense(graph, op):
-            return op.name, f"{TARGET} with io_stream", "reshape only to a flat input of a dense op"
+            return op.name, where, "reshape only to a flat input of a dense op"
     return None
+
+
+def _skips_rows(graph: Graph, op: Conv2d | DepthwiseConv2d | SumPool2d) -> bool:
+    """Whether a kernel of one row has a stride over rows, which hls4ml's streams ignore except
+    in 1x1 convolutions."""
+    if isinstance(op, SumPool2d):
+        kernel = op.kernel
+    else:
+        shape = graph.tensors[op.weight].shape
+        kernel = (shape[1], shape[2])
+    pointwise = isinstance(op, Conv2d) and kernel == (1, 1)
+    return kernel[0] == 1 and op.stride[0] > 1 and not pointwise
 
 
 def _signed(graph: Graph, op: MaxPool2d) -> bool:
