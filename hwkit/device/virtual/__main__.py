@@ -1,0 +1,137 @@
+"""``python -m hwkit.device.virtual``: one virtual board, until it is told to end.
+
+The first line on standard output is ``{"port": URL, "control": URL}``; if the guest faults, a
+line ``{"fault": TEXT}`` follows and the process ends with exit code 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from hwkit import boards
+from hwkit.device.virtual import control
+from hwkit.device.virtual.board import VirtualBoard
+from hwkit.errors import ConfigError, HwkitError
+
+COST_MODEL = "cortex-m4 1"
+COST_MODEL_ERROR = "3 to 16 % below published readings; no flash wait states, no fetch stalls"
+
+
+class Process:
+    """The board and what its control socket may ask of it."""
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self._board = board
+        self._wish = ""
+        self._running = threading.Event()
+
+    def run(self) -> str:
+        """Runs until a fault (its description) or ``exit`` ("")."""
+        while True:
+            self._board.native.ready()
+            if self._wish == "exit":
+                return ""
+            if self._wish == "reset":
+                self._board.clear()
+                self._wish = ""
+            self._running.set()
+            fault = self._board.run()
+            self._running.clear()
+            if fault:
+                return fault
+
+    def answer(self, command: str) -> dict[str, Any]:
+        """The answer to one control command."""
+        native = self._board.native
+        if command == "counts":
+            instructions, cycles = native.totals()
+            layer_instructions, layer_cycles = native.layers()
+            return {
+                "instructions": instructions,
+                "cycles": cycles,
+                "layer_instructions": layer_instructions,
+                "layer_cycles": layer_cycles,
+                "cost_model": COST_MODEL,
+                "cost_model_error": COST_MODEL_ERROR,
+            }
+        if command in ("reset", "exit"):
+            self._running.clear()
+            self._wish = command
+            native.stop()
+            if command == "reset":
+                self._running.wait()
+            return {"done": command}
+        raise ValueError(command)
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on 127.0.0.1; ``port`` 0 takes a free one."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"port {port}: {error}; choose another with --port") from error
+    listener.listen(4)
+    return listener
+
+
+def url(listener: socket.socket) -> str:
+    """What a client opens, e.g. ``socket://127.0.0.1:40123``."""
+    host, port = listener.getsockname()
+    return f"socket://{host}:{port}"
+
+
+def _end_with_standard_input() -> None:
+    # Reads until the parent closes the pipe, which its death does as well.
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+def _start_thread(target: Any, *arguments: Any) -> None:
+    threading.Thread(target=target, args=arguments, daemon=True).start()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the process; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m hwkit.device.virtual")
+    parser.add_argument("--board", required=True, help="board name, e.g. virtual_m4")
+    parser.add_argument("--image", required=True, type=Path, help="firmware.elf")
+    parser.add_argument("--port", type=int, default=0, help="TCP port of the UART; 0: a free one")
+    parser.add_argument(
+        "--end-with-stdin", action="store_true", help="end when standard input is closed"
+    )
+    options = parser.parse_args(arguments)
+    # The main thread is inside the emulator: leave both signals to the kernel.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        board = boards.load(options.board)
+        if board.mcu is None:
+            raise ConfigError(f"board {board.name}: not a microcontroller")
+        uart, control_socket = listen(options.port), listen(0)
+        process = Process(VirtualBoard(board.mcu, options.image, uart))
+    except HwkitError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    if options.end_with_stdin:
+        _start_thread(_end_with_standard_input)
+    _start_thread(control.serve, control_socket, process.answer)
+    print(json.dumps({"port": url(uart), "control": url(control_socket)}), flush=True)
+    fault = process.run()
+    if fault:
+        print(json.dumps({"fault": fault}), flush=True)
+    return 3 if fault else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""A board's memory and core in the emulator, loaded with a firmware image."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import socket
+from pathlib import Path
+
+from hwkit.boards import McuBoard
+from hwkit.device.virtual.native import Config, Fault, NativeBoard
+from hwkit.errors import ConfigError, FormatError, ToolMissing
+from hwkit.toolchain import elf
+from hwkit.toolchain.linker_script import region
+
+_ACCESS = {
+    19: "read of unmapped address",
+    20: "write to unmapped address",
+    21: "jump to unmapped address",
+    22: "write to read-only address",
+    23: "read of protected address",
+    24: "jump to non-executable address",
+}
+_EXCEPTION = 1
+
+
+class VirtualBoard:
+    """Memory map, core and UART of ``board`` with ``image`` in its flash.
+
+    Flash is read only, so that a stray write is a fault and not a silent corruption.
+    """
+
+    def __init__(self, board: McuBoard, path: Path, listener: socket.socket) -> None:
+        try:
+            import unicorn
+            from unicorn import arm_const
+        except ImportError as error:
+            raise ToolMissing("unicorn", "pip install 'hwkit[mcu]'") from error
+        if board.emulator != "unicorn" or board.core != "cortex-m4":
+            raise ConfigError(f"core {board.core}: only cortex-m4 boards can be emulated")
+        self._image = elf.read(path)
+        self._stack_pointer_register = arm_const.UC_ARM_REG_SP
+        self._engine = unicorn.Uc(
+            unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
+        )
+        self._engine.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
+        rights = {
+            "flash": unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC,
+            "sram": unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE,
+        }
+        self._memory = {}
+        for span in board.memory:
+            # Anonymous pages: zero, page-aligned, and taken from the host only when touched.
+            memory = mmap.mmap(-1, span.size_bytes)
+            address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+            self._engine.mem_map_ptr(span.origin, span.size_bytes, rights[span.kind], address)
+            self._memory[span.origin] = memory
+        flash = region(board, "flash")
+        code = ctypes.c_char.from_buffer(self._memory[flash.origin])
+        config = Config(
+            engine=self._engine._uch,
+            code=ctypes.addressof(code),
+            code_origin=flash.origin,
+            code_bytes=flash.size_bytes,
+            uart_base=board.uart.base,
+            mark_address=self._image.address("hwk_profile_mark"),
+            listener=listener.fileno(),
+        )
+        self._load()
+        self.native = NativeBoard(config, unicorn.unicorn_py3.unicorn.uclib._name)
+        self._vectors = flash.origin
+
+    def run(self) -> str:
+        """Resets the core and runs until a fault, which is described, or ``stop`` ("")."""
+        vectors = self._engine.mem_read(self._vectors, 8)
+        stack_pointer, entry = (
+            int.from_bytes(vectors[at : at + 4], "little") for at in (0, 4)
+        )
+        self._engine.reg_write(self._stack_pointer_register, stack_pointer)
+        error = self.native.run(entry)
+        fault = self.native.fault()
+        if error == 0 and fault.kind == 0:
+            return ""
+        return _describe(error, fault)
+
+    def clear(self) -> None:
+        """Memory as after power-on: zero, and the image in its place."""
+        for memory in self._memory.values():
+            memory[:] = bytes(len(memory))
+        self._load()
+
+    def _load(self) -> None:
+        for segment in self._image.segments:
+            for origin, memory in self._memory.items():
+                at = segment.address - origin
+                if 0 <= at and at + len(segment.data) <= len(memory):
+                    memory[at : at + len(segment.data)] = segment.data
+                    break
+            else:
+                raise FormatError(
+                    f"image has {len(segment.data)} bytes at {segment.address:#x}, outside the "
+                    "board's memory; build it for this board"
+                )
+
+
+def _describe(error: int, fault: Fault) -> str:
+    where = f"at pc={fault.pc:#010x} lr={fault.lr:#010x}"
+    if fault.kind in _ACCESS:
+        return f"{_ACCESS[fault.kind]} {fault.address:#010x} ({fault.size_bytes} bytes) {where}"
+    if fault.kind == _EXCEPTION:
+        return f"exception {fault.address} {where}"
+    return f"emulator error {error} {where}"

@@ -1,0 +1,122 @@
+"""The board's C half: compiled with the host's compiler at first use, called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+from hwkit.errors import DeviceError
+from hwkit.toolchain import host_cc
+
+FOLDER = Path(__file__).parent / "native"
+MAX_LAYERS = 4096
+
+
+class Config(ctypes.Structure):
+    """``hwk_board_config_t`` of ``native/board.h``."""
+
+    _fields_ = (
+        ("engine", ctypes.c_void_p),
+        ("code", ctypes.c_void_p),
+        ("code_origin", ctypes.c_uint64),
+        ("code_bytes", ctypes.c_uint64),
+        ("uart_base", ctypes.c_uint64),
+        ("mark_address", ctypes.c_uint64),
+        ("listener", ctypes.c_int),
+    )
+
+
+class Fault(ctypes.Structure):
+    """``hwk_board_fault_t`` of ``native/board.h``."""
+
+    _fields_ = (
+        ("kind", ctypes.c_uint32),
+        ("address", ctypes.c_uint64),
+        ("size_bytes", ctypes.c_uint32),
+        ("pc", ctypes.c_uint32),
+        ("lr", ctypes.c_uint32),
+    )
+
+
+class Cost(ctypes.Structure):
+    """``hwk_cost_t`` of ``native/cost.h``."""
+
+    _fields_ = (("instructions", ctypes.c_uint32), ("cycles", ctypes.c_uint32))
+
+
+@cache
+def cost_library() -> ctypes.CDLL:
+    """The cost model alone, which needs no emulator."""
+    library = ctypes.CDLL(str(host_cc.shared_library([FOLDER / "cost.c"])))
+    library.hwk_cortex_m4_cost.restype = Cost
+    library.hwk_cortex_m4_cost.argtypes = [ctypes.c_char_p, ctypes.c_uint32]
+    return library
+
+
+def cortex_m4_cost(code: bytes) -> tuple[int, int]:
+    """Instructions and cycles of straight Thumb-2 code. Example: ``ADDS R0, R0, #1`` is
+    ``cortex_m4_cost(b"\\x40\\x1c") == (1, 1)``."""
+    cost = cost_library().hwk_cortex_m4_cost(code, len(code))
+    return cost.instructions, cost.cycles
+
+
+class NativeBoard:
+    """One board on a unicorn engine; see ``native/board.h``. ``emulator_library`` is the path of
+    unicorn's shared library, whose functions the C half calls."""
+
+    def __init__(self, config: Config, emulator_library: str) -> None:
+        ctypes.CDLL(emulator_library, mode=ctypes.RTLD_GLOBAL)
+        sources = [FOLDER / name for name in ("board.c", "cost.c", "uart.c")]
+        self._library = ctypes.CDLL(str(host_cc.shared_library(sources)))
+        self._declare()
+        self._board = ctypes.c_void_p(self._library.hwk_board_new(ctypes.byref(config)))
+        if not self._board:
+            raise DeviceError("virtual board: the emulator refused its memory map or hooks")
+
+    def _declare(self) -> None:
+        library, board = self._library, ctypes.c_void_p
+        library.hwk_board_new.restype = ctypes.c_void_p
+        library.hwk_board_new.argtypes = [ctypes.POINTER(Config)]
+        library.hwk_board_run.argtypes = [board, ctypes.c_uint32]
+        for name in ("hwk_board_ready", "hwk_board_stop"):
+            getattr(library, name).argtypes = [board]
+            getattr(library, name).restype = None
+        for name in ("hwk_board_instructions", "hwk_board_cycles"):
+            getattr(library, name).argtypes = [board]
+            getattr(library, name).restype = ctypes.c_uint64
+        counts = ctypes.POINTER(ctypes.c_uint64)
+        library.hwk_board_layers.restype = ctypes.c_uint32
+        library.hwk_board_layers.argtypes = [board, counts, counts, ctypes.c_uint32]
+        library.hwk_board_fault.argtypes = [board, ctypes.POINTER(Fault)]
+        library.hwk_board_fault.restype = None
+
+    def run(self, entry: int) -> int:
+        """Runs the guest until it faults or ``stop``; the emulator's error code."""
+        return int(self._library.hwk_board_run(self._board, entry))
+
+    def ready(self) -> None:
+        """Lets the next ``run`` run."""
+        self._library.hwk_board_ready(self._board)
+
+    def stop(self) -> None:
+        """Ends a run from another thread."""
+        self._library.hwk_board_stop(self._board)
+
+    def totals(self) -> tuple[int, int]:
+        """Instructions and cycles since the run began."""
+        instructions = self._library.hwk_board_instructions(self._board)
+        return instructions, self._library.hwk_board_cycles(self._board)
+
+    def layers(self) -> tuple[list[int], list[int]]:
+        """Instructions and cycles of each layer of the last inference."""
+        counts = ctypes.c_uint64 * MAX_LAYERS
+        instructions, cycles = counts(), counts()
+        n = self._library.hwk_board_layers(self._board, instructions, cycles, MAX_LAYERS)
+        return instructions[:n], cycles[:n]
+
+    def fault(self) -> Fault:
+        """Why the last run ended."""
+        fault = Fault()
+        self._library.hwk_board_fault(self._board, ctypes.byref(fault))
+        return fault

@@ -1,0 +1,231 @@
+#include "board.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cost.h"
+#include "uart.h"
+
+#define UART_SPAN_BYTES 0x1000u
+/* Private peripheral bus: "Armv7-M Architecture Reference Manual" (DDI 0403), B3.1. */
+#define PRIVATE_BASE 0xE0000000u
+#define PRIVATE_SPAN_BYTES 0x100000u
+#define DWT_CONTROL 0x1000u
+#define DWT_CYCLE_COUNT 0x1004u
+#define SYSTEM_CPACR 0xED88u
+#define SYSTEM_DEMCR 0xEDFCu
+
+/* A translated block; size_bytes 0 until it is first run. */
+typedef struct {
+  uint32_t size_bytes;
+  uint32_t instructions;
+  uint32_t cycles;
+} block_t;
+
+typedef struct {
+  uint64_t instructions;
+  uint64_t cycles;
+} mark_t;
+
+struct hwk_board {
+  hwk_board_config_t config;
+  block_t *blocks; /* one for each halfword of code */
+  uint64_t instructions;
+  uint64_t cycles;
+  uint64_t next; /* where execution goes on unless a branch is taken */
+  uint32_t mark_count;
+  mark_t marks[HWK_BOARD_MARKS];
+  uint64_t cycle_count_zero; /* cycles at which the guest's counter was 0 */
+  uint32_t dwt_control;
+  uint32_t demcr;
+  uint32_t cpacr;
+  volatile bool stopping;
+  hwk_board_fault_t fault;
+  hwk_uart_t uart;
+};
+
+static uint32_t core_register(const hwk_board_t *board, int id) {
+  uint32_t value = 0;
+  uc_reg_read(board->config.engine, id, &value);
+  return value;
+}
+
+/* The block that begins has not been counted yet: what is counted ended before the mark. */
+static void record_mark(hwk_board_t *board) {
+  const uint32_t layer = core_register(board, HWK_UC_ARM_REG_R0);
+  if (layer < HWK_BOARD_MARKS) {
+    board->marks[layer] = (mark_t){board->instructions, board->cycles};
+    board->mark_count = layer + 1u;
+  }
+}
+
+static void on_block(uc_engine *engine, uint64_t address, uint32_t size_bytes, void *context) {
+  (void)engine;
+  hwk_board_t *board = context;
+  if (address != board->next) {
+    board->cycles += HWK_TAKEN_BRANCH_CYCLES;
+  }
+  board->next = address + size_bytes;
+  if (address == board->config.mark_address) {
+    record_mark(board);
+  }
+  const uint64_t offset = address - board->config.code_origin;
+  if (offset >= board->config.code_bytes || size_bytes > board->config.code_bytes - offset) {
+    return; /* code elsewhere is not part of an image */
+  }
+  block_t *block = &board->blocks[offset >> 1];
+  if (block->size_bytes != size_bytes) {
+    const hwk_cost_t cost = hwk_cortex_m4_cost(board->config.code + offset, size_bytes);
+    *block = (block_t){size_bytes, cost.instructions, cost.cycles};
+  }
+  board->instructions += block->instructions;
+  board->cycles += block->cycles;
+}
+
+static void record_fault(hwk_board_t *board, uint32_t kind, uint64_t address, uint32_t size) {
+  board->fault = (hwk_board_fault_t){kind, address, size,
+                                     core_register(board, HWK_UC_ARM_REG_PC),
+                                     core_register(board, HWK_UC_ARM_REG_LR)};
+}
+
+static bool on_bad_access(uc_engine *engine, int type, uint64_t address, int size_bytes,
+                          int64_t value, void *context) {
+  (void)engine;
+  (void)value;
+  record_fault(context, (uint32_t)type, address, (uint32_t)size_bytes);
+  return false;
+}
+
+static void on_exception(uc_engine *engine, uint32_t number, void *context) {
+  record_fault(context, 1, number, 0);
+  uc_emu_stop(engine);
+}
+
+static uint64_t read_uart(uc_engine *engine, uint64_t offset, unsigned size, void *context) {
+  (void)size;
+  hwk_board_t *board = context;
+  if (board->stopping) {
+    uc_emu_stop(engine);
+    return 0;
+  }
+  return hwk_uart_read(&board->uart, (uint32_t)offset);
+}
+
+static void write_uart(uc_engine *engine, uint64_t offset, unsigned size, uint64_t value,
+                       void *context) {
+  (void)engine;
+  (void)size;
+  hwk_board_t *board = context;
+  hwk_uart_write(&board->uart, (uint32_t)offset, (uint32_t)value);
+}
+
+static uint64_t read_private(uc_engine *engine, uint64_t offset, unsigned size, void *context) {
+  (void)engine;
+  (void)size;
+  const hwk_board_t *board = context;
+  switch (offset) {
+    case DWT_CONTROL:
+      return board->dwt_control;
+    case DWT_CYCLE_COUNT:
+      return (uint32_t)(board->cycles - board->cycle_count_zero);
+    case SYSTEM_CPACR:
+      return board->cpacr;
+    case SYSTEM_DEMCR:
+      return board->demcr;
+    default:
+      return 0;
+  }
+}
+
+static void write_private(uc_engine *engine, uint64_t offset, unsigned size, uint64_t value,
+                          void *context) {
+  (void)engine;
+  (void)size;
+  hwk_board_t *board = context;
+  switch (offset) {
+    case DWT_CONTROL:
+      board->dwt_control = (uint32_t)value;
+      break;
+    case DWT_CYCLE_COUNT:
+      board->cycle_count_zero = board->cycles - (uint32_t)value;
+      break;
+    case SYSTEM_CPACR:
+      board->cpacr = (uint32_t)value;
+      break;
+    case SYSTEM_DEMCR:
+      board->demcr = (uint32_t)value;
+      break;
+    default:
+      break;
+  }
+}
+
+static bool attach(hwk_board_t *board) {
+  uc_engine *engine = board->config.engine;
+  uc_hook hook;
+  return uc_hook_add(engine, &hook, HWK_UC_HOOK_BLOCK, (void *)on_block, board, 1, 0) ==
+             HWK_UC_OK &&
+         uc_hook_add(engine, &hook, HWK_UC_HOOK_MEM_INVALID, (void *)on_bad_access, board, 1, 0) ==
+             HWK_UC_OK &&
+         uc_hook_add(engine, &hook, HWK_UC_HOOK_INTR, (void *)on_exception, board, 1, 0) ==
+             HWK_UC_OK &&
+         uc_mmio_map(engine, board->config.uart_base, UART_SPAN_BYTES, read_uart, board,
+                     write_uart, board) == HWK_UC_OK &&
+         uc_mmio_map(engine, PRIVATE_BASE, PRIVATE_SPAN_BYTES, read_private, board, write_private,
+                     board) == HWK_UC_OK;
+}
+
+hwk_board_t *hwk_board_new(const hwk_board_config_t *config) {
+  hwk_board_t *board = calloc(1, sizeof *board);
+  block_t *blocks = calloc(config->code_bytes / 2u, sizeof *blocks);
+  if (board == NULL || blocks == NULL) {
+    free(board);
+    free(blocks);
+    return NULL;
+  }
+  board->config = *config;
+  board->blocks = blocks;
+  hwk_uart_open(&board->uart, config->listener);
+  return attach(board) ? board : NULL;
+}
+
+int hwk_board_run(hwk_board_t *board, uint32_t entry) {
+  board->instructions = 0;
+  board->cycles = 0;
+  board->cycle_count_zero = 0;
+  board->mark_count = 0;
+  board->next = entry & ~1u;
+  memset(&board->fault, 0, sizeof board->fault);
+  hwk_uart_reset(&board->uart);
+  const int error =
+      board->stopping ? HWK_UC_OK
+                      : uc_emu_start(board->config.engine, entry | 1u, UINT64_MAX, 0, 0);
+  if (board->fault.kind == 0) {
+    record_fault(board, 0, 0, 0);
+  }
+  return error;
+}
+
+void hwk_board_ready(hwk_board_t *board) { board->stopping = false; }
+
+void hwk_board_stop(hwk_board_t *board) {
+  board->stopping = true;
+  uc_emu_stop(board->config.engine);
+}
+
+uint64_t hwk_board_instructions(const hwk_board_t *board) { return board->instructions; }
+
+uint64_t hwk_board_cycles(const hwk_board_t *board) { return board->cycles; }
+
+uint32_t hwk_board_layers(const hwk_board_t *board, uint64_t *instructions, uint64_t *cycles,
+                          uint32_t capacity) {
+  uint32_t count = 0;
+  for (; count + 1u < board->mark_count && count < capacity; count++) {
+    instructions[count] = board->marks[count + 1u].instructions - board->marks[count].instructions;
+    cycles[count] = board->marks[count + 1u].cycles - board->marks[count].cycles;
+  }
+  return count;
+}
+
+void hwk_board_fault(const hwk_board_t *board, hwk_board_fault_t *fault) { *fault = board->fault; }

@@ -1,0 +1,33 @@
+/* The part of unicorn's C interface that the board calls, declared by hand from its reference;
+ * the library itself comes with the Python package and is loaded before this code. */
+#ifndef HWK_UNICORN_ABI_H
+#define HWK_UNICORN_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct uc_struct uc_engine;
+typedef size_t uc_hook;
+
+int uc_hook_add(uc_engine *engine, uc_hook *hook, int type, void *callback, void *context,
+                uint64_t begin, uint64_t end, ...);
+int uc_mmio_map(uc_engine *engine, uint64_t address, uint64_t size,
+                uint64_t (*read)(uc_engine *, uint64_t, unsigned, void *), void *read_context,
+                void (*write)(uc_engine *, uint64_t, unsigned, uint64_t, void *),
+                void *write_context);
+int uc_emu_start(uc_engine *engine, uint64_t begin, uint64_t until, uint64_t timeout_us,
+                 size_t count);
+int uc_emu_stop(uc_engine *engine);
+int uc_reg_read(uc_engine *engine, int register_id, void *value);
+
+enum {
+  HWK_UC_OK = 0,
+  HWK_UC_HOOK_INTR = 1 << 0,
+  HWK_UC_HOOK_BLOCK = 1 << 3,
+  HWK_UC_HOOK_MEM_INVALID = 0x3F << 4, /* read, write, fetch; unmapped, then protected */
+  HWK_UC_ARM_REG_LR = 10,
+  HWK_UC_ARM_REG_PC = 11,
+  HWK_UC_ARM_REG_R0 = 66
+};
+
+#endif
