@@ -22,12 +22,24 @@ def softmax(x: Array, input_scale: float, kind: SoftmaxKind) -> Array:
     Example: two equal inputs give 0 and 0 (0.5 * 256 - 128) in either kind.
     """
     difference = x.astype(np.int64) - x.max(axis=-1, keepdims=True)
-    if kind is SoftmaxKind.FLOAT:
-        e = np.exp(difference * float(np.float32(input_scale)))
-        probability = e / e.sum(axis=-1, keepdims=True)
-        rounded: Array = np.rint(probability * 256).astype(np.int64) - 128
-        return np.clip(rounded, -128, 127)
-    return _fixed(difference, input_scale)
+    return (
+        _float(difference, input_scale)
+        if kind is SoftmaxKind.FLOAT
+        else _fixed(difference, input_scale)
+    )
+
+
+def _float(difference: Array, input_scale: float) -> Array:
+    """LiteRT's kernel, each step in float32: a table of exponentials, their sum from left to
+    right, one reciprocal, a product rounded half away from zero."""
+    steps = np.float32(input_scale) * np.arange(256, dtype=np.float32)
+    # The C library's expf is the double function rounded once.
+    table = np.exp(-steps.astype(np.float64)).astype(np.float32)
+    exponential = table[-difference]
+    total = np.add.accumulate(exponential, axis=-1, dtype=np.float32)[..., -1:]
+    scaled = exponential * (np.float32(1) / (total * np.float32(1 / 256)))
+    rounded: Array = np.floor(scaled.astype(np.float64) + 0.5).astype(np.int64) - 128
+    return np.clip(rounded, -128, 127)
 
 
 def beta_multiplier(input_scale: float) -> tuple[int, int, int]:

@@ -114,7 +114,8 @@ def _execute(
     model = artifact.path.read_bytes()
     trusted = model == emit(artifact.lowered).files[MODEL]
     execution = execute if trusted else execute_isolated
-    return execution(_edge(artifact.board), model, x, names)
+    # An unsigned input of fewer than 8 bits comes in a uint8 and is an int8 in the file.
+    return execution(_edge(artifact.board), model, x.astype(np.int8), names)
 
 
 def profile(
@@ -128,5 +129,3 @@ def profile(
 def _no_port(artifact: Artifact, port: str | None) -> None:
     if port is not None:
         raise ConfigError(f"--port {port}: {artifact.board.name} runs here; leave --port out")
-
-

@@ -76,20 +76,19 @@ def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
     if isinstance(op, Softmax):
         return replace(op, kind=SoftmaxKind.FLOAT if runtime == "litert" else SoftmaxKind.FIXED)
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None:
-        source, weight, output = (
-            _scales(graph, name) for name in (op.input, op.weight, op.output)
-        )
+        weight = _scales(graph, op.weight)
+        source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
         form = _float32_form if runtime == "litert" else _double_form
         try:
-            rescale = form(op.rescale, source[0], weight, output[0])
+            rescale = form(op.rescale, source, weight, output)
         except ValueError as error:
             remedy = f"its multiplier has no place there ({error}); use other scales"
             raise UnsupportedOp(op.name, target, remedy) from error
         return replace(op, rescale=rescale)
     if isinstance(op, Add) and op.rescale is not None:
-        first, second, output = (_scales(graph, name)[0] for name in (*op.inputs, op.output))
+        first, second, total = (_scales(graph, name)[0] for name in (*op.inputs, op.output))
         add = _xnn_add if runtime == "litert" else _tflm_add
-        return add(op, op.rescale, first, second, output)
+        return add(op, op.rescale, first, second, total)
     return op
 
 
@@ -118,9 +117,7 @@ def _with(r: Rescale, pairs: list[tuple[int, int]], rounding: Rounding) -> Resca
 
 def _whole(multiplier: int, shift: int, rounding: Rounding, left_shift: int = 0) -> Rescale:
     """A rescale inside an add, whose result is kept in 32 bits."""
-    return Rescale(
-        (multiplier,), (shift,), rounding, S32.low, S32.high, left_shift=left_shift
-    )
+    return Rescale((multiplier,), (shift,), rounding, S32.low, S32.high, left_shift=left_shift)
 
 
 def _xnn_add(op: Add, r: Rescale, first: float, second: float, output: float) -> Add:
@@ -129,12 +126,8 @@ def _xnn_add(op: Add, r: Rescale, first: float, second: float, output: float) ->
     inputs = [
         _whole(int(np.rint(np.ldexp(factor, shift))), 0, Rounding.HALF_UP) for factor in ratios
     ]
-    rescale = replace(
-        r, multiplier=(1,), shift=(shift,), rounding=Rounding.HALF_UP, left_shift=0
-    )
-    return replace(
-        op, input_rescales=(inputs[0], inputs[1]), rescale=rescale, accumulator_bits=32
-    )
+    rescale = replace(r, multiplier=(1,), shift=(shift,), rounding=Rounding.HALF_UP, left_shift=0)
+    return replace(op, input_rescales=(inputs[0], inputs[1]), rescale=rescale, accumulator_bits=32)
 
 
 def _tflm_add(op: Add, r: Rescale, first: float, second: float, output: float) -> Add:

@@ -224,9 +224,7 @@ class _Emitter:
         self.tensors[wide] = FileTensor(wide, weight.shape, "float32")
         self.add("DEQUANTIZE", (op.weight,), wide, "DequantizeOptions")
         offset = self.constant(f"{op.name}/wide_bias", bias, "float32")
-        source = self.fresh(
-            f"{op.name}/wide_input", self.graph.tensors[op.input].shape, "float32"
-        )
+        source = self.fresh(f"{op.name}/wide_input", self.graph.tensors[op.input].shape, "float32")
         self.cast(op.input, source, _INT8, _FLOAT32)
         total = self.fresh(f"{op.name}/sum", self.graph.tensors[op.output].shape, "float32")
         self.add(code, (source, wide, offset), total, options, self.options(op))

@@ -14,7 +14,7 @@ import re
 import resource
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def arena_bytes(model: bytes) -> int:
     return int(match.group(1))
 
 
-def _prepare(folder: Path, model: bytes, request: dict[str, object]) -> None:
+def _prepare(folder: Path, model: bytes, request: Mapping[str, object]) -> None:
     (folder / _MODEL).write_bytes(model)
     (folder / _REQUEST).write_text(json.dumps(request))
 
@@ -86,7 +86,9 @@ def _child(folder: Path) -> str:
     except ToolFailed as error:
         lines = (folder / _LOG).read_text(errors="replace").strip().splitlines()
         said = lines[-1] if len(lines) > 1 else f"exit code {error.tool_exit_code}"
-        raise FormatError(f"the runtime cannot run this .tflite ({said}); deploy it again") from None
+        raise FormatError(
+            f"the runtime cannot run this .tflite ({said}); deploy it again"
+        ) from None
 
 
 def _serve(folder: Path) -> None:

@@ -17,7 +17,7 @@ from hwkit.ir.ops import (
     DepthwiseConv2d,
     activations,
 )
-from hwkit.ir.types import S8, S32
+from hwkit.ir.types import S8, S32, Array
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
@@ -112,7 +112,7 @@ def _largest_partial_sum(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> 
 
 def float_weight_and_bias(
     graph: Graph, op: Conv2d | DepthwiseConv2d | Dense
-) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+) -> tuple[Array, Array]:
     """Weights (outputs, taps) and the bias with the zero point folded in, as int64."""
     weight = graph.constants[op.weight].astype(np.int64)
     if isinstance(op, DepthwiseConv2d):
@@ -122,5 +122,3 @@ def float_weight_and_bias(
     if op.bias is not None:
         bias = graph.constants[op.bias].astype(np.int64)
     return weight, bias - op.input_zero_point * weight.sum(axis=1)
-
-

@@ -33,9 +33,11 @@ def profile(lowered: Lowered, model: bytes, x: Array, repeats: int) -> list[list
     board = lowered.board.edge
     assert board is not None
     whole = session(board, model)
-    whole.load(x[:1])
+    whole.load(x[:1].astype(np.int8))
     columns = [_us(whole, repeats)]
-    rows = [LayerTiming(WHOLE_MODEL, graph.name, "Model", sum(macs(graph, op) for op in graph.nodes))]
+    rows = [
+        LayerTiming(WHOLE_MODEL, graph.name, "Model", sum(macs(graph, op) for op in graph.nodes))
+    ]
     for index, (op, alone) in enumerate(single_layers(graph)):
         rows.append(LayerTiming(index, op.name, type(op).__name__, macs(graph, op)))
         if board.runtime == "litert":
