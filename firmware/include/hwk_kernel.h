@@ -41,11 +41,20 @@ HWK_INLINE int32_t hwk_clamp(int32_t x, int32_t low, int32_t high) {
 /* a rounded up to a multiple of `step`. */
 HWK_INLINE int32_t hwk_round_up(int32_t a, int32_t step) { return (a + step - 1) / step * step; }
 
+/* Copies bytes; inline where `size` is a small constant, also in a freestanding build, which
+ * would call the function memcpy. */
+#define hwk_copy(to, from, size) __builtin_memcpy(to, from, size)
+
 /* Four bytes at any address, the first in bits 0..7 on a little-endian core. */
 HWK_INLINE uint32_t hwk_load4(const void *bytes) {
   uint32_t word;
-  memcpy(&word, bytes, sizeof word);
+  hwk_copy(&word, bytes, sizeof word);
   return word;
+}
+
+/* The same from a multiple of 4, which lets neighbouring loads become one. */
+HWK_INLINE uint32_t hwk_load4_aligned(const void *bytes) {
+  return hwk_load4(__builtin_assume_aligned(bytes, 4));
 }
 
 #endif

@@ -11,10 +11,10 @@
 
 #define HWK_COLUMN_STRIDE 4 /* words from four taps of a pixel to its next four */
 
-/* Widens `count` bytes (a multiple of 4); returns the end of what was written. */
+/* Widens `count` bytes (a multiple of 4) at a multiple of 4; returns the end of what was written. */
 HWK_INLINE int32_t *hwk_widen(int32_t *column, const int8_t *bytes, int32_t count) {
   for (int32_t k = 0; k < count; k += 4, column += HWK_COLUMN_STRIDE) {
-    uint32_t word = hwk_load4(bytes + k);
+    uint32_t word = hwk_load4_aligned(bytes + k);
     column[0] = hwk_even_pair(word);
     column[1] = hwk_odd_pair(word);
   }
@@ -65,7 +65,7 @@ HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int
     for (int32_t c = 0; c < w->kernel_width; ++c, patch += w->channels) {
       const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
       if (pixel != NULL) {
-        memcpy(patch, pixel, (size_t)w->channels);
+        hwk_copy(patch, pixel, (size_t)w->channels);
       } else {
         memset(patch, zero_point, (size_t)w->channels);
       }

@@ -16,7 +16,7 @@ HWK_INLINE void hwk_column_tile_s8(hwk_column_tile_t *t, const int32_t *column, 
   for (int32_t k = 0; k < padded; k += 4, column += 2) {
     int32_t even = column[0], odd = column[1];
     for (int32_t n = 0; n < 4; ++n) {
-      uint32_t word = hwk_load4(t->row[n] + k);
+      uint32_t word = hwk_load4_aligned(t->row[n] + k);
       t->sum[n] = hwk_mla_pair(t->sum[n], hwk_even_pair(word), even);
       t->sum[n] = hwk_mla_pair(t->sum[n], hwk_odd_pair(word), odd);
     }
@@ -30,7 +30,7 @@ HWK_INLINE void hwk_column_tile_s4(hwk_column_tile_t *t, const int32_t *column, 
     int32_t even = column[0], odd = column[1], even4 = column[2], odd4 = column[3];
     for (int32_t n = 0; n < 4; ++n) {
       uint32_t low, high;
-      hwk_unpack_s4(hwk_load4(t->row[n] + k / 2), &low, &high);
+      hwk_unpack_s4(hwk_load4_aligned(t->row[n] + k / 2), &low, &high);
       sum[n] = hwk_mla_pair(sum[n], hwk_even_pair(low), even);
       sum[n] = hwk_mla_pair(sum[n], hwk_odd_pair(low), odd);
       sum[n] = hwk_mla_pair(sum[n], hwk_even_pair(high), even4);
@@ -53,7 +53,7 @@ HWK_INLINE void hwk_widen_column(int32_t *column, const int8_t *input, int32_t c
   }
   for (; k < padded; k += 4) {
     int8_t rest[4] = {0, 0, 0, 0};
-    memcpy(rest, input + k, (size_t)hwk_clamp(count - k, 0, 4));
+    hwk_copy(rest, input + k, (size_t)hwk_clamp(count - k, 0, 4));
     uint32_t word = hwk_load4(rest);
     *column++ = hwk_even_pair(word);
     *column++ = hwk_odd_pair(word);

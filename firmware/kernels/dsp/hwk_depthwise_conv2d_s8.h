@@ -49,7 +49,7 @@ HWK_INLINE void hwk_depthwise_tile(const hwk_depthwise_conv2d_t *d, hwk_tap_grid
     uint32_t a = hwk_depthwise_load(d, hwk_grid_tap(grid, width, t), o);
     uint32_t b = t + 1 < taps ? hwk_depthwise_load(d, hwk_grid_tap(grid, width, t + 1), o) : 0;
     uint32_t low = hwk_low_halves(a, b), high = hwk_high_halves(a, b);
-    uint32_t low_weights = hwk_load4(weights), high_weights = hwk_load4(weights + 4);
+    uint32_t low_weights = hwk_load4_aligned(weights), high_weights = hwk_load4_aligned(weights + 4);
     sum[0] = hwk_mla_pair(sum[0], hwk_even_pair(low), hwk_even_pair(low_weights));
     sum[1] = hwk_mla_pair(sum[1], hwk_odd_pair(low), hwk_odd_pair(low_weights));
     sum[2] = hwk_mla_pair(sum[2], hwk_even_pair(high), hwk_even_pair(high_weights));

@@ -27,7 +27,7 @@ HWK_INLINE hwk_tile_t hwk_tile_s8(const int8_t *row0, const int8_t *row1, const 
                                   int32_t padded, int32_t bias0, int32_t bias1) {
   hwk_tile_t t = {{bias0, bias0, bias1, bias1}};
   for (int32_t k = 0; k < padded; k += 4, columns += 4) {
-    t = hwk_tile_step(t, hwk_load4(row0 + k), hwk_load4(row1 + k), columns);
+    t = hwk_tile_step(t, hwk_load4_aligned(row0 + k), hwk_load4_aligned(row1 + k), columns);
   }
   return t;
 }
@@ -39,8 +39,8 @@ HWK_INLINE hwk_tile_t hwk_tile_s4(const int8_t *row0, const int8_t *row1, const 
   hwk_tile_t t = {{0, 0, 0, 0}};
   for (int32_t k = 0; k < padded; k += 8, columns += 8) {
     uint32_t low0, high0, low1, high1;
-    hwk_unpack_s4(hwk_load4(row0 + k / 2), &low0, &high0);
-    hwk_unpack_s4(hwk_load4(row1 + k / 2), &low1, &high1);
+    hwk_unpack_s4(hwk_load4_aligned(row0 + k / 2), &low0, &high0);
+    hwk_unpack_s4(hwk_load4_aligned(row1 + k / 2), &low1, &high1);
     t = hwk_tile_step(t, low0, low1, columns);
     t = hwk_tile_step(t, high0, high1, columns + 4);
   }

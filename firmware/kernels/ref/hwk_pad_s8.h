@@ -15,7 +15,7 @@ HWK_INLINE void hwk_pad_s8(const hwk_pad_t *d, const int8_t *input, int8_t *outp
   memset(output, d->value, (size_t)(height * width * d->channels));
   output += (d->padding_top * width + d->padding_left) * d->channels;
   for (int32_t y = 0; y < d->input_height; ++y) {
-    memcpy(output + y * width * d->channels, input + y * row_bytes, (size_t)row_bytes);
+    hwk_copy(output + y * width * d->channels, input + y * row_bytes, (size_t)row_bytes);
   }
 }
 

@@ -1,0 +1,326 @@
+"""Hypothesis strategies for graphs of one op at the edges of its ranges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import strategies as st
+
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.exact import bound
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Padding,
+    Requantize,
+    Rescale,
+    Rounding,
+    Softmax,
+    SoftmaxKind,
+    SumPool2d,
+)
+from hwkit.ir.shapes import extent
+from hwkit.ir.types import S8, S32, Array, IntType
+
+ROUNDINGS = (Rounding.DOUBLE, Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
+_INT32_MAX = (1 << 31) - 1
+
+
+def activations() -> st.SearchStrategy[IntType]:
+    """Mostly s8; down to s2."""
+    return st.sampled_from([*[S8] * 5, IntType(7, True), IntType(4, True), IntType(2, True)])
+
+
+def zero_points(dtype: IntType) -> st.SearchStrategy[int]:
+    """The type's ends, 0 and anything between."""
+    ends = st.sampled_from([dtype.low, dtype.high, 0])
+    return ends | st.integers(dtype.low, dtype.high)
+
+
+@st.composite
+def integers(draw: st.DrawFn, shape: tuple[int, ...], dtype: IntType) -> Array:
+    """Random, all-low, all-high or low-and-high integers."""
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    kind = draw(st.sampled_from([*["random"] * 7, "low", "high", "ends"]))
+    if kind == "random":
+        value = rng.integers(dtype.low, dtype.high + 1, shape)
+    elif kind == "ends":
+        value = rng.choice([dtype.low, dtype.high], shape)
+    else:
+        value = np.full(shape, dtype.low if kind == "low" else dtype.high)
+    return value.astype(dtype.container)
+
+
+@st.composite
+def scale(draw: st.DrawFn, rounding: Rounding, most: int) -> tuple[int, int]:
+    """A multiplier and a shift, the extremes of both included."""
+    double = rounding is Rounding.DOUBLE
+    # Double rounding shifts left below 31; the shifted integer must fit 32 bits.
+    least = min(most.bit_length(), 31) if double else 0
+    lowest = 1 << 30 if double else 0
+    if draw(st.integers(0, 3)):  # a scale that brings typical integers to the output's range
+        shift = 31 + most.bit_length() - draw(st.integers(7, 11))
+        return draw(st.integers(1 << 30, _INT32_MAX)), min(max(shift, least), 62)
+    multiplier = draw(
+        st.sampled_from([lowest, _INT32_MAX, 0, (1 << 30) + 1]) | st.integers(lowest, _INT32_MAX)
+    )
+    shift = draw(st.sampled_from([least, 62, 31, 32, 33]) | st.integers(least, 62))
+    return multiplier, max(shift, least)
+
+
+@st.composite
+def rescales(
+    draw: st.DrawFn, channels: int, most: int, dtype: IntType = S8, left_shift: int = 0
+) -> Rescale:
+    """A rescale of integers up to ``most`` into ``dtype``, per tensor or per channel."""
+    rounding = draw(st.sampled_from(ROUNDINGS))
+    count = draw(st.sampled_from([1, channels]))
+    most = min(most << left_shift, _INT32_MAX)
+    pairs = [draw(scale(rounding, most)) for _ in range(count)]
+    low, high = dtype.low, dtype.high
+    if draw(st.integers(0, 4)) == 0:
+        low = draw(st.integers(low, high))
+        high = draw(st.integers(low, high))
+    zero_point = draw(zero_points(dtype))
+    if draw(st.integers(0, 15)) == 0:
+        zero_point = draw(st.sampled_from([_INT32_MAX, -_INT32_MAX, 1 << 29, -(1 << 29) + 1]))
+    multiplier, shift = zip(*pairs, strict=True)
+    return Rescale(multiplier, shift, rounding, low, high, zero_point, left_shift)
+
+
+@st.composite
+def weights(draw: st.DrawFn, shape: tuple[int, ...], bits: tuple[int, ...]) -> tuple[Array, IntType]:
+    """Weights of 1 to 8 bits, unsigned ones of up to 7 included."""
+    width = draw(st.sampled_from(bits))
+    dtype = IntType(width, width == 8 or draw(st.integers(0, 3)) > 0)
+    return draw(integers(shape, dtype)), dtype
+
+
+@st.composite
+def biases(draw: st.DrawFn, largest: Array) -> Array | None:
+    """Nothing, small, or so large that sums come near 2**31."""
+    kind = draw(st.sampled_from(["small", "none", "small", "small", "small", "top", "bottom"]))
+    if kind == "none":
+        return None
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    if kind == "small":
+        return rng.integers(-3000, 3001, len(largest))
+    return (_INT32_MAX - largest) * (1 if kind == "top" else -1)
+
+
+@st.composite
+def window(
+    draw: st.DrawFn, dilated: bool, pooling: bool
+) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int], Padding]:
+    """Map, kernel, stride, dilation and uneven padding that fit together."""
+    sides, pads = [], []
+    for _ in range(2):
+        kernel, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+        dilation = draw(st.sampled_from([1, 1, 2, 3])) if dilated else 1
+        most = kernel - 1 if pooling else 4
+        before, after = draw(st.integers(0, most)), draw(st.integers(0, most))
+        least = max(extent(kernel, dilation) - before - after, 1)
+        size = least + draw(st.integers(0, 5))
+        sides.append((size, kernel, stride, dilation))
+        pads.append((before, after))
+    (h, kh, sh, dh), (w, kw, sw, dw) = sides
+    padding = Padding(*pads[0], *pads[1])
+    return (h, w), (kh, kw), (sh, sw), (dh, dw), padding
+
+
+def _finish(draw: st.DrawFn, b: GraphBuilder, op: Op, channels: int, most: int) -> Graph:
+    """Adds ``op`` with a rescale, or raw one time in six."""
+    most = min(most, _INT32_MAX)
+    if draw(st.integers(0, 5)) == 0:
+        b.add(op, S32)
+    else:
+        dtype = draw(activations())
+        b.add(replace(op, rescale=draw(rescales(channels, most, dtype))), dtype)  # type: ignore[call-arg]
+    return b.build(["y"])
+
+
+def _constants(
+    draw: st.DrawFn, b: GraphBuilder, shape: tuple[int, ...], x_most: int, bits: tuple[int, ...]
+) -> tuple[str | None, int]:
+    value, dtype = draw(weights(shape, bits))
+    b.constant("w", value, dtype)
+    matrix = np.moveaxis(value, 3, 0) if len(shape) == 4 and shape[0] == 1 else value
+    largest = bound(matrix, x_most)
+    bias = draw(biases(largest))
+    if bias is None:
+        return None, int(largest.max())
+    return b.constant("b", bias, S32), int((largest + np.abs(bias)).max())
+
+
+def _x_most(dtype: IntType, zero_point: int) -> int:
+    return max(dtype.high - zero_point, zero_point - dtype.low)
+
+
+ALL_BITS = (1, 2, 3, 4, 4, 5, 6, 7, 8, 8)
+
+
+@st.composite
+def conv2d(draw: st.DrawFn) -> Graph:
+    b = GraphBuilder("conv2d")
+    (h, w), kernel, stride, dilation, padding = draw(window(True, False))
+    channels = draw(st.sampled_from([4, 3, 8, 1, 2, 5, 12, 16]))
+    outputs = draw(st.integers(1, 5))
+    dtype = draw(activations())
+    zero_point = draw(zero_points(dtype))
+    b.input("x", (h, w, channels), dtype)
+    # Output channels first, unless there is one: then the layout is as depthwise's.
+    value, w_dtype = draw(weights((outputs, *kernel, channels), ALL_BITS))
+    b.constant("w", value, w_dtype)
+    largest = bound(value, _x_most(dtype, zero_point))
+    bias = draw(biases(largest))
+    name = None if bias is None else b.constant("b", bias, S32)
+    most = int((largest + (0 if bias is None else np.abs(bias))).max())
+    op = Conv2d("op", "x", "w", name, "y", stride, padding, dilation, zero_point)
+    return _finish(draw, b, op, outputs, most)
+
+
+@st.composite
+def depthwise(draw: st.DrawFn) -> Graph:
+    b = GraphBuilder("depthwise")
+    (h, w), kernel, stride, dilation, padding = draw(window(True, False))
+    channels = draw(st.sampled_from([4, 3, 8, 1, 2, 5, 12]))
+    outputs = channels * draw(st.sampled_from([1, 1, 1, 2, 3]))
+    dtype = draw(activations())
+    zero_point = draw(zero_points(dtype))
+    b.input("x", (h, w, channels), dtype)
+    bias, most = _constants(draw, b, (1, *kernel, outputs), _x_most(dtype, zero_point), ALL_BITS)
+    op = DepthwiseConv2d("op", "x", "w", bias, "y", stride, padding, dilation, zero_point)
+    return _finish(draw, b, op, outputs, most)
+
+
+@st.composite
+def dense(draw: st.DrawFn) -> Graph:
+    b = GraphBuilder("dense")
+    inputs = draw(st.sampled_from([8, 7, 16, 1, 2, 3, 12, 33, 64]))
+    outputs = draw(st.integers(1, 9))
+    dtype = draw(activations())
+    zero_point = draw(zero_points(dtype))
+    leading = draw(st.sampled_from([(), (), (1,), (3,), (2, 2)]))
+    b.input("x", (*leading, inputs), dtype)
+    bias, most = _constants(draw, b, (outputs, inputs), _x_most(dtype, zero_point), ALL_BITS)
+    op = Dense("op", "x", "w", bias, "y", zero_point)
+    return _finish(draw, b, op, outputs, most)
+
+
+@st.composite
+def add(draw: st.DrawFn) -> Graph:
+    b = GraphBuilder("add")
+    shape = draw(st.sampled_from([(2, 3, 4), (5,), (1, 1, 1), (3, 7)]))
+    types = (draw(activations()), draw(activations()))
+    zero_points_ = (draw(zero_points(types[0])), draw(zero_points(types[1])))
+    b.input("x", shape, types[0])
+    b.input("z", shape, types[1])
+    input_rescales, most = [], 0
+    for dtype, zero_point in zip(types, zero_points_, strict=True):
+        x_most = _x_most(dtype, zero_point)
+        if draw(st.integers(0, 3)) == 0:
+            input_rescales.append(None)
+            most += x_most
+            continue
+        limit = 1 << draw(st.integers(8, 29))
+        wide = replace(
+            draw(rescales(shape[-1], x_most, left_shift=draw(st.integers(0, 22)))),
+            low=-limit,
+            high=limit,
+        )
+        input_rescales.append(replace(wide, zero_point=0))
+        most += limit
+    op = Add("op", ("x", "z"), "y", zero_points_, (input_rescales[0], input_rescales[1]))
+    return _finish(draw, b, op, shape[-1], most)
+
+
+@st.composite
+def sum_pool(draw: st.DrawFn) -> Graph:
+    b = GraphBuilder("sum_pool")
+    (h, w), kernel, stride, _, padding = draw(window(False, True))
+    channels = draw(st.integers(1, 5))
+    dtype = draw(activations())
+    zero_point = draw(zero_points(dtype))
+    b.input("x", (h, w, channels), dtype)
+    op = SumPool2d("op", "x", "y", kernel, stride, padding, zero_point)
+    return _finish(draw, b, op, channels, kernel[0] * kernel[1] * _x_most(dtype, zero_point))
+
+
+@st.composite
+def pool(draw: st.DrawFn) -> Graph:
+    b = GraphBuilder("pool")
+    (h, w), kernel, stride, _, padding = draw(window(False, True))
+    dtype = draw(activations())
+    b.input("x", (h, w, draw(st.integers(1, 5))), dtype)
+    if draw(st.booleans()):
+        b.add(MaxPool2d("op", "x", "y", kernel, stride, padding), dtype)
+    else:
+        low = draw(st.integers(dtype.low, dtype.high))
+        high = draw(st.integers(low, dtype.high))
+        b.add(AvgPool2d("op", "x", "y", kernel, stride, padding, low, high), dtype)
+    return b.build(["y"])
+
+
+@st.composite
+def requantize(draw: st.DrawFn) -> Graph:
+    b = GraphBuilder("requantize")
+    shape = draw(st.sampled_from([(2, 3, 4), (5,), (3, 7)]))
+    out = draw(activations())
+    if draw(st.booleans()):
+        b.input("x", shape, S32)
+        b.add(Requantize("op", "x", "y", draw(rescales(shape[-1], 1 << 31, out))), out)
+    else:
+        dtype = draw(activations())
+        zero_point = draw(zero_points(dtype))
+        b.input("x", shape, dtype)
+        r = draw(rescales(shape[-1], _x_most(dtype, zero_point), out, draw(st.integers(0, 20))))
+        b.add(Requantize("op", "x", "y", r, zero_point), out)
+    return b.build(["y"])
+
+
+@st.composite
+def elementwise(draw: st.DrawFn) -> Graph:
+    """Clamp, lookup, pad, concat."""
+    b = GraphBuilder("elementwise")
+    dtype = draw(activations())
+    shape = (draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 5)))
+    b.input("x", shape, dtype)
+    kind = draw(st.sampled_from([Clamp, Lookup, Pad, Concat]))
+    if kind is Clamp:
+        low = draw(st.integers(dtype.low, dtype.high))
+        b.add(Clamp("op", "x", "y", low, draw(st.integers(low, dtype.high))), dtype)
+    elif kind is Lookup:
+        out = draw(activations())
+        b.constant("t", draw(integers((1 << dtype.bits,), out)), out)
+        b.add(Lookup("op", "x", "t", "y"), out)
+    elif kind is Pad:
+        padding = Padding(*(draw(st.integers(0, 3)) for _ in range(4)))
+        b.add(Pad("op", "x", "y", padding, draw(zero_points(dtype))), dtype)
+    else:
+        axis = draw(st.integers(0, 2))
+        other = list(shape)
+        other[axis] = draw(st.integers(1, 4))
+        b.input("z", tuple(other), dtype)
+        b.add(Concat("op", ("x", "z", "x"), "y", axis), dtype)
+    return b.build(["y"])
+
+
+@st.composite
+def softmax(draw: st.DrawFn) -> Graph:
+    b = GraphBuilder("softmax")
+    shape = draw(st.sampled_from([(10,), (3, 4), (1,), (100,)]))
+    b.input("x", shape, draw(activations()))
+    step = draw(st.floats(2.0**-20, 40.0, width=32))
+    b.add(Softmax("op", "x", "y", step, SoftmaxKind.FIXED), S8)
+    return b.build(["y"])

@@ -1,0 +1,151 @@
+"""The kernels of one variant, compiled for this machine under ASan and UBSan, behind a pipe."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from hwkit import resources
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Op
+from hwkit.ir.types import Array
+from hwkit.targets.mcu.emit import from_device, to_device
+from hwkit.targets.mcu.kernels import Kernel, listed
+from hwkit.targets.mcu.layers import Call, calls
+from hwkit.targets.mcu.lower import tensor_bytes
+from hwkit.targets.mcu.structs import Enumerator, Struct, Table
+
+HERE = Path(__file__).parent
+FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+VARIANTS = {"ref": ("ref",), "dsp": ("dsp", "ref")}
+"""Folders of firmware/kernels by the name of a variant, best first."""
+
+
+def includes(variant: str) -> list[str]:
+    """Include folders of the kernels of one variant on this machine."""
+    firmware = resources.folder("firmware")
+    kernels = [firmware / "kernels" / folder for folder in VARIANTS[variant]]
+    folders = [firmware / "include", *kernels, firmware / "kernels", HERE / "host"]
+    return [f"-I{folder}" for folder in folders]
+
+
+def compile_driver(variant: str, folder: Path) -> Path:
+    """Compiles driver.c with every kernel of ``variant``; the executable's path."""
+    lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in listed())]
+    (folder / "all_kernels.h").write_text("\n".join(lines) + "\n")
+    path = folder / "driver"
+    sources = [f"-I{folder}", *includes(variant), str(HERE / "driver.c"), "-o", str(path)]
+    subprocess.run(["gcc", *FLAGS, *SANITIZERS, *sources], check=True)
+    return path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a kernel wrote, and what its scratch twin said."""
+
+    output: bytes
+    scratch_bytes: int
+
+
+class Driver:
+    """A running driver; ``call`` runs one kernel."""
+
+    def __init__(self, variant: str, path: Path) -> None:
+        self.variant = variant
+        self._index = {name: k for k, (name, _, _) in enumerate(listed())}
+        self._process = subprocess.Popen(
+            [path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.communicate()
+
+    def call(
+        self, call: Call, inputs: list[bytes], output: bytes, in_place: int | None = None
+    ) -> Answer:
+        """Runs ``call``; ``output`` is the output's memory before it, ``in_place`` the number of
+        the input whose memory it shares."""
+        message = [_number(self._index[call.kernel]), _struct(call.descriptor)]
+        message += [_bytes(data) for data in inputs]
+        message += [_number(-1 if in_place is None else in_place), _bytes(output)]
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(b"".join(message))
+        stdin.flush()
+        answer = stdout.read(4 + len(output))
+        if len(answer) != 4 + len(output):
+            _, errors = self._process.communicate()
+            raise AssertionError(f"hwk_{call.kernel} died:\n{errors.decode()}")
+        return Answer(answer[4:], int.from_bytes(answer[:4], "little"))
+
+    def layer(self, graph: Graph, op: Op, values: Mapping[str, Array]) -> Array:
+        """The output of ``op`` for one sample; also holds the scratch formulas to the twins."""
+        output = bytes(tensor_bytes(graph, op.output))
+        kernels = {name: (descriptor, n) for name, descriptor, n in listed()}
+        for call in calls(graph, op):
+            inputs = [to_device(values[x], graph.tensors[x].dtype) for x in call.inputs]
+            answer = self.call(call, inputs, output)
+            kernel = Kernel(call.kernel, *kernels[call.kernel], self._folder(call.kernel))
+            assert answer.scratch_bytes == kernel.scratch_bytes(call.descriptor), call.kernel
+            output = answer.output
+        if not calls(graph, op):
+            (source,) = (op.input,) if hasattr(op, "input") else ()
+            return values[source].reshape(graph.tensors[op.output].shape)
+        return from_device(output, graph.tensors[op.output])
+
+    def _folder(self, kernel: str) -> str:
+        root = resources.folder("firmware") / "kernels"
+        return next(f for f in VARIANTS[self.variant] if (root / f / f"hwk_{kernel}.h").is_file())
+
+
+def run_graph(driver: Driver, graph: Graph, x: Array) -> dict[str, Array]:
+    """Every tensor of a lowered graph for a batch, each layer computed by ``driver``."""
+    kept: dict[str, list[Array]] = {}
+    for sample in x:
+        values = {graph.inputs[0]: sample}
+        for op in graph.nodes:
+            values[op.output] = driver.layer(graph, op, values)
+        for name, value in values.items():
+            kept.setdefault(name, []).append(value)
+    return {name: np.stack(samples) for name, samples in kept.items()}
+
+
+def _number(value: int) -> bytes:
+    return struct.pack("<i", value)
+
+
+def _bytes(data: bytes) -> bytes:
+    return _number(len(data)) + data
+
+
+def _struct(value: Struct) -> bytes:
+    return b"".join(_field(field) for field in value.fields.values())
+
+
+def _field(value: int | Enumerator | Table | None | Struct | tuple[int | Struct, ...]) -> bytes:
+    if value is None:
+        return _number(-1)
+    if isinstance(value, Enumerator):
+        return _number(value.value)
+    if isinstance(value, Table):
+        return _bytes(value.values.tobytes())
+    if isinstance(value, Struct):
+        return _struct(value)
+    if isinstance(value, tuple):
+        return b"".join(_field(part) for part in value)
+    return _number(value)

@@ -1,0 +1,84 @@
+"""Every kernel of every variant against the interpreter, integer by integer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+
+from hwkit.errors import AccumulatorOverflow
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.targets.mcu.emit import to_device
+from hwkit.targets.mcu.layers import calls
+from tests.firmware.kernels import cases
+from tests.firmware.kernels.driver import Driver
+
+_EXAMPLES = {
+    "conv2d": (cases.conv2d(), 300),
+    "depthwise": (cases.depthwise(), 200),
+    "dense": (cases.dense(), 200),
+    "add": (cases.add(), 200),
+    "sum_pool": (cases.sum_pool(), 100),
+    "pool": (cases.pool(), 150),
+    "requantize": (cases.requantize(), 200),
+    "elementwise": (cases.elementwise(), 150),
+    "softmax": (cases.softmax(), 150),
+}
+
+
+def check(driver: Driver, graph: Graph, data: st.DataObject) -> None:
+    x = {name: data.draw(cases.integers(t.shape, t.dtype)) for name, t in _inputs(graph)}
+    (op,) = graph.nodes
+    try:
+        expected = run(graph, {name: value[None] for name, value in x.items()})["y"][0]
+    except AccumulatorOverflow:
+        reject()
+    got = driver.layer(graph, op, x)
+    assert np.array_equal(got, expected), f"{op}\n{x}\nexpected {expected}\ngot {got}"
+
+
+def _inputs(graph: Graph):
+    return [(name, graph.tensors[name]) for name in graph.inputs]
+
+
+@pytest.mark.parametrize("name", sorted(_EXAMPLES))
+def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
+    graphs, examples = _EXAMPLES[name]
+
+    @settings(
+        derandomize=True,
+        deadline=None,
+        max_examples=examples,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(graphs, st.data())
+    def property_holds(graph: Graph, data: st.DataObject) -> None:
+        check(driver, graph, data)
+
+    property_holds()
+
+
+@settings(derandomize=True, deadline=None, max_examples=60, database=None)
+@given(st.data())
+def _in_place(driver: Driver, data: st.DataObject) -> None:
+    graph = data.draw(cases.add())
+    (op,) = graph.nodes
+    x = {name: data.draw(cases.integers(t.shape, t.dtype)) for name, t in _inputs(graph)}
+    if graph.tensors["y"].dtype.bits > 8:
+        reject()
+    try:
+        expected = run(graph, {name: value[None] for name, value in x.items()})["y"][0]
+    except AccumulatorOverflow:
+        reject()
+    inputs = [to_device(x[name], graph.tensors[name].dtype) for name in op.inputs]
+    (call,) = calls(graph, op)
+    for shared in (0, 1):
+        answer = driver.call(call, inputs, bytes(len(inputs[0])), in_place=shared)
+        assert answer.output == to_device(expected, graph.tensors["y"].dtype)
+
+
+def test_add_over_either_of_its_inputs(driver: Driver) -> None:
+    _in_place(driver)
