@@ -1,0 +1,89 @@
+"""Random graphs through whole targets: lowered, emitted, built, run, every integer compared."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    Clamp,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    MaxPool2d,
+    Op,
+    Pad,
+    Requantize,
+    Reshape,
+    Rounding,
+    SoftmaxKind,
+    SumPool2d,
+)
+from hwkit.ir.types import S8, U8, IntType
+from tests.conformance.graphs import Space, graphs
+from tests.conformance.run import check, lowered_or_none
+
+EDGE = Space(activations=(S8, U8, IntType(5, False), IntType(6, True)), weight_bits=(4, 8))
+
+
+MCU = Space(
+    activations=(S8, U8, IntType(4, True), IntType(5, False)),
+    weight_bits=(2, 3, 4, 6, 8),
+    softmax=(SoftmaxKind.FIXED,),
+    raw_output=True,
+)
+
+_DYADIC_OPS: tuple[type[Op], ...] = (
+    Conv2d,
+    DepthwiseConv2d,
+    Dense,
+    Add,
+    SumPool2d,
+    MaxPool2d,
+    Requantize,
+    Clamp,
+    Pad,
+    Reshape,
+)
+FPGA = Space(
+    ops=_DYADIC_OPS,
+    roundings=(Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.FLOOR),
+    activations=(S8, U8, IntType(5, True), IntType(6, False)),
+    weight_bits=(3, 6, 8),
+    dyadic=True,
+    dilation=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("board", "space", "examples"),
+    [
+        ("host_litert", EDGE, 60),
+        ("host_tflm", EDGE, 60),
+        pytest.param("virtual_m4", MCU, 30, marks=pytest.mark.slow),
+        pytest.param("hls4ml_csim", FPGA, 8, marks=pytest.mark.slow),
+    ],
+)
+def test_every_integer_of_random_graphs(board: str, space: Space, examples: int) -> None:
+    accepted = refused = 0
+
+    @settings(max_examples=examples)
+    @given(graphs(space))
+    def one(graph: Graph) -> None:
+        nonlocal accepted, refused
+        lowered = lowered_or_none(graph, board)
+        if lowered is None:
+            refused += 1
+            return
+        accepted += 1
+        with tempfile.TemporaryDirectory() as folder:
+            check(graph, lowered, Path(folder))
+
+    one()
+    # Refusals are honest, but a target that refused most graphs would prove nothing.
+    assert accepted > refused
