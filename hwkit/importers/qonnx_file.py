@@ -1,0 +1,190 @@
+"""Reads an ONNX file into plain nodes and arrays, with everything that a hostile file could do to
+memory bounded first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwkit.errors import ConfigError, FormatError, GraphError, ToolMissing
+from hwkit.ir.types import Array, Shape
+
+MAX_FILE_BYTES = 512 << 20
+MAX_NODES = 100_000
+MAX_ELEMENTS = 1 << 27
+"""Largest constant, as in ``ir.verify``: 128 million integers."""
+
+_REMEDY = "export the model again"
+_SCOPES = "pkg.torch.onnx.name_scopes"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One ONNX node. ``module`` is the path of the PyTorch module that it came from, or empty."""
+
+    name: str
+    op_type: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    module: str = ""
+
+    def attribute(self, key: str, default: Any) -> Any:
+        """The attribute ``key`` if it has the type of ``default`` (ints for a list)."""
+        value = self.attributes.get(key, default)
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if default is not None and type(value) is not type(default):
+            raise GraphError(self.name, f"attribute {key!r} is {value!r:.40}; {_REMEDY}")
+        return value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxModel:
+    """Nodes in order, constants by name (all finite), inputs with their shape, batch first."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, Array]
+    inputs: Mapping[str, Shape]
+    outputs: tuple[str, ...]
+
+
+def read_onnx(path: Path) -> OnnxModel:
+    """The model in ``path``.
+
+    Raises ``ConfigError`` when the file cannot be opened, ``FormatError`` when it is cut short or
+    no ONNX, ``GraphError`` naming a constant that holds NaN or infinite values.
+    """
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError
+    except ImportError as error:
+        raise ToolMissing("onnx", "pip install 'onnx>=1.17,<1.22'") from error
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(_read(path))
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not an ONNX file or cut short; {_REMEDY}") from error
+    graph = model.graph
+    if not graph.node or not graph.output:
+        raise FormatError(f"{path}: holds no ONNX graph with nodes and outputs; {_REMEDY}")
+    if len(graph.node) > MAX_NODES:
+        raise FormatError(f"{path}: {len(graph.node)} nodes are more than {MAX_NODES}")
+    constants = {t.name: _array(t, path) for t in graph.initializer}
+    nodes = []
+    for index, proto in enumerate(graph.node):
+        node = _node(proto, index, path)
+        if node.op_type == "Constant":
+            constants[node.outputs[0]] = _constant(node)
+        else:
+            nodes.append(node)
+    for name, value in constants.items():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise GraphError(name, "holds NaN or infinite values; train again and export")
+    return OnnxModel(
+        name=graph.name or path.stem,
+        nodes=tuple(nodes),
+        constants=constants,
+        inputs={i.name: _shape(i, path) for i in graph.input if i.name not in constants},
+        outputs=tuple(o.name for o in graph.output),
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise FormatError(f"{path}: {size} bytes are more than {MAX_FILE_BYTES}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; give an existing .onnx") from error
+
+
+def _array(tensor: Any, path: Path) -> Array:
+    """The tensor's values; data in a file beside the model are read from its folder alone."""
+    from onnx import TensorProto, numpy_helper
+    from onnx.external_data_helper import ExternalDataInfo
+
+    dims = tuple(tensor.dims)
+    if any(d < 0 for d in dims) or prod(dims) > MAX_ELEMENTS:
+        raise FormatError(f"{path}: constant {tensor.name!r} has shape {dims}; {_REMEDY}")
+    try:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            info = ExternalDataInfo(tensor)
+            beside = path.parent / Path(info.location).name
+            if info.location != beside.name:
+                raise FormatError(f"{path}: data file {info.location!r:.60} is not beside it")
+            data = _read(beside)
+            start = int(info.offset or 0)
+            length = int(info.length or len(data) - start)
+            tensor = TensorProto(name=tensor.name, dims=dims, data_type=tensor.data_type)
+            tensor.raw_data = data[start : start + length]
+        return np.asarray(numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FormatError(
+            f"{path}: constant {tensor.name!r} does not hold {dims} values; {_REMEDY}"
+        ) from error
+
+
+def _node(proto: Any, index: int, path: Path) -> Node:
+    from onnx import AttributeProto, helper
+
+    name = proto.name or f"{proto.op_type}_{index}"
+    if not proto.output:
+        raise FormatError(f"{path}: node {name!r} has no output; {_REMEDY}")
+    attributes: dict[str, Any] = {}
+    for attribute in proto.attribute:
+        if attribute.type == AttributeProto.TENSOR:
+            attributes[attribute.name] = _array(attribute.t, path)
+            continue
+        try:
+            value = helper.get_attribute_value(attribute)
+        except ValueError as error:
+            raise FormatError(f"{path}: node {name!r} is damaged; {_REMEDY}") from error
+        listed = not isinstance(value, (int, float, bytes, str)) and hasattr(value, "__len__")
+        attributes[attribute.name] = list(value) if listed else value
+    return Node(
+        name, proto.op_type, tuple(proto.input), tuple(proto.output), attributes, _module(proto)
+    )
+
+
+def _constant(node: Node) -> Array:
+    for key in ("value", "value_float", "value_int", "value_floats", "value_ints"):
+        if key in node.attributes:
+            return np.asarray(node.attributes[key])
+    raise GraphError(node.name, f"is a constant without a number; {_REMEDY}")
+
+
+def _module(proto: Any) -> str:
+    """Path of the module: both of PyTorch's exporters leave it, in different places.
+
+    ``/layer1/layer1.0/conv1/Conv`` (scopes joined by slashes) gives ``layer1.0.conv1``.
+    """
+    for entry in proto.metadata_props:
+        if entry.key == _SCOPES:
+            scopes = re.findall(r"'([^']*)'", entry.value)
+            return scopes[-2] if len(scopes) > 1 else ""
+    path = ""
+    for part in proto.name.split("/")[1:-1]:
+        inside = part.startswith(f"{path}.") and path != ""
+        path = part if inside or not path else f"{path}.{part}"
+    return path
+
+
+def _shape(info: Any, path: Path) -> Shape:
+    """Shape with the batch first; a free batch is 1."""
+    dims = info.type.tensor_type.shape.dim
+    sizes = [d.dim_value if d.dim_value > 0 else (1 if i == 0 else 0) for i, d in enumerate(dims)]
+    if len(sizes) < 2 or 0 in sizes or prod(sizes) > MAX_ELEMENTS:
+        raise FormatError(
+            f"{path}: input {info.name!r} has shape {sizes}; export with a fixed example input "
+            "whose first axis is the batch"
+        )
+    return tuple(sizes)

@@ -1,0 +1,170 @@
+"""What an ONNX tensor of reals is in integers, while a graph is being imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from hwkit.errors import GraphError
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.types import S32, Array, IntType, Quantization, Shape
+
+INT32_MAX = (1 << 31) - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fresh:
+    """A graph input that no quantizer has read yet; ``shape`` of one sample in ONNX order."""
+
+    name: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weight:
+    """A quantized constant: int64 ``integers`` (zero point taken off), float64 ``scale`` that
+    broadcasts against them, and the module path ``layer`` of the parameter, if known."""
+
+    integers: Array
+    scale: Array
+    dtype: IntType
+    layer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """A tensor of the graph and the range ``low..high`` that its values cannot leave."""
+
+    tensor: str
+    dtype: IntType
+    low: int
+    high: int
+    zero_point: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Layer:
+    """A convolution or dense layer that is added to the graph when its bias is known: a batch
+    norm behind it still changes bias and the sign of weights.
+
+    ``weight`` int64 in graph layout, output channels on ``axis``; ``unit`` its scales times the
+    input's, one entry or one a channel; ``source`` the input.
+    """
+
+    op: Conv2d | DepthwiseConv2d | Dense
+    weight: Array
+    axis: int
+    dtype: IntType
+    unit: Array
+    source: Integers
+    source_scale: float | Array
+    added: dict[bytes, Integers] = field(default_factory=dict)
+
+    @property
+    def channels(self) -> int:
+        """Number of output channels."""
+        return int(self.weight.shape[self.axis])
+
+    def add(self, builder: GraphBuilder, scale: Array, offset: Array) -> tuple[Integers, Array]:
+        """Adds the op so that ``scale * accumulator`` is the layer's value plus ``offset``.
+
+        The bias ``offset / scale`` is rounded to the accumulator's grid, half to even. Channels
+        with a negative scale get negated weights, those with scale 0 get weights 0. Returns the
+        accumulators and their positive scales.
+        """
+        scale = np.broadcast_to(scale, (self.channels,)).astype(np.float64)
+        sign = np.sign(scale).astype(np.int64)
+        positive = np.where(sign == 0, np.broadcast_to(self.unit, scale.shape), np.abs(scale))
+        bias = np.rint(np.broadcast_to(offset, scale.shape) / positive)
+        if not np.isfinite(bias).all() or np.abs(bias).max() > INT32_MAX:
+            raise GraphError(self.op.name, "its bias does not fit 32 bits; use larger scales")
+        key = sign.tobytes() + bias.tobytes() + positive.tobytes()
+        if key not in self.added:
+            if self.added:
+                raise GraphError(
+                    self.op.name,
+                    "two readers need different biases; put a QuantIdentity behind the layer",
+                )
+            self.added[key] = self._add(builder, sign, bias.astype(np.int64), positive)
+        one = positive if np.ptp(positive) else positive[:1]
+        return self.added[key], one
+
+    def _add(self, builder: GraphBuilder, sign: Array, bias: Array, positive: Array) -> Integers:
+        along = [1] * self.weight.ndim
+        along[self.axis] = -1
+        weight = self.weight * sign.reshape(along)
+        dtype = self.dtype
+        if weight.min() < dtype.low or weight.max() > dtype.high:
+            raise GraphError(
+                self.op.name,
+                f"a batch norm with negative gamma turns {dtype} weights out of range; "
+                "use narrow_range weights",
+            )
+        per_channel = np.ptp(self.unit) > 0 or np.ptp(positive) > 0
+        steps = positive / self.source_scale if per_channel else (positive / self.source_scale)[:1]
+        facts = Quantization(tuple(float(s) for s in steps))
+        name = self.op.name
+        builder.constant(self.op.weight, weight, dtype, facts)
+        if bias.any():
+            facts = Quantization(
+                tuple(float(s) for s in (positive if per_channel else positive[:1]))
+            )
+            builder.constant(f"{name}.bias", bias, S32, facts)
+            self.op = replace(self.op, bias=f"{name}.bias")
+        scales = positive if np.ptp(positive) else positive[:1]
+        builder.add(self.op, S32, Quantization(tuple(float(s) for s in scales)))
+        low, high = _sums(np.moveaxis(weight, self.axis, 0), self.source)
+        return Integers(self.op.output, S32, int((low + bias).min()), int((high + bias).max()))
+
+
+def _sums(weight: Array, source: Integers) -> tuple[Array, Array]:
+    """Smallest and largest sum of each output channel (axis 0 of ``weight``)."""
+    flat = weight.reshape(len(weight), -1)
+    low = flat * min(0, source.low - source.zero_point)
+    high = flat * max(0, source.high - source.zero_point)
+    return np.minimum(low, high).sum(axis=1), np.maximum(low, high).sum(axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A function of narrow ``integers``: ``values`` (float64) for each value of their type."""
+
+    integers: Integers
+    values: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Real:
+    """``clamp(scale * (integer - zero point) + offset, low, high)``, what a tensor stands for.
+
+    ``scale`` and ``offset`` are float64 with one entry or one for each channel of the graph
+    tensor's last axis; ``scale`` may be negative or 0 only where a batch norm made it so.
+    ``shape`` is one sample's in ONNX order: a map is (C, H, W) here and (H, W, C) in the graph.
+    ``order`` is set for a flattened map: entry i of the graph's vector is entry ``order[i]`` of
+    ONNX's.
+    """
+
+    source: Integers | Layer | Table
+    shape: Shape
+    scale: Array
+    offset: Array = field(default_factory=lambda: np.zeros(1))
+    low: float = -np.inf
+    high: float = np.inf
+    order: Array | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """True when the integers stand for themselves: no offset, no clamp, positive scales."""
+        return (
+            isinstance(self.source, Integers)
+            and not self.offset.any()
+            and bool((self.scale > 0).all())
+            and not self.is_clamped
+        )
+
+    @property
+    def is_clamped(self) -> bool:
+        """True when a ReLU or Clip is pending."""
+        return self.low > -np.inf or self.high < np.inf

@@ -1,0 +1,1 @@
+"""Training with quantization, freezing to an integer graph, and sensitivity: the room of torch."""

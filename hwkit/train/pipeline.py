@@ -1,0 +1,261 @@
+"""A recipe to a run folder: float training, quantized training, freezing, measuring.
+
+The run folder gets, each file whole or not at all: ``checkpoint.pt``, ``model.onnx`` (QONNX),
+``model.hwk``, ``calibration.npy`` (integer inputs from the training images), ``test.npz``
+(``inputs`` and ``labels``: the whole test set) and ``train.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hwkit import __version__
+from hwkit.errors import ConfigError, FormatError
+from hwkit.files import write_json, write_whole
+from hwkit.importers import load_model
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.serialize import digest, to_bytes
+from hwkit.ir.types import Array
+from hwkit.train.data import Dataset, load_dataset
+from hwkit.train.fit import Progress, fit, predict, silent
+from hwkit.train.freeze import compare, export, input_integers, output_integers
+from hwkit.train.networks import (
+    Network,
+    float_network,
+    folded_state,
+    load_folded,
+    quantized_network,
+)
+from hwkit.train.recipe import BitPlan, Recipe, read_plan, read_recipe, recipe_path
+
+CALIBRATION_IMAGES = 128
+_PACKAGES = ("torch", "brevitas", "onnx", "onnxoptimizer", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Share of right answers on the whole test set, 0..1. ``integer`` is what devices compute."""
+
+    float: float
+    fake_quantized: float
+    integer: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What ``train.json`` says.
+
+    ``moved`` of ``integers`` outputs of the test set differ between the fake-quantized model and
+    the integer graph; ``argmax_moved`` images change their answer.
+    """
+
+    recipe: str
+    dataset: str
+    seed: int
+    test_images: int
+    accuracy: Accuracy
+    integers: int
+    moved: int
+    largest_difference: int
+    argmax_moved: int
+    weight_bits: dict[str, int]
+    activation_bits: int
+    scales: str
+    versions: dict[str, str]
+    digests: dict[str, str]
+
+
+def train(
+    recipe: str | Path,
+    out: str | Path,
+    plan: str | Path | BitPlan | None = None,
+    float_from: str | Path | None = None,
+    progress: Progress = silent,
+) -> Trained:
+    """Trains ``recipe`` (a path, or the name of a built-in one) into the folder ``out``.
+
+    ``plan`` gives single layers other weight bits. ``float_from`` is the ``checkpoint.pt`` of an
+    earlier run of the same recipe, whose float weights are taken instead of trained again.
+
+    Raises ``ConfigError`` for a recipe, plan or checkpoint that is wrong, ``ToolMissing`` for a
+    data set that is not installed.
+    """
+    settings, out = read_recipe(recipe), Path(out)
+    if plan is not None and not isinstance(plan, BitPlan):
+        plan = read_plan(Path(plan))
+    bits = {} if plan is None else plan.weight_bits
+    data = load_dataset(settings.dataset)
+    side = data.train_images.shape[2]
+    quantized_network(settings, side, bits)  # A plan that does not fit fails before training.
+    recipe_digest = hashlib.sha256(recipe_path(recipe).read_bytes()).hexdigest()
+    with deterministic(settings.seed):
+        if float_from is None:
+            state, float_accuracy = _train_float(settings, data, progress)
+        else:
+            state, float_accuracy = _read_float(Path(float_from), recipe_digest)
+        network, weight_bits = quantized_network(settings, side, bits)
+        load_folded(network, state)
+        images, labels = _tensors(data)
+        fit(network, images, labels, settings.qat, settings.seed, "quantized training", progress)
+        checkpoint = {
+            "recipe": recipe_digest,
+            "weight_bits": weight_bits,
+            "float": state,
+            "float_accuracy": float_accuracy,
+            "quantized": network.state_dict(),
+        }
+        example = images[:1]
+        export(network, example, out / "model.onnx", settings.name)
+        graph = load_model(out / "model.onnx")
+        test = torch.from_numpy(data.test_images)
+        outputs = predict(network, test).numpy()
+    _write_torch(out / "checkpoint.pt", checkpoint)
+    write_whole(out / "model.hwk", to_bytes(graph))
+    _write_inputs(out, graph, data)
+    result = _measure(settings, graph, data, outputs, float_accuracy, weight_bits)
+    result.digests["recipe"] = recipe_digest
+    result.digests["model.onnx"] = _file_digest(out / "model.onnx")
+    write_json(out / "train.json", asdict(result))
+    return result
+
+
+@contextmanager
+def deterministic(seed: int) -> Iterator[None]:
+    """Seeds PyTorch and keeps it to one thread: sums are then always taken in one order, and small
+    networks are no slower for it. Restores what was set before."""
+    threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(before)
+
+
+def _tensors(data: Dataset) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
+
+
+def _train_float(
+    recipe: Recipe, data: Dataset, progress: Progress
+) -> tuple[dict[str, Tensor], float]:
+    network: nn.Module = float_network(recipe, data.train_images.shape[2])
+    images, labels = _tensors(data)
+    fit(network, images, labels, recipe.float_training, recipe.seed, "float training", progress)
+    outputs = predict(network, torch.from_numpy(data.test_images)).numpy()
+    return folded_state(network), _accuracy(outputs, data.test_labels)
+
+
+def _accuracy(outputs: Array, labels: Array) -> float:
+    flat = outputs.reshape(len(outputs), -1)
+    return float(np.mean(flat.argmax(axis=1) == labels))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The dictionary in a ``checkpoint.pt``, of tensors and plain values alone (no pickled code).
+
+    Raises ``FormatError`` when it is missing, damaged or something else.
+    """
+    try:
+        value = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise FormatError(f"{path}: {error.strerror or error}; train the recipe first") from error
+    except (RuntimeError, ValueError, KeyError, EOFError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FormatError(f"{path}: not a checkpoint ({reason:.80}); train again") from error
+    keys = {"recipe", "weight_bits", "float", "float_accuracy", "quantized"}
+    if not isinstance(value, dict) or set(value) != keys:
+        raise FormatError(f"{path}: not a checkpoint of hwkit's; train again")
+    return value
+
+
+def _read_float(path: Path, recipe_digest: str) -> tuple[dict[str, Tensor], float]:
+    checkpoint = read_checkpoint(path)
+    if checkpoint["recipe"] != recipe_digest:
+        raise ConfigError(f"{path}: is of another recipe; give one of the same, or none")
+    return checkpoint["float"], checkpoint["float_accuracy"]
+
+
+def load_quantized(
+    recipe: Recipe, checkpoint: Mapping[str, Any], bits: Mapping[str, int]
+) -> Network:
+    """The trained quantized network, with ``bits`` in place of the widths that it was trained at
+    for the layers that it names; activation scales stay as they were."""
+    side = load_dataset(recipe.dataset).train_images.shape[2]
+    network, _ = quantized_network(recipe, side, {**checkpoint["weight_bits"], **bits})
+    try:
+        network.load_state_dict(checkpoint["quantized"])
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise FormatError(f"checkpoint does not fit the recipe ({reason}); train again") from error
+    network.eval()
+    return network
+
+
+def _write_torch(path: Path, value: Mapping[str, Any]) -> None:
+    stream = io.BytesIO()
+    torch.save(value, stream)
+    write_whole(path, stream.getvalue())
+
+
+def _write_inputs(out: Path, graph: Graph, data: Dataset) -> None:
+    chosen = np.linspace(0, len(data.train_images) - 1, CALIBRATION_IMAGES).astype(int)
+    stream = io.BytesIO()
+    np.save(stream, input_integers(graph, data.train_images[chosen]))
+    write_whole(out / "calibration.npy", stream.getvalue())
+    stream = io.BytesIO()
+    inputs = input_integers(graph, data.test_images)
+    np.savez_compressed(stream, inputs=inputs, labels=data.test_labels)
+    write_whole(out / "test.npz", stream.getvalue())
+
+
+def _measure(
+    recipe: Recipe,
+    graph: Graph,
+    data: Dataset,
+    outputs: Array,
+    float_accuracy: float,
+    weight_bits: dict[str, int],
+) -> Trained:
+    got = run(graph, {graph.inputs[0]: input_integers(graph, data.test_images)})[graph.outputs[0]]
+    fidelity = compare(output_integers(graph, outputs), got)
+    accuracy = Accuracy(
+        float_accuracy, _accuracy(outputs, data.test_labels), _accuracy(got, data.test_labels)
+    )
+    versions = {name: version(name) for name in _PACKAGES}
+    return Trained(
+        recipe=recipe.name,
+        dataset=recipe.dataset,
+        seed=recipe.seed,
+        test_images=fidelity.samples,
+        accuracy=accuracy,
+        integers=fidelity.integers,
+        moved=fidelity.moved,
+        largest_difference=fidelity.largest_difference,
+        argmax_moved=fidelity.argmax_moved,
+        weight_bits=weight_bits,
+        activation_bits=recipe.quantization.activation_bits,
+        scales=recipe.quantization.scales,
+        versions={"hwkit": __version__, "python": platform.python_version(), **versions},
+        digests={"model.hwk": digest(graph)},
+    )
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,169 @@
+"""Training recipes: TOML files, typed and checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hwkit.errors import ConfigError, FormatError
+from hwkit.files import read_json
+from hwkit.record import from_json
+
+MAX_RECIPE_BYTES = 1 << 20
+_BUILT_IN = Path(__file__).resolve().parent / "recipes"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One stage of a network.
+
+    ``conv``: convolution, ReLU. ``separable``: depthwise, ReLU, pointwise, ReLU. ``residual``:
+    depthwise, ReLU, pointwise, added to the block's input, ReLU; keeps shape and ignores
+    ``channels`` and ``stride``. ``average_pool``: windows of ``kernel``. ``dense``: flatten and a
+    linear layer of ``channels`` outputs, the last one the classes.
+    """
+
+    name: str
+    kind: Literal["conv", "separable", "residual", "average_pool", "dense"]
+    channels: int = 0
+    kernel: int = 3
+    stride: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """Bits of weights and activations, 2 to 8, and what scales may be."""
+
+    scales: Literal["float", "power_of_two"]
+    weight_bits: int = 8
+    activation_bits: int = 8
+    per_channel: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One training phase: AdamW, one-cycle learning rate.
+
+    ``shift_pixels`` moves each training image by up to so many pixels, at random.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    shift_pixels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides a trained network, next to the versions of its libraries."""
+
+    name: str
+    dataset: Literal["digits", "mnist5k"]
+    seed: int
+    blocks: tuple[Block, ...]
+    quantization: Quantization
+    float_training: Phase
+    qat: Phase
+
+
+def built_in() -> tuple[str, ...]:
+    """Names of the recipes that come with hwkit, sorted."""
+    return tuple(sorted(path.stem for path in _BUILT_IN.glob("*.toml")))
+
+
+def recipe_path(name: str | Path) -> Path:
+    """The path of a recipe file, or of the built-in recipe with that name."""
+    path = Path(name)
+    inside = _BUILT_IN / f"{name}.toml"
+    return inside if path.suffix == "" and not path.exists() and inside.exists() else path
+
+
+def read_recipe(name: str | Path) -> Recipe:
+    """The recipe in a TOML file (or a built-in one by name).
+
+    Raises ``ConfigError`` naming file and key: cannot be opened, no TOML, unknown or missing key,
+    wrong type, value out of range. Example: ``read_recipe("digits").seed``.
+    """
+    path = recipe_path(name)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_RECIPE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror or error}; give a recipe file or one of "
+            f"{', '.join(built_in())}"
+        ) from error
+    if len(data) > MAX_RECIPE_BYTES:
+        raise ConfigError(f"{path}: more than {MAX_RECIPE_BYTES} bytes; not a recipe")
+    try:
+        recipe = from_json(Recipe, tomllib.loads(data.decode()), str(path))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: not TOML ({error}); correct the recipe") from error
+    except FormatError as error:
+        raise ConfigError(str(error)) from error
+    _check(recipe, path)
+    return recipe
+
+
+def _check(recipe: Recipe, path: Path) -> None:
+    q = recipe.quantization
+    _in_range(path, "seed", recipe.seed, 0, 2**31 - 1)
+    _in_range(path, "quantization.weight_bits", q.weight_bits, 2, 8)
+    _in_range(path, "quantization.activation_bits", q.activation_bits, 2, 8)
+    for key, phase in (("float_training", recipe.float_training), ("qat", recipe.qat)):
+        _in_range(path, f"{key}.epochs", phase.epochs, 0, 10_000)
+        _in_range(path, f"{key}.batch_size", phase.batch_size, 1, 100_000)
+        _in_range(path, f"{key}.learning_rate", phase.learning_rate, 1e-9, 10)
+        _in_range(path, f"{key}.weight_decay", phase.weight_decay, 0, 10)
+        _in_range(path, f"{key}.shift_pixels", phase.shift_pixels, 0, 8)
+    if not 1 <= len(recipe.blocks) <= 1000 or recipe.blocks[-1].kind != "dense":
+        raise ConfigError(f"{path}: blocks: needs 1 to 1000 blocks, the last one 'dense'")
+    seen: set[str] = set()
+    for i, block in enumerate(recipe.blocks):
+        where = f"blocks[{i}]"
+        if not _NAME.fullmatch(block.name) or block.name in seen:
+            raise ConfigError(
+                f"{path}: {where}.name: {block.name!r:.40} must be lower-case letters, digits "
+                "and underscores, each name once"
+            )
+        seen.add(block.name)
+        _in_range(path, f"{where}.kernel", block.kernel, 1, 32)
+        _in_range(path, f"{where}.stride", block.stride, 1, 32)
+        needs_channels = block.kind in ("conv", "separable", "dense")
+        _in_range(path, f"{where}.channels", block.channels, int(needs_channels), 4096)
+
+
+def _in_range(path: Path, key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{path}: {key}: {value} is not in {low}..{high}")
+
+
+@dataclass(frozen=True, slots=True)
+class BitPlan:
+    """Weight bits by layer; the file is ``{"weight_bits": {"conv1": 4}}``, layers by the names of
+    the graph's nodes. Layers that it does not name keep the recipe's bits."""
+
+    weight_bits: dict[str, int]
+
+
+def read_plan(path: Path) -> BitPlan:
+    """The bit plan in a JSON file; other keys beside ``weight_bits`` are its writer's notes.
+
+    Raises ``ConfigError`` for a file or a width (2 to 8) that is wrong.
+    """
+    try:
+        value = read_json(path)
+    except FormatError as error:
+        raise ConfigError(str(error)) from error
+    bits = value.get("weight_bits") if isinstance(value, dict) else None
+    if not isinstance(bits, dict):
+        raise ConfigError(f'{path}: has no "weight_bits": {{layer: bits}}; allocate writes one')
+    for layer, width in bits.items():
+        if not isinstance(width, int) or isinstance(width, bool) or not 2 <= width <= 8:
+            raise ConfigError(f"{path}: weight_bits.{layer}: {width!r:.20} is not in 2..8")
+    return BitPlan(bits)
