@@ -54,7 +54,9 @@ def _build(sources: Sequence[Path], flags: Sequence[str], suffix: str) -> Path:
     # What a source includes lies beside it or in a folder that is named by -I.
     folders = {source.parent for source in sources}
     folders |= {Path(flag[2:]) for flag in flags if flag.startswith("-I")}
-    headers = [path for folder in folders for path in (*folder.rglob("*.h"), *folder.rglob("*.inc"))]
+    headers = [
+        path for folder in folders for path in folder.rglob("*") if path.suffix in (".h", ".inc")
+    ]
     for path in (*sources, *sorted(headers)):
         content = path.read_bytes()
         state.update(f"{path}\0{len(content)}\0".encode())

@@ -73,9 +73,7 @@ class VirtualBoard:
     def run(self) -> str:
         """Resets the core and runs until a fault, which is described, or ``stop`` ("")."""
         vectors = self._engine.mem_read(self._vectors, 8)
-        stack_pointer, entry = (
-            int.from_bytes(vectors[at : at + 4], "little") for at in (0, 4)
-        )
+        stack_pointer, entry = (int.from_bytes(vectors[at : at + 4], "little") for at in (0, 4))
         self._engine.reg_write(self._stack_pointer_register, stack_pointer)
         error = self.native.run(entry)
         fault = self.native.fault()
@@ -93,7 +91,7 @@ class VirtualBoard:
         for segment in self._image.segments:
             for origin, memory in self._memory.items():
                 at = segment.address - origin
-                if 0 <= at and at + len(segment.data) <= len(memory):
+                if at >= 0 and at + len(segment.data) <= len(memory):
                     memory[at : at + len(segment.data)] = segment.data
                     break
             else:

@@ -1,0 +1,165 @@
+"""Starts the virtual board's process and reads its exact counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+from hwkit.boards import Board
+from hwkit.errors import ConfigError, DeviceError
+
+START_TIMEOUT_S = 120.0
+"""The first start compiles the board's C half."""
+
+CONTROL_TIMEOUT_S = 10.0
+_LONGEST_LINE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Exact instructions and modelled cycles, since reset and by layer of the last inference.
+
+    ``cost_model`` names the cycle model and its version, ``cost_model_error`` what is known of
+    its error.
+    """
+
+    instructions: int
+    cycles: int
+    layer_instructions: list[int]
+    layer_cycles: list[int]
+    cost_model: str
+    cost_model_error: str
+
+
+class Emulator:
+    """A virtual board with ``image`` in its flash; use as a context manager.
+
+    ``port`` is the URL of its UART. The process ends with this one, however that ends.
+    """
+
+    def __init__(self, board: Board, image: Path) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
+        package_parent = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
+        command = [sys.executable, "-m", "hwkit.device.virtual", "--end-with-stdin"]
+        self._process = subprocess.Popen(
+            [*command, "--board", board.name, "--image", str(image)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            bufsize=0,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        self._control: socket.socket | None = None
+        try:
+            urls = json.loads(self._line(START_TIMEOUT_S))
+            self.port: str = urls["port"]
+            control = urlsplit(urls["control"])
+            self._control = socket.create_connection(
+                (control.hostname, control.port), CONTROL_TIMEOUT_S
+            )
+        except (ValueError, KeyError, OSError) as error:
+            raise self._start_failure(error) from error
+
+    def counts(self) -> Counts:
+        """The counts; exact while the guest waits for input."""
+        return Counts(**self._ask("counts"))
+
+    def reset(self) -> None:
+        """Power-on reset: memory cleared, image loaded again."""
+        self._ask("reset")
+
+    def fault(self) -> str:
+        """The fault that ended the guest, or "" while it runs."""
+        try:
+            self._process.wait(CONTROL_TIMEOUT_S if self._hung_up() else 0)
+            return str(json.loads(self._line(CONTROL_TIMEOUT_S))["fault"])
+        except subprocess.TimeoutExpired:
+            return ""
+        except (ValueError, KeyError):
+            return f"process ended with exit code {self._process.returncode}"
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._control is not None:
+            self._control.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def __enter__(self) -> Emulator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _hung_up(self) -> bool:
+        """The process has closed its control socket, so it is ending."""
+        if self._control is None:
+            return True
+        readable, _, _ = select.select([self._control], [], [], 0)
+        try:
+            return bool(readable) and not self._control.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
+    def _ask(self, command: str) -> dict[str, Any]:
+        if self._control is None:
+            raise DeviceError("virtual board: its process has ended")
+        try:
+            self._control.sendall(json.dumps({"command": command}).encode() + b"\n")
+            answer = bytearray()
+            while not answer.endswith(b"\n"):
+                data = self._control.recv(65536)
+                if not data or len(answer) > _LONGEST_LINE_BYTES:
+                    raise DeviceError(f"virtual board: {self.fault() or 'its process has ended'}")
+                answer += data
+            return dict(json.loads(answer))
+        except (OSError, ValueError) as error:
+            raise DeviceError(f"virtual board: no answer to {command!r} ({error})") from error
+
+    def _line(self, timeout_s: float) -> bytes:
+        """One line of the process's standard output; shorter at its end or the deadline."""
+        assert self._process.stdout is not None
+        deadline_s = time.monotonic() + timeout_s
+        line = bytearray()
+        while not line.endswith(b"\n") and len(line) < _LONGEST_LINE_BYTES:
+            remaining_s = max(0.0, deadline_s - time.monotonic())
+            ready, _, _ = select.select([self._process.stdout], [], [], remaining_s)
+            data = os.read(self._process.stdout.fileno(), 1) if ready else b""
+            if not data:
+                break
+            line += data
+        return bytes(line)
+
+    def _start_failure(self, error: Exception) -> ConfigError | DeviceError:
+        try:
+            exit_code = self._process.wait(CONTROL_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            exit_code = None
+        self._log.seek(0)
+        lines = self._log.read(_LONGEST_LINE_BYTES).decode(errors="replace").strip().splitlines()
+        self.close()
+        text = lines[-1] if lines else f"exit code {exit_code} ({error})"
+        if exit_code == ConfigError.exit_code:
+            return ConfigError(text)
+        return DeviceError(f"virtual board does not start: {text}")

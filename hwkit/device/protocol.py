@@ -1,0 +1,244 @@
+"""Commands to the firmware and their answers: the host's end of ``hwk_protocol.h``."""
+
+from __future__ import annotations
+
+import enum
+import secrets
+import struct
+import time
+from dataclasses import dataclass
+
+from hwkit.device.frame import Frame, FrameReceiver, encode
+from hwkit.device.link import Link
+from hwkit.errors import DeviceError
+
+VERSION = 1
+MAX_TENSOR_BYTES = 64 << 20
+"""Largest tensor or table that a board is believed to have."""
+
+ATTEMPTS = 3
+ANSWER_TIMEOUT_S = 1.0
+INFER_TIMEOUT_S = 60.0
+_MOST_GARBAGE_BYTES = 1 << 20
+
+
+class Command(enum.IntEnum):
+    """``HWK_COMMAND_*``."""
+
+    NONE = 0
+    INFO = 1
+    LOAD_INPUT = 2
+    INFER = 3
+    READ_OUTPUT = 4
+    READ_CYCLES = 5
+    READ_LAYER = 6
+    SELFTEST = 7
+    STACK = 8
+    ECHO = 9
+    RUN = 10
+
+
+class Status(enum.IntEnum):
+    """``HWK_STATUS_*``."""
+
+    OK = 0
+    BAD_CRC = 1
+    BAD_FRAME = 2
+    UNKNOWN_COMMAND = 3
+    BAD_ARGUMENT = 4
+    NO_INPUT = 5
+    NO_OUTPUT = 6
+
+
+_MEANING = {
+    Status.BAD_CRC: "the request arrived damaged",
+    Status.BAD_FRAME: "the request was longer than the board accepts, or cut short",
+    Status.UNKNOWN_COMMAND: "the firmware does not know it; flash a newer one",
+    Status.BAD_ARGUMENT: "an argument is outside the model",
+    Status.NO_INPUT: "the input has not been loaded",
+    Status.NO_OUTPUT: "nothing has been computed yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What the firmware says about itself and its model. ``digest`` is the model's SHA-256."""
+
+    max_payload_bytes: int
+    layer_count: int
+    input_bytes: int
+    output_bytes: int
+    arena_bytes: int
+    clock_hz: int
+    stack_size_bytes: int
+    digest: bytes
+    name: str
+
+
+_INFO = struct.Struct("<HHIIIIII32s")
+
+
+class Client:
+    """Speaks the protocol over a link: one request, one answer.
+
+    A request whose answer is damaged or missing is sent again, ``ATTEMPTS`` times in all; the
+    board never executes one twice. Each method raises ``DeviceError`` when the board is silent,
+    sends garbage, refuses, or answers with something of the wrong size.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._receiver = FrameReceiver()
+        self._sequence = secrets.randbelow(1 << 16)
+        # Ends whatever an earlier host left unfinished.
+        link.discard()
+        link.write(b"\0")
+
+    def exchange(
+        self, command: Command, payload: bytes = b"", timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> bytes:
+        """Sends ``command`` and returns its answer's payload."""
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        wire = encode(Frame(command, 0, self._sequence, payload))
+        refused = Status.OK
+        for _ in range(ATTEMPTS):
+            self._link.write(wire)
+            answer = self._wait_for_answer(time.monotonic() + timeout_s)
+            if answer is None:
+                continue
+            if answer.command == Command.NONE:
+                refused = self._status(answer)
+                continue
+            if answer.command != command:
+                raise self._error(f"answers {command.name} with command {answer.command}")
+            if answer.status != Status.OK:
+                raise self._refusal(command, self._status(answer))
+            return answer.payload
+        if refused != Status.OK:
+            raise self._refusal(command, refused)
+        raise self._no_answer(timeout_s)
+
+    def _wait_for_answer(self, deadline_s: float) -> Frame | None:
+        """The answer to the current sequence, or the notice that a request was unreadable; None
+        at the deadline or when a damaged frame came, which may have been it."""
+        while data := self._link.read(deadline_s):
+            damaged = False
+            for frame in self._receiver.receive(data):
+                if frame is None:
+                    damaged = True
+                elif frame.sequence == self._sequence or frame.command == Command.NONE:
+                    return frame
+            if damaged or self._receiver.garbage_bytes > _MOST_GARBAGE_BYTES:
+                return None
+        return None
+
+    def info(self) -> Info:
+        """The model and the board; a firmware of another protocol version is refused."""
+        payload = self.exchange(Command.INFO)
+        if len(payload) < _INFO.size:
+            raise self._error(f"answers INFO with {len(payload)} bytes, expected {_INFO.size}")
+        version, *fields = _INFO.unpack_from(payload)
+        if version != VERSION:
+            raise self._error(
+                f"speaks protocol version {version}, this hwkit {VERSION}; flash the board again"
+            )
+        info = Info(*fields, payload[_INFO.size :].decode(errors="replace"))
+        sizes = (info.layer_count, info.input_bytes, info.output_bytes)
+        if info.max_payload_bytes < 16 or not all(0 < size <= MAX_TENSOR_BYTES for size in sizes):
+            raise self._error(f"describes an impossible model: {info}")
+        return info
+
+    def load_input(self, data: bytes, chunk_bytes: int) -> None:
+        """Loads the whole input, in chunks of at most ``chunk_bytes``."""
+        for offset in range(0, len(data), chunk_bytes):
+            chunk = data[offset : offset + chunk_bytes]
+            self.exchange(Command.LOAD_INPUT, struct.pack("<I", offset) + chunk)
+
+    def infer(self, last_layer: int, timeout_s: float = INFER_TIMEOUT_S) -> None:
+        """Runs layers 0 to ``last_layer`` on the loaded input, which is used up."""
+        self.exchange(Command.INFER, struct.pack("<I", last_layer), timeout_s)
+
+    def run(self, data: bytes, timeout_s: float = INFER_TIMEOUT_S) -> bytes:
+        """Loads a whole input, runs every layer and returns the whole output, in one exchange."""
+        return self.exchange(Command.RUN, data, timeout_s)
+
+    def read_output(self, size_bytes: int, chunk_bytes: int) -> bytes:
+        """The last inference's output."""
+        out = bytearray()
+        while len(out) < size_bytes:
+            size = min(chunk_bytes, size_bytes - len(out))
+            out += self._sized(Command.READ_OUTPUT, struct.pack("<II", len(out), size), size)
+        return bytes(out)
+
+    def read_layer(self, chunk_bytes: int) -> bytes:
+        """The output of the last layer that the last inference ran."""
+        (total,) = struct.unpack("<I", self._sized(Command.READ_LAYER, bytes(8), 4))
+        if total > MAX_TENSOR_BYTES:
+            raise self._error(f"claims a layer output of {total} bytes")
+        out = bytearray()
+        while len(out) < total:
+            size = min(chunk_bytes, total - len(out))
+            request = struct.pack("<II", len(out), size)
+            out += self._sized(Command.READ_LAYER, request, size + 4)[4:]
+        return bytes(out)
+
+    def read_cycles(self, layer_count: int) -> list[int]:
+        """Cycles of each layer that the last inference ran, at most ``layer_count``."""
+        cycles: list[int] = []
+        while len(cycles) < layer_count:
+            payload = self.exchange(Command.READ_CYCLES, struct.pack("<I", len(cycles)))
+            if len(payload) % 4:
+                raise self._error(f"answers READ_CYCLES with {len(payload)} bytes")
+            if not payload:
+                break
+            cycles += struct.unpack(f"<{len(payload) // 4}I", payload)
+        return cycles[:layer_count]
+
+    def selftest(self, timeout_s: float = INFER_TIMEOUT_S) -> tuple[int, int]:
+        """The self-test's expected CRC and the one that the board computed."""
+        payload = self.exchange(Command.SELFTEST, b"", timeout_s)
+        if len(payload) != 8:
+            raise self._error(f"answers SELFTEST with {len(payload)} bytes, expected 8")
+        expected, got = struct.unpack("<II", payload)
+        return expected, got
+
+    def stack(self) -> tuple[int, int]:
+        """Most bytes of stack used since reset, and bytes reserved for it."""
+        used, size = struct.unpack("<II", self._sized(Command.STACK, b"", 8))
+        return used, size
+
+    def echo(self, data: bytes) -> bytes:
+        """``data``, back from the board."""
+        return self.exchange(Command.ECHO, data)
+
+    def _sized(self, command: Command, payload: bytes, size_bytes: int) -> bytes:
+        answer = self.exchange(command, payload)
+        if len(answer) != size_bytes:
+            raise self._error(f"answers {command.name} with {len(answer)} bytes, not {size_bytes}")
+        return answer
+
+    def _status(self, answer: Frame) -> Status:
+        try:
+            return Status(answer.status)
+        except ValueError as error:
+            raise self._error(f"answers with unknown status {answer.status}") from error
+
+    def _refusal(self, command: Command, status: Status) -> DeviceError:
+        return self._error(f"refuses {command.name} ({status.name}): {_MEANING[status]}")
+
+    def _no_answer(self, timeout_s: float) -> DeviceError:
+        receiver = self._receiver
+        garbage_bytes = receiver.garbage_bytes + len(receiver.unfinished)
+        if garbage_bytes:
+            sample = (receiver.sample + receiver.unfinished)[:16].hex(" ")
+            return self._error(
+                f"sends garbage ({garbage_bytes} bytes, no answer among them; first: {sample}); "
+                "check the baud rate and that the board runs hwkit's firmware"
+            )
+        return self._error(
+            f"silent: no answer to {ATTEMPTS} requests within {timeout_s:g} s each; check that "
+            "the board is powered, connected and flashed with hwkit's firmware"
+        )
+
+    def _error(self, text: str) -> DeviceError:
+        return DeviceError(f"board at {self._link.url} {text}")

@@ -1,0 +1,165 @@
+"""An open board: images in, integers and counts out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwkit.boards import Board
+from hwkit.device.emulator import Counts, Emulator
+from hwkit.device.link import Link
+from hwkit.device.protocol import INFER_TIMEOUT_S, Client, Info
+from hwkit.errors import ConfigError, DeviceError
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """CRC-32 of the output for the documented pseudo-random input."""
+
+    expected_crc32: int
+    got_crc32: int
+
+    @property
+    def passed(self) -> bool:
+        """The board computes what its model's builder computed."""
+        return self.expected_crc32 == self.got_crc32
+
+
+class Device:
+    """A board that runs a model. Made by ``open_board``.
+
+    Tensors are bytes as they lie in the board's memory: one sample, NHWC, integers of 8 bits or
+    fewer one byte each, wider ones little-endian. Every method may raise ``DeviceError``.
+    """
+
+    def __init__(
+        self, client: Client, emulator: Emulator | None, infer_timeout_s: float = INFER_TIMEOUT_S
+    ) -> None:
+        self._client = client
+        self._emulator = emulator
+        self._infer_timeout_s = infer_timeout_s
+        self._info = client.info()
+        # Behind a u32: the offset of a load, the total size of a layer.
+        self._chunk_bytes = self._info.max_payload_bytes - 4
+        self._input = b""
+
+    def info(self) -> Info:
+        """What the firmware says about itself."""
+        return self._info
+
+    def infer(self, x: bytes) -> bytes:
+        """The model's output for the input ``x``: ``input_bytes`` in, ``output_bytes`` out."""
+        info = self._info
+        self._check(x)
+        self._input = bytes(x)
+        if max(info.input_bytes, info.output_bytes) > info.max_payload_bytes:
+            self._infer_to(info.layer_count - 1)
+            return self._client.read_output(info.output_bytes, self._chunk_bytes)
+        output = self._client.run(self._input, self._infer_timeout_s)
+        if len(output) != info.output_bytes:
+            raise DeviceError(
+                f"board answers RUN with {len(output)} bytes, not {info.output_bytes}"
+            )
+        return output
+
+    def layer_output(self, layer: int, x: bytes | None = None) -> bytes:
+        """The output of ``layer`` for ``x``, by default the input of the last ``infer``: runs
+        the layers up to it again."""
+        if x is not None:
+            self._check(x)
+            self._input = bytes(x)
+        if not self._input:
+            raise ConfigError("layer_output: give an input, or infer one first")
+        if not 0 <= layer < self._info.layer_count:
+            raise ConfigError(f"layer {layer}: the model has 0 .. {self._info.layer_count - 1}")
+        self._infer_to(layer)
+        return self._client.read_layer(self._chunk_bytes)
+
+    def cycles(self) -> list[int]:
+        """Cycles of each layer of the last inference, read by the firmware from its counter."""
+        return self._client.read_cycles(self._info.layer_count)
+
+    def instructions(self) -> list[int] | None:
+        """Executed instructions of each layer of the last inference, exact; None on a board
+        that cannot count them."""
+        counts = self.counts()
+        return None if counts is None else counts.layer_instructions
+
+    def counts(self) -> Counts | None:
+        """All that the virtual board counts; None on any other."""
+        return None if self._emulator is None else self._emulator.counts()
+
+    def selftest(self) -> SelfTest:
+        """Runs the model on its built-in pseudo-random input."""
+        return SelfTest(*self._client.selftest(self._infer_timeout_s))
+
+    def stack_bytes(self) -> int:
+        """Most bytes of stack used since reset."""
+        return self._client.stack()[0]
+
+    def echo(self, data: bytes) -> bytes:
+        """``data`` there and back."""
+        return self._client.echo(data)
+
+    def _check(self, x: bytes) -> None:
+        if len(x) != self._info.input_bytes:
+            raise ConfigError(
+                f"input of {len(x)} bytes: the board's model takes {self._info.input_bytes}"
+            )
+
+    def _infer_to(self, layer: int) -> None:
+        self._client.load_input(self._input, self._chunk_bytes)
+        self._client.infer(layer, self._infer_timeout_s)
+
+
+@contextmanager
+def open_board(
+    board: Board,
+    image: Path | None,
+    port: str | None = None,
+    *,
+    digest: bytes | None = None,
+    infer_timeout_s: float = INFER_TIMEOUT_S,
+) -> Iterator[Device]:
+    """Opens ``board`` at ``port`` (a pyserial URL), or starts the virtual board with ``image``.
+
+    ``digest`` is the model's SHA-256 that the board must report. ``DeviceError`` when the board
+    is silent, sends garbage, runs another model, or the guest faults (with its PC and address);
+    ``ConfigError`` when the board is not a microcontroller or can be reached by a port only.
+    Example: ``with open_board(boards.load("virtual_m4"), elf) as device: device.infer(x)``.
+    """
+    if board.mcu is None:
+        raise ConfigError(f"board {board.name}: not a microcontroller")
+    with ExitStack() as stack:
+        emulator = None
+        if port is None:
+            emulator = stack.enter_context(_emulator(board, image))
+            port = emulator.port
+        link = stack.enter_context(Link(port, board.mcu.uart.baud))
+        try:
+            device = Device(Client(link), emulator, infer_timeout_s)
+            _check_digest(device.info(), digest, port)
+            yield device
+        except DeviceError as error:
+            if emulator is not None and (fault := emulator.fault()):
+                raise DeviceError(f"virtual board: {fault}") from error
+            raise
+
+
+def _emulator(board: Board, image: Path | None) -> Emulator:
+    assert board.mcu is not None
+    if not board.mcu.emulator:
+        raise ConfigError(f"board {board.name}: give its serial port with --port")
+    if image is None:
+        raise ConfigError(f"board {board.name}: give the firmware image to run")
+    return Emulator(board, image)
+
+
+def _check_digest(info: Info, digest: bytes | None, port: str) -> None:
+    if digest is not None and info.digest != digest:
+        raise DeviceError(
+            f"board at {port} runs model {info.name!r} {info.digest.hex()[:12]}, expected "
+            f"{digest.hex()[:12]}; flash the image of this model"
+        )
