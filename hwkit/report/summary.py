@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from hwkit.allocate.cost import CostRow, SensitivityRow
+from hwkit.boards import Board
 from hwkit.errors import FormatError
 from hwkit.files import read_json, write_json
+from hwkit.lower.memory import MemoryPlan
 from hwkit.record import from_json, to_json
 from hwkit.target import Evidence
 
@@ -139,14 +141,16 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """One tensor in the arena: ``size_bytes`` from ``offset_bytes``, alive from step
-    ``first_step`` to ``last_step``, both included; step i is the i-th layer."""
+    """One tensor in the arena, or the ``scratch`` of one layer: ``size_bytes`` from
+    ``offset_bytes``, alive from step ``first_step`` to ``last_step``, both included; step i is
+    the i-th layer of the lowered graph."""
 
     name: str
     offset_bytes: int
     size_bytes: int
     first_step: int
     last_step: int
+    kind: str = "activation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,20 @@ class MemoryMap:
     arena_bytes: int
     flash_limit_bytes: int | None = None
     ram_limit_bytes: int | None = None
+
+    @classmethod
+    def from_plan(cls, plan: MemoryPlan, board: Board) -> MemoryMap:
+        """From the memory plan of a microcontroller build and the regions of its board."""
+        placed = tuple(
+            Lifetime(p.tensor, p.offset, p.size_bytes, p.first_layer, p.last_layer, p.kind)
+            for p in plan.placements
+        )
+        regions = board.mcu.memory if board.mcu else ()
+        room = {
+            kind: sum(r.size_bytes for r in regions if r.kind == kind) or None
+            for kind in ("flash", "sram")
+        }
+        return cls(placed, plan.arena_bytes, room["flash"], room["sram"])
 
 
 @dataclass(frozen=True, slots=True)

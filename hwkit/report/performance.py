@@ -1,0 +1,80 @@
+"""Where the time goes: one table of bars for each profile, one kind of evidence in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hwkit.report.elements import Column, badge, bar, note, section, table
+from hwkit.report.markup import Child, Markup, join, tag
+from hwkit.report.numbers import NONE, count, milliseconds, real
+from hwkit.report.summary import Profile, ProfileLayer, ProfileTotal
+
+_TITLES = {"instructions": "Instructions", "cycles": "Cycles", "us": "µs"}
+
+
+def performance(profiles: Sequence[Profile]) -> Markup | None:
+    """All profiles, in the order run."""
+    if not profiles:
+        return None
+    return section("profiles", "Time per layer", *(_profile(profile) for profile in profiles))
+
+
+def _profile(profile: Profile) -> Markup:
+    known = [f for f in _TITLES if any(getattr(layer, f) is not None for layer in profile.layers)]
+    title = tag("h3", f"{profile.model} on {profile.board} ", badge(profile.evidence))
+    if not known:
+        return join(title, note("This board gives no figure per layer."))
+    if "cycles" in known and "us" in known:
+        known.remove("us")  # the same figure through the clock; the caption has its sum
+    per_mac = "cycles" in known
+    columns = [
+        Column("Layer"),
+        Column("Op", minor=True),
+        Column("MACs", number=True, minor=True),
+        *(Column(_TITLES[figure], number=True) for figure in known),
+        Column("Cycles / MAC" if per_mac else f"p95 {_TITLES[known[0]]}", number=True),
+    ]
+    largest = {
+        figure: max((getattr(layer, figure) or 0 for layer in profile.layers), default=0)
+        for figure in known
+    }
+    rows = [_row(layer, known, largest) for layer in profile.layers]
+    total = profile.total
+    sums = [_shown(figure, getattr(total, figure)) for figure in known]
+    foot = ["All layers", "", count(total.macs), *sums, _last(total, known)]
+    return join(title, table(_caption(profile), columns, rows, foot, kind="bars"))
+
+
+def _caption(profile: Profile) -> str:
+    parts = [f"Median of {count(profile.repeats)} runs" if profile.repeats > 1 else "One run"]
+    if profile.warm_up:
+        parts.append(f"after {count(profile.warm_up)} for warm-up")
+    clock = f" at {real(profile.clock_hz / 1e6)} MHz" if profile.clock_hz else ""
+    total = profile.total
+    if total.us is not None:
+        parts.append(f"{milliseconds(total.us)} an inference{clock}")
+    elif total.cycles is not None and profile.clock_hz:
+        parts.append(f"{milliseconds(total.cycles * 1e6 / profile.clock_hz)} an inference{clock}")
+    return ", ".join(parts)
+
+
+def _row(layer: ProfileLayer, known: Sequence[str], largest: Mapping[str, float]) -> list[Child]:
+    bars = [
+        bar(_shown(figure, getattr(layer, figure)), getattr(layer, figure), largest[figure], figure)
+        for figure in known
+    ]
+    macs = count(layer.macs) if layer.macs else NONE
+    return [layer.name, layer.op, macs, *bars, _last(layer, known)]
+
+
+def _last(figures: ProfileLayer | ProfileTotal, known: Sequence[str]) -> str:
+    """Cycles for each MAC, or where there are no cycles the spread of what there is."""
+    if "cycles" in known:
+        cycles, macs = figures.cycles, figures.macs
+        return NONE if cycles is None or not macs else real(cycles / macs)
+    found = figures.spread.get(known[0])
+    return NONE if found is None else _shown(known[0], found.p95)
+
+
+def _shown(figure: str, value: float | None) -> str:
+    return real(value) if figure == "us" else count(value)
