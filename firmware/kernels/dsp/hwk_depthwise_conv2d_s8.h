@@ -39,7 +39,7 @@ HWK_INLINE uint32_t hwk_depthwise_load(const hwk_depthwise_conv2d_t *d, const in
   return hwk_load4(bytes);
 }
 
-/* Sums of output channels o .. o + 3, bias excluded. */
+/* Adds the products of output channels o .. o + 3 to their sums. */
 HWK_INLINE void hwk_depthwise_tile(const hwk_depthwise_conv2d_t *d, hwk_tap_grid_t grid, int32_t o,
                                    int32_t sum[4]) {
   int32_t width = d->window.kernel_width;
@@ -62,12 +62,14 @@ HWK_INLINE void hwk_depthwise_pixel(const hwk_depthwise_conv2d_t *d, hwk_tap_gri
                                     void *output, int32_t index) {
   int32_t outputs = d->window.channels * d->channel_multiplier;
   for (int32_t o = 0; o < outputs; o += 4) {
-    int32_t sum[4] = {0, 0, 0, 0};
+    int32_t sum[4];
+    for (int32_t j = 0; j < 4; ++j) {
+      sum[j] = d->bias[hwk_min(o + j, outputs - 1)];
+    }
     hwk_depthwise_tile(d, grid, o, sum);
     for (int32_t j = 0; j < 4; ++j) {
       if (o + j < outputs) {
-        int32_t total = hwk_wrapping_add(sum[j], d->bias[o + j]);
-        hwk_store(&d->rescale, output, index + o + j, total, o + j);
+        hwk_store(&d->rescale, output, index + o + j, sum[j], o + j);
       }
     }
   }

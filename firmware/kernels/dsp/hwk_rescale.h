@@ -2,6 +2,8 @@
 #ifndef HWK_RESCALE_H
 #define HWK_RESCALE_H
 
+#include <arm_acle.h>
+
 #include <hwk_rescale_exact.h>
 
 /* Bits 32..63 of x * y. */
@@ -31,15 +33,22 @@ HWK_INLINE int32_t hwk_round_shift_high(int32_t x, int32_t multiplier, int32_t s
   return rounded;
 }
 
-/* shift 31 .. 62, |x| <= 2^30. `lowest_shift` is the least that `shift` can be. */
+/* shift 31 .. 62, |x| <= 2^30. `lowest_shift` is the least that `shift` can be. The second
+ * rounding takes the sign of x for that of the product: they differ only where the product is
+ * 0, and then the result is 0 with either. */
 HWK_INLINE int32_t hwk_scale_double_high(int32_t x, int32_t multiplier, int32_t shift,
                                          int32_t lowest_shift) {
   int32_t right = shift - 31;
   int32_t high = hwk_high_word_rounded(2 * x, multiplier);
   if (lowest_shift > 31 || right > 0) {
-    return (high + (high >> 31) + (1 << (right - 1))) >> right;
+    return (high + (x >> 31) + (1 << (right - 1))) >> right;
   }
   return high;
+}
+
+/* x in low .. high; all of int8_t takes one instruction. */
+HWK_INLINE int32_t hwk_saturate(int32_t x, int32_t low, int32_t high) {
+  return low == INT8_MIN && high == INT8_MAX ? __ssat(x, 8) : hwk_clamp(x, low, high);
 }
 
 /* x rescaled for `channel`; HWK_ROUND_NONE gives x. */
@@ -56,7 +65,7 @@ HWK_INLINE int32_t hwk_rescale(const hwk_rescale_t *r, int32_t x, int32_t channe
   int32_t scaled = r->rounding == HWK_ROUND_DOUBLE
                        ? hwk_scale_double_high(x, multiplier, shift, r->shift)
                        : hwk_round_shift_high(x, multiplier, shift, r->rounding);
-  return hwk_clamp(scaled + r->zero_point, r->low, r->high);
+  return hwk_saturate(scaled + r->zero_point, r->low, r->high);
 }
 
 #endif

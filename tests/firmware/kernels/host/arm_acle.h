@@ -27,6 +27,12 @@ static inline int16x2_t __sxtb16(int8x4_t bytes) {
   return (int16x2_t)(low | high << 16);
 }
 
+/* Saturates to `bits` signed bits, 1 .. 32. */
+static inline int32_t __ssat(int32_t x, uint32_t bits) {
+  int32_t high = (int32_t)((1u << (bits - 1)) - 1);
+  return x > high ? high : x < -high - 1 ? -high - 1 : x;
+}
+
 /* Two 16-bit products added to a sum, modulo 2^32. */
 static inline int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum) {
   uint32_t low = (uint32_t)(low_half(a) * low_half(b));
