@@ -16,9 +16,9 @@ from hwkit.ir.types import Array
 from hwkit.target import Artifact, BuildPlan, LayerTiming, Lowered
 from hwkit.targets.edge import timing
 from hwkit.targets.edge.emit import MODEL, emit, single_layers
-from hwkit.targets.edge.isolated import arena_bytes, execute, execute_isolated
+from hwkit.targets.edge.isolated import execute, execute_isolated
 from hwkit.targets.edge.lower import lower
-from hwkit.targets.edge.runtimes import PACKAGES, LiteRt, package_version
+from hwkit.targets.edge.runtimes import PACKAGES, LiteRt, Tflm, package_version
 
 __all__ = [
     "build",
@@ -59,7 +59,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
         "tools": tools(lowered.board),
     }
     if board.runtime == "tflm":
-        facts["arena_bytes"] = arena_bytes(model)
+        facts["arena_bytes"] = Tflm(model, 1).arena_bytes()
     else:
         _check_delegated(lowered, board)
     write_whole(out / MODEL, model)

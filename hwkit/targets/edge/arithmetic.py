@@ -8,12 +8,12 @@ convolutions and dense layers; for an add 21-bit multipliers and one rounding ha
 from __future__ import annotations
 
 from dataclasses import replace
-from math import frexp, ldexp
+from math import frexp
 
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
-from hwkit.ir.arith import float32_multiplier, quantize_multiplier
+from hwkit.ir.arith import float32_multiplier
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -26,11 +26,10 @@ from hwkit.ir.ops import (
     Softmax,
     SoftmaxKind,
 )
+from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.types import S32
 from hwkit.targets.edge.scales import add_ratios
 
-_TFLM_ADD_SHIFT = 20
-"""Bits by which TFLM shifts the inputs of an int8 add to the left."""
 _XNN_ADD_BITS = 20
 """XNNPACK's larger add multiplier lies in 2**20..2**21."""
 _XNN_ADD_RATIOS = (2.0**-10, 2.0**8)
@@ -99,47 +98,28 @@ def _scales(graph: Graph, name: str) -> tuple[float, ...]:
 
 
 def _double_form(r: Rescale, source: float, weight: tuple[float, ...], output: float) -> Rescale:
-    pairs = [quantize_multiplier(source * w / output) for w in weight]
-    return _with(r, pairs, Rounding.DOUBLE)
+    return double_rescale([source * w / output for w in weight], r.zero_point, r.low, r.high)
 
 
 def _float32_form(r: Rescale, source: float, weight: tuple[float, ...], output: float) -> Rescale:
     products = np.float32(source) * np.array(weight, np.float32) / np.float32(output)
     if products.max() >= _XNN_LARGEST:
         raise ValueError(f"{products.max():.3g} is not below {_XNN_LARGEST:g}")
-    return _with(r, [float32_multiplier(float(p)) for p in products], Rounding.FLOAT32)
-
-
-def _with(r: Rescale, pairs: list[tuple[int, int]], rounding: Rounding) -> Rescale:
-    multiplier, shift = zip(*pairs, strict=True)
-    return replace(r, multiplier=multiplier, shift=shift, rounding=rounding, left_shift=0)
-
-
-def _whole(multiplier: int, shift: int, rounding: Rounding, left_shift: int = 0) -> Rescale:
-    """A rescale inside an add, whose result is kept in 32 bits."""
-    return Rescale((multiplier,), (shift,), rounding, S32.low, S32.high, left_shift=left_shift)
+    multiplier, shift = zip(*(float32_multiplier(float(p)) for p in products), strict=True)
+    return Rescale(multiplier, shift, Rounding.FLOAT32, r.low, r.high, r.zero_point)
 
 
 def _xnn_add(op: Add, r: Rescale, first: float, second: float, output: float) -> Add:
     ratios = [np.float32(s) / np.float32(output) for s in (first, second)]
     shift = _XNN_ADD_BITS - (frexp(float(max(ratios)))[1] - 1)
     inputs = [
-        _whole(int(np.rint(np.ldexp(factor, shift))), 0, Rounding.HALF_UP) for factor in ratios
+        Rescale((int(np.rint(np.ldexp(f, shift))),), (0,), Rounding.HALF_UP, S32.low, S32.high)
+        for f in ratios
     ]
     rescale = replace(r, multiplier=(1,), shift=(shift,), rounding=Rounding.HALF_UP, left_shift=0)
     return replace(op, input_rescales=(inputs[0], inputs[1]), rescale=rescale, accumulator_bits=32)
 
 
 def _tflm_add(op: Add, r: Rescale, first: float, second: float, output: float) -> Add:
-    common = 2 * max(first, second)
-    inputs = [
-        _whole(*quantize_multiplier(s / common), Rounding.DOUBLE, _TFLM_ADD_SHIFT)
-        for s in (first, second)
-    ]
-    pair = quantize_multiplier(ldexp(common, -_TFLM_ADD_SHIFT) / output)
-    return replace(
-        op,
-        input_rescales=(inputs[0], inputs[1]),
-        rescale=_with(r, [pair], Rounding.DOUBLE),
-        accumulator_bits=32,
-    )
+    inputs, total = double_add(first, second, output, r.zero_point, r.low, r.high)
+    return replace(op, input_rescales=inputs, rescale=total, accumulator_bits=32)

@@ -2,7 +2,7 @@
 
 A runtime trusts the file that it reads: bytes that somebody changed can make it read anywhere.
 So a model that is not, byte for byte, what hwkit emits runs here, where it can only take down a
-child. The same child lets TFLM print its memory, which the package can say in no other way.
+child.
 
 Usage of the child: ``python -m hwkit.targets.edge.isolated FOLDER``.
 """
@@ -10,11 +10,10 @@ Usage of the child: ``python -m hwkit.targets.edge.isolated FOLDER``.
 from __future__ import annotations
 
 import json
-import re
 import resource
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,13 +23,12 @@ from hwkit.boards import EdgeBoard
 from hwkit.errors import FormatError, HwkitError, ToolFailed
 from hwkit.ir.types import Array
 from hwkit.targets.edge.observe import with_outputs
-from hwkit.targets.edge.runtimes import Tflm, run_all, session
+from hwkit.targets.edge.runtimes import run_all, session
 from hwkit.toolchain import process
 
 _TIMEOUT_S = 300.0
 _MEMORY_BYTES = 8 << 30
 """Address space of the child."""
-_ARENA = re.compile(r"Arena allocation total (\d+) bytes")
 _MODEL, _INPUT, _REQUEST, _LOG = "model.tflite", "input.npy", "request.json", "log.txt"
 
 
@@ -53,7 +51,8 @@ def execute_isolated(
     with tempfile.TemporaryDirectory(prefix="hwkit-") as folder:
         here = Path(folder)
         request = {"board": asdict(board), "names": None if names is None else list(names)}
-        _prepare(here, model, request)
+        (here / _MODEL).write_bytes(model)
+        (here / _REQUEST).write_text(json.dumps(request))
         np.save(here / _INPUT, x, allow_pickle=False)
         _child(here)
         found = json.loads((here / "found.json").read_text())
@@ -61,22 +60,6 @@ def execute_isolated(
             name: np.load(here / f"output{k}.npy", allow_pickle=False)
             for k, name in enumerate(found)
         }
-
-
-def arena_bytes(model: bytes) -> int:
-    """What TFLM takes of its arena for ``model``, head and tail, as its recording allocator
-    reports: with the bookkeeping of a 64-bit host, so a little more than on a device."""
-    with tempfile.TemporaryDirectory(prefix="hwkit-") as folder:
-        _prepare(Path(folder), model, {"arena": True})
-        match = _ARENA.search(_child(Path(folder)))
-    if match is None:
-        raise FormatError("TFLM did not report its arena; use the pinned tflite-micro")
-    return int(match.group(1))
-
-
-def _prepare(folder: Path, model: bytes, request: Mapping[str, object]) -> None:
-    (folder / _MODEL).write_bytes(model)
-    (folder / _REQUEST).write_text(json.dumps(request))
 
 
 def _child(folder: Path) -> str:
@@ -95,9 +78,6 @@ def _serve(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     request = json.loads((folder / _REQUEST).read_text())
     model = (folder / _MODEL).read_bytes()
-    if "arena" in request:
-        Tflm(model, 1).print_allocations()
-        return
     board = EdgeBoard(**request["board"])
     x = np.load(folder / _INPUT, allow_pickle=False)
     outputs = execute(board, model, x, request["names"])

@@ -6,10 +6,12 @@ Both run one sample at a time, on one thread, as a device does.
 from __future__ import annotations
 
 import os
+import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from hwkit.ir.types import Array
 
 PACKAGES = {"litert": "ai-edge-litert", "tflm": "tflite-micro"}
 """The package that holds each runtime."""
+_ARENA = re.compile(rb"Arena allocation total (\d+) bytes")
 _TFLM_ARENA_BYTES = 64 << 20
 """What the interpreter may take; how much it does take is its own report."""
 
@@ -41,7 +44,7 @@ class LiteRt:
 
         self._model = model  # The interpreter reads it in place.
         try:
-            with _quiet():
+            with _native_stderr():  # LiteRT greets there every time.
                 self._interpreter = Interpreter(model_content=model, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
@@ -106,9 +109,16 @@ class Tflm:
         """Copies of all outputs, in the order of the file, each with its batch axis of 1."""
         return [np.array(self._interpreter.get_output(k)) for k in range(self._count)]
 
-    def print_allocations(self) -> None:
-        """Lets TFLM print what it took of its arena, on standard error."""
-        self._interpreter.print_allocations()
+    def arena_bytes(self) -> int:
+        """What TFLM takes of its arena, head and tail, as its recording allocator reports: with
+        the bookkeeping of a 64-bit host, so a little more than on a device."""
+        with _native_stderr() as caught:
+            self._interpreter.print_allocations()
+            caught.seek(0)
+            match = _ARENA.search(caught.read())
+        if match is None:
+            raise DeviceError("TFLM did not report its arena; install the pinned tflite-micro")
+        return int(match.group(1))
 
 
 Session = LiteRt | Tflm
@@ -133,16 +143,16 @@ def run_all(loaded: Session, x: Array) -> list[Array]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Drops what native code prints on standard error: LiteRT greets there every time."""
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+def _native_stderr() -> Iterator[IO[bytes]]:
+    """Catches what native code prints on standard error in a file."""
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        try:
+            os.dup2(caught.fileno(), 2)
+            yield caught
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 def _line(error: Exception) -> str:

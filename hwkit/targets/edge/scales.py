@@ -157,12 +157,12 @@ def _zero_point_claims(graph: Graph) -> Iterator[tuple[str, int]]:
     for op in graph.nodes:
         if isinstance(op, Softmax):
             yield op.output, SOFTMAX_OUTPUT.zero_point
-        elif (output := _produced(op)) is not None:
-            yield op.output, output
+        elif (produced := _produced(op)) is not None:
+            yield op.output, produced
     for op in graph.nodes:
-        for name, zero_point in zip(activations(op), _read(op), strict=True):
-            if zero_point is not None:
-                yield name, zero_point
+        for name, read in zip(activations(op), _read(op), strict=True):
+            if read is not None:
+                yield name, read
     for name in _s8_activations(graph):
         facts = graph.tensors[name].quantization
         yield name, facts.zero_point if facts and S8.low <= facts.zero_point <= S8.high else 0

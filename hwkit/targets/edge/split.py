@@ -25,16 +25,11 @@ from hwkit.ir.ops import (
     Padding,
 )
 from hwkit.ir.shapes import extent
+from hwkit.ir.tflite import same_padding
 from hwkit.ir.types import S8, Shape, TensorType
 
 Windowed = Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d
 _LOW, _HIGH = S8.low, S8.high
-
-
-def same_padding(size: int, span: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's SAME along one axis: size 8, span 3, stride 2 gives (0, 1)."""
-    total = max((-(-size // stride) - 1) * stride + span - size, 0)
-    return total // 2, total - total // 2
 
 
 def file_padding(op: Windowed, source: Shape, kernel: tuple[int, int]) -> str | None:

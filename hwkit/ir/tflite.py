@@ -1,0 +1,74 @@
+"""What TensorFlow Lite's definition fixes: borders, activation ranges, the reference add.
+
+Shared by the importer of .tflite files and by the target that writes them.
+"""
+
+from __future__ import annotations
+
+from math import floor, ldexp
+
+import numpy as np
+
+from hwkit.ir.arith import quantize_multiplier
+from hwkit.ir.ops import Rescale, Rounding
+from hwkit.ir.types import S8, S32
+
+ADD_LEFT_SHIFT = 20
+"""Bits by which an int8 add shifts its inputs to the left before it rescales them."""
+NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
+"""Fused activation functions by their number in the schema."""
+
+
+def same_padding(size: int, span: int, stride: int) -> tuple[int, int]:
+    """SAME along one axis as (before, after): size 8, span 3, stride 2 gives (0, 1)."""
+    total = max((-(-size // stride) - 1) * stride + span - size, 0)
+    return total // 2, total - total // 2
+
+
+def activation_range(activation: int, scale: float, zero_point: int) -> tuple[int, int]:
+    """Lowest and highest int8 of a fused activation, with scale and zero point of its output.
+
+    Example: RELU6 with scale 0.05 and zero point -100 gives (-100, 20).
+    """
+    bounds: dict[int, tuple[float | None, float | None]] = {
+        NONE: (None, None),
+        RELU: (0.0, None),
+        RELU_N1_TO_1: (-1.0, 1.0),
+        RELU6: (0.0, 6.0),
+    }
+    low, high = (
+        None if bound is None else _quantized(bound, scale, zero_point)
+        for bound in bounds[activation]
+    )
+    lowest = S8.low if low is None else max(S8.low, low)
+    highest = S8.high if high is None else min(S8.high, high)
+    return lowest, highest
+
+
+def _quantized(value: float, scale: float, zero_point: int) -> int:
+    """``value / scale`` in float32, rounded half away from zero, plus the zero point."""
+    quotient = float(np.float32(value) / np.float32(scale))
+    rounded = floor(abs(quotient) + 0.5)
+    return zero_point + (rounded if quotient >= 0 else -rounded)
+
+
+def double_rescale(
+    ratios: list[float], zero_point: int, low: int = S8.low, high: int = S8.high
+) -> Rescale:
+    """The reference kernels' rescale for real multipliers; ``ValueError`` if one has no form."""
+    multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)
+    return Rescale(multiplier, shift, Rounding.DOUBLE, low, high, zero_point)
+
+
+def double_add(
+    first: float, second: float, output: float, zero_point: int, low: int, high: int
+) -> tuple[tuple[Rescale, Rescale], Rescale]:
+    """Rescales of both inputs and of the sum of the reference kernels' int8 add, from the three
+    scales. Example: equal scales 1 rescale each input by 1/2 after the left shift."""
+    common = 2 * max(first, second)
+    inputs = [
+        Rescale((m,), (s,), Rounding.DOUBLE, S32.low, S32.high, left_shift=ADD_LEFT_SHIFT)
+        for m, s in (quantize_multiplier(scale / common) for scale in (first, second))
+    ]
+    total = double_rescale([ldexp(common, -ADD_LEFT_SHIFT) / output], zero_point, low, high)
+    return (inputs[0], inputs[1]), total
