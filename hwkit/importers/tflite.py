@@ -1,0 +1,82 @@
+"""Reads an int8 .tflite file into a graph that computes what TFLM computes.
+
+The graph's rounding is that of the reference kernels (double); lowering it for another runtime
+takes over that one's. Activations lose their batch axis. A model with a float input that is
+quantized at once, or a float output that was dequantized last, is taken without these two steps.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwkit.errors import ConfigError, FormatError, HwkitError, UnsupportedOp
+from hwkit.importers.tflite_file import INT8, MAX_FILE_BYTES, FileOperator, TfliteFile, parse
+from hwkit.importers.tflite_layers import CONVERTERS, Context, tensor_facts
+from hwkit.ir.graph import Graph
+from hwkit.ir.types import S8
+
+TARGET = "the .tflite importer"
+
+
+def load_tflite(path: str | Path) -> Graph:
+    """The graph in an int8 ``.tflite`` file.
+
+    Raises ``ConfigError`` when it cannot be read, ``FormatError`` when it is damaged,
+    ``UnsupportedOp`` naming operator and index when hwkit has no form of it.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise FormatError(f"{path}: longer than {MAX_FILE_BYTES} bytes; split the model")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give an existing .tflite") from error
+    try:
+        return convert(parse(data), path.stem)
+    except UnsupportedOp:
+        raise
+    except HwkitError as error:
+        raise FormatError(f"{path}: {error}") from error
+
+
+def convert(file: TfliteFile, name: str) -> Graph:
+    """The graph of a parsed file."""
+    inputs, operators, outputs = _without_float_ends(file)
+    context = Context(file, name)
+    for index in inputs:
+        tensor = file.tensors[index]
+        if tensor.type != INT8 or tensor.data is not None:
+            raise UnsupportedOp(
+                f"input {tensor.name!r}", TARGET, "convert the model with int8 inputs and outputs"
+            )
+        shape = context.sample_shape(index)
+        context.builder.input(context.names[index], shape, S8, tensor_facts(tensor))
+    for position, op in operators:
+        if op.code not in CONVERTERS:
+            known = ", ".join(CONVERTERS)
+            raise UnsupportedOp(
+                f"operator {position} ({op.code})", TARGET, f"it takes int8 {known}"
+            )
+        CONVERTERS[op.code](context, position, op)
+    return context.builder.build([context.computed(index) for index in outputs])
+
+
+def _without_float_ends(
+    file: TfliteFile,
+) -> tuple[list[int], list[tuple[int, FileOperator]], list[int]]:
+    """Inputs, operators (with their positions) and outputs without the conversions at the ends."""
+    inputs, outputs = list(file.inputs), list(file.outputs)
+    operators = []
+    for position, op in enumerate(file.operators):
+        if op.code == "QUANTIZE" and len(op.inputs) == len(op.outputs) == 1:
+            (source,), (target,) = op.inputs, op.outputs
+            if source in inputs and file.tensors[source].type != INT8 and target >= 0:
+                inputs[inputs.index(source)] = target
+                continue
+        if op.code == "DEQUANTIZE" and len(op.inputs) == len(op.outputs) == 1:
+            (source,), (target,) = op.inputs, op.outputs
+            if target in outputs and source >= 0 and file.tensors[source].data is None:
+                outputs[outputs.index(target)] = source
+                continue
+        operators.append((position, op))
+    return inputs, operators, outputs
