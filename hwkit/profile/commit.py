@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from importlib import metadata
 from pathlib import Path
-
-import hwkit
 
 
 def source_commit(folder: Path | None = None) -> str:
@@ -16,9 +15,16 @@ def source_commit(folder: Path | None = None) -> str:
     """
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if not commit:
-        return f"hwkit {hwkit.__version__}"
+        return f"hwkit {_version()}"
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return f"{commit}+changes" if changed else commit
+
+
+def _version() -> str:
+    try:
+        return metadata.version("hwkit")
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _git(folder: Path | None, *arguments: str) -> str:

@@ -10,6 +10,9 @@ from hwkit.report.numbers import NONE, count
 from hwkit.report.rails import edges, rail
 from hwkit.report.summary import Layer, Model
 
+MAX_DRAWN_LAYERS = 300
+"""Beyond it the picture has dots and no edges: drawing grows with the square of the layers."""
+
 
 def networks(models: Sequence[Model]) -> Markup | None:
     """One block for each model."""
@@ -29,7 +32,9 @@ def _network(model: Model) -> Markup:
 
 def _layers(model: Model) -> Markup:
     layers = model.layers
-    drawn = edges([layer.name for layer in layers], [layer.inputs for layer in layers])
+    drawn = []
+    if len(layers) <= MAX_DRAWN_LAYERS:
+        drawn = edges([layer.name for layer in layers], [layer.inputs for layer in layers])
     columns = [
         Column("Layer"),
         Column("Op", minor=True),

@@ -111,6 +111,15 @@ def test_the_same_summary_gives_the_same_bytes() -> None:
     assert render(example.summary()) == render(example.summary())
 
 
+def test_a_network_of_many_layers_stays_a_table() -> None:
+    summary = example.summary()
+    layer = summary.models[0].layers[0]
+    many = tuple(replace(layer, name=f"l{i}", inputs=("l0",)) for i in range(1000))
+    page = render(replace(summary, models=(replace(summary.models[0], layers=many),)))
+    assert "1000 layers" in page
+    assert len(page) < 1_000_000
+
+
 def test_an_empty_run_still_makes_a_page() -> None:
     document = read(render(Summary(created_utc="2026-01-31T12:00:00Z", commit="")))
     assert "No board was compared" in document.text()
