@@ -2,6 +2,7 @@
 #ifndef HWK_POOL_RANGE_H
 #define HWK_POOL_RANGE_H
 
+#include <hwk_kernels.h>
 #include <hwk_window.h>
 
 /* Rows first_row .. end_row - 1 and columns first_column .. end_column - 1. */

@@ -38,49 +38,57 @@ CAPABILITIES = Capabilities(
 _LONGEST_ROW = 1 << 17
 """Sums of 4-bit weights are taken times 16 and must fit 32 bits: 2**17 * 8 * 128 * 16 = 2**31."""
 
+_LONGEST_SOFTMAX = 4095
+"""Exponentials are at most 2**19 in Q12.19, and their sum must stay below 2**31."""
 
-def check(graph: Graph) -> None:
-    """Raises ``UnsupportedOp`` at the first node that no kernel computes."""
+
+def check(graph: Graph, board: str) -> None:
+    """Raises ``UnsupportedOp`` at the first node that no kernel of ``board`` computes."""
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise UnsupportedOp(
-            graph.name, "mcu", "a firmware has one input and one output; split the graph"
+            graph.name, board, "a firmware has one input and one output; split the graph"
         )
+    if not graph.nodes:
+        raise UnsupportedOp(graph.name, board, "a firmware has at least one layer; add an op")
     for op in graph.nodes:
-        _check_node(graph, op)
+        _check_node(graph, op, board)
     bits = graph.tensors[graph.inputs[0]].dtype.bits
     if bits > 8:
-        raise UnsupportedOp(graph.inputs[0], "mcu", f"input of {bits} bits; quantize it to 8")
+        raise UnsupportedOp(graph.inputs[0], board, f"input of {bits} bits; quantize it to 8")
 
 
-def _check_node(graph: Graph, op: Op) -> None:
-    if not isinstance(op, Requantize | Reshape):
-        for name in activations(op):
-            bits = graph.tensors[name].dtype.bits
-            if bits > 8:
-                raise UnsupportedOp(
-                    op.name, "mcu", f"input {name} has {bits} bits; requantize it to 8 before"
-                )
-    if isinstance(op, Lookup) and graph.tensors[op.output].dtype.bits > 8:
-        raise UnsupportedOp(op.name, "mcu", "tables have entries of at most 8 bits")
-    if isinstance(op, Softmax) and op.kind is not SoftmaxKind.FIXED:
-        raise UnsupportedOp(
-            op.name, "mcu", "float softmax; end the graph before it, or use softmax kind 'fixed'"
-        )
-    if isinstance(op, Requantize) and graph.tensors[op.input].dtype.bits > 8:
-        if op.input_zero_point:
-            raise UnsupportedOp(op.name, "mcu", "a zero point on a wide input; fold it into a bias")
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
-        _check_weights(graph, op)
+def _check_node(graph: Graph, op: Op, board: str) -> None:
+    if remedy := _missing(graph, op):
+        raise UnsupportedOp(op.name, board, remedy)
 
 
-def _check_weights(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> None:
+def _missing(graph: Graph, op: Op) -> str:
+    """What stands in the way of ``op``, with its remedy; "" if nothing does."""
+    wide = [name for name in activations(op) if graph.tensors[name].dtype.bits > 8]
+    match op:
+        case Requantize() if wide and op.input_zero_point:
+            return "a zero point on an input of more than 8 bits; fold it into a bias"
+        case Requantize() | Reshape():
+            return ""
+        case _ if wide:
+            bits = graph.tensors[wide[0]].dtype.bits
+            return f"input {wide[0]} has {bits} bits; requantize it to 8 before"
+        case Lookup() if graph.tensors[op.output].dtype.bits > 8:
+            return "tables have entries of at most 8 bits"
+        case Softmax() if op.kind is not SoftmaxKind.FIXED:
+            return "float softmax; end the graph before it, or use softmax kind 'fixed'"
+        case Softmax() if graph.tensors[op.input].shape[-1] > _LONGEST_SOFTMAX:
+            return f"softmax over more than {_LONGEST_SOFTMAX} integers; split it"
+        case Conv2d() | DepthwiseConv2d() | Dense():
+            return _missing_for_weights(graph, op)
+    return ""
+
+
+def _missing_for_weights(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> str:
     weight = graph.tensors[op.weight]
     if storage_bits(weight.dtype) > 8:
-        raise UnsupportedOp(
-            op.name, "mcu", f"weights of type {weight.dtype}; use signed ones of at most 8 bits"
-        )
+        return f"weights of type {weight.dtype}; use signed ones of at most 8 bits"
     row = weight.elements // graph.tensors[op.output].shape[-1]
     if row >= _LONGEST_ROW:
-        raise UnsupportedOp(
-            op.name, "mcu", f"{row} weights per output; split sums of {_LONGEST_ROW} and more"
-        )
+        return f"{row} weights per output; split sums of {_LONGEST_ROW} and more"
+    return ""

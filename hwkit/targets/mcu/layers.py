@@ -8,7 +8,6 @@ from typing import TypeAlias, assert_never
 
 import numpy as np
 
-from hwkit.errors import UnsupportedOp
 from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -287,8 +286,6 @@ def _lookup(graph: Graph, op: Lookup) -> Call:
 def _softmax(graph: Graph, op: Softmax) -> Call:
     tensor = graph.tensors[op.input]
     multiplier, left_shift, difference_min = beta_multiplier(op.input_scale)
-    if tensor.shape[-1] > SOFTMAX_DEPTH:
-        raise UnsupportedOp(op.name, "mcu", f"softmax over more than {SOFTMAX_DEPTH} integers")
     fields: Fields = {
         "rows": tensor.elements // tensor.shape[-1],
         "depth": tensor.shape[-1],
@@ -297,7 +294,3 @@ def _softmax(graph: Graph, op: Softmax) -> Call:
         "difference_min": difference_min,
     }
     return Call("softmax_s8", Struct(fields), (op.input,))
-
-
-SOFTMAX_DEPTH = 4095
-"""Longest row whose sum of exponentials (each at most 2**19 in Q12.19) stays below 2**31."""

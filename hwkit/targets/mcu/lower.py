@@ -48,8 +48,8 @@ def lower(graph: Graph, board: Board) -> Lowered:
     mcu = section(board)
     fused = apply(graph, fuse_requantize)
     signed = verify(shift_to_signed(fused))
-    lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, CAPABILITIES.name)
-    check(lowered)
+    lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
+    check(lowered, board.name)
     return Lowered(verify(lowered), board, retargeted, plan(lowered, mcu))
 
 

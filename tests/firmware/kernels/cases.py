@@ -100,7 +100,9 @@ def rescales(
 
 
 @st.composite
-def weights(draw: st.DrawFn, shape: tuple[int, ...], bits: tuple[int, ...]) -> tuple[Array, IntType]:
+def weights(
+    draw: st.DrawFn, shape: tuple[int, ...], bits: tuple[int, ...]
+) -> tuple[Array, IntType]:
     """Weights of 1 to 8 bits, unsigned ones of up to 7 included."""
     width = draw(st.sampled_from(bits))
     dtype = IntType(width, width == 8 or draw(st.integers(0, 3)) > 0)

@@ -19,7 +19,7 @@ from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.mcu.kernels import Kernel, listed
 from hwkit.targets.mcu.layers import Call, calls
 from hwkit.targets.mcu.lower import tensor_bytes
-from hwkit.targets.mcu.structs import Enumerator, Struct, Table
+from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
 HERE = Path(__file__).parent
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
@@ -137,7 +137,7 @@ def _struct(value: Struct) -> bytes:
     return b"".join(_field(field) for field in value.fields.values())
 
 
-def _field(value: int | Enumerator | Table | None | Struct | tuple[int | Struct, ...]) -> bytes:
+def _field(value: Value) -> bytes:
     if value is None:
         return _number(-1)
     if isinstance(value, Enumerator):
