@@ -51,8 +51,10 @@ OPERATORS = {
 }
 """Operators that have a meaning here, by builtin code."""
 
-_WINDOW = {"padding": (0, "b", 0), "stride_w": (1, "i", 0), "stride_h": (2, "i", 0)}
-_OPTIONS: dict[str, dict[str, tuple[int, str, int | float]]] = {
+_Fields = dict[str, tuple[int, str, int | float]]
+"""Options by name: field number, format, default."""
+_WINDOW: _Fields = {"padding": (0, "b", 0), "stride_w": (1, "i", 0), "stride_h": (2, "i", 0)}
+_OPTIONS: dict[str, _Fields] = {
     "ADD": {"activation": (0, "b", 0)},
     "AVERAGE_POOL_2D": _WINDOW
     | {"filter_w": (3, "i", 0), "filter_h": (4, "i", 0), "activation": (5, "b", 0)},

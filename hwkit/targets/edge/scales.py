@@ -216,8 +216,8 @@ def _relabelled(graph: Graph, assignment: _Assignment) -> Graph:
 def _needed(op: Op, assignment: _Assignment) -> list[Quantization | None]:
     """What ``op`` takes each of its inputs to mean; None: it does not matter."""
     if isinstance(op, Softmax):
-        zero_point = assignment.meaning(op.input).zero_point
-        return [Quantization((float(np.float32(op.input_scale)),), zero_point)]
+        stated = assignment.meaning(op.input)
+        return [replace(stated, scale=(float(np.float32(op.input_scale)),))]
     result: list[Quantization | None] = []
     factors = add_ratios(op) if isinstance(op, Add) and op.rescale is not None else None
     for k, (name, zero_point) in enumerate(zip(activations(op), _read(op), strict=True)):
