@@ -23,6 +23,7 @@ START_TIMEOUT_S = 120.0
 """The first start compiles the board's C half."""
 
 CONTROL_TIMEOUT_S = 10.0
+_END_TIMEOUT_S = 2.0
 _LONGEST_LINE_BYTES = 1 << 20
 
 
@@ -81,9 +82,10 @@ class Emulator:
         self._ask("reset")
 
     def fault(self) -> str:
-        """The fault that ended the guest, or "" while it runs."""
+        """The fault that ended the guest, or "" while it runs. Asked after an error: a process
+        that has just closed its sockets is given two seconds to end."""
         try:
-            self._process.wait(CONTROL_TIMEOUT_S if self._hung_up() else 0)
+            self._process.wait(_END_TIMEOUT_S)
             return str(json.loads(self._line(CONTROL_TIMEOUT_S))["fault"])
         except subprocess.TimeoutExpired:
             return ""
@@ -111,16 +113,6 @@ class Emulator:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _hung_up(self) -> bool:
-        """The process has closed its control socket, so it is ending."""
-        if self._control is None:
-            return True
-        readable, _, _ = select.select([self._control], [], [], 0)
-        try:
-            return bool(readable) and not self._control.recv(1, socket.MSG_PEEK)
-        except OSError:
-            return True
 
     def _ask(self, command: str) -> dict[str, Any]:
         if self._control is None:

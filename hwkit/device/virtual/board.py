@@ -39,6 +39,7 @@ class VirtualBoard:
         if board.emulator != "unicorn" or board.core != "cortex-m4":
             raise ConfigError(f"core {board.core}: only cortex-m4 boards can be emulated")
         self._image = elf.read(path)
+        self._error = unicorn.UcError
         self._stack_pointer_register = arm_const.UC_ARM_REG_SP
         self._engine = unicorn.Uc(
             unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
@@ -79,7 +80,7 @@ class VirtualBoard:
         fault = self.native.fault()
         if error == 0 and fault.kind == 0:
             return ""
-        return _describe(error, fault)
+        return _describe(fault, str(self._error(error)))
 
     def clear(self) -> None:
         """Memory as after power-on: zero, and the image in its place."""
@@ -101,10 +102,10 @@ class VirtualBoard:
                 )
 
 
-def _describe(error: int, fault: Fault) -> str:
+def _describe(fault: Fault, error: str) -> str:
     where = f"at pc={fault.pc:#010x} lr={fault.lr:#010x}"
     if fault.kind in _ACCESS:
         return f"{_ACCESS[fault.kind]} {fault.address:#010x} ({fault.size_bytes} bytes) {where}"
     if fault.kind == _EXCEPTION:
         return f"exception {fault.address} {where}"
-    return f"emulator error {error} {where}"
+    return f"{error} {where}"
