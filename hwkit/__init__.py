@@ -1,63 +1,14 @@
 """hwkit: one integer graph, and every target computes exactly its integers.
 
-The library API. Each function imports its stage when first called, so that ``import hwkit`` is
-instant and needs nothing that is not used.
+The library API; each function loads its stage when called (see ``hwkit.api``), so that
+``import hwkit`` is instant and needs nothing that is not used.
 """
 
-from __future__ import annotations
+# The functions ``allocate`` and ``profile`` share their names with packages. Importing the packages
+# first binds the names for good: a later ``import hwkit.profile.store`` no longer replaces them.
+import hwkit.allocate
+import hwkit.profile  # noqa: F401
+from hwkit.api import allocate, deploy, freeze, load, profile, verify
+from hwkit.version import __version__
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from hwkit.allocate.plan import BitPlan
-    from hwkit.flow.verify import Verification
-    from hwkit.ir.graph import Graph
-    from hwkit.ir.types import Array
-
-__version__ = "0.1.0"
-__all__ = ["allocate", "deploy", "freeze", "load", "profile", "verify"]
-
-
-def load(path: str | Path) -> Graph:
-    """The graph in a ``.hwk``, QONNX ``.onnx`` or int8 ``.tflite`` file."""
-    from hwkit.flow.models import load as flow
-
-    return flow(path)
-
-
-def freeze(model: Any, example: Any) -> Graph:
-    """The integer graph of a Brevitas ``model``; ``example`` is one batch of its input."""
-    from hwkit.train.freeze import freeze as flow
-
-    return flow(model, example)
-
-
-def deploy(graph: Graph, board: str, out: str | Path) -> dict[str, Any]:
-    """Emits and builds ``graph`` for ``board`` into ``out``; returns ``deploy.json``."""
-    from hwkit.flow.build import deploy as flow
-
-    return flow(graph, board, out)
-
-
-def verify(graph: Graph, board: str, x: Array | None = None, **options: Any) -> Verification:
-    """``board`` against the interpreter on ``x`` or random inputs; ``samples``, ``seed``, ``port``
-    as in ``flow.verify.verify``."""
-    from hwkit.flow.verify import verify as flow
-
-    return flow(graph, board, x, **options)
-
-
-def profile(graph: Graph, board: str, **options: Any) -> dict[str, Any]:
-    """Per-layer figures of ``graph`` on ``board``; ``repeats``, ``store``, ``port`` as in
-    ``flow.profiling.profile``."""
-    from hwkit.flow.profiling import profile as flow
-
-    return flow(graph, board, **options)
-
-
-def allocate(run: str | Path, board: str, budget: str, out: str | Path) -> BitPlan:
-    """The bit plan for a training run within ``budget``, written to ``out``."""
-    from hwkit.flow.loop import allocate as flow
-
-    return flow(Path(run), board, budget, Path(out))
+__all__ = ["__version__", "allocate", "deploy", "freeze", "load", "profile", "verify"]

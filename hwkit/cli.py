@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import click
 
-from hwkit import __version__
 from hwkit.errors import ConfigError, HwkitError
+from hwkit.version import __version__
 
 F = TypeVar("F", bound=Callable[..., Any])
 

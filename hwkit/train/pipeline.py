@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hwkit import __version__
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import write_json, write_whole
 from hwkit.importers import load_model
@@ -29,7 +28,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.serialize import digest, to_bytes
 from hwkit.ir.types import Array
-from hwkit.train.data import Dataset, load_dataset
+from hwkit.train.data import IMAGE_SIDE, Dataset, load_dataset
 from hwkit.train.fit import Progress, fit, predict, silent
 from hwkit.train.freeze import compare, export, input_integers, output_integers
 from hwkit.train.networks import (
@@ -40,6 +39,7 @@ from hwkit.train.networks import (
     quantized_network,
 )
 from hwkit.train.recipe import BitPlan, Recipe, read_plan, read_recipe, recipe_path
+from hwkit.version import __version__
 
 CALIBRATION_IMAGES = 128
 _PACKAGES = ("torch", "brevitas", "onnx", "onnxoptimizer", "numpy")
@@ -97,9 +97,9 @@ def train(
     if plan is not None and not isinstance(plan, BitPlan):
         plan = read_plan(Path(plan))
     bits = {} if plan is None else plan.weight_bits
-    data = load_dataset(settings.dataset)
-    side = data.train_images.shape[2]
+    side = IMAGE_SIDE[settings.dataset]
     quantized_network(settings, side, bits)  # A plan that does not fit fails before training.
+    data = load_dataset(settings.dataset)
     recipe_digest = hashlib.sha256(recipe_path(recipe).read_bytes()).hexdigest()
     with deterministic(settings.seed):
         if float_from is None:
@@ -197,7 +197,7 @@ def load_quantized(
 ) -> Network:
     """The trained quantized network, with ``bits`` in place of the widths that it was trained at
     for the layers that it names; activation scales stay as they were."""
-    side = load_dataset(recipe.dataset).train_images.shape[2]
+    side = IMAGE_SIDE[recipe.dataset]
     network, _ = quantized_network(recipe, side, {**checkpoint["weight_bits"], **bits})
     try:
         network.load_state_dict(checkpoint["quantized"])

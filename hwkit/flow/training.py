@@ -1,0 +1,45 @@
+"""Training runs: a recipe, and a bit plan if there is one, to a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hwkit.errors import ConfigError, ToolMissing
+
+Say = Callable[[str], None]
+
+
+def train(
+    recipe: str | Path,
+    out: Path,
+    plan: Path | None,
+    say: Say,
+    float_from: Path | None = None,
+) -> dict[str, Any]:
+    """Trains ``recipe`` into ``out`` and measures each layer's sensitivity there.
+
+    Returns the content of ``train.json``. ``say`` is told of progress, a line at a time;
+    ``float_from`` a ``checkpoint.pt`` whose float weights are taken. Raises ``ToolMissing``
+    without torch.
+    """
+    _check(out)
+    try:
+        from hwkit.train.pipeline import train as run
+        from hwkit.train.sensitivity import sensitivity
+    except ModuleNotFoundError as error:
+        raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
+
+    def progress(phase: str, done: int, total: int) -> None:
+        say(f"{out.name}: {phase} {done}/{total}")
+
+    result = run(recipe, out, plan, float_from, progress)
+    sensitivity(recipe, out, progress=progress)
+    return asdict(result)
+
+
+def _check(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: is a file; give a folder for the run")
