@@ -22,10 +22,11 @@ def profile_json(
     Keys: ``board``, ``evidence``, ``clock_hz`` (None without one), ``repeats``, ``warm_up``,
     ``layers`` and ``total``. A layer has ``index name op macs``, the medians ``instructions``,
     ``cycles``, ``us``, and ``spread`` with ``min median p95 mad`` of each figure that is known.
-    ``total`` has the sums of the layers' medians, and the spread of the sums of each run; where a
-    target timed the whole model as well (a row ``WHOLE_MODEL``), that instead. A figure that the
-    board can't give is None, and so is a sum that lacks one. Everything here has the board's one
-    kind of evidence.
+    ``total`` has the sums of the layers' medians, and the spread of the sums of each run. A figure
+    that the board can't give is None, and so is a sum that lacks one. ``whole`` is there where the
+    target also timed the whole model at once (a row ``WHOLE_MODEL``): its own medians, which the
+    layers, timed one by one, need not add up to; they stand in for a sum that is None. Everything
+    here has the board's one kind of evidence.
 
     Raises ``ConfigError`` without runs, ``DeviceError`` when runs report different layers or a
     figure is negative.
@@ -45,14 +46,16 @@ def profile_json(
         "repeats": len(runs),
         "warm_up": warm_up,
         "layers": layers,
-        "total": _with_whole(total, whole[0]) if whole else total,
+        "total": _completed(total, whole[0]) if whole else total,
+        **({"whole": {key: whole[0][key] for key in total}} if whole else {}),
     }
 
 
-def _with_whole(total: dict[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
-    """``total`` with the figures that were taken over the whole model in place of sums."""
-    known = {figure: whole[figure] for figure in FIGURES if whole[figure] is not None}
-    return total | known | {"spread": total["spread"] | whole["spread"]}
+def _completed(total: dict[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
+    """``total`` with the whole model's figures where there is no sum."""
+    found = [f for f in FIGURES if total[f] is None and whole[f] is not None]
+    spreads = {f: whole["spread"][f] for f in found}
+    return total | {f: whole[f] for f in found} | {"spread": total["spread"] | spreads}
 
 
 def _check_same_layers(board: str, runs: Sequence[Sequence[LayerTiming]]) -> None:
@@ -81,8 +84,8 @@ def _layer(board: str, timings: Sequence[LayerTiming]) -> dict[str, Any]:
         "name": first.name,
         "op": first.op,
         "macs": first.macs,
-        **{figure: median(values) if values else None for figure, values in samples.items()},
-        "spread": {figure: asdict(spread(values)) for figure, values in known.items()},
+        **{figure: _tidy(median(values)) if values else None for figure, values in samples.items()},
+        "spread": {figure: _spread(values) for figure, values in known.items()},
     }
 
 
@@ -99,7 +102,16 @@ def _total(
     spreads = {}
     for figure in FIGURES:
         medians = [layer[figure] for layer in layers]
-        total[figure] = sum(medians) if medians and None not in medians else None
+        total[figure] = _tidy(sum(medians)) if medians and None not in medians else None
         if total[figure] is not None:
-            spreads[figure] = asdict(spread([sum(getattr(t, figure) for t in r) for r in runs]))
+            spreads[figure] = _spread([sum(getattr(t, figure) for t in r) for r in runs])
     return total | {"spread": spreads}
+
+
+def _spread(samples: Sequence[float]) -> dict[str, float]:
+    return {name: _tidy(value) for name, value in asdict(spread(samples)).items()}
+
+
+def _tidy(value: float) -> float:
+    """Picoseconds are far below any clock's resolution; integers pass as they are."""
+    return value if isinstance(value, int) else round(value, 6)

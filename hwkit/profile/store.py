@@ -19,7 +19,7 @@ from typing import Any
 
 from hwkit.errors import ConfigError, FormatError
 from hwkit.record import from_json
-from hwkit.target import Evidence
+from hwkit.target import WHOLE_MODEL, Evidence
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x68776B74  # "hwkt", in the header of the file: tells ours from any other
@@ -80,7 +80,8 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """Medians of one layer; None is a figure that the board can't give."""
+    """Medians of one layer, or of the whole model timed at once (index ``WHOLE_MODEL``); None is
+    a figure that the board can't give."""
 
     index: int
     name: str
@@ -164,12 +165,15 @@ def _insert(db: sqlite3.Connection, profile: Mapping[str, Any], context: Context
         ),
     )
     number = int(cursor.lastrowid or 0)
+    rows = list(profile["layers"])
+    if whole := profile.get("whole"):
+        rows.insert(0, {"index": WHOLE_MODEL, "name": context.model, "op": "Model", **whole})
     keys = ("index", "name", "op", "macs", "instructions", "cycles", "us")
     db.executemany(
         "INSERT INTO layer VALUES (?,?,?,?,?,?,?,?,?)",
         [
             (number, *(layer[key] for key in keys), json.dumps(layer.get("spread", {})))
-            for layer in profile["layers"]
+            for layer in rows
         ],
     )
     return number

@@ -23,7 +23,10 @@ def _profile(profile: Profile) -> Markup:
     known = [f for f in _TITLES if any(getattr(layer, f) is not None for layer in profile.layers)]
     title = tag("h3", f"{profile.model} on {profile.board} ", badge(profile.evidence))
     if not known:
-        return join(title, note("This board gives no figure per layer."))
+        words = "This board gives no figure per layer."
+        return join(
+            title, note(words if profile.total.us is None else f"{_caption(profile)}. {words}")
+        )
     if "cycles" in known and "us" in known:
         known.remove("us")  # the same figure through the clock; the caption has its sum
     per_mac = "cycles" in known
@@ -41,7 +44,7 @@ def _profile(profile: Profile) -> Markup:
     rows = [_row(layer, known, largest) for layer in profile.layers]
     total = profile.total
     sums = [_shown(figure, getattr(total, figure)) for figure in known]
-    foot = ["All layers", "", count(total.macs), *sums, _last(total, known)]
+    foot: list[Child] = ["All layers", "", count(total.macs), *sums, _last(total, known)]
     return join(title, table(_caption(profile), columns, rows, foot, kind="bars"))
 
 
@@ -50,12 +53,19 @@ def _caption(profile: Profile) -> str:
     if profile.warm_up:
         parts.append(f"after {count(profile.warm_up)} for warm-up")
     clock = f" at {real(profile.clock_hz / 1e6)} MHz" if profile.clock_hz else ""
-    total = profile.total
+    total = profile.whole or profile.total
     if total.us is not None:
         parts.append(f"{milliseconds(total.us)} an inference{clock}")
     elif total.cycles is not None and profile.clock_hz:
         parts.append(f"{milliseconds(total.cycles * 1e6 / profile.clock_hz)} an inference{clock}")
+    if profile.whole is not None and _has_layers(profile):
+        parts.append("timed as a whole; layers timed one by one need not add up to it")
     return ", ".join(parts)
+
+
+def _has_layers(profile: Profile) -> bool:
+    """Whether layers were timed too."""
+    return any(layer.us is not None for layer in profile.layers)
 
 
 def _row(layer: ProfileLayer, known: Sequence[str], largest: Mapping[str, float]) -> list[Child]:

@@ -127,7 +127,7 @@ class ProfileTotal:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The profile JSON of one model on one board, with ``model`` added; see
-    ``profile.campaign.profile_json``."""
+    ``profile.campaign.profile_json``. ``whole`` is the model timed at once, where it was."""
 
     model: str
     board: str
@@ -137,6 +137,7 @@ class Profile:
     repeats: int = 1
     warm_up: int = 0
     clock_hz: int | None = None
+    whole: ProfileTotal | None = None
 
 
 @dataclass(frozen=True, slots=True)

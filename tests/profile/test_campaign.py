@@ -13,7 +13,7 @@ from hwkit.errors import ConfigError, DeviceError
 from hwkit.profile.campaign import profile_json
 from hwkit.record import from_json
 from hwkit.report.summary import Profile
-from hwkit.target import LayerTiming
+from hwkit.target import WHOLE_MODEL, LayerTiming
 
 EDGE = Board("host", "Host", "edge", "measured", "", edge=EdgeBoard("litert"))
 MCU = Board(
@@ -74,6 +74,27 @@ def test_the_report_reads_it() -> None:
     read = from_json(Profile, json.loads(json.dumps({"model": "m", **value})), "profile")
     assert read.total.us == 1.25
     assert read.evidence == "measured"
+
+
+def timed_at_once(us: float, *layers: float | None) -> list[LayerTiming]:
+    rows = [LayerTiming(i, f"l{i}", "Dense", 10, us=value) for i, value in enumerate(layers)]
+    return [LayerTiming(WHOLE_MODEL, "net", "Model", 10 * len(layers), us=us), *rows]
+
+
+def test_the_whole_model_stands_beside_the_sum_of_its_layers() -> None:
+    profile = profile_json(EDGE, [timed_at_once(2.5, 1.0, 2.0), timed_at_once(2.5, 1.0, 2.2)])
+    assert [layer["us"] for layer in profile["layers"]] == [1.0, 2.1]
+    assert profile["total"]["us"] == 3.1
+    assert profile["whole"]["us"] == 2.5
+    assert profile["whole"]["macs"] == 20
+    assert from_json(Profile, {"model": "m", **profile}, "profile").whole is not None
+
+
+def test_the_whole_model_stands_in_for_a_sum_that_is_none() -> None:
+    profile = profile_json(EDGE, [timed_at_once(2.5, None, None)])
+    assert profile["layers"][0]["us"] is None
+    assert profile["total"]["us"] == 2.5
+    assert profile["total"]["spread"]["us"]["median"] == 2.5
 
 
 def test_runs_of_different_layers_are_refused() -> None:

@@ -16,7 +16,7 @@ from hwkit.profile import store
 from hwkit.profile.campaign import profile_json
 from hwkit.profile.commit import source_commit
 from hwkit.profile.store import Context
-from tests.profile.test_campaign import MCU, run
+from tests.profile.test_campaign import EDGE, MCU, run, timed_at_once
 
 PROFILE: dict[str, Any] = profile_json(MCU, [run(10, 100), run(12, 90)], warm_up=1)
 CONTEXT = Context(
@@ -55,6 +55,15 @@ def test_what_is_stored_is_read_back_whole(path: Path) -> None:
     assert layers[0].spread["cycles"] == {"min": 10, "median": 10, "p95": 12, "mad": 0}
     assert store.read(path, model_digest="cd" * 32) == [found[1]]
     assert store.read(path, board="other") == []
+
+
+def test_the_whole_models_figures_are_kept(path: Path) -> None:
+    host = profile_json(EDGE, [timed_at_once(2.5, None)])
+    context = replace(CONTEXT, board="host", evidence="measured", repeats=1, warm_up=0)
+    store.add(host, context, path)
+    whole, layer = store.read(path)[0].layers
+    assert (whole.index, whole.name, whole.op, whole.us) == (-1, "mnist", "Model", 2.5)
+    assert (layer.index, layer.us) == (0, None)
 
 
 def test_no_file_yet(path: Path) -> None:

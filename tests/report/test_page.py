@@ -98,6 +98,27 @@ def test_no_table_mixes_kinds_of_evidence() -> None:
     assert heads[1:4] == ["Before simulated", "Predicted estimated", "After simulated"]
 
 
+def test_a_model_timed_at_once_says_so() -> None:
+    summary = example.summary()
+    host = summary.profiles[1]
+    whole = replace(host.total, us=31.5)
+    alone = tuple(replace(layer, us=None) for layer in host.layers)
+    text = read(
+        render(
+            replace(
+                summary,
+                profiles=(
+                    replace(host, whole=whole),
+                    replace(host, layers=alone, total=whole, whole=whole),
+                ),
+            )
+        )
+    ).text()
+    start = "Median of 30 runs, after 5 for warm-up, 31.5 µs an inference"
+    assert f"{start}, timed as a whole; layers timed one by one need not add up to it" in text
+    assert f"{start}. This board gives no figure per layer." in text
+
+
 def test_hostile_strings_stay_text() -> None:
     page = render(poisoned(example.summary()))
     document = read(page)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwkit.boards import Board, McuBoard, MemoryRegion, Uart
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.ops import Clamp, Conv2d
+from hwkit.ir.types import S8, S32, IntType
 from hwkit.lower.memory import MemoryPlan, Placement
+from hwkit.report.describe import model_layers
 from hwkit.report.markup import Markup, join, tag, text
 from hwkit.report.memory_chart import HEIGHT, chart
 from hwkit.report.numbers import byte_size, count, milliseconds, percent, real, signed_percent
@@ -110,6 +115,22 @@ def test_boxes_stand_at_their_addresses() -> None:
         [0.0, 100.0, HEIGHT / 2, HEIGHT / 2],
         [50.0, 50.0, 0.0, HEIGHT / 2],
     ]
+
+
+def test_layers_of_a_graph() -> None:
+    builder = GraphBuilder("g")
+    builder.input("x", (4, 4, 3), S8)
+    builder.constant("w", np.ones((2, 1, 1, 3), dtype=np.int8), IntType(4, True))
+    builder.add(Conv2d("conv", "x", "w", None, "y"), S32)
+    builder.add(Clamp("relu", "y", "z", 0, 9), S32)
+    layers = model_layers(builder.build(["z"]))
+    assert [(x.name, x.op, x.inputs) for x in layers] == [
+        ("conv", "Conv2d", ()),
+        ("relu", "Clamp", ("conv",)),
+    ]
+    assert layers[0].output_shape == (4, 4, 2)
+    assert (layers[0].weight_bits, layers[0].macs, layers[0].weight_bytes) == (4, 96, 3)
+    assert (layers[1].weight_bits, layers[1].macs, layers[1].output_bits) == (None, 0, "s32")
 
 
 def test_a_map_from_the_plan_of_a_build() -> None:
