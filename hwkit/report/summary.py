@@ -16,7 +16,7 @@ from hwkit.allocate.cost import CostRow, SensitivityRow
 from hwkit.boards import Board
 from hwkit.errors import FormatError
 from hwkit.files import read_json, write_json
-from hwkit.lower.memory import MemoryPlan
+from hwkit.lower.memory import Placement
 from hwkit.record import from_json, to_json
 from hwkit.target import Evidence
 
@@ -164,18 +164,23 @@ class MemoryMap:
     ram_limit_bytes: int | None = None
 
     @classmethod
-    def from_plan(cls, plan: MemoryPlan, board: Board) -> MemoryMap:
-        """From the memory plan of a microcontroller build and the regions of its board."""
-        placed = tuple(
+    def from_facts(cls, facts: Mapping[str, Any], board: Board) -> MemoryMap:
+        """From ``memory_map`` (rows as ``lower.memory.Placement``) and ``arena_bytes`` of a
+        ``deploy.json``, and the regions of the board it was built for."""
+        where = f"deploy.json of {board.name}: memory_map"
+        placed = [
+            from_json(Placement, row, f"{where}[{i}]") for i, row in enumerate(facts["memory_map"])
+        ]
+        tensors = tuple(
             Lifetime(p.tensor, p.offset, p.size_bytes, p.first_layer, p.last_layer, p.kind)
-            for p in plan.placements
+            for p in placed
         )
         regions = board.mcu.memory if board.mcu else ()
         room = {
             kind: sum(r.size_bytes for r in regions if r.kind == kind) or None
             for kind in ("flash", "sram")
         }
-        return cls(placed, plan.arena_bytes, room["flash"], room["sram"])
+        return cls(tensors, facts["arena_bytes"], room["flash"], room["sram"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +208,14 @@ class Deploy:
     memory: MemoryMap | None = None
 
     @classmethod
-    def from_facts(
-        cls, model: str, facts: Mapping[str, Any], memory: MemoryMap | None = None
-    ) -> Deploy:
-        """From the content of a ``deploy.json``; keys that the report doesn't show are left out."""
+    def from_facts(cls, model: str, facts: Mapping[str, Any], board: Board | None = None) -> Deploy:
+        """From the content of a ``deploy.json``; keys that the report doesn't show are left out.
+        With the board and a ``memory_map`` among the facts, the memory map as well."""
         known = {f.name for f in fields(cls)} - {"model", "memory"}
-        return cls(model=model, memory=memory, **{k: v for k, v in facts.items() if k in known})
+        shown = {key: value for key, value in facts.items() if key in known}
+        has_map = board is not None and facts.get("memory_map")
+        memory = MemoryMap.from_facts(facts, board) if board is not None and has_map else None
+        return cls(model=model, memory=memory, **shown)
 
 
 @dataclass(frozen=True, slots=True)

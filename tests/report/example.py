@@ -3,6 +3,8 @@ invented, chosen so that every part of the report has something to show."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hwkit.allocate.cost import CostRow, SensitivityRow
 from hwkit.report.summary import (
     Accuracy,
@@ -138,7 +140,7 @@ def summary() -> Summary:
             profile("host_tflm", "measured"),
         ),
         deploys=(
-            Deploy.from_facts("mnist_w8", m4, memory_map()),
+            replace(Deploy.from_facts("mnist_w8", m4), memory=memory_map()),
             Deploy.from_facts("digits_pow2", hls),
         ),
         loop=loop(),

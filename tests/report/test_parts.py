@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwkit.boards import Board, McuBoard, MemoryRegion, Uart
+from hwkit.errors import FormatError
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Clamp, Conv2d
 from hwkit.ir.types import S8, S32, IntType
-from hwkit.lower.memory import MemoryPlan, Placement
 from hwkit.report.describe import model_layers
 from hwkit.report.markup import Markup, join, tag, text
 from hwkit.report.memory_chart import HEIGHT, chart
 from hwkit.report.numbers import byte_size, count, milliseconds, percent, real, signed_percent
 from hwkit.report.rails import MAX_LANES, ROW_HEIGHT, Edge, edges, rail
-from hwkit.report.summary import Lifetime, MemoryMap
+from hwkit.report.summary import Deploy, Lifetime, MemoryMap
 from tests.report.document import read
 
 
@@ -133,15 +133,20 @@ def test_layers_of_a_graph() -> None:
     assert (layers[1].weight_bits, layers[1].macs, layers[1].output_bits) == (None, 0, "s32")
 
 
-def test_a_map_from_the_plan_of_a_build() -> None:
+def test_a_map_from_the_facts_of_a_build() -> None:
     regions = (MemoryRegion("f", "flash", 0, 1000), MemoryRegion("s", "sram", 0, 300))
     mcu = McuBoard("cortex-m4", (), "p", (), 1, regions, Uart("d", 0, 1))
     board = Board("b", "B", "mcu", "simulated", "", mcu=mcu)
-    plan = MemoryPlan(64, (Placement("x", "activation", 16, 32, 0, 2),
-                           Placement("c/scratch", "scratch", 0, 16, 1, 1)))  # fmt: skip
-    found = MemoryMap.from_plan(plan, board)
-    assert found.tensors == (
-        Lifetime("x", 16, 32, 0, 2),
-        Lifetime("c/scratch", 0, 16, 1, 1, "scratch"),
+    rows = [
+        {"tensor": "x", "kind": "activation", "offset": 16, "size_bytes": 32,
+         "first_layer": 0, "last_layer": 2},
+        {"tensor": "c/scratch", "kind": "scratch", "offset": 0, "size_bytes": 16,
+         "first_layer": 1, "last_layer": 1},
+    ]  # fmt: skip
+    deploy = Deploy.from_facts("m", {"board": "b", "arena_bytes": 64, "memory_map": rows}, board)
+    assert deploy.memory == MemoryMap(
+        (Lifetime("x", 16, 32, 0, 2), Lifetime("c/scratch", 0, 16, 1, 1, "scratch")), 64, 1000, 300
     )
-    assert (found.arena_bytes, found.flash_limit_bytes, found.ram_limit_bytes) == (64, 1000, 300)
+    assert Deploy.from_facts("m", {"board": "b", "memory_map": rows}).memory is None
+    with pytest.raises(FormatError, match=r"memory_map\[0\]: key 'first_layer' is missing"):
+        Deploy.from_facts("m", {"board": "b", "memory_map": [{"tensor": "x"}]}, board)
