@@ -1,0 +1,58 @@
+"""The stub model (copy, then add one) as a host program and as an image of virtual_m4."""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+from pathlib import Path
+
+from hwkit import boards, resources
+from hwkit.toolchain import firmware, host_cc
+from hwkit.toolchain.firmware import Firmware
+
+BYTES = 64
+SOURCE = Path(__file__).parent / "model_stub.c"
+BOARD = boards.load("virtual_m4")
+DIGEST = bytes([1, 2, 3, 4]) + bytes(28)
+
+
+def add_one(x: bytes) -> bytes:
+    """What the stub computes."""
+    return bytes((value + 1) % 256 for value in x)
+
+
+def selftest_input(size: int = BYTES) -> bytes:
+    """The generator that hwk_model.h documents, for the range -128 .. 127."""
+    state, out = 0x12345678, bytearray()
+    for _ in range(size):
+        state ^= state << 13 & 0xFFFFFFFF
+        state ^= state >> 17
+        state ^= state << 5 & 0xFFFFFFFF
+        out.append((-128 + (state >> 24)) % 256)
+    return bytes(out)
+
+
+def flags(size: int = BYTES) -> list[str]:
+    """Compiler flags of a stub with `size` bytes of input and output."""
+    crc32 = zlib.crc32(add_one(selftest_input(size)))
+    return [f"-DSTUB_BYTES={size}", f"-DSTUB_CRC32={crc32:#x}u"]
+
+
+@cache
+def host_program(size: int = BYTES) -> Path:
+    """The whole firmware on the host platform, under ASan and UBSan."""
+    root = resources.folder("firmware")
+    runtime = [
+        root / "runtime" / f"{name}.c"
+        for name in ("main", "hwk_server", "hwk_frame", "hwk_crc32", "hwk_profile")
+    ]
+    return host_cc.executable(
+        [SOURCE, *runtime, root / "platforms" / "host" / "platform.c"],
+        [*host_cc.SANITIZERS, f"-I{root / 'include'}", f"-I{root / 'runtime'}", *flags(size)],
+    )
+
+
+def virtual_image(out: Path, size: int = BYTES) -> Firmware:
+    """The image for virtual_m4."""
+    assert BOARD.mcu is not None
+    return firmware.build([SOURCE], BOARD.mcu, out, flags=flags(size))
