@@ -176,10 +176,7 @@ def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:
     op = Add(name, (one.tensor, two.tensor), name, (one.zero_point, two.zero_point), rescales)
     ctx.builder.add(op, S32, Quantization(tuple(float(s) for s in scale)))
     steps = [np.ceil(r.scale / scale) for r in (a, b)]
-    reach = sum(
-        int(k.max()) * max(abs(s.low - s.zero_point), abs(s.high - s.zero_point))
-        for k, s in zip(steps, (one, two), strict=True)
-    )
+    reach = sum(int(k.max()) * _reach(s) for k, s in zip(steps, (one, two), strict=True))
     return replace(a, source=Integers(name, S32, -reach, reach), scale=scale)
 
 
@@ -188,31 +185,50 @@ def _common_scale(
 ) -> tuple[tuple[Rescale | None, Rescale | None], Array]:
     """Rescales that bring both sides to one scale, and that scale.
 
-    Equal scales need none. Scales that differ by a power of two take the smaller one, exactly.
-    Others take the larger one's 2**-19, as TFLite does; the multiplier has 31 bits.
+    Equal scales need none. Scales that differ by powers of two take the smallest one, exactly.
+    Others take the largest one's 2**-19, as TFLite does; the multiplier has 31 bits.
     """
     a, b = reals[0].scale, reals[1].scale
     if np.array_equal(np.broadcast_arrays(a, b)[0], np.broadcast_arrays(a, b)[1]):
         return (None, None), a if a.size >= b.size else b
-    if a.size == b.size == 1:
-        k = power_of_two_ratio(float(a[0]), float(b[0]))
-        if k is not None and abs(k) <= _ADD_LEFT_SHIFT:
-            finer = a if a[0] <= b[0] else b
-            exact = Rescale((1 << abs(k),), (0,), Rounding.HALF_EVEN, S32.low, S32.high)
-            return ((exact, None) if k > 0 else (None, exact)), finer
+    if (exact := _dyadic_scale(reals, sources)) is not None:
+        return exact
     bits = max(source.dtype.bits for source in sources)
     largest = 2 * max(float(a.max()), float(b.max()))
     left = _ADD_LEFT_SHIFT if bits <= 8 else 28 - bits if bits <= 16 else 0
     if left:
         scale = largest / (1 << left)
     else:
-        reach = sum(
-            float(r.scale.max()) * max(abs(s.low - s.zero_point), abs(s.high - s.zero_point))
-            for r, s in zip(reals, sources, strict=True)
-        )
+        reach = sum(float(r.scale.max()) * _reach(s) for r, s in zip(reals, sources, strict=True))
         scale = reach / (1 << 29)
     rescales = [_to_scale(node, s / (scale * (1 << left)), left) for s in (a, b)]
     return (rescales[0], rescales[1]), np.array([scale])
+
+
+def _dyadic_scale(
+    reals: tuple[Real, Real], sources: tuple[Integers, Integers]
+) -> tuple[tuple[Rescale | None, Rescale | None], Array] | None:
+    """The smallest scale of both sides where all others are it times a power of two, exactly."""
+    finest = min(float(r.scale.min()) for r in reals)
+    rescales: list[Rescale | None] = []
+    total = 0
+    for real, source in zip(reals, sources, strict=True):
+        steps = [power_of_two_ratio(float(s), finest) for s in real.scale]
+        known = [k for k in steps if k is not None and k <= _ADD_LEFT_SHIFT]
+        if len(known) != len(steps):
+            return None
+        total += _reach(source) << max(known)
+        gains = tuple(1 << k for k in known)
+        exact = Rescale(gains, (0,) * len(gains), Rounding.HALF_EVEN, S32.low, S32.high)
+        rescales.append(exact if max(known) else None)
+    if total > S32.high:
+        return None
+    return (rescales[0], rescales[1]), np.array([finest])
+
+
+def _reach(source: Integers) -> int:
+    """Largest magnitude without the zero point."""
+    return max(abs(source.low - source.zero_point), abs(source.high - source.zero_point))
 
 
 def _to_scale(node: Node, ratios: Array, left: int) -> Rescale:

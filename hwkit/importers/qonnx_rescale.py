@@ -147,7 +147,7 @@ def rescale_to(name: str, scale: Array, q: Quantizer, low: float, high: float) -
     return Rescale(
         multiplier=tuple(m for m, _ in pairs),
         shift=tuple(s for _, s in pairs),
-        rounding=_rounding(name, q, ties, least >= q.zero_point),
+        rounding=_rounding(name, q, any(dyadic), ties, least >= q.zero_point),
         low=least,
         high=most,
         zero_point=q.zero_point,
@@ -175,14 +175,15 @@ def _pair(name: str, ratio: Fraction, exact: bool) -> tuple[int, int]:
         ) from error
 
 
-def _rounding(name: str, q: Quantizer, ties: bool, positive: bool) -> Rounding:
-    """``ties``: a value may lie halfway; ``positive``: everything below the zero point clamps."""
+def _rounding(name: str, q: Quantizer, dyadic: bool, ties: bool, positive: bool) -> Rounding:
+    """``dyadic``: a ratio is exact; ``ties``: a value may then lie halfway; ``positive``:
+    everything below the zero point clamps."""
     if q.mode in _EVEN:
         if ties and q.zero_point % 2:
             raise UnsupportedOp(
                 name, IMPORTER, "half-even rounding around an odd zero point; make it even or 0"
             )
-        return Rounding.HALF_EVEN if ties else Rounding.HALF_UP
+        return Rounding.HALF_EVEN if dyadic else Rounding.HALF_UP
     if q.mode == "FLOOR" or (q.mode in _DOWN and positive):
         return Rounding.FLOOR
     if q.mode == "HALF_UP" and (positive or not ties):

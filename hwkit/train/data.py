@@ -13,6 +13,9 @@ import numpy as np
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.ir.types import Array
 
+IMAGE_SIDE = {"digits": 8, "mnist5k": 28}
+"""Height and width of the images of each data set."""
+
 _EVERY = 5
 
 
@@ -38,7 +41,7 @@ def load_dataset(name: str) -> Dataset:
         images, labels, largest = _mnist5k()
     else:
         raise ConfigError(f"data set {name!r:.40} is unknown; use digits or mnist5k")
-    side = int(np.sqrt(images.shape[1]))
+    side = IMAGE_SIDE[name]
     pixels = (images.astype(np.float32) / np.float32(largest)).reshape(-1, 1, side, side)
     labels = labels.astype(np.int64)
     test = _test_mask(labels)

@@ -97,7 +97,8 @@ class Fidelity:
 
 
 def input_integers(graph: Graph, images: Array) -> Array:
-    """Float inputs (N, C, H, W) or (N, F) as the integers that the graph reads, (N, H, W, C).
+    """Float inputs (N, C, H, W) as the integers that the graph reads, (N, H, W, C); a graph that
+    reads vectors gets (N, F) in the inputs' own order.
 
     Computed in float32, rounded half to even and clamped, as the model's first quantizer does.
     """
@@ -106,7 +107,7 @@ def input_integers(graph: Graph, images: Array) -> Array:
     assert facts is not None
     scaled = np.rint(images.astype(np.float32) / np.float32(facts.scale[0]) + facts.zero_point)
     integers = np.clip(scaled, tensor.dtype.low, tensor.dtype.high).astype(tensor.dtype.container)
-    if integers.ndim > 2:
+    if len(tensor.shape) > 1:
         integers = np.moveaxis(integers, 1, -1)
     return np.ascontiguousarray(integers.reshape(len(integers), *tensor.shape))
 
