@@ -102,7 +102,7 @@ def plan_memory(
             blocks[owner[name]].offset,
             tensor_bytes[name],
             first,
-            last,
+            min(last, max(len(graph.nodes) - 1, 0)),
             _shares_with(graph, name, owner),
         )
         for name, (first, last) in lifetimes.items()
@@ -113,15 +113,15 @@ def plan_memory(
 
 
 def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
-    """First and last layer at which each activation's bytes must be intact."""
-    end = max(len(graph.nodes) - 1, 0)
+    """First and last layer at which each activation's bytes must be intact; the last of a
+    graph's output lies behind all layers."""
     spans = {name: (0, 0) for name in graph.inputs}
     for layer, op in enumerate(graph.nodes):
         for name in activations(op):
             spans[name] = (spans[name][0], layer)
         spans[op.output] = (layer, layer)
     for name in graph.outputs:
-        spans[name] = (spans[name][0], end)
+        spans[name] = (spans[name][0], len(graph.nodes))
     return spans
 
 

@@ -1,0 +1,127 @@
+"""What each layer costs at each weight width, measured in place on the board.
+
+The whole graph is built and run once for each storage of weights (4 and 8 bits), all layers at
+that width: so every layer is measured with the very code, shapes and neighbours that it will
+have. A kernel's time does not depend on the values of its weights (OHQ, arXiv 2309.01945,
+measures with synthetic data for the same reason).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hwkit.allocate.cost import CostRow, CostTable, FixedCost
+from hwkit.boards import Board
+from hwkit.errors import ConfigError
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.types import Array, IntType
+from hwkit.ir.verify import verify
+from hwkit.lower.checked import golden_inputs
+from hwkit.target import Artifact, LayerTiming
+from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.lower import lower, section
+from hwkit.targets.mcu.run import profile
+from hwkit.targets.mcu.structs import tables
+from hwkit.targets.mcu.weights import storage_bits
+from hwkit.toolchain import elf
+
+
+def measure_costs(
+    graph: Graph, board: Board, widths: Sequence[int] = (8, 4), port: str | None = None
+) -> CostTable:
+    """A row for each layer with weights and each of ``widths`` (1..8 bits).
+
+    ``weight_bytes`` are the layer's tables and its code in flash, ``sram_bytes`` the arena,
+    ``cycles`` from the firmware's counter; ``fixed`` is the rest of the image, its other layers
+    and the SRAM beside the arena. ``port`` would measure a device that holds one image only, and
+    is refused. Raises what ``lower``, ``build`` and ``profile`` raise.
+
+    Example: widths (8, 4, 3) of a graph with two convolutions give six rows, and the rows of 3
+    bits equal those of 4, which store them.
+    """
+    if port is not None:
+        raise ConfigError("costs are measured with several images; flash each and use profile")
+    if not _weighted(graph):
+        raise ConfigError(f"{graph.name}: no layer has weights, so no width can be chosen")
+    stored = {bits: storage_bits(IntType(bits, True)) for bits in widths}
+    measured = {bits: _measure(graph, board, bits) for bits in sorted(set(stored.values()))}
+    rows = [replace(row, bits=bits) for bits in widths for row in measured[stored[bits]].rows]
+    fixed = measured[max(measured)].fixed
+    return CostTable(board.name, tuple(rows), fixed, section(board).clock_hz)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    rows: tuple[CostRow, ...]
+    fixed: FixedCost
+
+
+def _measure(graph: Graph, board: Board, bits: int) -> _Measured:
+    """Every layer's cost with all weights stored in ``bits``."""
+    lowered = lower(with_weight_bits(graph, bits), board)
+    source = lowered.graph.inputs[0]
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = build(emit(lowered), lowered, Path(folder))
+        (timings,) = profile(artifact, golden_inputs(lowered.graph)[source], 1)
+        image = elf.read(artifact.path)
+    weighted = {name for name in _weighted(graph)}
+    rows = tuple(
+        _row(artifact, image, timing, bits) for timing in timings if timing.name in weighted
+    )
+    cycles = sum(timing.cycles or 0 for timing in timings)
+    fixed = FixedCost(
+        flash_bytes=image.flash_bytes - sum(row.weight_bytes for row in rows),
+        cycles=cycles - sum(row.cycles or 0 for row in rows),
+        sram_bytes=image.ram_bytes - artifact.lowered.plan.memory.arena_bytes,
+    )
+    return _Measured(rows, fixed)
+
+
+def _row(artifact: Artifact, image: elf.Image, timing: LayerTiming, bits: int) -> CostRow:
+    plan, board = artifact.lowered.plan, artifact.board
+    layer = plan.layers[timing.index]
+    table_bytes = sum(t.bytes for call in layer.calls for t in tables(call.descriptor))
+    return CostRow(
+        layer=timing.name,
+        bits=bits,
+        weight_bytes=table_bytes + image.symbol_bytes[f"layer{timing.index}"],
+        cycles=timing.cycles,
+        sram_bytes=plan.memory.arena_bytes,
+        evidence="measured" if board.evidence == "measured" else "simulated",
+        board=board.name,
+    )
+
+
+def _weighted(graph: Graph) -> tuple[str, ...]:
+    return tuple(op.name for op in graph.nodes if isinstance(op, Conv2d | DepthwiseConv2d | Dense))
+
+
+def with_weight_bits(graph: Graph, bits: int) -> Graph:
+    """``graph`` with all weights in ``bits`` signed bits: wider ones are shifted down, narrower
+    ones keep their integers. The same work for a device, but not the same network.
+
+    Example: s8 weights -128, 127 in 4 bits are -8, 7.
+    """
+    tensors, constants = dict(graph.tensors), dict(graph.constants)
+    for name in _weight_names(graph):
+        dtype = IntType(bits, True)
+        constants[name] = _narrowed(constants[name], tensors[name].dtype, dtype)
+        tensors[name] = replace(tensors[name], dtype=dtype)
+    return verify(graph.with_nodes(graph.nodes, tensors, constants))
+
+
+def _weight_names(graph: Graph) -> Iterable[str]:
+    return {op.weight for op in graph.nodes if isinstance(op, Conv2d | DepthwiseConv2d | Dense)}
+
+
+def _narrowed(values: Array, old: IntType, new: IntType) -> Array:
+    shift = max(old.high.bit_length() - new.high.bit_length(), 0)
+    narrowed: Array = (values.astype(np.int64) >> shift).astype(new.container)
+    return narrowed

@@ -1,0 +1,67 @@
+"""Layouts of weights, against the C accessors' formulas; folded biases; equal rescales."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwkit.ir.arith import rescale as rescaled
+from hwkit.ir.ops import Rescale, Rounding
+from hwkit.ir.types import IntType
+from hwkit.targets.mcu.rescales import normalized, rescale
+from hwkit.targets.mcu.weights import folded_bias, pack_rows, pack_taps, storage_bits
+
+
+def test_four_bit_rows_hold_weights_j_and_j_plus_4_in_byte_j() -> None:
+    packed = pack_rows(np.array([[1, 2, 3, 4, 5, 6, 7, -8]]), 4)
+    assert packed.view(np.uint8).tolist() == [[0x51, 0x62, 0x73, 0x84]]
+    assert pack_rows(np.array([[-1]]), 4).view(np.uint8).tolist() == [[0x0F, 0, 0, 0]]
+
+
+def test_rows_are_padded_to_words() -> None:
+    assert pack_rows(np.array([[1, -2, 3, 4, 5]]), 8).tolist() == [[1, -2, 3, 4, 5, 0, 0, 0]]
+    assert pack_rows(np.ones((3, 9)), 4).shape == (3, 8)
+
+
+def test_taps_layout() -> None:
+    weight = np.arange(1, 13).reshape(1, 3, 1, 4).astype(np.int8)
+    # taps a = 1..4, b = 5..8, c = 9..12 of channels 0..3
+    assert pack_taps(weight).tolist() == [1, 2, 5, 6, 3, 4, 7, 8, 9, 10, 0, 0, 11, 12, 0, 0]
+    assert pack_taps(np.array([[[[1]], [[2]]]], np.int8)).tolist() == [1, 0, 2, 0, 0, 0, 0, 0]
+
+
+def test_folded_bias_wraps() -> None:
+    assert folded_bias(np.array([[1, 2]]), np.array([10]), -3).tolist() == [19]
+    assert folded_bias(np.array([[127]]), np.array([2**31 - 1]), -128).tolist() == [
+        -(2**31) + 127 * 128 - 1
+    ]
+
+
+def test_storage() -> None:
+    assert [storage_bits(IntType(n, True)) for n in (1, 2, 4, 5, 8)] == [4, 4, 4, 8, 8]
+    assert [storage_bits(IntType(n, False)) for n in (1, 3, 4, 7, 8)] == [4, 4, 8, 8, 9]
+
+
+@settings(derandomize=True, deadline=None)
+@given(
+    st.integers(0, 2**31 - 1),
+    st.integers(0, 62),
+    st.sampled_from([Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR]),
+    st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1),
+)
+def test_a_normalized_pair_is_equal(m: int, s: int, rounding: Rounding, x: list[int]) -> None:
+    n, t = normalized(m, s, rounding)
+    wide = (-(2**62), 2**62)
+    before = rescaled(np.array(x), Rescale((m,), (s,), rounding, *wide), "before")
+    after = rescaled(np.array(x), Rescale((n,), (t,), rounding, *wide), "after")
+    assert np.array_equal(before, after)
+    assert n == 0 or n >= 1 << 30 or t == 62
+
+
+def test_equal_channels_need_no_tables() -> None:
+    same = rescale(Rescale((1, 2), (3, 4), Rounding.FLOOR, -128, 127), 100)
+    assert same.fields["multipliers"] is None and same.fields["shift"] == 33
+    other = rescale(Rescale((1, 3), (3, 4), Rounding.FLOOR, -128, 127), 100)
+    assert other.fields["multipliers"] is not None and other.fields["shift"] == 33
+    assert other.fields["input_bits"] == 8
