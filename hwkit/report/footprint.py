@@ -113,7 +113,8 @@ def _map(deploy: Deploy, memory: MemoryMap) -> Markup:
         tag("h3", f"Memory map of {name}"),
         note(
             f"Each box is a tensor: its addresses in the arena of {count(memory.arena_bytes)} "
-            "bytes upwards, the layers during which it is alive to the right."
+            "bytes upwards, the layers during which it is alive to the right. Grey boxes are the "
+            "scratch of one layer."
         ),
         chart(memory),
         details("The same as a table", table(f"Tensors in the arena of {name}", columns, rows)),
