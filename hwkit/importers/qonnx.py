@@ -22,6 +22,7 @@ import numpy as np
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import qonnx_layers as layers
 from hwkit.importers import qonnx_maps as maps
+from hwkit.importers import qonnx_sums as sums
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx_fold import fold
@@ -50,8 +51,8 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "AveragePool": maps.average_pool,
     "GlobalAveragePool": maps.global_average_pool,
     "ReduceMean": maps.global_average_pool,
-    "Add": maps.add,
-    **dict.fromkeys(("Mul", "Div", "Sub"), maps.arithmetic),
+    "Add": sums.add,
+    **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
     "Pad": maps.pad,
     "Concat": maps.concat,
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), maps.reshape),
@@ -108,12 +109,10 @@ def _output(context: Context, name: str) -> str:
     """Name of the integer tensor of model output ``name``; maps stay in (H, W, C) order."""
     node = Node(name, "output", (name,), (name,), {})
     real = context.settled(node, 0)
-    source = real.source
-    assert isinstance(source, Integers)
+    source = real.integers
     if real.scale.size > 1 and source.dtype == S32:
         real = _one_scale(context, node, real, source)
-        source = real.source
-        assert isinstance(source, Integers)
+        source = real.integers
     if source.tensor in context.builder.inputs:
         raise GraphError(name, "the model only quantizes its input; add a layer")
     if real.order is None:

@@ -89,20 +89,18 @@ class Context:
     def narrow(self, node: Node, position: int) -> Real:
         """An activation of at most 16 bits, as layers read it."""
         real = self.settled(node, position)
-        assert isinstance(real.source, Integers)
-        if real.source.dtype.bits > 16:
+        if real.integers.dtype.bits > 16:
             raise UnsupportedOp(
                 node.name,
                 IMPORTER,
-                f"its input {real.source.tensor!r} is not quantized; put a QuantReLU or "
+                f"its input {real.integers.tensor!r} is not quantized; put a QuantReLU or "
                 "QuantIdentity before it",
             )
         return real
 
     def graph_shape(self, real: Real) -> Shape:
         """Shape of the settled tensor in the graph."""
-        assert isinstance(real.source, Integers)
-        return self.builder.shape(real.source.tensor)
+        return self.builder.shape(real.integers.tensor)
 
     # --- making integers ---------------------------------------------------------------------
 
@@ -117,8 +115,7 @@ class Context:
         real = self._without_offset(node, real)
         if not real.is_clamped:
             return real
-        source = real.source
-        assert isinstance(source, Integers)
+        source = real.integers
         if not (real.low in (-np.inf, 0) and real.high == np.inf) and real.scale.size > 1:
             raise UnsupportedOp(node.name, IMPORTER, "put a quantizer behind the clip before it")
         grid = Quantizer(real.scale, source.zero_point, source.dtype, source.low, source.high, "")
@@ -186,8 +183,7 @@ class Context:
         if isinstance(value.source, Table):
             return self._lookup(node, value, value.source, q, name)
         real = self._without_offset(node, value)
-        source = real.source
-        assert isinstance(source, Integers)
+        source = real.integers
         channels = self.builder.shape(source.tensor)[-1]
         scale = q.scale.reshape(-1)
         if scale.size > 1 and real.order is not None:

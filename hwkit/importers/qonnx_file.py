@@ -64,7 +64,7 @@ def read_onnx(path: Path) -> OnnxModel:
     """
     try:
         import onnx
-        from google.protobuf.message import DecodeError
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     except ImportError as error:
         raise ToolMissing("onnx", "pip install 'onnx>=1.17,<1.22'") from error
     model = onnx.ModelProto()

@@ -71,17 +71,9 @@ def trunc(ctx: Context, node: Node) -> None:
         raise GraphError(node.name, f"Trunc to {bits} bits and scale {output_scale}; export again")
     dtype = IntType(int(bits), bool(node.attribute("signed", 1)))
     step = 2.0 ** round(np.log2(output_scale / scale))
-    narrow = bool(node.attribute("narrow", 0))
-    exact = quantizer(node, np.array([step]), 0, dtype, narrow)
-    q = quantizer(node, np.array([output_scale]), 0, dtype, narrow)
-    divided = ctx.quantize(node, replace(real, scale=np.ones(1)), exact, "")
-    source = divided.source
-    assert isinstance(source, Integers)
-    tensor = ctx.builder.tensors[source.tensor]
-    assert tensor.quantization is not None
-    facts = replace(tensor.quantization, scale=(output_scale,))
-    ctx.builder.tensors[source.tensor] = replace(tensor, quantization=facts)
-    ctx.put(node, replace(divided, scale=q.scale))
+    q = quantizer(node, np.array([output_scale]), 0, dtype, bool(node.attribute("narrow", 0)))
+    # The input's scale restated so that the ratio is the shift exactly, as Trunc defines it.
+    ctx.put(node, ctx.quantize(node, replace(real, scale=np.array([output_scale / step])), q, ""))
 
 
 def _parameter(node: Node) -> str:
@@ -136,16 +128,15 @@ def conv(ctx: Context, node: Node) -> None:
         raise UnsupportedOp(
             node.name, IMPORTER, f"weight {taps.shape} on input {x.shape}; use Conv1d or Conv2d"
         )
-    source = x.source
-    assert isinstance(source, Integers)
+    source = x.integers
     groups, channels = node.attribute("group", 1), x.shape[0]
     if groups not in (1, channels) or taps.shape[0] % groups or taps.shape[1] * groups != channels:
         raise UnsupportedOp(
             node.name, IMPORTER, f"{groups} groups of {channels} channels; use 1 or {channels}"
         )
-    stride, dilation = _pair(node, "strides"), _pair(node, "dilations")
+    stride, dilation = read_pair(node, "strides"), read_pair(node, "dilations")
     kernel = (taps.shape[2], taps.shape[3])
-    padding = _padding(node, x.shape, kernel, stride, dilation)
+    padding = read_padding(node, x.shape, kernel, stride, dilation)
     name = _name(ctx, node, weight)
     zero_point = source.zero_point
     names = (name, source.tensor, f"{name}.weight", None, name)
@@ -173,7 +164,7 @@ def _one_or_all(scale: Array) -> float | Array:
     return float(scale[0]) if scale.size == 1 else scale
 
 
-def _pair(node: Node, key: str) -> tuple[int, int]:
+def read_pair(node: Node, key: str) -> tuple[int, int]:
     """A spatial attribute of one or two axes, 1 where it is not given."""
     values = [1] * (2 - len(given := node.attribute(key, [1, 1]))) + given
     if len(values) != 2 or not all(isinstance(v, int) and v > 0 for v in values):
@@ -181,7 +172,7 @@ def _pair(node: Node, key: str) -> tuple[int, int]:
     return values[0], values[1]
 
 
-def _padding(
+def read_padding(
     node: Node,
     shape: tuple[int, ...],
     kernel: tuple[int, int],
@@ -236,8 +227,7 @@ def _dense(ctx: Context, node: Node, output_first: bool) -> None:
         raise UnsupportedOp(node.name, IMPORTER, "per-channel activation scales; use one scale")
     if x.order is not None:
         matrix = matrix[:, x.order]
-    source = x.source
-    assert isinstance(source, Integers)
+    source = x.integers
     name = _name(ctx, node, weight)
     op = Dense(name, source.tensor, f"{name}.weight", None, name, source.zero_point)
     unit = _per_output(node, weight, 0 if output_first else 1) * x.scale
@@ -335,8 +325,7 @@ def _clamp(real: Real, low: float, high: float) -> Real:
 def _table(ctx: Context, node: Node) -> tuple[Real, Integers, Array]:
     """A narrow input with one scale, and the real of each value of its type."""
     real = ctx.narrow(node, 0)
-    source = real.source
-    assert isinstance(source, Integers)
+    source = real.integers
     if source.dtype.bits > 8 or real.scale.size > 1:
         raise UnsupportedOp(
             node.name, IMPORTER, "a function of more than 8 bits or per-channel scales"

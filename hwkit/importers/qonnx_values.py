@@ -155,6 +155,13 @@ class Real:
     order: Array | None = None
 
     @property
+    def integers(self) -> Integers:
+        """The source of a tensor that is in the graph already."""
+        if not isinstance(self.source, Integers):
+            raise TypeError("not in the graph yet; settle it first")
+        return self.source
+
+    @property
     def is_plain(self) -> bool:
         """True when the integers stand for themselves: no offset, no clamp, positive scales."""
         return (

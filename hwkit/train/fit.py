@@ -51,7 +51,7 @@ def fit(
             x = shifted(images[chosen], phase.shift_pixels, generator)
             loss = nn.functional.cross_entropy(network(x), labels[chosen])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
         if not bool(torch.isfinite(loss)):

@@ -20,7 +20,7 @@ from hwkit.files import write_whole
 from hwkit.importers import load_model
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.types import Array
+from hwkit.ir.types import Array, Quantization, TensorType
 from hwkit.train.fit import predict
 
 
@@ -102,9 +102,7 @@ def input_integers(graph: Graph, images: Array) -> Array:
 
     Computed in float32, rounded half to even and clamped, as the model's first quantizer does.
     """
-    tensor = graph.tensors[graph.inputs[0]]
-    facts = tensor.quantization
-    assert facts is not None
+    tensor, facts = _described(graph, graph.inputs[0])
     scaled = np.rint(images.astype(np.float32) / np.float32(facts.scale[0]) + facts.zero_point)
     integers = np.clip(scaled, tensor.dtype.low, tensor.dtype.high).astype(tensor.dtype.container)
     if len(tensor.shape) > 1:
@@ -114,14 +112,19 @@ def input_integers(graph: Graph, images: Array) -> Array:
 
 def output_integers(graph: Graph, outputs: Array, name: str | None = None) -> Array:
     """Float outputs of the model on the grid and in the order of graph output ``name``."""
-    tensor = graph.tensors[name or graph.outputs[0]]
-    facts = tensor.quantization
-    assert facts is not None
+    tensor, facts = _described(graph, name or graph.outputs[0])
     if len(tensor.shape) == 3:
         rows, columns, channels = tensor.shape
         outputs = outputs.reshape(len(outputs), channels, rows, columns).transpose(0, 2, 3, 1)
     scaled = outputs.astype(np.float64) / np.array(facts.scale)
     return np.rint(scaled).astype(np.int64) + facts.zero_point
+
+
+def _described(graph: Graph, name: str) -> tuple[TensorType, Quantization]:
+    tensor = graph.tensors[name]
+    if tensor.quantization is None:
+        raise GraphError(name, "has no scale; reals cannot be told from its integers")
+    return tensor, tensor.quantization
 
 
 def fidelity(graph: Graph, model: nn.Module, images: Tensor) -> Fidelity:

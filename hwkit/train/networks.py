@@ -210,13 +210,17 @@ class Network(nn.Module):
         channels = 1
         for block in recipe.blocks:
             if block.kind == "dense":
+                names: tuple[str, ...] = (
+                    f"{block.name}_flatten",
+                    block.name,
+                    f"{block.name}_out",
+                )
                 stages: tuple[nn.Module, ...] = (
                     nn.Flatten(),
                     make.dense(channels * side * side, block.channels, block.name),
                     make.signed(),
                 )
                 channels, side = block.channels, 1
-                names = (f"{block.name}_flatten", block.name, f"{block.name}_out")
             else:
                 side = _next_side(block, side)
                 names, stages = _map_block(make, block, channels)
@@ -276,7 +280,10 @@ def quantized_network(
     recipe: Recipe, side: int, plan: Mapping[str, int]
 ) -> tuple[Network, dict[str, int]]:
     """The quantized network and the weight bits of each layer; ``ConfigError`` for a plan that
-    names a layer which is not there."""
+    names a layer which is not there, or a width outside 2..8."""
+    for layer, bits in plan.items():
+        if not 2 <= bits <= 8:
+            raise ConfigError(f"bit plan: {layer}: {bits} bits is not in 2..8")
     factory = QuantFactory(recipe.quantization, plan)
     network = Network(recipe, factory, side)
     if unknown := sorted(set(plan) - set(factory.weight_bits)):
@@ -296,10 +303,6 @@ def folded_state(network: nn.Module) -> dict[str, Tensor]:
             state[f"{path}.weight"], state[f"{path}.bias"] = module.weight, module.bias
         elif isinstance(module, nn.Sequential):
             conv, norm = module[0], module[1]
-            assert isinstance(conv, nn.Conv2d)
-            assert isinstance(norm, nn.BatchNorm2d)
-            assert norm.running_var is not None
-            assert norm.running_mean is not None
             gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             state[f"{path}.weight"] = conv.weight * gain[:, None, None, None]
             state[f"{path}.bias"] = norm.bias - norm.running_mean * gain

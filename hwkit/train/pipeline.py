@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hwkit.allocate import plan as plans
+from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import write_json, write_whole
 from hwkit.importers import load_model
@@ -38,10 +40,11 @@ from hwkit.train.networks import (
     load_folded,
     quantized_network,
 )
-from hwkit.train.recipe import BitPlan, Recipe, read_plan, read_recipe, recipe_path
+from hwkit.train.recipe import Recipe, read_recipe, recipe_path
 from hwkit.version import __version__
 
 CALIBRATION_IMAGES = 128
+Share = float  # The field ``Accuracy.float`` hides the builtin from its annotations.
 _PACKAGES = ("torch", "brevitas", "onnx", "onnxoptimizer", "numpy")
 
 
@@ -49,9 +52,9 @@ _PACKAGES = ("torch", "brevitas", "onnx", "onnxoptimizer", "numpy")
 class Accuracy:
     """Share of right answers on the whole test set, 0..1. ``integer`` is what devices compute."""
 
-    float: float
-    fake_quantized: float
-    integer: float
+    float: Share
+    fake_quantized: Share
+    integer: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,41 +98,52 @@ def train(
     """
     settings, out = read_recipe(recipe), Path(out)
     if plan is not None and not isinstance(plan, BitPlan):
-        plan = read_plan(Path(plan))
-    bits = {} if plan is None else plan.weight_bits
+        plan = plans.load(Path(plan))
+    bits = {} if plan is None else dict(plan.weight_bits)
     side = IMAGE_SIDE[settings.dataset]
     quantized_network(settings, side, bits)  # A plan that does not fit fails before training.
     data = load_dataset(settings.dataset)
-    recipe_digest = hashlib.sha256(recipe_path(recipe).read_bytes()).hexdigest()
+    made_from = recipe_digest(recipe)
     with deterministic(settings.seed):
         if float_from is None:
             state, float_accuracy = _train_float(settings, data, progress)
         else:
-            state, float_accuracy = _read_float(Path(float_from), recipe_digest)
+            state, float_accuracy = _read_float(Path(float_from), made_from)
         network, weight_bits = quantized_network(settings, side, bits)
         load_folded(network, state)
         images, labels = _tensors(data)
         fit(network, images, labels, settings.qat, settings.seed, "quantized training", progress)
-        checkpoint = {
-            "recipe": recipe_digest,
+        export(network, images[:1], out / "model.onnx", settings.name)
+        graph = load_model(out / "model.onnx")
+        outputs = predict(network, torch.from_numpy(data.test_images)).numpy()
+    _write_torch(
+        out / "checkpoint.pt",
+        {
+            "recipe": made_from,
             "weight_bits": weight_bits,
             "float": state,
             "float_accuracy": float_accuracy,
             "quantized": network.state_dict(),
-        }
-        example = images[:1]
-        export(network, example, out / "model.onnx", settings.name)
-        graph = load_model(out / "model.onnx")
-        test = torch.from_numpy(data.test_images)
-        outputs = predict(network, test).numpy()
-    _write_torch(out / "checkpoint.pt", checkpoint)
+        },
+    )
     write_whole(out / "model.hwk", to_bytes(graph))
     _write_inputs(out, graph, data)
     result = _measure(settings, graph, data, outputs, float_accuracy, weight_bits)
-    result.digests["recipe"] = recipe_digest
+    result.digests["recipe"] = made_from
     result.digests["model.onnx"] = _file_digest(out / "model.onnx")
     write_json(out / "train.json", asdict(result))
     return result
+
+
+def recipe_digest(recipe: str | Path) -> str:
+    """SHA-256 of the recipe's file: what a run was made from."""
+    return hashlib.sha256(recipe_path(recipe).read_bytes()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that shapes a training run."""
+    found = {name: version(name) for name in _PACKAGES}
+    return {"hwkit": __version__, "python": platform.python_version(), **found}
 
 
 @contextmanager
@@ -238,7 +252,6 @@ def _measure(
     accuracy = Accuracy(
         float_accuracy, _accuracy(outputs, data.test_labels), _accuracy(got, data.test_labels)
     )
-    versions = {name: version(name) for name in _PACKAGES}
     return Trained(
         recipe=recipe.name,
         dataset=recipe.dataset,
@@ -252,7 +265,7 @@ def _measure(
         weight_bits=weight_bits,
         activation_bits=recipe.quantization.activation_bits,
         scales=recipe.quantization.scales,
-        versions={"hwkit": __version__, "python": platform.python_version(), **versions},
+        versions=versions(),
         digests={"model.hwk": digest(graph)},
     )
 

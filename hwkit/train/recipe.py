@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from hwkit.errors import ConfigError, FormatError
-from hwkit.files import read_json
 from hwkit.record import from_json
 
 MAX_RECIPE_BYTES = 1 << 20
@@ -141,29 +140,3 @@ def _check(recipe: Recipe, path: Path) -> None:
 def _in_range(path: Path, key: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ConfigError(f"{path}: {key}: {value} is not in {low}..{high}")
-
-
-@dataclass(frozen=True, slots=True)
-class BitPlan:
-    """Weight bits by layer; the file is ``{"weight_bits": {"conv1": 4}}``, layers by the names of
-    the graph's nodes. Layers that it does not name keep the recipe's bits."""
-
-    weight_bits: dict[str, int]
-
-
-def read_plan(path: Path) -> BitPlan:
-    """The bit plan in a JSON file; other keys beside ``weight_bits`` are its writer's notes.
-
-    Raises ``ConfigError`` for a file or a width (2 to 8) that is wrong.
-    """
-    try:
-        value = read_json(path)
-    except FormatError as error:
-        raise ConfigError(str(error)) from error
-    bits = value.get("weight_bits") if isinstance(value, dict) else None
-    if not isinstance(bits, dict):
-        raise ConfigError(f'{path}: has no "weight_bits": {{layer: bits}}; allocate writes one')
-    for layer, width in bits.items():
-        if not isinstance(width, int) or isinstance(width, bool) or not 2 <= width <= 8:
-            raise ConfigError(f"{path}: weight_bits.{layer}: {width!r:.20} is not in 2..8")
-    return BitPlan(bits)
