@@ -118,6 +118,11 @@ class FrameReceiver:
             frames.append(None)
         return frames
 
+    def forget_garbage(self) -> None:
+        """Counts from zero again."""
+        self.garbage_bytes = 0
+        self.sample = b""
+
     @property
     def unfinished(self) -> bytes:
         """Bytes of a frame that has not ended."""

@@ -105,6 +105,7 @@ class Client:
         damaged answers or ``silences`` times ``timeout_s`` without one."""
         self._sequence = (self._sequence + 1) & 0xFFFF
         wire = encode(Frame(command, 0, self._sequence, payload))
+        self._receiver.forget_garbage()
         unreadable = Status.OK
         for _ in range(ATTEMPTS):
             self._link.write(wire)

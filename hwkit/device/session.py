@@ -67,13 +67,13 @@ class Device:
     def layer_output(self, layer: int, x: bytes | None = None) -> bytes:
         """The output of ``layer`` for ``x``, by default the input of the last ``infer``: runs
         the layers up to it again."""
+        if not 0 <= layer < self._info.layer_count:
+            raise ConfigError(f"layer {layer}: the model has 0 .. {self._info.layer_count - 1}")
         if x is not None:
             self._check(x)
             self._input = bytes(x)
         if not self._input:
             raise ConfigError("layer_output: give an input, or infer one first")
-        if not 0 <= layer < self._info.layer_count:
-            raise ConfigError(f"layer {layer}: the model has 0 .. {self._info.layer_count - 1}")
         self._infer_to(layer)
         return self._client.read_layer(self._chunk_bytes)
 

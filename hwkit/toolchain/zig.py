@@ -35,7 +35,7 @@ COMPILE_FLAGS = (
     # zig adds its own checks, which trap; the host builds run under the real sanitizers.
     "-fno-sanitize=undefined",
 )
-LINK_FLAGS = ("-nostdlib", "-Wl,--gc-sections", "-Wl,-e,Reset_Handler", "-g0")
+LINK_FLAGS = ("-rtlib=compiler-rt", "-Wl,--gc-sections", "-Wl,-e,Reset_Handler", "-g0")
 
 _HOW_TO_GET_IT = "pip install 'hwkit[mcu]'"
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -51,7 +52,7 @@ class Qemu:
     def layer_instructions(self, layer_count: int) -> list[int]:
         """Executed instructions of each layer of the last inference, exact."""
         marks = [int(line) for line in self._marks.read_text().splitlines()[-layer_count - 1 :]]
-        return [after - before for before, after in zip(marks, marks[1:], strict=False)]
+        return [after - before for before, after in pairwise(marks)]
 
     def __enter__(self) -> Qemu:
         return self

@@ -1,0 +1,59 @@
+/* A model whose instructions are written down: what it costs can be counted by hand.
+ *
+ * Layer 1 calls KERNEL, which the build gives; layer 0 an empty function in the same way. */
+#include "hwk_model.h"
+#include "hwk_profile.h"
+
+int8_t input[16] __attribute__((aligned(16)));
+static int8_t output[16] __attribute__((aligned(16)));
+
+const hwk_model_info_t hwk_model_info = {
+    .name = "assembly",
+    .layer_count = 3,
+    .input_bytes = sizeof input,
+    .output_bytes = sizeof output,
+    .input_low = -128,
+    .input_high = 127,
+};
+
+int8_t *hwk_model_input(void) { return input; }
+
+const int8_t *hwk_model_output(void) { return output; }
+
+/* Both have the input's address in r0 and differ by the kernel alone. */
+void kernel(void);
+void nothing(void);
+
+__asm(".syntax unified\n"
+      ".text\n"
+      ".balign 4\n"
+      ".type kernel, %function\n"
+      ".thumb_func\n"
+      "kernel:\n"
+      " movw r0, #:lower16:input\n"
+      " movt r0, #:upper16:input\n"
+      " " KERNEL "\n"
+      " bx lr\n"
+      ".balign 4\n"
+      ".type nothing, %function\n"
+      ".thumb_func\n"
+      "nothing:\n"
+      " movw r0, #:lower16:input\n"
+      " movt r0, #:upper16:input\n"
+      " bx lr\n");
+
+void hwk_model_invoke(uint32_t last_layer) {
+  (void)last_layer;
+  hwk_profile_mark(0);
+  nothing();
+  hwk_profile_mark(1);
+  kernel();
+  hwk_profile_mark(2);
+  nothing(); /* the last layer's interval holds this function's own end */
+  hwk_profile_mark(3);
+}
+
+const void *hwk_model_layer_output(uint32_t layer, uint32_t *size_bytes) {
+  *size_bytes = layer < 3 ? sizeof output : 0u;
+  return layer < 3 ? output : (const void *)0;
+}

@@ -1,0 +1,180 @@
+"""The host against boards that are silent, babble, lie, or sit behind a bad wire."""
+
+from __future__ import annotations
+
+import struct
+import time
+
+import pytest
+
+from hwkit.device.frame import Frame, FrameReceiver, encode
+from hwkit.device.protocol import Command, Status
+from hwkit.device.session import open_board
+from hwkit.errors import ConfigError, DeviceError
+from tests.device import boards
+from tests.firmware.runtime import stub
+
+
+def opening_fails(url: str, within_s: float = 8.0) -> str:
+    start_s = time.monotonic()
+    with pytest.raises(DeviceError) as caught, open_board(stub.BOARD, None, url):
+        pass
+    assert time.monotonic() - start_s < within_s
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_silent_board() -> None:
+    with boards.serving(boards.silent) as url:
+        assert "silent: no answer within 1 s" in opening_fails(url)
+
+
+@pytest.mark.parametrize("noise", [b"\xa5\x5a\x01", b"\0\x01\x02", b"U" * 9, b"\x02\x01\0"])
+def test_babbling_board(noise: bytes) -> None:
+    with boards.serving(boards.babbling(noise)) as url:
+        assert "sends garbage" in opening_fails(url)
+
+
+def test_stale_answers_for_ever_do_not_hold_the_host_up() -> None:
+    stale = encode(Frame(Command.INFO, 0, 77, b""))
+    with boards.serving(boards.babbling(stale)) as url:
+        assert opening_fails(url)
+
+
+def test_nothing_listens() -> None:
+    with boards.serving(boards.silent) as url:
+        opening_fails(url)
+    assert "cannot be opened" in opening_fails(url)
+
+
+def test_bad_url() -> None:
+    assert "cannot be opened" in opening_fails("socket://127.0.0.1:nonsense")
+    assert "cannot be opened" in opening_fails("/dev/no-such-port")
+
+
+def test_board_hangs_up() -> None:
+    with boards.serving(lambda client: client.close()) as url:
+        assert "connection lost" in opening_fails(url)
+
+
+def reply_with(change: dict[int, bytes], status: int = 0, command: int | None = None) -> object:
+    """A board whose answers' payloads are given by command."""
+
+    def reply(wire: bytes) -> bytes:
+        (frame,) = FrameReceiver().receive(wire + b"\0")
+        assert frame is not None
+        answered = frame.command if command is None else command
+        return encode(Frame(answered, status, frame.sequence, change.get(frame.command, b"")))
+
+    return boards.answering(reply)
+
+
+def info(version: int = 1, payload: int = 1024, outputs: int = 64) -> bytes:
+    sizes = (1, 64, outputs, 0, 0, 0)
+    return struct.pack("<HHIIIIII32s", version, payload, *sizes, stub.DIGEST) + b"liar"
+
+
+@pytest.mark.parametrize(
+    ("board", "message"),
+    [
+        (reply_with({}), "answers INFO with 0 bytes"),
+        (reply_with({Command.INFO: info(version=9)}), "protocol version 9"),
+        (reply_with({Command.INFO: info(payload=3)}), "impossible model"),
+        (reply_with({Command.INFO: info(outputs=1 << 31)}), "impossible model"),
+        (reply_with({}, status=Status.BAD_ARGUMENT), "refuses INFO (BAD_ARGUMENT)"),
+        (reply_with({}, status=99), "unknown status 99"),
+        (reply_with({}, command=5), "answers INFO with command 5"),
+        (reply_with({}, status=Status.BAD_CRC, command=0), "refuses INFO (BAD_CRC)"),
+    ],
+)
+def test_a_board_that_lies_is_named(board: object, message: str) -> None:
+    with boards.serving(board) as url:  # type: ignore[arg-type]
+        assert message in opening_fails(url)
+
+
+def test_wrong_lengths_later_are_noticed() -> None:
+    answers = {Command.INFO: info(), Command.RUN: bytes(63), Command.STACK: bytes(7)}
+    answers |= {Command.READ_CYCLES: bytes(5), Command.READ_LAYER: b"\xff" * 4}
+    with (
+        boards.serving(reply_with(answers)) as url,  # type: ignore[arg-type]
+        open_board(stub.BOARD, None, url) as device,
+    ):
+        with pytest.raises(DeviceError, match="answers RUN with 63 bytes, not 64"):
+            device.infer(bytes(64))
+        with pytest.raises(DeviceError, match="answers STACK with 7 bytes"):
+            device.stack_bytes()
+        with pytest.raises(DeviceError, match="answers READ_CYCLES with 5 bytes"):
+            device.cycles()
+        with pytest.raises(DeviceError, match="claims a layer output of 4294967295 bytes"):
+            device.layer_output(0, bytes(64))
+
+
+def test_wrong_model_is_refused() -> None:
+    with (
+        boards.serving(boards.host_firmware()) as url,
+        pytest.raises(DeviceError, match="runs model 'stub' 01020304"),
+        open_board(stub.BOARD, None, url, digest=bytes(32)),
+    ):
+        pass
+
+
+def test_the_host_firmware_computes() -> None:
+    with (
+        boards.serving(boards.host_firmware()) as url,
+        open_board(stub.BOARD, None, url, digest=stub.DIGEST) as device,
+    ):
+        x = bytes(range(64))
+        assert device.infer(x) == stub.add_one(x)
+        assert device.layer_output(0) == x
+        assert device.layer_output(1) == stub.add_one(x)
+        assert device.instructions() is None
+        assert device.selftest().passed
+
+
+def test_long_tensors_go_in_chunks() -> None:
+    x = bytes(i % 256 for i in range(5000))
+    with (
+        boards.serving(boards.host_firmware(size=5000)) as url,
+        open_board(stub.BOARD, None, url) as device,
+    ):
+        assert device.infer(x) == stub.add_one(x)
+        assert device.layer_output(0) == x
+
+
+def flip(index: int, wire: bytes) -> bytes:
+    """Damages every third frame, keeping its delimiter."""
+    return bytes([wire[0] ^ 0x41]) + wire[1:] if index % 3 == 1 else wire
+
+
+def with_garbage(index: int, wire: bytes) -> bytes:
+    """Noise before every second frame, some of it ending in a delimiter."""
+    return (b"\x99\x98\0" if index % 4 == 1 else b"") + wire
+
+
+@pytest.mark.parametrize("to_board", [flip, with_garbage])
+@pytest.mark.parametrize("to_host", [flip, with_garbage])
+def test_a_bad_wire_changes_no_integer(to_board: object, to_host: object) -> None:
+    serve = boards.host_firmware(to_board, to_host, size=1500)  # type: ignore[arg-type]
+    x = bytes(i % 256 for i in range(1500))
+    with boards.serving(serve) as url, open_board(stub.BOARD, None, url) as device:
+        for _ in range(5):
+            assert device.infer(x) == stub.add_one(x)
+        assert device.layer_output(0) == x
+
+
+def test_a_lost_answer_is_asked_for_again() -> None:
+    serve = boards.host_firmware(to_host=lambda index, wire: b"" if index == 1 else wire)
+    with boards.serving(serve) as url, open_board(stub.BOARD, None, url) as device:
+        assert device.echo(b"hello") == b"hello"
+
+
+def test_wrong_arguments_are_the_callers() -> None:
+    with (
+        boards.serving(boards.host_firmware()) as url,
+        open_board(stub.BOARD, None, url) as device,
+    ):
+        for call in (lambda: device.infer(bytes(63)), lambda: device.layer_output(2, bytes(64))):
+            with pytest.raises(ConfigError):
+                call()
+        with pytest.raises(ConfigError, match="give an input"):
+            device.layer_output(0)
