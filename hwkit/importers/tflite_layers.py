@@ -63,6 +63,9 @@ class Context:
     def computed(self, index: int) -> str:
         """Name of an activation that exists by now."""
         name = self.names[index]
+        if index >= 0 and self.file.tensors[index].data is not None:
+            remedy = "operators take activations of one shape, without broadcasting a constant"
+            raise UnsupportedOp(f"constant {name!r}", _TARGET, remedy)
         if index < 0 or name not in self.builder.tensors:
             raise FormatError(f"tensor {index} is read before it is computed; damaged")
         return name
