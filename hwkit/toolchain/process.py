@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,10 @@ def run(
     return printed
 
 
+class _NoSuchProgram(Exception):
+    """Apart from a missing folder, which the system reports in the same way."""
+
+
 def _wait(
     command: Sequence[str],
     output: int,
@@ -57,6 +62,8 @@ def _wait(
     timeout_s: float,
 ) -> int:
     # A session of its own: a stopped program takes its children along.
+    if shutil.which(command[0]) is None:
+        raise _NoSuchProgram
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

@@ -130,6 +130,20 @@ def test_counts_of_known_code(tmp_path: Path, kernel: str, instructions: int, cy
     assert modelled[1] - modelled[0] == cycles
 
 
+def test_counts_equal_a_hook_on_every_instruction(tmp_path: Path) -> None:
+    # The difference of two layers: the hook passes over conditional instructions whose condition
+    # fails, which are executed and take their cycle; hwk_profile_mark has one.
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.device.count_by_instruction", assembly(tmp_path, LOOP)],
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    counts = json.loads(done.stdout)
+    singly, by_block = counts["singly"], counts["by_block"]
+    assert singly[1] - singly[0] == by_block[1] - by_block[0] == 3001
+
+
 @pytest.mark.parametrize(
     ("kernel", "message"),
     [

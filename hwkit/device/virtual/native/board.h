@@ -47,7 +47,8 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry);
 void hwk_board_ready(hwk_board_t *board);
 void hwk_board_stop(hwk_board_t *board);
 
-/* Totals since the run began: exact while the guest waits for input. */
+/* Totals since the run began: exact while the guest waits for input. A conditional instruction
+ * whose condition fails counts as executed, and takes its cycle. */
 uint64_t hwk_board_instructions(const hwk_board_t *board);
 uint64_t hwk_board_cycles(const hwk_board_t *board);
 
