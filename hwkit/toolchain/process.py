@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -39,19 +38,13 @@ def run(
             stream.write(f"$ {shlex.join(command)}\n".encode())
             stream.flush()
             start = stream.tell()
-            exit_code = _wait(command, stream.fileno(), cwd, env, timeout_s)
+            exit_code = _wait(command, stream.fileno(), cwd, env, timeout_s, how_to_get_it)
         printed = log.read_bytes()[start:].decode(errors="replace")
-    except FileNotFoundError as error:
-        raise ToolMissing(command[0], how_to_get_it) from error
     except OSError as error:
-        raise ConfigError(f"{command[0]}: cannot be run ({error})") from error
+        raise ConfigError(f"{log}: log cannot be written ({error}); free space there") from error
     if exit_code != 0:
         raise ToolFailed(shlex.join(command), exit_code, str(log))
     return printed
-
-
-class _NoSuchProgram(Exception):
-    """Apart from a missing folder, which the system reports in the same way."""
 
 
 def _wait(
@@ -60,19 +53,21 @@ def _wait(
     cwd: Path | None,
     env: Mapping[str, str] | None,
     timeout_s: float,
+    how_to_get_it: str,
 ) -> int:
-    # A session of its own: a stopped program takes its children along.
-    if shutil.which(command[0]) is None:
-        raise _NoSuchProgram
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        start_new_session=True,
-    ) as process:
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,  # a stopped program takes its children along
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise ToolMissing(command[0], how_to_get_it) from error
+    with process:
         try:
             return process.wait(timeout_s)
         except BaseException as error:
