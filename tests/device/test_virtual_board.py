@@ -151,6 +151,7 @@ def test_counts_equal_a_hook_on_every_instruction(tmp_path: Path) -> None:
         ("movs r2, #64\n str r2, [r2]", "write to read-only address 0x00000040"),
         ("movs r2, #0\n movt r2, #0x7000\n ldr r2, [r2]", "read of unmapped address 0x70000000"),
         ("movs r2, #1\n movt r2, #0x7000\n bx r2", "jump to unmapped address 0x70000000"),
+        ("1: push {r0}\n b 1b", "write to unmapped address 0x1ffffffc"),
         ("udf #0", "pc="),
         ("bkpt #0", "pc="),
         ("svc #0", "pc="),
@@ -233,10 +234,9 @@ def test_the_process_answers_on_its_command_line(image: Path) -> None:
             assert device.infer(X) == stub.add_one(X)
         process.terminate()
     assert process.returncode == -signal.SIGTERM
-    done = subprocess.run(
-        [*command, "--image", "none.elf"], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    for wrong in (["--image", "none.elf"], ["--image", str(image), "--port", "99999"]):
+        done = subprocess.run([*command, *wrong], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 def test_the_same_image_in_qemu(image: Path) -> None:

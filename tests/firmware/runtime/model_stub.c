@@ -37,9 +37,13 @@ static void copy(void) {
   }
 }
 
+/* In .data, so that a start-up that leaves it out is noticed. */
+static volatile uint8_t one = 1;
+
 static void add_one(void) {
+  const uint8_t step = one;
   for (uint32_t i = 0; i < STUB_BYTES; i++) {
-    arena.output[i] = (int8_t)(uint8_t)((uint8_t)arena.copy[i] + 1u);
+    arena.output[i] = (int8_t)(uint8_t)((uint8_t)arena.copy[i] + step);
   }
 }
 

@@ -1,0 +1,79 @@
+"""The runtime's memory functions against Python's, at every alignment."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwkit import resources
+from hwkit.toolchain import host_cc
+
+NAMES = ("memcpy", "memmove", "memset", "memcmp")
+BYTES = 96
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """Under other names, so that they don't take the place of this process's own."""
+    runtime = resources.folder("firmware") / "runtime"
+    renames = [f"-D{name}=probe_{name}" for name in NAMES]
+    return ctypes.CDLL(
+        str(host_cc.shared_library([runtime / "hwk_memory.c"], ["-fno-builtin", *renames]))
+    )
+
+
+spans = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 48))
+memories = st.binary(min_size=BYTES, max_size=BYTES)
+quick = settings(derandomize=True, deadline=None, max_examples=300)
+
+
+def call(name: str, memory: bytes, to: int, second: int, size: int) -> tuple[int, bytes]:
+    """The function on offsets of one buffer; its result and the buffer afterwards."""
+    function = getattr(library(), f"probe_{name}")
+    function.restype = ctypes.c_int if name == "memcmp" else ctypes.c_void_p
+    buffer = ctypes.create_string_buffer(memory, BYTES)
+    start = ctypes.addressof(buffer)
+    other = ctypes.c_int(second) if name == "memset" else ctypes.c_void_p(start + second)
+    result = function(ctypes.c_void_p(start + to), other, ctypes.c_size_t(size))
+    return (result if name == "memcmp" else result - start), buffer.raw
+
+
+def replaced(memory: bytes, to: int, content: bytes) -> bytes:
+    return memory[:to] + content + memory[to + len(content) :]
+
+
+@given(memories, st.integers(0, 7), st.integers(0, 7), st.integers(0, 40))
+@quick
+def test_memcpy(memory: bytes, to: int, offset: int, size: int) -> None:
+    source = 48 + offset
+    expected = replaced(memory, to, memory[source : source + size])
+    assert call("memcpy", memory, to, source, size) == (to, expected)
+
+
+@given(memories, spans)
+@quick
+def test_memmove(memory: bytes, span: tuple[int, int, int]) -> None:
+    to, source, size = span
+    expected = replaced(memory, to, memory[source : source + size])
+    assert call("memmove", memory, to, source, size) == (to, expected)
+
+
+@given(memories, st.integers(0, 40), st.integers(-300, 300), st.integers(0, 50))
+@quick
+def test_memset(memory: bytes, to: int, value: int, size: int) -> None:
+    expected = replaced(memory, to, bytes([value % 256]) * size)
+    assert call("memset", memory, to, value, size) == (to, expected)
+
+
+@given(memories, spans, st.booleans())
+@quick
+def test_memcmp(memory: bytes, span: tuple[int, int, int], same: bool) -> None:
+    left, right, size = span
+    if same:
+        memory = replaced(memory, right, memory[left : left + size])
+    a, b = memory[left : left + size], memory[right : right + size]
+    result, _ = call("memcmp", memory, left, right, size)
+    assert (result > 0) - (result < 0) == (a > b) - (a < b)
