@@ -16,9 +16,11 @@ from hwkit.errors import ConfigError, FormatError, GraphError, ToolMissing
 from hwkit.ir.types import Array, Shape
 
 MAX_FILE_BYTES = 512 << 20
-MAX_NODES = 100_000
+MAX_NODES = 5_000
 MAX_ELEMENTS = 1 << 27
 """Largest constant, as in ``ir.verify``: 128 million integers."""
+MAX_INPUT_ELEMENTS = 1 << 24
+"""Largest sample, and largest map that may be flattened."""
 
 _REMEDY = "export the model again"
 _SCOPES = "pkg.torch.onnx.name_scopes"
@@ -75,9 +77,13 @@ def read_onnx(path: Path) -> OnnxModel:
     graph = model.graph
     if not graph.node or not graph.output:
         raise FormatError(f"{path}: holds no ONNX graph with nodes and outputs; {_REMEDY}")
+    imported = {opset.domain for opset in model.opset_import}
+    if missing := {node.domain for node in graph.node} - imported:
+        name = min(missing, key=repr) or "ai.onnx"
+        raise FormatError(f"{path}: no opset for {name!r:.40}, is it cut short? {_REMEDY}")
     if len(graph.node) > MAX_NODES:
         raise FormatError(f"{path}: {len(graph.node)} nodes are more than {MAX_NODES}")
-    constants = {t.name: _array(t, path) for t in graph.initializer}
+    constants = {_text(t.name, path): _array(t, path) for t in graph.initializer}
     nodes = []
     for index, proto in enumerate(graph.node):
         node = _node(proto, index, path)
@@ -85,16 +91,29 @@ def read_onnx(path: Path) -> OnnxModel:
             constants[node.outputs[0]] = _constant(node)
         else:
             nodes.append(node)
+    inputs = {_text(i.name, path): i for i in graph.input}
+    _check_order(nodes, {*constants, *inputs})
     for name, value in constants.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise GraphError(name, "holds NaN or infinite values; train again and export")
     return OnnxModel(
-        name=graph.name or path.stem,
+        name=_text(graph.name, path) or path.stem,
         nodes=tuple(nodes),
         constants=constants,
-        inputs={i.name: _shape(i, path) for i in graph.input if i.name not in constants},
-        outputs=tuple(o.name for o in graph.output),
+        inputs={name: _shape(i, path) for name, i in inputs.items() if name not in constants},
+        outputs=tuple(_text(o.name, path) for o in graph.output),
     )
+
+
+def _check_order(nodes: list[Node], defined: set[str]) -> None:
+    """Every node reads what is there already and writes what is not: no cycles."""
+    defined.add("")
+    for node in nodes:
+        if missing := [name for name in node.inputs if name not in defined]:
+            raise GraphError(node.name, f"reads {missing[0]!r:.60}, which nothing computes before")
+        if clash := [name for name in node.outputs if name and name in defined]:
+            raise GraphError(node.name, f"computes {clash[0]!r:.60}, which is there already")
+        defined.update(node.outputs)
 
 
 def _read(path: Path) -> bytes:
@@ -133,10 +152,18 @@ def _array(tensor: Any, path: Path) -> Array:
         ) from error
 
 
+def _text(value: Any, path: Path) -> str:
+    """A name; protobuf hands out bytes where it is no UTF-8."""
+    if not isinstance(value, str):
+        raise FormatError(f"{path}: the name {value!r:.40} is no text; {_REMEDY}")
+    return value
+
+
 def _node(proto: Any, index: int, path: Path) -> Node:
     from onnx import AttributeProto, helper
 
-    name = proto.name or f"{proto.op_type}_{index}"
+    op_type = _text(proto.op_type, path)
+    name = _text(proto.name, path) or f"{op_type}_{index}"
     if not proto.output:
         raise FormatError(f"{path}: node {name!r} has no output; {_REMEDY}")
     attributes: dict[str, Any] = {}
@@ -149,10 +176,11 @@ def _node(proto: Any, index: int, path: Path) -> Node:
         except ValueError as error:
             raise FormatError(f"{path}: node {name!r} is damaged; {_REMEDY}") from error
         listed = not isinstance(value, (int, float, bytes, str)) and hasattr(value, "__len__")
-        attributes[attribute.name] = list(value) if listed else value
-    return Node(
-        name, proto.op_type, tuple(proto.input), tuple(proto.output), attributes, _module(proto)
+        attributes[_text(attribute.name, path)] = list(value) if listed else value
+    inputs, outputs = (
+        tuple(_text(n, path) for n in names) for names in (proto.input, proto.output)
     )
+    return Node(name, op_type, inputs, outputs, attributes, _module(proto))
 
 
 def _constant(node: Node) -> Array:
@@ -168,7 +196,7 @@ def _module(proto: Any) -> str:
     ``/layer1/layer1.0/conv1/Conv`` (scopes joined by slashes) gives ``layer1.0.conv1``.
     """
     for entry in proto.metadata_props:
-        if entry.key == _SCOPES:
+        if entry.key == _SCOPES and isinstance(entry.value, str):
             scopes = re.findall(r"'([^']*)'", entry.value)
             return scopes[-2] if len(scopes) > 1 else ""
     path = ""
@@ -182,7 +210,7 @@ def _shape(info: Any, path: Path) -> Shape:
     """Shape with the batch first; a free batch is 1."""
     dims = info.type.tensor_type.shape.dim
     sizes = [d.dim_value if d.dim_value > 0 else (1 if i == 0 else 0) for i, d in enumerate(dims)]
-    if len(sizes) < 2 or 0 in sizes or prod(sizes) > MAX_ELEMENTS:
+    if len(sizes) < 2 or 0 in sizes or prod(sizes) > MAX_INPUT_ELEMENTS:
         raise FormatError(
             f"{path}: input {info.name!r} has shape {sizes}; export with a fixed example input "
             "whose first axis is the batch"

@@ -9,7 +9,7 @@ import numpy as np
 
 from hwkit.errors import UnsupportedOp
 from hwkit.importers.qonnx_context import Context
-from hwkit.importers.qonnx_file import Node
+from hwkit.importers.qonnx_file import MAX_INPUT_ELEMENTS, Node
 from hwkit.importers.qonnx_layers import read_padding, read_pair
 from hwkit.importers.qonnx_rescale import IMPORTER
 from hwkit.importers.qonnx_values import Fresh, Integers, Real
@@ -260,7 +260,7 @@ def reshaped(ctx: Context, node: Node, real: Real, shape: Shape) -> Real:
         return real
     flat = len(shape) == 1
     onto_map = len(real.shape) == 1 and len(shape) == 3 and shape[1] == shape[2] == 1
-    if not flat and not (onto_map and real.order is None):
+    if prod(shape) > MAX_INPUT_ELEMENTS or not (flat or (onto_map and real.order is None)):
         raise UnsupportedOp(
             node.name, IMPORTER, f"shape {real.shape} to {shape}; flatten to a vector"
         )

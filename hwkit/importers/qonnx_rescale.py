@@ -61,8 +61,10 @@ def read_quantizer(node: Node, constants: Mapping[str, Array], max_bits: int) ->
 
 def quantizer(node: Node, scale: Array, zero_point: int, dtype: IntType, narrow: bool) -> Quantizer:
     """The checked quantizer with these fields and the rounding mode of ``node``."""
-    if scale.dtype.kind != "f" or scale.size == 0 or not (scale > 0).all():
-        raise GraphError(node.name, "its scale is not above 0; calibrate or train the quantizer")
+    with np.errstate(all="ignore"):
+        steps = scale.astype(np.float32)
+    if scale.dtype.kind != "f" or scale.size == 0 or not (np.isfinite(steps) & (steps > 0)).all():
+        raise GraphError(node.name, "its scale is no float32 above 0; calibrate or train it")
     return Quantizer(
         scale=scale.astype(np.float64),
         zero_point=zero_point,
@@ -95,7 +97,9 @@ def quantize_weights(node: Node, values: Array, q: Quantizer) -> Array:
     Example: 0.26 with scale 0.1 and 8 bits is 3.
     """
     try:
-        scaled = values.astype(np.float32) / q.scale.astype(np.float32) + np.float32(q.zero_point)
+        with np.errstate(over="ignore"):
+            scaled = values.astype(np.float32) / q.scale.astype(np.float32)
+            scaled = scaled + np.float32(q.zero_point)
     except ValueError as error:
         raise GraphError(
             node.name, f"scale of shape {q.scale.shape} does not fit weight {values.shape}"

@@ -48,12 +48,17 @@ def _hoist_one(
     producers = {name: i for i, node in enumerate(nodes) for name in node.outputs}
     readers = Counter(name for node in nodes for name in node.inputs)
     for i, node in enumerate(nodes):
-        if node.op_type not in ("Quant", "Relu") or node.inputs[0] not in producers:
+        if node.op_type not in ("Quant", "Relu") or not set(node.inputs[:1]) & producers.keys():
             continue
         at = producers[node.inputs[0]]
         move = nodes[at]
         alone = readers[move.outputs[0]] == 1 and move.outputs[0] not in outputs
-        if move.op_type not in _MOVES or not alone or not _one_scale(node, constants):
+        if (
+            move.op_type not in _MOVES
+            or not move.inputs
+            or not alone
+            or not _one_scale(node, constants)
+        ):
             continue
         sources = move.inputs if move.op_type == "Concat" else move.inputs[:1]
         grids = {_grid(s, nodes, producers, constants) for s in sources}
@@ -94,7 +99,8 @@ def _grid(
             values = [constants[n].tobytes() for n in node.inputs[1:] if n in constants]
             signed = bytes([int(node.attributes.get("signed", 1))])
             return b"|".join([node.op_type.encode(), signed, *values])
-        if node.op_type == "Concat" or node.op_type not in (_MOVES | {"Relu"}):
+        followed = node.op_type in (_MOVES | {"Relu"}) and node.op_type != "Concat"
+        if not followed or not node.inputs:
             return None
         name = node.inputs[0]
     return b"input"

@@ -7,6 +7,7 @@ images of 28x28, values 0..255. Each class in its own order: every fifth image i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -30,8 +31,9 @@ class Dataset:
     test_labels: Array
 
 
+@cache
 def load_dataset(name: str) -> Dataset:
-    """The data set ``digits`` or ``mnist5k``.
+    """The data set ``digits`` or ``mnist5k``; read once in a process, so leave its arrays alone.
 
     Raises ``ToolMissing`` when the package that holds it is not installed.
     """

@@ -1,0 +1,348 @@
+"""What the QONNX importer makes of single constructs, and of files that are wrong."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from hwkit.errors import ConfigError, FormatError, GraphError, HwkitError, UnsupportedOp
+from hwkit.importers import load_model
+from hwkit.importers.qonnx_rescale import Quantizer, rescale_to
+from hwkit.ir.arith import rescale
+from hwkit.ir.ops import Clamp, Conv2d, Dense, DepthwiseConv2d, Requantize, Rounding
+from hwkit.ir.types import S8, S32, U8, IntType
+
+DOMAIN = "qonnx.custom_op.general"
+
+
+class Onnx:
+    """A small QONNX model, node by node; input ``x`` of (1, 2, 4, 4)."""
+
+    def __init__(self, shape=(1, 2, 4, 4)) -> None:
+        self.nodes, self.constants, self.shape = [], [], list(shape)
+
+    def constant(self, name, value):
+        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def node(self, kind, inputs, output, **attributes):
+        domain = DOMAIN if kind in ("Quant", "BipolarQuant", "Trunc") else ""
+        self.nodes.append(
+            helper.make_node(kind, inputs, [output], name=f"/{output}/{kind}", domain=domain,
+                             **attributes)
+        )  # fmt: skip
+        return output
+
+    def quant(self, source, output, scale=0.5, bits=8, zero_point=0.0, signed=1, narrow=0,
+              mode="ROUND"):  # fmt: skip
+        names = [
+            self.constant(f"{output}.{key}", np.float32(value) if np.isscalar(value) else value)
+            for key, value in (("scale", scale), ("zero_point", zero_point), ("bits", bits))
+        ]
+        return self.node("Quant", [source, *names], output, signed=signed, narrow=narrow,
+                         rounding_mode=mode)  # fmt: skip
+
+    def weight(self, value, scale=0.25, **options):
+        self.constant("fc.weight", np.asarray(value, np.float32))
+        return self.quant("fc.weight", "wq", scale, narrow=1, **options)
+
+    def save(self, path: Path, output="y") -> Path:
+        graph = helper.make_graph(
+            self.nodes, "net",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+            initializer=self.constants,
+        )  # fmt: skip
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN, 2)]
+        path.write_bytes(helper.make_model(graph, opset_imports=opsets).SerializeToString())
+        return path
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "m.onnx"
+
+
+def dense(weight=((1.0, -0.5), (0.25, 0.75)), **weight_options) -> Onnx:
+    model = Onnx((1, 2))
+    model.quant("x", "q")
+    model.weight(weight, **weight_options)
+    return model
+
+
+def test_dense_with_quantizer(path):
+    model = dense()
+    model.node(
+        "Gemm", ["q", "wq", model.constant("fc.bias", np.float32([1.0, 0.0]))], "s", transB=1
+    )
+    model.quant("s", "y", scale=0.25)
+    graph = load_model(model.save(path))
+    layer, requantize = graph.nodes
+    assert isinstance(layer, Dense)
+    assert isinstance(requantize, Requantize)
+    assert layer.name == "fc"
+    assert np.array_equal(graph.constants["fc.weight"], [[4, -2], [1, 3]])
+    assert np.array_equal(graph.constants["fc.bias"], [8, 0])
+    rescale = requantize.rescale
+    assert (rescale.multiplier, rescale.shift, rescale.rounding) == ((1,), (1,), Rounding.HALF_EVEN)
+    assert graph.tensors["y"].quantization.scale == (0.25,)
+    assert graph.predict(np.int8([[3, 1]])).tolist() == [[9, 3]]
+
+
+def test_ends_in_accumulators_without_output_quantizer(path):
+    model = dense()
+    model.node("MatMul", ["q", "wq"], "y")
+    graph = load_model(model.save(path))
+    assert graph.tensors[graph.outputs[0]].dtype == S32
+    assert graph.tensors[graph.outputs[0]].quantization.scale == (0.125,)
+    assert graph.predict(np.int8([[3, 1]])).tolist() == [[13, -3]]
+
+
+def test_narrow_input_is_clamped(path):
+    model = Onnx((1, 2))
+    model.quant("x", "q", narrow=1)
+    model.weight(np.eye(2))
+    model.node("MatMul", ["q", "wq"], "y")
+    graph = load_model(model.save(path))
+    assert isinstance(graph.nodes[0], Clamp)
+    assert graph.predict(np.int8([[-128, 127]])).tolist() == [[-127 * 4, 127 * 4]]
+
+
+def test_grouped_convolutions(path):
+    for groups, shape, kind in ((2, (6, 1, 3, 3), DepthwiseConv2d), (1, (3, 2, 3, 3), Conv2d)):
+        model = Onnx()
+        model.quant("x", "q")
+        model.weight(np.ones(shape))
+        model.node("Conv", ["q", "wq"], "y", group=groups, pads=[1, 0, 0, 1])
+        graph = load_model(model.save(path))
+        assert isinstance(graph.nodes[0], kind)
+        assert graph.tensors[graph.outputs[0]].shape == (3, 3, shape[0])
+
+
+def test_weights_are_quantized_as_pytorch_does(path):
+    model = dense([[0.125, 0.375], [-0.125, 500.0]])
+    model.node("MatMul", ["q", "wq"], "y")
+    weight = load_model(model.save(path)).constants["fc.weight"]
+    assert weight.tolist() == [[0, 0], [2, 127]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "signed", "expected"),
+    [("ROUND", 1, [-2, 2]), ("FLOOR", 1, [-2, 1]), ("HALF_UP", 0, [0, 2]), ("DOWN", 0, [0, 1])],
+)
+def test_rounding_modes(path, mode, signed, expected):
+    model = dense([[0.25, 0], [0, 0.25]])
+    model.node("MatMul", ["q", "wq"], "s")
+    model.quant("s", "y", scale=0.25, signed=signed, mode=mode)
+    assert load_model(model.save(path)).predict(np.int8([[-3, 3]])).tolist() == [expected]
+
+
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(
+    st.integers(1, 2**24 - 1), st.integers(-30, 10), st.integers(1, 2**24 - 1), st.integers(-20, 5),
+    st.integers(-(2**20), 2**20), st.sampled_from(["ROUND", "FLOOR"]),
+)  # fmt: skip
+def test_rescale_is_the_quantizer(m_in, e_in, m_out, e_out, value, mode):
+    """A dyadic ratio gives what exact arithmetic gives; any other what it gives within the 31
+    bits of the multiplier."""
+    scale, out = float(np.ldexp(m_in, e_in)), float(np.ldexp(m_out, e_out))
+    ratio = Fraction(scale) / Fraction(out)
+    exact = value * ratio
+    if not Fraction(1, 2**28) < ratio < 2**20 or abs(exact) >= 2**30:
+        return
+    dtype = IntType(32, True)
+    q = Quantizer(np.array([out]), 0, dtype, dtype.low, dtype.high, mode)
+    r = rescale_to("t", np.array([scale]), q, -np.inf, np.inf)
+    got = int(rescale(np.array([value], np.int64), r, "t")[0])
+    if ratio.denominator & (ratio.denominator - 1) == 0 and ratio.numerator < 2**31:
+        assert got == (exact.__floor__() if mode == "FLOOR" else round(exact))
+        return
+    error = abs(exact) / 2**31
+    if mode == "FLOOR":
+        assert -error <= exact - got < 1 + error
+    else:
+        assert abs(exact - got) <= Fraction(1, 2) + error
+
+
+def broken(kind: str) -> Onnx:
+    """A model with one thing wrong."""
+    model = dense()
+    match kind:
+        case "no input quantizer":
+            model.nodes.pop(0)
+            model.node("MatMul", ["x", "wq"], "y")
+        case "float weight":
+            model.node("MatMul", ["q", "fc.weight"], "y")
+        case "unknown op":
+            model.node("LSTM", ["q"], "y")
+        case "softmax":
+            model.node("Softmax", ["q"], "y")
+        case "input not quantized":
+            model.node("MatMul", ["q", "wq"], "s")
+            model.node("MatMul", ["s", "wq"], "y")
+        case "signed 1 bit":
+            model.quant("q", "y", bits=1)
+        case "12 bit weight":
+            model = Onnx((1, 2))
+            model.quant("x", "q")
+            model.weight(np.eye(2), bits=12)
+            model.node("MatMul", ["q", "wq"], "y")
+        case "ceil":
+            model.node("MatMul", ["q", "wq"], "s")
+            model.quant("s", "y", mode="CEIL")
+        case "two activations":
+            model.node("Mul", ["q", "q"], "y")
+        case "transposed":
+            model.node("Transpose", ["q"], "y", perm=[1, 0])
+        case "unequal concat":
+            model.quant("q", "r", scale=0.75)
+            model.node("Concat", ["q", "r"], "y", axis=1)
+        case "fractional bits":
+            model.quant("q", "y", bits=3.5)
+        case "zero scale":
+            model.quant("q", "y", scale=0.0)
+        case "nan scale":
+            model.quant("q", "y", scale=np.nan)
+        case "infinite weight":
+            model = dense([[np.inf, 0], [0, 1]])
+            model.node("MatMul", ["q", "wq"], "y")
+        case "nan bias":
+            bias = model.constant("fc.bias", np.float32([np.nan, 0]))
+            model.node("Gemm", ["q", "wq", bias], "y")
+        case "huge bias":
+            bias = model.constant("fc.bias", np.float32([1e30, 0]))
+            model.node("Gemm", ["q", "wq", bias], "y")
+        case "wrong shapes":
+            model.constant("other", np.float32(np.zeros((5, 3))))
+            model.quant("other", "oq")
+            model.node("MatMul", ["q", "oq"], "y")
+        case "cycle":
+            model.node("Add", ["q", "z"], "y")
+            model.node("Relu", ["y"], "z")
+        case "nothing computed":
+            model.node("Relu", ["missing"], "y")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "where", "remedy"),
+    [
+        ("no input quantizer", GraphError, "y/MatMul", "QuantIdentity"),
+        ("float weight", UnsupportedOp, "y/MatMul", "QuantLinear"),
+        ("unknown op", UnsupportedOp, "y/LSTM", "supported: Add"),
+        ("softmax", UnsupportedOp, "y/Softmax", "supported"),
+        ("input not quantized", UnsupportedOp, "y/MatMul", "QuantReLU"),
+        ("signed 1 bit", UnsupportedOp, "y/Quant", "use 2 to 16 bits"),
+        ("12 bit weight", UnsupportedOp, "y/MatMul", "use 8 bits or fewer"),
+        ("ceil", UnsupportedOp, "y/Quant", "use ROUND"),
+        ("two activations", UnsupportedOp, "y/Mul", "use Add"),
+        ("transposed", UnsupportedOp, "y/Transpose", "channels first"),
+        ("unequal concat", UnsupportedOp, "y/Concat", "share one QuantIdentity"),
+        ("fractional bits", GraphError, "y/Quant", "whole number"),
+        ("zero scale", GraphError, "y/Quant", "train"),
+        ("nan scale", GraphError, "y.scale", "train again"),
+        ("infinite weight", GraphError, "fc.weight", "train again"),
+        ("nan bias", GraphError, "fc.bias", "train again"),
+        ("huge bias", GraphError, "fc", "larger scales"),
+        ("wrong shapes", UnsupportedOp, "y/MatMul", "flatten"),
+        ("cycle", GraphError, "y/Add", "nothing computes"),
+        ("nothing computed", GraphError, "y/Relu", "nothing computes"),
+    ],
+)
+def test_says_what_is_wrong_and_what_helps(path, kind, error, where, remedy):
+    with pytest.raises(error) as caught:
+        load_model(broken(kind).save(path))
+    text = str(caught.value)
+    assert where in text
+    assert remedy in text
+    assert "\n" not in text
+
+
+def test_missing_empty_and_foreign_files(tmp_path):
+    with pytest.raises(ConfigError, match="No such file"):
+        load_model(tmp_path / "none.onnx")
+    for content, message in ((b"", "empty"), (b"\x00" * 64, "ONNX"), (b"#!/bin/sh\n" * 9, "ONNX")):
+        (tmp_path / "m.onnx").write_bytes(content)
+        with pytest.raises(FormatError, match=message):
+            load_model(tmp_path / "m.onnx")
+
+
+def sample(path: Path) -> bytes:
+    model = Onnx()
+    model.quant("x", "q")
+    model.weight(np.random.default_rng(0).normal(size=(3, 2, 3, 3)))
+    model.node("Conv", ["q", "wq"], "c", pads=[1, 1, 1, 1])
+    model.node("Relu", ["c"], "r")
+    model.node("MaxPool", ["r"], "p", kernel_shape=[2, 2], strides=[2, 2])
+    model.node("Flatten", ["p"], "f", axis=1)
+    model.quant("f", "y", signed=0)
+    return model.save(path).read_bytes()
+
+
+def test_every_truncation_is_an_error_or_a_graph(path):
+    data = sample(path)
+    load_model(path)
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        with pytest.raises(HwkitError) as caught:
+            load_model(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_flipped_bits_never_escape(path):
+    data = sample(path)
+    rng = np.random.default_rng(5)
+    for _ in range(600):
+        damaged = bytearray(data)
+        for _ in range(int(rng.integers(1, 6))):
+            damaged[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            load_model(path)
+        except HwkitError as error:
+            assert "\n" not in str(error)
+
+
+def test_external_data_stays_in_the_folder(path):
+    model = dense()
+    model.node("MatMul", ["q", "wq"], "y")
+    model.save(path)
+    proto = onnx.load(path)
+    onnx.save(proto, path, save_as_external_data=True, location="m.data", size_threshold=0,
+              convert_attribute=False)  # fmt: skip
+    assert np.array_equal(load_model(path).constants["fc.weight"], [[4, 1], [-2, 3]])
+    path.write_bytes(path.read_bytes().replace(b"m.data", b"../etc"))
+    with pytest.raises(FormatError, match="not beside it"):
+        load_model(path)
+    path.write_bytes(path.read_bytes().replace(b"../etc", b"m.dada"))
+    with pytest.raises(ConfigError, match=r"m\.dada"):
+        load_model(path)
+
+
+def test_a_shape_that_asks_for_all_memory_is_refused(path):
+    model = Onnx((1, 1 << 20, 1 << 20))
+    model.quant("x", "y")
+    with pytest.raises(FormatError, match="shape"):
+        load_model(model.save(path))
+
+
+def test_types_of_tensors(path):
+    model = Onnx()
+    model.quant("x", "q", bits=4, signed=0)
+    model.weight(np.ones((3, 2, 1, 1)), bits=3)
+    model.node("Conv", ["q", "wq"], "c")
+    model.quant("c", "y", bits=5)
+    graph = load_model(model.save(path))
+    types = {name: tensor.dtype for name, tensor in graph.tensors.items()}
+    assert types["x"] == IntType(4, False)
+    assert types["fc.weight"] == IntType(3, True)
+    assert types["fc"] == S32
+    assert types["y"] == IntType(5, True)
+    assert S8 != U8

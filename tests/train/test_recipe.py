@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hwkit.errors import ConfigError
+from hwkit.train.recipe import built_in, read_recipe, recipe_path
+
+DIGITS = recipe_path("digits").read_text()
+
+
+def test_built_in_recipes_are_valid():
+    assert built_in() == ("digits", "digits_po2", "mnist5k", "mnist5k_po2")
+    for name in built_in():
+        recipe = read_recipe(name)
+        assert recipe.name == name
+        assert (recipe.quantization.scales == "power_of_two") == name.endswith("_po2")
+        kinds = [block.kind for block in recipe.blocks]
+        assert {"conv", "separable", "residual", "average_pool", "dense"} == set(kinds)
+        pool = next(block for block in recipe.blocks if block.kind == "average_pool")
+        assert pool.kernel & (pool.kernel - 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("seed = 1", "seed = 1\ncolour = 3", "unknown key 'colour'"),
+        ("seed = 1", "seed = true", "seed: expected a whole number"),
+        ("seed = 1", "seed = -1", "seed: -1 is not in 0"),
+        ("seed = 1", "", "key 'seed' is missing"),
+        ('dataset = "digits"', 'dataset = "cifar"', "dataset: expected digits or mnist5k"),
+        ("weight_bits = 8", "weight_bits = 9", "quantization.weight_bits: 9 is not in 2..8"),
+        ("epochs = 10", "epochs = 1.5", "qat.epochs: expected a whole number"),
+        ("learning_rate = 0.001", "learning_rate = nan", "qat.learning_rate: expected a finite"),
+        ('kind = "residual"', 'kind = "lstm"', "blocks[2].kind: expected conv or"),
+        ('name = "block2"', 'name = "block1"', "blocks[2].name: 'block1' must be"),
+        ('name = "block2"', 'name = "a/b"', "blocks[2].name: 'a/b' must be"),
+        ('kind = "dense"', 'kind = "conv"', "the last one 'dense'"),
+        ("channels = 16", "channels = 0", "blocks[1].channels: 0 is not in 1"),
+        ("seed = 1", "seed = ", "not TOML"),
+    ],
+)
+def test_wrong_keys_and_values_are_named(tmp_path: Path, old, new, place):
+    path = tmp_path / "mine.toml"
+    path.write_text(DIGITS.replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        read_recipe(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert place in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_recipe_lists_those_that_are_there(tmp_path):
+    with pytest.raises(ConfigError, match="digits, digits_po2"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not TOML"):
+        read_recipe(tmp_path / "binary.toml")
