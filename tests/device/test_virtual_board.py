@@ -223,6 +223,20 @@ def test_bad_images_are_refused(tmp_path: Path, image: Path) -> None:
             pass
 
 
+def test_missing_tools_are_named(
+    tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))
+        patch.delenv("CC", raising=False)
+        with pytest.raises(ConfigError, match="C compiler .* is not installed; apt install gcc"):
+            Emulator(stub.BOARD, image)
+    (tmp_path / "unicorn.py").write_text("raise ImportError\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ConfigError, match="unicorn is not installed; pip install"):
+        Emulator(stub.BOARD, image)
+
+
 def test_the_process_answers_on_its_command_line(image: Path) -> None:
     command = [sys.executable, "-m", "hwkit.device.virtual", "--board", "virtual_m4"]
     with subprocess.Popen(
