@@ -6,7 +6,7 @@
 #include <hwk_store.h>
 #include <hwk_tile_2x2.h>
 
-typedef hwk_tile_t hwk_tile_function_t(const int8_t *row0, const int8_t *row1,
+typedef hwk_tile_t hwk_tile_function_t(const int8_t *row0, int32_t row_stride,
                                        const int32_t *columns, int32_t padded, int32_t bias0,
                                        int32_t bias1);
 
@@ -42,9 +42,8 @@ HWK_INLINE void hwk_conv2d_tiled(const hwk_conv2d_t *d, const int8_t *input, voi
     }
     for (int32_t o = 0; o < outputs; o += 2) {
       int32_t next = hwk_min(o + 1, outputs - 1);
-      const int8_t *rows = d->weights;
-      hwk_tile_t t = tile(rows + o * row_bytes, rows + next * row_bytes, columns, padded,
-                          d->bias[o], d->bias[next]);
+      const int8_t *row = (const int8_t *)d->weights + o * row_bytes;
+      hwk_tile_t t = tile(row, (next - o) * row_bytes, columns, padded, d->bias[o], d->bias[next]);
       int32_t index = pixel * outputs + o;
       hwk_store(&d->rescale, output, index, t.sum[0], o);
       if (next > o) {

@@ -6,6 +6,13 @@
 
 #include <hwk_kernels.h>
 
+/* Keeps a pointer in a register that is counted up: the compiler, knowing its constant address,
+ * would build it anew in every step of a loop. */
+#define HWK_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
+
+/* Nothing is moved across: keeps loads next to their use where all registers are taken. */
+#define HWK_KEEP_ORDER() __asm__ volatile("" ::: "memory")
+
 /* Bytes 0 and 2, sign-extended; `bytes` as loaded, the first byte lowest. */
 HWK_INLINE int32_t hwk_even_pair(uint32_t bytes) { return (int32_t)__sxtb16((int8x4_t)bytes); }
 
