@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hwkit.boards import Board, EdgeBoard
-from hwkit.errors import ConfigError, UnsupportedOp
+from hwkit.errors import ConfigError, DeviceError, UnsupportedOp
 from hwkit.files import read_json, write_json, write_whole
 from hwkit.importers.tflite_file import parse
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d
@@ -19,7 +19,7 @@ from hwkit.targets.edge import timing
 from hwkit.targets.edge.emit import MODEL, emit, single_layers
 from hwkit.targets.edge.isolated import execute, execute_isolated
 from hwkit.targets.edge.lower import lower
-from hwkit.targets.edge.runtimes import PACKAGES, LiteRt, Tflm, package_version
+from hwkit.targets.edge.runtimes import PACKAGES, LiteRt, Tflm, package_version, session
 
 __all__ = [
     "build",
@@ -49,8 +49,8 @@ def tools(board: Board) -> dict[str, str]:
 def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     """Writes ``model.tflite`` and ``facts.json``.
 
-    For LiteRT, checks that XNNPACK takes every layer whose arithmetic lowering took from it:
-    ``UnsupportedOp`` for one that would run elsewhere.
+    Raises ``UnsupportedOp`` for a layer that the runtime refuses, or, on LiteRT, for one whose
+    arithmetic lowering took from XNNPACK and that XNNPACK leaves to another kernel.
     """
     model = plan.files[MODEL]
     board = _edge(lowered.board)
@@ -59,25 +59,28 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
         "flash_bytes": len(model),
         "tools": tools(lowered.board),
     }
+    _check_layers(lowered, board)
     if board.runtime == "tflm":
         facts["arena_bytes"] = Tflm(model, 1).arena_bytes()
-    else:
-        _check_delegated(lowered, board)
     write_whole(out / MODEL, model)
     write_json(out / _FACTS, facts)
     return _artifact(out, lowered, facts)
 
 
-def _check_delegated(lowered: Lowered, board: EdgeBoard) -> None:
+def _check_layers(lowered: Lowered, board: EdgeBoard) -> None:
     for op, model in single_layers(lowered.graph):
+        try:
+            loaded = session(board, model)
+        except DeviceError as error:
+            remedy = f"{error}; change its shape or replace it"
+            raise UnsupportedOp(op.name, lowered.board.name, remedy) from error
         own = isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None
-        if own and not LiteRt(model, board.threads).delegated():
-            raise UnsupportedOp(
-                op.name,
-                lowered.board.name,
+        if own and isinstance(loaded, LiteRt) and not loaded.delegated():
+            remedy = (
                 "XNNPACK leaves this layer to another kernel, whose rounding is not defined; "
-                "change its shape, stride or scales",
+                "change its shape, stride or scales"
             )
+            raise UnsupportedOp(op.name, lowered.board.name, remedy)
 
 
 def open_artifact(out: Path, lowered: Lowered) -> Artifact:

@@ -25,6 +25,7 @@ from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.target import Lowered
 from hwkit.targets.edge.arithmetic import check_ratios, in_runtime
 from hwkit.targets.edge.as_depthwise import as_depthwise
+from hwkit.targets.edge.exact_add import add_as_depthwise
 from hwkit.targets.edge.scales import assign_scales
 from hwkit.targets.edge.split import split_borders, split_ranges
 from hwkit.targets.edge.widen import widen_to_8_bits
@@ -50,6 +51,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
         graph = apply(graph, step)
     graph = verify(shift_to_signed(graph))
     passes = [
+        *([add_as_depthwise] if runtime == "litert" else []),
         partial(as_depthwise, target=target),
         partial(split_borders, target=target),
         split_ranges,

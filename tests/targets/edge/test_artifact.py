@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from hwkit import boards
-from hwkit.errors import ConfigError, FormatError, HwkitError
+from hwkit.errors import ConfigError, DeviceError, FormatError, HwkitError, UnsupportedOp
 from hwkit.flow.verify import verify
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, Artifact
 from hwkit.targets import edge
 from hwkit.targets.edge.emit import MODEL
+from hwkit.targets.edge.runtimes import LiteRt, Tflm
 from tests.targets.edge.networks import BOARDS, lowered, residual
 
 
@@ -121,3 +122,23 @@ def test_boards(board: str) -> None:
     description = boards.load(board)
     assert description.evidence == "measured" and description.target == "edge"
     assert next(iter(edge.tools(description).values()))
+
+
+def test_a_layer_that_the_runtime_leaves_alone_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LiteRt, "delegated", lambda self: False)
+    with pytest.raises(UnsupportedOp, match=r"conv: .*XNNPACK leaves this layer"):
+        _built("host_litert", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_that_the_runtime_refuses_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Tflm, model: bytes, outputs: int) -> None:
+        raise DeviceError("TFLM refuses the model: no")
+
+    monkeypatch.setattr(Tflm, "__init__", refuse)
+    with pytest.raises(UnsupportedOp, match=r"conv: .*TFLM refuses the model"):
+        _built("host_tflm", tmp_path)

@@ -233,3 +233,28 @@ def test_pad_with_any_value() -> None:
     b.add(Pad("pad", "x", "y", Padding(1, 2, 0, 1), -77), S8, Quantization((0.1,), 4))
     for board in BOARDS:
         compare(b.build(["y"]), board, np.arange(8, dtype=np.int8).reshape(2, 2, 2, 1))
+
+
+@pytest.mark.parametrize("rounding", [Rounding.HALF_EVEN, Rounding.FLOAT32])
+def test_powers_of_two_rounded_half_to_even_move_nothing_on_litert(rounding: Rounding) -> None:
+    """What the FPGA lane trains: XNNPACK's convolutions round so, its add does not."""
+    rng = np.random.default_rng(4)
+    r = Rescale((1,), (7,), rounding, -128, 127)
+    twice = Rescale((2,), (0,), rounding, -1024, 1024)
+    b = GraphBuilder("dyadic")
+    b.input("x", (5, 5, 3), S8)
+    b.constant("w", rng.integers(-127, 128, (4, 3, 3, 3)), S8)
+    b.add(Conv2d("c", "x", "w", None, "c_out", padding=Padding(1, 1, 1, 1), rescale=r), S8)
+    b.constant("v", rng.integers(-127, 128, (4, 1, 1, 3)), S8)
+    b.add(Conv2d("d", "x", "v", None, "d_out", rescale=r), S8)
+    add = Add(
+        "add", ("c_out", "d_out"), "a", (9, -9), (None, twice), rescale=replace(r, shift=(2,))
+    )
+    b.add(add, S8)
+    pool = SumPool2d("pool", "a", "y", (2, 2), (1, 1), rescale=replace(r, shift=(2,)))
+    b.add(pool, S8)
+    graph = b.build(["y"])
+    x = rng.integers(-128, 128, (100, 5, 5, 3)).astype(np.int8)
+    form = compare(graph, "host_litert", x)
+    np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))
+    assert "Add" not in _kinds(form.graph)
