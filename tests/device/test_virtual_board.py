@@ -229,7 +229,7 @@ def test_missing_tools_are_named(
     with monkeypatch.context() as patch:
         patch.setenv("PATH", str(tmp_path))
         patch.delenv("CC", raising=False)
-        with pytest.raises(ConfigError, match="C compiler .* is not installed; apt install gcc"):
+        with pytest.raises(ConfigError, match=r"C compiler .* is not installed; apt install gcc"):
             Emulator(stub.BOARD, image)
     (tmp_path / "unicorn.py").write_text("raise ImportError\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
