@@ -1,0 +1,223 @@
+"""The whole job on data that ships with packages: train, verify, deploy, profile, loop, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hwkit import boards
+from hwkit.allocate import solve
+from hwkit.allocate.budget import parse
+from hwkit.allocate.cost import CostTable
+from hwkit.allocate.plan import BitPlan
+from hwkit.errors import BudgetInfeasible, ToolMissing
+from hwkit.files import read_json
+from hwkit.flow import loop, summarize
+from hwkit.flow.build import deploy
+from hwkit.flow.models import load
+from hwkit.flow.profiling import profile
+from hwkit.flow.training import Say, train
+from hwkit.flow.verify import verify
+from hwkit.ir.graph import Graph
+from hwkit.profile.commit import source_commit
+from hwkit.report.page import write_report
+from hwkit.report.summary import Deploy, Exactness, Loop, LoopState, Model, Profile, Summary
+
+EDGE_AND_MCU = ("virtual_m4", "host_litert", "host_tflm")
+MODELS: Mapping[str, tuple[str, ...]] = {
+    "digits": EDGE_AND_MCU,
+    "mnist5k": EDGE_AND_MCU,
+    "digits_po2": (*EDGE_AND_MCU, "hls4ml_csim"),
+    "mnist5k_po2": (*EDGE_AND_MCU, "hls4ml_csim"),
+}
+"""Which boards each recipe is proven on; C simulation needs power-of-two scales."""
+
+LOOP_MODEL, LOOP_BOARD = "mnist5k", "virtual_m4"
+_ROUNDS = 3
+"""Times the loop goes round at most until the measured budget holds."""
+T = TypeVar("T")
+
+
+@dataclass
+class _Run:
+    """What the stages leave for the summary."""
+
+    out: Path
+    say: Say
+    models: list[Model] = field(default_factory=list)
+    exactness: list[Exactness] = field(default_factory=list)
+    profiles: list[Profile] = field(default_factory=list)
+    deploys: list[Deploy] = field(default_factory=list)
+    tools: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def forget(self, name: str) -> None:
+        """Drops what an earlier round of the loop left under ``name``."""
+        self.models = [part for part in self.models if part.name != name]
+        self.exactness = [part for part in self.exactness if part.model != name]
+        self.profiles = [part for part in self.profiles if part.model != name]
+        self.deploys = [part for part in self.deploys if part.model != name]
+
+    def timed(self, stage: str, work: Callable[[], T]) -> T:
+        start = time.perf_counter()
+        result = work()
+        self.seconds[stage] = round(time.perf_counter() - start, 2)
+        return result
+
+
+def demo(out: Path, say: Say) -> Summary:
+    """Runs every stage into ``out`` and writes ``summary.json`` and ``report.html`` there.
+
+    A training run that is already there, made from the same recipe by the same versions, is kept;
+    builds come from the cache. ``say`` is told each result, a line at a time.
+    """
+    state = _Run(out, say)
+    for name, names in MODELS.items():
+        trained = state.timed(f"train {name}", lambda name=name: _train(state, name))  # type: ignore[misc]
+        graph = load(out / name / "model.hwk")
+        state.models.append(summarize.model_part(name, graph, trained))
+        for board in names:
+            _on_board(state, name, graph, board)
+    closed = state.timed("loop", lambda: _loop(state))
+    summary = Summary(
+        created_utc=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        commit=source_commit(),
+        models=tuple(state.models),
+        exactness=tuple(state.exactness),
+        profiles=tuple(state.profiles),
+        deploys=tuple(state.deploys),
+        loop=closed,
+        tools=state.tools,
+        seconds=state.seconds,
+    )
+    summary.save(out / "summary.json")
+    write_report(summary, out / "report.html")
+    say(f"{out}/report.html")
+    return summary
+
+
+def _train(state: _Run, name: str, plan: Path | None = None) -> dict[str, Any]:
+    """Trains recipe ``name`` (at ``plan``, into ``name-plan``) unless that very run is there."""
+    folder = state.out / (name if plan is None else f"{name}-plan")
+    kept = _kept(folder, name) if plan is None else None
+    float_from = None if plan is None else state.out / name / "checkpoint.pt"
+    facts = kept or train(name, folder, plan, lambda line: None, float_from)
+    accuracy = facts["accuracy"]
+    state.say(
+        f"{folder.name}: accuracy float {accuracy['float']:.4f}, fake-quantized "
+        f"{accuracy['fake_quantized']:.4f}, integer {accuracy['integer']:.4f}; "
+        f"{facts['moved']} of {facts['integers']} integers moved at freeze"
+    )
+    state.tools.update(facts["versions"])
+    return facts
+
+
+def _kept(folder: Path, name: str) -> dict[str, Any] | None:
+    """``train.json`` of an earlier run of the same recipe and versions that is complete."""
+    try:
+        from hwkit.train.pipeline import recipe_digest, versions
+    except ModuleNotFoundError as error:
+        raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
+    needed = ("train.json", "model.hwk", "checkpoint.pt", "test.npz", "sensitivity.json")
+    if not all((folder / file).is_file() for file in needed):
+        return None
+    facts: dict[str, Any] = read_json(folder / "train.json")
+    same = facts["digests"]["recipe"] == recipe_digest(name) and facts["versions"] == versions()
+    return facts if same else None
+
+
+def _on_board(state: _Run, name: str, graph: Graph, board: str) -> None:
+    """Verify over the whole test set, deploy, profile."""
+    x, _ = summarize.inputs_and_labels(state.out / name)
+    result = state.timed(f"verify {name} {board}", lambda: verify(graph, board, x))
+    state.exactness.append(summarize.exactness_part(name, result))
+    state.say(
+        f"{name} on {board}: {result.inputs} images, {result.differing} of {result.integers} "
+        f"integers differ, {result.moved} moved by lowering"
+    )
+    folder = state.out / "deploy" / f"{name}-{board}"
+    facts = state.timed(f"deploy {name} {board}", lambda: deploy(graph, board, folder))
+    state.deploys.append(Deploy.from_facts(name, facts, boards.load(board)))
+    state.tools.update(facts["tools"])
+    rows = state.timed(f"profile {name} {board}", lambda: _profiled(state, graph, board))
+    state.profiles.append(summarize.profile_part(name, rows))
+
+
+def _profiled(state: _Run, graph: Graph, board: str) -> dict[str, Any]:
+    return profile(graph, board, repeats=5, store=state.out / "measurements.sqlite")
+
+
+def _loop(state: _Run) -> Loop:
+    """Costs and sensitivities to a plan, the plan to a network, the network to the board; again
+    with a tighter budget while what the board measures is above the one that was asked for."""
+    run = state.out / LOOP_MODEL
+    before = _state(state, LOOP_MODEL, read_json(run / "train.json"))
+    table = loop.cost_table(run, LOOP_BOARD)
+    budget = _budget(table, before)
+    sensitivity = loop.read_sensitivity(run / "sensitivity.json")
+    asked = parse(budget)
+    aimed = asked
+    result: Loop | None = None
+    for _ in range(_ROUNDS):
+        try:
+            plan = solve.allocate(table, sensitivity, aimed)
+        except BudgetInfeasible:
+            if result is None:
+                raise
+            break  # Nothing tighter exists: the report shows by how much the budget is missed.
+        after = _retrained(state, plan)
+        state.say(
+            f"loop: flash {before.flash_bytes} -> {after.flash_bytes} B (predicted "
+            f"{plan.predicted['flash_bytes']:.0f}), cycles {before.cycles} -> {after.cycles} "
+            f"(predicted {plan.predicted['latency_cycles']:.0f}), budget {budget}"
+        )
+        result = summarize.loop_part(
+            LOOP_MODEL, budget, plan, asked, before, after, table, sensitivity
+        )
+        if result.within_budget:
+            break
+        aimed = loop.tightened(aimed, asked, after.flash_bytes, after.us)
+    assert result is not None
+    return result
+
+
+def _retrained(state: _Run, plan: BitPlan) -> LoopState:
+    """The loop's network trained at ``plan``, proven, built and measured on the loop's board."""
+    path, name = state.out / "plan.json", f"{LOOP_MODEL}-plan"
+    plan.save(path)
+    narrow = [layer for layer, bits in plan.weight_bits.items() if bits < 8]
+    state.say(f"loop: fewer than 8 bits for {', '.join(narrow) or 'no layer'}")
+    trained = _train(state, LOOP_MODEL, path)
+    graph = load(state.out / name / "model.hwk")
+    state.forget(name)
+    state.models.append(summarize.model_part(name, graph, trained))
+    _on_board(state, name, graph, LOOP_BOARD)
+    return _state(state, name, trained)
+
+
+def _budget(table: CostTable, before: LoopState) -> str:
+    """A budget that 8 bits everywhere miss: a third of the way from the flash they take to the
+    least that the table can reach, at no more than a quarter above the latency measured first."""
+    taken: dict[str, list[int]] = {}
+    for row in table.rows:
+        taken.setdefault(row.layer, []).append(row.weight_bytes)
+    saved = sum(sizes[0] - min(sizes) for sizes in taken.values())
+    assert before.flash_bytes is not None and before.us is not None
+    return f"latency={before.us * 1.25:.0f}us,flash={before.flash_bytes - saved // 3}B"
+
+
+def _state(state: _Run, name: str, trained: Mapping[str, Any]) -> LoopState:
+    return summarize.loop_state(trained, *_figures(state, name))
+
+
+def _figures(state: _Run, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Profile and deploy.json of ``name`` on the loop's board."""
+    from hwkit.record import to_json
+
+    found = next(p for p in state.profiles if (p.model, p.board) == (name, LOOP_BOARD))
+    facts = read_json(state.out / "deploy" / f"{name}-{LOOP_BOARD}" / "deploy.json")
+    return to_json(found), facts

@@ -1,0 +1,116 @@
+"""Run folders and results of stages as the parts of ``summary.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hwkit.allocate.budget import Budget
+from hwkit.allocate.cost import CostTable, Sensitivity
+from hwkit.allocate.plan import BitPlan
+from hwkit.flow.verify import Verification
+from hwkit.ir.graph import Graph
+from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.record import from_json
+from hwkit.report.describe import model_layers
+from hwkit.report.summary import (
+    Accuracy,
+    Exactness,
+    Loop,
+    LoopState,
+    Model,
+    Profile,
+)
+from hwkit.target import Evidence
+
+
+def model_part(name: str, graph: Graph, trained: Mapping[str, Any]) -> Model:
+    """A model from its graph and ``train.json``; layers as a device runs them, rescales fused."""
+    widths = sorted(set(trained["weight_bits"].values()))
+    accuracy = trained["accuracy"]
+    return Model(
+        name=name,
+        recipe=trained["recipe"],
+        bits=f"w{'/'.join(map(str, widths))} a{trained['activation_bits']}, "
+        f"{trained['scales'].replace('_', ' ')} scales",
+        accuracy=Accuracy(accuracy["float"], accuracy["fake_quantized"], accuracy["integer"]),
+        test_images=trained["test_images"],
+        moved_at_freeze=trained["moved"],
+        layers=model_layers(fuse_requantize(graph)),
+        integers_at_freeze=trained["integers"],
+        dataset=trained["dataset"],
+        digest=trained["digests"]["model.hwk"],
+    )
+
+
+def exactness_part(name: str, result: Verification) -> Exactness:
+    """One row of the bit-exactness table."""
+    return Exactness(
+        name, result.board, result.inputs, result.integers, result.differing, result.moved
+    )
+
+
+def profile_part(name: str, result: Mapping[str, Any]) -> Profile:
+    """A profile with its model's name."""
+    return from_json(Profile, {"model": name, **result}, f"profile of {name}")
+
+
+def loop_state(
+    trained: Mapping[str, Any], profile: Mapping[str, Any], facts: Mapping[str, Any]
+) -> LoopState:
+    """A network as trained, built and profiled."""
+    return LoopState(
+        weight_bits=trained["weight_bits"],
+        accuracy=trained["accuracy"]["integer"],
+        cycles=profile["total"]["cycles"],
+        us=profile["total"]["us"],
+        flash_bytes=facts["flash_bytes"],
+        evidence=profile["evidence"],
+    )
+
+
+def loop_part(
+    name: str,
+    budget: str,
+    plan: BitPlan,
+    limits: Budget,
+    before: LoopState,
+    after: LoopState,
+    table: CostTable,
+    sensitivity: Sensitivity,
+) -> Loop:
+    """The loop once round; ``within_budget`` by what was measured after retraining, against the
+    ``limits`` that were asked for."""
+    estimated: Evidence = "estimated"
+    got = {"flash_bytes": after.flash_bytes, "latency_us": after.us, "latency_cycles": after.cycles}
+    return Loop(
+        model=name,
+        board=plan.board,
+        budget=budget,
+        before=before,
+        predicted=LoopState(
+            weight_bits=plan.weight_bits,
+            accuracy=None,
+            cycles=plan.predicted.get("latency_cycles"),
+            us=plan.predicted.get("latency_us"),
+            flash_bytes=int(plan.predicted["flash_bytes"]),
+            evidence=estimated,
+        ),
+        after=after,
+        sensitivity=sensitivity.rows,
+        cost_table=table.rows,
+        within_budget=all(
+            value is not None and value <= limits.limits()[key]
+            for key, value in got.items()
+            if key in limits.limits()
+        ),
+    )
+
+
+def inputs_and_labels(run: Path) -> tuple[Any, Any]:
+    """The whole test set of a training run: integers (N, ...) and labels (N,)."""
+    import numpy as np
+
+    with np.load(run / "test.npz", allow_pickle=False) as data:
+        return data["inputs"], data["labels"]
