@@ -120,9 +120,11 @@ def parse(data: bytes) -> TfliteFile:
     inputs, outputs = graph.indices(1), graph.indices(2)
     for index in (*inputs, *outputs, *(i for op in operators for i in op.inputs + op.outputs)):
         if not -1 <= index < len(tensors):
-            raise FormatError(f"tensor {index} is named, the file has {len(tensors)}; damaged")
+            raise FormatError(
+                f"tensor {index} is named, the file has {len(tensors)}; damaged, copy it again"
+            )
     if -1 in inputs + outputs:
-        raise FormatError("a graph input or output is absent; the file is damaged")
+        raise FormatError("a graph input or output is absent; damaged, copy it again")
     return TfliteFile(graph.text(4), tensors, operators, inputs, outputs)
 
 
@@ -136,20 +138,24 @@ class _Reader:
     def number(self, form: str, at: int) -> Any:
         self.spend(8)
         if not 0 <= at <= len(self.data) - struct.calcsize(form):
-            raise FormatError(f"offset {at} is outside the file's {len(self.data)} bytes; damaged")
+            raise FormatError(
+                f"offset {at} is outside the file's {len(self.data)} bytes; damaged, copy it again"
+            )
         return struct.unpack_from(form, self.data, at)[0]
 
     def spend(self, size: int) -> None:
         self.budget -= size
         if self.budget < 0:
-            raise FormatError("its parts overlap without end; the file is damaged")
+            raise FormatError("its parts overlap without end; damaged, copy it again")
 
     def table(self, at: int) -> _Table:
         return _Table(self, at)
 
     def span(self, at: int, size: int) -> bytes:
         if size < 0 or not 0 <= at <= len(self.data) - size:
-            raise FormatError(f"{size} bytes at {at} leave the file's {len(self.data)}; damaged")
+            raise FormatError(
+                f"{size} bytes at {at} leave the file's {len(self.data)}; damaged, copy it again"
+            )
         self.spend(size)
         return self.data[at : at + size]
 
@@ -212,7 +218,7 @@ def _operator_name(table: _Table) -> str:
 def _operator(table: _Table, codes: list[str]) -> FileOperator:
     index = table.number(0, "I", 0)
     if index >= len(codes):
-        raise FormatError(f"operator code {index} of {len(codes)}; the file is damaged")
+        raise FormatError(f"operator code {index} of {len(codes)}; damaged, copy it again")
     code, options = codes[index], table.child(4)
     fields = {
         name: default if options is None else options.number(field, form, default)
@@ -245,13 +251,16 @@ def _data(table: _Table, buffers: list[_Table], name: str, kind: int) -> Array |
     if index == 0:
         return None
     if index >= len(buffers):
-        raise FormatError(f"tensor {name!r} names buffer {index} of {len(buffers)}; damaged")
+        raise FormatError(
+            f"tensor {name!r} names buffer {index} of {len(buffers)}; damaged, copy it again"
+        )
     content = buffers[index].vector(0, 1)
     if not content or kind not in _DTYPES:
         return None
     dtype, shape = _DTYPES[kind], table.indices(0)
     if len(content) != prod(shape) * dtype.itemsize:
         raise FormatError(
-            f"tensor {name!r} of shape {shape} has {len(content)} bytes of data; damaged"
+            f"tensor {name!r} of shape {shape} has {len(content)} bytes of data; "
+            "damaged, copy it again"
         )
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))

@@ -67,7 +67,9 @@ class Context:
             remedy = "operators take activations of one shape, without broadcasting a constant"
             raise UnsupportedOp(f"constant {name!r}", _TARGET, remedy)
         if index < 0 or name not in self.builder.tensors:
-            raise FormatError(f"tensor {index} is read before it is computed; damaged")
+            raise FormatError(
+                f"tensor {index} is read before it is computed; damaged, copy it again"
+            )
         return name
 
     def sample_shape(self, index: int) -> Shape:
@@ -91,7 +93,7 @@ class Context:
         if self.builder.shape(op.output) != declared:
             raise FormatError(
                 f"{op.name}: output is declared {declared}, computed "
-                f"{self.builder.shape(op.output)}; damaged"
+                f"{self.builder.shape(op.output)}; damaged, copy it again"
             )
 
 
@@ -113,7 +115,7 @@ def _name(position: int, op: FileOperator) -> str:
 def _operands(op: FileOperator, position: int, inputs: tuple[int, int]) -> None:
     low, high = inputs
     if not low <= len(op.inputs) <= high or len(op.outputs) != 1 or op.outputs[0] < 0:
-        raise FormatError(f"{_name(position, op)}: {len(op.inputs)} inputs; damaged")
+        raise FormatError(f"{_name(position, op)}: {len(op.inputs)} inputs; damaged, copy it again")
 
 
 def _unsupported(position: int, op: FileOperator, remedy: str) -> UnsupportedOp:
@@ -123,7 +125,7 @@ def _unsupported(position: int, op: FileOperator, remedy: str) -> UnsupportedOp:
 def _size(op: FileOperator, key: str) -> int:
     value = int(op.options[key])
     if not 1 <= value <= _LARGEST:
-        raise FormatError(f"{op.code}: {key} is {value}; damaged")
+        raise FormatError(f"{op.code}: {key} is {value}; damaged, copy it again")
     return value
 
 
@@ -144,7 +146,7 @@ def _ordered(low: int, high: int) -> tuple[int, int]:
 def _constant(context: Context, index: int, kinds: tuple[int, ...], what: str) -> Array:
     tensor = context.file.tensors[index] if index >= 0 else None
     if tensor is None or tensor.data is None or tensor.type not in kinds:
-        raise FormatError(f"{what} is not a constant of the expected type; damaged")
+        raise FormatError(f"{what} is not a constant of the expected type; damaged, copy it again")
     return tensor.data
 
 
@@ -156,7 +158,7 @@ def _window(
     if op.options["padding"] == _VALID:
         return stride, NO_PADDING
     if op.options["padding"] != _SAME:
-        raise FormatError(f"{op.code}: padding {op.options['padding']}; damaged")
+        raise FormatError(f"{op.code}: padding {op.options['padding']}; damaged, copy it again")
     top, bottom = same_padding(shape[0], extent(kernel[0], dilation[0]), stride[0])
     left, right = same_padding(shape[1], extent(kernel[1], dilation[1]), stride[1])
     return stride, Padding(top, bottom, left, right)
@@ -165,7 +167,9 @@ def _window(
 def _map_shape(context: Context, name: str, op: FileOperator) -> Shape:
     shape = context.builder.shape(name)
     if len(shape) != 3:
-        raise FormatError(f"{op.code} reads a tensor of {len(shape) + 1} axes; damaged")
+        raise FormatError(
+            f"{op.code} reads a tensor of {len(shape) + 1} axes; damaged, copy it again"
+        )
     return shape
 
 
@@ -178,7 +182,9 @@ def _weights(
     channels = weight.shape[axis] if len(weight.shape) > axis else 0
     per_channel = len(weight.scale) > 1
     if len(weight.scale) not in (1, channels) or (per_channel and weight.axis != axis):
-        raise FormatError(f"{_name(position, op)}: {len(weight.scale)} weight scales; damaged")
+        raise FormatError(
+            f"{_name(position, op)}: {len(weight.scale)} weight scales; damaged, copy it again"
+        )
     if any(weight.zero_point):
         raise _unsupported(position, op, "weights must be symmetric (zero point 0)")
     facts = Quantization(weight.scale)
@@ -197,7 +203,7 @@ def _weighted_rescale(context: Context, position: int, op: FileOperator) -> Resc
     try:
         return double_rescale(ratios, output.zero_point, low, high)
     except ValueError as error:
-        raise FormatError(f"{_name(position, op)}: {error}; damaged") from error
+        raise FormatError(f"{_name(position, op)}: {error}; damaged, copy it again") from error
 
 
 def _conv(context: Context, position: int, op: FileOperator) -> None:
@@ -207,7 +213,9 @@ def _conv(context: Context, position: int, op: FileOperator) -> None:
     weight, bias = _weights(context, position, op, 3 if depthwise else 0)
     shape = context.builder.shape(weight)
     if len(shape) != 4:
-        raise FormatError(f"{_name(position, op)}: weight has {len(shape)} axes; damaged")
+        raise FormatError(
+            f"{_name(position, op)}: weight has {len(shape)} axes; damaged, copy it again"
+        )
     kernel = (shape[1], shape[2])
     dilation = (_size(op, "dilation_h"), _size(op, "dilation_w"))
     stride, padding = _window(op, _map_shape(context, source, op), kernel, dilation)
@@ -270,7 +278,7 @@ def _add(context: Context, position: int, op: FileOperator) -> None:
             first.scale[0], second.scale[0], output.scale[0], output.zero_point, low, high
         )
     except ValueError as error:
-        raise FormatError(f"{_name(position, op)}: {error}; damaged") from error
+        raise FormatError(f"{_name(position, op)}: {error}; damaged, copy it again") from error
     context.add(
         op.outputs[0],
         Add(
@@ -319,7 +327,7 @@ def _pad(context: Context, position: int, op: FileOperator) -> None:
     if amounts.shape != (4, 2) or amounts[0].any() or amounts[3].any():
         raise _unsupported(position, op, "pad rows and columns of a map (N, H, W, C) only")
     if amounts.min() < 0 or amounts.max() > _LARGEST:
-        raise FormatError(f"{_name(position, op)}: pads by {amounts.max()}; damaged")
+        raise FormatError(f"{_name(position, op)}: pads by {amounts.max()}; damaged, copy it again")
     (top, bottom), (left, right) = amounts[1].tolist(), amounts[2].tolist()
     value = context.facts(op.inputs[0]).zero_point
     if len(op.inputs) == 3:
@@ -397,7 +405,7 @@ def _requantize(context: Context, position: int, op: FileOperator) -> None:
     try:
         rescale = double_rescale([source.scale[0] / output.scale[0]], output.zero_point, low, high)
     except ValueError as error:
-        raise FormatError(f"{_name(position, op)}: {error}; damaged") from error
+        raise FormatError(f"{_name(position, op)}: {error}; damaged, copy it again") from error
     node = Requantize(_name(position, op), name, target, rescale, source.zero_point)
     context.add(op.outputs[0], node)
 

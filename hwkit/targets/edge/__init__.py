@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hwkit.boards import Board, EdgeBoard
-from hwkit.errors import ConfigError, DeviceError, UnsupportedOp
+from hwkit.errors import ConfigError, DeviceError, FormatError, UnsupportedOp
 from hwkit.files import read_json, write_json, write_whole
 from hwkit.importers.tflite_file import parse
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d
@@ -116,20 +116,27 @@ def _execute(
     """In this process if the file is what hwkit emits for this graph, else in a child."""
     _no_port(artifact, port)
     model = artifact.path.read_bytes()
-    trusted = model == emit(artifact.lowered).files[MODEL]
-    if not trusted:
-        parse(model)  # Offsets that leave the file are told apart from a runtime that refuses.
-    execution = execute if trusted else execute_isolated
     # An unsigned input of fewer than 8 bits comes in a uint8 and is an int8 in the file.
-    return execution(_edge(artifact.board), model, x.astype(np.int8), names)
+    x = x.astype(np.int8)
+    if model == emit(artifact.lowered).files[MODEL]:
+        return execute(_edge(artifact.board), model, x, names)
+    try:
+        parse(model)  # Offsets that leave the file are told apart from a runtime that refuses.
+        return execute_isolated(_edge(artifact.board), model, x, names)
+    except FormatError as error:
+        raise FormatError(f"{artifact.path}: changed since it was built: {error}") from error
 
 
 def profile(
     artifact: Artifact, x: Array, repeats: int, port: str | None = None
 ) -> list[list[LayerTiming]]:
-    """Wall time; see ``timing``. ``x`` holds one sample."""
+    """Wall time; see ``timing``. ``x`` holds one sample. ``FormatError`` for an artifact that was
+    changed since it was built: its layers could not be told apart."""
     _no_port(artifact, port)
-    return timing.profile(artifact.lowered, artifact.path.read_bytes(), x, repeats)
+    model = artifact.path.read_bytes()
+    if model != emit(artifact.lowered).files[MODEL]:
+        raise FormatError(f"{artifact.path}: changed since it was built; deploy it again")
+    return timing.profile(artifact.lowered, model, x, repeats)
 
 
 def _no_port(artifact: Artifact, port: str | None) -> None:

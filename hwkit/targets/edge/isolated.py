@@ -10,6 +10,7 @@ Usage of the child: ``python -m hwkit.targets.edge.isolated FOLDER``.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -65,7 +66,9 @@ def execute_isolated(
 def _child(folder: Path) -> str:
     command = [sys.executable, "-m", "hwkit.targets.edge.isolated", str(folder)]
     try:
-        return process.run(command, folder / _LOG, timeout_s=_TIMEOUT_S)
+        # The child finds hwkit where this process found it, installed or not.
+        paths = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        return process.run(command, folder / _LOG, env=paths, timeout_s=_TIMEOUT_S)
     except ToolFailed as error:
         lines = (folder / _LOG).read_text(errors="replace").strip().splitlines()
         said = lines[-1] if len(lines) > 1 else f"exit code {error.tool_exit_code}"
