@@ -10,12 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwkit.errors import ConfigError, FormatError, HwkitError, UnsupportedOp
+from hwkit.importers.tflite_context import TARGET, Context, tensor_facts
 from hwkit.importers.tflite_file import INT8, MAX_FILE_BYTES, FileOperator, TfliteFile, parse
-from hwkit.importers.tflite_layers import CONVERTERS, Context, tensor_facts
+from hwkit.importers.tflite_layers import CONVERTERS
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import S8
-
-TARGET = "the .tflite importer"
 
 
 def load_tflite(path: str | Path) -> Graph:

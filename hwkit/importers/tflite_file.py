@@ -21,6 +21,8 @@ from hwkit.ir.types import Array, Shape
 
 MAX_FILE_BYTES = 256 << 20
 _MAX_RANK = 6
+_MAX_NAME = 200
+"""Bytes of a name that are kept."""
 _BUDGET_PER_BYTE = 8
 """Shared constants and names are read once for each use: this many times the file in all."""
 _BUDGET_BASE = 1 << 20
@@ -206,7 +208,7 @@ class _Table:
         return tuple(np.frombuffer(self.vector(field, 4), "<i4").tolist())
 
     def text(self, field: int) -> str:
-        return self.vector(field, 1).decode(errors="replace")
+        return self.vector(field, 1)[:_MAX_NAME].decode(errors="replace")
 
 
 def _operator_name(table: _Table) -> str:

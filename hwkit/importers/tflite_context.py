@@ -1,0 +1,161 @@
+"""What every converter of a .tflite operator needs: the graph so far and checked operands."""
+
+from __future__ import annotations
+
+from hwkit.errors import FormatError, UnsupportedOp
+from hwkit.importers.tflite_file import INT8, FileOperator, FileTensor, TfliteFile
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.ops import (
+    NO_PADDING,
+    Op,
+    Padding,
+)
+from hwkit.ir.shapes import extent
+from hwkit.ir.tflite import (
+    NONE,
+    RELU,
+    RELU6,
+    RELU_N1_TO_1,
+    activation_range,
+    same_padding,
+)
+from hwkit.ir.types import S8, Array, Quantization, Shape
+
+TARGET = "the .tflite importer"
+_SAME, _VALID = 0, 1
+LARGEST = 1 << 16
+"""Strides, dilations, kernels and borders above are taken for damage."""
+
+
+class Context:
+    """The file, the graph so far, and one unique name for each tensor."""
+
+    def __init__(self, file: TfliteFile, name: str) -> None:
+        self.file = file
+        self.builder = GraphBuilder(name)
+        seen: dict[str, int] = {}
+        self.names: list[str] = []
+        for index, tensor in enumerate(file.tensors):
+            unique = tensor.name and seen.setdefault(tensor.name, index) == index
+            self.names.append(tensor.name if unique else f"{tensor.name}#{index}")
+
+    def computed(self, index: int) -> str:
+        """Name of an activation that exists by now."""
+        name = self.names[index]
+        if index >= 0 and self.file.tensors[index].data is not None:
+            remedy = "operators take activations of one shape, without broadcasting a constant"
+            raise UnsupportedOp(f"constant {name!r}", TARGET, remedy)
+        if index < 0 or name not in self.builder.tensors:
+            raise FormatError(
+                f"tensor {index} is read before it is computed; damaged, copy it again"
+            )
+        return name
+
+    def sample_shape(self, index: int) -> Shape:
+        """Shape without the batch axis, which must be 1."""
+        tensor = self.file.tensors[index]
+        if len(tensor.shape) < 2 or tensor.shape[0] != 1:
+            raise UnsupportedOp(
+                f"tensor {tensor.name!r} of shape {tensor.shape}",
+                TARGET,
+                "convert the model with a batch of 1 as its first axis",
+            )
+        return tensor.shape[1:]
+
+    def facts(self, index: int) -> Quantization:
+        """Scale and zero point of the file's tensor ``index``."""
+        return tensor_facts(self.file.tensors[index])
+
+    def add(self, index: int, op: Op) -> None:
+        """Appends ``op``, whose output is the file's tensor ``index``; its shape must agree."""
+        declared = self.sample_shape(index)
+        self.builder.add(op, S8, self.facts(index), declared)
+        if self.builder.shape(op.output) != declared:
+            raise FormatError(
+                f"{op.name}: output is declared {declared}, computed "
+                f"{self.builder.shape(op.output)}; damaged, copy it again"
+            )
+
+
+def tensor_facts(tensor: FileTensor) -> Quantization:
+    """Scale and zero point of an int8 activation."""
+    if tensor.type != INT8 or len(tensor.scale) != 1 or len(tensor.zero_point) != 1:
+        raise UnsupportedOp(
+            f"tensor {tensor.name!r}", TARGET, "convert the model to full int8, per-tensor"
+        )
+    if not S8.low <= tensor.zero_point[0] <= S8.high:
+        raise FormatError(f"tensor {tensor.name!r}: zero point {tensor.zero_point[0]} is no int8")
+    return Quantization(tensor.scale, tensor.zero_point[0])
+
+
+def node_name(position: int, op: FileOperator) -> str:
+    """Operator 3, a CONV_2D, is ``conv_2d_3``."""
+    return f"{op.code.lower()}_{position}"
+
+
+def check_operands(op: FileOperator, position: int, inputs: tuple[int, int]) -> None:
+    """``FormatError`` unless ``op`` has one output and a number of inputs in the given range."""
+    low, high = inputs
+    if not low <= len(op.inputs) <= high or len(op.outputs) != 1 or op.outputs[0] < 0:
+        raise FormatError(
+            f"{node_name(position, op)}: {len(op.inputs)} inputs; damaged, copy it again"
+        )
+
+
+def unsupported(position: int, op: FileOperator, remedy: str) -> UnsupportedOp:
+    """The error that names operator and position."""
+    return UnsupportedOp(f"operator {position} ({op.code})", TARGET, remedy)
+
+
+def size_option(op: FileOperator, key: str) -> int:
+    """A stride, dilation or kernel size: above 0 and not absurd."""
+    value = int(op.options[key])
+    if not 1 <= value <= LARGEST:
+        raise FormatError(f"{op.code}: {key} is {value}; damaged, copy it again")
+    return value
+
+
+def fused_range(context: Context, op: FileOperator, position: int) -> tuple[int, int]:
+    """Range of the fused activation."""
+    activation = int(op.options["activation"])
+    if activation not in (NONE, RELU, RELU6, RELU_N1_TO_1):
+        raise unsupported(position, op, f"fused activation {activation}; use none or a RELU")
+    facts = context.facts(op.outputs[0])
+    return ordered(*activation_range(activation, facts.scale[0], facts.zero_point))
+
+
+def ordered(low: int, high: int) -> tuple[int, int]:
+    """A range that is cut off whole keeps its nearer end, as the kernels' max-then-min does."""
+    return min(low, high), high
+
+
+def constant(context: Context, index: int, kinds: tuple[int, ...], what: str) -> Array:
+    """The data of a constant of one of the schema types ``kinds``; ``FormatError`` otherwise."""
+    tensor = context.file.tensors[index] if index >= 0 else None
+    if tensor is None or tensor.data is None or tensor.type not in kinds:
+        raise FormatError(f"{what} is not a constant of the expected type; damaged, copy it again")
+    return tensor.data
+
+
+def window(
+    op: FileOperator, shape: Shape, kernel: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[tuple[int, int], Padding]:
+    """Stride and padding of an operator that slides a window over a map (H, W, C)."""
+    stride = (size_option(op, "stride_h"), size_option(op, "stride_w"))
+    if op.options["padding"] == _VALID:
+        return stride, NO_PADDING
+    if op.options["padding"] != _SAME:
+        raise FormatError(f"{op.code}: padding {op.options['padding']}; damaged, copy it again")
+    top, bottom = same_padding(shape[0], extent(kernel[0], dilation[0]), stride[0])
+    left, right = same_padding(shape[1], extent(kernel[1], dilation[1]), stride[1])
+    return stride, Padding(top, bottom, left, right)
+
+
+def map_shape(context: Context, name: str, op: FileOperator) -> Shape:
+    """Shape (H, W, C) of an activation; ``FormatError`` for another rank."""
+    shape = context.builder.shape(name)
+    if len(shape) != 3:
+        raise FormatError(
+            f"{op.code} reads a tensor of {len(shape) + 1} axes; damaged, copy it again"
+        )
+    return shape
