@@ -8,16 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hwkit.errors import ConfigError, ToolMissing
-from hwkit.files import write_whole
+from hwkit.errors import ConfigError, FormatError, ToolMissing
+from hwkit.files import read_json, write_json, write_whole
 from hwkit.ir.counts import weight_bytes
 from hwkit.target import Artifact, BuildPlan, Lowered
-from hwkit.targets.hls4ml.emit import PROGRAM, compile_command, emit, fpga
+from hwkit.targets.hls4ml.emit import PROGRAM, emit, fpga
+from hwkit.targets.hls4ml.tools import HOW_TO_GET, tools
 from hwkit.toolchain import process
 
-HOW_TO_GET = {"g++": "apt install g++", "hls4ml": "pip install 'hwkit[fpga]'"}
-_BUILT_FROM = "csim.sha256"
-_PLAN = "plan.sha256"
+_STAMP = "build.json"
 
 
 def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
@@ -26,32 +25,62 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     All output goes to ``build.log``. ``ToolMissing`` without hls4ml or g++, ``ToolFailed`` with
     the log's path when one of them fails.
     """
-    if find_spec("hls4ml") is None:
-        raise ToolMissing("hls4ml", HOW_TO_GET["hls4ml"])
     for name, content in plan.files.items():
         write_whole(out / name, content)
-    for command in plan.commands:
-        _run(command, out)
-    write_whole(out / _PLAN, plan.digest().encode())
-    write_whole(out / _BUILT_FROM, _sources_digest(out).encode())
-    return _artifact(out, lowered)
+    write_json(out / _STAMP, {"plan": plan.digest(), "converted": "", "compiled": ""})
+    return _brought_up_to_date(plan, lowered, out)
 
 
 def open_artifact(out: Path, lowered: Lowered) -> Artifact:
-    """The artifact that ``build`` left in ``out``, compiled again if its sources were edited
-    since: what lies in the folder is what runs.
+    """The artifact that ``build`` left in ``out``, converted or compiled again if files were
+    edited since: what lies in the folder is what runs.
 
     Raises ``ConfigError`` when there is none, or when it was built from another network.
     """
-    if not (out / _PLAN).is_file() or not (out / _BUILT_FROM).is_file():
+    if not (out / _STAMP).is_file():
         raise ConfigError(f"{out}: holds no {lowered.board.name} build; deploy into it first")
-    if (out / _PLAN).read_text() != emit(lowered).digest():
+    plan = emit(lowered)
+    if _stamps(out)["plan"] != plan.digest():
         raise ConfigError(f"{out}: was built from another network; deploy this one into it")
-    digest = _sources_digest(out)
-    if (out / _BUILT_FROM).read_text() != digest or not (out / PROGRAM).is_file():
-        _run(compile_command(lowered.graph), out)
-        write_whole(out / _BUILT_FROM, digest.encode())
-    return _artifact(out, lowered)
+    return _brought_up_to_date(plan, lowered, out)
+
+
+def _brought_up_to_date(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+    """Runs the commands of which the inputs are not those of their last run."""
+    stamps = _stamps(out)
+    convert, compile_ = plan.commands
+    if stamps["converted"] != (converted := _digest(out, ("network.json", "convert.py"))):
+        if find_spec("hls4ml") is None:
+            raise ToolMissing("hls4ml", HOW_TO_GET["hls4ml"])
+        _run(convert, out)
+    sources = ("csim.cpp", "firmware/**/*.h", "firmware/**/*.cpp")
+    if stamps["compiled"] != (compiled := _digest(out, sources)) or not _program(out).is_file():
+        _run(compile_, out)
+    new = {"plan": stamps["plan"], "converted": converted, "compiled": compiled}
+    if new != stamps:
+        write_json(out / _STAMP, new)
+    return Artifact(out, _program(out), lowered.board, lowered, _facts(lowered))
+
+
+def _program(out: Path) -> Path:
+    return out / PROGRAM
+
+
+def _stamps(out: Path) -> dict[str, str]:
+    stamps = read_json(out / _STAMP)
+    keys = ("plan", "converted", "compiled")
+    if not isinstance(stamps, dict) or any(not isinstance(stamps.get(k), str) for k in keys):
+        raise FormatError(f"{out / _STAMP}: not written by hwkit; deploy into an empty folder")
+    return stamps
+
+
+def _digest(out: Path, patterns: tuple[str, ...]) -> str:
+    """SHA-256 over the names and contents of the files that ``patterns`` match."""
+    state = hashlib.sha256()
+    for path in sorted({path for pattern in patterns for path in out.glob(pattern)}):
+        state.update(f"{path.relative_to(out)}\0{path.stat().st_size}\0".encode())
+        state.update(path.read_bytes())
+    return state.hexdigest()
 
 
 def _run(command: tuple[str, ...], out: Path) -> None:
@@ -65,25 +94,8 @@ def _run(command: tuple[str, ...], out: Path) -> None:
     )
 
 
-def _sources_digest(out: Path) -> str:
-    """SHA-256 over everything that is compiled into ``csim``."""
-    sources = [path for ending in ("h", "cpp") for path in (out / "firmware").rglob(f"*.{ending}")]
-    state = hashlib.sha256()
-    for path in sorted([*sources, out / "csim.cpp"]):
-        if path.is_file():
-            state.update(f"{path.relative_to(out)}\0{path.stat().st_size}\0".encode())
-            state.update(path.read_bytes())
-    return state.hexdigest()
-
-
-def _artifact(out: Path, lowered: Lowered) -> Artifact:
-    return Artifact(out, out / PROGRAM, lowered.board, lowered, _facts(lowered))
-
-
 def _facts(lowered: Lowered) -> dict[str, Any]:
     """What ``deploy.json`` tells; null is what only a synthesis could know."""
-    from hwkit.targets.hls4ml.tools import tools
-
     board = fpga(lowered.board)
     graph = lowered.graph
     return {

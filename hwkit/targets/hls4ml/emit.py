@@ -40,22 +40,15 @@ def emit(lowered: Lowered) -> BuildPlan:
         "tb_data/tb_input_features.dat": _golden_file(x[graph.inputs[0]]),
         "tb_data/tb_output_predictions.dat": _golden_file(y),
     }
-    commands = (("{python}", "convert.py"), compile_command(graph))
-    return BuildPlan(files, commands)
+    return BuildPlan(files, (("{python}", "convert.py"), _compile_command(graph)))
 
 
-def compile_command(graph: Graph) -> tuple[str, ...]:
+def _compile_command(graph: Graph) -> tuple[str, ...]:
     """What makes ``csim`` out of the project's sources, in its folder."""
     inputs = graph.tensors[graph.inputs[0]].elements
     outputs = graph.tensors[graph.outputs[0]].elements
-    return (
-        *COMPILE,
-        f"-DHWK_INPUTS={inputs}",
-        f"-DHWK_OUTPUTS={outputs}",
-        "csim.cpp",
-        "-o",
-        PROGRAM,
-    )
+    sizes = (f"-DHWK_INPUTS={inputs}", f"-DHWK_OUTPUTS={outputs}")
+    return (*COMPILE, *sizes, "csim.cpp", "-o", PROGRAM)
 
 
 def fpga(board: Board) -> FpgaBoard:

@@ -244,15 +244,11 @@ def addition(name: str, a: Value, b: Value, result: Clamped) -> tuple[Layer, Val
 
 def cast(name: str, x: Value, result: Clamped) -> tuple[Layer, Value]:
     """Assignment to another type: rounds and clamps, multiplies by nothing."""
-    layer = Layer(
-        "Activation", name, (x.layer,), {"activation": "linear"}, {"result": result.type}
-    )
+    layer = Layer("Activation", name, (x.layer,), {"activation": "linear"}, {"result": result.type})
     return layer, value_of(layer, x.shape, result)
 
 
-def scaling(
-    name: str, x: Value, shifts: tuple[int, ...], result: Clamped
-) -> tuple[Layer, Value]:
+def scaling(name: str, x: Value, shifts: tuple[int, ...], result: Clamped) -> tuple[Layer, Value]:
     """Multiplication of each channel by ``2**-shift``: shifts of the binary point in hardware."""
     channels = x.shape[-1]
     fraction = max(shifts)
@@ -271,8 +267,8 @@ def scaling(
 def lookup(name: str, x: Value, table: Mapping[int, int]) -> tuple[Layer, Value]:
     """``table[v]`` for every integer v of ``x``'s type; the table is a ROM of the project."""
     entries = np.zeros(1 << x.type.bits)
-    for v, result in table.items():
-        entries[v % len(entries)] = result
+    for v, entry in table.items():
+        entries[v % len(entries)] = entry
     reachable = [table[v] for v in range(x.low, x.high + 1)]
     result = as_it_is(min(reachable), max(reachable))
     precision = {"table": holding(int(entries.min()), int(entries.max())), "result": result.type}

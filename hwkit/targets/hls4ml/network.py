@@ -21,7 +21,6 @@ from hwkit.ir.ops import (
     MaxPool2d,
     Op,
     Pad,
-    Padding,
     Requantize,
     Rescale,
     Reshape,
@@ -32,6 +31,7 @@ from hwkit.targets.hls4ml import layers
 from hwkit.targets.hls4ml.dyadic import TARGET, check_scales, shifts
 from hwkit.targets.hls4ml.fixed import HALF_AWAY, QUANTIZATION_MODES, Clamped, clamping, holding
 from hwkit.targets.hls4ml.layers import Layer, Value, Weights, Window
+from hwkit.targets.hls4ml.streaming import stream_obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,60 +55,17 @@ def network(graph: Graph, io_type: str) -> Network:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1 or not graph.nodes:
         raise UnsupportedOp(graph.name, TARGET, "give a graph of one input and one output")
     check_scales(graph)
-    obstacle = _stream_obstacle(graph)
+    obstacle = stream_obstacle(graph)
     if io_type == "auto":
         io_type = "io_parallel" if obstacle else "io_stream"
     if io_type == "io_stream" and obstacle:
-        raise UnsupportedOp(*obstacle)
+        node, remedy = obstacle
+        raise UnsupportedOp(node, f"{TARGET} with io_stream", remedy)
     maker = _Maker(graph)
     for op in graph.nodes:
         maker.add(op)
     traced = {name: value.traced for name, value in maker.values.items()}
     return Network(tuple(maker.layers), traced, io_type)
-
-
-def _stream_obstacle(graph: Graph) -> tuple[str, str, str] | None:
-    """Why ``graph`` has no form with ``io_stream``, as the arguments of ``UnsupportedOp``."""
-    where = f"{TARGET} with io_stream"
-    for op in graph.nodes:
-        if isinstance(op, Conv2d | DepthwiseConv2d | SumPool2d) and _skips_rows(graph, op):
-            return op.name, where, "use a kernel of two rows or more, or no stride over rows"
-        if isinstance(op, MaxPool2d | AvgPool2d) and op.kernel != op.stride:
-            return op.name, where, "use a stride as large as the window"
-        if isinstance(op, MaxPool2d) and op.padding != NO_PADDING and _signed(graph, op):
-            return op.name, where, "pad unsigned integers, or use io_parallel"
-        if isinstance(op, Reshape) and not _flattens_for_dense(graph, op):
-            return op.name, where, "reshape only to a flat input of a dense op"
-    return None
-
-
-def _skips_rows(graph: Graph, op: Conv2d | DepthwiseConv2d | SumPool2d) -> bool:
-    """Whether a kernel of one row has a stride over rows, which hls4ml's streams ignore except
-    in 1x1 convolutions."""
-    if isinstance(op, SumPool2d):
-        kernel = op.kernel
-    else:
-        shape = graph.tensors[op.weight].shape
-        kernel = (shape[1], shape[2])
-    pointwise = isinstance(op, Conv2d) and kernel == (1, 1)
-    return kernel[0] == 1 and op.stride[0] > 1 and not pointwise
-
-
-def _signed(graph: Graph, op: MaxPool2d) -> bool:
-    return graph.tensors[op.input].dtype.signed
-
-
-def _flattens_for_dense(graph: Graph, op: Reshape) -> bool:
-    readers = [n for n in graph.nodes if not isinstance(n, Add) and _reads(n, op.output)]
-    flat = len(graph.tensors[op.output].shape) == 1
-    alone = op.output not in graph.outputs
-    return flat and alone and all(isinstance(reader, Dense) for reader in readers)
-
-
-def _reads(op: Op, name: str) -> bool:
-    from hwkit.ir.ops import activations
-
-    return name in activations(op)
 
 
 class _Maker:
@@ -162,9 +119,7 @@ class _Maker:
             case Pad():
                 value = self.pad(op)
             case Reshape():
-                value = self.put(
-                    layers.reshape(self.fresh(op.name), self.values[op.input], shape)
-                )
+                value = self.put(layers.reshape(self.fresh(op.name), self.values[op.input], shape))
             case Lookup():
                 value = self.lookup(op)
             case _:

@@ -10,13 +10,15 @@ from hwkit.boards import Board
 from hwkit.errors import ToolMissing
 from hwkit.targets.hls4ml.emit import COMPILE
 
+HOW_TO_GET = {"hls4ml": "pip install 'hwkit[fpga]'", "g++": "apt install g++"}
+
 
 def tools(board: Board) -> dict[str, str]:
     """Versions of hls4ml and of the C++ compiler; ``ToolMissing`` names the one that is absent."""
     try:
         version = metadata.version("hls4ml")
     except metadata.PackageNotFoundError as error:
-        raise ToolMissing("hls4ml", "pip install 'hwkit[fpga]'") from error
+        raise ToolMissing("hls4ml", HOW_TO_GET["hls4ml"]) from error
     return {"hls4ml": version, COMPILE[0]: _compiler_version()}
 
 
@@ -27,5 +29,5 @@ def _compiler_version() -> str:
             [COMPILE[0], "-dumpfullversion"], capture_output=True, text=True, timeout=30, check=True
         )
     except FileNotFoundError as error:
-        raise ToolMissing(COMPILE[0], "apt install g++") from error
+        raise ToolMissing(COMPILE[0], HOW_TO_GET[COMPILE[0]]) from error
     return done.stdout.strip()

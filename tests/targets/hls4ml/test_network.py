@@ -1,0 +1,172 @@
+"""What becomes of each op, and what is refused in which words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwkit import boards
+from hwkit.errors import ConfigError, UnsupportedOp
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Concat,
+    Conv2d,
+    Dense,
+    MaxPool2d,
+    Pad,
+    Padding,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    Softmax,
+    SoftmaxKind,
+    SumPool2d,
+)
+from hwkit.ir.types import S8, S32, U8, IntType, Quantization
+from hwkit.targets import hls4ml
+from hwkit.targets.hls4ml.network import network
+
+BOARD = boards.load("hls4ml_csim")
+
+
+def dense_graph(r: Rescale, facts: Quantization | None = None) -> Graph:
+    b = GraphBuilder("tiny")
+    b.input("x", (4,), S8, facts)
+    b.constant("w", np.arange(-6, 6).reshape(3, 4), IntType(4, True))
+    b.add(Dense("fc", "x", "w", None, "sum"), S32)
+    b.add(Requantize("fc_out", "sum", "y", r), S8)
+    return b.build(["y"])
+
+
+def halved(shift: int, multiplier: int = 1, zero_point: int = 0) -> Rescale:
+    return Rescale((multiplier,), (shift,), Rounding.HALF_EVEN, -128, 127, zero_point)
+
+
+def test_the_rescale_is_in_the_weights_and_the_type() -> None:
+    lowered = hls4ml.lower(dense_graph(halved(5)), BOARD)
+    _, fc = lowered.plan.layers
+    assert fc.class_name == "Dense"
+    assert {key: str(value) for key, value in fc.precision.items()} == {
+        "weight": "ap_fixed<4,-1>",
+        "bias": "ap_ufixed<1,-4>",
+        "accum": "ap_fixed<13,8>",
+        "result": "ap_fixed<8,8,AP_RND_CONV,AP_WRAP>",
+    }
+    assert fc.data["weight_data"].tolist()[0] == [-6 / 32, -2 / 32, 2 / 32]
+
+
+def test_a_power_of_two_may_be_written_in_many_ways() -> None:
+    plain = hls4ml.emit(hls4ml.lower(dense_graph(halved(5)), BOARD))
+    other = hls4ml.emit(hls4ml.lower(dense_graph(halved(35, 1 << 30)), BOARD))
+    assert plain.digest() == other.digest()
+
+
+def test_a_float_scale_is_refused_with_the_value_and_the_remedy() -> None:
+    with pytest.raises(UnsupportedOp) as caught:
+        hls4ml.lower(dense_graph(halved(37, 1518500250)), BOARD)
+    assert str(caught.value) == (
+        "fc: not supported by hls4ml_csim; its factor 1518500250/2**37 = 0.0110485 is not a power "
+        "of two: train with power-of-two scales and no zero points (restrict_scaling_type = "
+        "power_of_two, as in the recipe digits_po2)"
+    )
+    assert caught.value.exit_code == 2
+
+
+def test_a_stated_float_scale_is_refused() -> None:
+    with pytest.raises(UnsupportedOp, match=r"fc: .* tensor 'x' has scale 0.1, not a power of two"):
+        hls4ml.lower(dense_graph(halved(5), Quantization((0.1,))), BOARD)
+
+
+def test_zero_points_are_refused() -> None:
+    with pytest.raises(UnsupportedOp, match=r"fc: .* its zero point is 3: train"):
+        hls4ml.lower(dense_graph(halved(5, zero_point=3)), BOARD)
+    b = GraphBuilder("asymmetric")
+    b.input("x", (4,), U8, Quantization((0.5,), 128))
+    b.constant("w", np.ones((3, 4)), S8)
+    b.add(Dense("fc", "x", "w", None, "y", input_zero_point=128), S32)
+    with pytest.raises(UnsupportedOp, match=r"fc: .* tensor 'x' has zero point 128"):
+        hls4ml.lower(b.build(["y"]), BOARD)
+
+
+def test_a_zero_factor_is_refused() -> None:
+    with pytest.raises(UnsupportedOp, match=r"its factor 0/2\*\*5 = 0 is not a power of two"):
+        hls4ml.lower(dense_graph(halved(5, 0)), BOARD)
+
+
+def test_roundings_that_fixed_point_lacks_are_retargeted_and_said() -> None:
+    r = Rescale((1 << 30,), (36,), Rounding.DOUBLE, -128, 127)
+    lowered = hls4ml.lower(dense_graph(r), BOARD)
+    assert lowered.retargeted == ("fc",)
+
+
+def map_graph(*ops: object, dtype: IntType = U8) -> Graph:
+    b = GraphBuilder("maps")
+    b.input("x", (6, 6, 4), dtype)
+    b.constant("w", np.ones((4, 1, 3, 4)), S8)
+    for op in ops:
+        raw = isinstance(op, Conv2d | SumPool2d)
+        shape = (144,) if isinstance(op, Reshape) else None
+        b.add(op, S32 if raw else dtype, shape=shape)  # type: ignore[arg-type]
+    return b.build([b.nodes[-1].output])
+
+
+def test_overlapping_pools_and_other_reshapes_need_io_parallel() -> None:
+    assert network(map_graph(MaxPool2d("p", "x", "y", (2, 2), (2, 2))), "auto").io_type == (
+        "io_stream"
+    )
+    overlapping = map_graph(MaxPool2d("p", "x", "y", (3, 3), (2, 2)))
+    assert network(overlapping, "auto").io_type == "io_parallel"
+    with pytest.raises(UnsupportedOp, match="p: not supported by hls4ml_csim with io_stream"):
+        network(overlapping, "io_stream")
+    padded = MaxPool2d("p", "x", "y", (2, 2), (2, 2), Padding(1, 1, 1, 1))
+    assert network(map_graph(padded, dtype=S8), "auto").io_type == "io_parallel"
+    assert network(map_graph(padded), "auto").io_type == "io_stream"
+    assert network(map_graph(Reshape("r", "x", "y")), "auto").io_type == "io_parallel"
+    one_row = map_graph(Conv2d("c", "x", "w", None, "y", stride=(2, 1)))
+    assert network(one_row, "auto").io_type == "io_parallel"
+
+
+def test_unsigned_borders_of_a_max_pool_are_padded_with_zeros() -> None:
+    padded = MaxPool2d("p", "x", "y", (2, 2), (2, 2), Padding(1, 1, 1, 1))
+    kinds = [layer.class_name for layer in network(map_graph(padded), "auto").layers]
+    assert kinds == ["Input", "ZeroPadding2D", "MaxPooling2D"]
+
+
+@pytest.mark.parametrize(
+    ("op", "message"),
+    [
+        (Concat("cat", ("x", "x"), "y", 2), "cat: .* Concat has no form: remove it"),
+        (Pad("pad", "x", "y", Padding(1, 1, 1, 1), 7), "pad: .* pads with 7; pad with 0"),
+        (
+            Conv2d("conv", "x", "w", None, "y", dilation=(1, 2)),
+            r"conv: .* dilation is \(1, 2\); use a denser kernel",
+        ),
+    ],
+)
+def test_unsupported(op: object, message: str) -> None:
+    with pytest.raises(UnsupportedOp, match=message):
+        hls4ml.lower(map_graph(op), BOARD)
+
+
+def test_softmax_is_left_to_the_host() -> None:
+    b = GraphBuilder("soft")
+    b.input("x", (4,), S8)
+    b.add(Softmax("soft", "x", "y", 0.5, SoftmaxKind.FLOAT), S8)
+    with pytest.raises(UnsupportedOp, match=r"soft: .* Softmax has no form"):
+        hls4ml.lower(b.build(["y"]), BOARD)
+
+
+def test_a_board_without_fpga_section_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has no section"):
+        hls4ml.lower(dense_graph(halved(5)), replace(BOARD, fpga=None))
+
+
+def test_names_are_identifiers() -> None:
+    b = GraphBuilder("names")
+    b.input("input", (4,), S8)
+    b.constant("w", np.ones((3, 4)), S8)
+    b.add(Dense("1 fc.out/ä", "input", "w", None, "y"), S32)
+    names = [layer.name for layer in network(b.build(["y"]), "auto").layers]
+    assert names == ["input_0", "layer_1_fc_out_1"]
