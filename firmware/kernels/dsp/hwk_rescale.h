@@ -6,8 +6,8 @@
 
 #include <hwk_rescale_exact.h>
 
-/* x, but the compiler does not know its value: it turns the products below into one SMMUL or
- * SMMULR, and a known factor into five instructions. */
+/* x, but the compiler knows neither value nor sign: then the products below become one SMMUL or
+ * SMMULR, and with a known factor they would take five instructions. */
 HWK_INLINE int32_t hwk_opaque(int32_t x) {
   __asm__("" : "+r"(x));
   return x;
@@ -15,12 +15,12 @@ HWK_INLINE int32_t hwk_opaque(int32_t x) {
 
 /* Bits 32..63 of x * y. */
 HWK_INLINE int32_t hwk_high_word(int32_t x, int32_t y) {
-  return (int32_t)(((int64_t)x * y) >> 32);
+  return (int32_t)(((int64_t)hwk_opaque(x) * hwk_opaque(y)) >> 32);
 }
 
 /* The same, rounded half up. */
 HWK_INLINE int32_t hwk_high_word_rounded(int32_t x, int32_t y) {
-  return (int32_t)(((int64_t)x * y + 0x80000000LL) >> 32);
+  return (int32_t)(((int64_t)hwk_opaque(x) * hwk_opaque(y) + 0x80000000LL) >> 32);
 }
 
 /* shift 33 .. 62. The low word can't change a sum of multiples of 2^32, only decide a tie. */
@@ -66,7 +66,7 @@ HWK_INLINE int32_t hwk_rescale(const hwk_rescale_t *r, int32_t x, int32_t channe
   if (!fast || !fits) {
     return hwk_rescale_exact(r, x, channel);
   }
-  int32_t multiplier = r->multipliers != NULL ? r->multipliers[channel] : hwk_opaque(r->multiplier);
+  int32_t multiplier = r->multipliers != NULL ? r->multipliers[channel] : r->multiplier;
   int32_t shift = r->shifts != NULL ? r->shifts[channel] : r->shift;
   x = hwk_wrapping_shift(x, r->left_shift);
   int32_t scaled = r->rounding == HWK_ROUND_DOUBLE

@@ -25,8 +25,6 @@ HWK_INLINE hwk_tile_t hwk_tile_step(hwk_tile_t t, uint32_t row0, uint32_t row1,
 /* Rows of int8 weights; padded a multiple of 4. */
 HWK_INLINE hwk_tile_t hwk_tile_s8(const int8_t *row0, int32_t row_stride, const int32_t *columns,
                                   int32_t padded, int32_t bias0, int32_t bias1) {
-  HWK_IN_REGISTER(row0);
-  HWK_IN_REGISTER(columns);
   const int8_t *row1 = row0 + row_stride;
   hwk_tile_t t = {{bias0, bias0, bias1, bias1}};
   for (int32_t k = 0; k < padded; k += 4, columns += 4) {

@@ -1,4 +1,4 @@
-"""Runs a build plan: firmware.elf, .bin, .hex and the facts about them."""
+"""Runs a build plan: firmware.elf, .bin, .hex, .map and the facts about them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
         [out / "model.c", out / "model_data.c"], mcu, out, include=(out / "kernels",)
     )
     check_image(made.image, lowered.board)
+    write_whole(out / "firmware.map", symbol_map(made.image).encode())
     return Artifact(out, made.path, lowered.board, lowered, _facts(made.image, lowered))
 
 
@@ -64,6 +65,15 @@ def check_image(image: elf.Image, board: Board) -> None:
     """The same for the linked image, code and runtime included."""
     _fits(board, "flash", image.flash_bytes, "code and weights")
     _fits(board, "sram", image.ram_bytes, "activations, runtime and stack")
+
+
+def symbol_map(image: elf.Image) -> str:
+    """A line for each symbol that takes memory, by address: address, bytes, name.
+
+    Example: ``0x00000ba8     1368 layer0``.
+    """
+    sized = sorted((image.symbols[name], size, name) for name, size in image.symbol_bytes.items())
+    return "".join(f"{at:#010x} {size:8} {name}\n" for at, size, name in sized if size)
 
 
 def _fits(board: Board, kind: str, needed: int, what: str) -> None:

@@ -212,8 +212,15 @@ def _add(graph: Graph, op: Add) -> Call:
 
 
 def _range_after(r: Rescale | None, most: int) -> int:
-    """Largest magnitude of an input of an add, rescaled."""
-    return most if r is None else max(abs(r.low), abs(r.high))
+    """Largest magnitude of an add's input of at most ``most``, rescaled: rounding twice moves a
+    quotient by at most 1."""
+    if r is None:
+        return most
+    scaled = max(
+        ((most << r.left_shift) * m >> s) + 2 for m, s in zip(r.multiplier, r.shift, strict=True)
+    )
+    ends = (r.zero_point - scaled, r.zero_point + scaled)
+    return max(abs(min(max(end, r.low), r.high)) for end in ends)
 
 
 def _sum_pool(graph: Graph, op: SumPool2d) -> Call:

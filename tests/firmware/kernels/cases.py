@@ -241,7 +241,10 @@ def add(draw: st.DrawFn) -> Graph:
             low=-limit,
             high=limit,
         )
-        input_rescales.append(replace(wide, zero_point=0))
+        if draw(st.integers(0, 4)) == 0:
+            wide = replace(wide, low=draw(st.integers(-limit, limit)))
+        zero_point = draw(st.sampled_from([0, 0, 0, 100, -5000]))
+        input_rescales.append(replace(wide, zero_point=zero_point))
         most += limit
     op = Add("op", ("x", "z"), "y", zero_points_, (input_rescales[0], input_rescales[1]))
     return _finish(draw, b, op, shape[-1], most)

@@ -103,6 +103,8 @@ def test_facts(artifact: Artifact) -> None:
     assert facts["flash_bytes"] == image.flash_bytes == facts["weight_bytes"] + facts["code_bytes"]
     assert facts["ram_bytes"] >= facts["arena_bytes"] + facts["stack_bytes"]
     assert open_artifact(artifact.folder, artifact.lowered).facts == facts
+    lines = (artifact.folder / "firmware.map").read_text().splitlines()
+    assert lines == sorted(lines) and any(line.split()[2] == "layer0_weights" for line in lines)
     assert {p["tensor"] for p in facts["memory_map"]} >= {"x", "a", "y"}
 
 
