@@ -2,92 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import numpy as np
-
+from benchmarks.layers import ACTIVATION, SAME, SAME_STRIDED, Layers
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import (
-    Add,
-    AvgPool2d,
-    Conv2d,
-    Dense,
-    Padding,
-    Rescale,
-    Reshape,
-    Rounding,
-    Softmax,
-    SoftmaxKind,
-)
-from hwkit.ir.types import S8, S32, IntType, Quantization
+from hwkit.ir.ops import AvgPool2d, Dense, Padding, Rescale, Reshape, Rounding, Softmax, SoftmaxKind
+from hwkit.ir.types import S8, Quantization
 
-_SAME = Padding(1, 1, 1, 1)
-_STRIDED = Padding(0, 1, 0, 1)
-_ACTIVATION = Quantization((0.05,), -128)
-
-
-@dataclass
-class _Layers:
-    """Adds layers with seeded random weights and multipliers that keep values in range."""
-
-    b: GraphBuilder
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    weight_bits: int = 8
-
-    def rescale(self, taps: int, channels: int) -> Rescale:
-        spread = self.rng.uniform(0.5, 1.5, channels) * 2 ** (8 - self.weight_bits)
-        pairs = [quantize_multiplier(float(s) / (40 * taps**0.5)) for s in spread]
-        multiplier, shift = zip(*pairs, strict=True)
-        return Rescale(multiplier, shift, Rounding.DOUBLE, -128, 127, -128)
-
-    def conv(self, x: str, name: str, out: int, kernel: int, stride: int, pad: Padding) -> str:
-        channels = self.b.shape(x)[2]
-        width = IntType(self.weight_bits, True)
-        weight = self.rng.integers(width.low + 1, width.high + 1, (out, kernel, kernel, channels))
-        self.b.constant(f"{name}.w", weight, width)
-        self.b.constant(f"{name}.b", self.rng.integers(-999, 999, out), S32)
-        r = self.rescale(kernel * kernel * channels, out)
-        op = Conv2d(
-            name,
-            x,
-            f"{name}.w",
-            f"{name}.b",
-            f"{name}.y",
-            (stride, stride),
-            pad,
-            input_zero_point=-128,
-            rescale=r,
-        )
-        return self.b.add(op, S8, _ACTIVATION)
-
-    def residual(self, name: str, x: str, y: str) -> str:
-        wide = 1 << 30
-        half = Rescale((1 << 30,), (31,), Rounding.DOUBLE, -wide, wide, 0, 20)
-        out = Rescale((1 << 30,), (50,), Rounding.DOUBLE, -128, 127, -128)
-        op = Add(name, (x, y), f"{name}.y", (-128, -128), (half, half), rescale=out)
-        return self.b.add(op, S8, _ACTIVATION)
+_SIGNED = Quantization((0.1,), 0)
 
 
 def resnet8() -> Graph:
     """The image-classification network of MLPerf Tiny: 32x32x3, three residual stages of 16, 32
     and 64 channels, 12.5 million MACs; TFLM's arithmetic."""
     b = GraphBuilder("resnet8")
-    n = _Layers(b)
-    x = n.conv(b.input("image", (32, 32, 3), S8, _ACTIVATION), "stem", 16, 3, 1, _SAME)
-    y = n.conv(n.conv(x, "s1a", 16, 3, 1, _SAME), "s1b", 16, 3, 1, _SAME)
-    x = n.residual("s1", x, y)
+    n = Layers(b)
+    x = n.conv(b.input("image", (32, 32, 3), S8, ACTIVATION), "stem", 16, 3, 1, SAME)
+    y = n.conv(n.conv(x, "s1a", 16, 3, 1, SAME), "s1b", 16, 3, 1, SAME)
+    x = n.add("s1", x, y)
     for stage, channels in (("s2", 32), ("s3", 64)):
-        y = n.conv(x, f"{stage}a", channels, 3, 2, _STRIDED)
-        y = n.conv(y, f"{stage}b", channels, 3, 1, _SAME)
-        skip = n.conv(x, f"{stage}skip", channels, 1, 2, Padding())
-        x = n.residual(stage, y, skip)
-    x = b.add(AvgPool2d("pool", x, "pool.y", (8, 8), (8, 8), Padding(), -128, 127), S8, _ACTIVATION)
-    x = b.add(Reshape("flat", x, "flat.y"), S8, _ACTIVATION, (64,))
-    b.constant("fc.w", n.rng.integers(-127, 128, (10, 64)), S8)
-    logits = Quantization((0.1,), 0)
-    r = Rescale(*((v,) for v in quantize_multiplier(0.002)), Rounding.DOUBLE, -128, 127)
-    x = b.add(Dense("fc", x, "fc.w", None, "fc.y", -128, rescale=r), S8, logits)
+        y = n.conv(x, f"{stage}a", channels, 3, 2, SAME_STRIDED)
+        y = n.conv(y, f"{stage}b", channels, 3, 1, SAME)
+        skip = n.conv(x, f"{stage}skip", channels, 1, 2)
+        x = n.add(stage, y, skip)
+    x = b.add(AvgPool2d("pool", x, "pool.y", (8, 8), (8, 8), Padding(), -128, 127), S8, ACTIVATION)
+    x = b.add(Reshape("flat", x, "flat.y"), S8, ACTIVATION, (64,))
+    x = _logits(n, x, 10, 0.002)
     op = Softmax("softmax", x, "probabilities", 0.1, SoftmaxKind.FIXED)
     return b.build([b.add(op, S8, Quantization((1 / 256,), -128))])
+
+
+def autoencoder() -> Graph:
+    """The anomaly-detection network of MLPerf Tiny: ten dense layers, 640 features down to 8 and
+    up again, 264,192 MACs; TFLM's arithmetic."""
+    b = GraphBuilder("autoencoder")
+    n = Layers(b)
+    x = b.input("features", (640,), S8, ACTIVATION)
+    for k, width in enumerate((128, 128, 128, 128, 8, 128, 128, 128, 128)):
+        x = n.dense(x, f"fc{k}", width)
+    return b.build([_logits(n, x, 640, 0.0015)])
+
+
+def _logits(n: Layers, x: str, out: int, ratio: float) -> str:
+    """A dense layer without ReLU or bias."""
+    b = n.b
+    b.constant("fc.w", n.rng.integers(-127, 128, (out, b.shape(x)[-1])), S8)
+    r = Rescale(*((v,) for v in quantize_multiplier(ratio)), Rounding.DOUBLE, -128, 127)
+    return b.add(Dense("fc", x, "fc.w", None, "fc.y", -128, rescale=r), S8, _SIGNED)

@@ -1,0 +1,105 @@
+"""Whole networks: counts and memory on the virtual Cortex-M4, wall time in LiteRT.
+
+python -m benchmarks.models [model.hwk | model.tflite ...]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from benchmarks.csvfile import write
+from benchmarks.networks import autoencoder, resnet8
+from benchmarks.virtual import count
+from hwkit.errors import UnsupportedOp
+from hwkit.flow import boundary
+from hwkit.flow.build import artifact_for
+from hwkit.flow.models import load
+from hwkit.flow.verify import random_inputs
+from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.profile.campaign import profile_json
+
+RUNTIME = "host_litert"
+REPEATS = 200
+
+
+def on_microcontroller(graph: Graph) -> dict[str, Any]:
+    """Instructions, modelled cycles and bytes; RAM beside the arena is stack and runtime."""
+    counted = count(graph)
+    facts = counted.artifact.facts
+    total = sum(macs(graph, op) for op in graph.nodes)
+    cycles = sum(counted.layer_cycles)
+    instructions = sum(counted.layer_instructions)
+    return {
+        "network": graph.name,
+        "macs": total,
+        "instructions": instructions,
+        "cycles": cycles,
+        "instructions_per_mac": f"{instructions / total:.3f}",
+        "cycles_per_mac": f"{cycles / total:.3f}",
+        "arena_bytes": facts["arena_bytes"],
+        "other_ram_bytes": facts["ram_bytes"] - facts["arena_bytes"],
+        "stack_reserved_bytes": facts["stack_bytes"],
+        "stack_used_bytes": counted.stack_used_bytes,
+        "code_bytes": facts["code_bytes"],
+        "weight_bytes": facts["weight_bytes"],
+        "flash_bytes": facts["flash_bytes"],
+        "cost_model": counted.cost_model,
+        "evidence": "simulated",
+    }
+
+
+def in_runtime(graph: Graph) -> dict[str, Any]:
+    """Wall time of one inference, one sample a call."""
+    target, artifact = artifact_for(graph, RUNTIME, None)
+    edge = artifact.board.edge
+    assert edge is not None
+    x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, 0))
+    whole = profile_json(artifact.board, target.profile(artifact, x, REPEATS), 1)["whole"]
+    spread = whole["spread"]["us"]
+    return {
+        "network": graph.name,
+        "macs": whole["macs"],
+        "runtime": " ".join(f"{name} {number}" for name, number in artifact.facts["tools"].items()),
+        "threads": edge.threads,
+        "cores": os.cpu_count(),
+        "repeats": REPEATS,
+        "us_min": f"{spread['min']:.1f}",
+        "us_median": f"{spread['median']:.1f}",
+        "us_p95": f"{spread['p95']:.1f}",
+        "model_file_bytes": artifact.facts["flash_bytes"],
+        "evidence": "measured",
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Writes results/models.csv and results/models_litert.csv for the built-in networks; prints
+    only for given files."""
+    networks = [load(path) for path in arguments] or [resnet8(), autoencoder()]
+    counted = []
+    for graph in networks:
+        try:
+            counted.append(on_microcontroller(graph))
+            print(counted[-1], flush=True)
+        except UnsupportedOp as error:
+            if not arguments:
+                raise
+            print(error, file=sys.stderr)
+    timed = []
+    for graph in networks:
+        try:
+            timed.append(in_runtime(graph))
+            print(timed[-1], flush=True)
+        except UnsupportedOp as error:
+            if not arguments:
+                raise
+            print(error, file=sys.stderr)
+    if not arguments:
+        write("models", counted)
+        write("models_litert", timed)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
