@@ -102,13 +102,12 @@ def train(
     bits = {} if plan is None else dict(plan.weight_bits)
     side = IMAGE_SIDE[settings.dataset]
     quantized_network(settings, side, bits)  # A plan that does not fit fails before training.
-    data = load_dataset(settings.dataset)
     made_from = recipe_digest(recipe)
+    start = None if float_from is None else _read_float(Path(float_from), made_from)
+    data = load_dataset(settings.dataset)
+    _make_folder(out)
     with deterministic(settings.seed):
-        if float_from is None:
-            state, float_accuracy = _train_float(settings, data, progress)
-        else:
-            state, float_accuracy = _read_float(Path(float_from), made_from)
+        state, float_accuracy = start or _train_float(settings, data, progress)
         network, weight_bits = quantized_network(settings, side, bits)
         load_folded(network, state)
         images, labels = _tensors(data)
@@ -144,6 +143,16 @@ def versions() -> dict[str, str]:
     """Versions of everything that shapes a training run."""
     found = {name: version(name) for name in _PACKAGES}
     return {"hwkit": __version__, "python": platform.python_version(), **found}
+
+
+def _make_folder(out: Path) -> None:
+    """Before minutes of training, not after them."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{out}: cannot be made ({error.strerror}); choose another folder for the run"
+        ) from error
 
 
 @contextmanager

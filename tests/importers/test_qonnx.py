@@ -346,3 +346,45 @@ def test_types_of_tensors(path):
     assert types["fc"] == S32
     assert types["y"] == IntType(5, True)
     assert S8 != U8
+
+
+def test_two_inputs(path):
+    model = Onnx((1, 2))
+    model.quant("x", "q")
+    model.quant("z", "r", scale=0.25)
+    model.node("Add", ["q", "r"], "s")
+    model.quant("s", "y", scale=1.0)
+    model.save(path)
+    proto = onnx.load(path)
+    proto.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, [1, 2]))
+    path.write_bytes(proto.SerializeToString())
+    graph = load_model(path)
+    assert graph.inputs == ("x", "z")
+    feeds = {"x": np.int8([[3, 3]]), "z": np.int8([[2, 4]])}
+    assert graph.predict(feeds).tolist() == [[2, 2]]
+
+
+def test_one_layer_used_twice(path):
+    model = dense()
+    model.node("MatMul", ["q", "wq"], "s")
+    model.quant("s", "r", scale=1.0)
+    model.node("MatMul", ["r", "wq"], "y")
+    graph = load_model(model.save(path))
+    assert [op.name for op in graph.nodes] == ["fc", "r", "fc_2"]
+    assert graph.tensors["fc_2.weight"] == graph.tensors["fc.weight"]
+
+
+def test_arithmetic_with_constants_folds_into_the_layer(path):
+    model = dense()
+    model.node("MatMul", ["q", "wq"], "s")
+    model.node("Mul", ["s", model.constant("gain", np.float32([2.0, -1.0]))], "m")
+    model.node("Add", ["m", model.constant("offset", np.float32([0.5, 0.25]))], "a")
+    model.node("Sub", ["a", model.constant("less", np.float32(0.25))], "b")
+    model.node("Div", ["b", model.constant("by", np.float32(2.0))], "d")
+    model.quant("d", "y", scale=0.125)
+    graph = load_model(model.save(path))
+    assert len(graph.nodes) == 2
+    x = np.int8([[3, 1], [-7, 20]])
+    reals = (x * 0.5) @ np.array([[1.0, -0.5], [0.25, 0.75]])
+    wanted = np.rint((reals * [2, -1] + [0.25, 0.0]) / 2 / 0.125).clip(-128, 127)
+    assert np.array_equal(graph.predict(x), wanted)

@@ -120,3 +120,5 @@ def test_wrong_plans_checkpoints_and_folders(run, tmp_path):
     with pytest.raises(ConfigError, match=r"2\.\.8"):
         sensitivity(recipe, out, bits=(1,))
     assert not (tmp_path / "out").exists()
+    with pytest.raises(ConfigError, match="choose another folder"):
+        train(recipe, tmp_path / "plan.json" / "out")
