@@ -388,3 +388,21 @@ def test_arithmetic_with_constants_folds_into_the_layer(path):
     reals = (x * 0.5) @ np.array([[1.0, -0.5], [0.25, 0.75]])
     wanted = np.rint((reals * [2, -1] + [0.25, 0.0]) / 2 / 0.125).clip(-128, 127)
     assert np.array_equal(graph.predict(x), wanted)
+
+
+def test_batch_norm_that_switches_a_channel_off_or_around(path):
+    """gamma 0 leaves beta alone; a negative gamma turns the weights' sign."""
+    model = dense()
+    model.node("MatMul", ["q", "wq"], "s")
+    for key, value in (("gamma", [0.0, -2.0]), ("beta", [1.25, 0.5]), ("mean", [3.0, 0.25])):
+        model.constant(key, np.float32(value))
+    model.constant("variance", np.float32([1.0, 4.0]))
+    model.node("BatchNormalization", ["s", "gamma", "beta", "mean", "variance"], "n", epsilon=0.0)
+    model.node("Relu", ["n"], "r")
+    model.quant("r", "y", scale=0.125, signed=0)
+    graph = load_model(model.save(path))
+    assert graph.constants["fc.weight"].tolist() == [[0, 0], [2, -3]]
+    x = np.int8([[3, 1], [-7, -20]])
+    sums = (x * 0.5) @ np.array([[1.0, -0.5], [0.25, 0.75]])
+    wanted = np.rint(np.maximum((sums - [3, 0.25]) * [0, -1] + [1.25, 0.5], 0) / 0.125)
+    assert np.array_equal(graph.predict(x), wanted.clip(0, 255))
