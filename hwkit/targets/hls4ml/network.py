@@ -64,8 +64,22 @@ def network(graph: Graph, io_type: str) -> Network:
     maker = _Maker(graph)
     for op in graph.nodes:
         maker.add(op)
-    traced = {name: value.traced for name, value in maker.values.items()}
-    return Network(tuple(maker.layers), traced, io_type)
+    kept = _ancestors(maker.layers, maker.values[graph.outputs[0]].layer)
+    if all(layer.class_name in ("Input", "Reshape") for layer in kept):
+        raise UnsupportedOp(graph.name, TARGET, "it computes nothing; leave it out")
+    names = {layer.name for layer in kept}
+    values = {name: value for name, value in maker.values.items() if value.layer in names}
+    return Network(kept, {name: value.traced for name, value in values.items()}, io_type)
+
+
+def _ancestors(made: list[Layer], output: str) -> tuple[Layer, ...]:
+    """The layers that ``output`` depends on, itself last: hls4ml takes the last for the output."""
+    wanted, kept = {output}, []
+    for layer in reversed(made):
+        if layer.name in wanted:
+            wanted.update(layer.inputs)
+            kept.append(layer)
+    return tuple(reversed(kept))
 
 
 class _Maker:
@@ -153,6 +167,14 @@ class _Maker:
         table = {v: min(max(v, low), high) for v in range(x.type.low, x.type.high + 1)}
         return self.put(layers.lookup(self.fresh(f"{name}_clamp"), x, table))
 
+    def fits(self, node: str, bits: int, factors: tuple[int, ...]) -> None:
+        """Refuses sums of ``bits`` (32 at least: the bias) that the spread of scales makes wider
+        than 62: the arithmetic here and the simulation's fast types end there."""
+        spread = max(factors) - min(factors)
+        if max(bits, 32) + spread > 62:
+            remedy = f"its channels' scales differ by 2**{spread}; train with one scale per tensor"
+            raise UnsupportedOp(node, TARGET, remedy)
+
     def requantized(self, name: str, x: Value, r: Rescale) -> Value:
         """``r`` of ``x``: an assignment, or a scaling where the factor is not 1."""
         factors = shifts(r, name)
@@ -162,6 +184,7 @@ class _Maker:
                 return x
             value = self.put(layers.cast(self.fresh(name), x, result))
         else:
+            self.fits(name, x.type.bits, factors)
             fraction = max(factors)
             largest = 1 << (fraction - min(factors))
             low, high = min(x.low, x.low * largest), max(x.high, x.high * largest)
@@ -194,7 +217,10 @@ class _Maker:
         x = self.values[op.input]
         bias = None if op.bias is None else self.graph.constants[op.bias]
         factors = (0,) if op.rescale is None else shifts(op.rescale, op.name)
-        scaled = self.weights(weight, bias, self.graph.tensors[op.weight].dtype, factors)
+        dtype = self.graph.tensors[op.weight].dtype
+        taps = weight.size // weight.shape[-1]
+        self.fits(op.name, dtype.bits + x.type.bits + taps.bit_length(), factors)
+        scaled = self.weights(weight, bias, dtype, factors)
         source = (*scaled.accumulator(x.low, x.high), scaled.fraction)
         return scaled, self.result(source, op.rescale)
 

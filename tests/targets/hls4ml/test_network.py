@@ -10,6 +10,7 @@ from hwkit.errors import ConfigError, UnsupportedOp
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
+    Clamp,
     Concat,
     Conv2d,
     Dense,
@@ -107,15 +108,14 @@ def map_graph(*ops: object, dtype: IntType = U8) -> Graph:
     b.constant("w", np.ones((4, 1, 3, 4)), S8)
     for op in ops:
         raw = isinstance(op, Conv2d | SumPool2d)
-        shape = (144,) if isinstance(op, Reshape) else None
+        shape = (36,) if isinstance(op, Reshape) else None
         b.add(op, S32 if raw else dtype, shape=shape)  # type: ignore[arg-type]
     return b.build([b.nodes[-1].output])
 
 
 def test_overlapping_pools_and_other_reshapes_need_io_parallel() -> None:
-    assert network(map_graph(MaxPool2d("p", "x", "y", (2, 2), (2, 2))), "auto").io_type == (
-        "io_stream"
-    )
+    halving = MaxPool2d("p", "x", "y", (2, 2), (2, 2))
+    assert network(map_graph(halving), "auto").io_type == "io_stream"
     overlapping = map_graph(MaxPool2d("p", "x", "y", (3, 3), (2, 2)))
     assert network(overlapping, "auto").io_type == "io_parallel"
     with pytest.raises(UnsupportedOp, match="p: not supported by hls4ml_csim with io_stream"):
@@ -123,7 +123,7 @@ def test_overlapping_pools_and_other_reshapes_need_io_parallel() -> None:
     padded = MaxPool2d("p", "x", "y", (2, 2), (2, 2), Padding(1, 1, 1, 1))
     assert network(map_graph(padded, dtype=S8), "auto").io_type == "io_parallel"
     assert network(map_graph(padded), "auto").io_type == "io_stream"
-    assert network(map_graph(Reshape("r", "x", "y")), "auto").io_type == "io_parallel"
+    assert network(map_graph(halving, Reshape("r", "y", "z")), "auto").io_type == "io_parallel"
     one_row = map_graph(Conv2d("c", "x", "w", None, "y", stride=(2, 1)))
     assert network(one_row, "auto").io_type == "io_parallel"
 
@@ -170,3 +170,29 @@ def test_names_are_identifiers() -> None:
     b.add(Dense("1 fc.out/ä", "input", "w", None, "y"), S32)
     names = [layer.name for layer in network(b.build(["y"]), "auto").layers]
     assert names == ["input_0", "layer_1_fc_out_1"]
+
+
+def test_layers_that_nothing_needs_are_left_out() -> None:
+    b = GraphBuilder("dead")
+    b.input("x", (4,), S8)
+    b.constant("w", np.ones((3, 4)), S8)
+    b.add(Dense("used", "x", "w", None, "y"), S32)
+    b.add(Dense("dead", "x", "w", None, "z"), S32)
+    b.add(Clamp("idle", "y", "out", -(1 << 30), 1 << 30), S32)
+    made = network(b.build(["out"]), "auto")
+    assert [layer.name for layer in made.layers] == ["x_0", "used_1"]
+    assert made.traced == {"x": "x_0", "y": "used_1", "out": "used_1"}
+
+
+def test_a_graph_that_computes_nothing_is_refused() -> None:
+    b = GraphBuilder("idle")
+    b.input("x", (4,), S8)
+    b.add(Clamp("clamp", "x", "y", -128, 127), S8)
+    with pytest.raises(UnsupportedOp, match="it computes nothing"):
+        network(b.build(["y"]), "auto")
+
+
+def test_scales_too_far_apart_are_refused() -> None:
+    r = Rescale((1, 1, 1), (0, 40, 3), Rounding.HALF_EVEN, -128, 127)
+    with pytest.raises(UnsupportedOp, match=r"its channels' scales differ by 2\*\*40"):
+        hls4ml.lower(dense_graph(r), BOARD)

@@ -40,6 +40,8 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import S8, S16, S32, U8, IntType
 from hwkit.target import Artifact
 from hwkit.targets import hls4ml
+from hwkit.targets.hls4ml.emit import COMPILE
+from hwkit.toolchain import process
 from tests.conformance.graphs import Space, graphs, inputs_for
 
 BOARD = boards.load("hls4ml_csim")
@@ -221,6 +223,16 @@ def test_an_opened_folder_runs_without_compiling(folder: Path) -> None:
     check(artifact)
     empty = np.zeros((0, 4, 4, 2), np.uint8)
     assert hls4ml.run(artifact, empty).shape == (0, 2)
+
+
+def test_the_test_bench_of_hls4ml_sees_the_golden_vectors(folder: Path) -> None:
+    sources = ["network_test.cpp", "firmware/network.cpp"]
+    log = folder / "bench.log"
+    process.run([*COMPILE, *sources, "-o", "bench"], log, cwd=folder)
+    process.run([str(folder / "bench")], log, cwd=folder)
+    results = (folder / "tb_data" / "csim_results.log").read_text().split()
+    golden = (folder / "tb_data" / "tb_output_predictions.dat").read_text().split()
+    assert len(golden) == 16 and [float(v) for v in results] == [float(v) for v in golden]
 
 
 def test_facts_and_profile(folder: Path) -> None:
