@@ -16,10 +16,14 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Difference, Target
 
+_OBSERVED_SAMPLES = 2
+"""Samples for which every layer is compared, not the outputs alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """``integers`` outputs of ``inputs`` samples compared, ``differing`` of them unequal.
+    """``integers`` compared, ``differing`` of them unequal: every output of ``inputs`` samples, and
+    what every layer gives for the first few of them.
 
     ``moved`` integers differ between the graph as given and as lowered for the board (another
     rounding); they are no fault of the board and are counted apart. ``argmax_moved`` counts the
@@ -102,15 +106,23 @@ def verify(
     got = target.run(artifact, entered, port)
     original = graph.predict(x)
     as_given = boundary.leave(graph, lowered, expected)
+    layers = _Layers(target, artifact, entered, port)
+    for sample in range(min(_OBSERVED_SAMPLES, len(x))):
+        layers.compare(sample)
     wrong = np.argwhere(expected.astype(np.int64) != got.astype(np.int64))
-    first = None
-    if len(wrong):
-        first = _locate(target, artifact, entered, expected, got, tuple(wrong[0]), port)
+    if len(wrong) and layers.first is None:
+        layers.compare(int(wrong[0][0]))
+    first = layers.first
+    if len(wrong) and first is None:
+        # The layers agree when observed one by one: the fault shows only in a whole run.
+        index = tuple(int(i) for i in wrong[0])
+        last = next(op.name for op in lowered.nodes if op.output == lowered.outputs[0])
+        first = Difference(last, index, int(expected[index]), int(got[index]))
     return Verification(
         board=board,
         inputs=len(x),
-        integers=int(expected.size),
-        differing=len(wrong),
+        integers=int(expected.size) + layers.integers,
+        differing=len(wrong) + layers.differing,
         moved=int(np.count_nonzero(as_given != original)),
         argmax_moved=_argmax_moved(as_given, np.asarray(original)),
         first=first,
@@ -124,29 +136,31 @@ def _argmax_moved(before: Array, after: Array) -> int:
     return int(np.count_nonzero(flat[0].argmax(axis=1) != flat[1].argmax(axis=1)))
 
 
-def _locate(
-    target: Target,
-    artifact: Artifact,
-    x: Array,
-    expected: Array,
-    got: Array,
-    index: tuple[int, ...],
-    port: str | None,
-) -> Difference:
-    """The first layer, in the graph's order, whose output differs for the first bad sample."""
-    graph, sample = artifact.lowered.graph, int(index[0])
-    one = x[sample : sample + 1]
-    seen = target.layer_outputs(artifact, one, port)
-    wanted = run(graph, {graph.inputs[0]: one}, keep=[name for name in seen])
-    for op in graph.nodes:
-        if op.output not in seen:
-            continue
-        a, b = wanted[op.output].astype(np.int64), seen[op.output].astype(np.int64)
-        wrong = np.argwhere(a != b)
-        if len(wrong):
-            where = tuple(int(i) for i in wrong[0])
-            return Difference(op.name, (sample, *where[1:]), int(a[where]), int(b[where]))
-    # The layers agree when run one by one: the fault shows only in the whole run.
-    where = tuple(int(i) for i in index)
-    last = next(op.name for op in graph.nodes if op.output == graph.outputs[0])
-    return Difference(last, where, int(expected[where]), int(got[where]))
+class _Layers:
+    """Compares what every layer of an artifact gives for single samples, and keeps the count.
+
+    A fault can hide from the outputs (behind a softmax, or a clamp): the layers show it.
+    """
+
+    def __init__(self, target: Target, artifact: Artifact, x: Array, port: str | None) -> None:
+        self.target, self.artifact, self.x, self.port = target, artifact, x, port
+        self.integers = self.differing = 0
+        self.first: Difference | None = None
+
+    def compare(self, sample: int) -> None:
+        """Adds one sample; ``first`` is the first layer, in the graph's order, that differs."""
+        graph = self.artifact.lowered.graph
+        one = self.x[sample : sample + 1]
+        seen = self.target.layer_outputs(self.artifact, one, self.port)
+        wanted = run(graph, {graph.inputs[0]: one}, keep=list(seen))
+        for op in graph.nodes:
+            if op.output not in seen or op.output == graph.outputs[0]:
+                continue
+            a, b = wanted[op.output].astype(np.int64), seen[op.output].astype(np.int64)
+            wrong = np.argwhere(a != b)
+            self.integers += a.size
+            self.differing += len(wrong)
+            if len(wrong) and self.first is None:
+                where = tuple(int(i) for i in wrong[0])
+                index = (sample, *where[1:])
+                self.first = Difference(op.name, index, int(a[where]), int(b[where]))

@@ -71,11 +71,7 @@ def change_tflite(folder: Path) -> None:
 
 def change_project(folder: Path) -> None:
     """Changes one weight of the first layer in the hls4ml project's sources."""
-    (path,) = (
-        folder.rglob("weights/w*.h")
-        if len(list(folder.rglob("weights/w*.h"))) == 1
-        else (sorted(folder.rglob("weights/w*.h"))[0],)
-    )
+    path = min(folder.rglob("weights/w*.h"))
     text = path.read_text()
     numbers = re.search(r"\{(\s*)([^,}]+)", text)
     assert numbers
