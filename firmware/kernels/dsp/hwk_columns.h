@@ -39,14 +39,14 @@ HWK_INLINE int hwk_window_inside(const hwk_window_t *w, int32_t y, int32_t x) {
 }
 
 /* Taps of output (y, x) in order, channels a multiple of 4. */
-HWK_INLINE int32_t *hwk_gather_words(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
-                                     int32_t y, int32_t x, int32_t *column) {
+HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
+                                 int32_t y, int32_t x, int32_t *column) {
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
     for (int32_t r = 0; r < w->kernel_height; ++r) {
       const int8_t *row = hwk_window_pixel(w, input, y, x, r, 0);
       column = hwk_widen(column, row, w->kernel_width * w->channels);
     }
-    return column;
+    return;
   }
   for (int32_t r = 0; r < w->kernel_height; ++r) {
     for (int32_t c = 0; c < w->kernel_width; ++c) {
@@ -55,7 +55,6 @@ HWK_INLINE int32_t *hwk_gather_words(const hwk_window_t *w, const int8_t *input,
                              : hwk_widen_value(column, zero_point, w->channels);
     }
   }
-  return column;
 }
 
 /* Taps of output (y, x) in order, any number of channels, as bytes. */
@@ -73,20 +72,18 @@ HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int
   }
 }
 
-/* Fills the column of output (y, x) with `taps` integers and zeros up to `padded` (a multiple of
- * 4). `patch` has room for round_up(taps, 4) bytes when channels is no multiple of 4. */
+/* Fills the column of output (y, x) with its taps. `patch` has room for round_up(taps, 4) bytes
+ * when channels is no multiple of 4. Behind the taps a column holds whatever lay there: the
+ * weights that meet it are zeros. */
 HWK_INLINE void hwk_gather(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
-                           int32_t y, int32_t x, int32_t taps, int32_t padded, int32_t *column,
-                           int8_t *patch) {
-  int32_t whole = hwk_round_up(taps, 4);
+                           int32_t y, int32_t x, int32_t *column, int8_t *patch) {
   if (w->channels % 4 == 0) {
-    column = hwk_gather_words(w, input, zero_point, y, x, column);
+    hwk_gather_words(w, input, zero_point, y, x, column);
   } else {
-    memset(patch + taps, 0, (size_t)(whole - taps));
     hwk_gather_bytes(w, input, zero_point, y, x, patch);
-    column = hwk_widen(column, patch, whole);
+    int32_t taps = w->kernel_height * w->kernel_width * w->channels;
+    hwk_widen(column, patch, hwk_round_up(taps, 4));
   }
-  hwk_widen_value(column, 0, padded - whole);
 }
 
 #endif

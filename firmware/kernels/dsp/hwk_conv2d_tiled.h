@@ -21,22 +21,21 @@ HWK_INLINE size_t hwk_conv2d_tiled_scratch_bytes(const hwk_conv2d_t *d, int32_t 
   return (size_t)(4 * padded + patch);
 }
 
-/* A row of weights has `padded` taps in row_bytes bytes. */
+/* A row of weights has `padded` taps in row_bytes bytes. A last pixel without a partner is
+ * multiplied together with what the second column held, and that result dropped. */
 HWK_INLINE void hwk_conv2d_tiled(const hwk_conv2d_t *d, const int8_t *input, void *output,
                                  void *scratch, int32_t padded, int32_t row_bytes,
                                  hwk_tile_function_t *tile) {
   const hwk_window_t *w = &d->window;
   int32_t *columns = scratch;
   int8_t *patch = (int8_t *)(columns + padded);
-  int32_t taps = hwk_conv2d_taps(d);
   int32_t outputs = d->output_channels;
   int32_t pixels = w->output_height * w->output_width;
   int32_t y = 0, x = 0;
   for (int32_t pixel = 0; pixel < pixels; pixel += 2) {
     int32_t count = hwk_min(pixels - pixel, 2);
-    hwk_widen_value(columns + 2, 0, count == 2 ? 0 : padded);
     for (int32_t n = 0; n < count; ++n) {
-      hwk_gather(w, input, d->input_zero_point, y, x, taps, padded, columns + 2 * n, patch);
+      hwk_gather(w, input, d->input_zero_point, y, x, columns + 2 * n, patch);
       x = x + 1 == w->output_width ? 0 : x + 1;
       y += x == 0;
     }
