@@ -3,19 +3,29 @@
 Tensors that may share (a reshape with its input, an element-wise op over an input that nobody
 reads later) become one block. Blocks are placed largest first, each into the smallest gap that
 fits among the blocks alive at the same time (Pisarchyk and Lee, "Efficient Memory Management for
-Deep Neural Net Inference", 2020, greedy by size; best fit).
+Deep Neural Net Inference", 2020, greedy by size; best fit). From there ``memory_search`` looks for
+less, and where a lower bound leaves room ``memory_exact`` decides a small graph for good.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from hwkit.errors import GraphError
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Lookup, Op, Requantize, Reshape, activations
+from hwkit.lower.memory_exact import solve
+from hwkit.lower.memory_packing import Box, Problem, conflict, height, lower_bound
+from hwkit.lower.memory_packing import problem as pack
+from hwkit.lower.memory_search import search
 
 ALIGNMENT_BYTES = 16
+
+Overlaps: TypeAlias = Mapping[str, Mapping[str, int]]
+"""By node and input: the node's output may start this many bytes before that input, or more,
+if nobody reads the input afterwards. The kernel has then read each byte before it writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +33,8 @@ class Placement:
     """One tensor (or the scratch of one layer) in the arena.
 
     Alive from ``first_layer`` to ``last_layer``, both included; the graph's input is alive from
-    layer 0, an output to the last layer. ``shared`` names the tensor whose bytes it takes over
-    in place, or is "".
+    layer 0, an output to the last layer. ``shared`` names the input whose bytes it takes over,
+    wholly or in part, or is "".
     """
 
     tensor: str
@@ -38,10 +48,16 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """``arena_bytes`` in all, and every placement in order of first use."""
+    """``arena_bytes`` in all, and every placement in order of first use.
+
+    No plan for the same order of layers needs fewer bytes than ``lower_bound_bytes``; ``optimal``
+    when none needs fewer than this one, by the bound or because all others were ruled out.
+    """
 
     arena_bytes: int
     placements: tuple[Placement, ...]
+    lower_bound_bytes: int = 0
+    optimal: bool = False
 
     def offset(self, tensor: str) -> int:
         """Where a tensor, or ``scratch_name(op)``, starts."""
@@ -69,47 +85,134 @@ def plan_memory(
     tensor_bytes: Mapping[str, int],
     scratch_bytes: Mapping[str, int],
     alignment: int = ALIGNMENT_BYTES,
+    overlaps: Overlaps | None = None,
 ) -> MemoryPlan:
     """The plan for a graph whose layers are its nodes in order.
 
     ``tensor_bytes`` has the size of every input and op output as stored, ``scratch_bytes`` the
     scratch of the nodes (by name) that need any. Every offset is a multiple of ``alignment``.
+    ``overlaps`` says by node and input how far ahead of its output a kernel reads that input.
 
     Example: input 64 bytes, conv to 256, in-place clamp, dense to 10: 320 bytes, the dense's
     output where the input was.
     """
+    overlaps = overlaps or {}
     lifetimes = _lifetimes(graph)
+    scratch = _scratch(graph, scratch_bytes)
+
     owner = _shared(graph, tensor_bytes, lifetimes)
+    merged = [*_blocks(owner, tensor_bytes, lifetimes).values(), *scratch]
+    _place(merged, alignment)
+    _check(merged)
+    problem = _problem(graph, owner, merged, alignment, overlaps)
+    start = [block.offset // alignment for block in merged]
+
+    # The same with every tensor by itself: what in place can save, and a bound on all choices.
+    free = _shared(graph, tensor_bytes, lifetimes, reshapes_only=True)
+    loose = [*_blocks(free, tensor_bytes, lifetimes).values(), *scratch]
+    in_place = _in_place(graph, tensor_bytes, overlaps)
+    loose_problem = _problem(graph, free, loose, alignment, in_place)
+    bound = lower_bound(loose_problem)
+
+    found = search(problem, bound, start)
+    at = {block.name: offset for block, offset in zip(merged, found, strict=True)}
+    spread = [at[owner.get(block.name, block.name)] for block in loose]
+    solution = solve(loose_problem, bound, spread)
+    if (pair := conflict(loose_problem, solution.offsets)) is not None:
+        raise GraphError(loose[pair[0]].name, f"overlaps {loose[pair[1]].name} in the memory plan")
+    offsets = {
+        block.name: units * alignment for block, units in zip(loose, solution.offsets, strict=True)
+    }
+    return MemoryPlan(
+        height(loose_problem, solution.offsets) * alignment,
+        _placements(graph, tensor_bytes, lifetimes, free, offsets, scratch),
+        bound * alignment,
+        solution.proven,
+    )
+
+
+def _scratch(graph: Graph, scratch_bytes: Mapping[str, int]) -> list[_Block]:
+    return [
+        _Block(scratch_name(op), size, layer, layer)
+        for layer, op in enumerate(graph.nodes)
+        if (size := scratch_bytes.get(op.name, 0))
+    ]
+
+
+def _blocks(
+    owner: Mapping[str, str],
+    tensor_bytes: Mapping[str, int],
+    lifetimes: Mapping[str, tuple[int, int]],
+) -> dict[str, _Block]:
+    """One block for all tensors of the same owner."""
     blocks: dict[str, _Block] = {}
     for name, (first, last) in lifetimes.items():
         block = blocks.setdefault(owner[name], _Block(owner[name], 0, first, last))
         block.size = max(block.size, tensor_bytes[name])
         block.first, block.last = min(block.first, first), max(block.last, last)
-    layers = {op.name: k for k, op in enumerate(graph.nodes)}
-    names = {op.name: scratch_name(op) for op in graph.nodes}
-    scratch = [
-        _Block(names[name], size, layers[name], layers[name])
-        for name, size in scratch_bytes.items()
-        if size
-    ]
-    placed = [*blocks.values(), *scratch]
-    arena = _place(placed, alignment)
-    _check(placed)
+    return blocks
+
+
+def _in_place(graph: Graph, tensor_bytes: Mapping[str, int], overlaps: Overlaps) -> Overlaps:
+    """``overlaps``, and 0 for every input over which an op may write as it reads."""
+    result: dict[str, Mapping[str, int]] = {}
+    for op in graph.nodes:
+        same = [x for x in _candidates(op) if tensor_bytes[x] == tensor_bytes[op.output]]
+        result[op.name] = {**overlaps.get(op.name, {}), **dict.fromkeys(same, 0)}
+    return result
+
+
+def _problem(
+    graph: Graph,
+    owner: Mapping[str, str],
+    blocks: list[_Block],
+    alignment: int,
+    overlaps: Overlaps,
+) -> Problem:
+    """``blocks`` in units of ``alignment``. A distance of ``overlaps`` counts where nobody reads
+    the input, nor what shares its bytes, after the op."""
+    index = {block.name: k for k, block in enumerate(blocks)}
+    closer: dict[tuple[int, int], int] = {}
+    for layer, op in enumerate(graph.nodes):
+        output = index[owner[op.output]]
+        for name, distance in overlaps.get(op.name, {}).items():
+            source = index[owner[name]]
+            if blocks[source].last == layer == blocks[output].first and source != output:
+                closer[output, source] = -(-distance // alignment)
+    boxes = [Box(-(-b.size // alignment), b.first, b.last) for b in blocks]
+    return pack(boxes, closer)
+
+
+def _placements(
+    graph: Graph,
+    tensor_bytes: Mapping[str, int],
+    lifetimes: Mapping[str, tuple[int, int]],
+    owner: Mapping[str, str],
+    offsets: Mapping[str, int],
+    scratch: list[_Block],
+) -> tuple[Placement, ...]:
+    spans = {
+        name: (offsets[owner[name]], offsets[owner[name]] + tensor_bytes[name])
+        for name in lifetimes
+    }
+    makers = {op.output: op for op in graph.nodes}
+    final = max(len(graph.nodes) - 1, 0)
     placements = [
         Placement(
             name,
             "activation",
-            blocks[owner[name]].offset,
+            spans[name][0],
             tensor_bytes[name],
             first,
-            min(last, max(len(graph.nodes) - 1, 0)),
-            _shares_with(graph, name, owner),
+            min(last, final),
+            _shares_with(makers.get(name), spans),
         )
         for name, (first, last) in lifetimes.items()
     ]
-    placements += [Placement(b.name, "scratch", b.offset, b.size, b.first, b.last) for b in scratch]
-    placements.sort(key=lambda p: p.first_layer)
-    return MemoryPlan(arena, tuple(placements))
+    placements += [
+        Placement(b.name, "scratch", offsets[b.name], b.size, b.first, b.last) for b in scratch
+    ]
+    return tuple(sorted(placements, key=lambda p: p.first_layer))
 
 
 def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
@@ -126,13 +229,16 @@ def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def _shared(
-    graph: Graph, tensor_bytes: Mapping[str, int], lifetimes: Mapping[str, tuple[int, int]]
+    graph: Graph,
+    tensor_bytes: Mapping[str, int],
+    lifetimes: Mapping[str, tuple[int, int]],
+    reshapes_only: bool = False,
 ) -> dict[str, str]:
     """For each tensor the one whose block it lives in (itself, or the first of its chain)."""
     owner = {name: name for name in lifetimes}
     last = {name: span[1] for name, span in lifetimes.items()}
     for layer, op in enumerate(graph.nodes):
-        for name in _candidates(op):
+        for name in () if reshapes_only and not isinstance(op, Reshape) else _candidates(op):
             block = owner[name]
             same_size = tensor_bytes[name] == tensor_bytes[op.output]
             if isinstance(op, Reshape) or (same_size and last[block] <= layer):
@@ -150,11 +256,12 @@ def _candidates(op: Op) -> tuple[str, ...]:
     return ()
 
 
-def _shares_with(graph: Graph, name: str, owner: Mapping[str, str]) -> str:
-    for op in graph.nodes:
-        if op.output == name:
-            return next((x for x in _candidates(op) if owner[x] == owner[name]), "")
-    return ""
+def _shares_with(op: Op | None, spans: Mapping[str, tuple[int, int]]) -> str:
+    """The input whose bytes the output of ``op`` takes over, wholly or in part, or ""."""
+    if op is None:
+        return ""
+    start, end = spans[op.output]
+    return next((x for x in activations(op) if spans[x][0] < end and start < spans[x][1]), "")
 
 
 def _place(blocks: list[_Block], alignment: int) -> int:

@@ -1,0 +1,123 @@
+"""The placement problem by itself: boxes with lifetimes, and how close two of them may lie.
+
+Two boxes alive together usually must not overlap. A kernel that reads its input ahead of what it
+writes lets the output's end run into the input's start; such a pair has a smaller distance. All
+sizes and offsets here are in units of the arena's alignment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """``size`` units alive from layer ``first`` to layer ``last``, both included."""
+
+    size: int
+    first: int
+    last: int
+
+    def together(self, other: Box) -> bool:
+        """Whether some layer needs both."""
+        return self.first <= other.last and other.first <= self.last
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """``above[a][b]`` for every box b alive together with a: when b lies at or above a, its
+    offset is at least a's plus this. ``above[a][b] < boxes[a].size`` is a pair that may overlap.
+    """
+
+    boxes: tuple[Box, ...]
+    above: tuple[Mapping[int, int], ...]
+
+    @property
+    def layers(self) -> range:
+        """Every layer in which a box is alive."""
+        return range(max((box.last for box in self.boxes), default=-1) + 1)
+
+
+def problem(boxes: Sequence[Box], closer: Mapping[tuple[int, int], int] | None = None) -> Problem:
+    """The problem of ``boxes``; ``closer[low, high]`` gives the smaller distances.
+
+    Example: an output (box 1) of 4 units that may start where its input (box 0) does has
+    ``closer={(1, 0): 0}``: the input lies 0 or more units above the output, or the output 4 or
+    more above the input.
+    """
+    closer = closer or {}
+    above: list[dict[int, int]] = [{} for _ in boxes]
+    for a, one in enumerate(boxes):
+        for b in range(a):
+            if one.together(boxes[b]):
+                above[a][b] = max(0, min(one.size, closer.get((a, b), one.size)))
+                above[b][a] = max(0, min(boxes[b].size, closer.get((b, a), boxes[b].size)))
+    return Problem(tuple(boxes), tuple(above))
+
+
+def height(problem: Problem, offsets: Sequence[int]) -> int:
+    """Units needed in all. Example: sizes 4 and 2 at offsets 0 and 4 need 6."""
+    return max((o + box.size for o, box in zip(offsets, problem.boxes, strict=True)), default=0)
+
+
+def conflict(problem: Problem, offsets: Sequence[int]) -> tuple[int, int] | None:
+    """The first pair that lies too close, or None."""
+    for a, near in enumerate(problem.above):
+        for b, distance in near.items():
+            if b > a:
+                step = offsets[b] - offsets[a]
+                if step < distance and -step < problem.above[b][a]:
+                    return a, b
+    return None
+
+
+def shared(problem: Problem, a: int, b: int) -> int:
+    """The most units that boxes a and b may have in common."""
+    near = problem.above[a].get(b)
+    if near is None:
+        return 0
+    one, other = problem.boxes[a].size, problem.boxes[b].size
+    return max(min(one - near, other), min(other - problem.above[b][a], one), 0)
+
+
+def lower_bound(problem: Problem) -> int:
+    """No placement needs fewer units: in some layer, the boxes alive less what pairs may share
+    (Bonferroni: a union is at least the sum of its parts less the pairwise intersections)."""
+    sizes = [0] * len(problem.layers)
+    for a, box in enumerate(problem.boxes):
+        for layer in range(box.first, box.last + 1):
+            sizes[layer] += box.size
+        for b in problem.above[a]:
+            if b < a and (common := shared(problem, a, b)):
+                other = problem.boxes[b]
+                for layer in range(max(box.first, other.first), min(box.last, other.last) + 1):
+                    sizes[layer] -= common
+    return max((*sizes, *(box.size for box in problem.boxes)), default=0)
+
+
+def first_fit(problem: Problem, order: Sequence[int]) -> list[int]:
+    """Offsets when each box in ``order`` goes to the lowest place left free.
+
+    Example: sizes 4 and 2, alive together, in order (1, 0): offsets [2, 0].
+    """
+    offsets = [-1] * len(problem.boxes)
+    for box in order:
+        offsets[box] = _lowest(problem, box, offsets)
+    return offsets
+
+
+def _lowest(problem: Problem, box: int, offsets: Sequence[int]) -> int:
+    """Lowest offset of ``box`` among those placed (offset not negative)."""
+    taken = sorted(
+        # Between these two, both not included, the box would be too close.
+        (offsets[b] - distance, offsets[b] + problem.above[b][box])
+        for b, distance in problem.above[box].items()
+        if offsets[b] >= 0
+    )
+    lowest = 0
+    for start, end in taken:
+        if start >= lowest:
+            break
+        lowest = max(lowest, end)
+    return lowest
