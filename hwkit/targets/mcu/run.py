@@ -53,7 +53,8 @@ def profile(
     """``repeats`` inferences of the first sample after a warm-up; the layers of each.
 
     Cycles are what the firmware reads from the core's counter, instructions what the virtual
-    board counts (None on a real one). Each layer includes one call of ``hwk_profile_mark``.
+    board counts (None on a real one); cycles and time are None where no counter runs. Each layer
+    includes one call of ``hwk_profile_mark``.
     """
     if len(x) < 1 or repeats < 1:
         raise ConfigError(f"profile: {len(x)} inputs, {repeats} repeats; give at least one of each")
@@ -75,8 +76,8 @@ def _timed(device: Device, data: bytes, artifact: Artifact) -> list[LayerTiming]
             op=type(op).__name__,
             macs=macs(graph, op),
             instructions=None if instructions is None else instructions[index],
-            cycles=cycles[index],
-            us=cycles[index] * 1e6 / clock_hz,
+            cycles=None if cycles is None else cycles[index],
+            us=None if cycles is None else cycles[index] * 1e6 / clock_hz,
         )
         for index, op in enumerate(graph.nodes)
     ]
