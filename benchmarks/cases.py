@@ -37,9 +37,7 @@ def _avg_pool(n: Layers, x: str) -> str:
 
 
 def _sum_pool(n: Layers, x: str) -> str:
-    op = SumPool2d(
-        "pool", x, "y", (2, 2), (2, 2), input_zero_point=-128, rescale=n.rescale(4, 1)
-    )
+    op = SumPool2d("pool", x, "y", (2, 2), (2, 2), input_zero_point=-128, rescale=n.rescale(4, 1))
     return n.b.add(op, S8, ACTIVATION)
 
 

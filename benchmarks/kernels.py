@@ -34,8 +34,7 @@ def matrix_row(case: Case, weight_bits: int, rounding: Rounding) -> dict[str, An
         "cycles": cycles,
         "instructions_per_mac": f"{instructions / total:.3f}",
         "cycles_per_mac": f"{cycles / total:.3f}",
-        "cost_model": counted.cost_model,
-        "evidence": "simulated",
+        **counted.context,
     }
 
 
@@ -54,8 +53,7 @@ def elementwise_row(case: Case) -> dict[str, Any]:
         "cycles": cycles,
         "instructions_per_output": f"{instructions / outputs:.2f}",
         "cycles_per_output": f"{cycles / outputs:.2f}",
-        "cost_model": counted.cost_model,
-        "evidence": "simulated",
+        **counted.context,
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.csvfile import write
 from benchmarks.networks import autoencoder, resnet8
 from benchmarks.virtual import count
-from hwkit.errors import UnsupportedOp
+from hwkit.errors import HwkitError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
 from hwkit.flow.models import load
@@ -46,8 +46,7 @@ def on_microcontroller(graph: Graph) -> dict[str, Any]:
         "code_bytes": facts["code_bytes"],
         "weight_bytes": facts["weight_bytes"],
         "flash_bytes": facts["flash_bytes"],
-        "cost_model": counted.cost_model,
-        "evidence": "simulated",
+        **counted.context,
     }
 
 
@@ -70,36 +69,37 @@ def in_runtime(graph: Graph) -> dict[str, Any]:
         "us_median": f"{spread['median']:.1f}",
         "us_p95": f"{spread['p95']:.1f}",
         "model_file_bytes": artifact.facts["flash_bytes"],
-        "evidence": "measured",
+        "evidence": artifact.board.evidence,
     }
 
 
-def main(arguments: list[str]) -> None:
-    """Writes results/models.csv and results/models_litert.csv for the built-in networks; prints
-    only for given files."""
-    networks = [load(path) for path in arguments] or [resnet8(), autoencoder()]
-    counted = []
-    for graph in networks:
+def main(arguments: list[str]) -> int:
+    """Writes results/models.csv and results/models_litert.csv for the built-in networks.
+
+    Only prints for given files, and 2 when one of them can't be read or run.
+    """
+    if arguments:
         try:
-            counted.append(on_microcontroller(graph))
-            print(counted[-1], flush=True)
-        except UnsupportedOp as error:
-            if not arguments:
-                raise
+            _taken([load(path) for path in arguments])
+        except HwkitError as error:
             print(error, file=sys.stderr)
-    timed = []
-    for graph in networks:
-        try:
-            timed.append(in_runtime(graph))
-            print(timed[-1], flush=True)
-        except UnsupportedOp as error:
-            if not arguments:
-                raise
-            print(error, file=sys.stderr)
-    if not arguments:
-        write("models", counted)
-        write("models_litert", timed)
+            return 2
+        return 0
+    counted, timed = _taken([resnet8(), autoencoder()])
+    write("models", counted)
+    write("models_litert", timed)
+    return 0
+
+
+def _taken(networks: list[Graph]) -> list[list[dict[str, Any]]]:
+    """Rows of each network, by the microcontroller and by the runtime."""
+    taken = []
+    for measure in (on_microcontroller, in_runtime):
+        rows = [measure(graph) for graph in networks]
+        print(*rows, sep="\n", flush=True)
+        taken.append(rows)
+    return taken
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

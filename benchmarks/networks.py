@@ -47,5 +47,6 @@ def _logits(n: Layers, x: str, out: int, ratio: float) -> str:
     """A dense layer without ReLU or bias."""
     b = n.b
     b.constant("fc.w", n.rng.integers(-127, 128, (out, b.shape(x)[-1])), S8)
-    r = Rescale(*((v,) for v in quantize_multiplier(ratio)), Rounding.DOUBLE, -128, 127)
+    multiplier, shift = quantize_multiplier(ratio)
+    r = Rescale((multiplier,), (shift,), Rounding.DOUBLE, -128, 127)
     return b.add(Dense("fc", x, "fc.w", None, "fc.y", -128, rescale=r), S8, _SIGNED)

@@ -4,7 +4,8 @@ python -m benchmarks.table            rewrites what stands between the markers
 python -m benchmarks.table --check    exit code 1 when a table and its CSV differ
 
 A marker is ``<!-- table: NAME -->`` ... ``<!-- end -->`` for results/NAME.csv. Rows of different
-evidence (measured, simulated, estimated) become tables of their own, never one column.
+evidence (measured, simulated, estimated) become tables of their own, never one column. What is the
+same in all rows of a table is said once, above it.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     tables = []
     for kind in kinds:
         chosen = [row for row in rows if row.get("evidence", "") == kind]
-        heading = f"{kind.capitalize()}:\n\n" if kind else ""
-        tables.append(heading + _table(chosen))
+        shared = _shared(chosen)
+        tables.append(_heading(kind, chosen[0], shared) + _table(chosen, shared))
     return "\n".join(tables)
 
 
@@ -49,11 +50,28 @@ def marked(text: str) -> list[str]:
     return [found[2] for found in _MARKED.finditer(text)]
 
 
-def _table(rows: Sequence[Mapping[str, str]]) -> str:
-    columns = [column for column in rows[0] if column != "evidence"]
+def _shared(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Columns with one value in all of several rows; evidence is no column."""
+    if len(rows) < 2:
+        return []
+    return [c for c in rows[0] if c != "evidence" and len({row[c] for row in rows}) == 1]
+
+
+def _heading(kind: str, row: Mapping[str, str], shared: Sequence[str]) -> str:
+    facts = "; ".join(f"{_title(column)} {_shown(row[column])}" for column in shared)
+    heading = f"{kind.capitalize()} ({facts})" if kind and facts else kind.capitalize() or facts
+    return f"{heading}:\n\n" if heading else ""
+
+
+def _title(column: str) -> str:
+    return column.replace("_", " ")
+
+
+def _table(rows: Sequence[Mapping[str, str]], shared: Sequence[str]) -> str:
+    columns = [column for column in rows[0] if column not in (*shared, "evidence")]
     right = [all(_NUMBER.fullmatch(row[c]) or not row[c] for row in rows) for c in columns]
     lines = [
-        _line(column.replace("_", " ") for column in columns),
+        _line(_title(column) for column in columns),
         _line("---:" if numeric else "---" for numeric in right),
         *(_line(_shown(row[column]) for column in columns) for row in rows),
     ]

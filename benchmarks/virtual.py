@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from hwkit.flow.build import artifact_for
 from hwkit.flow.verify import random_inputs
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
+from hwkit.ir.types import Array
 from hwkit.target import Artifact
 from hwkit.targets.mcu.emit import from_device, to_device
 
@@ -31,11 +31,24 @@ class Counted:
     layer_cycles: list[int]
     stack_used_bytes: int
     cost_model: str
+    cost_model_error: str
 
     @property
     def kernels(self) -> tuple[str, ...]:
         """Names of the kernels in the image."""
         return tuple(self.artifact.lowered.plan.kernels)
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What decides the counts beside the layer, and what they are worth."""
+        tools = self.artifact.facts["tools"]
+        return {
+            "board": BOARD,
+            "compiler": f"zig {tools['zig']} {tools['flags']}",
+            "cost_model": self.cost_model,
+            "cost_model_error": self.cost_model_error,
+            "evidence": self.artifact.board.evidence,
+        }
 
 
 def count(graph: Graph) -> Counted:
@@ -52,17 +65,19 @@ def count(graph: Graph) -> Counted:
     with open_board(artifact.board, artifact.path) as device:
         data = to_device(x[0], lowered.tensors[source].dtype)
         _compare(graph.name, expected, from_device(device.infer(data), output))
-        counts: Any = device.counts()
+        counts = device.counts()
+        assert counts is not None and counts.layer_cycles is not None
         return Counted(
             artifact,
             counts.layer_instructions,
             counts.layer_cycles,
             device.stack_bytes(),
             counts.cost_model,
+            counts.cost_model_error,
         )
 
 
-def _compare(name: str, expected: Any, got: Any) -> None:
+def _compare(name: str, expected: Array, got: Array) -> None:
     wrong = np.argwhere(expected != got)
     if len(wrong):
         index = tuple(int(i) for i in wrong[0])

@@ -36,6 +36,16 @@ def test_a_table() -> None:
     )
 
 
+def test_what_all_rows_share_is_said_once() -> None:
+    rows = [
+        {"kernel": "conv", "cores": "2", "cycles": "9", "evidence": "simulated"},
+        {"kernel": "fc", "cores": "2", "cycles": "7", "evidence": "simulated"},
+    ]
+    assert table.markdown(rows) == (
+        "Simulated (cores 2):\n\n| kernel | cycles |\n| --- | ---: |\n| conv | 9 |\n| fc | 7 |\n"
+    )
+
+
 def test_what_is_not_marked_stays() -> None:
     text = "before\n<!-- table: interpreter -->\nold\n<!-- end -->\nafter\n"
     after = table.filled(text)

@@ -1,0 +1,103 @@
+"""What the benchmarks count is what they say: shapes, multiplications, kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from benchmarks.cases import ELEMENTWISE, MATRIX, Case
+from benchmarks.csvfile import read
+from benchmarks.kernels import VARIANTS, elementwise_row, matrix_row
+from benchmarks.networks import autoencoder, resnet8
+from benchmarks.table import results
+from hwkit.flow.verify import random_inputs
+from hwkit.ir import serialize
+from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Rounding
+from hwkit.target import Evidence
+
+_MACS = {"resnet8": 12_501_632, "autoencoder": 264_192}
+"""Of the MLPerf Tiny networks that they are shaped like."""
+
+
+def _total(graph: Graph) -> int:
+    return sum(macs(graph, op) for op in graph.nodes)
+
+
+@pytest.mark.parametrize("make", [resnet8, autoencoder])
+def test_a_network_is_that_of_its_name(make: Callable[[], Graph]) -> None:
+    graph = make()
+    assert _total(graph) == _MACS[graph.name]
+    assert serialize.digest(graph) == serialize.digest(make())
+    y = np.asarray(graph.predict(random_inputs(graph, 4, 0)))
+    assert len(np.unique(y)) > 4, "all outputs alike: the rescales are off"
+
+
+@pytest.mark.parametrize("case", MATRIX, ids=lambda case: case.name)
+@pytest.mark.parametrize(("weight_bits", "rounding"), VARIANTS)
+def test_a_layer_with_weights(case: Case, weight_bits: int, rounding: Rounding) -> None:
+    graph = case.graph(weight_bits, rounding)
+    (op,) = graph.nodes
+    assert isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None
+    assert graph.tensors[op.weight].dtype.bits == weight_bits
+    assert op.rescale.rounding is rounding
+    assert len(set(op.rescale.multiplier)) == graph.tensors[op.output].shape[-1] > 1
+    _runs(graph)
+
+
+@pytest.mark.parametrize("case", ELEMENTWISE, ids=lambda case: case.name)
+def test_a_layer_without_weights(case: Case) -> None:
+    graph = case.graph()
+    assert len(graph.nodes) == 1 and _total(graph) == 0
+    _runs(graph)
+
+
+def _runs(graph: Graph) -> None:
+    x = random_inputs(graph, 1, 0)
+    y = np.asarray(graph.predict(x))
+    assert y.shape == (1, *graph.tensors[graph.outputs[0]].shape)
+    assert len(np.unique(y)) > 4
+
+
+def test_shapes() -> None:
+    assert [_total(case.graph()) for case in MATRIX] == [
+        32 * 32 * 16 * 9 * 16,
+        16 * 16 * 64 * 64,
+        48 * 48 * 64 * 9,
+        640 * 128,
+        48 * 48 * 8 * 9 * 3,
+    ]
+
+
+@pytest.mark.slow
+def test_counts_repeat_and_come_from_the_kernel_of_that_width() -> None:
+    small = Case("dense", (32,), lambda n, x: n.dense(x, "layer", 8, multipliers=8))
+    row = matrix_row(small, 4, Rounding.DOUBLE)
+    assert row == matrix_row(small, 4, Rounding.DOUBLE)
+    assert row["kernel"] == "dense_s8_s4" and row["macs"] == 256
+    assert float(row["instructions_per_mac"]) == round(row["instructions"] / 256, 3)
+    assert row["cycles"] > row["instructions"] > 256 / 2
+    assert row["cost_model"].startswith("cortex-m4 ")
+    pool = elementwise_row(Case("pool", (4, 4, 8), ELEMENTWISE[2].add))
+    assert pool["kernel"] == "max_pool_s8" and pool["outputs"] == 32
+
+
+@pytest.mark.parametrize("name", results())
+def test_a_result_file_has_one_known_kind_of_evidence(name: str) -> None:
+    (evidence,) = {row["evidence"] for row in read(name)}
+    assert evidence in get_args(Evidence)
+
+
+def test_result_files_have_a_row_for_each_case() -> None:
+    wanted = {
+        (case.name, str(bits), rounding.value) for case in MATRIX for bits, rounding in VARIANTS
+    }
+    rows = read("kernels")
+    assert {(row["layer"], row["weight_bits"], row["rounding"]) for row in rows} == wanted
+    assert [row["layer"] for row in read("kernels_elementwise")] == [c.name for c in ELEMENTWISE]
+    for name in ("models", "models_litert"):
+        assert {row["network"]: int(row["macs"]) for row in read(name)} == _MACS
