@@ -18,6 +18,7 @@ from hwkit.target import Lowered
 from hwkit.targets.mcu.capabilities import CAPABILITIES, check
 from hwkit.targets.mcu.kernels import Kernel, available
 from hwkit.targets.mcu.layers import Call, calls
+from hwkit.targets.mcu.read_ahead import overlaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def plan(graph: Graph, mcu: McuBoard) -> McuPlan:
         graph,
         {name: tensor_bytes(graph, name) for name in _stored(graph)},
         {layer.op.name: layer.scratch_bytes for layer in layers},
+        overlaps={layer.op.name: overlaps(layer.calls, kernels) for layer in layers},
     )
     return McuPlan(tuple(layers), {name: kernels[name] for name in sorted(used)}, memory)
 

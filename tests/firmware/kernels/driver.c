@@ -3,7 +3,8 @@
  * A case, all integers int32 little-endian: kernel index (order of kernels.inc); the
  * descriptor's fields in the order of hwk_descriptors.h, a table as its byte count and bytes, a
  * null pointer as -1; each input as byte count and bytes; the number of the input that the
- * output shares memory with, or -1; the output's byte count and its bytes before the call.
+ * output shares memory with, -1 for none, or -2 - n when it starts n bytes before the first input
+ * and may run into it; the output's byte count and its bytes before the call.
  * The answer: scratch bytes, then the output's bytes.
  *
  * Every buffer is a malloc of its exact size, so that AddressSanitizer sees each byte too far.
@@ -131,21 +132,39 @@ static void read_softmax(hwk_softmax_t *d) { READ_PLAIN(d); }
 
 typedef struct {
   void *inputs[2];
+  int32_t input_bytes;
   void *output;
   int32_t output_bytes;
   void *scratch;
   int32_t scratch_bytes;
 } buffers_t;
 
+/* One buffer for the output and, `ahead` bytes behind its start, the first input. */
+static void join(buffers_t *b, int32_t ahead) {
+  size_t behind = (size_t)ahead + (size_t)b->input_bytes;
+  size_t output_bytes = (size_t)b->output_bytes;
+  int8_t *bytes = malloc(behind > output_bytes ? behind : output_bytes);
+  if (bytes == NULL || table_count == 64) {
+    exit(2);
+  }
+  tables[table_count++] = bytes;
+  memcpy(bytes, b->output, output_bytes);
+  memcpy(bytes + ahead, b->inputs[0], (size_t)b->input_bytes);
+  b->output = bytes;
+  b->inputs[0] = bytes + ahead;
+}
+
 static void read_buffers(buffers_t *b, int inputs, size_t scratch_bytes) {
   int32_t size;
   for (int i = 0; i < inputs; ++i) {
-    b->inputs[i] = read_table(&size);
+    b->inputs[i] = read_table(i == 0 ? &b->input_bytes : &size);
   }
   int32_t shared = read_number();
   b->output = read_table(&b->output_bytes);
   if (shared >= 0) {
     b->output = b->inputs[shared];
+  } else if (shared < -1) {
+    join(b, -2 - shared);
   }
   b->scratch_bytes = (int32_t)scratch_bytes;
   b->scratch = scratch_bytes == 0 ? NULL : malloc(scratch_bytes);

@@ -19,6 +19,7 @@ from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.mcu.kernels import Kernel, listed
 from hwkit.targets.mcu.layers import Call, calls
 from hwkit.targets.mcu.lower import tensor_bytes
+from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
 HERE = Path(__file__).parent
@@ -76,13 +77,22 @@ class Driver:
         self._process.communicate()
 
     def call(
-        self, call: Call, inputs: list[bytes], output: bytes, in_place: int | None = None
+        self,
+        call: Call,
+        inputs: list[bytes],
+        output: bytes,
+        in_place: int | None = None,
+        ahead_bytes: int | None = None,
     ) -> Answer:
         """Runs ``call``; ``output`` is the output's memory before it, ``in_place`` the number of
-        the input whose memory it shares."""
+        the input whose memory it shares; with ``ahead_bytes`` it starts so much before the first
+        input, and may run into it."""
         message = [_number(self._index[call.kernel]), _struct(call.descriptor)]
         message += [_bytes(data) for data in inputs]
-        message += [_number(-1 if in_place is None else in_place), _bytes(output)]
+        shared = -1 if in_place is None else in_place
+        if ahead_bytes is not None:
+            shared = -2 - ahead_bytes
+        message += [_number(shared), _bytes(output)]
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None
         stdin.write(b"".join(message))
@@ -93,14 +103,20 @@ class Driver:
             raise AssertionError(f"hwk_{call.kernel} died:\n{errors.decode()}")
         return Answer(answer[4:], int.from_bytes(answer[:4], "little"))
 
-    def layer(self, graph: Graph, op: Op, values: Mapping[str, Array]) -> Array:
-        """The output of ``op`` for one sample; also holds the scratch formulas to the twins."""
+    def layer(
+        self, graph: Graph, op: Op, values: Mapping[str, Array], overlapping: bool = False
+    ) -> Array:
+        """The output of ``op`` for one sample; also holds the scratch formulas to the twins.
+        With ``overlapping`` the output runs into the input as far as the kernel allows."""
         output = bytes(tensor_bytes(graph, op.output))
         kernels = {name: (descriptor, n) for name, descriptor, n in listed()}
         for call in calls(graph, op):
             inputs = [to_device(values[x], graph.tensors[x].dtype) for x in call.inputs]
-            answer = self.call(call, inputs, output)
             kernel = Kernel(call.kernel, *kernels[call.kernel], self._folder(call.kernel))
+            ahead = overlaps((call,), {call.kernel: kernel}) if overlapping else {}
+            # Kernels want their inputs at a multiple of 4.
+            ahead_bytes = -(-ahead[call.inputs[0]] // 4) * 4 if ahead else None
+            answer = self.call(call, inputs, output, ahead_bytes=ahead_bytes)
             assert answer.scratch_bytes == kernel.scratch_bytes(call.descriptor), call.kernel
             output = answer.output
         if not calls(graph, op):

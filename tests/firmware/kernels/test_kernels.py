@@ -35,8 +35,11 @@ def check(driver: Driver, graph: Graph, data: st.DataObject) -> None:
         expected = run(graph, {name: value[None] for name, value in x.items()})["y"][0]
     except AccumulatorOverflow:
         reject()
-    got = driver.layer(graph, op, x)
-    assert np.array_equal(got, expected), f"{op}\n{x}\nexpected {expected}\ngot {got}"
+    for overlapping in (False, True):
+        got = driver.layer(graph, op, x, overlapping)
+        assert np.array_equal(got, expected), (
+            f"{op}\n{x}\noverlapping {overlapping}\nexpected {expected}\ngot {got}"
+        )
 
 
 def _inputs(graph: Graph):
