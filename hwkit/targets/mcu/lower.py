@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
@@ -12,6 +13,7 @@ from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.target import Lowered
@@ -41,7 +43,8 @@ class McuPlan:
 
 
 def lower(graph: Graph, board: Board) -> Lowered:
-    """``graph`` with signed activations, fused rescales and roundings that the kernels have.
+    """``graph`` with signed activations, fused rescales and roundings that the kernels have, its
+    layers in the order that needs least memory.
 
     ``plan`` is an ``McuPlan``. Raises ``UnsupportedOp`` for what no kernel computes, and
     ``ConfigError`` when activations and stack exceed the board's SRAM.
@@ -51,7 +54,21 @@ def lower(graph: Graph, board: Board) -> Lowered:
     signed = verify(shift_to_signed(fused))
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)
-    return Lowered(verify(lowered), board, retargeted, plan(lowered, mcu))
+    ordered, planned = _ordered(verify(lowered), mcu)
+    return Lowered(ordered, board, retargeted, planned)
+
+
+def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:
+    """The graph and its plan, in another order where that makes the arena smaller."""
+    present = plan(graph, mcu)
+    scratch = {layer.op.name: layer.scratch_bytes for layer in present.layers}
+    step = partial(reorder, tensor_bytes=_stored_bytes(graph), scratch_bytes=scratch)
+    if step(graph).nodes == graph.nodes:
+        return graph, present
+    other = apply(graph, step)
+    planned = plan(other, mcu)
+    better = planned.memory.arena_bytes < present.memory.arena_bytes
+    return (other, planned) if better else (graph, present)
 
 
 def section(board: Board) -> McuBoard:
@@ -72,15 +89,16 @@ def plan(graph: Graph, mcu: McuBoard) -> McuPlan:
     used = {call.kernel for layer in layers for call in layer.calls}
     memory = plan_memory(
         graph,
-        {name: tensor_bytes(graph, name) for name in _stored(graph)},
+        _stored_bytes(graph),
         {layer.op.name: layer.scratch_bytes for layer in layers},
         overlaps={layer.op.name: overlaps(layer.calls, kernels) for layer in layers},
     )
     return McuPlan(tuple(layers), {name: kernels[name] for name in sorted(used)}, memory)
 
 
-def _stored(graph: Graph) -> tuple[str, ...]:
-    return (*graph.inputs, *(op.output for op in graph.nodes))
+def _stored_bytes(graph: Graph) -> dict[str, int]:
+    names = (*graph.inputs, *(op.output for op in graph.nodes))
+    return {name: tensor_bytes(graph, name) for name in names}
 
 
 def tensor_bytes(graph: Graph, name: str) -> int:
