@@ -27,7 +27,8 @@ class MemoryRegion:
 
 @dataclass(frozen=True, slots=True)
 class Uart:
-    """The serial port that carries the protocol; ``driver`` names a file of the platform."""
+    """The serial port that carries the protocol; ``driver`` is a file of
+    ``firmware/drivers/uart``."""
 
     driver: str
     base: int
@@ -42,7 +43,7 @@ class McuBoard:
     ``firmware/platforms``; ``kernels`` folders of ``firmware/kernels``, best first;
     ``emulator`` what runs the image (``unicorn``, or "" for hardware only); ``cost_model`` the
     name of the cycle model, "" where there is none; ``qemu_machine`` a QEMU machine with the same
-    memory map and UART, or "".
+    memory map and UART, or ""; ``counter`` a file of ``firmware/drivers/counter``.
     """
 
     core: str
@@ -55,6 +56,12 @@ class McuBoard:
     emulator: str = ""
     cost_model: str = ""
     qemu_machine: str = ""
+    counter: str = "none"
+
+
+def is_riscv(board: McuBoard) -> bool:
+    """Whether the core is a RISC-V one; the others are Cortex-M."""
+    return board.core.startswith("rv32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +106,6 @@ _SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga"}
 
 PLANNED = frozenset(
     (
-        "virtual_m0",
-        "virtual_m7",
-        "virtual_m33",
         "virtual_m55",
         "virtual_rv32",
         "host_tflite_runtime",

@@ -1,10 +1,10 @@
-/* What a board must offer; firmware/platforms/<platform>/ implements it. */
+/* What a board must offer; firmware/drivers, firmware/startup and firmware/platforms implement it. */
 #ifndef HWK_PLATFORM_H
 #define HWK_PLATFORM_H
 
 #include <stdint.h>
 
-/* Clocks, UART and cycle counter ready for use. Called once, before anything else. */
+/* Clocks, UART and cycle counter ready for use. Called once, before anything else of these. */
 void hwk_platform_init(void);
 
 /* One byte from the serial link; waits for it. */

@@ -32,13 +32,14 @@ class Counts:
     """Exact instructions and modelled cycles, since reset and by layer of the last inference.
 
     ``cost_model`` names the cycle model and its version, ``cost_model_error`` what is known of
-    its error.
+    its error. Without a model for the core the cycles are None, ``cost_model`` is "" and
+    ``cost_model_error`` says why.
     """
 
     instructions: int
-    cycles: int
+    cycles: int | None
     layer_instructions: list[int]
-    layer_cycles: list[int]
+    layer_cycles: list[int] | None
     cost_model: str
     cost_model_error: str
 

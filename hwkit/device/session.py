@@ -77,9 +77,12 @@ class Device:
         self._infer_to(layer)
         return self._client.read_layer(self._chunk_bytes)
 
-    def cycles(self) -> list[int]:
-        """Cycles of each layer of the last inference, read by the firmware from its counter."""
-        return self._client.read_cycles(self._info.layer_count)
+    def cycles(self) -> list[int] | None:
+        """Cycles of each layer of the last inference, read by the firmware from its counter;
+        None when that stands still, as it does on a core that has none and on an emulated core
+        whose cycles are not modelled."""
+        cycles = self._client.read_cycles(self._info.layer_count)
+        return cycles if any(cycles) else None
 
     def instructions(self) -> list[int] | None:
         """Executed instructions of each layer of the last inference, exact; None on a board

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwkit import resources
-from hwkit.boards import McuBoard
+from hwkit.boards import McuBoard, is_riscv
 from hwkit.errors import ConfigError
 from hwkit.files import write_whole
 from hwkit.toolchain import elf, flash_image, zig
@@ -31,13 +31,36 @@ def include_folders() -> tuple[Path, ...]:
     return root / "include", root / "runtime" / "freestanding"
 
 
+def platform_files(board: McuBoard) -> tuple[str, ...]:
+    """What makes the runtime run on this board, relative to ``firmware/``: the core's entry, its
+    UART and counter, its clocks and pins.
+
+    ``ConfigError`` when the board names a part that is not there.
+    Example: ``drivers/counter/dwt.c`` is one of virtual_m4's.
+    """
+    root = resources.folder("firmware")
+    patterns = {
+        "startup": "startup/*.[ch]",
+        "core": f"startup/{'riscv' if is_riscv(board) else 'cortex_m'}/*.c",
+        "drivers": "drivers/*.h",
+        "uart.driver": f"drivers/uart/{board.uart.driver}.c",
+        "counter": f"drivers/counter/{board.counter}.c",
+        "platform": f"platforms/{board.platform}/*.[ch]",
+    }
+    files: list[str] = []
+    for key, pattern in patterns.items():
+        found = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
+        if not found:
+            raise ConfigError(f"board with core {board.core}: {key}: no file {root / pattern}")
+        files += found
+    return tuple(files)
+
+
 def runtime_sources(board: McuBoard) -> list[Path]:
     """The C files of the runtime and of the board's platform."""
     root = resources.folder("firmware")
-    platform = root / "platforms" / board.platform
-    if not platform.is_dir():
-        raise ConfigError(f"platform {board.platform!r}: no folder {platform}")
-    return [*sorted((root / "runtime").glob("*.c")), *sorted(platform.glob("*.c"))]
+    platform = [root / name for name in platform_files(board) if name.endswith(".c")]
+    return [*sorted((root / "runtime").glob("*.c")), *platform]
 
 
 def build(
@@ -56,18 +79,22 @@ def build(
     ``ToolMissing`` without the compiler, ``ToolFailed`` with the log when a source or the link
     fails. Example: ``build([Path("model.c")], boards.load("virtual_m4").mcu, Path("out"))``.
     """
-    common = include_folders()
+    root, common = resources.folder("firmware"), include_folders()
     objects = zig.compile_objects(
         sources, board, include=(*common, *include), flags=flags, optimize=optimize
     )
     # -fno-builtin: the runtime defines memcpy and its like, which must not call themselves.
     runtime_flags = (
         f"-DHWK_UART_BASE={board.uart.base:#x}u",
+        f"-DHWK_UART_BAUD={board.uart.baud}u",
         f"-DHWK_CLOCK_HZ={board.clock_hz}u",
         "-fno-builtin",
     )
     objects += zig.compile_objects(
-        runtime_sources(board), board, include=common, flags=runtime_flags
+        runtime_sources(board),
+        board,
+        include=(*common, root / "startup", root / "drivers"),
+        flags=runtime_flags,
     )
     path = out / "firmware.elf"
     path.parent.mkdir(parents=True, exist_ok=True)

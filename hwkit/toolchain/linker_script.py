@@ -19,7 +19,7 @@ MEMORY {{
 SECTIONS {{
   .vectors : {{ KEEP(*(.vectors)) }} > FLASH
   .text : ALIGN(4) {{ *(.text .text.*) }} > FLASH
-  .rodata : ALIGN(16) {{ *(.rodata .rodata.*) . = ALIGN(4); }} > FLASH
+  .rodata : ALIGN(16) {{ *(.rodata .rodata.* .srodata .srodata.*) . = ALIGN(4); }} > FLASH
   .ARM.exidx : {{ *(.ARM.exidx .ARM.exidx.*) }} > FLASH
 
   .stack (NOLOAD) : ALIGN(8) {{
@@ -29,19 +29,20 @@ SECTIONS {{
   }} > SRAM
   .data : ALIGN(16) {{
     hwk_data_start = .;
-    *(.data .data.*)
+    *(.data .data.* .sdata .sdata.*)
     . = ALIGN(4);
     hwk_data_end = .;
   }} > SRAM AT > FLASH
   hwk_data_image = LOADADDR(.data);
   .bss (NOLOAD) : ALIGN(16) {{
     hwk_bss_start = .;
-    *(.bss .bss.* COMMON)
+    *(.bss .bss.* .sbss .sbss.* COMMON)
     . = ALIGN(4);
     hwk_bss_end = .;
   }} > SRAM
+  hwk_sram_end = ORIGIN(SRAM) + LENGTH(SRAM);
 
-  /DISCARD/ : {{ *(.comment) *(.note*) *(.ARM.attributes) }}
+  /DISCARD/ : {{ *(.comment) *(.note*) *(.ARM.attributes) *(.riscv.attributes) }}
 }}
 """
 

@@ -30,17 +30,19 @@ __asm(".syntax unified\n"
       ".type kernel, %function\n"
       ".thumb_func\n"
       "kernel:\n"
-      " movw r0, #:lower16:input\n"
-      " movt r0, #:upper16:input\n"
+      " ldr r0, =input\n"
+      " nop\n"
       " " KERNEL "\n"
       " bx lr\n"
+      " .pool\n"
       ".balign 4\n"
       ".type nothing, %function\n"
       ".thumb_func\n"
       "nothing:\n"
-      " movw r0, #:lower16:input\n"
-      " movt r0, #:upper16:input\n"
-      " bx lr\n");
+      " ldr r0, =input\n"
+      " nop\n"
+      " bx lr\n"
+      " .pool\n");
 
 void hwk_model_invoke(uint32_t last_layer) {
   (void)last_layer;

@@ -1,4 +1,4 @@
-"""The Cortex-M4 cost model against the table of DDI 0439, instruction by instruction."""
+"""The cost models against the tables of DDI 0439 and DDI 0484, instruction by instruction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwkit.device.virtual.native import cortex_m4_cost
+from hwkit.device.virtual.native import cortex_m0plus_cost, cortex_m4_cost, instruction_count
 
 
 def halfwords(*values: int) -> bytes:
@@ -73,6 +73,46 @@ def test_neighbouring_loads_overlap() -> None:
     load, add = 0x6808, 0x1C40
     assert cortex_m4_cost(halfwords(load, load, load)) == (3, 4)
     assert cortex_m4_cost(halfwords(load, add, load)) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "cycles"),
+    [
+        ("adds r0, r0, #1", (0x1C40,), 1),
+        ("muls r0, r1, r0", (0x4348,), 1),
+        ("ldr r0, [pc, #4]", (0x4801,), 2),
+        ("ldr r0, [r1, r2]", (0x5888,), 2),
+        ("str r0, [r1, r2]", (0x5088,), 2),
+        ("ldrb r0, [r1]", (0x7808,), 2),
+        ("strh r0, [r1]", (0x8008,), 2),
+        ("str r0, [sp, #4]", (0x9001,), 2),
+        ("add r0, sp, #4", (0xA801,), 1),
+        ("sxtb r0, r0", (0xB240,), 1),
+        ("rev r0, r0", (0xBA00,), 1),
+        ("push {r4, lr}", (0xB510,), 3),
+        ("pop {r4}", (0xBC10,), 2),
+        ("pop {r4, pc}: 5 with its branch", (0xBD10,), 4),
+        ("ldm r0!, {r1, r2, r3}", (0xC80E,), 4),
+        ("stm r0!, {r1}", (0xC002,), 2),
+        ("beq .: 2 when taken", (0xD0FE,), 1),
+        ("b .: 2 with its branch", (0xE7FE,), 1),
+        ("bx lr: 2 with its branch", (0x4770,), 1),
+        ("bl .+4: 3 with its branch", (0xF000, 0xF800), 2),
+        ("mrs r0, primask", (0xF3EF, 0x8010), 3),
+        ("dsb sy", (0xF3BF, 0x8F4F), 3),
+    ],
+)
+def test_one_instruction_of_cortex_m0plus(name: str, code: tuple[int, ...], cycles: int) -> None:
+    assert cortex_m0plus_cost(halfwords(*code)) == (1, cycles), name
+
+
+@given(st.binary(max_size=64).map(lambda code: code[: len(code) & ~1]))
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_models_agree_on_the_number_of_instructions(code: bytes) -> None:
+    # The count alone takes a 32-bit instruction that is cut off for a whole one.
+    instructions = instruction_count(code)
+    for model in (cortex_m4_cost, cortex_m0plus_cost):
+        assert 0 <= instructions - model(code)[0] <= 1
 
 
 @given(st.binary(max_size=64))

@@ -19,17 +19,16 @@ from typing import Any
 from hwkit import boards
 from hwkit.device.virtual import control
 from hwkit.device.virtual.board import VirtualBoard
+from hwkit.device.virtual.cost_models import CostModel, cost_model
 from hwkit.errors import ConfigError, HwkitError
-
-COST_MODEL = "cortex-m4 1"
-COST_MODEL_ERROR = "3 to 16 % below published readings; no flash wait states, no fetch stalls"
 
 
 class Process:
     """The board and what its control socket may ask of it."""
 
-    def __init__(self, board: VirtualBoard) -> None:
+    def __init__(self, board: VirtualBoard, model: CostModel) -> None:
         self._board = board
+        self._model = model
         self._wish = ""
         self._running = threading.Event()
 
@@ -54,13 +53,14 @@ class Process:
         if command == "counts":
             instructions, cycles = native.totals()
             layer_instructions, layer_cycles = native.layers()
+            modelled = self._model.number != 0
             return {
                 "instructions": instructions,
-                "cycles": cycles,
+                "cycles": cycles if modelled else None,
                 "layer_instructions": layer_instructions,
-                "layer_cycles": layer_cycles,
-                "cost_model": COST_MODEL,
-                "cost_model_error": COST_MODEL_ERROR,
+                "layer_cycles": layer_cycles if modelled else None,
+                "cost_model": self._model.version,
+                "cost_model_error": self._model.error,
             }
         if command in ("reset", "exit"):
             self._running.clear()
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         if board.mcu is None:
             raise ConfigError(f"board {board.name}: not a microcontroller")
         uart, control_socket = listen(options.port), listen(0)
-        process = Process(VirtualBoard(board.mcu, options.image, uart))
+        process = Process(VirtualBoard(board.mcu, options.image, uart), cost_model(board.mcu))
     except HwkitError as error:
         print(error, file=sys.stderr)
         return error.exit_code

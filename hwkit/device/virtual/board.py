@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from hwkit.boards import McuBoard
+from hwkit.device.virtual.cost_models import cost_model
 from hwkit.device.virtual.native import Config, Fault, NativeBoard
 from hwkit.errors import ConfigError, FormatError, ToolMissing
 from hwkit.toolchain import elf
@@ -23,6 +24,17 @@ _ACCESS = {
 }
 _EXCEPTION = 1
 
+_CORES = {
+    "cortex-m0plus": "UC_CPU_ARM_CORTEX_M0",
+    "cortex-m4": "UC_CPU_ARM_CORTEX_M4",
+    "cortex-m7": "UC_CPU_ARM_CORTEX_M7",
+    "cortex-m33": "UC_CPU_ARM_CORTEX_M33",
+}
+"""Unicorn's name of each core; M0 and M0+ have one instruction set."""
+
+_TIMER_BASE = 0x4000_0000
+"""Timer 0 of an MPS2 image: what ``drivers/counter/cmsdk_timer.c`` reads."""
+
 
 class VirtualBoard:
     """Memory map, core and UART of ``board`` with ``image`` in its flash.
@@ -36,15 +48,17 @@ class VirtualBoard:
             from unicorn import arm_const
         except ImportError as error:
             raise ToolMissing("unicorn", "pip install 'hwkit[mcu]'") from error
-        if board.emulator != "unicorn" or board.core != "cortex-m4":
-            raise ConfigError(f"core {board.core}: only cortex-m4 boards can be emulated")
+        if board.emulator != "unicorn" or board.core not in _CORES:
+            raise ConfigError(
+                f"core {board.core}, emulator {board.emulator!r}: the virtual board is unicorn's, "
+                f"with one of {', '.join(_CORES)}"
+            )
         self._image = elf.read(path)
         self._error = unicorn.UcError
         self._stack_pointer_register = arm_const.UC_ARM_REG_SP
-        self._engine = unicorn.Uc(
-            unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
-        )
-        self._engine.ctl_set_cpu_model(arm_const.UC_CPU_ARM_CORTEX_M4)
+        # Not UC_MODE_MCLASS: with it the engine is a Cortex-M33, whatever model is asked for.
+        self._engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+        self._engine.ctl_set_cpu_model(getattr(arm_const, _CORES[board.core]))
         rights = {
             "flash": unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC,
             "sram": unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE,
@@ -64,6 +78,8 @@ class VirtualBoard:
             code_origin=flash.origin,
             code_bytes=flash.size_bytes,
             uart_base=board.uart.base,
+            timer_base=_TIMER_BASE if board.counter == "cmsdk_timer" else 0,
+            cost_model=cost_model(board).number,
             mark_address=self._image.address("hwk_profile_mark"),
             listener=listener.fileno(),
         )

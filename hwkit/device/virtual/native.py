@@ -11,6 +11,7 @@ from hwkit.toolchain import host_cc
 
 FOLDER = Path(__file__).parent / "native"
 MAX_LAYERS = 4096
+COST_SOURCES = ("cost_models.c", "cost.c", "cost_m0plus.c")
 
 
 class Config(ctypes.Structure):
@@ -22,7 +23,9 @@ class Config(ctypes.Structure):
         ("code_origin", ctypes.c_uint64),
         ("code_bytes", ctypes.c_uint64),
         ("uart_base", ctypes.c_uint64),
+        ("timer_base", ctypes.c_uint64),
         ("mark_address", ctypes.c_uint64),
+        ("cost_model", ctypes.c_uint32),
         ("listener", ctypes.c_int),
     )
 
@@ -47,10 +50,11 @@ class Cost(ctypes.Structure):
 
 @cache
 def cost_library() -> ctypes.CDLL:
-    """The cost model alone, which needs no emulator."""
-    library = ctypes.CDLL(str(host_cc.shared_library([FOLDER / "cost.c"])))
-    library.hwk_cortex_m4_cost.restype = Cost
-    library.hwk_cortex_m4_cost.argtypes = [ctypes.c_char_p, ctypes.c_uint32]
+    """The cost models alone, which need no emulator."""
+    library = ctypes.CDLL(str(host_cc.shared_library([FOLDER / name for name in COST_SOURCES])))
+    for name in ("hwk_cortex_m4_cost", "hwk_cortex_m0plus_cost", "hwk_instruction_count"):
+        getattr(library, name).restype = Cost
+        getattr(library, name).argtypes = [ctypes.c_char_p, ctypes.c_uint32]
     return library
 
 
@@ -61,13 +65,25 @@ def cortex_m4_cost(code: bytes) -> tuple[int, int]:
     return cost.instructions, cost.cycles
 
 
+def cortex_m0plus_cost(code: bytes) -> tuple[int, int]:
+    """The same on a Cortex-M0+. Example: ``LDR R0, [R1]`` is
+    ``cortex_m0plus_cost(b"\\x08\\x68") == (1, 2)``."""
+    cost = cost_library().hwk_cortex_m0plus_cost(code, len(code))
+    return cost.instructions, cost.cycles
+
+
+def instruction_count(code: bytes) -> int:
+    """Instructions of straight Thumb-2 code."""
+    return int(cost_library().hwk_instruction_count(code, len(code)).instructions)
+
+
 class NativeBoard:
     """One board on a unicorn engine; see ``native/board.h``. ``emulator_library`` is the path of
     unicorn's shared library, whose functions the C half calls."""
 
     def __init__(self, config: Config, emulator_library: str) -> None:
         ctypes.CDLL(emulator_library, mode=ctypes.RTLD_GLOBAL)
-        sources = [FOLDER / name for name in ("board.c", "cost.c", "uart.c")]
+        sources = [FOLDER / name for name in ("board.c", "uart.c", *COST_SOURCES)]
         self._library = ctypes.CDLL(str(host_cc.shared_library(sources)))
         self._declare()
         self._board = ctypes.c_void_p(self._library.hwk_board_new(ctypes.byref(config)))

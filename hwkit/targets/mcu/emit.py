@@ -24,6 +24,7 @@ from hwkit.targets.mcu.kernels import root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
 from hwkit.targets.mcu.source import comment, initializer, table_declaration, table_definition
 from hwkit.targets.mcu.structs import Table, tables
+from hwkit.toolchain.firmware import platform_files
 from hwkit.toolchain.linker_script import linker_script
 
 _SELFTEST_SEED = 0x12345678
@@ -127,7 +128,7 @@ def emit(lowered: Lowered) -> BuildPlan:
     firmware = resources.folder("firmware")
     content |= _tree(firmware, "include")
     content |= _tree(firmware, "runtime")
-    content |= _tree(firmware, f"platforms/{mcu.platform}")
+    content |= {name: (firmware / name).read_bytes() for name in platform_files(mcu)}
     content |= _kernel_headers(mcu.kernels)
     return BuildPlan(files=content)
 

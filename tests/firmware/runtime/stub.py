@@ -1,4 +1,4 @@
-"""The stub model (copy, then add one) as a host program and as an image of virtual_m4."""
+"""The stub model (copy, then add one) as a host program and as an image of a board."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from hwkit import boards, resources
+from hwkit.boards import Board
 from hwkit.toolchain import firmware, host_cc
 from hwkit.toolchain.firmware import Firmware
 
@@ -52,7 +53,7 @@ def host_program(size: int = BYTES) -> Path:
     )
 
 
-def virtual_image(out: Path, size: int = BYTES) -> Firmware:
-    """The image for virtual_m4."""
-    assert BOARD.mcu is not None
-    return firmware.build([SOURCE], BOARD.mcu, out, flags=flags(size))
+def virtual_image(out: Path, size: int = BYTES, board: Board = BOARD) -> Firmware:
+    """The image for `board`."""
+    assert board.mcu is not None
+    return firmware.build([SOURCE], board.mcu, out, flags=flags(size))

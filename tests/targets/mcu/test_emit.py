@@ -109,7 +109,7 @@ def test_the_plan_holds_its_own_kernels_and_runtime() -> None:
     assert {"model.c", "model_data.c", "model_data.h", "firmware.ld"} <= set(files)
     dsp = (available(BOARD.mcu)["conv2d_s8"].variant, files["kernels/hwk_conv2d_s8.h"])  # type: ignore[arg-type]
     assert dsp[0] == "dsp" and b"SMLAD" in dsp[1]
-    assert any(name.startswith("platforms/an386/") for name in files)
+    assert any(name.startswith("platforms/mps2/") for name in files)
 
 
 @pytest.mark.parametrize("variant", ["ref", "dsp"])

@@ -8,6 +8,9 @@
 #include "uart.h"
 
 #define UART_SPAN_BYTES 0x1000u
+/* "Cortex-M System Design Kit Technical Reference Manual" (DDI 0479), section 4.1. */
+#define TIMER_SPAN_BYTES 0x1000u
+#define TIMER_VALUE 0x4u
 /* Private peripheral bus: "Armv7-M Architecture Reference Manual" (DDI 0403), B3.1. */
 #define PRIVATE_BASE 0xE0000000u
 #define PRIVATE_SPAN_BYTES 0x100000u
@@ -15,6 +18,9 @@
 #define DWT_CYCLE_COUNT 0x1004u
 #define SYSTEM_CPACR 0xED88u
 #define SYSTEM_DEMCR 0xEDFCu
+
+#define FAULT_NONE 0u
+#define FAULT_EXCEPTION 1u
 
 /* A translated block; size_bytes 0 until it is first run. */
 typedef struct {
@@ -30,6 +36,7 @@ typedef struct {
 
 struct hwk_board {
   hwk_board_config_t config;
+  hwk_cost_model_t model;
   block_t *blocks; /* one for each halfword of code */
   uint64_t instructions;
   uint64_t cycles;
@@ -64,7 +71,7 @@ static void on_block(uc_engine *engine, uint64_t address, uint32_t size_bytes, v
   (void)engine;
   hwk_board_t *board = context;
   if (address != board->next) {
-    board->cycles += HWK_TAKEN_BRANCH_CYCLES;
+    board->cycles += board->model.taken_branch_cycles;
   }
   board->next = address + size_bytes;
   if (address == board->config.mark_address) {
@@ -76,7 +83,7 @@ static void on_block(uc_engine *engine, uint64_t address, uint32_t size_bytes, v
   }
   block_t *block = &board->blocks[offset >> 1];
   if (block->size_bytes != size_bytes) {
-    const hwk_cost_t cost = hwk_cortex_m4_cost(board->config.code + offset, size_bytes);
+    const hwk_cost_t cost = board->model.cost(board->config.code + offset, size_bytes);
     *block = (block_t){size_bytes, cost.instructions, cost.cycles};
   }
   board->instructions += block->instructions;
@@ -98,7 +105,7 @@ static bool on_bad_access(uc_engine *engine, int type, uint64_t address, int siz
 }
 
 static void on_exception(uc_engine *engine, uint32_t number, void *context) {
-  record_fault(context, 1, number, 0);
+  record_fault(context, FAULT_EXCEPTION, number, 0);
   uc_emu_stop(engine);
 }
 
@@ -118,6 +125,23 @@ static void write_uart(uc_engine *engine, uint64_t offset, unsigned size, uint64
   (void)size;
   hwk_board_t *board = context;
   hwk_uart_write(&board->uart, (uint32_t)offset, (uint32_t)value);
+}
+
+/* Counts down from 2^32 - 1 from the start, whatever is written. */
+static uint64_t read_timer(uc_engine *engine, uint64_t offset, unsigned size, void *context) {
+  (void)engine;
+  (void)size;
+  const hwk_board_t *board = context;
+  return offset == TIMER_VALUE ? UINT32_MAX - (uint32_t)board->cycles : 0;
+}
+
+static void write_timer(uc_engine *engine, uint64_t offset, unsigned size, uint64_t value,
+                        void *context) {
+  (void)engine;
+  (void)offset;
+  (void)size;
+  (void)value;
+  (void)context;
 }
 
 static uint64_t read_private(uc_engine *engine, uint64_t offset, unsigned size, void *context) {
@@ -163,7 +187,12 @@ static void write_private(uc_engine *engine, uint64_t offset, unsigned size, uin
 
 static bool attach(hwk_board_t *board) {
   uc_engine *engine = board->config.engine;
+  const uint64_t timer_base = board->config.timer_base;
   uc_hook hook;
+  if (timer_base != 0 && uc_mmio_map(engine, timer_base, TIMER_SPAN_BYTES, read_timer, board,
+                                     write_timer, board) != HWK_UC_OK) {
+    return false;
+  }
   return uc_hook_add(engine, &hook, HWK_UC_HOOK_BLOCK, (void *)on_block, board, 1, 0) ==
              HWK_UC_OK &&
          uc_hook_add(engine, &hook, HWK_UC_HOOK_MEM_INVALID, (void *)on_bad_access, board, 1, 0) ==
@@ -179,12 +208,13 @@ static bool attach(hwk_board_t *board) {
 hwk_board_t *hwk_board_new(const hwk_board_config_t *config) {
   hwk_board_t *board = calloc(1, sizeof *board);
   block_t *blocks = calloc(config->code_bytes / 2u, sizeof *blocks);
-  if (board == NULL || blocks == NULL) {
+  if (board == NULL || blocks == NULL || config->cost_model >= HWK_COST_MODELS) {
     free(board);
     free(blocks);
     return NULL;
   }
   board->config = *config;
+  board->model = hwk_cost_models[config->cost_model];
   board->blocks = blocks;
   hwk_uart_open(&board->uart, config->listener);
   return attach(board) ? board : NULL;
@@ -201,8 +231,8 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
   const int error =
       board->stopping ? HWK_UC_OK
                       : uc_emu_start(board->config.engine, entry | 1u, UINT64_MAX, 0, 0);
-  if (board->fault.kind == 0) {
-    record_fault(board, 0, 0, 0);
+  if (board->fault.kind == FAULT_NONE) {
+    record_fault(board, FAULT_NONE, 0, 0);
   }
   return error;
 }

@@ -1,4 +1,4 @@
-/* A virtual Cortex-M4 board around a unicorn engine: exact instruction counts, the cost model's
+/* A virtual Cortex-M board around a unicorn engine: exact instruction counts, the cost model's
  * cycles, a UART on a socket, the core's private peripherals. */
 #ifndef HWK_BOARD_H
 #define HWK_BOARD_H
@@ -11,6 +11,8 @@
 #define HWK_BOARD_MARKS 4096u
 
 /* code          the guest's code memory, in this process; mapped at code_origin
+ * timer_base    of a 32-bit CMSDK timer, 0 for none
+ * cost_model    index of hwk_cost_models
  * mark_address  of hwk_profile_mark, without the Thumb bit
  * listener      listening socket for the UART's client */
 typedef struct {
@@ -19,7 +21,9 @@ typedef struct {
   uint64_t code_origin;
   uint64_t code_bytes;
   uint64_t uart_base;
+  uint64_t timer_base;
   uint64_t mark_address;
+  uint32_t cost_model;
   int listener;
 } hwk_board_config_t;
 

@@ -1,11 +1,8 @@
-/* What a straight run of Thumb-2 code costs on a Cortex-M4. */
+/* What a straight run of Thumb code costs, core by core. */
 #ifndef HWK_COST_H
 #define HWK_COST_H
 
 #include <stdint.h>
-
-/* Cycles that a taken branch adds: the pipeline refill P of 1 to 3, taken as 2. */
-#define HWK_TAKEN_BRANCH_CYCLES 2u
 
 typedef struct {
   uint32_t instructions;
@@ -19,5 +16,25 @@ typedef struct {
  * follows a load 1 (its address is ready), barriers and moves to special registers 1 and 2. Memory
  * without wait states; instruction fetch never stalls. */
 hwk_cost_t hwk_cortex_m4_cost(const uint8_t *code, uint32_t size_bytes);
+
+/* The same on a Cortex-M0+ with the single-cycle multiplier, an implementer's choice (the other
+ * takes 32): Arm "Cortex-M0+ Technical Reference Manual" (DDI 0484), table 3-1. Loads and stores
+ * take 2 cycles, LDM, STM, PUSH and POP 1 + N, BL 3, barriers and special registers 3. Memory
+ * without wait states. */
+hwk_cost_t hwk_cortex_m0plus_cost(const uint8_t *code, uint32_t size_bytes);
+
+/* Instructions alone; 0 cycles. */
+hwk_cost_t hwk_instruction_count(const uint8_t *code, uint32_t size_bytes);
+
+/* How a core's cycles are modelled. A taken branch adds its pipeline's refill: P of 1 to 3 on a
+ * Cortex-M4, taken as 2; 1 on a Cortex-M0+. */
+typedef struct {
+  hwk_cost_t (*cost)(const uint8_t *code, uint32_t size_bytes);
+  uint32_t taken_branch_cycles;
+} hwk_cost_model_t;
+
+/* By number: 0 counts instructions only, 1 Cortex-M4, 2 Cortex-M0+. */
+#define HWK_COST_MODELS 3u
+extern const hwk_cost_model_t hwk_cost_models[HWK_COST_MODELS];
 
 #endif

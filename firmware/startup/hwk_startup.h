@@ -1,4 +1,4 @@
-/* Symbols that the linker script defines, and the paint of unused stack. */
+/* What the entry code of every core calls, and the symbols that the linker script defines. */
 #ifndef HWK_STARTUP_H
 #define HWK_STARTUP_H
 
@@ -13,5 +13,10 @@ extern uint32_t hwk_data_end;
 extern const uint32_t hwk_data_image; /* initial .data, in flash */
 extern uint32_t hwk_bss_start;
 extern uint32_t hwk_bss_end;
+extern uint32_t hwk_sram_end; /* first word above the SRAM */
+
+/* Paints the unused stack, fills .data and .bss, runs main(). The stack pointer is set, and the
+ * core may execute every instruction that the compiler emits. */
+__attribute__((noreturn)) void hwk_start(void);
 
 #endif

@@ -1,0 +1,117 @@
+"""Every virtual core: it computes, its counts are exact, what it can't know is None."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hwkit import boards
+from hwkit.boards import Board
+from hwkit.device.qemu import Qemu
+from hwkit.device.session import open_board
+from hwkit.errors import ConfigError, DeviceError, ToolMissing
+from hwkit.toolchain import firmware
+from tests.firmware.runtime import stub
+
+ASSEMBLY = Path(__file__).parent / "assembly.c"
+X = bytes(range(64))
+CORES = ("virtual_m0", "virtual_m4", "virtual_m7", "virtual_m33")
+
+
+def assembly(out: Path, board: Board, kernel: str) -> Path:
+    assert board.mcu is not None
+    quoted = kernel.replace("\n", "\\n")
+    return firmware.build([ASSEMBLY], board.mcu, out, flags=[f'-DKERNEL="{quoted}"']).path
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_the_stub_runs_and_its_counts_repeat(name: str, tmp_path: Path) -> None:
+    board = boards.load(name)
+    assert board.mcu is not None
+    image = stub.virtual_image(tmp_path, board=board).path
+    with open_board(board, image, digest=stub.DIGEST) as device:
+        assert device.infer(X) == stub.add_one(X)
+        instructions, cycles = device.instructions(), device.cycles()
+        assert device.selftest().passed
+        assert 50 < device.stack_bytes() < 1000
+        device.infer(bytes(64))
+        assert (device.instructions(), device.cycles()) == (instructions, cycles)
+        counts = device.counts()
+    assert instructions is not None and min(instructions) > 0
+    assert counts is not None and counts.layer_cycles == cycles
+    if board.mcu.cost_model:
+        assert cycles is not None and sum(cycles) > sum(instructions)
+        assert counts.cost_model == f"{board.mcu.cost_model} 1"
+    else:
+        assert counts.cycles is cycles is None
+        assert "not modelled" in counts.cost_model_error
+
+
+@pytest.mark.parametrize("name", ["virtual_m7", "virtual_m33"])
+def test_the_same_image_in_qemu(name: str, tmp_path: Path) -> None:
+    board = boards.load(name)
+    image = stub.virtual_image(tmp_path, board=board).path
+    try:
+        qemu = Qemu(board, image)
+    except ToolMissing as error:
+        pytest.skip(str(error))
+    with qemu, open_board(board, None, qemu.port, digest=stub.DIGEST) as there:
+        assert there.infer(X) == stub.add_one(X)
+        there.infer(X)
+        in_qemu = (qemu.layer_instructions(2), there.stack_bytes())
+    with open_board(board, image) as here:
+        here.infer(X)
+        here.infer(X)
+        assert (here.instructions(), here.stack_bytes()) == in_qemu
+
+
+LOOP = "movs r2, #200\n1: adds r3, r3, #1\n subs r2, r2, #1\n bne 1b"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "instructions", "cycles"),
+    [
+        ("nop", 1, 1),
+        (LOOP, 1 + 3 * 200, 1 + 3 * 200 + 199),
+        ("ldr r2, [r0]\n ldr r3, [r0, #4]\n str r3, [r0]", 3, 6),
+        ("push {r4, r5, r6, r7}\n pop {r4, r5, r6, r7}", 2, 10),
+        ("muls r3, r3, r3", 1, 1),
+        ("b 1f\n nop\n 1: nop", 2, 3),
+        ("mov r3, lr\n bl 1f\n b 2f\n 1: bx lr\n 2: mov lr, r3", 5, 1 + 3 + 2 + 2 + 1),
+        ("push {r4, lr}\n bl 1f\n pop {r4}\n pop {r1}\n mov lr, r1\n b 2f\n 1: push {lr}\n"
+         " pop {pc}\n 2: nop", 9, 3 + 3 + 2 + 2 + 1 + 2 + 2 + 4 + 1),
+    ],
+)  # fmt: skip
+def test_cortex_m0plus_counts(tmp_path: Path, kernel: str, instructions: int, cycles: int) -> None:
+    board = boards.load("virtual_m0")
+    with open_board(board, assembly(tmp_path, board, kernel)) as device:
+        device.infer(bytes(16))
+        counted, modelled = device.instructions(), device.cycles()
+    assert counted is not None and modelled is not None
+    assert counted[1] - counted[0] == instructions
+    assert modelled[1] - modelled[0] == cycles
+
+
+@pytest.mark.parametrize("kernel", ["adds r0, r0, #1\n ldr r2, [r0]", "sdiv r0, r0, r0"])
+def test_cortex_m0plus_refuses_what_it_cannot_do(tmp_path: Path, kernel: str) -> None:
+    board = boards.load("virtual_m0")
+    words = ".short 0xfb90, 0xf0f0" if kernel.startswith("sdiv") else kernel
+    with (
+        pytest.raises(DeviceError, match=r"virtual board: .* at pc=0x"),
+        open_board(board, assembly(tmp_path, board, words)) as device,
+    ):
+        device.infer(bytes(16))
+
+
+def test_unknown_parts_are_named(tmp_path: Path) -> None:
+    board = boards.load("virtual_m0")
+    assert board.mcu is not None
+    for wrong, message in (
+        ({"counter": "sundial"}, "counter: no file"),
+        ({"platform": "nowhere"}, "platform: no file"),
+        ({"uart": replace(board.mcu.uart, driver="tin_can")}, r"uart\.driver: no file"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            firmware.build([stub.SOURCE], replace(board.mcu, **wrong), tmp_path, flags=stub.flags())
