@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from benchmarks import interpreter, kernels, models, stages, table
 
-if __name__ == "__main__":
+_BUSY = 0.5
+"""Load average above which other work visibly slows what is timed."""
+
+
+def main() -> None:
+    """Runs them one after the other; wall-clock figures want a machine without other work."""
+    if (load := os.getloadavg()[0]) > _BUSY:
+        print(f"warning: load average {load:.1f}; measured figures will be worse", file=sys.stderr)
     interpreter.main([])
     kernels.main()
     models.main([])
     stages.main()
     table.main([])
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ from hwkit.ir.counts import macs
 from hwkit.ir.ops import Rounding
 
 VARIANTS = ((8, Rounding.DOUBLE), (8, Rounding.HALF_UP), (4, Rounding.DOUBLE))
-"""Weight bits and rounding: TFLite's (double) and that of networks trained here (half up)."""
+"""Weight bits and rounding: that of .tflite files (double), and of QONNX with float scales."""
 
 
 def matrix_row(case: Case, weight_bits: int, rounding: Rounding) -> dict[str, Any]:

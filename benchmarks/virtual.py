@@ -64,7 +64,7 @@ def count(graph: Graph) -> Counted:
     expected = run(lowered, {source: x})[lowered.outputs[0]][0]
     with open_board(artifact.board, artifact.path) as device:
         data = to_device(x[0], lowered.tensors[source].dtype)
-        _compare(graph.name, expected, from_device(device.infer(data), output))
+        compare(graph.name, expected, from_device(device.infer(data), output))
         counts = device.counts()
         assert counts is not None and counts.layer_cycles is not None
         return Counted(
@@ -77,7 +77,8 @@ def count(graph: Graph) -> Counted:
         )
 
 
-def _compare(name: str, expected: Array, got: Array) -> None:
+def compare(name: str, expected: Array, got: Array) -> None:
+    """Raises ``BitExactnessError`` at the first integer of ``got`` that is not as ``expected``."""
     wrong = np.argwhere(expected != got)
     if len(wrong):
         index = tuple(int(i) for i in wrong[0])

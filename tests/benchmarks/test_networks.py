@@ -13,6 +13,8 @@ from benchmarks.csvfile import read
 from benchmarks.kernels import VARIANTS, elementwise_row, matrix_row
 from benchmarks.networks import autoencoder, resnet8
 from benchmarks.table import results
+from benchmarks.virtual import compare
+from hwkit.errors import BitExactnessError
 from hwkit.flow.verify import random_inputs
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
@@ -71,6 +73,13 @@ def test_shapes() -> None:
         640 * 128,
         48 * 48 * 8 * 9 * 3,
     ]
+
+
+def test_a_wrong_answer_has_no_speed() -> None:
+    right = np.array([[1, 2], [3, 4]], np.int8)
+    compare("layer", right, right.copy())
+    with pytest.raises(BitExactnessError, match=r"layer\[1,0\]: expected 3, got 9"):
+        compare("layer", right, np.array([[1, 2], [9, 4]], np.int8))
 
 
 @pytest.mark.slow
