@@ -6,23 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hwkit import boards
 from hwkit.allocate import solve
 from hwkit.allocate.budget import Budget, parse
 from hwkit.allocate.cost import CostTable, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_json, write_json
-from hwkit.flow import costs
 from hwkit.flow.models import load
-from hwkit.flow.training import Say
 from hwkit.record import to_json
+from hwkit.targets.mcu import measure_costs
+
+WIDTHS = (8, 4)
+"""Weight widths that the kernels store: 8 bits, and 4 packed two to a byte."""
 
 
-def silent(line: str) -> None:
-    """A ``Say`` that says nothing."""
-
-
-def allocate(run: Path, board: str, budget: str, out: Path, say: Say = silent) -> BitPlan:
+def allocate(run: Path, board: str, budget: str, out: Path) -> BitPlan:
     """The plan of least sensitivity within ``budget`` for the training run in ``run``.
 
     Measures the cost table on ``board`` (kept as ``run/cost-<board>.json`` for the report), reads
@@ -31,14 +30,24 @@ def allocate(run: Path, board: str, budget: str, out: Path, say: Say = silent) -
     """
     limits = parse(budget)
     sensitivity = read_sensitivity(_inside(run, "sensitivity.json"))
-    plan = solve.allocate(cost_table(run, board, say), sensitivity, limits)
+    plan = solve.allocate(cost_table(run, board), sensitivity, limits)
     plan.save(out)
     return plan
 
 
-def cost_table(run: Path, board: str, say: Say = silent) -> CostTable:
-    """The cost table of the run's network, measured on ``board`` now and kept in the run."""
-    table = costs.measure(load(_inside(run, "model.hwk")), board, say)
+def cost_table(run: Path, board: str) -> CostTable:
+    """The cost table of the run's network, measured on ``board`` now and kept in the run.
+
+    Raises ``ConfigError`` for a board that is no microcontroller: an edge runtime stores every
+    width in 8 bits, and C simulation has no cost.
+    """
+    description = boards.load(board)
+    if description.mcu is None:
+        raise ConfigError(
+            f"board {board}: weight widths change no measured cost there; allocate on a "
+            "microcontroller board such as virtual_m4"
+        )
+    table = measure_costs(load(_inside(run, "model.hwk")), description, WIDTHS)
     write_json(run / f"cost-{board}.json", to_json(table))
     return table
 
