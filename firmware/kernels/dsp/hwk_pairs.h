@@ -2,7 +2,7 @@
 #ifndef HWK_PAIRS_H
 #define HWK_PAIRS_H
 
-#include <arm_acle.h>
+#include <hwk_acle.h>
 
 #include <hwk_kernels.h>
 

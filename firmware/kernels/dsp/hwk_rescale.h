@@ -2,7 +2,7 @@
 #ifndef HWK_RESCALE_H
 #define HWK_RESCALE_H
 
-#include <arm_acle.h>
+#include <hwk_acle.h>
 
 #include <hwk_rescale_exact.h>
 

@@ -33,7 +33,7 @@ def includes(variant: str) -> list[str]:
     """Include folders of the kernels of one variant on this machine."""
     firmware = resources.folder("firmware")
     kernels = [firmware / "kernels" / folder for folder in VARIANTS[variant]]
-    folders = [firmware / "include", *kernels, firmware / "kernels", HERE / "host"]
+    folders = [firmware / "include", *kernels, firmware / "kernels"]
     return [f"-I{folder}" for folder in folders]
 
 

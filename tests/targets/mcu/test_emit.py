@@ -25,7 +25,7 @@ from hwkit.targets.mcu.emit import from_device, selftest_input, to_device
 from hwkit.targets.mcu.kernels import available, listed
 from tests.conformance.graphs import graphs, inputs_for
 from tests.conformance.test_targets import MCU
-from tests.firmware.kernels.driver import FLAGS, HERE, SANITIZERS
+from tests.firmware.kernels.driver import FLAGS, SANITIZERS
 from tests.targets.mcu.models import residual
 
 BOARD = boards.load("virtual_m4")
@@ -57,7 +57,7 @@ def run_on_host(plan: BuildPlan, lowered: Lowered, x: Array, folder: Path) -> Ar
         path.write_bytes(content)
     (folder / "host_main.c").write_text(_MAIN)
     sources = [str(folder / name) for name in ("model.c", "model_data.c", "host_main.c")]
-    include = [f"-I{folder / 'include'}", f"-I{folder / 'kernels'}", f"-I{HERE / 'host'}"]
+    include = [f"-I{folder / 'include'}", f"-I{folder / 'kernels'}"]
     program = folder / "host_model"
     subprocess.run(["gcc", *FLAGS, *SANITIZERS, *include, *sources, "-o", str(program)], check=True)
     graph = lowered.graph

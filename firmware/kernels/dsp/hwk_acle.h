@@ -1,7 +1,14 @@
-/* The few Arm C Language Extensions that the dsp kernels use, in portable C, so that they run
- * on the host under the sanitizers (Arm, "Arm C Language Extensions", IHI 0053). */
-#ifndef HWK_HOST_ARM_ACLE_H
-#define HWK_HOST_ARM_ACLE_H
+/* The few Arm C Language Extensions that the kernels here use: as instructions on cores that have
+ * them, in portable C elsewhere, so that the same kernels run on a host under the sanitizers and
+ * inside a library (Arm, "Arm C Language Extensions", IHI 0053). */
+#ifndef HWK_ACLE_H
+#define HWK_ACLE_H
+
+#if defined(__ARM_FEATURE_SIMD32)
+
+#include <arm_acle.h>
+
+#else
 
 #include <stdint.h>
 
@@ -39,5 +46,7 @@ static inline int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum) {
   uint32_t high = (uint32_t)(high_half(a) * high_half(b));
   return (int32_t)((uint32_t)sum + low + high);
 }
+
+#endif
 
 #endif
