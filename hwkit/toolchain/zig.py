@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,8 +52,9 @@ def program() -> Path:
 
 @cache
 def version() -> str:
-    """Its version, e.g. ``0.17.0``."""
-    return _run(["version"], "version").strip()
+    """Its version, e.g. ``0.17.0``; ``ToolMissing`` when ``ziglang`` is not installed."""
+    program()
+    return metadata.version("ziglang")
 
 
 def compile_objects(
