@@ -5,7 +5,16 @@ from __future__ import annotations
 from math import prod
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, activations
+from hwkit.ir.ops import (
+    Constant,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Op,
+    Prelu,
+    activations,
+    constants,
+)
 
 
 def macs(graph: Graph, op: Op) -> int:
@@ -30,7 +39,10 @@ def weight_bits(graph: Graph, op: Op) -> int | None:
 
 
 def weight_bytes(graph: Graph, op: Op) -> int:
-    """Bytes of the op's weights with their bits packed, and of its bias; 0 for an op without."""
+    """Bytes of the op's weights with their bits packed, and of its bias, or of a constant
+    operand; 0 for an op without."""
+    if isinstance(op, Constant | Prelu):
+        return graph.tensors[constants(op)[0]].packed_bytes
     if not isinstance(op, Conv2d | DepthwiseConv2d | Dense):
         return 0
     bias = 0 if op.bias is None else graph.tensors[op.bias].container_bytes

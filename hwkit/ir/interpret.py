@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,18 +23,26 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Padding,
+    Prelu,
     Requantize,
+    Rescale,
     Reshape,
+    ResizeNearest,
+    Slice,
     Softmax,
+    Sub,
     SumPool2d,
+    Transpose,
     activations,
 )
 from hwkit.ir.shapes import extent
@@ -118,8 +126,12 @@ def _run_chunk(
 ) -> dict[str, Array]:
     last_use = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
     values = dict(feeds)
+    batch = len(feeds[graph.inputs[0]])
     for k, (op, step) in enumerate(zip(graph.nodes, steps, strict=True)):
-        values[op.output] = step([values[name] for name in activations(op)])
+        value = step([values[name] for name in activations(op)])
+        if isinstance(op, Constant):
+            value = np.broadcast_to(value, (batch, *value.shape[1:]))
+        values[op.output] = value
         for name in activations(op):
             if last_use[name] == k and name not in wanted:
                 values.pop(name, None)
@@ -138,8 +150,13 @@ def _prepare(graph: Graph, op: Op) -> Step:
             return _depthwise(graph, op)
         case SumPool2d():
             return lambda xs: _finish(op, _sum_pool(op, xs[0]), dtype)
-        case Add():
+        case Add() | Sub():
             return lambda xs: _finish(op, _sum(op, xs), dtype)
+        case Mul():
+            return lambda xs: _finish(op, _product(op, xs), dtype)
+        case Prelu():
+            slope = graph.constants[op.slope].astype(np.int64) - op.slope_zero_point
+            return lambda xs: _prelu(op, xs[0], slope).astype(container)
         case Requantize():
             return lambda xs: rescale(
                 xs[0].astype(np.int64) - op.input_zero_point, op.rescale, op.name
@@ -154,6 +171,16 @@ def _prepare(graph: Graph, op: Op) -> Step:
             return lambda xs: _pad(xs[0], op.padding, op.value)
         case Concat():
             return lambda xs: np.concatenate(xs, axis=op.axis + 1)
+        case Slice():
+            return _slice(op)
+        case Transpose():
+            axes = (0, *(axis + 1 for axis in op.permutation))
+            return lambda xs: np.ascontiguousarray(xs[0].transpose(axes))
+        case ResizeNearest():
+            return lambda xs: xs[0][:, list(op.rows)][:, :, list(op.columns)]
+        case Constant():
+            value = graph.constants[op.value][None]
+            return lambda _: value
         case Reshape():
             return lambda xs: xs[0].reshape(len(xs[0]), *shape)
         case Lookup():
@@ -166,7 +193,7 @@ def _prepare(graph: Graph, op: Op) -> Step:
 
 
 def _finish(
-    op: Conv2d | DepthwiseConv2d | Dense | Add | SumPool2d,
+    op: Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | SumPool2d,
     accumulator: Array,
     dtype: IntType,
     largest_sum: int | None = None,
@@ -270,7 +297,8 @@ def _avg_pool(op: AvgPool2d, x: Array) -> Array:
     total = _windows(_pad(x.astype(np.int64), op.padding, 0), op.kernel, op.stride).sum(axis=(3, 4))
     ones = _pad(np.ones((1, *x.shape[1:3], 1), np.int64), op.padding, 0)
     count = _windows(ones, op.kernel, op.stride).sum(axis=(3, 4))
-    magnitude = (2 * np.abs(total) + count) // (2 * count)
+    half = 0 if op.truncate else count
+    magnitude = (2 * np.abs(total) + half) // (2 * count)
     mean: Array = np.clip(np.sign(total) * magnitude, op.low, op.high)
     return mean
 
@@ -281,9 +309,42 @@ def _max_pool(op: MaxPool2d, x: Array, dtype: IntType) -> Array:
     return maxima
 
 
-def _sum(op: Add, xs: list[Array]) -> Array:
-    total = np.zeros(xs[0].shape, np.int64)
+def _slice(op: Slice) -> Step:
+    places = [
+        np.arange(size) * stride + begin
+        for begin, size, stride in zip(op.begin, op.size, op.stride, strict=True)
+    ]
+    index: tuple[Any, ...] = (slice(None), *np.ix_(*places))
+    return lambda xs: xs[0][index]
+
+
+def _sum(op: Add | Sub, xs: list[Array]) -> Array:
+    terms = []
     for x, zero_point, r in zip(xs, op.input_zero_points, op.input_rescales, strict=True):
         centred = x.astype(np.int64) - zero_point
-        total += centred if r is None else rescale(centred, r, op.name)
+        terms.append(centred if r is None else _broadcast_rescale(op, centred, r))
+    total: Array = terms[0] - terms[1] if isinstance(op, Sub) else terms[0] + terms[1]
     return total
+
+
+def _broadcast_rescale(op: Add | Sub, centred: Array, r: Rescale) -> Array:
+    """A rescale by channel of an input whose one channel is repeated repeats it first."""
+    if len(r.multiplier) > centred.shape[-1]:
+        centred = np.repeat(centred, len(r.multiplier), axis=-1)
+    return rescale(centred, r, op.name)
+
+
+def _product(op: Mul, xs: list[Array]) -> Array:
+    first, second = (x.astype(np.int64) - z for x, z in zip(xs, op.input_zero_points, strict=True))
+    return first * second
+
+
+def _prelu(op: Prelu, x: Array, slope: Array) -> Array:
+    centred = x.astype(np.int64) - op.input_zero_point
+    falling = np.minimum(centred, 0) * slope
+    rising = np.maximum(centred, 0)
+    return np.where(
+        centred >= 0,
+        rescale(rising, op.positive, op.name),
+        rescale(falling, op.negative, op.name),
+    )

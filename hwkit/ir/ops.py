@@ -1,7 +1,7 @@
 """The operations. Each is a frozen dataclass of names and plain integers; SPEC.md gives each
 its formula, ``interpret.py`` its meaning.
 
-An op that accumulates (conv2d, depthwise, dense, add, sum pool) has two forms. With
+An op that accumulates (conv2d, depthwise, dense, add, sub, mul, sum pool) has two forms. With
 ``rescale=None`` its output is the accumulator itself; with a ``Rescale`` it is what a
 ``Requantize`` node right behind it would give. The pass ``fuse_requantize`` goes from the first
 form to the second and changes no integer.
@@ -31,7 +31,7 @@ class Rescale:
     """``clamp(round((a << left_shift) * multiplier / 2**shift) + zero_point, low, high)``.
 
     ``multiplier`` (0 <= m < 2**31) and ``shift`` (0..62) have one entry each, or one for each
-    channel of the last axis. ``DOUBLE`` wants m = 0 or 2**30 <= m; ``FLOAT32`` wants m <= 2**24,
+    channel of the last axis. ``DOUBLE`` wants m = 0 or 2**29 <= m; ``FLOAT32`` wants m <= 2**24,
     so that ``m / 2**shift`` is a float32.
 
     Example: multiplier 3, shift 2, half_up, zero point 0: a = 2 gives (6 + 2) >> 2 = 2.
@@ -115,9 +115,10 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Sum of two tensors of one shape, each brought to a common scale first.
+    """Sum of two tensors, each brought to a common scale first.
 
     ``sum_k R_k(x_k - input_zero_points[k])`` with ``R_k = input_rescales[k]`` (None: unchanged).
+    Shapes have one rank; a size of 1 is repeated to the other's, as in numpy.
     """
 
     name: str
@@ -125,6 +126,36 @@ class Add:
     output: str
     input_zero_points: tuple[int, int] = (0, 0)
     input_rescales: tuple[Rescale | None, Rescale | None] = (None, None)
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sub:
+    """Difference of two tensors, each brought to a common scale first; shapes as for ``Add``.
+
+    ``R_0(x_0 - input_zero_points[0]) - R_1(x_1 - input_zero_points[1])``. An op of its own since
+    most roundings of a negated number are not the negated rounding.
+    """
+
+    name: str
+    inputs: tuple[str, str]
+    output: str
+    input_zero_points: tuple[int, int] = (0, 0)
+    input_rescales: tuple[Rescale | None, Rescale | None] = (None, None)
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mul:
+    """Product ``(x_0 - input_zero_points[0]) * (x_1 - input_zero_points[1])``; shapes as for
+    ``Add``."""
+
+    name: str
+    inputs: tuple[str, str]
+    output: str
+    input_zero_points: tuple[int, int] = (0, 0)
     accumulator_bits: int = 32
     rescale: Rescale | None = None
 
@@ -148,7 +179,7 @@ class SumPool2d:
 @dataclass(frozen=True, slots=True)
 class AvgPool2d:
     """TFLite's average pooling: the mean of the integers really inside the map, half away from
-    zero, clamped; zero point and scale pass through."""
+    zero (``truncate``: towards zero), clamped; zero point and scale pass through."""
 
     name: str
     input: str
@@ -158,6 +189,7 @@ class AvgPool2d:
     padding: Padding
     low: int
     high: int
+    truncate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +267,68 @@ class Lookup:
     output: str
 
 
+@dataclass(frozen=True, slots=True)
+class Prelu:
+    """``positive(v)`` where ``v = x - input_zero_point`` is 0 or more, elsewhere
+    ``negative(v * (slope - slope_zero_point))``.
+
+    ``slope`` is a constant of at most 8 bits with the input's rank; sizes of 1 are repeated.
+    """
+
+    name: str
+    input: str
+    slope: str
+    output: str
+    positive: Rescale
+    negative: Rescale
+    input_zero_point: int = 0
+    slope_zero_point: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """``output[i, j, ..] = x[begin[0] + i*stride[0], begin[1] + j*stride[1], ..]`` for indices
+    below ``size``; a stride may be negative, not 0."""
+
+    name: str
+    input: str
+    output: str
+    begin: tuple[int, ...]
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose:
+    """Axis ``k`` of the output is axis ``permutation[k]`` of the input (of one sample)."""
+
+    name: str
+    input: str
+    output: str
+    permutation: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeNearest:
+    """``output[i, j, c] = x[rows[i], columns[j], c]``: nearest-neighbour resizing, whatever the
+    convention that chose the neighbours."""
+
+    name: str
+    input: str
+    output: str
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A constant as an activation, the same for every sample: an operand of add, mul, concat."""
+
+    name: str
+    value: str
+    output: str
+
+
 class SoftmaxKind(StrEnum):
     """Whose softmax: ``FLOAT`` is LiteRT's (float32 table), ``FIXED`` TFLM's (gemmlowp)."""
 
@@ -262,6 +356,8 @@ Op = (
     | DepthwiseConv2d
     | Dense
     | Add
+    | Sub
+    | Mul
     | SumPool2d
     | AvgPool2d
     | MaxPool2d
@@ -271,6 +367,11 @@ Op = (
     | Concat
     | Reshape
     | Lookup
+    | Prelu
+    | Slice
+    | Transpose
+    | ResizeNearest
+    | Constant
     | Softmax
 )
 
@@ -281,6 +382,8 @@ OP_TYPES: dict[str, type[Op]] = {
         DepthwiseConv2d,
         Dense,
         Add,
+        Sub,
+        Mul,
         SumPool2d,
         AvgPool2d,
         MaxPool2d,
@@ -290,6 +393,11 @@ OP_TYPES: dict[str, type[Op]] = {
         Concat,
         Reshape,
         Lookup,
+        Prelu,
+        Slice,
+        Transpose,
+        ResizeNearest,
+        Constant,
         Softmax,
     )
 }
@@ -298,15 +406,17 @@ OP_TYPES: dict[str, type[Op]] = {
 
 def activations(op: Op) -> tuple[str, ...]:
     """Names of the activation tensors that ``op`` reads, in order."""
-    if isinstance(op, Add | Concat):
+    if isinstance(op, Add | Sub | Mul | Concat):
         return op.inputs
-    return (op.input,)
+    return () if isinstance(op, Constant) else (op.input,)
 
 
 def constants(op: Op) -> tuple[str, ...]:
-    """Names of the constants that ``op`` reads: weight and bias, or the table."""
+    """Names of the constants that ``op`` reads: weight and bias, table, slope or value."""
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
         return (op.weight,) if op.bias is None else (op.weight, op.bias)
     if isinstance(op, Lookup):
         return (op.table,)
-    return ()
+    if isinstance(op, Prelu):
+        return (op.slope,)
+    return (op.value,) if isinstance(op, Constant) else ()

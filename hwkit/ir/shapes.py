@@ -12,18 +12,25 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Padding,
+    Prelu,
     Requantize,
     Reshape,
+    ResizeNearest,
+    Slice,
     Softmax,
+    Sub,
     SumPool2d,
+    Transpose,
 )
 from hwkit.ir.types import Shape
 
@@ -60,12 +67,12 @@ def _windows(
 
 
 def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared: Shape) -> Shape:
-    """Shape of ``op``'s output for input shapes and weight shape (None: the op has no weight).
+    """Shape of ``op``'s output for input shapes and the shape of its first constant (if any).
 
     ``declared`` is the output's stated shape, used by ``Reshape`` alone. Raises ``GraphError``
     naming the op. Example: conv of (8, 8, 3) by (16, 3, 3, 3), stride 2, padding 1: (4, 4, 16).
     """
-    first = inputs[0]
+    first = inputs[0] if inputs else ()
     match op:
         case Conv2d() | DepthwiseConv2d():
             return _conv(op, first, weight or ())
@@ -73,9 +80,11 @@ def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared
             if weight is None or len(weight) != 2 or not first or first[-1] != weight[1]:
                 raise GraphError(op.name, f"weight {weight} does not fit input {first}")
             return (*first[:-1], weight[0])
-        case Add():
-            if inputs[0] != inputs[1]:
-                raise GraphError(op.name, f"inputs differ in shape: {inputs[0]} and {inputs[1]}")
+        case Add() | Sub() | Mul():
+            return _broadcast(op, inputs[0], inputs[1])
+        case Prelu():
+            if _broadcast(op, first, weight or ()) != first:
+                raise GraphError(op.name, f"slope {weight} does not fit input {first}")
             return first
         case SumPool2d() | AvgPool2d() | MaxPool2d():
             pad = op.padding
@@ -95,10 +104,41 @@ def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared
             if prod(declared) != prod(first):
                 raise GraphError(op.name, f"cannot reshape {first} to {declared}")
             return declared
+        case Slice():
+            return _slice(op, first)
+        case Transpose():
+            if sorted(op.permutation) != list(range(len(first))):
+                raise GraphError(op.name, f"{op.permutation} permutes no shape {first}")
+            return tuple(first[axis] for axis in op.permutation)
+        case ResizeNearest():
+            height, width, channels = _map(op, first)
+            for indices, size in ((op.rows, height), (op.columns, width)):
+                if not indices or min(indices) < 0 or max(indices) >= size:
+                    raise GraphError(op.name, f"reads rows or columns outside the map {first}")
+            return (len(op.rows), len(op.columns), channels)
+        case Constant():
+            return weight or ()
         case Requantize() | Clamp() | Lookup() | Softmax():
             return first
         case _:
             assert_never(op)
+
+
+def _broadcast(op: Op, first: Shape, second: Shape) -> Shape:
+    pairs = list(zip(first, second, strict=False))
+    if len(first) != len(second) or any(a != b and 1 not in (a, b) for a, b in pairs):
+        raise GraphError(op.name, f"inputs differ in shape: {first} and {second}")
+    return tuple(max(pair) for pair in pairs)
+
+
+def _slice(op: Slice, shape: Shape) -> Shape:
+    if not len(op.begin) == len(op.size) == len(op.stride) == len(shape):
+        raise GraphError(op.name, f"begin, size and stride do not fit shape {shape}")
+    for begin, size, stride, limit in zip(op.begin, op.size, op.stride, shape, strict=True):
+        last = begin + (size - 1) * stride
+        if size < 1 or stride == 0 or not (0 <= begin < limit and 0 <= last < limit):
+            raise GraphError(op.name, f"slice {begin}..{last} by {stride} leaves shape {shape}")
+    return op.size
 
 
 def _conv(op: Conv2d | DepthwiseConv2d, shape: Shape, weight: Shape) -> Shape:

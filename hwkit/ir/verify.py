@@ -12,19 +12,26 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
     Rounding,
+    Slice,
     Softmax,
+    Sub,
     SumPool2d,
+    Transpose,
     activations,
     constants,
 )
@@ -34,7 +41,7 @@ from hwkit.ir.types import S8, Array, IntType, TensorType
 MAX_ELEMENTS = 1 << 27
 """Largest tensor that a graph may hold, so that a hostile file cannot ask for all memory."""
 
-Accumulating = Conv2d | DepthwiseConv2d | Dense | Add | SumPool2d
+Accumulating = Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | SumPool2d
 
 
 def verify(graph: Graph) -> Graph:
@@ -102,13 +109,11 @@ def _node(graph: Graph, op: Op, defined: set[str]) -> None:
         raise GraphError(op.name, f"writes {op.output!r}, which already exists")
     if op.output not in graph.tensors:
         raise GraphError(op.name, f"output {op.output!r} has no type")
-    if not activations(op):
+    if not activations(op) and not isinstance(op, Constant):
         raise GraphError(op.name, "has no input")
     inputs = [graph.tensors[name] for name in activations(op)]
     output = graph.tensors[op.output]
-    weight = None
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
-        weight = graph.tensors[op.weight].shape
+    weight = graph.tensors[constants(op)[0]].shape if constants(op) else None
     shape = output_shape(op, [t.shape for t in inputs], weight, output.shape)
     if shape != output.shape:
         raise GraphError(op.name, f"output is declared {output.shape}, computed {shape}")
@@ -123,11 +128,10 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
             if op.bias is not None and graph.tensors[op.bias].shape != (channels,):
                 raise GraphError(op.name, f"bias must have shape ({channels},)")
             _stage(op, output, channels)
-        case Add():
-            for zero_point, rescale, tensor in zip(
-                op.input_zero_points, op.input_rescales, inputs, strict=True
-            ):
+        case Add() | Sub() | Mul():
+            for zero_point, tensor in zip(op.input_zero_points, inputs, strict=True):
                 _zero_point(op, zero_point, tensor)
+            for rescale in () if isinstance(op, Mul) else op.input_rescales:
                 if rescale is not None:
                     _rescale(op, rescale, channels, IntType(32, True))
             _stage(op, output, channels)
@@ -138,6 +142,16 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
             _rescale(op, op.rescale, channels, output.dtype)
             if op.input_zero_point:
                 _zero_point(op, op.input_zero_point, inputs[0])
+        case Prelu():
+            slope = graph.tensors[op.slope]
+            if slope.dtype.bits > 8 or inputs[0].dtype.bits > 8:
+                raise GraphError(op.name, "slope and input of a prelu have at most 8 bits")
+            _zero_point(op, op.input_zero_point, inputs[0])
+            _zero_point(op, op.slope_zero_point, slope)
+            for rescale in (op.positive, op.negative):
+                _rescale(op, rescale, channels, output.dtype)
+        case Constant():
+            _same_type(op, [graph.tensors[op.value]], output)
         case Lookup():
             _table(graph, op, inputs[0].dtype, output.dtype)
         case Softmax():
@@ -151,7 +165,7 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
         case Pad():
             _same_type(op, inputs, output)
             _range(op, op.value, op.value, output.dtype)
-        case MaxPool2d() | Concat() | Reshape():
+        case MaxPool2d() | Concat() | Reshape() | Slice() | Transpose() | ResizeNearest():
             _same_type(op, inputs, output)
 
 
@@ -172,8 +186,8 @@ def _rescale(op: Op, r: Rescale, channels: int, dtype: IntType) -> None:
     if not all(0 <= s <= MAX_SHIFT for s in r.shift) or not 0 <= r.left_shift <= 30:
         raise GraphError(op.name, f"shifts must be in 0..{MAX_SHIFT}, left_shift in 0..30")
     if r.rounding is Rounding.DOUBLE:
-        if not all(m == 0 or m >= 1 << 30 for m in r.multiplier):
-            raise GraphError(op.name, "double rounding needs multipliers of 0 or 2**30 and more")
+        if not all(m == 0 or m >= 1 << 29 for m in r.multiplier):
+            raise GraphError(op.name, "double rounding needs multipliers of 0 or 2**29 and more")
     elif r.rounding is Rounding.FLOAT32 and (max(r.multiplier) > 1 << 24 or r.left_shift):
         raise GraphError(op.name, "float32 rounding needs multipliers <= 2**24 and no left_shift")
     if abs(r.zero_point) >= 1 << 31:

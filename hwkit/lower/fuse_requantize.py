@@ -12,14 +12,16 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    Mul,
     Op,
     Requantize,
     Rescale,
+    Sub,
     SumPool2d,
     activations,
 )
 
-_ACCUMULATING = (Conv2d, DepthwiseConv2d, Dense, Add, SumPool2d)
+_ACCUMULATING = (Conv2d, DepthwiseConv2d, Dense, Add, Sub, Mul, SumPool2d)
 
 
 def fuse_requantize(graph: Graph) -> Graph:

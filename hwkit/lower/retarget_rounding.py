@@ -14,10 +14,13 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    Mul,
     Op,
+    Prelu,
     Requantize,
     Rescale,
     Rounding,
+    Sub,
     SumPool2d,
 )
 
@@ -41,11 +44,16 @@ def retarget_rounding(
 
 
 def _retargeted(op: Op, allowed: tuple[Rounding, ...], target: str) -> Op:
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | SumPool2d | Requantize):
+    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | Requantize):
         if op.rescale is None:
             return op
         return replace(op, rescale=in_rounding(op.rescale, allowed, op.name, target))
-    if isinstance(op, Add):
+    if isinstance(op, Prelu):
+        positive, negative = (
+            in_rounding(r, allowed, op.name, target) for r in (op.positive, op.negative)
+        )
+        return replace(op, positive=positive, negative=negative)
+    if isinstance(op, Add | Sub):
         first, second = (
             None if r is None else in_rounding(r, allowed, op.name, target)
             for r in op.input_rescales

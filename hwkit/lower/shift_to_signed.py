@@ -18,18 +18,26 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
+    Slice,
     Softmax,
+    Sub,
     SumPool2d,
+    Transpose,
+    activations,
 )
 from hwkit.ir.types import Array, IntType, TensorType
 
@@ -54,8 +62,7 @@ def shift_to_signed(graph: Graph) -> Graph:
     """The graph with signed activations only. Exact up to the stated offsets."""
     tensors = dict(graph.tensors)
     constants = dict(graph.constants)
-    activations = {*graph.inputs, *(op.output for op in graph.nodes)}
-    for name in activations:
+    for name in (*graph.inputs, *(op.output for op in graph.nodes)):
         tensors[name] = _signed(graph.tensors[name])
     nodes = []
     for op in graph.nodes:
@@ -64,6 +71,9 @@ def shift_to_signed(graph: Graph) -> Graph:
             tensor = graph.tensors[op.output]
             constants[op.table] = to_signed(graph.constants[op.table], tensor)
             tensors[op.table] = _signed(graph.tensors[op.table])
+        if isinstance(op, Constant):
+            constants[op.value] = to_signed(graph.constants[op.value], graph.tensors[op.output])
+            tensors[op.value] = _signed(graph.tensors[op.value])
     return graph.with_nodes(tuple(nodes), tensors, constants)
 
 
@@ -76,7 +86,7 @@ def _signed(tensor: TensorType) -> TensorType:
 
 
 def _shifted(graph: Graph, op: Op) -> Op:
-    source = offset(graph.tensors[op.input if not isinstance(op, Add | Concat) else op.inputs[0]])
+    source = offset(graph.tensors[next(iter(activations(op)), op.output)])
     target = offset(graph.tensors[op.output])
     match op:
         case Conv2d() | DepthwiseConv2d() | Dense() | SumPool2d():
@@ -85,14 +95,20 @@ def _shifted(graph: Graph, op: Op) -> Op:
                 input_zero_point=op.input_zero_point - source,
                 rescale=_moved(op.rescale, target),
             )
-        case Add():
+        case Add() | Sub() | Mul():
             first, second = (offset(graph.tensors[name]) for name in op.inputs)
             zero_points = (op.input_zero_points[0] - first, op.input_zero_points[1] - second)
             return replace(op, input_zero_points=zero_points, rescale=_moved(op.rescale, target))
         case Requantize():
-            rescale = _moved(op.rescale, target)
-            assert rescale is not None
-            return replace(op, input_zero_point=op.input_zero_point - source, rescale=rescale)
+            zero_point = op.input_zero_point - source
+            return replace(op, input_zero_point=zero_point, rescale=_shifted_by(op.rescale, target))
+        case Prelu():
+            return replace(
+                op,
+                input_zero_point=op.input_zero_point - source,
+                positive=_shifted_by(op.positive, target),
+                negative=_shifted_by(op.negative, target),
+            )
         case Clamp():
             return replace(op, low=op.low - target, high=op.high - target)
         case AvgPool2d():
@@ -108,9 +124,13 @@ def _shifted(graph: Graph, op: Op) -> Op:
             return replace(op, value=op.value - target)
         case MaxPool2d() | Concat() | Reshape() | Lookup() | Softmax():
             return op
+        case Slice() | Transpose() | ResizeNearest() | Constant():
+            return op
 
 
 def _moved(r: Rescale | None, by: int) -> Rescale | None:
-    if r is None or not by:
-        return r
+    return None if r is None else _shifted_by(r, by)
+
+
+def _shifted_by(r: Rescale, by: int) -> Rescale:
     return replace(r, zero_point=r.zero_point - by, low=r.low - by, high=r.high - by)

@@ -15,26 +15,35 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Padding,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
     Rounding,
+    Slice,
     Softmax,
     SoftmaxKind,
+    Sub,
     SumPool2d,
+    Transpose,
+    activations,
 )
 from hwkit.ir.shapes import extent
 from hwkit.ir.types import S8, S32, U8, Array, IntType, Quantization
+from hwkit.ir.verify import Accumulating
 
-ALL_OPS: tuple[type[Op], ...] = (
+WRITTEN_OPS: tuple[type[Op], ...] = (
     Conv2d,
     DepthwiseConv2d,
     Dense,
@@ -50,7 +59,9 @@ ALL_OPS: tuple[type[Op], ...] = (
     Lookup,
     Softmax,
 )
+"""Ops that every edge runtime has a form of."""
 
+ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, Slice, Transpose, ResizeNearest, Constant)
 
 _WEIGHTS = {Conv2d: 5, DepthwiseConv2d: 4, Softmax: 6, Reshape: 1, Clamp: 1, Requantize: 1}
 """How often an op is chosen against the others' 2."""
@@ -64,7 +75,7 @@ class Space:
     two and every zero point 0; ``fused`` gives accumulating ops their rescale inside.
     """
 
-    ops: tuple[type[Op], ...] = ALL_OPS
+    ops: tuple[type[Op], ...] = WRITTEN_OPS
     roundings: tuple[Rounding, ...] = tuple(Rounding)
     activations: tuple[IntType, ...] = (S8,)
     weight_bits: tuple[int, ...] = (8,)
@@ -72,12 +83,18 @@ class Space:
     fused: bool = False
     dilation: bool = True
     softmax: tuple[SoftmaxKind, ...] = tuple(SoftmaxKind)
+    truncated_means: bool = False
     max_ops: int = 4
     raw_output: bool = field(default=False)
     """Whether the graph may end in an accumulator."""
 
 
-ANY = Space(activations=(S8, U8, IntType(4, True), IntType(5, False)), weight_bits=(2, 3, 4, 8))
+ANY = Space(
+    ops=ALL_OPS,
+    activations=(S8, U8, IntType(4, True), IntType(5, False)),
+    weight_bits=(2, 3, 4, 8),
+    truncated_means=True,
+)
 
 
 @st.composite
@@ -150,7 +167,15 @@ class _Maker:
 
     def fits(self, op: type[Op], x: str) -> bool:
         tensor = self.b.tensors[x]
-        spatial = op in (Conv2d, DepthwiseConv2d, SumPool2d, AvgPool2d, MaxPool2d, Pad)
+        spatial = op in (
+            Conv2d,
+            DepthwiseConv2d,
+            SumPool2d,
+            AvgPool2d,
+            MaxPool2d,
+            Pad,
+            ResizeNearest,
+        )
         if spatial and len(tensor.shape) != 3:
             return False
         if op is AvgPool2d and not tensor.dtype.signed:
@@ -184,7 +209,7 @@ class _Maker:
             return float32_multiplier(ratio)
         return quantize_multiplier(ratio)
 
-    def finish(self, op: Op, x_bound: int) -> str:
+    def finish(self, op: Accumulating, x_bound: int) -> str:
         """Appends an accumulating op and its rescale, fused or as a node of its own."""
         channels = self.channels_of(op)
         dtype, facts = self.activation()
@@ -203,7 +228,7 @@ class _Maker:
         return self.b.add(Requantize(name, op.output, f"{name}_out", r), dtype, facts)
 
     def dyadic_scale(self, op: Op, r: Rescale) -> float:
-        base = self.scale(op.inputs[0] if isinstance(op, Add) else op.input)
+        base = self.scale(activations(op)[0])
         return float(base * 2.0 ** r.shift[0] / r.multiplier[0])
 
     def per_tensor(self, r: Rescale) -> Rescale:
@@ -216,7 +241,7 @@ class _Maker:
             return self.b.tensors[op.weight].shape[0]
         if isinstance(op, DepthwiseConv2d):
             return self.b.tensors[op.weight].shape[3]
-        return self.b.tensors[op.inputs[0] if isinstance(op, Add) else op.input].shape[-1]
+        return max(self.b.shape(name)[-1] for name in activations(op))
 
     # Weights ----------------------------------------------------------------------------------
 
@@ -310,21 +335,93 @@ class _Maker:
         return self.finish(op, total * 100)
 
     def make_add(self, x: str) -> str:
-        """Adds ``x`` to a requantized copy of itself, each rescaled to a common fine step."""
-        name = self.name("add")
-        other = self.make_requantize(x)
+        return self.sum_of(Add, x, self.name("add"))
+
+    def make_sub(self, x: str) -> str:
+        return self.sum_of(Sub, x, self.name("sub"))
+
+    def sum_of(self, kind: type[Add | Sub], x: str, name: str) -> str:
+        """``x`` and another operand, each rescaled to a common fine step."""
+        other = self.operand(x)
         zero_points = (self.zero_point(x), self.zero_point(other))
         wide = 1 << 27
         rounding = self.draw(st.sampled_from(self.space.roundings))
         if self.space.dyadic or rounding is Rounding.FLOAT32:
-            op = Add(name, (x, other), f"{name}_out", zero_points)
-            return self.finish(op, 256)
+            plain = kind(name, (x, other), f"{name}_out", zero_points)
+            return self.finish(plain, 256)
         rescales = []
         for _ in range(2):
             m, s = quantize_multiplier(float(self.rng.uniform(0.1, 1.0)))
             rescales.append(Rescale((m,), (s,), rounding, -wide, wide, 0, 18))
-        op = Add(name, (x, other), f"{name}_out", zero_points, (rescales[0], rescales[1]))
+        op = kind(name, (x, other), f"{name}_out", zero_points, (rescales[0], rescales[1]))
         return self.finish(op, 256 << 18)
+
+    def operand(self, x: str) -> str:
+        """A second operand for ``x``: a requantized copy, or (where the space has constants) a
+        constant of its shape or of one with sizes of 1."""
+        if Constant not in self.space.ops or self.draw(st.booleans()):
+            return self.make_requantize(x)
+        name = self.name("constant")
+        dtype, facts = self.activation()
+        shape = tuple(self.draw(st.sampled_from([1, size])) for size in self.b.shape(x))
+        value = self.rng.integers(dtype.low, dtype.high + 1, shape)
+        self.b.constant(f"{name}_v", value, dtype)
+        return self.b.add(Constant(name, f"{name}_v", f"{name}_out"), dtype, facts)
+
+    def make_constant(self, x: str) -> str:
+        """A product with a constant: by itself a constant would cut the graph in two."""
+        return self.make_mul(x)
+
+    def make_mul(self, x: str) -> str:
+        name = self.name("mul")
+        other = self.operand(x)
+        zero_points = (self.zero_point(x), self.zero_point(other))
+        return self.finish(Mul(name, (x, other), f"{name}_out", zero_points), 1 << 15)
+
+    def make_prelu(self, x: str) -> str:
+        name = self.name("prelu")
+        slope = IntType(self.draw(st.sampled_from(self.space.weight_bits)), True)
+        shape = tuple(self.draw(st.sampled_from([size, 1])) for size in self.b.shape(x))
+        self.b.constant(f"{name}_s", self.rng.integers(slope.low, slope.high + 1, shape), slope)
+        dtype, facts = self.activation()
+        channels = self.b.shape(x)[-1]
+        op = Prelu(
+            name,
+            x,
+            f"{name}_s",
+            f"{name}_out",
+            self.rescale(256, channels, dtype, facts.zero_point),
+            self.rescale(1 << 15, channels, dtype, facts.zero_point),
+            self.zero_point(x),
+            self.draw(st.sampled_from([0, slope.low, slope.high])),
+        )
+        return self.b.add(op, dtype, facts)
+
+    def make_slice(self, x: str) -> str:
+        name = self.name("slice")
+        begin, size, stride = [], [], []
+        for limit in self.b.shape(x):
+            step = self.draw(st.sampled_from([1, 2, -1, 3, -2]))
+            first = self.draw(st.integers(0, limit - 1))
+            most = (limit - 1 - first if step > 0 else first) // abs(step) + 1
+            begin.append(first)
+            size.append(self.draw(st.integers(1, most)))
+            stride.append(step)
+        op = Slice(name, x, f"{name}_out", tuple(begin), tuple(size), tuple(stride))
+        return self.same(op, x)
+
+    def make_transpose(self, x: str) -> str:
+        name = self.name("transpose")
+        axes = self.draw(st.permutations(range(len(self.b.shape(x)))))
+        return self.same(Transpose(name, x, f"{name}_out", tuple(axes)), x)
+
+    def make_resizenearest(self, x: str) -> str:
+        name = self.name("resize")
+        rows, columns = (
+            tuple(self.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=6)))
+            for size in self.b.shape(x)[:2]
+        )
+        return self.same(ResizeNearest(name, x, f"{name}_out", rows, columns), x)
 
     def make_sumpool2d(self, x: str) -> str:
         name = self.name("sumpool")
@@ -358,6 +455,7 @@ class _Maker:
                 Padding(*pads),
                 dtype.low,
                 dtype.high,
+                self.space.truncated_means and self.draw(st.booleans()),
             ),
             x,
         )

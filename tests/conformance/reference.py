@@ -16,20 +16,27 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
     Rounding,
+    Slice,
     Softmax,
     SoftmaxKind,
+    Sub,
     SumPool2d,
+    Transpose,
     activations,
 )
 from hwkit.ir.softmax import softmax
@@ -85,16 +92,31 @@ def _rescaled(a: Array, r: Rescale | None) -> Array:
 
 
 def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array:
+    if isinstance(op, Constant):
+        value: Array = graph.constants[op.value].astype(object)
+        return value
+    if isinstance(op, Slice | Transpose | ResizeNearest):
+        out = np.zeros(shape, object)
+        for place in np.ndindex(*shape):
+            out[place] = xs[0][_source(op, place)]
+        return out
     x = xs[0]
     match op:
         case Conv2d() | DepthwiseConv2d() | Dense():
             return _rescaled(_products(graph, op, x, shape), op.rescale)
-        case Add():
-            terms = [
-                _rescaled(v - z, r)
-                for v, z, r in zip(xs, op.input_zero_points, op.input_rescales, strict=True)
-            ]
-            return _rescaled(terms[0] + terms[1], op.rescale)
+        case Add() | Sub() | Mul():
+            a, b = (
+                np.broadcast_to(v - z, shape) for v, z in zip(xs, op.input_zero_points, strict=True)
+            )
+            if isinstance(op, Mul):
+                return _rescaled(a * b, op.rescale)
+            a, b = (_rescaled(v, r) for v, r in zip((a, b), op.input_rescales, strict=True))
+            return _rescaled(a + b if isinstance(op, Add) else a - b, op.rescale)
+        case Prelu():
+            slope = np.broadcast_to(graph.constants[op.slope].astype(object), shape)
+            v = x - op.input_zero_point
+            falling = _rescaled(v * (slope - op.slope_zero_point), op.negative)
+            return np.where(v >= 0, _rescaled(v, op.positive), falling)
         case SumPool2d() | AvgPool2d() | MaxPool2d():
             return _pooled(op, x, shape)
         case Requantize():
@@ -116,6 +138,19 @@ def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array
             return np.array([int(table[int(v) - low]) for v in x.flat], object).reshape(x.shape)
         case Softmax():
             return _softmax(op, x)
+
+
+def _source(op: Slice | Transpose | ResizeNearest, place: tuple[int, ...]) -> tuple[int, ...]:
+    """Where the output's integer at ``place`` comes from."""
+    match op:
+        case Slice():
+            steps = zip(op.begin, place, op.stride, strict=True)
+            return tuple(begin + k * stride for begin, k, stride in steps)
+        case Transpose():
+            axes = range(len(place))
+            return tuple(place[op.permutation.index(axis)] for axis in axes)
+        case ResizeNearest():
+            return op.rows[place[0]], op.columns[place[1]], place[2]
 
 
 def _products(
@@ -157,7 +192,8 @@ def _pooled(op: SumPool2d | AvgPool2d | MaxPool2d, x: Array, shape: tuple[int, .
             case SumPool2d():
                 out[i, j, c] = sum(v - op.input_zero_point for v in window)
             case AvgPool2d():
-                mean = _half_away(Fraction(sum(window), len(window)))
+                exact = Fraction(sum(window), len(window))
+                mean = int(exact) if op.truncate else _half_away(exact)
                 out[i, j, c] = min(max(mean, op.low), op.high)
             case MaxPool2d():
                 out[i, j, c] = max(window)

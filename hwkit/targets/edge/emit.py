@@ -15,17 +15,24 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
+    Prelu,
     Requantize,
     Reshape,
+    ResizeNearest,
+    Slice,
     Softmax,
+    Sub,
     SumPool2d,
+    Transpose,
     activations,
 )
 from hwkit.ir.types import S8, Array, Quantization, Shape
@@ -166,6 +173,8 @@ class _Emitter:
             case Softmax():
                 self.add("SOFTMAX", (op.input,), op.output, "SoftmaxOptions", {"beta": 1.0})
             case SumPool2d() | Requantize():
+                raise GraphError(op.name, "is still here; lower the graph for an edge board first")
+            case Sub() | Mul() | Prelu() | Slice() | Transpose() | ResizeNearest() | Constant():
                 raise GraphError(op.name, "is still here; lower the graph for an edge board first")
             case _:
                 assert_never(op)

@@ -12,9 +12,17 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    AvgPool2d,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    Mul,
+    Prelu,
+    ResizeNearest,
+    Slice,
+    Sub,
+    Transpose,
     activations,
 )
 from hwkit.ir.types import S8, S32, Array
@@ -30,6 +38,7 @@ from hwkit.targets.edge.scales import assign_scales
 from hwkit.targets.edge.split import split_borders, split_ranges
 from hwkit.targets.edge.widen import widen_to_8_bits
 
+_NO_FORM = (Sub, Mul, Prelu, Slice, Transpose, ResizeNearest, Constant)
 _FLOAT32_EXACT = 1 << 24
 """Every integer up to here, and so every sum that stays below, is exact in float32."""
 
@@ -74,6 +83,12 @@ def _check_interface(graph: Graph, target: str) -> None:
             "cut it into graphs of one input and one output",
         )
     for op in graph.nodes:
+        if isinstance(op, _NO_FORM) or (isinstance(op, AvgPool2d) and op.truncate):
+            remedy = f"{type(op).__name__} is not written to .tflite; run the file it came from"
+            raise UnsupportedOp(op.name, target, remedy)
+        if isinstance(op, Add) and len({graph.tensors[name].shape for name in op.inputs}) > 1:
+            remedy = "its operands have two shapes; give both one shape"
+            raise UnsupportedOp(op.name, target, remedy)
         if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
             weight = graph.constants[op.weight]
             if int(weight.min()) < S8.low or int(weight.max()) > S8.high:

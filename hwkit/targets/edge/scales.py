@@ -27,15 +27,18 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Rescale,
     Reshape,
     Softmax,
+    Sub,
     activations,
 )
 from hwkit.ir.types import S8, S32, Array, Quantization, TensorType
@@ -249,10 +252,11 @@ def _close(needed: Quantization | None, stated: Quantization | None) -> bool:
 def _reading(op: Op, names: tuple[str, ...]) -> Op:
     if names == activations(op):
         return op
-    if isinstance(op, Add):
+    if isinstance(op, Add | Sub | Mul):
         return replace(op, inputs=(names[0], names[1]))
     if isinstance(op, Concat):
         return replace(op, inputs=names)
+    assert not isinstance(op, Constant)  # It reads nothing.
     return replace(op, input=names[0])
 
 

@@ -259,6 +259,9 @@ class _Maker:
     # The others ---------------------------------------------------------------------------------
 
     def addition(self, op: Add) -> Value:
+        if len({self.graph.tensors[name].shape for name in op.inputs}) > 1:
+            remedy = "its operands have two shapes: give both one shape"
+            raise UnsupportedOp(op.name, TARGET, remedy)
         for zero_point in op.input_zero_points:
             self.no_zero_point(op, zero_point)
         a, b = (
@@ -296,6 +299,8 @@ class _Maker:
     def average_pool(self, op: AvgPool2d, shape: Shape) -> Value:
         x = self.values[op.input]
         taps = op.kernel[0] * op.kernel[1]
+        if op.truncate:
+            raise UnsupportedOp(op.name, TARGET, "a mean towards zero: use an average pool")
         if op.padding != NO_PADDING or taps & (taps - 1):
             remedy = "use a window of 2**n places and no padding"
             raise UnsupportedOp(op.name, TARGET, remedy)

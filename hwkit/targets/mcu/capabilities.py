@@ -7,22 +7,32 @@ from typing import get_args
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
+    Mul,
     Op,
+    Prelu,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rounding,
+    Slice,
     Softmax,
     SoftmaxKind,
+    Sub,
+    Transpose,
     activations,
 )
 from hwkit.target import Capabilities
 from hwkit.targets.mcu.weights import storage_bits
 
-_OPS: frozenset[type[Op]] = frozenset(get_args(Op))
+_NO_KERNEL = (Sub, Mul, Prelu, Slice, Transpose, ResizeNearest, Constant)
+_OPS: frozenset[type[Op]] = frozenset(get_args(Op)) - frozenset(_NO_KERNEL)
 _ROUNDINGS = (Rounding.HALF_EVEN, Rounding.DOUBLE, Rounding.HALF_UP, Rounding.FLOOR)
 
 CAPABILITIES = Capabilities(
@@ -66,6 +76,12 @@ def _missing(graph: Graph, op: Op) -> str:
     """What stands in the way of ``op``, with its remedy; "" if nothing does."""
     wide = [name for name in activations(op) if graph.tensors[name].dtype.bits > 8]
     match op:
+        case _ if isinstance(op, _NO_KERNEL):
+            return f"{type(op).__name__} has no kernel; compute it on the host"
+        case Add() if len({graph.tensors[name].shape for name in op.inputs}) > 1:
+            return "an add of two shapes; give both operands one shape"
+        case AvgPool2d() if op.truncate:
+            return "a mean rounded towards zero; use an average pool"
         case Requantize() if wide and op.input_zero_point:
             return "a zero point on an input of more than 8 bits; fold it into a bias"
         case Requantize() | Reshape():

@@ -8,6 +8,7 @@ from typing import TypeAlias, assert_never
 
 import numpy as np
 
+from hwkit.errors import GraphError
 from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -15,19 +16,26 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Padding,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
+    Slice,
     Softmax,
+    Sub,
     SumPool2d,
+    Transpose,
 )
 from hwkit.ir.softmax import beta_multiplier
 from hwkit.ir.types import IntType
@@ -87,6 +95,8 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (_softmax(graph, op),)
         case Reshape():
             return ()
+        case Sub() | Mul() | Prelu() | Slice() | Transpose() | ResizeNearest() | Constant():
+            raise GraphError(op.name, f"{type(op).__name__} has no kernel; lower the graph first")
         case _:
             assert_never(op)
 
