@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hwkit import boards
 from hwkit.allocate import solve
@@ -21,7 +22,7 @@ from hwkit.flow.build import deploy
 from hwkit.flow.models import load
 from hwkit.flow.profiling import profile
 from hwkit.flow.training import Say, train
-from hwkit.flow.verify import verify
+from hwkit.flow.verify import Verification, verify
 from hwkit.ir.graph import Graph
 from hwkit.profile.commit import source_commit
 from hwkit.report.page import write_report
@@ -39,7 +40,6 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 LOOP_MODEL, LOOP_BOARD = "mnist5k", "virtual_m4"
 _ROUNDS = 3
 """Times the loop goes round at most until the measured budget holds."""
-T = TypeVar("T")
 
 
 @dataclass
@@ -48,6 +48,7 @@ class _Run:
 
     out: Path
     say: Say
+    verified: list[Verification] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
     exactness: list[Exactness] = field(default_factory=list)
     profiles: list[Profile] = field(default_factory=list)
@@ -62,27 +63,31 @@ class _Run:
         self.profiles = [part for part in self.profiles if part.model != name]
         self.deploys = [part for part in self.deploys if part.model != name]
 
-    def timed(self, stage: str, work: Callable[[], T]) -> T:
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Keeps the wall-clock seconds of what runs inside."""
         start = time.perf_counter()
-        result = work()
-        self.seconds[stage] = round(time.perf_counter() - start, 2)
-        return result
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 2)
 
 
 def demo(out: Path, say: Say) -> Summary:
     """Runs every stage into ``out`` and writes ``summary.json`` and ``report.html`` there.
 
     A training run that is already there, made from the same recipe by the same versions, is kept;
-    builds come from the cache. ``say`` is told each result, a line at a time.
+    builds come from the cache. ``say`` is told each result, a line at a time. Raises
+    ``BitExactnessError``, once the report is written, if one integer of any board differs.
     """
     state = _Run(out, say)
     for name, names in MODELS.items():
-        trained = state.timed(f"train {name}", lambda name=name: _train(state, name))  # type: ignore[misc]
+        with state.stage(f"train {name}"):
+            trained = _train(state, name)
         graph = load(out / name / "model.hwk")
         state.models.append(summarize.model_part(name, graph, trained))
         for board in names:
             _on_board(state, name, graph, board)
-    closed = state.timed("loop", lambda: _loop(state))
+    with state.stage("loop"):
+        closed = _loop(state)
     summary = Summary(
         created_utc=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         commit=source_commit(),
@@ -97,6 +102,8 @@ def demo(out: Path, say: Say) -> Summary:
     summary.save(out / "summary.json")
     write_report(summary, out / "report.html")
     say(f"{out}/report.html")
+    for result in state.verified:
+        result.check()
     return summary
 
 
@@ -133,22 +140,22 @@ def _kept(folder: Path, name: str) -> dict[str, Any] | None:
 def _on_board(state: _Run, name: str, graph: Graph, board: str) -> None:
     """Verify over the whole test set, deploy, profile."""
     x, _ = summarize.inputs_and_labels(state.out / name)
-    result = state.timed(f"verify {name} {board}", lambda: verify(graph, board, x))
+    with state.stage(f"verify {name} {board}"):
+        result = verify(graph, board, x)
+    state.verified.append(result)
     state.exactness.append(summarize.exactness_part(name, result))
     state.say(
         f"{name} on {board}: {result.inputs} images, {result.differing} of {result.integers} "
         f"integers differ, {result.moved} moved by lowering"
     )
     folder = state.out / "deploy" / f"{name}-{board}"
-    facts = state.timed(f"deploy {name} {board}", lambda: deploy(graph, board, folder))
+    with state.stage(f"deploy {name} {board}"):
+        facts = deploy(graph, board, folder)
     state.deploys.append(Deploy.from_facts(name, facts, boards.load(board)))
     state.tools.update(facts["tools"])
-    rows = state.timed(f"profile {name} {board}", lambda: _profiled(state, graph, board))
+    with state.stage(f"profile {name} {board}"):
+        rows = profile(graph, board, repeats=5, store=state.out / "measurements.sqlite")
     state.profiles.append(summarize.profile_part(name, rows))
-
-
-def _profiled(state: _Run, graph: Graph, board: str) -> dict[str, Any]:
-    return profile(graph, board, repeats=5, store=state.out / "measurements.sqlite")
 
 
 def _loop(state: _Run) -> Loop:

@@ -10,7 +10,8 @@ from importlib import metadata
 from typing import Any
 
 from hwkit import boards
-from hwkit.boards import Board
+from hwkit.boards import Board, McuBoard
+from hwkit.device.qemu import program_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,18 @@ TOOLS = (
     _package("scipy", "allocate", "allocate"),
     Tool("gcc", "mcu", "apt install gcc", program="gcc"),
     Tool("g++", "fpga", "apt install g++", program="g++"),
+    Tool("qemu-system-arm", "mcu", "apt install qemu-system-arm", program="qemu-system-arm"),
     Tool(
-        "qemu-system-arm",
-        "optional",
-        "apt install qemu-system-arm (a second emulator for the tests)",
-        program="qemu-system-arm",
+        "qemu-system-riscv32",
+        "mcu",
+        "apt install qemu-system-misc",
+        program="qemu-system-riscv32",
     ),
 )
 
 _NEEDS = {
-    "mcu": ("ziglang", "unicorn", "pyelftools", "gcc"),
+    "mcu": ("ziglang", "pyelftools"),
+    "unicorn": ("unicorn", "gcc"),
     "litert": ("ai-edge-litert",),
     "tflm": ("ai-edge-litert", "tflite-micro"),
     "hls4ml": ("hls4ml", "qonnx", "g++"),
@@ -83,8 +86,15 @@ def examine() -> dict[str, Any]:
 
 def _board_state(board: Board, versions: dict[str, str | None]) -> dict[str, Any]:
     key = board.edge.runtime if board.edge else board.target
-    missing = [name for name in _NEEDS.get(key, ()) if versions[name] is None]
+    needs = [*_NEEDS.get(key, ()), *(_emulator_needs(board.mcu) if board.mcu else ())]
+    missing = [name for name in needs if versions[name] is None]
     return {"name": board.name, "ready": not missing, "missing": missing}
+
+
+def _emulator_needs(board: McuBoard) -> tuple[str, ...]:
+    return (
+        (program_name(board), "gcc") if board.emulator == "qemu" else _NEEDS.get(board.emulator, ())
+    )
 
 
 def _version(tool: Tool) -> str | None:

@@ -1,0 +1,100 @@
+"""The loop on a short training run: measured costs, a plan, a retrained network, measured again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from hwkit.cli import _run
+from hwkit.errors import ConfigError
+from hwkit.flow import loop
+from hwkit.flow.models import load
+from hwkit.flow.profiling import profile
+from hwkit.flow.training import train
+from hwkit.profile import store
+from tests.train.test_pipeline import short
+
+BOARD = "virtual_m4"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("loop")
+    recipe = short(folder, "digits")
+    train(recipe, folder / "run", None, lambda line: None)
+    return recipe, folder / "run"
+
+
+def flash_range(run: Path) -> tuple[int, int]:
+    """Flash at 8 bits everywhere, and the least that the table reaches."""
+    table = loop.cost_table(run, BOARD)
+    sizes: dict[str, list[int]] = {}
+    for row in table.rows:
+        sizes.setdefault(row.layer, []).append(row.weight_bytes)
+    most = table.fixed.flash_bytes + sum(s[0] for s in sizes.values())
+    return most, table.fixed.flash_bytes + sum(min(s) for s in sizes.values())
+
+
+def test_once_round(run: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe, folder = run
+    most, least = flash_range(folder)
+    assert least < most
+    budget = f"latency=1s,flash={(most + least) // 2}B"
+    path = tmp_path / "plan.json"
+    arguments = ["allocate", str(folder), "--board", BOARD, "--budget", budget, "-o", str(path)]
+    assert _run(arguments) == 0
+    plan = json.loads(path.read_text())
+    assert 4 in plan["weight_bits"].values()
+    assert plan["predicted"]["flash_bytes"] <= (most + least) // 2
+
+    facts = train(recipe, tmp_path / "again", path, lambda line: None, folder / "checkpoint.pt")
+    assert facts["weight_bits"] == plan["weight_bits"]
+    graph = load(tmp_path / "again" / "model.hwk")
+    rows = profile(graph, BOARD, repeats=2, store=tmp_path / "db.sqlite")
+    predicted = plan["predicted"]["latency_cycles"]
+    assert abs(rows["total"]["cycles"] - predicted) <= 0.03 * predicted
+    (kept,) = store.read(tmp_path / "db.sqlite")
+    assert kept.context.board == BOARD and kept.context.evidence == "simulated"
+    assert kept.context.repeats == 2 and kept.context.toolchain
+
+
+def test_a_budget_that_cannot_be_met(
+    run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plan.json"
+    arguments = ["allocate", str(run[1]), "--board", BOARD, "--budget", "flash=1kB"]
+    assert _run([*arguments, "-o", str(path)]) == 1
+    line = capsys.readouterr().err
+    least = flash_range(run[1])[1]
+    assert "flash 1000 B" in line and f"least reachable {least} B" in line
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("board", "budget", "message"),
+    [
+        (BOARD, "speed=9", "is not one of latency="),
+        (BOARD, "flash=lots", "flash"),
+        ("host_litert", "flash=9kB", "allocate on a microcontroller"),
+    ],
+)
+def test_wrong_requests(
+    board: str,
+    budget: str,
+    message: str,
+    run: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["allocate", str(run[1]), "--board", board, "--budget", budget]
+    assert _run([*arguments, "-o", str(tmp_path / "p.json")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_without_a_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"holds no sensitivity\.json"):
+        loop.allocate(tmp_path, BOARD, "flash=9kB", tmp_path / "p.json")
