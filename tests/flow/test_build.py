@@ -1,0 +1,123 @@
+"""Builds are whole or absent, and made once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwkit import targets
+from hwkit.errors import ConfigError, ToolFailed
+from hwkit.flow import build
+from tests.flow.test_verify import network
+
+BOARD = "host_tflm"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_the_same_plan_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, lowered = build.lower(network(), BOARD)
+    first = build.cached(target, lowered)
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError("built again")
+
+    monkeypatch.setattr(targets.get(lowered.board), "build", fail)
+    assert build.cached(target, lowered).folder == first.folder
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, lowered = build.lower(network(), BOARD)
+    whole = target.build
+
+    def fails(plan: object, lowered: object, out: Path) -> None:
+        (out / "half").write_text("half")
+        raise ToolFailed("cc", 1, "log")
+
+    monkeypatch.setattr(targets.get(lowered.board), "build", fails)
+    with pytest.raises(ToolFailed):
+        build.cached(target, lowered)
+    with pytest.raises(ToolFailed):
+        build.deploy(network(), BOARD, tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+    assert not list((tmp_path / "cache" / "hwkit" / "builds").iterdir())
+
+    monkeypatch.setattr(targets.get(lowered.board), "build", whole)
+    build.deploy(network(), BOARD, tmp_path / "d")
+    before = sorted(p.name for p in (tmp_path / "d").iterdir())
+    monkeypatch.setattr(targets.get(lowered.board), "build", fails)
+    with pytest.raises(ToolFailed):
+        build.deploy(network(), BOARD, tmp_path / "d")
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == before
+
+
+def test_deploys_are_equal_and_replace_each_other(tmp_path: Path) -> None:
+    first = build.deploy(network(), BOARD, tmp_path / "d")
+    content = (tmp_path / "d" / "model.tflite").read_bytes()
+    (tmp_path / "d" / "model.tflite").write_bytes(b"edited")
+    assert build.deploy(network(), BOARD, tmp_path / "d") == first
+    assert (tmp_path / "d" / "model.tflite").read_bytes() == content
+
+
+def test_a_killed_deploy_leaves_the_old_one(tmp_path: Path) -> None:
+    """The process is killed while it builds; what was deployed before is untouched."""
+    out = tmp_path / "d"
+    build.deploy(network(), BOARD, out)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    code = (
+        "import sys, time, pathlib\n"
+        "from hwkit.flow import build\n"
+        "from hwkit.targets import edge\n"
+        "from tests.flow.test_verify import network\n"
+        "def slow(plan, lowered, folder):\n"
+        "    (folder / 'model.tflite').write_bytes(b'half')\n"
+        "    pathlib.Path(sys.argv[2]).touch()\n"
+        "    time.sleep(60)\n"
+        "edge.build = slow\n"
+        "build.deploy(network(), 'host_tflm', sys.argv[1])\n"
+    )
+    started = tmp_path / "started"
+    child = subprocess.Popen([sys.executable, "-c", code, str(out), str(started)], cwd=Path.cwd())
+    deadline = time.monotonic() + 60
+    while not started.exists():
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    build.deploy(network(), BOARD, out)
+
+
+def test_out_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("mine")
+    with pytest.raises(ConfigError, match="was not made by deploy"):
+        build.deploy(network(), BOARD, tmp_path / "f")
+    with pytest.raises(ConfigError, match="cannot be made"):
+        build.deploy(network(), BOARD, tmp_path / "f" / "d")
+
+
+def test_unsigned_integers_cross_the_border_unchanged() -> None:
+    """A board computes u8 as s8; the user sees u8 on both sides."""
+    from hwkit.flow.verify import predict
+    from hwkit.ir.builder import GraphBuilder
+    from hwkit.ir.ops import MaxPool2d
+    from hwkit.ir.types import U8, Quantization
+
+    b = GraphBuilder("unsigned")
+    b.input("x", (2, 2, 1), U8, Quantization((0.5,)))
+    b.add(MaxPool2d("m", "x", "y", (2, 2), (2, 2)), U8, Quantization((0.5,)))
+    graph = b.build(["y"])
+    x = np.array([[[[0], [255]], [[128], [7]]]], np.uint8)
+    for board in ("host_tflm", "virtual_m4"):
+        y = predict(graph, x, board)
+        assert y.dtype == np.uint8 and y.tolist() == [[[[255]]]]
