@@ -41,9 +41,10 @@ class McuBoard:
 
     ``core`` e.g. ``cortex-m4``; ``cpu_flags`` for the compiler; ``platform`` a folder of
     ``firmware/platforms``; ``kernels`` folders of ``firmware/kernels``, best first;
-    ``emulator`` what runs the image (``unicorn``, or "" for hardware only); ``cost_model`` the
-    name of the cycle model, "" where there is none; ``qemu_machine`` a QEMU machine with the same
-    memory map and UART, or ""; ``counter`` a file of ``firmware/drivers/counter``.
+    ``emulator`` what runs the image (``unicorn``, ``qemu``, or "" for hardware only);
+    ``cost_model`` the name of the cycle model, "" where there is none; ``qemu_machine`` a QEMU
+    machine with the same memory map and UART, or ""; ``counter`` a file of
+    ``firmware/drivers/counter``.
     """
 
     core: str
@@ -106,8 +107,6 @@ _SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga"}
 
 PLANNED = frozenset(
     (
-        "virtual_m55",
-        "virtual_rv32",
         "host_tflite_runtime",
         "host_onnxruntime",
         "host_openvino",

@@ -2,16 +2,14 @@
 
 #include "hwk_platform.h"
 
-/* This function's own frame, left unpainted. */
+/* What may lie below the frame that paints, left unpainted. */
 #define FRAME_SLACK_WORDS 32
 
 int main(void);
 
 static void paint_stack(void) {
-  uint32_t *stack_pointer;
-  __asm volatile("mov %0, sp" : "=r"(stack_pointer));
-  for (volatile uint32_t *word = &hwk_stack_limit; word < stack_pointer - FRAME_SLACK_WORDS;
-       word++) {
+  const uint32_t *frame = __builtin_frame_address(0);
+  for (volatile uint32_t *word = &hwk_stack_limit; word < frame - FRAME_SLACK_WORDS; word++) {
     *word = HWK_STACK_PAINT;
   }
 }

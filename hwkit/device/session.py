@@ -10,7 +10,9 @@ from pathlib import Path
 from hwkit.boards import Board
 from hwkit.device.emulator import Counts, Emulator
 from hwkit.device.link import Link
+from hwkit.device.machine import Machine
 from hwkit.device.protocol import INFER_TIMEOUT_S, Client, Info
+from hwkit.device.qemu import Qemu
 from hwkit.errors import ConfigError, DeviceError
 
 
@@ -35,7 +37,7 @@ class Device:
     """
 
     def __init__(
-        self, client: Client, emulator: Emulator | None, infer_timeout_s: float = INFER_TIMEOUT_S
+        self, client: Client, emulator: Machine | None, infer_timeout_s: float = INFER_TIMEOUT_S
     ) -> None:
         self._client = client
         self._emulator = emulator
@@ -91,7 +93,7 @@ class Device:
         return None if counts is None else counts.layer_instructions
 
     def counts(self) -> Counts | None:
-        """All that the virtual board counts; None on any other."""
+        """All that an emulator counts; None on any other board."""
         return None if self._emulator is None else self._emulator.counts()
 
     def selftest(self) -> SelfTest:
@@ -136,9 +138,10 @@ def open_board(
     if board.mcu is None:
         raise ConfigError(f"board {board.name}: not a microcontroller")
     with ExitStack() as stack:
-        emulator = None
+        emulator: Machine | None = None
         if port is None:
-            emulator = stack.enter_context(_emulator(board, image))
+            emulator = _emulator(board, image)
+            stack.callback(emulator.close)
             port = emulator.port
         link = stack.enter_context(Link(port, board.mcu.uart.baud))
         try:
@@ -151,13 +154,13 @@ def open_board(
             raise
 
 
-def _emulator(board: Board, image: Path | None) -> Emulator:
+def _emulator(board: Board, image: Path | None) -> Machine:
     assert board.mcu is not None
     if not board.mcu.emulator:
         raise ConfigError(f"board {board.name}: give its serial port with --port")
     if image is None:
         raise ConfigError(f"board {board.name}: give the firmware image to run")
-    return Emulator(board, image)
+    return Qemu(board, image) if board.mcu.emulator == "qemu" else Emulator(board, image)
 
 
 def _check_digest(info: Info, digest: bytes | None, port: str) -> None:

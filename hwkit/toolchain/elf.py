@@ -8,6 +8,8 @@ from typing import Any
 
 from hwkit.errors import FormatError, ToolMissing
 
+_MACHINES = ("EM_ARM", "EM_RISCV")
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -55,7 +57,7 @@ class Image:
 
 
 def read(path: Path) -> Image:
-    """Reads a 32-bit little-endian Arm ELF executable.
+    """Reads a 32-bit little-endian Arm or RISC-V ELF executable.
 
     ``FormatError`` when the file is missing, damaged or something else; ``ToolMissing`` without
     pyelftools.
@@ -69,8 +71,9 @@ def read(path: Path) -> Image:
     try:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
-            if elf.elfclass != 32 or not elf.little_endian or elf["e_machine"] != "EM_ARM":
-                raise FormatError(f"{path}: not a 32-bit little-endian Arm image")
+            machine = elf["e_machine"]
+            if elf.elfclass != 32 or not elf.little_endian or machine not in _MACHINES:
+                raise FormatError(f"{path}: not a 32-bit little-endian Arm or RISC-V image")
             return _image(elf)
     except OSError as error:
         raise FormatError(f"{path}: {error.strerror}; give the path of a firmware.elf") from error
@@ -94,6 +97,7 @@ def _image(elf: Any) -> Image:
     for symbol in table.iter_symbols() if table else ():
         if symbol.name and symbol["st_shndx"] != "SHN_UNDEF":
             is_function = symbol["st_info"]["type"] == "STT_FUNC"
+            # Bit 0 of an Arm function's address says Thumb; RISC-V's is 0 as it is.
             symbols[symbol.name] = symbol["st_value"] & ~int(is_function)
             symbol_bytes[symbol.name] = symbol["st_size"]
     return Image(

@@ -262,7 +262,7 @@ def test_the_same_image_in_qemu(image: Path) -> None:
         assert there.infer(X) == stub.add_one(X)
         assert there.selftest().passed
         there.infer(X)
-        in_qemu = (qemu.layer_instructions(2), there.stack_bytes())
+        in_qemu = (qemu.counts().layer_instructions, there.stack_bytes())
     with open_board(stub.BOARD, image) as here:
         assert here.infer(X) == stub.add_one(X)
         assert here.selftest().passed

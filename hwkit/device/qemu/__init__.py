@@ -1,4 +1,5 @@
-"""The same image in QEMU: a second emulator, independent of the virtual board."""
+"""A firmware image in QEMU: a second emulator, independent of the virtual board, and the only one
+for cores that the virtual board lacks."""
 
 from __future__ import annotations
 
@@ -10,49 +11,78 @@ from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
-from hwkit.boards import Board
+from hwkit.boards import Board, McuBoard, is_riscv
+from hwkit.device.emulator import Counts
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.toolchain import elf, host_cc
 
-PROGRAM = "qemu-system-arm"
-_HOW_TO_GET_IT = "apt install qemu-system-arm"
+_END_TIMEOUT_S = 2.0
+_NO_CYCLES = "QEMU models no cycles: instructions only"
+_START = "start"
 
 
 class Qemu:
     """QEMU running ``image`` on the board's ``qemu_machine``; use as a context manager.
 
-    ``port`` is the URL of its UART, for ``open_board(..., port=...)``. The cycle counter reads 0
-    there; instructions are counted by a plugin of ours. ``ToolMissing`` without QEMU.
+    ``port`` is the URL of its UART, for ``open_board(..., port=...)``. There are no cycles;
+    instructions are counted by a plugin of ours. The process ends with this one. ``ToolMissing``
+    without QEMU, ``ConfigError`` when it has no such machine.
     """
 
     def __init__(self, board: Board, image: Path) -> None:
-        program = shutil.which(PROGRAM)
-        if program is None:
-            raise ToolMissing(PROGRAM, _HOW_TO_GET_IT)
         if board.mcu is None or not board.mcu.qemu_machine:
             raise ConfigError(f"board {board.name}: QEMU has no machine like it")
+        program = find_program(board.mcu)
         plugin = host_cc.shared_library([Path(__file__).parent / "count.c"])
-        mark = elf.read(image).address("hwk_profile_mark")
+        symbols = elf.read(image)
+        mark, start = symbols.address("hwk_profile_mark"), symbols.address("hwk_model_invoke")
         self._folder = tempfile.TemporaryDirectory(prefix="hwkit-qemu-")
         self._marks = Path(self._folder.name) / "marks"
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        self._log = Path(self._folder.name) / "log"
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            self._log.open("wb") as log,
+        ):
             self.port = f"socket://127.0.0.1:{listener.getsockname()[1]}"
             serial = f"socket,id=uart,fd={listener.fileno()},server=on,wait=off"
-            options = ["-M", board.mcu.qemu_machine, "-kernel", str(image), "-display", "none"]
+            options = [*_machine(board.mcu), "-kernel", str(image), "-display", "none"]
             options += ["-monitor", "none", "-chardev", serial, "-serial", "chardev:uart"]
-            options += ["-plugin", f"{plugin},mark={mark},out={self._marks}"]
+            options += ["-plugin", f"{plugin},mark={mark},start={start},out={self._marks}"]
             self._process = subprocess.Popen(
                 [*_end_with_parent(), program, *options],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
                 pass_fds=[listener.fileno()],
             )
 
-    def layer_instructions(self, layer_count: int) -> list[int]:
-        """Executed instructions of each layer of the last inference, exact."""
-        marks = [int(line) for line in self._marks.read_text().splitlines()[-layer_count - 1 :]]
-        return [after - before for before, after in pairwise(marks)]
+    def counts(self) -> Counts:
+        """Executed instructions, exact: until the last mark, and of each layer of the last
+        inference."""
+        lines = self._marks.read_text().splitlines() if self._marks.exists() else []
+        last = len(lines) - lines[::-1].index(_START) if _START in lines else len(lines)
+        marks = [int(line) for line in lines[last:]]
+        layers = [after - before for before, after in pairwise(marks)]
+        return Counts(marks[-1] if marks else 0, None, layers, None, "", _NO_CYCLES)
+
+    def fault(self) -> str:
+        """What QEMU said when it ended, or "" while it runs. Asked after an error."""
+        try:
+            exit_code = self._process.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return ""
+        said = self._log.read_text(errors="replace").splitlines()
+        return said[0] if said else f"QEMU ended with exit code {exit_code}"
+
+    def wait(self) -> int:
+        """Waits until QEMU ends; its exit code."""
+        return self._process.wait()
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()
 
     def __enter__(self) -> Qemu:
         return self
@@ -63,9 +93,27 @@ class Qemu:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._folder.cleanup()
+        self.close()
+
+
+def program_name(board: McuBoard) -> str:
+    """Which QEMU has the board's core, e.g. ``qemu-system-arm``."""
+    return "qemu-system-riscv32" if is_riscv(board) else "qemu-system-arm"
+
+
+def find_program(board: McuBoard) -> str:
+    """Its path; ``ToolMissing`` when it is not installed."""
+    name = program_name(board)
+    program = shutil.which(name)
+    if program is None:
+        package = "qemu-system-misc" if is_riscv(board) else "qemu-system-arm"
+        raise ToolMissing(name, f"apt install {package}")
+    return program
+
+
+def _machine(board: McuBoard) -> list[str]:
+    # On the RISC-V machines a boot ROM would come first: leave it out.
+    return ["-M", board.qemu_machine, *(["-bios", "none"] if is_riscv(board) else [])]
 
 
 def _end_with_parent() -> list[str]:

@@ -1,0 +1,22 @@
+"""What every emulated board offers beside its serial port."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hwkit.device.emulator import Counts
+
+
+class Machine(Protocol):
+    """A running emulated board; ``port`` is the URL of its UART."""
+
+    port: str
+
+    def counts(self) -> Counts:
+        """What it has counted so far."""
+
+    def fault(self) -> str:
+        """Why it ended, or "" while it runs."""
+
+    def close(self) -> None:
+        """Ends it."""
