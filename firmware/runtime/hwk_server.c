@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "hwk_bytes.h"
-#include "hwk_crc32.h"
 #include "hwk_model.h"
 #include "hwk_platform.h"
 #include "hwk_profile.h"
+#include "hwk_selftest.h"
 
 #define NAME_LONGEST_BYTES 63u
 #define INFO_FIXED_BYTES (28u + HWK_MODEL_DIGEST_BYTES)
@@ -124,25 +124,12 @@ static uint8_t read_cycles(exchange_t *exchange) {
   return HWK_STATUS_OK;
 }
 
-static void fill_selftest_input(void) {
-  int8_t *input = hwk_model_input();
-  const uint32_t levels =
-      (uint32_t)((int32_t)hwk_model_info.input_high - hwk_model_info.input_low) + 1u;
-  uint32_t x = HWK_SELFTEST_SEED;
-  for (uint32_t i = 0; i < hwk_model_info.input_bytes; i++) {
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    input[i] = (int8_t)(hwk_model_info.input_low + (int32_t)((x >> 24) % levels));
-  }
-}
-
 static uint8_t selftest(hwk_server_t *server, exchange_t *exchange) {
-  fill_selftest_input();
-  invoke(server, hwk_model_info.layer_count - 1u);
+  server->input_bytes = 0;
+  const uint32_t crc32 = hwk_selftest_run();
+  server->layers_run = hwk_model_info.layer_count;
   hwk_store_u32(exchange->answer, hwk_model_info.selftest_crc32);
-  hwk_store_u32(exchange->answer + 4,
-                hwk_crc32((const uint8_t *)hwk_model_output(), hwk_model_info.output_bytes));
+  hwk_store_u32(exchange->answer + 4, crc32);
   exchange->answer_bytes = 8;
   return HWK_STATUS_OK;
 }

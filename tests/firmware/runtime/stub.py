@@ -45,7 +45,7 @@ def host_program(size: int = BYTES) -> Path:
     root = resources.folder("firmware")
     runtime = [
         root / "runtime" / f"{name}.c"
-        for name in ("main", "hwk_server", "hwk_frame", "hwk_crc32", "hwk_profile")
+        for name in ("main", "hwk_server", "hwk_frame", "hwk_crc32", "hwk_profile", "hwk_selftest")
     ]
     return host_cc.executable(
         [SOURCE, *runtime, root / "platforms" / "host" / "platform.c"],

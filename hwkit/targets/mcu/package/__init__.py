@@ -1,0 +1,32 @@
+"""The model as something that other builds take: a C library, an Arduino library, a Zephyr module.
+
+All three are made of the same sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from hwkit.errors import ConfigError
+from hwkit.target import Lowered
+from hwkit.targets.mcu.package.layouts import arduino, library, zephyr
+
+KINDS: Mapping[str, Callable[[Lowered], dict[str, bytes]]] = {
+    "library": library,
+    "arduino": arduino,
+    "zephyr": zephyr,
+}
+
+
+def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
+    """The files of a package by relative path; the same bytes for the same lowered graph.
+
+    ``ConfigError`` for a kind that is not in ``KINDS``. Example: ``package(lowered, "library")``
+    has ``include/hwk.h``, ``src/hwk.c`` and ``CMakeLists.txt`` among others.
+    """
+    if kind not in KINDS:
+        raise ConfigError(
+            f"package {kind!r}: board {lowered.board.name} has {', '.join(KINDS)}"
+            + ("; take board host_tflm for a TFLM project" if kind == "tflm" else "")
+        )
+    return KINDS[kind](lowered)
