@@ -45,6 +45,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except HwkitError as error:
         _complain(str(error))
         return error.exit_code
+    except ModuleNotFoundError as error:
+        _complain(f"{error.name} is not installed; pip install 'hwkit[all]', or see hwkit doctor")
+        return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

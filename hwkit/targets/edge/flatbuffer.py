@@ -71,9 +71,9 @@ def schema() -> ModuleType:
 
 def write(model: FileModel) -> bytes:
     """The file's bytes; equal models give equal bytes."""
-    import flatbuffers
-
     s = schema()
+    import flatbuffers  # comes with the schema's package
+
     root = s.ModelT()
     root.version = SCHEMA_VERSION
     root.description = "hwkit"
