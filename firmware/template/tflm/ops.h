@@ -1,0 +1,14 @@
+// Exactly the operators of the model.
+#ifndef OPS_H_
+#define OPS_H_
+
+#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+
+using OpResolver = tflite::MicroMutableOpResolver<@OP_COUNT@>;
+
+inline TfLiteStatus RegisterOps(OpResolver& resolver) {
+@REGISTRATIONS@
+  return kTfLiteOk;
+}
+
+#endif  // OPS_H_
