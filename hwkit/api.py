@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hwkit.allocate.plan import BitPlan
     from hwkit.flow.verify import Verification
     from hwkit.ir.graph import Graph
@@ -27,11 +29,16 @@ def freeze(model: Any, example: Any) -> Graph:
     return flow(model, example)
 
 
-def deploy(graph: Graph, board: str, out: str | Path) -> dict[str, Any]:
-    """Emits and builds ``graph`` for ``board`` into ``out``; returns ``deploy.json``."""
+def deploy(
+    graph: Graph, board: str, out: str | Path, packages: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Emits and builds ``graph`` for ``board`` into ``out``; returns ``deploy.json``.
+
+    ``packages`` (``library``, ``arduino``, ``zephyr``, ``tflm``) are left in ``out`` too.
+    """
     from hwkit.flow.build import deploy as flow
 
-    return flow(graph, board, out)
+    return flow(graph, board, out, packages)
 
 
 def verify(graph: Graph, board: str, x: Array | None = None, **options: Any) -> Verification:

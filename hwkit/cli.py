@@ -305,15 +305,25 @@ def verify(
 @_board
 @click.option("-o", "--out", required=True, metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--flash", is_flag=True, help="Write it to the connected board.")
+@click.option(
+    "--package",
+    "packages",
+    multiple=True,
+    type=click.Choice(["library", "arduino", "zephyr", "tflm"]),
+    help="Leave the model as a C library, an Arduino library, a Zephyr module (microcontrollers) "
+    "or a TFLM project (host_tflm) in DIR too; may be given again.",
+)
 @_json
-def deploy(model: Path, board: str, out: Path, flash: bool, as_json: bool) -> None:
+def deploy(
+    model: Path, board: str, out: Path, flash: bool, packages: tuple[str, ...], as_json: bool
+) -> None:
     """Emit and build; DIR holds sources, artifact and deploy.json."""
     from hwkit.flow.build import deploy as flow
     from hwkit.flow.models import load
 
     if flash:
         raise ConfigError(f"--flash: hwkit has no programmer for {board} yet; use the files in DIR")
-    facts = flow(load(model), board, out)
+    facts = flow(load(model), board, out, packages)
     if as_json:
         _print_json(facts)
         return

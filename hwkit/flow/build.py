@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hwkit import boards, targets
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
-from hwkit.files import write_json
+from hwkit.files import write_json, write_whole
 from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Lowered, Target
 
@@ -62,8 +63,12 @@ def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Pat
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def deploy(graph: Graph, board_name: str, out: str | Path) -> dict[str, Any]:
+def deploy(
+    graph: Graph, board_name: str, out: str | Path, packages: Sequence[str] = ()
+) -> dict[str, Any]:
     """Emits and builds into ``out`` and writes ``deploy.json`` there; returns its content.
+
+    Each of ``packages`` (see ``targets.package``) becomes a folder of that name in ``out``.
 
     ``out`` may exist: its files are replaced only when the build has ended well. Raises
     ``ConfigError`` when ``out`` is a file or a folder that no deploy made.
@@ -73,6 +78,7 @@ def deploy(graph: Graph, board_name: str, out: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
     target, lowered = lower(graph, board_name)
     plan = target.emit(lowered)
+    packed = {kind: targets.package(lowered, kind) for kind in packages}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
@@ -86,7 +92,11 @@ def deploy(graph: Graph, board_name: str, out: str | Path) -> dict[str, Any]:
             **artifact.facts,
             "digest": plan.digest(),
             "retargeted": list(lowered.retargeted),
+            "packages": sorted(packed),
         }
+        for kind, files in packed.items():
+            for name, content in files.items():
+                write_whole(beside / kind / name, content)
         write_json(beside / "deploy.json", facts)
         if out.exists():
             shutil.rmtree(out)

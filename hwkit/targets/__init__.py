@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import cast
 
 from hwkit.boards import Board
-from hwkit.target import Target
+from hwkit.errors import ConfigError
+from hwkit.target import Lowered, Target
 
 _MODULES = {
     "edge": "hwkit.targets.edge",
@@ -18,3 +19,25 @@ _MODULES = {
 def get(board: Board) -> Target:
     """The target that serves ``board``, imported on first use."""
     return cast(Target, import_module(_MODULES[board.target]))
+
+
+_PACKAGES = {
+    "edge": "hwkit.targets.edge.project",
+    "mcu": "hwkit.targets.mcu.package",
+}
+
+
+def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
+    """The model as something that another build takes: files by relative path.
+
+    ``kind`` is ``library``, ``arduino`` or ``zephyr`` for a microcontroller, ``tflm`` for
+    ``host_tflm``; ``ConfigError`` for what the board has not.
+    """
+    module = _PACKAGES.get(lowered.board.target)
+    if module is None:
+        raise ConfigError(
+            f"package {kind!r}: board {lowered.board.name} has none; take a microcontroller "
+            "(library, arduino, zephyr) or host_tflm (tflm)"
+        )
+    files: dict[str, bytes] = import_module(module).package(lowered, kind)
+    return files
