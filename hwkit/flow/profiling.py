@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hwkit.boards import Board
+from hwkit.device.virtual.cost_models import cost_model
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
 from hwkit.flow.verify import random_inputs
@@ -37,8 +39,17 @@ def profile(
     x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, seed))
     runs = target.profile(artifact, x, repeats, port)
     result = profile_json(artifact.board, runs, WARM_UP)
+    result["cycle_model"] = _cycle_model(artifact.board)
     database.add(result, _context(graph, artifact, result), store)
     return result
+
+
+def _cycle_model(board: Board) -> str | None:
+    """Which model simulated cycles come from and what is known of its error; None elsewhere."""
+    if board.mcu is None or not board.mcu.emulator:
+        return None
+    model = cost_model(board.mcu)
+    return f"{model.version}: {model.error}" if model.version else model.error
 
 
 def _context(graph: Graph, artifact: Artifact, result: dict[str, Any]) -> database.Context:
@@ -51,6 +62,9 @@ def _context(graph: Graph, artifact: Artifact, result: dict[str, Any]) -> databa
         repeats=result["repeats"],
         warm_up=result["warm_up"],
         clock_hz=result["clock_hz"],
-        toolchain=dict(artifact.facts.get("tools", {})),
+        toolchain={
+            **artifact.facts.get("tools", {}),
+            **({"cycle model": model} if (model := result["cycle_model"]) else {}),
+        },
         flags=tuple(artifact.facts.get("flags", ())),
     )

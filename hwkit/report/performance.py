@@ -60,7 +60,8 @@ def _caption(profile: Profile) -> str:
         parts.append(f"{milliseconds(total.cycles * 1e6 / profile.clock_hz)} an inference{clock}")
     if profile.whole is not None and _has_layers(profile):
         parts.append("timed as a whole; layers timed one by one need not add up to it")
-    return ", ".join(parts)
+    model = f". Cycle model {profile.cycle_model}" if profile.cycle_model else ""
+    return ", ".join(parts) + model
 
 
 def _has_layers(profile: Profile) -> bool:

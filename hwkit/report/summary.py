@@ -127,7 +127,8 @@ class ProfileTotal:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The profile JSON of one model on one board, with ``model`` added; see
-    ``profile.campaign.profile_json``. ``whole`` is the model timed at once, where it was."""
+    ``profile.campaign.profile_json``. ``whole`` is the model timed at once, where it was;
+    ``cycle_model`` what simulated cycles come from and what is known of its error."""
 
     model: str
     board: str
@@ -138,6 +139,7 @@ class Profile:
     warm_up: int = 0
     clock_hz: int | None = None
     whole: ProfileTotal | None = None
+    cycle_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
