@@ -25,6 +25,7 @@ typedef enum {
  * shifts       one entry a channel, 0 .. 62;     NULL: `shift` does
  * multiplier   used when multipliers is NULL
  * shift        used when shifts is NULL; otherwise the smallest entry of shifts
+ * highest_shift  the largest shift of any channel
  * left_shift   0 .. 30; x << left_shift must fit 32 bits
  * input_bits   every x << left_shift fits this many signed bits, at most 32
  * zero_point   added after rounding
@@ -38,6 +39,7 @@ typedef struct {
   const uint8_t *shifts;
   int32_t multiplier;
   int32_t shift;
+  int32_t highest_shift;
   int32_t left_shift;
   int32_t input_bits;
   int32_t zero_point;
@@ -67,7 +69,8 @@ typedef struct {
 /* 2-D convolution, also 1x1. Input (H, W, channels), output (OH, OW, output_channels).
  *
  * input_zero_point  what the padding holds, -128 .. 127
- * weights           rows layout (hwk_weights.h), a row an output channel, taps in order
+ * weights           rows layout (hwk_weights.h), a row an output channel, in groups of as many as the
+ *                   kernel says, taps in order
  *                   (kernel row, kernel column, input channel)
  * bias              output_channels entries, with -input_zero_point * sum(weights) folded in;
  *                   modulo 2^32

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define HWK_INLINE static inline __attribute__((always_inline))
-#define HWK_NOINLINE static __attribute__((noinline))
+#define HWK_NOINLINE __attribute__((noinline, unused)) static
 
 _Static_assert((-3 >> 1) == -2, "right shifts of negative integers must be arithmetic");
 

@@ -1,9 +1,11 @@
-/* Layouts of weights in flash, the same for every kernel variant.
+/* Layouts of weights in flash.
  *
  * rows, s8   each row in order, padded with zeros to a multiple of 4 bytes.
  * rows, s4   two's complement nibbles, -8 .. 7. A row is padded with zeros to a multiple of 8
  *            weights; of each 8, byte j (0..3) holds weight j in its low and weight j + 4 in
  *            its high nibble. So one 32-bit word splits into two words of four bytes each.
+ *            Variants that multiply several rows at once want them in groups: of each row in turn
+ *            a word of four bytes, missing rows zeros (hwkit/targets/mcu/layouts.py).
  * taps, s8   for depthwise: channels in groups of 4, taps in pairs (a, b), both padded with
  *            zeros. A pair of a group is 8 bytes: a0 a1 b0 b1 a2 a3 b2 b3, so that SXTB16 of a
  *            word, and of the word rotated by 8, are (a, b) of one channel each.

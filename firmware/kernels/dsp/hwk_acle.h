@@ -8,6 +8,18 @@
 
 #include <arm_acle.h>
 
+/* SMMLA and SMMLAR, for which the extensions have no name: sum plus the high word of a product. */
+static inline int32_t __smmla(int32_t x, int32_t y, int32_t sum) {
+  int32_t result;
+  __asm__("smmla %0, %1, %2, %3" : "=r"(result) : "r"(x), "r"(y), "r"(sum));
+  return result;
+}
+static inline int32_t __smmlar(int32_t x, int32_t y, int32_t sum) {
+  int32_t result;
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(x), "r"(y), "r"(sum));
+  return result;
+}
+
 #else
 
 #include <stdint.h>
@@ -45,6 +57,16 @@ static inline int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum) {
   uint32_t low = (uint32_t)(low_half(a) * low_half(b));
   uint32_t high = (uint32_t)(high_half(a) * high_half(b));
   return (int32_t)((uint32_t)sum + low + high);
+}
+
+/* sum plus bits 32..63 of x * y, modulo 2^32. */
+static inline int32_t __smmla(int32_t x, int32_t y, int32_t sum) {
+  return (int32_t)((uint32_t)sum + (uint32_t)(((int64_t)x * y) >> 32));
+}
+
+/* The same with the product rounded half up to a multiple of 2^32. */
+static inline int32_t __smmlar(int32_t x, int32_t y, int32_t sum) {
+  return (int32_t)((uint32_t)sum + (uint32_t)(((int64_t)x * y + 0x80000000LL) >> 32));
 }
 
 #endif

@@ -6,29 +6,36 @@
 #include <hwk_store.h>
 #include <hwk_tile_2x2.h>
 
-typedef hwk_tile_t hwk_tile_function_t(const int8_t *row0, int32_t row_stride,
-                                       const int32_t *columns, int32_t padded, int32_t bias0,
-                                       int32_t bias1);
-
 /* Integers under the window of one output. */
 HWK_INLINE int32_t hwk_conv2d_taps(const hwk_conv2d_t *d) {
   return d->window.kernel_height * d->window.kernel_width * d->window.channels;
 }
 
-/* Two columns of `padded` 16-bit integers, and a patch when channels need one. */
+/* Two columns of `padded` 16-bit integers, a tile's four sums, and a patch when channels need
+ * one. */
 HWK_INLINE size_t hwk_conv2d_tiled_scratch_bytes(const hwk_conv2d_t *d, int32_t padded) {
   int32_t patch = d->window.channels % 4 == 0 ? 0 : hwk_round_up(hwk_conv2d_taps(d), 4);
-  return (size_t)(4 * padded + patch);
+  return (size_t)(4 * padded + 16 + patch);
 }
 
-/* A row of weights has `padded` taps in row_bytes bytes. A last pixel without a partner is
- * multiplied together with what the second column held, and that result dropped. */
+/* Rescales and writes the sums of one channel at `count` (1 or 2) neighbouring pixels. */
+HWK_INLINE void hwk_conv2d_store(const hwk_conv2d_t *d, void *output, int32_t index,
+                                 const int32_t *sums, int32_t count, int32_t channel) {
+  hwk_channel_t scale = hwk_channel(&d->rescale, channel);
+  hwk_store_scaled(&d->rescale, &scale, output, index, sums[0]);
+  if (count == 2) {
+    hwk_store_scaled(&d->rescale, &scale, output, index + d->output_channels, sums[1]);
+  }
+}
+
+/* Weights lie in groups of two rows (hwk_weights.h), `padded` taps a row. A last pixel without a
+ * partner is multiplied together with what the second column held, and that result dropped. */
 HWK_INLINE void hwk_conv2d_tiled(const hwk_conv2d_t *d, const int8_t *input, void *output,
-                                 void *scratch, int32_t padded, int32_t row_bytes,
-                                 hwk_tile_function_t *tile) {
+                                 void *scratch, int32_t padded, hwk_tile_function_t *tile) {
   const hwk_window_t *w = &d->window;
   int32_t *columns = scratch;
-  int8_t *patch = (int8_t *)(columns + padded);
+  int32_t *sums = columns + padded;
+  int8_t *patch = (int8_t *)(sums + 4);
   int32_t outputs = d->output_channels;
   int32_t pixels = w->output_height * w->output_width;
   int32_t y = 0, x = 0;
@@ -39,21 +46,17 @@ HWK_INLINE void hwk_conv2d_tiled(const hwk_conv2d_t *d, const int8_t *input, voi
       x = x + 1 == w->output_width ? 0 : x + 1;
       y += x == 0;
     }
-    for (int32_t o = 0; o < outputs; o += 2) {
-      int32_t next = hwk_min(o + 1, outputs - 1);
-      const int8_t *row = (const int8_t *)d->weights + o * row_bytes;
-      hwk_tile_t t = tile(row, (next - o) * row_bytes, columns, padded, d->bias[o], d->bias[next]);
-      int32_t index = pixel * outputs + o;
-      hwk_store(&d->rescale, output, index, t.sum[0], o);
-      if (next > o) {
-        hwk_store(&d->rescale, output, index + 1, t.sum[2], next);
-      }
-      if (count == 2) {
-        hwk_store(&d->rescale, output, index + outputs, t.sum[1], o);
-        if (next > o) {
-          hwk_store(&d->rescale, output, index + outputs + 1, t.sum[3], next);
-        }
-      }
+    const int8_t *rows = d->weights;
+    int32_t index = pixel * outputs;
+    for (int32_t o = 0; o + 2 <= outputs; o += 2, index += 2) {
+      rows = tile(rows, columns, sums, d->bias + o);
+      hwk_conv2d_store(d, output, index, sums, count, o);
+      hwk_conv2d_store(d, output, index + 1, sums + 2, count, o + 1);
+    }
+    if (outputs % 2 != 0) {
+      int32_t bias[2] = {d->bias[outputs - 1], 0};
+      tile(rows, columns, sums, bias);
+      hwk_conv2d_store(d, output, index, sums, count, outputs - 1);
     }
   }
 }

@@ -1,36 +1,88 @@
-/* The matrix product's loops that the weight widths share: each weight is used once, so four
- * rows share the loads of one column. */
+/* The matrix product's loops that the weight widths share: each weight is used once, so four rows
+ * share the loads of one column. */
 #ifndef HWK_DENSE_TILED_H
 #define HWK_DENSE_TILED_H
 
 #include <hwk_pairs.h>
 #include <hwk_store.h>
 
-typedef struct {
-  const int8_t *row[4];
-  int32_t sum[4];
-} hwk_column_tile_t;
+/* Adds the products of four rows and one column to the sums.
+ *
+ * rows    four rows of weights, a word of each in turn
+ * column  for each four taps the even and the odd pair, up to `end`
+ * sums    one for each row
+ *
+ * Returns the end of the four rows: where the next four start. */
+typedef const int8_t *hwk_column_tile_t(const int8_t *rows, const int32_t *column,
+                                        const int32_t *end, int32_t *sums);
 
-/* Adds the products of `padded` taps to the four sums; rows are of int8 weights. */
-HWK_INLINE void hwk_column_tile_s8(hwk_column_tile_t *t, const int32_t *column, int32_t padded) {
-  for (int32_t k = 0; k < padded; k += 4, column += 2) {
-    int32_t even = column[0], odd = column[1];
-    for (int32_t n = 0; n < 4; ++n) {
-      uint32_t word = hwk_load4_aligned(t->row[n] + k);
-      t->sum[n] = hwk_mla_pair(t->sum[n], hwk_even_pair(word), even);
-      t->sum[n] = hwk_mla_pair(t->sum[n], hwk_odd_pair(word), odd);
-    }
-  }
+#if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__)
+
+/* A word of one row: four products in four instructions. */
+#define HWK_COLUMN_ROW_S8(word, sum)          \
+  "sxtb16 lr, " word "\n"                     \
+  "sxtb16 " word ", " word ", ror #8\n"       \
+  "smlad " sum ", lr, r12, " sum "\n"         \
+  "smlad " sum ", " word ", r3, " sum "\n"
+
+/* Four taps: 16 products in 18 instructions. */
+#define HWK_COLUMN_STEP_S8                                          \
+  "ldmia.w r0!, {r8, r9, r10, r11}\n"                               \
+  "ldrd r12, r3, [r1], #8\n"                                        \
+  HWK_COLUMN_ROW_S8("r8", "r4") HWK_COLUMN_ROW_S8("r9", "r5")       \
+  HWK_COLUMN_ROW_S8("r10", "r6") HWK_COLUMN_ROW_S8("r11", "r7")
+
+/* Rows of int8 weights, at least four taps. Unrolled four times, and entered where the rest of
+ * the taps by 16 says. */
+__attribute__((naked)) HWK_NOINLINE const int8_t *hwk_column_tile_s8(
+    __attribute__((unused)) const int8_t *rows, __attribute__((unused)) const int32_t *column,
+    __attribute__((unused)) const int32_t *end, __attribute__((unused)) int32_t *sums) {
+  __asm__(
+      ".syntax unified\n"
+      "push.w {r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+      "ldmia.w r3, {r4, r5, r6, r7}\n"
+      "sub r3, r2, r1\n"
+      "ubfx r3, r3, #3, #2\n"
+      "tbb [pc, r3]\n"
+      "0:\n"
+      ".byte (4f - 0b) / 2, (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2\n"
+      "4:\n" HWK_COLUMN_STEP_S8
+      "3:\n" HWK_COLUMN_STEP_S8
+      "2:\n" HWK_COLUMN_STEP_S8
+      "1:\n" HWK_COLUMN_STEP_S8
+      "cmp r1, r2\n"
+      "bne.w 4b\n"
+      "pop.w {r3}\n"
+      "stmia.w r3, {r4, r5, r6, r7}\n"
+      "pop.w {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
 }
 
-/* The same for packed 4-bit weights, which come out times 16; exact while padded < 2^17. */
-HWK_INLINE void hwk_column_tile_s4(hwk_column_tile_t *t, const int32_t *column, int32_t padded) {
+#else
+
+/* Rows of int8 weights, at least four taps. */
+HWK_INLINE const int8_t *hwk_column_tile_s8(const int8_t *rows, const int32_t *column,
+                                            const int32_t *end, int32_t *sums) {
+  for (; column < end; column += 2) {
+    for (int32_t n = 0; n < 4; ++n, rows += 4) {
+      uint32_t word = hwk_load4_aligned(rows);
+      sums[n] = hwk_mla_pair(sums[n], hwk_even_pair(word), column[0]);
+      sums[n] = hwk_mla_pair(sums[n], hwk_odd_pair(word), column[1]);
+    }
+  }
+  return rows;
+}
+
+#endif
+
+/* Rows of packed 4-bit weights, which come out times 16; exact below 2^17 taps. */
+HWK_NOINLINE const int8_t *hwk_column_tile_s4(const int8_t *rows, const int32_t *column,
+                                              const int32_t *end, int32_t *sums) {
   int32_t sum[4] = {0, 0, 0, 0};
-  for (int32_t k = 0; k < padded; k += 8, column += 4) {
+  for (; column < end; column += 4) {
     int32_t even = column[0], odd = column[1], even4 = column[2], odd4 = column[3];
-    for (int32_t n = 0; n < 4; ++n) {
+    for (int32_t n = 0; n < 4; ++n, rows += 4) {
       uint32_t low, high;
-      hwk_unpack_s4(hwk_load4_aligned(t->row[n] + k / 2), &low, &high);
+      hwk_unpack_s4(hwk_load4_aligned(rows), &low, &high);
       sum[n] = hwk_mla_pair(sum[n], hwk_even_pair(low), even);
       sum[n] = hwk_mla_pair(sum[n], hwk_odd_pair(low), odd);
       sum[n] = hwk_mla_pair(sum[n], hwk_even_pair(high), even4);
@@ -38,8 +90,9 @@ HWK_INLINE void hwk_column_tile_s4(hwk_column_tile_t *t, const int32_t *column, 
     }
   }
   for (int32_t n = 0; n < 4; ++n) {
-    t->sum[n] = hwk_wrapping_add(t->sum[n], sum[n] >> 4);
+    sums[n] = hwk_wrapping_add(sums[n], sum[n] >> 4);
   }
+  return rows;
 }
 
 /* Widens `count` integers, with zeros up to `padded` (a multiple of 4). */
@@ -60,24 +113,21 @@ HWK_INLINE void hwk_widen_column(int32_t *column, const int8_t *input, int32_t c
   }
 }
 
-/* A row of weights has `padded` taps in row_bytes bytes. */
+/* Weights lie in groups of four rows (hwk_weights.h), `padded` taps a row. */
 HWK_INLINE void hwk_dense_tiled(const hwk_dense_t *d, const int8_t *input, void *output,
-                                void *scratch, int32_t padded, int32_t row_bytes,
-                                void (*tile)(hwk_column_tile_t *, const int32_t *, int32_t)) {
+                                void *scratch, int32_t padded, hwk_column_tile_t *tile) {
   int32_t outputs = d->output_features;
   int32_t *column = scratch;
   for (int32_t n = 0; n < d->rows; ++n) {
     hwk_widen_column(column, input + n * d->input_features, d->input_features, padded);
+    const int8_t *rows = d->weights;
     for (int32_t o = 0; o < outputs; o += 4) {
-      hwk_column_tile_t t;
-      for (int32_t j = 0; j < 4; ++j) {
-        int32_t row = hwk_min(o + j, outputs - 1);
-        t.row[j] = (const int8_t *)d->weights + row * row_bytes;
-        t.sum[j] = d->bias[row];
-      }
-      tile(&t, column, padded);
-      for (int32_t j = 0; j < hwk_min(outputs - o, 4); ++j) {
-        hwk_store(&d->rescale, output, n * outputs + o + j, t.sum[j], o + j);
+      int32_t sums[4] = {0, 0, 0, 0};
+      int32_t count = hwk_min(outputs - o, 4);
+      hwk_copy(sums, d->bias + o, (size_t)count * sizeof *sums);
+      rows = tile(rows, column, column + padded / 2, sums);
+      for (int32_t j = 0; j < count; ++j) {
+        hwk_store(&d->rescale, output, n * outputs + o + j, sums[j], o + j);
       }
     }
   }

@@ -6,27 +6,18 @@
 
 #include <hwk_rescale_exact.h>
 
-/* x, but the compiler knows neither value nor sign: then the products below become one SMMUL or
- * SMMULR, and with a known factor they would take five instructions. */
-HWK_INLINE int32_t hwk_opaque(int32_t x) {
-  __asm__("" : "+r"(x));
-  return x;
-}
+/* sum + bits 32..63 of x * y, modulo 2^32. */
+HWK_INLINE int32_t hwk_add_high(int32_t sum, int32_t x, int32_t y) { return __smmla(x, y, sum); }
 
-/* Bits 32..63 of x * y. */
-HWK_INLINE int32_t hwk_high_word(int32_t x, int32_t y) {
-  return (int32_t)(((int64_t)hwk_opaque(x) * hwk_opaque(y)) >> 32);
-}
-
-/* The same, rounded half up. */
-HWK_INLINE int32_t hwk_high_word_rounded(int32_t x, int32_t y) {
-  return (int32_t)(((int64_t)hwk_opaque(x) * hwk_opaque(y) + 0x80000000LL) >> 32);
+/* The same with the product rounded half up to a multiple of 2^32 first. */
+HWK_INLINE int32_t hwk_add_high_rounded(int32_t sum, int32_t x, int32_t y) {
+  return __smmlar(x, y, sum);
 }
 
 /* shift 33 .. 62. The low word can't change a sum of multiples of 2^32, only decide a tie. */
 HWK_INLINE int32_t hwk_round_shift_high(int32_t x, int32_t multiplier, int32_t shift,
                                         hwk_rounding_t rounding) {
-  int32_t high = hwk_high_word(x, multiplier);
+  int32_t high = hwk_add_high(0, x, multiplier);
   if (rounding == HWK_ROUND_FLOOR) {
     return high >> (shift - 32);
   }
@@ -46,11 +37,41 @@ HWK_INLINE int32_t hwk_round_shift_high(int32_t x, int32_t multiplier, int32_t s
 HWK_INLINE int32_t hwk_scale_double_high(int32_t x, int32_t multiplier, int32_t shift,
                                          int32_t lowest_shift) {
   int32_t right = shift - 31;
-  int32_t high = hwk_high_word_rounded(2 * x, multiplier);
+  int32_t high = hwk_add_high_rounded(0, 2 * x, multiplier);
   if (lowest_shift > 31 || right > 0) {
     return (high + (x >> 31) + (1 << (right - 1))) >> right;
   }
   return high;
+}
+
+/* Whether one shift ends the rescale: offset = half + zero_point * 2^right, right = shift - 31
+ * (double rounding) or shift - 32, is added before it. Adding zero_point after the shift gives the
+ * same, for the shift rounds down. With right <= 22 and |zero_point| <= 128 the offset is at most
+ * 2^29 + 2^21 and the product's high word at most 2^30: their sum fits 32 bits. */
+HWK_INLINE int hwk_has_offset(const hwk_rescale_t *r) {
+  if (r->zero_point < -128 || r->zero_point > 128) {
+    return 0;
+  }
+  switch (r->rounding) {
+    case HWK_ROUND_DOUBLE:
+      return r->shift >= 32 && r->highest_shift <= 53 && r->input_bits < 32;
+    case HWK_ROUND_HALF_UP:
+    case HWK_ROUND_FLOOR:
+      return r->shift >= 33 && r->highest_shift <= 54;
+    default:
+      return 0;
+  }
+}
+
+/* What all sums of `channel` share; `shift` is the last one where there is an offset. */
+HWK_INLINE hwk_channel_t hwk_channel(const hwk_rescale_t *r, int32_t channel) {
+  hwk_channel_t scale = hwk_channel_entries(r, channel);
+  if (hwk_has_offset(r)) {
+    scale.shift -= r->rounding == HWK_ROUND_DOUBLE ? 31 : 32;
+    int32_t half = r->rounding == HWK_ROUND_FLOOR ? 0 : 1;
+    scale.offset = (2 * r->zero_point + half) * (1 << (scale.shift - 1));
+  }
+  return scale;
 }
 
 /* x in low .. high; all of int8_t takes one instruction. */
@@ -58,21 +79,32 @@ HWK_INLINE int32_t hwk_saturate(int32_t x, int32_t low, int32_t high) {
   return low == INT8_MIN && high == INT8_MAX ? __ssat(x, 8) : hwk_clamp(x, low, high);
 }
 
+/* x rescaled for the channel of `scale`; HWK_ROUND_NONE gives x. */
+HWK_INLINE int32_t hwk_rescale_channel(const hwk_rescale_t *r, const hwk_channel_t *scale,
+                                       int32_t x) {
+  int doubled = r->rounding == HWK_ROUND_DOUBLE;
+  if (hwk_has_offset(r)) {
+    x = hwk_wrapping_shift(x, r->left_shift);
+    int32_t sum = doubled ? hwk_add_high_rounded(scale->offset, 2 * x, scale->multiplier) + (x >> 31)
+                          : hwk_add_high(scale->offset, x, scale->multiplier);
+    return hwk_saturate(sum >> scale->shift, r->low, r->high);
+  }
+  int fits = r->zero_point > -(1 << 29) && r->zero_point < 1 << 29;
+  int fast = doubled ? r->shift >= 31 && r->input_bits < 32
+                     : r->rounding != HWK_ROUND_NONE && r->shift >= 33;
+  if (!fast || !fits) {
+    return hwk_rescale_exact(r, scale, x);
+  }
+  x = hwk_wrapping_shift(x, r->left_shift);
+  int32_t scaled = doubled ? hwk_scale_double_high(x, scale->multiplier, scale->shift, r->shift)
+                           : hwk_round_shift_high(x, scale->multiplier, scale->shift, r->rounding);
+  return hwk_saturate(scaled + r->zero_point, r->low, r->high);
+}
+
 /* x rescaled for `channel`; HWK_ROUND_NONE gives x. */
 HWK_INLINE int32_t hwk_rescale(const hwk_rescale_t *r, int32_t x, int32_t channel) {
-  int fits = r->zero_point > -(1 << 29) && r->zero_point < 1 << 29;
-  int fast = r->rounding == HWK_ROUND_DOUBLE ? r->shift >= 31 && r->input_bits < 32
-                                             : r->rounding != HWK_ROUND_NONE && r->shift >= 33;
-  if (!fast || !fits) {
-    return hwk_rescale_exact(r, x, channel);
-  }
-  int32_t multiplier = r->multipliers != NULL ? r->multipliers[channel] : r->multiplier;
-  int32_t shift = r->shifts != NULL ? r->shifts[channel] : r->shift;
-  x = hwk_wrapping_shift(x, r->left_shift);
-  int32_t scaled = r->rounding == HWK_ROUND_DOUBLE
-                       ? hwk_scale_double_high(x, multiplier, shift, r->shift)
-                       : hwk_round_shift_high(x, multiplier, shift, r->rounding);
-  return hwk_saturate(scaled + r->zero_point, r->low, r->high);
+  hwk_channel_t scale = hwk_channel(r, channel);
+  return hwk_rescale_channel(r, &scale, x);
 }
 
 #endif

@@ -80,14 +80,15 @@ def _window(struct: Struct) -> Struct:
 
 
 def _conv2d(step: int) -> Callable[[Struct], int]:
-    """Two widened columns, padded to ``step`` taps, and a patch of bytes for odd channels."""
+    """Two widened columns, padded to ``step`` taps, a tile's sums, and a patch of bytes for odd
+    channels."""
 
     def scratch_bytes(struct: Struct) -> int:
         window = _window(struct)
         channels = _number(window, "channels")
         taps = _number(window, "kernel_height") * _number(window, "kernel_width") * channels
         patch = 0 if channels % 4 == 0 else _round_up(taps, 4)
-        return 4 * _round_up(taps, step) + patch
+        return 4 * _round_up(taps, step) + 16 + patch
 
     return scratch_bytes
 

@@ -20,6 +20,7 @@ from hwkit.target import Lowered
 from hwkit.targets.mcu.capabilities import CAPABILITIES, check
 from hwkit.targets.mcu.kernels import Kernel, available
 from hwkit.targets.mcu.layers import Call, calls
+from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 
 
@@ -83,7 +84,7 @@ def plan(graph: Graph, mcu: McuBoard) -> McuPlan:
     kernels = available(mcu)
     layers = []
     for op in graph.nodes:
-        made = calls(graph, op)
+        made = tuple(laid_out(call, kernels[call.kernel]) for call in calls(graph, op))
         scratch = [kernels[call.kernel].scratch_bytes(call.descriptor) for call in made]
         layers.append(Layer(op, made, max(scratch, default=0)))
     used = {call.kernel for layer in layers for call in layer.calls}

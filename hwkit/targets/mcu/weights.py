@@ -34,6 +34,20 @@ def pack_rows(matrix: Array, bits: int) -> Array:
     return packed.astype(np.uint8).reshape(rows, -1).view(np.int8)
 
 
+def group_rows(packed: Array, group: int) -> Array:
+    """Rows layout in groups: of ``group`` rows in turn a word of four bytes each; missing rows are
+    zeros.
+
+    Example: rows [1 2 3 4 5 6 7 8] and [9 9 9 9 0 0 0 0] in a group of 2 give
+    1 2 3 4 9 9 9 9 5 6 7 8 0 0 0 0.
+    """
+    rows, row_bytes = packed.shape
+    padded = np.zeros((-(-rows // group) * group, row_bytes), np.int8)
+    padded[:rows] = packed
+    words = padded.reshape(-1, group, row_bytes // 4, 4).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(words).reshape(-1, group * row_bytes)
+
+
 def pack_taps(weight: Array) -> Array:
     """Taps layout of depthwise weights (1, KH, KW, C): int8 bytes.
 

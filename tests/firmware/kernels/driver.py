@@ -18,6 +18,7 @@ from hwkit.ir.types import Array
 from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.mcu.kernels import Kernel, listed
 from hwkit.targets.mcu.layers import Call, calls
+from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.lower import tensor_bytes
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
@@ -116,7 +117,8 @@ class Driver:
             ahead = overlaps((call,), {call.kernel: kernel}) if overlapping else {}
             # Kernels want their inputs at a multiple of 4.
             ahead_bytes = -(-ahead[call.inputs[0]] // 4) * 4 if ahead else None
-            answer = self.call(call, inputs, output, ahead_bytes=ahead_bytes)
+            placed = laid_out(call, kernel)
+            answer = self.call(placed, inputs, output, ahead_bytes=ahead_bytes)
             assert answer.scratch_bytes == kernel.scratch_bytes(call.descriptor), call.kernel
             output = answer.output
         if not calls(graph, op):
