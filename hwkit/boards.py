@@ -36,6 +36,15 @@ class Uart:
 
 
 @dataclass(frozen=True, slots=True)
+class Programmer:
+    """What writes an image to the board: ``tool`` is ``pyocd``, ``openocd`` or ``picotool``,
+    ``target`` what it calls the board (pyocd's target, openocd's configuration file)."""
+
+    tool: str
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class McuBoard:
     """What a firmware build needs.
 
@@ -44,7 +53,9 @@ class McuBoard:
     ``emulator`` what runs the image (``unicorn``, ``qemu``, or "" for hardware only);
     ``cost_model`` the name of the cycle model, "" where there is none; ``qemu_machine`` a QEMU
     machine with the same memory map and UART, or ""; ``counter`` a file of
-    ``firmware/drivers/counter``.
+    ``firmware/drivers/counter``; ``boot2_bytes`` the length of the stage at the start of the
+    flash that a boot ROM checks by a CRC, 0 without one; ``uf2_family`` the family number of UF2
+    files, 0 where the board takes none.
     """
 
     core: str
@@ -58,6 +69,10 @@ class McuBoard:
     cost_model: str = ""
     qemu_machine: str = ""
     counter: str = "none"
+    stack_bytes: int = 8192
+    boot2_bytes: int = 0
+    uf2_family: int = 0
+    programmer: Programmer | None = None
 
 
 def is_riscv(board: McuBoard) -> bool:
@@ -122,13 +137,6 @@ PLANNED = frozenset(
         "arty_a7_100t",
         "ultra96v2",
         "zcu104",
-        "nucleo_l4r5zi",
-        "nucleo_h743zi",
-        "netduino_plus2",
-        "arduino_nano33ble",
-        "rpi_pico",
-        "rpi_pico2",
-        "hifive1",
     )
 )
 """Board names that are promised and not there yet; a board file takes precedence."""

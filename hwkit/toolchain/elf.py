@@ -120,7 +120,7 @@ def _kind(section: Any) -> str:
         return ""
     if section.name == ".stack":
         return "stack"
-    if flags & executable or section.name == ".vectors":
+    if flags & executable or section.name in (".boot", ".vectors"):
         return "code"
     if section["sh_type"] == "SHT_NOBITS":
         return "bss"

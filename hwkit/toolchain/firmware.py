@@ -10,14 +10,13 @@ from hwkit import resources
 from hwkit.boards import McuBoard, is_riscv
 from hwkit.errors import ConfigError
 from hwkit.files import write_whole
-from hwkit.toolchain import elf, flash_image, zig
-from hwkit.toolchain.linker_script import STACK_BYTES
+from hwkit.toolchain import boot2, elf, flash_image, uf2, zig
 
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """``firmware.elf`` and what it holds; ``.bin`` and ``.hex`` lie beside it. ``tools`` are the
-    versions and flags that made it."""
+    """``firmware.elf`` and what it holds; ``.bin``, ``.hex`` and ``.uf2`` lie beside it. ``tools``
+    are the versions and flags that made it."""
 
     path: Path
     image: elf.Image
@@ -71,10 +70,11 @@ def build(
     include: Sequence[Path] = (),
     flags: Sequence[str] = (),
     optimize: str = zig.OPTIMIZE,
-    stack_bytes: int = STACK_BYTES,
+    stack_bytes: int | None = None,
 ) -> Firmware:
     """Compiles ``sources`` (model and kernels, with ``flags`` and ``include`` added) and the
-    runtime, and links ``out/firmware.elf``, ``.bin`` and ``.hex``.
+    runtime, and links ``out/firmware.elf``, ``.bin``, ``.hex`` and, where the board takes it,
+    ``.uf2``.
 
     ``ToolMissing`` without the compiler, ``ToolFailed`` with the log when a source or the link
     fails. Example: ``build([Path("model.c")], boards.load("virtual_m4").mcu, Path("out"))``.
@@ -99,11 +99,17 @@ def build(
     path = out / "firmware.elf"
     path.parent.mkdir(parents=True, exist_ok=True)
     zig.link(objects, board, path, stack_bytes=stack_bytes)
+    if board.boot2_bytes:
+        boot2.seal(path, board.boot2_bytes)
     image = elf.read(path)
     write_whole(path.with_suffix(".bin"), flash_image.binary(image.segments))
     write_whole(
         path.with_suffix(".hex"), flash_image.intel_hex(image.segments, image.entry).encode()
     )
+    if board.uf2_family:
+        start = min(segment.address for segment in image.segments)
+        content = uf2.uf2(flash_image.binary(image.segments), start, board.uf2_family)
+        write_whole(path.with_suffix(".uf2"), content)
     return Firmware(path, image, tools(board, flags=flags, optimize=optimize))
 
 

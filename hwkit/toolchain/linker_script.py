@@ -5,9 +5,6 @@ from __future__ import annotations
 from hwkit.boards import McuBoard, MemoryRegion
 from hwkit.errors import ConfigError
 
-STACK_BYTES = 8192
-"""Stack reserved unless a build asks for another size; the firmware reports what it used."""
-
 _SCRIPT = """\
 ENTRY(Reset_Handler)
 
@@ -17,7 +14,8 @@ MEMORY {{
 }}
 
 SECTIONS {{
-  .vectors : {{ KEEP(*(.vectors)) }} > FLASH
+  .boot : {{ KEEP(*(.boot)) }} > FLASH
+  .vectors : {{ KEEP(*(.vectors)) KEEP(*(.image_definition)) }} > FLASH
   .text : ALIGN(4) {{ *(.text .text.*) }} > FLASH
   .rodata : ALIGN(16) {{ *(.rodata .rodata.* .srodata .srodata.*) . = ALIGN(4); }} > FLASH
   .ARM.exidx : {{ *(.ARM.exidx .ARM.exidx.*) }} > FLASH
@@ -47,13 +45,14 @@ SECTIONS {{
 """
 
 
-def linker_script(board: McuBoard, stack_bytes: int = STACK_BYTES) -> str:
+def linker_script(board: McuBoard, stack_bytes: int | None = None) -> str:
     """GNU linker script: code and constants in the first flash region, the rest in the first
     SRAM region. The stack lies at the bottom of the SRAM, so that an overflow leaves the
-    memory and faults instead of overwriting data.
+    memory and faults instead of overwriting data. ``stack_bytes`` defaults to the board's.
 
     ``ConfigError`` when a region is missing or ``stack_bytes`` is not a multiple of 8.
     """
+    stack_bytes = board.stack_bytes if stack_bytes is None else stack_bytes
     if stack_bytes <= 0 or stack_bytes % 8:
         raise ConfigError(f"stack of {stack_bytes} bytes: give a positive multiple of 8")
     return _SCRIPT.format(

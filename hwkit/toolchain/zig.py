@@ -17,7 +17,7 @@ from hwkit.errors import ConfigError, ToolMissing
 from hwkit.files import write_whole
 from hwkit.toolchain import process
 from hwkit.toolchain.cache import cache_folder
-from hwkit.toolchain.linker_script import STACK_BYTES, linker_script
+from hwkit.toolchain.linker_script import linker_script
 
 OPTIMIZE = "-O2"
 """The optimisation level unless a build asks for another one."""
@@ -84,7 +84,7 @@ def compile_objects(
 
 
 def link(
-    objects: Iterable[Path], board: McuBoard, out: Path, *, stack_bytes: int = STACK_BYTES
+    objects: Iterable[Path], board: McuBoard, out: Path, *, stack_bytes: int | None = None
 ) -> None:
     """Links ``objects`` into the ELF image ``out`` for the board's memory map; a memory that
     overflows is a ``ToolFailed`` whose log says by how much. The linker script stays beside it."""

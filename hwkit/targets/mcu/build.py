@@ -13,7 +13,7 @@ from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.mcu.emit import weight_bytes
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.toolchain import elf, firmware
-from hwkit.toolchain.linker_script import STACK_BYTES, region
+from hwkit.toolchain.linker_script import region
 
 _ELF = "firmware.elf"
 
@@ -57,8 +57,9 @@ def check_fit(lowered: Lowered) -> None:
     in SRAM. Raises ``ConfigError`` with the number of bytes that are missing."""
     plan: McuPlan = lowered.plan
     board = lowered.board
+    stack_bytes = section(board).stack_bytes
     _fits(board, "flash", weight_bytes(plan), "weights alone")
-    _fits(board, "sram", plan.memory.arena_bytes + STACK_BYTES, "activations and stack")
+    _fits(board, "sram", plan.memory.arena_bytes + stack_bytes, "activations and stack")
 
 
 def check_image(image: elf.Image, board: Board) -> None:
