@@ -11,10 +11,18 @@ from pathlib import Path
 
 from hwkit.errors import ConfigError, FormatError, HwkitError, UnsupportedOp
 from hwkit.importers.tflite_context import TARGET, Context, tensor_facts
-from hwkit.importers.tflite_file import INT8, MAX_FILE_BYTES, FileOperator, TfliteFile, parse
-from hwkit.importers.tflite_layers import CONVERTERS
+from hwkit.importers.tflite_file import (
+    FLOAT32,
+    INT8,
+    MAX_FILE_BYTES,
+    TYPE_NAMES,
+    UINT8,
+    FileOperator,
+    TfliteFile,
+    parse,
+)
+from hwkit.importers.tflite_operators import CONVERTERS, DATA_INPUTS
 from hwkit.ir.graph import Graph
-from hwkit.ir.types import S8
 
 
 def load_tflite(path: str | Path) -> Graph:
@@ -44,20 +52,36 @@ def convert(file: TfliteFile, name: str) -> Graph:
     context = Context(file, name)
     for index in inputs:
         tensor = file.tensors[index]
-        if tensor.type != INT8 or tensor.data is not None:
+        if tensor.type not in (INT8, UINT8) or tensor.data is not None:
+            kind = TYPE_NAMES.get(tensor.type, f"type {tensor.type}")
             raise UnsupportedOp(
-                f"input {tensor.name!r}", TARGET, "convert the model with int8 inputs and outputs"
+                f"input {tensor.name!r} ({kind})",
+                TARGET,
+                "convert the model with int8 inputs and outputs",
             )
-        shape = context.sample_shape(index)
-        context.builder.input(context.names[index], shape, S8, tensor_facts(tensor))
-    for position, op in operators:
+        shape, facts = context.interface_shape(index), tensor_facts(tensor)
+        context.builder.input(context.names[index], shape, context.dtype(index), facts)
+    for position, op in _needed(operators, outputs):
         if op.code not in CONVERTERS:
             known = ", ".join(CONVERTERS)
             raise UnsupportedOp(
                 f"operator {position} ({op.code})", TARGET, f"it takes int8 {known}"
             )
         CONVERTERS[op.code](context, position, op)
-    return context.builder.build([context.computed(index) for index in outputs])
+    return context.builder.build([context.computed(index, (INT8, UINT8)) for index in outputs])
+
+
+def _needed(
+    operators: list[tuple[int, FileOperator]], outputs: list[int]
+) -> list[tuple[int, FileOperator]]:
+    """The operators that an output depends on; what only computes a shape is not among them."""
+    needed = set(outputs)
+    kept = []
+    for position, op in reversed(operators):
+        if needed.intersection(op.outputs):
+            needed.update(op.inputs[: DATA_INPUTS.get(op.code, len(op.inputs))])
+            kept.append((position, op))
+    return kept[::-1]
 
 
 def _without_float_ends(
@@ -69,7 +93,7 @@ def _without_float_ends(
     for position, op in enumerate(file.operators):
         if op.code == "QUANTIZE" and len(op.inputs) == len(op.outputs) == 1:
             (source,), (target,) = op.inputs, op.outputs
-            if source in inputs and file.tensors[source].type != INT8 and target >= 0:
+            if source in inputs and file.tensors[source].type == FLOAT32 and target >= 0:
                 inputs[inputs.index(source)] = target
                 continue
         if op.code == "DEQUANTIZE" and len(op.inputs) == len(op.outputs) == 1:

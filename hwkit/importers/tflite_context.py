@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hwkit.errors import FormatError, UnsupportedOp
-from hwkit.importers.tflite_file import INT8, FileOperator, FileTensor, TfliteFile
+from hwkit.importers.tflite_file import INT8, UINT8, FileOperator, FileTensor, TfliteFile
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import (
     NO_PADDING,
+    Constant,
     Op,
     Padding,
+    Reshape,
 )
 from hwkit.ir.shapes import extent
 from hwkit.ir.tflite import (
@@ -19,7 +21,7 @@ from hwkit.ir.tflite import (
     activation_range,
     same_padding,
 )
-from hwkit.ir.types import S8, Array, Quantization, Shape
+from hwkit.ir.types import S8, U8, Array, IntType, Quantization, Shape
 
 TARGET = "the .tflite importer"
 _SAME, _VALID = 0, 1
@@ -39,51 +41,108 @@ class Context:
             unique = tensor.name and seen.setdefault(tensor.name, index) == index
             self.names.append(tensor.name if unique else f"{tensor.name}#{index}")
 
-    def computed(self, index: int) -> str:
-        """Name of an activation that exists by now."""
-        name = self.names[index]
+    def computed(self, index: int, types: tuple[int, ...] = (INT8,)) -> str:
+        """Name of an activation that exists by now; a constant becomes one."""
         if index >= 0 and self.file.tensors[index].data is not None:
-            remedy = "operators take activations of one shape, without broadcasting a constant"
-            raise UnsupportedOp(f"constant {name!r}", TARGET, remedy)
+            return self.operand(index, len(self.sample_shape(index)))
+        name = self.names[index]
         if index < 0 or name not in self.builder.tensors:
             raise FormatError(
                 f"tensor {index} is read before it is computed; damaged, copy it again"
             )
+        if self.file.tensors[index].type not in types:
+            raise UnsupportedOp(f"tensor {name!r}", TARGET, "convert the model to full int8")
         return name
 
+    def operand(self, index: int, rank: int) -> str:
+        """Name of an activation or constant with ``rank`` axes: sizes of 1 are put in front."""
+        tensor = self.file.tensors[index] if index >= 0 else None
+        if tensor is not None and tensor.data is not None:
+            return self._constant(tensor, index, rank)
+        name = self.computed(index)
+        shape = self.builder.shape(name)
+        if len(shape) >= rank:
+            return name
+        wide = f"{name}/rank{rank}"
+        if wide not in self.builder.tensors:
+            shape = (1,) * (rank - len(shape)) + shape
+            self.builder.add(Reshape(wide, name, wide), S8, self.facts(index), shape)
+        return wide
+
+    def _constant(self, tensor: FileTensor, index: int, rank: int) -> str:
+        assert tensor.data is not None
+        name = f"{self.names[index]}/constant{rank}"
+        if name in self.builder.tensors:
+            return name
+        facts = self.facts(index)
+        shape = with_rank(tensor.shape, rank)
+        value = self.builder.constant(f"{name}/value", tensor.data.reshape(shape), S8, facts)
+        return self.builder.add(Constant(name, value, name), S8, facts)
+
+    def dropped(self, index: int) -> int:
+        """1 if the tensor's first axis is a batch of 1 that its activation leaves out, else 0."""
+        shape = self.file.tensors[index].shape
+        return int(len(shape) > 1 and shape[0] == 1)
+
     def sample_shape(self, index: int) -> Shape:
-        """Shape without the batch axis, which must be 1."""
+        """Shape without the batch axis; of one axis at least."""
+        return self.file.tensors[index].shape[self.dropped(index) :] or (1,)
+
+    def interface_shape(self, index: int) -> Shape:
+        """Shape of a graph input without the batch axis, which must be 1."""
         tensor = self.file.tensors[index]
-        if len(tensor.shape) < 2 or tensor.shape[0] != 1:
+        if not self.dropped(index):
             raise UnsupportedOp(
                 f"tensor {tensor.name!r} of shape {tensor.shape}",
                 TARGET,
                 "convert the model with a batch of 1 as its first axis",
             )
-        return tensor.shape[1:]
+        return self.sample_shape(index)
 
     def facts(self, index: int) -> Quantization:
         """Scale and zero point of the file's tensor ``index``."""
         return tensor_facts(self.file.tensors[index])
 
+    def dtype(self, index: int) -> IntType:
+        """Integer type of the activation ``index``."""
+        return U8 if self.file.tensors[index].type == UINT8 else S8
+
     def add(self, index: int, op: Op) -> None:
         """Appends ``op``, whose output is the file's tensor ``index``; its shape must agree."""
         declared = self.sample_shape(index)
-        self.builder.add(op, S8, self.facts(index), declared)
+        self.builder.add(op, self.dtype(index), self.facts(index), declared)
         if self.builder.shape(op.output) != declared:
             raise FormatError(
                 f"{op.name}: output is declared {declared}, computed "
                 f"{self.builder.shape(op.output)}; damaged, copy it again"
             )
 
+    def reshaped(self, name: str, source: str, shape: Shape) -> str:
+        """``source`` under ``shape``, by a node ``name`` unless it has that shape already."""
+        if self.builder.shape(source) == shape:
+            return source
+        tensor = self.builder.tensors[source]
+        return self.builder.add(
+            Reshape(name, source, name), tensor.dtype, tensor.quantization, shape
+        )
+
+
+def with_rank(shape: Shape, rank: int) -> Shape:
+    """``shape`` with leading sizes of 1 added, or taken away, to have ``rank`` axes if it can."""
+    while len(shape) > rank and shape[0] == 1:
+        shape = shape[1:]
+    return (1,) * (rank - len(shape)) + shape
+
 
 def tensor_facts(tensor: FileTensor) -> Quantization:
-    """Scale and zero point of an int8 activation."""
-    if tensor.type != INT8 or len(tensor.scale) != 1 or len(tensor.zero_point) != 1:
+    """Scale and zero point of an int8 or uint8 activation."""
+    whole = len(tensor.scale) == 1 and len(tensor.zero_point) == 1
+    if tensor.type not in (INT8, UINT8) or not whole:
         raise UnsupportedOp(
             f"tensor {tensor.name!r}", TARGET, "convert the model to full int8, per-tensor"
         )
-    if not S8.low <= tensor.zero_point[0] <= S8.high:
+    dtype = U8 if tensor.type == UINT8 else S8
+    if not dtype.low <= tensor.zero_point[0] <= dtype.high:
         raise FormatError(f"tensor {tensor.name!r}: zero point {tensor.zero_point[0]} is no int8")
     return Quantization(tensor.scale, tensor.zero_point[0])
 
@@ -93,18 +152,26 @@ def node_name(position: int, op: FileOperator) -> str:
     return f"{op.code.lower()}_{position}"
 
 
-def check_operands(op: FileOperator, position: int, inputs: tuple[int, int]) -> None:
-    """``FormatError`` unless ``op`` has one output and a number of inputs in the given range."""
+def check_operands(
+    op: FileOperator, position: int, inputs: tuple[int, int], outputs: int = 1
+) -> None:
+    """``FormatError`` unless ``op`` has the number of outputs and inputs in the given range."""
     low, high = inputs
-    if not low <= len(op.inputs) <= high or len(op.outputs) != 1 or op.outputs[0] < 0:
+    if not low <= len(op.inputs) <= high or len(op.outputs) != outputs or min(op.outputs) < 0:
         raise FormatError(
-            f"{node_name(position, op)}: {len(op.inputs)} inputs; damaged, copy it again"
+            f"{node_name(position, op)}: {len(op.inputs)} inputs, {len(op.outputs)} outputs; "
+            "damaged, copy it again"
         )
 
 
 def unsupported(position: int, op: FileOperator, remedy: str) -> UnsupportedOp:
     """The error that names operator and position."""
     return UnsupportedOp(f"operator {position} ({op.code})", TARGET, remedy)
+
+
+def damaged(position: int, op: FileOperator, reason: object) -> FormatError:
+    """The error for an operator whose parts do not fit together."""
+    return FormatError(f"{node_name(position, op)}: {reason}; damaged, copy it again")
 
 
 def size_option(op: FileOperator, key: str) -> int:
@@ -132,6 +199,8 @@ def ordered(low: int, high: int) -> tuple[int, int]:
 def constant(context: Context, index: int, kinds: tuple[int, ...], what: str) -> Array:
     """The data of a constant of one of the schema types ``kinds``; ``FormatError`` otherwise."""
     tensor = context.file.tensors[index] if index >= 0 else None
+    if tensor is not None and context.names[index] in context.builder.tensors:
+        raise UnsupportedOp(what, TARGET, "it is computed; convert the model with a constant")
     if tensor is None or tensor.data is None or tensor.type not in kinds:
         raise FormatError(f"{what} is not a constant of the expected type; damaged, copy it again")
     return tensor.data
@@ -151,11 +220,9 @@ def window(
     return stride, Padding(top, bottom, left, right)
 
 
-def map_shape(context: Context, name: str, op: FileOperator) -> Shape:
-    """Shape (H, W, C) of an activation; ``FormatError`` for another rank."""
+def map_shape(context: Context, name: str, position: int, op: FileOperator) -> Shape:
+    """Shape (H, W, C) of an activation; ``UnsupportedOp`` for another rank."""
     shape = context.builder.shape(name)
     if len(shape) != 3:
-        raise FormatError(
-            f"{op.code} reads a tensor of {len(shape) + 1} axes; damaged, copy it again"
-        )
+        raise unsupported(position, op, f"it reads one map (1, H, W, C), not a tensor {shape}")
     return shape

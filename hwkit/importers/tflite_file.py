@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from hwkit.errors import FormatError
+from hwkit.importers.tflite_names import operator_name
 from hwkit.ir.types import Array, Shape
 
 MAX_FILE_BYTES = 256 << 20
@@ -27,31 +28,16 @@ _BUDGET_PER_BYTE = 8
 """Shared constants and names are read once for each use: this many times the file in all."""
 _BUDGET_BASE = 1 << 20
 
-FLOAT32, INT32, UINT8, INT64, INT8 = 0, 2, 3, 4, 9
-TYPE_NAMES = {FLOAT32: "float32", INT32: "int32", UINT8: "uint8", INT64: "int64", INT8: "int8"}
-_DTYPES = {number: np.dtype(name).newbyteorder("<") for number, name in TYPE_NAMES.items()}
-
-OPERATORS = {
-    0: "ADD",
-    1: "AVERAGE_POOL_2D",
-    2: "CONCATENATION",
-    3: "CONV_2D",
-    4: "DEPTHWISE_CONV_2D",
-    6: "DEQUANTIZE",
-    9: "FULLY_CONNECTED",
-    17: "MAX_POOL_2D",
-    19: "RELU",
-    20: "RELU_N1_TO_1",
-    21: "RELU6",
-    22: "RESHAPE",
-    25: "SOFTMAX",
-    34: "PAD",
-    55: "MAXIMUM",
-    57: "MINIMUM",
-    60: "PADV2",
-    114: "QUANTIZE",
+FLOAT32, INT32, UINT8, INT64, INT16, INT8, INT4 = 0, 2, 3, 4, 7, 9, 17
+TYPE_NAMES = {
+    FLOAT32: "float32",
+    INT32: "int32",
+    UINT8: "uint8",
+    INT64: "int64",
+    INT16: "int16",
+    INT8: "int8",
 }
-"""Operators that have a meaning here, by builtin code."""
+_DTYPES = {number: np.dtype(name).newbyteorder("<") for number, name in TYPE_NAMES.items()}
 
 _Fields = dict[str, tuple[int, str, int | float]]
 """Options by name: field number, format, default."""
@@ -66,7 +52,21 @@ _OPTIONS: dict[str, _Fields] = {
     "DEPTHWISE_CONV_2D": _WINDOW
     | {"activation": (4, "b", 0), "dilation_w": (5, "i", 1), "dilation_h": (6, "i", 1)},
     "FULLY_CONNECTED": {"activation": (0, "b", 0), "weights_format": (1, "b", 0)},
+    "LEAKY_RELU": {"alpha": (0, "f", 0.0)},
+    "MUL": {"activation": (0, "b", 0)},
+    "PACK": {"axis": (1, "i", 0)},
+    "RESIZE_NEAREST_NEIGHBOR": {"align_corners": (0, "b", 0), "half_pixel_centers": (1, "b", 0)},
     "SOFTMAX": {"beta": (0, "f", 0.0)},
+    "STRIDED_SLICE": {
+        "begin_mask": (0, "i", 0),
+        "end_mask": (1, "i", 0),
+        "ellipsis_mask": (2, "i", 0),
+        "new_axis_mask": (3, "i", 0),
+        "shrink_axis_mask": (4, "i", 0),
+        "offset": (5, "b", 0),
+    },
+    "SUB": {"activation": (0, "b", 0)},
+    "UNPACK": {"axis": (1, "i", 0)},
 }
 _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
 
@@ -87,7 +87,7 @@ class FileTensor:
 
 @dataclass(frozen=True, slots=True)
 class FileOperator:
-    """``code`` a name of ``OPERATORS`` or ``builtin N``; tensors by index, -1 where absent."""
+    """``code`` a builtin operator's name; tensors by index, -1 where absent."""
 
     code: str
     inputs: tuple[int, ...]
@@ -214,7 +214,7 @@ class _Table:
 def _operator_name(table: _Table) -> str:
     # Old files have the code in the 8-bit field, new ones in both.
     code = max(table.number(0, "b", 0), table.number(3, "i", 0))
-    return OPERATORS.get(code, f"builtin {code}")
+    return operator_name(code)
 
 
 def _operator(table: _Table, codes: list[str]) -> FileOperator:
@@ -257,12 +257,22 @@ def _data(table: _Table, buffers: list[_Table], name: str, kind: int) -> Array |
             f"tensor {name!r} names buffer {index} of {len(buffers)}; damaged, copy it again"
         )
     content = buffers[index].vector(0, 1)
-    if not content or kind not in _DTYPES:
+    if not content or kind not in (*_DTYPES, INT4):
         return None
-    dtype, shape = _DTYPES[kind], table.indices(0)
-    if len(content) != prod(shape) * dtype.itemsize:
+    dtype, shape = _DTYPES[INT8 if kind == INT4 else kind], table.indices(0)
+    packed = 2 if kind == INT4 else 1
+    if len(content) != -(-prod(shape) * dtype.itemsize // packed):
         raise FormatError(
             f"tensor {name!r} of shape {shape} has {len(content)} bytes of data; "
             "damaged, copy it again"
         )
+    if kind == INT4:
+        return _nibbles(content)[: prod(shape)].reshape(shape)
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def _nibbles(content: bytes) -> Array:
+    """Signed 4-bit integers, two a byte, the low half first: 0xF1 holds 1 and -1."""
+    pairs = np.frombuffer(content, np.int8)
+    halves: Array = np.stack([(pairs << 4) >> 4, pairs >> 4], axis=1)
+    return halves.reshape(-1)

@@ -1,54 +1,46 @@
-"""Each .tflite operator as a node, with the reference kernels' arithmetic."""
+"""Weighted .tflite operators, pools and softmax, with the reference kernels' arithmetic."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from hwkit.errors import FormatError
 from hwkit.importers.tflite_context import (
-    LARGEST,
     Context,
     check_operands,
     constant,
+    damaged,
     fused_range,
     map_shape,
     node_name,
-    ordered,
     size_option,
     unsupported,
     window,
 )
-from hwkit.importers.tflite_file import INT8, INT32, INT64, FileOperator
+from hwkit.importers.tflite_elementwise import same_meaning
+from hwkit.importers.tflite_file import INT4, INT8, INT32, INT64, FileOperator
+from hwkit.ir.arith import MAX_SHIFT
 from hwkit.ir.ops import (
-    Add,
+    NO_PADDING,
     AvgPool2d,
     Clamp,
-    Concat,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     MaxPool2d,
-    Pad,
-    Padding,
-    Requantize,
     Rescale,
     Reshape,
     Softmax,
     SoftmaxKind,
+    SumPool2d,
 )
-from hwkit.ir.tflite import (
-    NONE,
-    RELU,
-    RELU6,
-    RELU_N1_TO_1,
-    activation_range,
-    double_add,
-    double_rescale,
-)
-from hwkit.ir.types import S8, S32, Quantization
+from hwkit.ir.tflite import double_rescale
+from hwkit.ir.types import S8, S32, IntType, Quantization, Shape
+
+S4 = IntType(4, True)
 
 
 def _weights(
@@ -56,17 +48,21 @@ def _weights(
 ) -> tuple[str, str | None]:
     """Adds weight and bias as constants; returns their names."""
     weight = context.file.tensors[op.inputs[1]]
-    value = constant(context, op.inputs[1], (INT8,), f"{node_name(position, op)}: weight")
+    value = constant(context, op.inputs[1], (INT8, INT4), f"{node_name(position, op)}: weight")
     channels = weight.shape[axis] if len(weight.shape) > axis else 0
     per_channel = len(weight.scale) > 1
-    if len(weight.scale) not in (1, channels) or (per_channel and weight.axis != axis):
+    if (
+        not weight.scale
+        or len(weight.scale) not in (1, channels)
+        or (per_channel and weight.axis != axis)
+    ):
         raise FormatError(
             f"{node_name(position, op)}: {len(weight.scale)} weight scales; damaged, copy it again"
         )
     if any(weight.zero_point):
         raise unsupported(position, op, "weights must be symmetric (zero point 0)")
-    facts = Quantization(weight.scale)
-    name = context.builder.constant(f"{node_name(position, op)}/weight", value, S8, facts)
+    facts, dtype = Quantization(weight.scale), S4 if weight.type == INT4 else S8
+    name = context.builder.constant(f"{node_name(position, op)}/weight", value, dtype, facts)
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return name, None
     bias = constant(context, op.inputs[2], (INT32,), f"{node_name(position, op)}: bias")
@@ -81,10 +77,10 @@ def _weighted_rescale(context: Context, position: int, op: FileOperator) -> Resc
     try:
         return double_rescale(ratios, output.zero_point, low, high)
     except ValueError as error:
-        raise FormatError(f"{node_name(position, op)}: {error}; damaged, copy it again") from error
+        raise damaged(position, op, error) from error
 
 
-def _conv(context: Context, position: int, op: FileOperator) -> None:
+def conv(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (2, 3))
     depthwise = op.code == "DEPTHWISE_CONV_2D"
     source = context.computed(op.inputs[0])
@@ -96,7 +92,7 @@ def _conv(context: Context, position: int, op: FileOperator) -> None:
         )
     kernel = (shape[1], shape[2])
     dilation = (size_option(op, "dilation_h"), size_option(op, "dilation_w"))
-    stride, padding = window(op, map_shape(context, source, op), kernel, dilation)
+    stride, padding = window(op, map_shape(context, source, position, op), kernel, dilation)
     kind = DepthwiseConv2d if depthwise else Conv2d
     context.add(
         op.outputs[0],
@@ -115,25 +111,24 @@ def _conv(context: Context, position: int, op: FileOperator) -> None:
     )
 
 
-def _dense(context: Context, position: int, op: FileOperator) -> None:
+def dense(context: Context, position: int, op: FileOperator) -> None:
+    """FULLY_CONNECTED: the input, flat, holds whole rows of the weight's length."""
     check_operands(op, position, (2, 3))
     if op.options["weights_format"]:
         raise unsupported(position, op, "convert the model with the default weight format")
     source = context.computed(op.inputs[0])
     weight, bias = _weights(context, position, op, 0)
-    shape = context.builder.shape(source)
-    inputs = context.builder.shape(weight)[-1]
-    output = context.sample_shape(op.outputs[0])
-    if len(output) == 1 and shape != (inputs,):
-        flat = f"{node_name(position, op)}/flat"
-        if prod(shape) != inputs:
-            raise unsupported(position, op, "its input holds several rows; convert with batch 1")
-        reshape = Reshape(f"{node_name(position, op)}/flatten", source, flat)
-        source = context.builder.add(reshape, S8, context.facts(op.inputs[0]), (inputs,))
+    shape, width = context.builder.shape(source), context.builder.shape(weight)[-1]
+    declared, name = context.sample_shape(op.outputs[0]), node_name(position, op)
+    rows = prod(shape) // width
+    if rows * width != prod(shape) or prod(declared[:-1]) != rows:
+        raise damaged(position, op, f"{shape} holds no {prod(declared[:-1])} rows of {width}")
+    wide = (*declared[:-1], width)
+    source = context.reshaped(f"{name}/flatten", source, wide)
     context.add(
         op.outputs[0],
         Dense(
-            name=node_name(position, op),
+            name=name,
             input=source,
             weight=weight,
             bias=bias,
@@ -144,44 +139,12 @@ def _dense(context: Context, position: int, op: FileOperator) -> None:
     )
 
 
-def _add(context: Context, position: int, op: FileOperator) -> None:
-    check_operands(op, position, (2, 2))
-    names = (context.computed(op.inputs[0]), context.computed(op.inputs[1]))
-    if context.builder.shape(names[0]) != context.builder.shape(names[1]):
-        raise unsupported(position, op, "its inputs must have one shape, without broadcasting")
-    first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
-    low, high = fused_range(context, op, position)
-    try:
-        inputs, total = double_add(
-            first.scale[0], second.scale[0], output.scale[0], output.zero_point, low, high
-        )
-    except ValueError as error:
-        raise FormatError(f"{node_name(position, op)}: {error}; damaged, copy it again") from error
-    context.add(
-        op.outputs[0],
-        Add(
-            name=node_name(position, op),
-            inputs=names,
-            output=context.names[op.outputs[0]],
-            input_zero_points=(first.zero_point, second.zero_point),
-            input_rescales=inputs,
-            rescale=total,
-        ),
-    )
-
-
-def _same_meaning(context: Context, position: int, op: FileOperator, inputs: list[int]) -> None:
-    output = context.facts(op.outputs[0])
-    if any(context.facts(index) != output for index in inputs):
-        raise unsupported(position, op, "its input and output must share scale and zero point")
-
-
-def _pool(context: Context, position: int, op: FileOperator) -> None:
+def pool(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
-    _same_meaning(context, position, op, [op.inputs[0]])
+    same_meaning(context, position, op, [op.inputs[0]])
     source = context.computed(op.inputs[0])
     kernel = (size_option(op, "filter_h"), size_option(op, "filter_w"))
-    stride, padding = window(op, map_shape(context, source, op), kernel, (1, 1))
+    stride, padding = window(op, map_shape(context, source, position, op), kernel, (1, 1))
     low, high = fused_range(context, op, position)
     name, output = node_name(position, op), context.names[op.outputs[0]]
     if op.code == "AVERAGE_POOL_2D":
@@ -197,72 +160,7 @@ def _pool(context: Context, position: int, op: FileOperator) -> None:
     context.add(op.outputs[0], Clamp(f"{name}/clamp", raw, output, low, high))
 
 
-def _pad(context: Context, position: int, op: FileOperator) -> None:
-    check_operands(op, position, (2, 3))
-    _same_meaning(context, position, op, [op.inputs[0]])
-    source = context.computed(op.inputs[0])
-    amounts = constant(context, op.inputs[1], (INT32, INT64), f"{node_name(position, op)}: padding")
-    if amounts.shape != (4, 2) or amounts[0].any() or amounts[3].any():
-        raise unsupported(position, op, "pad rows and columns of a map (N, H, W, C) only")
-    if amounts.min() < 0 or amounts.max() > LARGEST:
-        raise FormatError(
-            f"{node_name(position, op)}: pads by {amounts.max()}; damaged, copy it again"
-        )
-    (top, bottom), (left, right) = amounts[1].tolist(), amounts[2].tolist()
-    value = context.facts(op.inputs[0]).zero_point
-    if len(op.inputs) == 3:
-        value = _scalar(context, position, op, op.inputs[2])
-    padding = Padding(top, bottom, left, right)
-    context.add(
-        op.outputs[0],
-        Pad(node_name(position, op), source, context.names[op.outputs[0]], padding, value),
-    )
-
-
-def _scalar(context: Context, position: int, op: FileOperator, index: int) -> int:
-    value = constant(context, index, (INT8,), f"{node_name(position, op)}: constant")
-    if value.size != 1:
-        raise unsupported(position, op, "its constant must be one int8")
-    if context.file.tensors[index].scale and context.facts(index) != context.facts(op.inputs[0]):
-        raise unsupported(position, op, "its constant must have the input's scale and zero point")
-    return int(value.reshape(-1)[0])
-
-
-def _extremum(context: Context, position: int, op: FileOperator) -> None:
-    """MAXIMUM or MINIMUM against one constant: half of a clamp."""
-    check_operands(op, position, (2, 2))
-    _same_meaning(context, position, op, [op.inputs[0]])
-    source = context.computed(op.inputs[0])
-    bound = _scalar(context, position, op, op.inputs[1])
-    low, high = (bound, S8.high) if op.code == "MAXIMUM" else (S8.low, bound)
-    clamp = Clamp(node_name(position, op), source, context.names[op.outputs[0]], low, high)
-    context.add(op.outputs[0], clamp)
-
-
-def _concat(context: Context, position: int, op: FileOperator) -> None:
-    check_operands(op, position, (1, LARGEST))
-    _same_meaning(context, position, op, list(op.inputs))
-    if op.options["activation"] != NONE:
-        raise unsupported(position, op, "joins without a fused activation")
-    rank = len(context.file.tensors[op.outputs[0]].shape)
-    axis = int(op.options["axis"])
-    axis += rank if axis < 0 else 0
-    if not 1 <= axis < rank:
-        raise unsupported(position, op, f"axis {axis} of {rank}; join along another than batch")
-    names = tuple(context.computed(index) for index in op.inputs)
-    node = Concat(node_name(position, op), names, context.names[op.outputs[0]], axis - 1)
-    context.add(op.outputs[0], node)
-
-
-def _reshape(context: Context, position: int, op: FileOperator) -> None:
-    check_operands(op, position, (1, 2))
-    source = context.computed(op.inputs[0])
-    context.add(
-        op.outputs[0], Reshape(node_name(position, op), source, context.names[op.outputs[0]])
-    )
-
-
-def _softmax(context: Context, position: int, op: FileOperator) -> None:
+def softmax(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
     if context.facts(op.outputs[0]) != Quantization((1 / 256,), -128):
         raise unsupported(position, op, "its output must have scale 1/256 and zero point -128")
@@ -272,43 +170,59 @@ def _softmax(context: Context, position: int, op: FileOperator) -> None:
     context.add(op.outputs[0], node)
 
 
-def _requantize(context: Context, position: int, op: FileOperator) -> None:
-    """QUANTIZE from int8 to int8, and RELU: a rescale with the ratio of the scales."""
-    check_operands(op, position, (1, 1))
-    activation = {"QUANTIZE": NONE, "RELU": RELU, "RELU6": RELU6}.get(op.code, RELU_N1_TO_1)
-    source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
-    low, high = ordered(*activation_range(activation, output.scale[0], output.zero_point))
-    name, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
-    if source == output:
-        context.add(op.outputs[0], Clamp(node_name(position, op), name, target, low, high))
-        return
-    if op.code not in ("QUANTIZE", "RELU"):
-        raise unsupported(position, op, "its input and output must share scale and zero point")
+def mean(context: Context, position: int, op: FileOperator) -> None:
+    """MEAN over neighbouring axes, as a pool over a map made of them.
+
+    The sum is rescaled by the ratio's multiplier, divided by their number beforehand.
+    """
+    check_operands(op, position, (2, 2))
+    what = f"{node_name(position, op)}: axes"
+    axes = constant(context, op.inputs[1], (INT32, INT64), what).reshape(-1).tolist()
+    source, name = context.computed(op.inputs[0]), node_name(position, op)
+    shape, dropped = context.builder.shape(source), context.dropped(op.inputs[0])
+    rank = len(shape) + dropped
+    if not all(-rank <= axis < rank for axis in axes):
+        raise damaged(position, op, f"axes {axes[:8]} of {rank}")
+    chosen = sorted({axis % rank - dropped for axis in axes} - {-1})
+    if not chosen or chosen != list(range(chosen[0], chosen[-1] + 1)):
+        raise unsupported(position, op, f"axes {axes[:8]}; average over neighbouring axes")
+    as_map, kernel = _pooled_map(shape, chosen[0], chosen[-1] + 1)
+    wide = context.reshaped(f"{name}/map", source, as_map)
+    pool = _mean_pool(context, position, op, wide, kernel)
+    declared = context.sample_shape(op.outputs[0])
+    if _without_ones(declared) != _without_ones(shape[: chosen[0]] + shape[chosen[-1] + 1 :]):
+        raise damaged(position, op, f"shape {shape} without axes {chosen} is not {declared}")
+    pooled = context.builder.add(pool, S8, context.facts(op.outputs[0]))
+    context.add(op.outputs[0], Reshape(f"{name}/shape", pooled, context.names[op.outputs[0]]))
+
+
+def _without_ones(shape: Shape) -> Shape:
+    return tuple(size for size in shape if size != 1)
+
+
+def _pooled_map(shape: Shape, first: int, end: int) -> tuple[Shape, tuple[int, int]]:
+    """A map of the same integers, and the window that covers the axes ``first`` to ``end``."""
+    if first == 0 and end == 2 and len(shape) == 3:
+        return shape, (shape[0], shape[1])
+    outer, count, inner = prod(shape[:first]), prod(shape[first:end]), prod(shape[end:])
+    return (outer, count, inner), (1, count)
+
+
+def _mean_pool(
+    context: Context, position: int, op: FileOperator, source: str, kernel: tuple[int, int]
+) -> SumPool2d:
+    name = node_name(position, op)
+    before, after = context.facts(op.inputs[0]), context.facts(op.outputs[0])
+    output = f"{name}/pooled"
     try:
-        rescale = double_rescale([source.scale[0] / output.scale[0]], output.zero_point, low, high)
+        whole = double_rescale([before.scale[0] / after.scale[0]], after.zero_point)
     except ValueError as error:
-        raise FormatError(f"{node_name(position, op)}: {error}; damaged, copy it again") from error
-    node = Requantize(node_name(position, op), name, target, rescale, source.zero_point)
-    context.add(op.outputs[0], node)
-
-
-CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
-    "ADD": _add,
-    "AVERAGE_POOL_2D": _pool,
-    "CONCATENATION": _concat,
-    "CONV_2D": _conv,
-    "DEPTHWISE_CONV_2D": _conv,
-    "FULLY_CONNECTED": _dense,
-    "MAXIMUM": _extremum,
-    "MAX_POOL_2D": _pool,
-    "MINIMUM": _extremum,
-    "PAD": _pad,
-    "PADV2": _pad,
-    "QUANTIZE": _requantize,
-    "RELU": _requantize,
-    "RELU6": _requantize,
-    "RELU_N1_TO_1": _requantize,
-    "RESHAPE": _reshape,
-    "SOFTMAX": _softmax,
-}
-"""Each operator that has a form, and what makes it."""
+        raise damaged(position, op, error) from error
+    count, shift = prod(kernel), whole.shift[0]
+    by = min(count.bit_length() - 1, MAX_SHIFT - shift)
+    rescale = replace(
+        whole, multiplier=((whole.multiplier[0] << by) // count,), shift=(shift + by,)
+    )
+    return SumPool2d(
+        name, source, output, kernel, (1, 1), NO_PADDING, before.zero_point, rescale=rescale
+    )

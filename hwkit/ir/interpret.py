@@ -297,8 +297,7 @@ def _avg_pool(op: AvgPool2d, x: Array) -> Array:
     total = _windows(_pad(x.astype(np.int64), op.padding, 0), op.kernel, op.stride).sum(axis=(3, 4))
     ones = _pad(np.ones((1, *x.shape[1:3], 1), np.int64), op.padding, 0)
     count = _windows(ones, op.kernel, op.stride).sum(axis=(3, 4))
-    half = 0 if op.truncate else count
-    magnitude = (2 * np.abs(total) + half) // (2 * count)
+    magnitude = (2 * np.abs(total) + count) // (2 * count)
     mean: Array = np.clip(np.sign(total) * magnitude, op.low, op.high)
     return mean
 

@@ -179,7 +179,7 @@ class SumPool2d:
 @dataclass(frozen=True, slots=True)
 class AvgPool2d:
     """TFLite's average pooling: the mean of the integers really inside the map, half away from
-    zero (``truncate``: towards zero), clamped; zero point and scale pass through."""
+    zero, clamped; zero point and scale pass through."""
 
     name: str
     input: str
@@ -189,7 +189,6 @@ class AvgPool2d:
     padding: Padding
     low: int
     high: int
-    truncate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

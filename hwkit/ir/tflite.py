@@ -66,9 +66,17 @@ def double_add(
     """Rescales of both inputs and of the sum of the reference kernels' int8 add, from the three
     scales. Example: equal scales 1 rescale each input by 1/2 after the left shift."""
     common = 2 * max(first, second)
+    total = ldexp(common, -ADD_LEFT_SHIFT) / output
+    return double_sum((first / common, second / common), total, zero_point, low, high)
+
+
+def double_sum(
+    ratios: tuple[float, float], total: float, zero_point: int, low: int, high: int
+) -> tuple[tuple[Rescale, Rescale], Rescale]:
+    """Rescales of both operands by ``ratios`` after the left shift, and of their sum or difference
+    by ``total``."""
     inputs = [
         Rescale((m,), (s,), Rounding.DOUBLE, S32.low, S32.high, left_shift=ADD_LEFT_SHIFT)
-        for m, s in (quantize_multiplier(scale / common) for scale in (first, second))
+        for m, s in map(quantize_multiplier, ratios)
     ]
-    total = double_rescale([ldexp(common, -ADD_LEFT_SHIFT) / output], zero_point, low, high)
-    return (inputs[0], inputs[1]), total
+    return (inputs[0], inputs[1]), double_rescale([total], zero_point, low, high)

@@ -83,7 +83,6 @@ class Space:
     fused: bool = False
     dilation: bool = True
     softmax: tuple[SoftmaxKind, ...] = tuple(SoftmaxKind)
-    truncated_means: bool = False
     max_ops: int = 4
     raw_output: bool = field(default=False)
     """Whether the graph may end in an accumulator."""
@@ -93,7 +92,6 @@ ANY = Space(
     ops=ALL_OPS,
     activations=(S8, U8, IntType(4, True), IntType(5, False)),
     weight_bits=(2, 3, 4, 8),
-    truncated_means=True,
 )
 
 
@@ -455,7 +453,6 @@ class _Maker:
                 Padding(*pads),
                 dtype.low,
                 dtype.high,
-                self.space.truncated_means and self.draw(st.booleans()),
             ),
             x,
         )

@@ -192,8 +192,7 @@ def _pooled(op: SumPool2d | AvgPool2d | MaxPool2d, x: Array, shape: tuple[int, .
             case SumPool2d():
                 out[i, j, c] = sum(v - op.input_zero_point for v in window)
             case AvgPool2d():
-                exact = Fraction(sum(window), len(window))
-                mean = int(exact) if op.truncate else _half_away(exact)
+                mean = _half_away(Fraction(sum(window), len(window)))
                 out[i, j, c] = min(max(mean, op.low), op.high)
             case MaxPool2d():
                 out[i, j, c] = max(window)

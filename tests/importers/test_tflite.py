@@ -195,10 +195,11 @@ def test_unnamed_and_twice_named_tensors(tmp_path: Path) -> None:
 
 def _unsupported(tmp_path: Path) -> list[tuple[Path, str]]:
     cases: list[tuple[dict[str, object], str]] = [
-        ({"code": "LOGISTIC"}, r"operator 0 \(builtin 14\)"),
-        ({"code": "RELU6", "scale": 0.3}, "share scale"),
+        ({"code": "GELU"}, r"operator 0 \(GELU\)"),
+        ({"code": "LOGISTIC"}, "scale 1/256"),
+        ({"code": "MAX_POOL_2D", "scale": 0.3, "options": "Pool2DOptions"}, "share scale"),
         ({"code": "SOFTMAX", "options": "SoftmaxOptions"}, "1/256"),
-        ({"code": "ADD", "inputs": ("x", "z"), "options": "AddOptions"}, "broadcasting"),
+        ({"code": "ADD", "inputs": ("x", "z"), "options": "AddOptions"}, "differ in shape"),
         ({"code": "RELU", "source": FileTensor("x", (1, 4), "float32")}, "int8 inputs"),
         ({"code": "RELU", "source": FileTensor("x", (3, 4), "int8", (0.1,))}, "batch of 1"),
     ]
@@ -206,7 +207,7 @@ def _unsupported(tmp_path: Path) -> list[tuple[Path, str]]:
     for k, (arguments, reason) in enumerate(cases):
         folder = tmp_path / str(k)
         folder.mkdir()
-        z = FileTensor("z", (1, 2), "int8", (0.1,), 3, data=np.zeros((1, 2), np.int8))
+        z = FileTensor("z", (1, 3), "int8", (0.1,), 3, data=np.zeros((1, 3), np.int8))
         paths.append((_one(folder, **arguments, more=(z,)), reason))  # type: ignore[arg-type]
     return paths
 

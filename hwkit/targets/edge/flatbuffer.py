@@ -17,12 +17,20 @@ from hwkit.errors import ToolMissing
 from hwkit.ir.types import Array, Shape
 
 SCHEMA_VERSION = 3
-_TYPES = {"int8": "INT8", "uint8": "UINT8", "int32": "INT32", "float32": "FLOAT32"}
+_TYPES = {
+    "int4": "INT4",
+    "int8": "INT8",
+    "uint8": "UINT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "float32": "FLOAT32",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class FileTensor:
-    """A tensor as the file has it: ``shape`` with the batch, ``dtype`` a numpy name.
+    """A tensor as the file has it: ``shape`` with the batch, ``dtype`` a numpy name or ``int4``.
 
     ``scale`` is empty (not quantized), one entry, or one for each index of ``axis``; ``data`` is
     None for activations.
@@ -140,7 +148,10 @@ def _tensor(s: ModuleType, tensor: FileTensor, buffers: list[Any]) -> Any:
 
 
 def _aligned_buffer(s: ModuleType, data: Array, dtype: str) -> Any:
-    content = np.ascontiguousarray(data).astype(np.dtype(dtype).newbyteorder("<")).tobytes()
+    if dtype == "int4":
+        content = _packed_nibbles(data).tobytes()
+    else:
+        content = np.ascontiguousarray(data).astype(np.dtype(dtype).newbyteorder("<")).tobytes()
 
     class AlignedBuffer(s.BufferT):  # type: ignore[misc, name-defined]
         def Pack(self, builder: Any) -> Any:
@@ -153,6 +164,13 @@ def _aligned_buffer(s: ModuleType, data: Array, dtype: str) -> Any:
             return s.BufferEnd(builder)
 
     return AlignedBuffer()
+
+
+def _packed_nibbles(data: Array) -> Array:
+    """Two 4-bit integers a byte, the first in the low half: 1 and -1 give 0xF1."""
+    flat = np.resize(data, data.size + data.size % 2).astype(np.uint8)
+    packed: Array = (flat[::2] & 15) | (flat[1::2] & 15) << 4
+    return packed
 
 
 def _operator(s: ModuleType, op: FileOperator, codes: list[str], index: dict[str, int]) -> Any:

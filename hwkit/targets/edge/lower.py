@@ -12,7 +12,6 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
-    AvgPool2d,
     Constant,
     Conv2d,
     Dense,
@@ -83,7 +82,7 @@ def _check_interface(graph: Graph, target: str) -> None:
             "cut it into graphs of one input and one output",
         )
     for op in graph.nodes:
-        if isinstance(op, _NO_FORM) or (isinstance(op, AvgPool2d) and op.truncate):
+        if isinstance(op, _NO_FORM):
             remedy = f"{type(op).__name__} is not written to .tflite; run the file it came from"
             raise UnsupportedOp(op.name, target, remedy)
         if isinstance(op, Add) and len({graph.tensors[name].shape for name in op.inputs}) > 1:

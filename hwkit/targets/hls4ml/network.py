@@ -299,8 +299,6 @@ class _Maker:
     def average_pool(self, op: AvgPool2d, shape: Shape) -> Value:
         x = self.values[op.input]
         taps = op.kernel[0] * op.kernel[1]
-        if op.truncate:
-            raise UnsupportedOp(op.name, TARGET, "a mean towards zero: use an average pool")
         if op.padding != NO_PADDING or taps & (taps - 1):
             remedy = "use a window of 2**n places and no padding"
             raise UnsupportedOp(op.name, TARGET, remedy)

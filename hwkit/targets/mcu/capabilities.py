@@ -8,7 +8,6 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
-    AvgPool2d,
     Constant,
     Conv2d,
     Dense,
@@ -80,8 +79,6 @@ def _missing(graph: Graph, op: Op) -> str:
             return f"{type(op).__name__} has no kernel; compute it on the host"
         case Add() if len({graph.tensors[name].shape for name in op.inputs}) > 1:
             return "an add of two shapes; give both operands one shape"
-        case AvgPool2d() if op.truncate:
-            return "a mean rounded towards zero; use an average pool"
         case Requantize() if wide and op.input_zero_point:
             return "a zero point on an input of more than 8 bits; fold it into a bias"
         case Requantize() | Reshape():

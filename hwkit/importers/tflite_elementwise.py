@@ -1,0 +1,210 @@
+""".tflite operators that compute each integer from those at its own place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hwkit.importers.tflite_context import (
+    Context,
+    check_operands,
+    constant,
+    damaged,
+    fused_range,
+    node_name,
+    ordered,
+    unsupported,
+    with_rank,
+)
+from hwkit.importers.tflite_file import INT8, UINT8, FileOperator
+from hwkit.importers.tflite_unary import (
+    hard_swish_table,
+    leaky_relu_table,
+    logistic_table,
+    tanh_table,
+)
+from hwkit.ir.ops import Add, Clamp, Lookup, Mul, Prelu, Requantize, Rescale, Sub
+from hwkit.ir.tflite import (
+    ADD_LEFT_SHIFT,
+    NONE,
+    RELU,
+    RELU6,
+    RELU_N1_TO_1,
+    activation_range,
+    double_add,
+    double_rescale,
+    double_sum,
+)
+from hwkit.ir.types import S8, Array, Quantization
+
+Sum = tuple[tuple[Rescale, Rescale], Rescale]
+"""Rescales of both operands, and of their sum or difference."""
+
+
+def _two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
+    rank = len(context.sample_shape(op.outputs[0]))
+    return context.operand(op.inputs[0], rank), context.operand(op.inputs[1], rank)
+
+
+def add(context: Context, position: int, op: FileOperator) -> None:
+    """ADD and SUB, with sizes of 1 repeated."""
+    check_operands(op, position, (2, 2))
+    first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
+    scales = (first.scale[0], second.scale[0], output.scale[0])
+    kind = Add if op.code == "ADD" else Sub
+    try:
+        inputs, total = double_add(*scales, output.zero_point, *fused_range(context, op, position))
+    except ValueError as error:
+        raise damaged(position, op, error) from error
+    names = _two_operands(context, op)
+    zero_points = (first.zero_point, second.zero_point)
+    target = context.names[op.outputs[0]]
+    node = kind(node_name(position, op), names, target, zero_points, inputs, rescale=total)
+    context.add(op.outputs[0], node)
+
+
+def _double_sub(
+    first: float, second: float, output: float, zero_point: int, low: int, high: int
+) -> Sum:
+    """As ``double_add``, but the ratios are quotients of float32 numbers."""
+    common = np.float32(2 * max(first, second))
+    ratios = [float(np.float32(scale) / common) for scale in (first, second)]
+    total = float(common / (np.float32(1 << ADD_LEFT_SHIFT) * np.float32(output)))
+    return double_sum((ratios[0], ratios[1]), total, zero_point, low, high)
+
+
+def mul(context: Context, position: int, op: FileOperator) -> None:
+    """MUL, with sizes of 1 repeated."""
+    check_operands(op, position, (2, 2))
+    first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
+    ratio = first.scale[0] * second.scale[0] / output.scale[0]
+    rescale = _rescale(position, op, ratio, output, *fused_range(context, op, position))
+    names, target = _two_operands(context, op), context.names[op.outputs[0]]
+    zero_points = (first.zero_point, second.zero_point)
+    node = Mul(node_name(position, op), names, target, zero_points, rescale=rescale)
+    context.add(op.outputs[0], node)
+
+
+def _rescale(
+    position: int, op: FileOperator, ratio: float, output: Quantization, low: int, high: int
+) -> Rescale:
+    try:
+        return double_rescale([ratio], output.zero_point, low, high)
+    except ValueError as error:
+        raise damaged(position, op, error) from error
+
+
+def prelu(context: Context, position: int, op: FileOperator) -> None:
+    """PRELU with constant slopes."""
+    check_operands(op, position, (2, 2))
+    name = node_name(position, op)
+    slope = constant(context, op.inputs[1], (INT8,), f"{name}: slope")
+    source, alpha, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
+    x = context.computed(op.inputs[0])
+    shape = with_rank(slope.shape, len(context.builder.shape(x)))
+    ratio = source.scale[0] / output.scale[0]
+    falling = source.scale[0] * alpha.scale[0] / output.scale[0]
+    positive, negative = (
+        _rescale(position, op, r, output, S8.low, S8.high) for r in (ratio, falling)
+    )
+    node = Prelu(
+        name,
+        x,
+        context.builder.constant(f"{name}/slope", slope.reshape(shape), S8, alpha),
+        context.names[op.outputs[0]],
+        positive,
+        negative,
+        source.zero_point,
+        alpha.zero_point,
+    )
+    context.add(op.outputs[0], node)
+
+
+def extremum(context: Context, position: int, op: FileOperator) -> None:
+    """MAXIMUM or MINIMUM against one constant: half of a clamp."""
+    check_operands(op, position, (2, 2))
+    # Either operand may be the constant.
+    first, second = op.inputs
+    if first >= 0 and context.file.tensors[first].data is not None:
+        first, second = second, first
+    same_meaning(context, position, op, [first])
+    bound = scalar(context, position, op, second, first)
+    low, high = (bound, S8.high) if op.code == "MAXIMUM" else (S8.low, bound)
+    source, target = context.computed(first), context.names[op.outputs[0]]
+    context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
+
+
+def scalar(context: Context, position: int, op: FileOperator, index: int, like: int) -> int:
+    """The one int8 of a constant that means the same as the tensor ``like``."""
+    value = constant(context, index, (INT8,), f"{node_name(position, op)}: constant")
+    if value.size != 1:
+        raise unsupported(position, op, "its constant must be one int8")
+    if context.file.tensors[index].scale and context.facts(index) != context.facts(like):
+        raise unsupported(position, op, "its constant must have the input's scale and zero point")
+    return int(value.reshape(-1)[0])
+
+
+def same_meaning(context: Context, position: int, op: FileOperator, inputs: list[int]) -> None:
+    """``UnsupportedOp`` unless the inputs and the output share scale and zero point."""
+    output = context.facts(op.outputs[0])
+    if any(context.facts(index) != output for index in inputs):
+        raise unsupported(position, op, "its input and output must share scale and zero point")
+
+
+def requantize(context: Context, position: int, op: FileOperator) -> None:
+    """QUANTIZE between 8-bit types, and RELU: a rescale with the ratio of the scales."""
+    check_operands(op, position, (1, 1))
+    source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
+    types = (INT8, UINT8) if op.code == "QUANTIZE" else (INT8,)
+    name, target = context.computed(op.inputs[0], types), context.names[op.outputs[0]]
+    dtype = context.dtype(op.outputs[0])
+    low, high = dtype.low, dtype.high
+    if op.code == "RELU":
+        low, high = ordered(*activation_range(RELU, output.scale[0], output.zero_point))
+    if source == output and dtype == context.dtype(op.inputs[0]):
+        context.add(op.outputs[0], Clamp(node_name(position, op), name, target, low, high))
+        return
+    rescale = _rescale(position, op, source.scale[0] / output.scale[0], output, low, high)
+    node = Requantize(node_name(position, op), name, target, rescale, source.zero_point)
+    context.add(op.outputs[0], node)
+
+
+def clamp(context: Context, position: int, op: FileOperator) -> None:
+    """RELU6 and RELU_N1_TO_1: the range in the input's integers, which TFLM passes on as they
+    are, whatever the output's scale."""
+    check_operands(op, position, (1, 1))
+    activation = {"RELU6": RELU6, "RELU_N1_TO_1": RELU_N1_TO_1}.get(op.code, NONE)
+    facts = context.facts(op.inputs[0])
+    low, high = ordered(*activation_range(activation, facts.scale[0], facts.zero_point))
+    source, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
+    context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
+
+
+def unary(context: Context, position: int, op: FileOperator) -> None:
+    """A function of one int8, as a table."""
+    check_operands(op, position, (1, 1))
+    source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
+    fixed = {"LOGISTIC": Quantization((1 / 256,), -128), "TANH": Quantization((1 / 128,), 0)}
+    if op.code in fixed and output != fixed[op.code]:
+        scale, zero_point = round(1 / fixed[op.code].scale[0]), fixed[op.code].zero_point
+        remedy = f"its output must have scale 1/{scale} and zero point {zero_point}"
+        raise unsupported(position, op, remedy)
+    try:
+        table = _TABLES[op.code](source, output, op)
+    except ValueError as error:
+        raise unsupported(position, op, f"{error}; calibrate the model again") from error
+    name = node_name(position, op)
+    entries = context.builder.constant(f"{name}/table", table, S8)
+    x, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
+    context.add(op.outputs[0], Lookup(name, x, entries, target))
+
+
+_TABLES: dict[str, Callable[[Quantization, Quantization, FileOperator], Array]] = {
+    "HARD_SWISH": lambda source, output, op: hard_swish_table(source, output),
+    "LEAKY_RELU": lambda source, output, op: leaky_relu_table(
+        source, output, float(op.options["alpha"])
+    ),
+    "LOGISTIC": lambda source, output, op: logistic_table(source),
+    "TANH": lambda source, output, op: tanh_table(source),
+}

@@ -1,0 +1,53 @@
+"""Each .tflite operator that has a form, and what makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hwkit.importers import tflite_elementwise as elementwise
+from hwkit.importers import tflite_layers as layers
+from hwkit.importers import tflite_movement as movement
+from hwkit.importers.tflite_context import Context
+from hwkit.importers.tflite_file import FileOperator
+
+CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
+    "ADD": elementwise.add,
+    "AVERAGE_POOL_2D": layers.pool,
+    "CONCATENATION": movement.concat,
+    "CONV_2D": layers.conv,
+    "DEPTHWISE_CONV_2D": layers.conv,
+    "EXPAND_DIMS": movement.reshape,
+    "FULLY_CONNECTED": layers.dense,
+    "HARD_SWISH": elementwise.unary,
+    "LEAKY_RELU": elementwise.unary,
+    "LOGISTIC": elementwise.unary,
+    "MAXIMUM": elementwise.extremum,
+    "MAX_POOL_2D": layers.pool,
+    "MEAN": layers.mean,
+    "MINIMUM": elementwise.extremum,
+    "MUL": elementwise.mul,
+    "PACK": movement.pack,
+    "PAD": movement.pad,
+    "PADV2": movement.pad,
+    "PRELU": elementwise.prelu,
+    "QUANTIZE": elementwise.requantize,
+    "RELU": elementwise.requantize,
+    "RELU6": elementwise.clamp,
+    "RELU_N1_TO_1": elementwise.clamp,
+    "RESHAPE": movement.reshape,
+    "RESIZE_NEAREST_NEIGHBOR": movement.resize_nearest,
+    "SLICE": movement.slice_,
+    "SOFTMAX": layers.softmax,
+    "SPLIT": movement.split,
+    "SPLIT_V": movement.split,
+    "SQUEEZE": movement.reshape,
+    "STRIDED_SLICE": movement.strided_slice,
+    "SUB": elementwise.add,
+    "TANH": elementwise.unary,
+    "TRANSPOSE": movement.transpose,
+    "UNPACK": movement.unpack,
+}
+
+DATA_INPUTS = {"RESHAPE": 1}
+"""How many of an operator's inputs reach its output; all where none is stated. The shape that a
+reshape computes is declared in the file as well, so that nothing needs the operators behind it."""
