@@ -23,4 +23,9 @@ uint32_t hwk_platform_clock_hz(void);
 uint32_t hwk_platform_stack_used_bytes(void);
 uint32_t hwk_platform_stack_size_bytes(void);
 
+/* Words that lie right behind the model's arena, placed there by the linker script, and that
+ * nobody writes but the self-test, which finds a kernel that writes too far. */
+#define HWK_GUARD_WORDS 4
+extern volatile uint32_t hwk_arena_guard[HWK_GUARD_WORDS];
+
 #endif

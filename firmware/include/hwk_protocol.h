@@ -54,7 +54,8 @@ enum {
   HWK_STATUS_UNKNOWN_COMMAND = 3,
   HWK_STATUS_BAD_ARGUMENT = 4,    /* payload of the wrong size, or a range outside the tensor */
   HWK_STATUS_NO_INPUT = 5,        /* infer before the whole input was loaded */
-  HWK_STATUS_NO_OUTPUT = 6        /* read before an infer that computed it */
+  HWK_STATUS_NO_OUTPUT = 6,       /* read before an infer that computed it */
+  HWK_STATUS_ARENA_OVERRUN = 7    /* the self-test's run wrote behind the arena */
 };
 
 #endif

@@ -9,6 +9,7 @@
 #include "hwk_profile.h"
 #include "hwk_selftest.h"
 
+#define GUARD_WORD 0x5AFEA4EAu /* not what a kernel is likely to write */
 #define NAME_LONGEST_BYTES 63u
 #define INFO_FIXED_BYTES (28u + HWK_MODEL_DIGEST_BYTES)
 
@@ -124,10 +125,28 @@ static uint8_t read_cycles(exchange_t *exchange) {
   return HWK_STATUS_OK;
 }
 
+static void arm_guard(void) {
+  for (uint32_t i = 0; i < HWK_GUARD_WORDS; i++) {
+    hwk_arena_guard[i] = GUARD_WORD + i;
+  }
+}
+
+static bool guard_intact(void) {
+  bool intact = true;
+  for (uint32_t i = 0; i < HWK_GUARD_WORDS; i++) {
+    intact = intact && hwk_arena_guard[i] == GUARD_WORD + i;
+  }
+  return intact;
+}
+
 static uint8_t selftest(hwk_server_t *server, exchange_t *exchange) {
   server->input_bytes = 0;
+  arm_guard();
   const uint32_t crc32 = hwk_selftest_run();
   server->layers_run = hwk_model_info.layer_count;
+  if (!guard_intact()) {
+    return HWK_STATUS_ARENA_OVERRUN;
+  }
   hwk_store_u32(exchange->answer, hwk_model_info.selftest_crc32);
   hwk_store_u32(exchange->answer + 4, crc32);
   exchange->answer_bytes = 8;

@@ -47,6 +47,7 @@ class Status(enum.IntEnum):
     BAD_ARGUMENT = 4
     NO_INPUT = 5
     NO_OUTPUT = 6
+    ARENA_OVERRUN = 7
 
 
 _MEANING = {
@@ -56,6 +57,7 @@ _MEANING = {
     Status.BAD_ARGUMENT: "an argument is outside the model",
     Status.NO_INPUT: "the input has not been loaded",
     Status.NO_OUTPUT: "nothing has been computed yet",
+    Status.ARENA_OVERRUN: "a layer wrote behind the arena; report it with the model",
 }
 
 
@@ -207,7 +209,8 @@ class Client:
         return cycles[:layer_count]
 
     def selftest(self, timeout_s: float = INFER_TIMEOUT_S) -> tuple[int, int]:
-        """The self-test's expected CRC and the one that the board computed."""
+        """The self-test's expected CRC and the one that the board computed; ``DeviceError`` when
+        its run wrote behind the arena."""
         payload = self.exchange(Command.SELFTEST, b"", timeout_s, silences=1)
         if len(payload) != 8:
             raise self._error(f"answers SELFTEST with {len(payload)} bytes, expected 8")

@@ -34,6 +34,10 @@ SECTIONS {{
   hwk_data_image = LOADADDR(.data);
   .bss (NOLOAD) : ALIGN(16) {{
     hwk_bss_start = .;
+    *(.bss.arena)
+    . = ALIGN(16);
+    hwk_arena_guard = .;
+    . = . + 16;
     *(.bss .bss.* .sbss .sbss.* COMMON)
     . = ALIGN(4);
     hwk_bss_end = .;
@@ -48,7 +52,8 @@ SECTIONS {{
 def linker_script(board: McuBoard, stack_bytes: int | None = None) -> str:
     """GNU linker script: code and constants in the first flash region, the rest in the first
     SRAM region. The stack lies at the bottom of the SRAM, so that an overflow leaves the
-    memory and faults instead of overwriting data. ``stack_bytes`` defaults to the board's.
+    memory and faults instead of overwriting data. Right behind the model's arena lie 16 bytes that
+    the firmware's self-test watches. ``stack_bytes`` defaults to the board's.
 
     ``ConfigError`` when a region is missing or ``stack_bytes`` is not a multiple of 8.
     """

@@ -53,7 +53,10 @@ def host_program(size: int = BYTES) -> Path:
     )
 
 
-def virtual_image(out: Path, size: int = BYTES, board: Board = BOARD) -> Firmware:
-    """The image for `board`."""
+def virtual_image(
+    out: Path, size: int = BYTES, board: Board = BOARD, overrun: bool = False
+) -> Firmware:
+    """The image for `board`; with ``overrun`` its last layer writes a byte behind the arena."""
     assert board.mcu is not None
-    return firmware.build([SOURCE], board.mcu, out, flags=flags(size))
+    more = ["-DSTUB_OVERRUN"] if overrun else []
+    return firmware.build([SOURCE], board.mcu, out, flags=[*flags(size), *more])
