@@ -15,6 +15,7 @@ from hwkit.importers.tflite import convert
 from hwkit.importers.tflite_file import parse
 from hwkit.targets.edge.emit import file_model
 from hwkit.targets.edge.flatbuffer import schema, write
+from tests.importers.tflite_networks import NETWORKS
 from tests.targets.edge.networks import lowered, residual
 
 MODEL = write(file_model(lowered(residual(), "host_tflm").graph))
@@ -54,6 +55,43 @@ def test_every_word_replaced() -> None:
     for at in range(0, min(len(MODEL), 6000) - 4, 4):
         value = values[at // 4 % len(values)]
         _survives(MODEL[:at] + struct.pack("<I", value) + MODEL[at + 4 :])
+
+
+OTHERS = {name: NETWORKS[name]() for name in ("mobilenet_v3", "streaming", "decoder")}
+"""Files with the operators that data moves by and that tables and constants serve."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_operators_with_flipped_bits_and_words(name: str) -> None:
+    model, rng = OTHERS[name], np.random.default_rng(0)
+    alive = 0
+    for _ in range(400):
+        damaged = bytearray(model)
+        for at in rng.integers(0, len(model), int(rng.integers(1, 4))):
+            damaged[at] ^= 1 << int(rng.integers(8))
+        alive += _survives(bytes(damaged))
+    assert 0 < alive < 400
+    values = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, len(model), 0x00010000)
+    for at in rng.integers(0, len(model) // 4, 600):
+        value = values[int(at) % len(values)]
+        _survives(model[: 4 * at] + struct.pack("<I", value) + model[4 * at + 4 :])
+
+
+def test_constants_of_any_integers() -> None:
+    """Axes, sizes, begins and borders that no operator can mean."""
+    for name, model in OTHERS.items():
+        root = schema().ModelT.InitFromPackedBuf(model, 0)
+        kept = [t for t in root.subgraphs[0].tensors if t.type == 2 and t.buffer]
+        for tensor in kept:
+            data = root.buffers[tensor.buffer].data
+            for value in (-(2**31), -5, -1, 0, 1, 2, 7, 2**31 - 1):
+                count = len(data) // 4
+                root.buffers[tensor.buffer].data = np.full(count, value, "<i4").view(np.uint8)
+                builder = flatbuffers.Builder(1024)
+                builder.Finish(root.Pack(builder), b"TFL3")
+                _survives(bytes(builder.Output()))
+            root.buffers[tensor.buffer].data = data
+        assert kept, name
 
 
 def _packed(change: object) -> bytes:
