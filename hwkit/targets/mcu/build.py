@@ -95,6 +95,8 @@ def _facts(image: elf.Image, lowered: Lowered) -> Mapping[str, Any]:
         "code_bytes": image.flash_bytes - weights,
         "flash_bytes": image.flash_bytes,
         "arena_bytes": plan.memory.arena_bytes,
+        "arena_lower_bound_bytes": plan.memory.lower_bound_bytes,
+        "arena_optimal": plan.memory.optimal,
         "stack_bytes": image.stack_bytes,
         "ram_bytes": image.ram_bytes,
         "tools": tools(lowered.board),
