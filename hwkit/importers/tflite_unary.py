@@ -28,7 +28,9 @@ def _clipped(values: Array) -> Array:
 
 def _fraction(ratio: float) -> tuple[int, int]:
     """``ratio`` as ``multiplier * 2**(exponent - 31)``, the multiplier rounded half away from 0;
-    the ratio may be negative. 0 below what the kernels hold."""
+    the ratio may be negative. 0 below what the kernels hold, ``ValueError`` above."""
+    if not abs(ratio) < 1 << 30:
+        raise ValueError(f"ratio {ratio} is not below 2**30")
     mantissa, exponent = frexp(ratio)
     multiplier = int(mantissa * (1 << 31) + (0.5 if ratio >= 0 else -0.5))
     if abs(multiplier) == 1 << 31:
@@ -43,6 +45,12 @@ def _multiplied(x: Array, ratio: float) -> Array:
         raise ValueError(f"ratio {ratio} is not below 2**22")
     high = srdhm(x << max(exponent, 0), np.int64(multiplier))
     return round_shift(high, -exponent) if exponent < 0 else high
+
+
+def _float32_ratio(scale: float, factor: float, divisor: float) -> float:
+    """``scale * factor / divisor`` in float32, as TFLM has it; infinite where that overflows."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(scale) * np.float32(factor) / np.float32(divisor))
 
 
 def logistic_table(source: Quantization) -> Array:
@@ -78,9 +86,8 @@ def _saturated(source: Quantization, inside: Array, values: Array) -> Array:
 def leaky_relu_table(source: Quantization, output: Quantization, alpha: float) -> Array:
     """``x`` where it is 0 or more, else ``alpha * x``; both ratios are products of float32."""
     x = _centred(source)
-    step, out = np.float32(source.scale[0]), np.float32(output.scale[0])
-    falling = _multiplied(x, float(step * np.float32(alpha) / out))
-    rising = _multiplied(x, float(step / out))
+    falling = _multiplied(x, _float32_ratio(source.scale[0], alpha, output.scale[0]))
+    rising = _multiplied(x, _float32_ratio(source.scale[0], 1.0, output.scale[0]))
     return _clipped(np.where(x >= 0, rising, falling) + output.zero_point)
 
 
@@ -89,11 +96,13 @@ def hard_swish_table(source: Quantization, output: Quantization) -> Array:
 
     ``ValueError`` for an output scale so small that TFLM refuses it.
     """
-    fine = np.float32(1 / 128) * np.float32(source.scale[0])
-    output_multiplier, output_exponent = _int16_fraction(float(fine / np.float32(output.scale[0])))
+    ratios = [
+        _float32_ratio(source.scale[0], 1 / 128, scale) for scale in (output.scale[0], 3 / 32768)
+    ]
+    output_multiplier, output_exponent = _int16_fraction(ratios[0])
     if output_exponent > 0:
         raise ValueError(f"output scale {output.scale[0]} is below 1/128 of the input's")
-    gate_multiplier, gate_exponent = _int16_fraction(float(fine / np.float32(3 / 32768)))
+    gate_multiplier, gate_exponent = _int16_fraction(ratios[1])
     x = _centred(source) << 7
     before_shift = _srdhm16(x, output_multiplier)
     gate = _shifted_left(x, gate_exponent - 1) if gate_exponent > 0 else x
