@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hwkit.errors import ConfigError, HwkitError
+from hwkit.errors import HwkitError
 from hwkit.version import __version__
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -321,9 +321,11 @@ def deploy(
     from hwkit.flow.build import deploy as flow
     from hwkit.flow.models import load
 
-    if flash:
-        raise ConfigError(f"--flash: hwkit has no programmer for {board} yet; use the files in DIR")
     facts = flow(load(model), board, out, packages)
+    if flash:
+        from hwkit.flow.build import flash as write
+
+        write(board, out)
     if as_json:
         _print_json(facts)
         return
@@ -404,15 +406,26 @@ def demo(out: Path) -> None:
     flow(out, click.echo)
 
 
-@hwkit.command(**_example("hwkit bringup nucleo_l4r5zi --port /dev/ttyACM0"))
+@hwkit.command(**_example("hwkit bringup nucleo_l4r5zi --flash --port /dev/ttyACM0"))
 @click.argument("board")
 @_port
-def bringup(board: str, port: str | None) -> None:
-    """Link, info, memory test, golden vectors, clock check (not there yet)."""
-    from hwkit import boards as known
+@click.option("--flash", is_flag=True, help="Write the image to the connected board first.")
+@_json
+def bringup(board: str, port: str | None, flash: bool, as_json: bool) -> int:
+    """Link, info, memory test, kernel golden vectors, clock: which fails, and what to look at."""
+    from hwkit.flow.bringup import Step
+    from hwkit.flow.bringup import bringup as flow
 
-    known.load(board)
-    raise ConfigError(f"bringup {board}: not there yet; 'hwkit verify --board {board}' runs it")
+    def tell(step: Step) -> None:
+        if not as_json:
+            click.echo(f"{step.name:<8}{step.status:<9}{step.detail}")
+            if step.look_at:
+                click.echo(f"{'':<17}look at: {step.look_at}")
+
+    result = flow(board, port, flash=flash, tell=tell)
+    if as_json:
+        _print_json(result.to_json())
+    return result.exit_code
 
 
 def _progress() -> Callable[[str], None]:

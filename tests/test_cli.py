@@ -159,10 +159,9 @@ def test_boards_known_planned_and_unknown(model: Path, capsys: pytest.CaptureFix
     assert "no board 'toaster'" in refused(capsys, "verify", str(model), "--board", "toaster")
 
 
-def test_commands_that_are_not_there_yet(
+def test_flashing_needs_a_programmer(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "not there yet" in refused(capsys, "bringup", "virtual_m4")
     line = refused(
         capsys, "deploy", str(model), "--board", "virtual_m4", "-o", str(tmp_path / "d"), "--flash"
     )

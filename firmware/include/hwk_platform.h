@@ -23,6 +23,11 @@ uint32_t hwk_platform_clock_hz(void);
 uint32_t hwk_platform_stack_used_bytes(void);
 uint32_t hwk_platform_stack_size_bytes(void);
 
+/* Tests the SRAM that neither data nor stack use; what lay there is lost. Returns the number of
+ * reads that were wrong, the address of the first one in *first_address (0 if none was), and the
+ * size of what was tested in *tested_bytes. */
+uint32_t hwk_platform_memory_test(uint32_t *tested_bytes, uint32_t *first_address);
+
 /* Words that lie right behind the model's arena, placed there by the linker script, and that
  * nobody writes but the self-test, which finds a kernel that writes too far. */
 #define HWK_GUARD_WORDS 4

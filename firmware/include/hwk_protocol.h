@@ -44,7 +44,9 @@ enum {
   HWK_COMMAND_SELFTEST = 7,    /* - -> u32 expected CRC, u32 CRC got */
   HWK_COMMAND_STACK = 8,       /* - -> u32 most bytes used, u32 bytes reserved */
   HWK_COMMAND_ECHO = 9,        /* bytes -> the same bytes */
-  HWK_COMMAND_RUN = 10         /* whole input -> whole output: load, infer and read in one */
+  HWK_COMMAND_RUN = 10,         /* whole input -> whole output: load, infer and read in one */
+  HWK_COMMAND_MEMORY_TEST = 11, /* - -> u32 bytes tested, u32 wrong reads, u32 first address */
+  HWK_COMMAND_COUNTER = 12      /* - -> u32 the cycle counter now */
 };
 
 enum {

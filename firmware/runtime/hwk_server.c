@@ -160,6 +160,23 @@ static uint8_t stack(exchange_t *exchange) {
   return HWK_STATUS_OK;
 }
 
+static uint8_t memory_test(exchange_t *exchange) {
+  uint32_t tested_bytes = 0;
+  uint32_t first_address = 0;
+  const uint32_t failures = hwk_platform_memory_test(&tested_bytes, &first_address);
+  hwk_store_u32(exchange->answer, tested_bytes);
+  hwk_store_u32(exchange->answer + 4, failures);
+  hwk_store_u32(exchange->answer + 8, first_address);
+  exchange->answer_bytes = 12;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t counter(exchange_t *exchange) {
+  hwk_store_u32(exchange->answer, hwk_platform_cycles());
+  exchange->answer_bytes = 4;
+  return HWK_STATUS_OK;
+}
+
 static uint8_t echo(exchange_t *exchange) {
   memcpy(exchange->answer, exchange->payload, exchange->size);
   exchange->answer_bytes = exchange->size;
@@ -200,6 +217,10 @@ static uint8_t execute(hwk_server_t *server, uint8_t command, exchange_t *exchan
       return echo(exchange);
     case HWK_COMMAND_RUN:
       return run(server, exchange);
+    case HWK_COMMAND_MEMORY_TEST:
+      return memory_test(exchange);
+    case HWK_COMMAND_COUNTER:
+      return counter(exchange);
     default:
       return HWK_STATUS_UNKNOWN_COMMAND;
   }

@@ -35,6 +35,8 @@ class Command(enum.IntEnum):
     STACK = 8
     ECHO = 9
     RUN = 10
+    MEMORY_TEST = 11
+    COUNTER = 12
 
 
 class Status(enum.IntEnum):
@@ -221,6 +223,18 @@ class Client:
         """Most bytes of stack used since reset, and bytes reserved for it."""
         used, size = struct.unpack("<II", self._sized(Command.STACK, b"", 8))
         return used, size
+
+    def memory_test(self, timeout_s: float = INFER_TIMEOUT_S) -> tuple[int, int, int]:
+        """Bytes of unused SRAM tested, wrong reads, address of the first one (0 if none)."""
+        payload = self.exchange(Command.MEMORY_TEST, b"", timeout_s, silences=1)
+        if len(payload) != 12:
+            raise self._error(f"answers MEMORY_TEST with {len(payload)} bytes, expected 12")
+        tested, failures, address = struct.unpack("<III", payload)
+        return tested, failures, address
+
+    def counter(self) -> int:
+        """The cycle counter as the request was executed, modulo 2**32; 0 without one."""
+        return int.from_bytes(self._sized(Command.COUNTER, b"", 4), "little")
 
     def echo(self, data: bytes) -> bytes:
         """``data``, back from the board."""

@@ -29,6 +29,15 @@ class SelfTest:
         return self.expected_crc32 == self.got_crc32
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryTest:
+    """``failures`` wrong reads in ``tested_bytes`` of SRAM, the first at ``first_address``."""
+
+    tested_bytes: int
+    failures: int
+    first_address: int
+
+
 class Device:
     """A board that runs a model. Made by ``open_board``.
 
@@ -103,6 +112,14 @@ class Device:
     def stack_bytes(self) -> int:
         """Most bytes of stack used since reset."""
         return self._client.stack()[0]
+
+    def memory_test(self) -> MemoryTest:
+        """Tests the SRAM that the firmware does not use."""
+        return MemoryTest(*self._client.memory_test(self._infer_timeout_s))
+
+    def counter(self) -> int:
+        """The cycle counter now, modulo 2**32; 0 for ever on a board that has none."""
+        return self._client.counter()
 
     def echo(self, data: bytes) -> bytes:
         """``data`` there and back."""

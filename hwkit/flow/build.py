@@ -107,6 +107,13 @@ def deploy(
     return facts
 
 
+def flash(board_name: str, out: str | Path) -> None:
+    """Writes what ``deploy`` left in ``out`` to the connected board; see ``programmer.flash``."""
+    from hwkit.toolchain import programmer
+
+    programmer.flash(boards.load(board_name), Path(out).absolute() / "firmware.elf")
+
+
 def _is_deployed(out: Path) -> bool:
     return (out / "deploy.json").is_file()
 

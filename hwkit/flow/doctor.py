@@ -12,6 +12,7 @@ from typing import Any
 from hwkit import boards
 from hwkit.boards import Board, McuBoard
 from hwkit.device.qemu import program_name
+from hwkit.toolchain.programmer import REMEDIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ TOOLS = (
         "apt install qemu-system-misc",
         program="qemu-system-riscv32",
     ),
+    *(Tool(name, "flash", remedy, program=name) for name, remedy in REMEDIES.items()),
 )
 
 _NEEDS = {

@@ -12,6 +12,9 @@ from hwkit.errors import ConfigError
 from hwkit.files import write_whole
 from hwkit.toolchain import boot2, elf, flash_image, uf2, zig
 
+RUNTIME_OPTIMIZE = "-Os"
+"""The runtime waits for the serial line: small is what counts. The kernels have their own level."""
+
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
@@ -95,6 +98,7 @@ def build(
         board,
         include=(*common, root / "startup", root / "drivers"),
         flags=runtime_flags,
+        optimize=RUNTIME_OPTIMIZE,
     )
     path = out / "firmware.elf"
     path.parent.mkdir(parents=True, exist_ok=True)

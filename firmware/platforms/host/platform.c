@@ -33,3 +33,9 @@ uint32_t hwk_platform_clock_hz(void) { return 0; }
 uint32_t hwk_platform_stack_used_bytes(void) { return 0; }
 
 uint32_t hwk_platform_stack_size_bytes(void) { return 0; }
+
+uint32_t hwk_platform_memory_test(uint32_t *tested_bytes, uint32_t *first_address) {
+  *tested_bytes = 0;
+  *first_address = 0;
+  return 0;
+}
