@@ -14,6 +14,8 @@ from hwkit.errors import ConfigError
 from hwkit.target import Evidence
 
 MAX_BITS = 8
+MAX_SHARED = 4
+"""Kinds of shared cost that a table may have: every set of them is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,18 @@ class FixedCost:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedCost:
+    """What is in the image once as soon as any layer has one of ``widths``: the kernel that those
+    widths run in. Example: ``SharedCost((8, 6), 900)``: 900 B of code for 8-bit storage."""
+
+    widths: tuple[int, ...]
+    flash_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class CostTable:
-    """Rows of one board and one kind of evidence, one for each layer and width on offer.
+    """Rows of one board and one kind of evidence, one for each layer and width on offer;
+    ``shared`` costs name each width at most once.
 
     Raises ``ConfigError`` when empty, when a pair of layer and width stands twice, when a figure
     is negative, or when boards or kinds of evidence are mixed.
@@ -60,6 +72,7 @@ class CostTable:
     rows: tuple[CostRow, ...]
     fixed: FixedCost = field(default_factory=FixedCost)
     clock_hz: int | None = None
+    shared: tuple[SharedCost, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.rows:
@@ -80,6 +93,11 @@ class CostTable:
                 )
         for name in ("flash_bytes", "cycles", "us", "sram_bytes", "lut"):
             _check_amount(f"cost table: fixed {name}", getattr(self.fixed, name))
+        named = [width for part in self.shared for width in part.widths]
+        if len(set(named)) != len(named) or len(self.shared) > MAX_SHARED:
+            raise ConfigError(f"cost table of {self.board}: shared costs name {named}; once each")
+        for part in self.shared:
+            _check_amount("cost table: shared flash_bytes", part.flash_bytes)
 
     @property
     def evidence(self) -> Evidence:

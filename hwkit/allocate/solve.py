@@ -11,6 +11,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from hwkit.allocate.budget import Budget
 from hwkit.allocate.cost import CostTable, Sensitivity
 from hwkit.allocate.infeasible import explain
 from hwkit.allocate.plan import BitPlan
-from hwkit.allocate.program import Program
+from hwkit.allocate.program import Plan, Program
 from hwkit.allocate.resource import Resource, resources
 from hwkit.errors import ConfigError
 from hwkit.record import to_json
@@ -52,22 +54,71 @@ def allocate(
                 f"sensitivity: {row.layer} at {row.bits} bits is missing, but the cost table of "
                 f"{table.board} offers it; measure it or drop the row"
             )
-    choices = _choices(table, groups)
-    program = _program(choices, harm, resources(table, budget))
-    plan = program.best()
-    if plan is None:
-        raise explain(program)
-    bits = program.bits[plan.variables].tolist()
-    widths = {layer: b for (layers, _), b in zip(choices, bits, strict=True) for layer in layers}
+    programs = []
+    for variant in _variants(table, groups):
+        choices = _choices(variant, groups)
+        programs.append((choices, _program(choices, harm, resources(variant, budget))))
+    found = [
+        (_widths(choices, p, best), best.proven) for choices, p in programs if (best := p.best())
+    ]
+    if not found:
+        raise explain(min((p for _, p in programs), key=_least_flash))
+    promised = [(predict(table, sensitivity, widths), widths) for widths, _ in found]
+    _, widths = min(promised, key=lambda pair: _rank(pair[0]))
+    proven = all(proven for _, proven in found)
     return BitPlan(
         weight_bits={row.layer: widths[row.layer] for row in table.rows},
         predicted=predict(table, sensitivity, widths),
         budget=budget.limits(),
         board=table.board,
         evidence=table.evidence,
-        proven=plan.proven,
+        proven=proven,
         digests={"cost_table": _digest(table), "sensitivity": _digest(sensitivity)},
     )
+
+
+def _variants(table: CostTable, groups: Sequence[Sequence[str]]) -> list[CostTable]:
+    """The table once for each set of shared costs that a plan may take on: their bytes fixed, the
+    widths of the others not on offer. Each is a plain linear program; the best of them is best."""
+    if not table.shared:
+        return [table]
+    _choices(table, groups)  # What is wrong with the whole table is an error, not a variant less.
+    layers = {row.layer for row in table.rows}
+    found = []
+    for size in range(1, len(table.shared) + 1):
+        for taken in combinations(table.shared, size):
+            barred = {w for part in table.shared if part not in taken for w in part.widths}
+            rows = tuple(row for row in table.rows if row.bits not in barred)
+            shared = sum(part.flash_bytes for part in taken)
+            fixed = replace(table.fixed, flash_bytes=table.fixed.flash_bytes + shared)
+            if {row.layer for row in rows} == layers:
+                variant = replace(table, rows=rows, fixed=fixed, shared=())
+                if _groups_agree(variant, groups):
+                    found.append(variant)
+    return found
+
+
+def _groups_agree(table: CostTable, groups: Sequence[Sequence[str]]) -> bool:
+    """Whether every group still has a width on offer for all of its layers."""
+    offered = {
+        layer: {r.bits for r in table.rows if r.layer == layer} for g in groups for layer in g
+    }
+    return all(set.intersection(*(offered[layer] for layer in group)) for group in groups if group)
+
+
+def _widths(choices: Sequence[Choice], program: Program, plan: Plan) -> dict[str, int]:
+    bits = program.bits[plan.variables].tolist()
+    return {layer: b for (layers, _), b in zip(choices, bits, strict=True) for layer in layers}
+
+
+def _least_flash(program: Program) -> int:
+    return next(program.least(r) for r in program.resources if r.name == "flash")
+
+
+def _rank(promised: Mapping[str, float]) -> tuple[float, float, float]:
+    """Sensitivity first, then the cost, between the best plans of the variants."""
+    latency = promised.get("latency_us", promised.get("latency_cycles", 0.0))
+    return promised["sensitivity"], promised["flash_bytes"], latency
 
 
 def predict(
@@ -86,7 +137,9 @@ def predict(
     harm, fixed = sensitivity.by_width(), table.fixed
     promised: dict[str, float] = {
         "sensitivity": math.fsum(harm[pair] for pair in widths.items()),
-        "flash_bytes": fixed.flash_bytes + sum(row.weight_bytes for row in chosen),
+        "flash_bytes": fixed.flash_bytes
+        + sum(row.weight_bytes for row in chosen)
+        + sum(p.flash_bytes for p in table.shared if set(p.widths) & set(widths.values())),
     }
     cycles = [row.cycles for row in chosen if row.cycles is not None]
     if len(cycles) == len(chosen):

@@ -25,7 +25,9 @@ def spent(table: CostTable, plan: Mapping[str, int]) -> tuple[int, int, int]:
     rows = [row for row in table.rows if plan[row.layer] == row.bits]
     return (
         table.fixed.cycles + sum(row.cycles or 0 for row in rows),
-        table.fixed.flash_bytes + sum(row.weight_bytes for row in rows),
+        table.fixed.flash_bytes
+        + sum(row.weight_bytes for row in rows)
+        + sum(p.flash_bytes for p in table.shared if set(p.widths) & set(plan.values())),
         table.fixed.sram_bytes + max(row.sram_bytes or 0 for row in rows),
     )
 

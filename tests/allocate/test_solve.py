@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from hwkit.allocate import program
 from hwkit.allocate.budget import Budget
-from hwkit.allocate.cost import CostRow, CostTable, Sensitivity
+from hwkit.allocate.cost import CostRow, CostTable, Sensitivity, SharedCost
 from hwkit.allocate.solve import allocate, predict
 from hwkit.errors import BudgetInfeasible, ConfigError
 from tests.allocate.instances import harm_of, plans, spent, table_of, within
@@ -74,6 +75,38 @@ def test_equals_the_search_over_all_plans(problem: Problem) -> None:
     assert plan.predicted["latency_us"] == cycles / 64
     assert plan.evidence == "simulated"
     assert plan.board == "virtual_m4"
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(problems(), st.lists(st.integers(0, 60), min_size=2, max_size=2))
+def test_shared_costs_count_once(problem: Problem, sizes: list[int]) -> None:
+    table, harm, budget, groups = problem
+    shared = (SharedCost((8,), sizes[0]), SharedCost((4, 2), sizes[1]))
+    table = replace(table, shared=shared)
+    values = harm.by_width()
+    good = [p for p in plans(table, groups) if within(budget, spent(table, p))]
+    if not good:
+        with pytest.raises(BudgetInfeasible):
+            allocate(table, harm, budget, groups)
+        return
+    plan = allocate(table, harm, budget, groups)
+    found = dict(plan.weight_bits)
+    assert found in good
+    least = min(sum(values[pair] for pair in p.items()) for p in good)
+    assert sum(values[pair] for pair in found.items()) == least
+    assert plan.predicted["flash_bytes"] == spent(table, found)[1]
+
+
+def test_a_kernel_for_one_layer_may_not_pay() -> None:
+    """4 bits save 50 B of weights in each layer, but 80 B of code come with the first of them."""
+    costs = {(f"l{i}", b): (1, 50 if b == 4 else 100, 0) for i in range(2) for b in (4, 8)}
+    harm = harm_of({pair: float(pair[1] == 4) for pair in costs})
+    table = replace(table_of(costs), shared=(SharedCost((4,), 80), SharedCost((8,), 90)))
+    for limit, widths in ((1290, (8, 8)), (1289, (4, 4)), (1180, (4, 4))):
+        plan = allocate(table, harm, Budget(flash_bytes=limit))
+        assert tuple(plan.weight_bits.values()) == widths
+    with pytest.raises(BudgetInfeasible, match="flash 1179 B, least reachable 1180 B"):
+        allocate(table, harm, Budget(flash_bytes=1179))
 
 
 def test_the_docstring_example() -> None:

@@ -9,13 +9,13 @@ measures with synthetic data for the same reason).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from hwkit.allocate.cost import CostRow, CostTable, FixedCost
+from hwkit.allocate.cost import CostRow, CostTable, FixedCost, SharedCost
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
@@ -38,10 +38,12 @@ def measure_costs(
 ) -> CostTable:
     """A row for each layer with weights and each of ``widths`` (1..8 bits).
 
-    ``weight_bytes`` are the layer's tables and its code in flash, ``sram_bytes`` the arena,
-    ``cycles`` from the firmware's counter; ``fixed`` is the rest of the image, its other layers
-    and the SRAM beside the arena. ``port`` would measure a device that holds one image only, and
-    is refused. Raises what ``lower``, ``build`` and ``profile`` raise.
+    ``weight_bytes`` are the layer's tables and its own code in flash, ``sram_bytes`` the arena,
+    ``cycles`` from the firmware's counter; ``shared`` the kernels that only one storage of weights
+    needs; ``fixed`` the rest of the image, its other layers and the SRAM beside the arena.
+
+    ``port`` would measure a device that holds one image only, and is refused. Raises what
+    ``lower``, ``build`` and ``profile`` raise.
 
     Example: widths (8, 4, 3) of a graph with two convolutions give six rows, and the rows of 3
     bits equal those of 4, which store them.
@@ -53,14 +55,30 @@ def measure_costs(
     stored = {bits: storage_bits(IntType(bits, True)) for bits in widths}
     measured = {bits: _measure(graph, board, bits) for bits in sorted(set(stored.values()))}
     rows = [replace(row, bits=bits) for bits in widths for row in measured[stored[bits]].rows]
-    fixed = measured[max(measured)].fixed
-    return CostTable(board.name, tuple(rows), fixed, section(board).clock_hz)
+    shared = {bits: _own_code(bits, measured) for bits in measured}
+    widest = max(measured)
+    fixed = measured[widest].fixed
+    fixed = replace(fixed, flash_bytes=fixed.flash_bytes - shared[widest])
+    parts = tuple(
+        SharedCost(tuple(b for b in stored if stored[b] == bits), size)
+        for bits, size in sorted(shared.items())
+    )
+    return CostTable(board.name, tuple(rows), fixed, section(board).clock_hz, parts)
+
+
+def _own_code(bits: int, measured: Mapping[int, _Measured]) -> int:
+    """Bytes of the functions that only the image with weights stored in ``bits`` holds; those of
+    single layers are in their rows already."""
+    others = {name for b, m in measured.items() if b != bits for name in m.functions}
+    own = measured[bits].functions
+    return sum(size for name, size in own.items() if name not in others)
 
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
     rows: tuple[CostRow, ...]
     fixed: FixedCost
+    functions: Mapping[str, int]
 
 
 def _measure(graph: Graph, board: Board, bits: int) -> _Measured:
@@ -81,7 +99,12 @@ def _measure(graph: Graph, board: Board, bits: int) -> _Measured:
         cycles=cycles - sum(row.cycles or 0 for row in rows),
         sram_bytes=image.ram_bytes - artifact.lowered.plan.memory.arena_bytes,
     )
-    return _Measured(rows, fixed)
+    return _Measured(rows, fixed, _kernels(image))
+
+
+def _kernels(image: elf.Image) -> dict[str, int]:
+    """Sizes of the functions that layers share: the kernels, by name."""
+    return {n: size for n, size in image.symbol_bytes.items() if n.startswith("hwk_")}
 
 
 def _row(artifact: Artifact, image: elf.Image, timing: LayerTiming, bits: int) -> CostRow:
