@@ -105,11 +105,45 @@ def _depthwise(struct: Struct) -> int:
     return _round_up(taps * _number(window, "channels"), 4)
 
 
+def _mve_conv2d(struct: Struct) -> int:
+    """A column, unless a 1x1 kernel finds every column inside the map."""
+    window = _window(struct)
+    f = {name: _number(window, name) for name in window.fields}
+    taps = f["kernel_height"] * f["kernel_width"]
+    last_row = (f["output_height"] - 1) * f["stride_height"] - f["padding_top"]
+    last_column = (f["output_width"] - 1) * f["stride_width"] - f["padding_left"]
+    inside = (
+        f["padding_top"] <= 0
+        and f["padding_left"] <= 0
+        and last_row < f["input_height"]
+        and last_column < f["input_width"]
+    )
+    return 0 if taps == 1 and inside else _round_up(taps * f["channels"], 4)
+
+
+def _mve_conv2d_s4(struct: Struct) -> int:
+    """A column in whole words of weights."""
+    window = _window(struct)
+    taps = _number(window, "kernel_height") * _number(window, "kernel_width")
+    return _round_up(taps * _number(window, "channels"), 8)
+
+
+def _mve_depthwise(struct: Struct) -> int:
+    """Sixteen channels under one window, and zeros up to a multiple of 16 taps."""
+    window = _window(struct)
+    taps = _number(window, "kernel_height") * _number(window, "kernel_width")
+    return 16 * _round_up(taps, 16)
+
+
 _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8"): _conv2d(4),
     ("dsp", "conv2d_s8_s4"): _conv2d(8),
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
+    ("mve", "conv2d_s8"): _mve_conv2d,
+    ("mve", "conv2d_s8_s4"): _mve_conv2d_s4,
+    ("mve", "depthwise_conv2d_s8"): _mve_depthwise,
+    ("mve", "dense_s8_s4"): lambda struct: _round_up(_number(struct, "input_features"), 8),
 }
 """Formulas of the kernels that need any; tests hold them against the C twins."""
