@@ -117,7 +117,7 @@ def plan_memory(
     found = search(problem, bound, start)
     at = {block.name: offset for block, offset in zip(merged, found, strict=True)}
     spread = [at[owner.get(block.name, block.name)] for block in loose]
-    solution = solve(loose_problem, bound, spread)
+    solution = solve(loose_problem, bound, search(loose_problem, bound, spread))
     if (pair := conflict(loose_problem, solution.offsets)) is not None:
         raise GraphError(loose[pair[0]].name, f"overlaps {loose[pair[1]].name} in the memory plan")
     offsets = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Lookup, Op, Requantize, Reshape, activations
 
-MOST_SETS = 20_000
+MOST_SETS = 150_000
 """Sets of layers looked at before the search settles for a good order: about a second."""
 
 
@@ -49,7 +49,7 @@ def best_order(
     """The order with the lowest peak that was found; the present one if none is lower.
 
     ``tensor_bytes`` and ``scratch_bytes`` as for ``plan_memory``. Exact if at most ``most_sets``
-    sets of layers had to be looked at, else greedy from the best set reached.
+    sets of layers had to be looked at, else greedy from the largest set reached.
 
     Example: from x (10 bytes) two branches, one to 100 and back to 1 byte, one to 90 bytes, are
     joined: with that branch first the peak is 111 bytes, the other way round 200.
@@ -59,11 +59,11 @@ def best_order(
     peak = work.peak(present)
     if work.chain():
         return Order(graph.nodes, peak, True)
-    path, optimal = _search(work, most_sets)
+    path, bound = _search(work, most_sets)
     lowest = work.peak(path)
     if lowest >= peak:
-        return Order(graph.nodes, peak, optimal)
-    return Order(tuple(graph.nodes[k] for k in path), lowest, optimal)
+        return Order(graph.nodes, peak, peak == bound)
+    return Order(tuple(graph.nodes[k] for k in path), lowest, lowest == bound)
 
 
 class _Work:
@@ -137,21 +137,23 @@ def _may_overwrite(op: Op) -> bool:
     return isinstance(op, Reshape | Requantize | Clamp | Lookup | Add)
 
 
-def _search(work: _Work, most_sets: int) -> tuple[tuple[int, ...], bool]:
-    """The path with the lowest highest step, the set with the lowest one first; then, when there
-    are too many sets, the cheapest step each time from the largest set reached."""
+def _search(work: _Work, most_sets: int) -> tuple[tuple[int, ...], int]:
+    """The path with the lowest highest step, the set with the lowest one first, and a peak that
+    no order is below; when there are too many sets, the path goes on with the cheapest step each
+    time from the largest set reached."""
     whole = (1 << work.count) - 1
     best = {0: work.start()}
     came: dict[int, tuple[int, int]] = {}
     alive = {0: work.start()}
     queue = [(work.start(), 0, 0)]
-    furthest = 0
+    furthest, bound = 0, 0
     while queue:
         peak, _, done = heapq.heappop(queue)
         if done == whole:
-            return _path(came, whole), True
+            return _path(came, whole), peak
         if peak > best[done]:
             continue
+        bound = peak  # Every set that is left was reached over a step as high as this, or higher.
         if len(best) > most_sets:
             break
         if done.bit_count() > furthest.bit_count():
@@ -162,7 +164,7 @@ def _search(work: _Work, most_sets: int) -> tuple[tuple[int, ...], bool]:
             if highest < best.get(after, highest + 1):
                 best[after], came[after], alive[after] = highest, (done, k), left
                 heapq.heappush(queue, (highest, -after.bit_count(), after))
-    return _greedy(work, furthest, alive[furthest], _path(came, furthest)), False
+    return _greedy(work, furthest, alive[furthest], _path(came, furthest)), bound
 
 
 def _path(came: Mapping[int, tuple[int, int]], done: int) -> tuple[int, ...]:

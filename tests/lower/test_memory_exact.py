@@ -161,8 +161,20 @@ def test_a_large_graph_takes_about_a_second_at_most() -> None:
     start = time.monotonic()
     plan = plan_memory(graph, sizes(graph), {op.name: 40 for op in graph.nodes})
     assert time.monotonic() - start < 5
-    assert plan.lower_bound_bytes <= plan.arena_bytes
+    assert plan.optimal and plan.lower_bound_bytes == plan.arena_bytes
     check(plan)
+
+
+def test_a_long_chain_of_residual_blocks_needs_no_more_than_one() -> None:
+    graph, block = residual_chain(30), residual_chain(1)
+    arenas = []
+    for one in (graph, block):
+        overlaps = {op.name: {op.input: 48} for op in one.nodes if isinstance(op, DepthwiseConv2d)}
+        scratch = {op.name: 16 + 48 * (op.name[0] == "b") for op in one.nodes}
+        plan = plan_memory(one, sizes(one), scratch, overlaps=overlaps)
+        assert plan.optimal
+        arenas.append(plan.arena_bytes)
+    assert arenas[0] == arenas[1]
 
 
 @settings(max_examples=50, derandomize=True, deadline=None, database=None)
