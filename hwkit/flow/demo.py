@@ -13,7 +13,7 @@ from typing import Any
 from hwkit import boards
 from hwkit.allocate import solve
 from hwkit.allocate.budget import parse
-from hwkit.allocate.cost import CostTable
+from hwkit.allocate.cost import CostTable, Sensitivity
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import BudgetInfeasible, ToolMissing
 from hwkit.files import read_json
@@ -164,8 +164,8 @@ def _loop(state: _Run) -> Loop:
     run = state.out / LOOP_MODEL
     before = _state(state, LOOP_MODEL, read_json(run / "train.json"))
     table = loop.cost_table(run, LOOP_BOARD)
-    budget = _budget(table, before)
     sensitivity = loop.read_sensitivity(run / "sensitivity.json")
+    budget = _budget(table, sensitivity)
     asked = parse(budget)
     aimed = asked
     result: Loop | None = None
@@ -206,15 +206,13 @@ def _retrained(state: _Run, plan: BitPlan) -> LoopState:
     return _state(state, name, trained)
 
 
-def _budget(table: CostTable, before: LoopState) -> str:
-    """A budget that 8 bits everywhere miss: a third of the way from the flash they take to the
-    least that the table can reach, at no more than a quarter above the latency measured first."""
-    taken: dict[str, list[int]] = {}
-    for row in table.rows:
-        taken.setdefault(row.layer, []).append(row.weight_bytes)
-    saved = sum(sizes[0] - min(sizes) for sizes in taken.values())
-    assert before.flash_bytes is not None and before.us is not None
-    return f"latency={before.us * 1.25:.0f}us,flash={before.flash_bytes - saved // 3}B"
+def _budget(table: CostTable, sensitivity: Sensitivity) -> str:
+    """A budget that 8 bits everywhere miss, where narrow weights save anything: halfway from the
+    flash of the widest plan to that of the narrowest, at the latency of the slower of them."""
+    widest, narrowest = loop.extremes(table, sensitivity)
+    flash = (widest["flash_bytes"] + min(narrowest["flash_bytes"], widest["flash_bytes"])) // 2
+    latency = max(widest["latency_us"], narrowest["latency_us"])
+    return f"latency={latency:.0f}us,flash={flash:.0f}B"
 
 
 def _state(state: _Run, name: str, trained: Mapping[str, Any]) -> LoopState:

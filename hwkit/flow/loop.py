@@ -9,7 +9,7 @@ from typing import Any
 from hwkit import boards
 from hwkit.allocate import solve
 from hwkit.allocate.budget import Budget, parse
-from hwkit.allocate.cost import CostTable, Sensitivity, SensitivityRow
+from hwkit.allocate.cost import CostRow, CostTable, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_json, write_json
@@ -50,6 +50,19 @@ def cost_table(run: Path, board: str) -> CostTable:
     table = measure_costs(load(_inside(run, "model.hwk")), description, WIDTHS)
     write_json(run / f"cost-{board}.json", to_json(table))
     return table
+
+
+def extremes(
+    table: CostTable, sensitivity: Sensitivity
+) -> tuple[dict[str, float], dict[str, float]]:
+    """What the table promises with every layer at its widest, and at what takes least flash."""
+    rows: dict[str, list[CostRow]] = {}
+    for row in table.rows:
+        rows.setdefault(row.layer, []).append(row)
+    widest = {layer: max(row.bits for row in of) for layer, of in rows.items()}
+    least = {layer: min(of, key=lambda r: r.weight_bytes).bits for layer, of in rows.items()}
+    promise = solve.predict
+    return promise(table, sensitivity, widest), promise(table, sensitivity, least)
 
 
 def tightened(aimed: Budget, asked: Budget, flash_bytes: int | None, us: float | None) -> Budget:

@@ -9,7 +9,7 @@ measures with synthetic data for the same reason).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from hwkit.allocate.cost import CostRow, CostTable, FixedCost, SharedCost
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, Rescale
 from hwkit.ir.types import Array, IntType
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import golden_inputs
+from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.target import Artifact, LayerTiming
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit
@@ -127,21 +128,31 @@ def _weighted(graph: Graph) -> tuple[str, ...]:
 
 
 def with_weight_bits(graph: Graph, bits: int) -> Graph:
-    """``graph`` with all weights in ``bits`` signed bits: wider ones are shifted down, narrower
-    ones keep their integers. The same work for a device, but not the same network.
+    """The fused ``graph`` with all weights in ``bits`` signed bits: wider ones are shifted down
+    and their rescale grows by as much, narrower ones keep their integers. The same work for a
+    device as a network trained so (kernels choose their arithmetic by the size of the scale),
+    but not the same network.
 
-    Example: s8 weights -128, 127 in 4 bits are -8, 7.
+    Example: s8 weights -128, 127 in 4 bits are -8, 7, and a shift of 38 becomes 34.
     """
+    graph = fuse_requantize(graph)
     tensors, constants = dict(graph.tensors), dict(graph.constants)
-    for name in _weight_names(graph):
-        dtype = IntType(bits, True)
-        constants[name] = _narrowed(constants[name], tensors[name].dtype, dtype)
-        tensors[name] = replace(tensors[name], dtype=dtype)
-    return verify(graph.with_nodes(graph.nodes, tensors, constants))
+    nodes: list[Op] = []
+    for op in graph.nodes:
+        if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+            before, dtype = graph.tensors[op.weight].dtype, IntType(bits, True)
+            constants[op.weight] = _narrowed(graph.constants[op.weight], before, dtype)
+            tensors[op.weight] = replace(graph.tensors[op.weight], dtype=dtype)
+            op = replace(op, rescale=_grown(op.rescale, max(before.bits - bits, 0)))
+        nodes.append(op)
+    return verify(graph.with_nodes(tuple(nodes), tensors, constants))
 
 
-def _weight_names(graph: Graph) -> Iterable[str]:
-    return {op.weight for op in graph.nodes if isinstance(op, Conv2d | DepthwiseConv2d | Dense)}
+def _grown(r: Rescale | None, by: int) -> Rescale | None:
+    """``r`` times ``2**by``: smaller shifts, as far as there is shift left."""
+    if r is None:
+        return None
+    return replace(r, shift=tuple(max(shift - by, 0) for shift in r.shift))
 
 
 def _narrowed(values: Array, old: IntType, new: IntType) -> Array:
