@@ -25,7 +25,7 @@ typedef enum {
  * shifts       one entry a channel, 0 .. 62;     NULL: `shift` does
  * multiplier   used when multipliers is NULL
  * shift        used when shifts is NULL; otherwise the smallest entry of shifts
- * highest_shift  the largest shift of any channel
+ * lowest_shift, highest_shift  no channel's shift lies outside
  * left_shift   0 .. 30; x << left_shift must fit 32 bits
  * input_bits   every x << left_shift fits this many signed bits, at most 32
  * zero_point   added after rounding
@@ -39,6 +39,7 @@ typedef struct {
   const uint8_t *shifts;
   int32_t multiplier;
   int32_t shift;
+  int32_t lowest_shift;
   int32_t highest_shift;
   int32_t left_shift;
   int32_t input_bits;

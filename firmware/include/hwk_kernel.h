@@ -14,6 +14,9 @@
 #define HWK_INLINE static inline __attribute__((always_inline))
 #define HWK_NOINLINE __attribute__((noinline, unused)) static
 
+/* Tells the compiler that `condition` holds. */
+#define HWK_ASSUME(condition) ((condition) ? (void)0 : __builtin_unreachable())
+
 _Static_assert((-3 >> 1) == -2, "right shifts of negative integers must be arithmetic");
 
 /* sum + a * b modulo 2^32; |a|, |b| <= 2^15. A graph's sums fit 32 bits but a partial sum need

@@ -60,6 +60,13 @@ HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int
 /* Taps of output (y, x) in order, any number of channels, as bytes. */
 HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
                                  int32_t y, int32_t x, int8_t *patch) {
+  if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
+    int32_t row_bytes = w->kernel_width * w->channels;
+    for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes) {
+      hwk_copy(patch, hwk_window_pixel(w, input, y, x, r, 0), (size_t)row_bytes);
+    }
+    return;
+  }
   for (int32_t r = 0; r < w->kernel_height; ++r) {
     for (int32_t c = 0; c < w->kernel_width; ++c, patch += w->channels) {
       const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);

@@ -113,6 +113,14 @@ HWK_INLINE void hwk_widen_column(int32_t *column, const int8_t *input, int32_t c
   }
 }
 
+/* Rescales and writes `count` sums, the first of which is of feature `o`. */
+HWK_INLINE void hwk_dense_store(const hwk_dense_t *d, void *output, int32_t index,
+                                const int32_t *sums, int32_t count, int32_t o) {
+  for (int32_t j = 0; j < count; ++j) {
+    hwk_store(&d->rescale, output, index + j, sums[j], o + j);
+  }
+}
+
 /* Weights lie in groups of four rows (hwk_weights.h), `padded` taps a row. */
 HWK_INLINE void hwk_dense_tiled(const hwk_dense_t *d, const int8_t *input, void *output,
                                 void *scratch, int32_t padded, hwk_column_tile_t *tile) {
@@ -121,14 +129,18 @@ HWK_INLINE void hwk_dense_tiled(const hwk_dense_t *d, const int8_t *input, void 
   for (int32_t n = 0; n < d->rows; ++n) {
     hwk_widen_column(column, input + n * d->input_features, d->input_features, padded);
     const int8_t *rows = d->weights;
-    for (int32_t o = 0; o < outputs; o += 4) {
-      int32_t sums[4] = {0, 0, 0, 0};
-      int32_t count = hwk_min(outputs - o, 4);
-      hwk_copy(sums, d->bias + o, (size_t)count * sizeof *sums);
+    int32_t index = n * outputs, o = 0;
+    for (; o + 4 <= outputs; o += 4, index += 4) {
+      int32_t sums[4];
+      hwk_copy(sums, d->bias + o, sizeof sums);
       rows = tile(rows, column, column + padded / 2, sums);
-      for (int32_t j = 0; j < count; ++j) {
-        hwk_store(&d->rescale, output, n * outputs + o + j, sums[j], o + j);
-      }
+      hwk_dense_store(d, output, index, sums, 4, o);
+    }
+    if (o < outputs) {
+      int32_t sums[4] = {0, 0, 0, 0};
+      hwk_copy(sums, d->bias + o, (size_t)(outputs - o) * sizeof *sums);
+      tile(rows, column, column + padded / 2, sums);
+      hwk_dense_store(d, output, index, sums, outputs - o, o);
     }
   }
 }

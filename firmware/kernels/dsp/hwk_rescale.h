@@ -54,10 +54,10 @@ HWK_INLINE int hwk_has_offset(const hwk_rescale_t *r) {
   }
   switch (r->rounding) {
     case HWK_ROUND_DOUBLE:
-      return r->shift >= 32 && r->highest_shift <= 53 && r->input_bits < 32;
+      return r->lowest_shift >= 32 && r->highest_shift <= 53 && r->input_bits < 32;
     case HWK_ROUND_HALF_UP:
     case HWK_ROUND_FLOOR:
-      return r->shift >= 33 && r->highest_shift <= 54;
+      return r->lowest_shift >= 33 && r->highest_shift <= 54;
     default:
       return 0;
   }
@@ -90,13 +90,13 @@ HWK_INLINE int32_t hwk_rescale_channel(const hwk_rescale_t *r, const hwk_channel
     return hwk_saturate(sum >> scale->shift, r->low, r->high);
   }
   int fits = r->zero_point > -(1 << 29) && r->zero_point < 1 << 29;
-  int fast = doubled ? r->shift >= 31 && r->input_bits < 32
-                     : r->rounding != HWK_ROUND_NONE && r->shift >= 33;
+  int fast = doubled ? r->lowest_shift >= 31 && r->input_bits < 32
+                     : r->rounding != HWK_ROUND_NONE && r->lowest_shift >= 33;
   if (!fast || !fits) {
     return hwk_rescale_exact(r, scale, x);
   }
   x = hwk_wrapping_shift(x, r->left_shift);
-  int32_t scaled = doubled ? hwk_scale_double_high(x, scale->multiplier, scale->shift, r->shift)
+  int32_t scaled = doubled ? hwk_scale_double_high(x, scale->multiplier, scale->shift, r->lowest_shift)
                            : hwk_round_shift_high(x, scale->multiplier, scale->shift, r->rounding);
   return hwk_saturate(scaled + r->zero_point, r->low, r->high);
 }

@@ -8,7 +8,7 @@ kernels, headers, runtime and platform that the build needs lie beside them.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,14 @@ from hwkit.lower.memory import scratch_name
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.kernels import root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
-from hwkit.targets.mcu.source import comment, initializer, table_declaration, table_definition
+from hwkit.targets.mcu.sharing import Shared, shared
+from hwkit.targets.mcu.source import (
+    comment,
+    constant,
+    initializer,
+    table_declaration,
+    table_definition,
+)
 from hwkit.targets.mcu.structs import Table, tables
 from hwkit.toolchain.firmware import platform_files
 from hwkit.toolchain.linker_script import linker_script
@@ -185,11 +192,13 @@ def _model(graph: Graph, plan: McuPlan) -> str:
     source, output = graph.inputs[0], graph.outputs[0]
     dtype = graph.tensors[source].dtype
     digest = bytes.fromhex(serialize.digest(graph))
+    copies = shared((call for layer in plan.layers for call in layer.calls), plan.kernels)
+    layers = [_layer(k, layer, plan, copies) for k, layer in enumerate(plan.layers)]
     return _MODEL.format(
         name=comment(graph.name),
         includes="\n".join(f"#include <hwk_{name}.h>" for name in plan.kernels),
         arena_bytes=plan.memory.arena_bytes,
-        layers="\n".join(_layer(k, layer, plan) for k, layer in enumerate(plan.layers)),
+        layers="\n".join([*map(_copy, dict.fromkeys(copies.values())), *layers]),
         rows="\n".join(_row(graph, k, layer, plan) for k, layer in enumerate(plan.layers)),
         digest=", ".join(f"0x{byte:02x}" for byte in digest),
         input_bytes=tensor_bytes(graph, source),
@@ -207,7 +216,26 @@ def _row(graph: Graph, index: int, layer: Layer, plan: McuPlan) -> str:
     return f"    {{layer{index}, arena + {offset}, {tensor_bytes(graph, layer.op.output)}}},"
 
 
-def _layer(index: int, layer: Layer, plan: McuPlan) -> str:
+def _copy(copy: Shared) -> str:
+    """The function that several layers call, each with its descriptor."""
+    kernel = copy.kernel
+    inputs = ["a", "b"][: kernel.inputs]
+    parameters = "".join(f", const void *{name}" for name in inputs)
+    return "\n".join(
+        [
+            f"static __attribute__((noinline)) void {copy.symbol}("
+            f"const hwk_{kernel.descriptor}_t *layer{parameters}, void *output, void *scratch) {{",
+            f"  hwk_{kernel.descriptor}_t d = *layer;",
+            *(f"  d.{path} = {constant(value)};" for path, value in copy.constants.items()),
+            *(f"  HWK_ASSUME({condition});" for condition in copy.conditions),
+            f"  hwk_{kernel.name}(&d, {', '.join(inputs)}, output, scratch);",
+            "}",
+            "",
+        ]
+    )
+
+
+def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]) -> str:
     """Descriptors and the function of one layer."""
     lines = [f"/* {comment(layer.op.name)}: {type(layer.op).__name__} */"]
     body = []
@@ -215,13 +243,15 @@ def _layer(index: int, layer: Layer, plan: McuPlan) -> str:
         kernel, symbol = plan.kernels[call.kernel], _symbol(index, part)
         value = initializer(call.descriptor, symbol)
         lines.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
-        body.append(_call(layer, kernel.name, call.inputs, symbol, plan))
+        copy = copies.get(id(call))
+        function = f"hwk_{kernel.name}" if copy is None else copy.symbol
+        body.append(_call(layer, function, call.inputs, symbol, plan))
     lines.append(f"static __attribute__((noinline)) void layer{index}(void) {{")
     lines += [*body, "}", ""]
     return "\n".join(lines)
 
 
-def _call(layer: Layer, kernel: str, inputs: tuple[str, ...], symbol: str, plan: McuPlan) -> str:
+def _call(layer: Layer, function: str, inputs: tuple[str, ...], symbol: str, plan: McuPlan) -> str:
     # Through void: kernels of 32-bit tensors take int32_t pointers, and the arena is aligned.
     pointers = [f"(const void *)(arena + {plan.memory.offset(name)})" for name in inputs]
     pointers.append(f"(void *)(arena + {plan.memory.offset(layer.op.output)})")
@@ -229,7 +259,7 @@ def _call(layer: Layer, kernel: str, inputs: tuple[str, ...], symbol: str, plan:
     if layer.scratch_bytes:
         scratch = f"arena + {plan.memory.offset(scratch_name(layer.op))}"
     arguments = ", ".join((f"&{symbol}_descriptor", *pointers, scratch))
-    return f"  hwk_{kernel}({arguments});"
+    return f"  {function}({arguments});"
 
 
 def _tree(base: Path, under: str) -> dict[str, bytes]:

@@ -26,7 +26,7 @@ def rescale(r: Rescale | None, bound: int, purpose: str = "") -> Struct:
     ``purpose`` starts the names of its tables.
     """
     if r is None:
-        return _struct(_NONE, None, None, (0, 0, 0), (0, 32), (0, 0, 0))
+        return _struct(_NONE, None, None, (0, 0, 0, 0), (0, 32), (0, 0, 0))
     pairs = [normalized(m, s, r.rounding) for m, s in zip(r.multiplier, r.shift, strict=True)]
     bits = min((bound << r.left_shift).bit_length() + 1, 32)
     multipliers = shifts = None
@@ -34,7 +34,7 @@ def rescale(r: Rescale | None, bound: int, purpose: str = "") -> Struct:
         multipliers = Table(f"{purpose}multipliers", np.array([m for m, _ in pairs], np.int32))
         shifts = Table(f"{purpose}shifts", np.array([s for _, s in pairs], np.uint8))
     numbers = [s for _, s in pairs]
-    first = (pairs[0][0], min(numbers), max(numbers))
+    first = (pairs[0][0], min(numbers), min(numbers), max(numbers))
     limits = (r.zero_point, r.low, r.high)
     return _struct(ROUNDINGS[r.rounding], multipliers, shifts, first, (r.left_shift, bits), limits)
 
@@ -56,7 +56,7 @@ def _struct(
     rounding: Enumerator,
     multipliers: Table | None,
     shifts: Table | None,
-    first: tuple[int, int, int],
+    first: tuple[int, int, int, int],
     before: tuple[int, int],
     limits: tuple[int, int, int],
 ) -> Struct:
@@ -67,7 +67,8 @@ def _struct(
             "shifts": shifts,
             "multiplier": first[0],
             "shift": first[1],
-            "highest_shift": first[2],
+            "lowest_shift": first[2],
+            "highest_shift": first[3],
             "left_shift": before[0],
             "input_bits": before[1],
             "zero_point": limits[0],

@@ -44,22 +44,25 @@ def initializer(struct: Struct, symbol: str, indent: int = 1) -> str:
     return f"{{\n{fields}}}"
 
 
+def constant(value: int | Enumerator | None) -> str:
+    """A number, the name of an enumerator, or NULL."""
+    if value is None:
+        return "NULL"
+    return value.name if isinstance(value, Enumerator) else _number(value)
+
+
 def _value(
     value: Value,
     symbol: str,
     indent: int,
 ) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, Enumerator):
-        return value.name
     if isinstance(value, Table):
         return f"{symbol}_{value.purpose}"
     if isinstance(value, Struct):
         return initializer(value, symbol, indent + 1)
     if isinstance(value, tuple):
         return f"{{{', '.join(_value(part, symbol, indent + 1) for part in value)}}}"
-    return _number(value)
+    return constant(value)
 
 
 def _number(value: int) -> str:

@@ -58,6 +58,7 @@ static void read_rescale(hwk_rescale_t *r) {
   r->shifts = read_pointer();
   r->multiplier = read_number();
   r->shift = read_number();
+  r->lowest_shift = read_number();
   r->highest_shift = read_number();
   r->left_shift = read_number();
   r->input_bits = read_number();
