@@ -25,13 +25,14 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.types import S8, U8, IntType
-from tests.conformance.graphs import Space, graphs
+from tests.conformance.graphs import ALL_OPS, Space, graphs
 from tests.conformance.run import check, lowered_or_none
 
 EDGE = Space(activations=(S8, U8, IntType(5, False), IntType(6, True)), weight_bits=(4, 8))
 
 
 MCU = Space(
+    ops=ALL_OPS,
     activations=(S8, U8, IntType(4, True), IntType(5, False)),
     weight_bits=(2, 3, 4, 6, 8),
     softmax=(SoftmaxKind.FIXED,),

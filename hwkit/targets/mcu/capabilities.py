@@ -7,31 +7,24 @@ from typing import get_args
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
-    Add,
     Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
-    Mul,
     Op,
     Prelu,
     Requantize,
     Reshape,
-    ResizeNearest,
     Rounding,
-    Slice,
     Softmax,
     SoftmaxKind,
-    Sub,
-    Transpose,
     activations,
 )
 from hwkit.target import Capabilities
 from hwkit.targets.mcu.weights import storage_bits
 
-_NO_KERNEL = (Sub, Mul, Prelu, Slice, Transpose, ResizeNearest, Constant)
-_OPS: frozenset[type[Op]] = frozenset(get_args(Op)) - frozenset(_NO_KERNEL)
+_OPS: frozenset[type[Op]] = frozenset(get_args(Op))
 _ROUNDINGS = (Rounding.HALF_EVEN, Rounding.DOUBLE, Rounding.HALF_UP, Rounding.FLOOR)
 
 CAPABILITIES = Capabilities(
@@ -75,10 +68,6 @@ def _missing(graph: Graph, op: Op) -> str:
     """What stands in the way of ``op``, with its remedy; "" if nothing does."""
     wide = [name for name in activations(op) if graph.tensors[name].dtype.bits > 8]
     match op:
-        case _ if isinstance(op, _NO_KERNEL):
-            return f"{type(op).__name__} has no kernel; compute it on the host"
-        case Add() if len({graph.tensors[name].shape for name in op.inputs}) > 1:
-            return "an add of two shapes; give both operands one shape"
         case Requantize() if wide and op.input_zero_point:
             return "a zero point on an input of more than 8 bits; fold it into a bias"
         case Requantize() | Reshape():
@@ -86,8 +75,8 @@ def _missing(graph: Graph, op: Op) -> str:
         case _ if wide:
             bits = graph.tensors[wide[0]].dtype.bits
             return f"input {wide[0]} has {bits} bits; requantize it to 8 before"
-        case Lookup() if graph.tensors[op.output].dtype.bits > 8:
-            return "tables have entries of at most 8 bits"
+        case Lookup() | Prelu() | Constant() if graph.tensors[op.output].dtype.bits > 8:
+            return "it gives at most 8 bits; requantize to them"
         case Softmax() if op.kind is not SoftmaxKind.FIXED:
             return "float softmax; end the graph before it, or use softmax kind 'fixed'"
         case Softmax() if graph.tensors[op.input].shape[-1] > _LONGEST_SOFTMAX:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 import numpy as np
 
-from hwkit.errors import GraphError
 from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -28,7 +26,6 @@ from hwkit.ir.ops import (
     Padding,
     Prelu,
     Requantize,
-    Rescale,
     Reshape,
     ResizeNearest,
     Slice,
@@ -38,23 +35,23 @@ from hwkit.ir.ops import (
     Transpose,
 )
 from hwkit.ir.softmax import beta_multiplier
-from hwkit.ir.types import IntType
+from hwkit.targets.mcu.bounds import range_after, sum_bound, x_bound
+from hwkit.targets.mcu.broadcast import (
+    broadcast_add,
+    broadcast_mul,
+    constant,
+    gather,
+    prelu,
+    resize_nearest,
+)
+from hwkit.targets.mcu.call import Call, Fields
 from hwkit.targets.mcu.rescales import rescale
-from hwkit.targets.mcu.structs import Struct, Table, Value
+from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import folded_bias, pack_rows, pack_taps, storage_bits
 
-Fields: TypeAlias = dict[str, Value]
+__all__ = ["Call", "calls"]
 
 _S32_BOUND = 1 << 31
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of ``hwk_<kernel>``; ``inputs`` are names of tensors."""
-
-    kernel: str
-    descriptor: Struct
-    inputs: tuple[str, ...]
 
 
 def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
@@ -71,7 +68,8 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
         case Dense():
             return (_dense(graph, op),)
         case Add():
-            return (_add(graph, op),)
+            one_shape = len({graph.tensors[name].shape for name in op.inputs}) == 1
+            return (_add(graph, op) if one_shape else broadcast_add(graph, op),)
         case SumPool2d():
             return (_sum_pool(graph, op),)
         case AvgPool2d():
@@ -95,8 +93,18 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (_softmax(graph, op),)
         case Reshape():
             return ()
-        case Sub() | Mul() | Prelu() | Slice() | Transpose() | ResizeNearest() | Constant():
-            raise GraphError(op.name, f"{type(op).__name__} has no kernel; lower the graph first")
+        case Sub():
+            return (broadcast_add(graph, op),)
+        case Mul():
+            return (broadcast_mul(graph, op),)
+        case Prelu():
+            return (prelu(graph, op),)
+        case Slice() | Transpose():
+            return (gather(graph, op),)
+        case ResizeNearest():
+            return (resize_nearest(graph, op),)
+        case Constant():
+            return (constant(graph, op),)
         case _:
             assert_never(op)
 
@@ -137,11 +145,6 @@ def _pool(kernel: str, graph: Graph, op: AvgPool2d | MaxPool2d, low: int, high: 
     return Call(kernel, Struct(fields), (op.input,))
 
 
-def _x_bound(dtype: IntType, zero_point: int) -> int:
-    """Largest ``|x - zero_point|``."""
-    return max(dtype.high - zero_point, zero_point - dtype.low)
-
-
 def _weighted(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> tuple[int, Fields]:
     """Storage bits of the weights; the fields weights, bias and rescale."""
     weight = graph.constants[op.weight]
@@ -150,19 +153,15 @@ def _weighted(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> tuple[int, 
     bias = None if op.bias is None else graph.constants[op.bias]
     bits = storage_bits(graph.tensors[op.weight].dtype)
     packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(matrix, bits)
-    largest = bound(matrix, _x_bound(graph.tensors[op.input].dtype, op.input_zero_point))
+    largest = bound(matrix, x_bound(graph.tensors[op.input].dtype, op.input_zero_point))
     if bias is not None:
         largest = largest + np.abs(bias.astype(np.int64))
     fields: Fields = {
         "weights": Table("weights", packed),
         "bias": Table("bias", folded_bias(matrix, bias, op.input_zero_point)),
-        "rescale": rescale(op.rescale, _sum_bound(int(largest.max()), op.accumulator_bits)),
+        "rescale": rescale(op.rescale, sum_bound(int(largest.max()), op.accumulator_bits)),
     }
     return bits, fields
-
-
-def _sum_bound(largest: int, accumulator_bits: int) -> int:
-    return min(largest, 1 << (accumulator_bits - 1))
 
 
 def _conv2d(graph: Graph, op: Conv2d) -> Call:
@@ -203,10 +202,10 @@ def _dense(graph: Graph, op: Dense) -> Call:
 
 def _add(graph: Graph, op: Add) -> Call:
     centred = [
-        _x_bound(graph.tensors[name].dtype, zero_point)
+        x_bound(graph.tensors[name].dtype, zero_point)
         for name, zero_point in zip(op.inputs, op.input_zero_points, strict=True)
     ]
-    total = sum(map(_range_after, op.input_rescales, centred))
+    total = sum(map(range_after, op.input_rescales, centred))
     output = graph.tensors[op.output]
     fields: Fields = {
         "elements": output.elements,
@@ -216,29 +215,17 @@ def _add(graph: Graph, op: Add) -> Call:
             rescale(r, most, f"input{k}_")
             for k, (r, most) in enumerate(zip(op.input_rescales, centred, strict=True))
         ),
-        "rescale": rescale(op.rescale, _sum_bound(total, op.accumulator_bits)),
+        "rescale": rescale(op.rescale, sum_bound(total, op.accumulator_bits)),
     }
     return Call("add_s8", Struct(fields), op.inputs)
 
 
-def _range_after(r: Rescale | None, most: int) -> int:
-    """Largest magnitude of an add's input of at most ``most``, rescaled: rounding twice moves a
-    quotient by at most 1."""
-    if r is None:
-        return most
-    scaled = max(
-        ((most << r.left_shift) * m >> s) + 2 for m, s in zip(r.multiplier, r.shift, strict=True)
-    )
-    ends = (r.zero_point - scaled, r.zero_point + scaled)
-    return max(abs(min(max(end, r.low), r.high)) for end in ends)
-
-
 def _sum_pool(graph: Graph, op: SumPool2d) -> Call:
-    most = prod(op.kernel) * _x_bound(graph.tensors[op.input].dtype, op.input_zero_point)
+    most = prod(op.kernel) * x_bound(graph.tensors[op.input].dtype, op.input_zero_point)
     fields: Fields = {
         "window": _pool_window(graph, op),
         "input_zero_point": op.input_zero_point,
-        "rescale": rescale(op.rescale, _sum_bound(most, op.accumulator_bits)),
+        "rescale": rescale(op.rescale, sum_bound(most, op.accumulator_bits)),
     }
     return Call("sum_pool_s8", Struct(fields), (op.input,))
 
@@ -280,7 +267,7 @@ def _concat(graph: Graph, op: Concat) -> tuple[Call, ...]:
 def _requantize(graph: Graph, op: Requantize) -> Call:
     source, output = graph.tensors[op.input], graph.tensors[op.output]
     wide = source.dtype.bits > 8
-    most = _S32_BOUND if wide else _x_bound(source.dtype, op.input_zero_point)
+    most = _S32_BOUND if wide else x_bound(source.dtype, op.input_zero_point)
     fields: Fields = {
         "elements": output.elements,
         "channels": output.shape[-1],

@@ -126,6 +126,8 @@ static void read_lookup(hwk_lookup_t *d) {
   d->table = read_pointer();
 }
 
+#include "driver_broadcast.h"
+
 static void read_pool(hwk_pool_t *d) { READ_PLAIN(d); }
 static void read_pad(hwk_pad_t *d) { READ_PLAIN(d); }
 static void read_concat(hwk_concat_t *d) { READ_PLAIN(d); }
@@ -175,6 +177,7 @@ static void read_buffers(buffers_t *b, int inputs, size_t scratch_bytes) {
   }
 }
 
+#define CALL_0(name) hwk_##name(&d, b.output, b.scratch)
 #define CALL_1(name) hwk_##name(&d, b.inputs[0], b.output, b.scratch)
 #define CALL_2(name) hwk_##name(&d, b.inputs[0], b.inputs[1], b.output, b.scratch)
 #define HWK_KERNEL(name, descriptor, inputs)                  \

@@ -1,0 +1,129 @@
+"""Ops that walk over up to four axes as calls of kernels: repeated operands, slices, transposes."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Add, Constant, Mul, Prelu, ResizeNearest, Slice, Sub, Transpose
+from hwkit.ir.types import Shape
+from hwkit.targets.mcu.bounds import range_after, sum_bound, x_bound
+from hwkit.targets.mcu.call import Call, Fields
+from hwkit.targets.mcu.rescales import rescale
+from hwkit.targets.mcu.structs import Struct, Table
+
+_AXES = 4
+
+
+def _four(numbers: tuple[int, ...], missing: int) -> tuple[int, ...]:
+    return (missing,) * (_AXES - len(numbers)) + numbers
+
+
+def _extent(shape: Shape) -> Struct:
+    return Struct({"sizes": _four(shape, 1)})
+
+
+def _steps(shape: Shape) -> tuple[int, ...]:
+    """Distance of two neighbours along each axis: (4, 5, 3) has 15, 3, 1."""
+    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def _repeated(shape: Shape, output: Shape) -> tuple[int, ...]:
+    """Steps of an operand, 0 along the axes where its one integer serves all of the output."""
+    steps = zip(_steps(shape), shape, output, strict=True)
+    return _four(tuple(0 if size < wide else step for step, size, wide in steps), 0)
+
+
+def _operands(graph: Graph, op: Add | Sub | Mul) -> tuple[Fields, list[int]]:
+    """Fields of the walk over two operands, and the largest centred integer of each."""
+    tensors = [graph.tensors[name] for name in op.inputs]
+    output = graph.tensors[op.output].shape
+    fields: Fields = {
+        "extent": _extent(output),
+        "a_strides": _repeated(tensors[0].shape, output),
+        "b_strides": _repeated(tensors[1].shape, output),
+    }
+    centred = [x_bound(t.dtype, z) for t, z in zip(tensors, op.input_zero_points, strict=True)]
+    return fields, centred
+
+
+def broadcast_add(graph: Graph, op: Add | Sub) -> Call:
+    """A difference, or a sum of two shapes."""
+    fields, centred = _operands(graph, op)
+    total = sum(map(range_after, op.input_rescales, centred))
+    fields |= {
+        "subtract": int(isinstance(op, Sub)),
+        "zero_points": op.input_zero_points,
+        "input_rescales": tuple(
+            rescale(r, most, f"input{k}_")
+            for k, (r, most) in enumerate(zip(op.input_rescales, centred, strict=True))
+        ),
+        "rescale": rescale(op.rescale, sum_bound(total, op.accumulator_bits)),
+    }
+    return Call("broadcast_add_s8", Struct(fields), op.inputs)
+
+
+def broadcast_mul(graph: Graph, op: Mul) -> Call:
+    """A product."""
+    fields, centred = _operands(graph, op)
+    most = sum_bound(centred[0] * centred[1], op.accumulator_bits)
+    fields |= {"zero_points": op.input_zero_points, "rescale": rescale(op.rescale, most)}
+    return Call("broadcast_mul_s8", Struct(fields), op.inputs)
+
+
+def prelu(graph: Graph, op: Prelu) -> Call:
+    """Two slopes."""
+    source, slope = graph.tensors[op.input], graph.tensors[op.slope]
+    most = x_bound(source.dtype, op.input_zero_point)
+    steepest = x_bound(slope.dtype, op.slope_zero_point)
+    slopes = graph.constants[op.slope].astype(np.int8)
+    fields: Fields = {
+        "extent": _extent(source.shape),
+        "slope_strides": _repeated(slope.shape, source.shape),
+        "slopes": Table("slopes", slopes),
+        "input_zero_point": op.input_zero_point,
+        "slope_zero_point": op.slope_zero_point,
+        "positive": rescale(op.positive, most, "positive_"),
+        "negative": rescale(op.negative, most * steepest, "negative_"),
+    }
+    return Call("prelu_s8", Struct(fields), (op.input,))
+
+
+def gather(graph: Graph, op: Slice | Transpose) -> Call:
+    """A slice or a transpose: strides over the input."""
+    steps = _steps(graph.tensors[op.input].shape)
+    offset = 0
+    if isinstance(op, Slice):
+        offset = sum(b * step for b, step in zip(op.begin, steps, strict=True))
+        strides = tuple(s * step for s, step in zip(op.stride, steps, strict=True))
+    else:
+        strides = tuple(steps[axis] for axis in op.permutation)
+    fields: Fields = {
+        "extent": _extent(graph.tensors[op.output].shape),
+        "strides": _four(strides, 0),
+        "offset": offset,
+    }
+    return Call("gather_s8", Struct(fields), (op.input,))
+
+
+def resize_nearest(graph: Graph, op: ResizeNearest) -> Call:
+    """Tables of the rows and columns to read."""
+    _, width, channels = graph.tensors[op.input].shape
+    fields: Fields = {
+        "input_width": width,
+        "channels": channels,
+        "output_height": len(op.rows),
+        "output_width": len(op.columns),
+        "rows": Table("rows", np.array(op.rows, np.int32)),
+        "columns": Table("columns", np.array(op.columns, np.int32)),
+    }
+    return Call("resize_nearest_s8", Struct(fields), (op.input,))
+
+
+def constant(graph: Graph, op: Constant) -> Call:
+    """A copy of the constant into the arena."""
+    value = graph.constants[op.value].astype(np.int8)
+    fields: Fields = {"elements": value.size, "values": Table("values", value)}
+    return Call("constant_s8", Struct(fields), ())
