@@ -55,7 +55,8 @@ class McuBoard:
     machine with the same memory map and UART, or ""; ``counter`` a file of
     ``firmware/drivers/counter``; ``boot2_bytes`` the length of the stage at the start of the
     flash that a boot ROM checks by a CRC, 0 without one; ``uf2_family`` the family number of UF2
-    files, 0 where the board takes none.
+    files, 0 where the board takes none; ``stack_bytes`` what is reserved for the stack, of which
+    the firmware reports how much it used.
     """
 
     core: str
@@ -69,7 +70,7 @@ class McuBoard:
     cost_model: str = ""
     qemu_machine: str = ""
     counter: str = "none"
-    stack_bytes: int = 8192
+    stack_bytes: int = 2048
     boot2_bytes: int = 0
     uf2_family: int = 0
     programmer: Programmer | None = None

@@ -15,6 +15,9 @@ from hwkit.toolchain import boot2, elf, flash_image, uf2, zig
 RUNTIME_OPTIMIZE = "-Os"
 """The runtime waits for the serial line: small is what counts. The kernels have their own level."""
 
+_PROFILE = "hwk_profile.c"
+"""The one source whose memory depends on the model: it is compiled apart, the rest once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
@@ -72,12 +75,13 @@ def build(
     *,
     include: Sequence[Path] = (),
     flags: Sequence[str] = (),
+    layers: int | None = None,
     optimize: str = zig.OPTIMIZE,
     stack_bytes: int | None = None,
 ) -> Firmware:
     """Compiles ``sources`` (model and kernels, with ``flags`` and ``include`` added) and the
     runtime, and links ``out/firmware.elf``, ``.bin``, ``.hex`` and, where the board takes it,
-    ``.uf2``.
+    ``.uf2``. ``layers`` is how many the model has, whose cycles are recorded (default 256).
 
     ``ToolMissing`` without the compiler, ``ToolFailed`` with the log when a source or the link
     fails. Example: ``build([Path("model.c")], boards.load("virtual_m4").mcu, Path("out"))``.
@@ -87,19 +91,23 @@ def build(
         sources, board, include=(*common, *include), flags=flags, optimize=optimize
     )
     # -fno-builtin: the runtime defines memcpy and its like, which must not call themselves.
-    runtime_flags = (
+    board_flags = (
         f"-DHWK_UART_BASE={board.uart.base:#x}u",
         f"-DHWK_UART_BAUD={board.uart.baud}u",
         f"-DHWK_CLOCK_HZ={board.clock_hz}u",
         "-fno-builtin",
     )
-    objects += zig.compile_objects(
-        runtime_sources(board),
-        board,
-        include=(*common, root / "startup", root / "drivers"),
-        flags=runtime_flags,
-        optimize=RUNTIME_OPTIMIZE,
-    )
+    marks = () if layers is None else (f"-DHWK_PROFILE_MARKS={layers + 1}",)
+    runtime = runtime_sources(board)
+    profile = [source for source in runtime if source.name == _PROFILE]
+    for group, more in ((profile, marks), ([s for s in runtime if s not in profile], ())):
+        objects += zig.compile_objects(
+            group,
+            board,
+            include=(*common, root / "startup", root / "drivers"),
+            flags=(*board_flags, *more),
+            optimize=RUNTIME_OPTIMIZE,
+        )
     path = out / "firmware.elf"
     path.parent.mkdir(parents=True, exist_ok=True)
     zig.link(objects, board, path, stack_bytes=stack_bytes)

@@ -29,7 +29,11 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     for name, content in plan.files.items():
         write_whole(out / name, content)
     made = firmware.build(
-        [out / "model.c", out / "model_data.c"], mcu, out, include=(out / "kernels",)
+        [out / "model.c", out / "model_data.c"],
+        mcu,
+        out,
+        include=(out / "kernels",),
+        layers=len(lowered.graph.nodes),
     )
     check_image(made.image, lowered.board)
     write_whole(out / "firmware.map", symbol_map(made.image).encode())

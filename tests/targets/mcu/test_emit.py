@@ -181,5 +181,5 @@ def test_a_model_too_big_for_sram_is_refused_with_the_missing_bytes(tmp_path: Pa
     b.add(Conv2d("conv", "x", "w", None, "y"), S32)
     lowered = lower(b.build(["y"]), BOARD)
     arena = lowered.plan.memory.arena_bytes
-    with pytest.raises(ConfigError, match=rf"of sram, {arena + 8192 - 0x400000} more than"):
+    with pytest.raises(ConfigError, match=rf"of sram, {arena + 2048 - 0x400000} more than"):
         build(emit(lowered), lowered, tmp_path)
