@@ -160,6 +160,9 @@ def test_the_other_packages_hold_the_same_sources(kind: str, tmp_path: Path) -> 
     first, other = package(lowered, "library"), package(lowered, kind)
     shared = {name: content for name, content in first.items() if name.startswith("src/")}
     assert shared.items() <= other.items()
+    # Nothing hides a header of the C library or of another library.
+    names = {name.removeprefix("src/") for name in shared}
+    assert all(name.startswith(("hwk", "model")) for name in names), names
     header = "src/hwk.h" if kind == "arduino" else "include/hwk.h"
     assert other[header] == first["include/hwk.h"]
     written(other, tmp_path)

@@ -23,7 +23,12 @@ def sources(lowered: Lowered) -> dict[str, bytes]:
     ``HEADER``, the public one, is apart.
     """
     plan = emit(lowered).files
-    here = {name.rsplit("/", 1)[-1]: content for name, content in plan.items()}
+    here = {
+        name.rsplit("/", 1)[-1]: content
+        for name, content in plan.items()
+        # A library is built where a C library is; its headers must not be hidden.
+        if "/freestanding/" not in name
+    }
     files = {"hwk.c": _template("hwk.c")}
     wanted = [*_ROOTS, *_included(files["hwk.c"])]
     while wanted:
