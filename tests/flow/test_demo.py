@@ -47,7 +47,7 @@ def test_summary_holds_all_parts(finished: Path) -> None:
     simulated = next(part for part in found.profiles if part.board == "virtual_m4")
     assert simulated.evidence == "simulated" and "cortex-m4" in (simulated.cycle_model or "")
     page = (finished / "report.html").read_text()
-    assert "digits-plan" in page and "http" not in page.replace("http://www.w3.org", "")
+    assert "digits-plan" in page and "://" not in page
 
 
 def test_again_keeps_the_training_run(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
