@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -61,12 +62,25 @@ FPGA = Space(
 )
 
 
+def slow_in(program: str) -> list[pytest.MarkDecorator]:
+    missing = shutil.which(program) is None
+    return [
+        pytest.mark.slow,
+        pytest.mark.skipif(missing, reason=f"{program} is not installed"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("board", "space", "examples"),
     [
         ("host_litert", EDGE, 60),
         ("host_tflm", EDGE, 60),
         pytest.param("virtual_m4", MCU, 30, marks=pytest.mark.slow),
+        pytest.param("virtual_m0", MCU, 8, marks=pytest.mark.slow),
+        pytest.param("virtual_m7", MCU, 4, marks=pytest.mark.slow),
+        pytest.param("virtual_m33", MCU, 4, marks=pytest.mark.slow),
+        pytest.param("virtual_m55", MCU, 4, marks=slow_in("qemu-system-arm")),
+        pytest.param("virtual_rv32", MCU, 8, marks=slow_in("qemu-system-riscv32")),
         pytest.param("hls4ml_csim", FPGA, 8, marks=pytest.mark.slow),
     ],
 )

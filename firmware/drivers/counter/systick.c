@@ -21,6 +21,7 @@ void hwk_counter_start(void) {
   SYSTICK_RELOAD = LONGEST;
   SYSTICK_VALUE = 0;
   SYSTICK_CONTROL = CONTROL_CORE_CLOCK | CONTROL_EXCEPTION | CONTROL_ENABLE;
+  __asm volatile("cpsie i" ::: "memory");
 }
 
 /* Read again when the timer wrapped between the two reads. */

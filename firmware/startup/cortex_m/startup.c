@@ -19,16 +19,17 @@ void Reset_Handler(void);
 void HardFault_Handler(void);
 void SysTick_Handler(void);
 
-/* Exceptions 1 to 15 (table B1-4); no interrupt is used. */
+/* Exceptions 1 to 15 (table B1-4); no interrupt has a handler. */
 __attribute__((section(".vectors"), used)) static const vector_table_t vector_table = {
     &hwk_stack_top,
     {Reset_Handler, HardFault_Handler, HardFault_Handler, HardFault_Handler, HardFault_Handler,
      HardFault_Handler, HardFault_Handler, 0, 0, 0, HardFault_Handler, HardFault_Handler, 0,
      HardFault_Handler, SysTick_Handler}};
 
-/* A boot loader may have jumped here with its own vectors; the compiler may use the FPU from
- * hwk_start on. */
+/* A boot loader may have jumped here with its own vectors, and with interrupts of its own that
+ * have no handler here; the compiler may use the FPU from hwk_start on. */
 __attribute__((noreturn)) void Reset_Handler(void) {
+  __asm volatile("cpsid i" ::: "memory");
   VTOR = (uint32_t)(uintptr_t)&vector_table;
 #ifdef __ARM_FP
   CPACR |= CPACR_FPU_FULL_ACCESS;
