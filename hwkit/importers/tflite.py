@@ -10,18 +10,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwkit.errors import ConfigError, FormatError, HwkitError, UnsupportedOp
-from hwkit.importers.tflite_context import TARGET, Context, tensor_facts
+from hwkit.importers.tflite_context import DTYPES, TARGET, Context, tensor_facts, unsupported
 from hwkit.importers.tflite_file import (
     FLOAT32,
-    INT8,
+    INT16,
     MAX_FILE_BYTES,
     TYPE_NAMES,
-    UINT8,
     FileOperator,
     TfliteFile,
     parse,
 )
-from hwkit.importers.tflite_operators import CONVERTERS, DATA_INPUTS
+from hwkit.importers.tflite_operators import CONVERTERS, DATA_INPUTS, TAKE_INT16
 from hwkit.ir.graph import Graph
 
 
@@ -52,7 +51,7 @@ def convert(file: TfliteFile, name: str) -> Graph:
     context = Context(file, name)
     for index in inputs:
         tensor = file.tensors[index]
-        if tensor.type not in (INT8, UINT8) or tensor.data is not None:
+        if tensor.type not in DTYPES or tensor.data is not None:
             kind = TYPE_NAMES.get(tensor.type, f"type {tensor.type}")
             raise UnsupportedOp(
                 f"input {tensor.name!r} ({kind})",
@@ -67,8 +66,21 @@ def convert(file: TfliteFile, name: str) -> Graph:
             raise UnsupportedOp(
                 f"operator {position} ({op.code})", TARGET, f"it takes int8 {known}"
             )
+        _check_types(file, position, op)
         CONVERTERS[op.code](context, position, op)
-    return context.builder.build([context.computed(index, (INT8, UINT8)) for index in outputs])
+    return context.builder.build([context.computed(index, tuple(DTYPES)) for index in outputs])
+
+
+def _check_types(file: TfliteFile, position: int, op: FileOperator) -> None:
+    """``UnsupportedOp`` where activations of several widths meet, or 16-bit ones have no form."""
+    present = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+    types = {tensor.type for tensor in present if tensor.data is None} & set(DTYPES)
+    if len(types) > 1 and op.code != "QUANTIZE":
+        names = " and ".join(sorted(TYPE_NAMES[kind] for kind in types))
+        raise unsupported(position, op, f"{names} meet; put a QUANTIZE between them")
+    if INT16 in types and op.code not in TAKE_INT16:
+        known = ", ".join(sorted(TAKE_INT16))
+        raise unsupported(position, op, f"int16 activations are taken by {known}; use int8 here")
 
 
 def _needed(

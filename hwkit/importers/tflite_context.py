@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwkit.errors import FormatError, UnsupportedOp
-from hwkit.importers.tflite_file import INT8, UINT8, FileOperator, FileTensor, TfliteFile
+from hwkit.importers.tflite_file import INT8, INT16, UINT8, FileOperator, FileTensor, TfliteFile
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import (
     NO_PADDING,
@@ -21,8 +21,10 @@ from hwkit.ir.tflite import (
     activation_range,
     same_padding,
 )
-from hwkit.ir.types import S8, U8, Array, IntType, Quantization, Shape
+from hwkit.ir.types import S8, S16, U8, Array, IntType, Quantization, Shape
 
+DTYPES = {INT8: S8, UINT8: U8, INT16: S16}
+"""Integer types of activations by number of the schema."""
 TARGET = "the .tflite importer"
 _SAME, _VALID = 0, 1
 LARGEST = 1 << 16
@@ -41,7 +43,7 @@ class Context:
             unique = tensor.name and seen.setdefault(tensor.name, index) == index
             self.names.append(tensor.name if unique else f"{tensor.name}#{index}")
 
-    def computed(self, index: int, types: tuple[int, ...] = (INT8,)) -> str:
+    def computed(self, index: int, types: tuple[int, ...] = (INT8, INT16)) -> str:
         """Name of an activation that exists by now; a constant becomes one."""
         if index >= 0 and self.file.tensors[index].data is not None:
             return self.operand(index, len(self.sample_shape(index)))
@@ -66,7 +68,7 @@ class Context:
         wide = f"{name}/rank{rank}"
         if wide not in self.builder.tensors:
             shape = (1,) * (rank - len(shape)) + shape
-            self.builder.add(Reshape(wide, name, wide), S8, self.facts(index), shape)
+            self.builder.add(Reshape(wide, name, wide), self.dtype(index), self.facts(index), shape)
         return wide
 
     def _constant(self, tensor: FileTensor, index: int, rank: int) -> str:
@@ -76,8 +78,9 @@ class Context:
             return name
         facts = self.facts(index)
         shape = with_rank(tensor.shape, rank)
-        value = self.builder.constant(f"{name}/value", tensor.data.reshape(shape), S8, facts)
-        return self.builder.add(Constant(name, value, name), S8, facts)
+        dtype = self.dtype(index)
+        value = self.builder.constant(f"{name}/value", tensor.data.reshape(shape), dtype, facts)
+        return self.builder.add(Constant(name, value, name), dtype, facts)
 
     def dropped(self, index: int) -> int:
         """1 if the tensor's first axis is a batch of 1 that its activation leaves out, else 0."""
@@ -105,7 +108,7 @@ class Context:
 
     def dtype(self, index: int) -> IntType:
         """Integer type of the activation ``index``."""
-        return U8 if self.file.tensors[index].type == UINT8 else S8
+        return DTYPES.get(self.file.tensors[index].type, S8)
 
     def add(self, index: int, op: Op) -> None:
         """Appends ``op``, whose output is the file's tensor ``index``; its shape must agree."""
@@ -135,13 +138,15 @@ def with_rank(shape: Shape, rank: int) -> Shape:
 
 
 def tensor_facts(tensor: FileTensor) -> Quantization:
-    """Scale and zero point of an int8 or uint8 activation."""
+    """Scale and zero point of an 8-bit or int16 activation."""
     whole = len(tensor.scale) == 1 and len(tensor.zero_point) == 1
-    if tensor.type not in (INT8, UINT8) or not whole:
+    if tensor.type not in DTYPES or not whole:
         raise UnsupportedOp(
             f"tensor {tensor.name!r}", TARGET, "convert the model to full int8, per-tensor"
         )
-    dtype = U8 if tensor.type == UINT8 else S8
+    dtype = DTYPES[tensor.type]
+    if dtype == S16 and tensor.zero_point[0]:
+        raise UnsupportedOp(f"tensor {tensor.name!r}", TARGET, "16-bit zero points must be 0")
     if not dtype.low <= tensor.zero_point[0] <= dtype.high:
         raise FormatError(f"tensor {tensor.name!r}: zero point {tensor.zero_point[0]} is no int8")
     return Quantization(tensor.scale, tensor.zero_point[0])
@@ -188,7 +193,8 @@ def fused_range(context: Context, op: FileOperator, position: int) -> tuple[int,
     if activation not in (NONE, RELU, RELU6, RELU_N1_TO_1):
         raise unsupported(position, op, f"fused activation {activation}; use none or a RELU")
     facts = context.facts(op.outputs[0])
-    return ordered(*activation_range(activation, facts.scale[0], facts.zero_point))
+    dtype = context.dtype(op.outputs[0])
+    return ordered(*activation_range(activation, facts.scale[0], facts.zero_point, dtype))
 
 
 def ordered(low: int, high: int) -> tuple[int, int]:

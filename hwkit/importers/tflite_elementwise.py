@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from hwkit.importers.tflite_context import (
     Context,
     check_operands,
@@ -17,7 +15,7 @@ from hwkit.importers.tflite_context import (
     unsupported,
     with_rank,
 )
-from hwkit.importers.tflite_file import INT8, UINT8, FileOperator
+from hwkit.importers.tflite_file import INT8, INT16, UINT8, FileOperator
 from hwkit.importers.tflite_unary import (
     hard_swish_table,
     leaky_relu_table,
@@ -27,6 +25,7 @@ from hwkit.importers.tflite_unary import (
 from hwkit.ir.ops import Add, Clamp, Lookup, Mul, Prelu, Requantize, Rescale, Sub
 from hwkit.ir.tflite import (
     ADD_LEFT_SHIFT,
+    ADD_LEFT_SHIFT_16,
     NONE,
     RELU,
     RELU6,
@@ -34,12 +33,8 @@ from hwkit.ir.tflite import (
     activation_range,
     double_add,
     double_rescale,
-    double_sum,
 )
-from hwkit.ir.types import S8, Array, Quantization
-
-Sum = tuple[tuple[Rescale, Rescale], Rescale]
-"""Rescales of both operands, and of their sum or difference."""
+from hwkit.ir.types import S8, S16, Array, Quantization
 
 
 def _two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
@@ -53,8 +48,10 @@ def add(context: Context, position: int, op: FileOperator) -> None:
     first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
     scales = (first.scale[0], second.scale[0], output.scale[0])
     kind = Add if op.code == "ADD" else Sub
+    shift = ADD_LEFT_SHIFT_16 if context.dtype(op.outputs[0]) == S16 else ADD_LEFT_SHIFT
     try:
-        inputs, total = double_add(*scales, output.zero_point, *fused_range(context, op, position))
+        low, high = fused_range(context, op, position)
+        inputs, total = double_add(*scales, output.zero_point, low, high, shift)
     except ValueError as error:
         raise damaged(position, op, error) from error
     names = _two_operands(context, op)
@@ -62,16 +59,6 @@ def add(context: Context, position: int, op: FileOperator) -> None:
     target = context.names[op.outputs[0]]
     node = kind(node_name(position, op), names, target, zero_points, inputs, rescale=total)
     context.add(op.outputs[0], node)
-
-
-def _double_sub(
-    first: float, second: float, output: float, zero_point: int, low: int, high: int
-) -> Sum:
-    """As ``double_add``, but the ratios are quotients of float32 numbers."""
-    common = np.float32(2 * max(first, second))
-    ratios = [float(np.float32(scale) / common) for scale in (first, second)]
-    total = float(common / (np.float32(1 << ADD_LEFT_SHIFT) * np.float32(output)))
-    return double_sum((ratios[0], ratios[1]), total, zero_point, low, high)
 
 
 def mul(context: Context, position: int, op: FileOperator) -> None:
@@ -156,12 +143,12 @@ def requantize(context: Context, position: int, op: FileOperator) -> None:
     """QUANTIZE between 8-bit types, and RELU: a rescale with the ratio of the scales."""
     check_operands(op, position, (1, 1))
     source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
-    types = (INT8, UINT8) if op.code == "QUANTIZE" else (INT8,)
+    types = (INT8, UINT8, INT16) if op.code == "QUANTIZE" else (INT8, INT16)
     name, target = context.computed(op.inputs[0], types), context.names[op.outputs[0]]
     dtype = context.dtype(op.outputs[0])
     low, high = dtype.low, dtype.high
     if op.code == "RELU":
-        low, high = ordered(*activation_range(RELU, output.scale[0], output.zero_point))
+        low, high = ordered(*activation_range(RELU, output.scale[0], output.zero_point, dtype))
     if source == output and dtype == context.dtype(op.inputs[0]):
         context.add(op.outputs[0], Clamp(node_name(position, op), name, target, low, high))
         return
@@ -176,7 +163,8 @@ def clamp(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
     activation = {"RELU6": RELU6, "RELU_N1_TO_1": RELU_N1_TO_1}.get(op.code, NONE)
     facts = context.facts(op.inputs[0])
-    low, high = ordered(*activation_range(activation, facts.scale[0], facts.zero_point))
+    dtype = context.dtype(op.inputs[0])
+    low, high = ordered(*activation_range(activation, facts.scale[0], facts.zero_point, dtype))
     source, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
     context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
 

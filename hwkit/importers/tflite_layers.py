@@ -37,8 +37,8 @@ from hwkit.ir.ops import (
     SoftmaxKind,
     SumPool2d,
 )
-from hwkit.ir.tflite import double_rescale
-from hwkit.ir.types import S8, S32, IntType, Quantization, Shape
+from hwkit.ir.tflite import double_rescale, wide_rescale
+from hwkit.ir.types import S8, S16, S32, S48, IntType, Quantization, Shape
 
 S4 = IntType(4, True)
 
@@ -65,8 +65,23 @@ def _weights(
     name = context.builder.constant(f"{node_name(position, op)}/weight", value, dtype, facts)
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return name, None
-    bias = constant(context, op.inputs[2], (INT32,), f"{node_name(position, op)}: bias")
-    return name, context.builder.constant(f"{node_name(position, op)}/bias", bias, S32)
+    what = f"{node_name(position, op)}: bias"
+    if not _is_wide(context, op):
+        bias = constant(context, op.inputs[2], (INT32,), what)
+        return name, context.builder.constant(f"{node_name(position, op)}/bias", bias, S32)
+    bias = constant(context, op.inputs[2], (INT64,), what)
+    if bias.min() < S48.low or bias.max() > S48.high:
+        raise damaged(position, op, "a bias leaves 48 bits")
+    return name, context.builder.constant(f"{node_name(position, op)}/bias", bias, S48)
+
+
+def _is_wide(context: Context, op: FileOperator) -> bool:
+    """Whether the layer has 16-bit activations, and so 64-bit sums, of which 48 are ever used."""
+    return context.dtype(op.inputs[0]) == S16
+
+
+def _accumulator_bits(context: Context, op: FileOperator) -> int:
+    return S48.bits if _is_wide(context, op) else S32.bits
 
 
 def _weighted_rescale(context: Context, position: int, op: FileOperator) -> Rescale:
@@ -75,6 +90,8 @@ def _weighted_rescale(context: Context, position: int, op: FileOperator) -> Resc
     ratios = [source.scale[0] * scale / output.scale[0] for scale in weight.scale]
     low, high = fused_range(context, op, position)
     try:
+        if _is_wide(context, op):
+            return wide_rescale(ratios, low, high)
         return double_rescale(ratios, output.zero_point, low, high)
     except ValueError as error:
         raise damaged(position, op, error) from error
@@ -106,6 +123,7 @@ def conv(context: Context, position: int, op: FileOperator) -> None:
             padding=padding,
             dilation=dilation,
             input_zero_point=context.facts(op.inputs[0]).zero_point,
+            accumulator_bits=_accumulator_bits(context, op),
             rescale=_weighted_rescale(context, position, op),
         ),
     )
@@ -134,6 +152,7 @@ def dense(context: Context, position: int, op: FileOperator) -> None:
             bias=bias,
             output=context.names[op.outputs[0]],
             input_zero_point=context.facts(op.inputs[0]).zero_point,
+            accumulator_bits=_accumulator_bits(context, op),
             rescale=_weighted_rescale(context, position, op),
         ),
     )
@@ -151,12 +170,13 @@ def pool(context: Context, position: int, op: FileOperator) -> None:
         pool = AvgPool2d(name, source, output, kernel, stride, padding, low, high)
         context.add(op.outputs[0], pool)
         return
-    if (low, high) == (S8.low, S8.high):
+    dtype = context.dtype(op.outputs[0])
+    if (low, high) == (dtype.low, dtype.high):
         context.add(op.outputs[0], MaxPool2d(name, source, output, kernel, stride, padding))
         return
     raw = f"{name}/unclamped"
     pooled = MaxPool2d(name, source, raw, kernel, stride, padding)
-    context.builder.add(pooled, S8, context.facts(op.outputs[0]))
+    context.builder.add(pooled, dtype, context.facts(op.outputs[0]))
     context.add(op.outputs[0], Clamp(f"{name}/clamp", raw, output, low, high))
 
 

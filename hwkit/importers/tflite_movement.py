@@ -19,7 +19,7 @@ from hwkit.importers.tflite_elementwise import same_meaning, scalar
 from hwkit.importers.tflite_file import INT32, INT64, FileOperator
 from hwkit.ir.ops import Concat, Pad, Padding, Reshape, ResizeNearest, Slice, Transpose
 from hwkit.ir.tflite import NONE
-from hwkit.ir.types import S8, Shape
+from hwkit.ir.types import Shape
 
 _Range = tuple[int, int, int]
 """Begin, size and stride along one axis."""
@@ -70,7 +70,9 @@ def _sliced(
         return
     part = Slice(name, source, name, begin, size, stride)
     facts = context.facts(source_index)
-    _reshape_into(context, position, op, context.builder.add(part, S8, facts), index)
+    _reshape_into(
+        context, position, op, context.builder.add(part, context.dtype(source_index), facts), index
+    )
 
 
 def slice_(context: Context, position: int, op: FileOperator) -> None:
@@ -198,8 +200,8 @@ def transpose(context: Context, position: int, op: FileOperator) -> None:
         context.add(op.outputs[0], Transpose(name, source, target, tuple(axes)))
         return
     moved = Transpose(name, source, f"{name}/moved", tuple(axes))
-    facts = context.facts(op.inputs[0])
-    _reshape_into(context, position, op, context.builder.add(moved, S8, facts), op.outputs[0])
+    facts, dtype = context.facts(op.inputs[0]), context.dtype(op.inputs[0])
+    _reshape_into(context, position, op, context.builder.add(moved, dtype, facts), op.outputs[0])
 
 
 def resize_nearest(context: Context, position: int, op: FileOperator) -> None:
@@ -260,7 +262,7 @@ def _padded_by_axis(
     pairs: list[tuple[int, int]],
     value: int,
 ) -> str:
-    facts = context.facts(op.inputs[0])
+    facts, dtype = context.facts(op.inputs[0]), context.dtype(op.inputs[0])
     shape: Shape = context.builder.shape(source)
     for axis, (before, after) in enumerate(pairs):
         if not before + after:
@@ -269,6 +271,6 @@ def _padded_by_axis(
         as_map = (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
         wide = context.reshaped(f"{name}/map", source, as_map)
         border = Padding(left=before, right=after)
-        source = context.builder.add(Pad(name, wide, name, border, value), S8, facts)
+        source = context.builder.add(Pad(name, wide, name, border, value), dtype, facts)
         shape = (*shape[:axis], shape[axis] + before + after, *shape[axis + 1 :])
     return source

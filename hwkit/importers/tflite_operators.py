@@ -48,6 +48,32 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "UNPACK": movement.unpack,
 }
 
+TAKE_INT16 = {
+    "ADD",
+    "AVERAGE_POOL_2D",
+    "CONCATENATION",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "EXPAND_DIMS",
+    "FULLY_CONNECTED",
+    "MAX_POOL_2D",
+    "MUL",
+    "PAD",
+    "PADV2",
+    "QUANTIZE",
+    "RELU",
+    "RELU6",
+    "RESHAPE",
+    "SLICE",
+    "SPLIT",
+    "SPLIT_V",
+    "SQUEEZE",
+    "STRIDED_SLICE",
+    "SUB",
+    "TRANSPOSE",
+}
+"""Operators that also take int16 activations."""
+
 DATA_INPUTS = {"RESHAPE": 1}
 """How many of an operator's inputs reach its output; all where none is stated. The shape that a
 reshape computes is declared in the file as well, so that nothing needs the operators behind it."""

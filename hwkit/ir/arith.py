@@ -1,7 +1,8 @@
 """Rounding arithmetic on int64 arrays: the meaning of ``Rescale``.
 
 Every intermediate fits int64: an accumulator below 2**31 times a multiplier below 2**31 stays
-below 2**62, and no rounding term is above 2**61.
+below 2**62 (as does one below 2**47 times one below 2**15, which verification sees to), and no
+rounding term is above 2**61.
 """
 
 from __future__ import annotations
@@ -110,6 +111,18 @@ def quantize_multiplier(ratio: float) -> tuple[int, int]:
         multiplier, exponent = 1 << 30, exponent + 1
     shift = 31 - exponent
     return (0, 31) if shift > MAX_SHIFT else (multiplier, shift)
+
+
+def reduced_multiplier(ratio: float) -> tuple[int, int]:
+    """``(multiplier, shift)`` with a multiplier below 2**15, as TFLite scales 64-bit sums.
+
+    The 31-bit multiplier's lower half is rounded away. Example: 0.5 gives (2**14, 15).
+    ``ValueError`` for a ratio that ``quantize_multiplier`` refuses, or of 2**15 and above.
+    """
+    multiplier, shift = quantize_multiplier(ratio)
+    if shift < 16:
+        raise ValueError(f"ratio {ratio} is not below 2**15")
+    return min((multiplier + (1 << 15)) >> 16, (1 << 15) - 1), shift - 16
 
 
 def float32_multiplier(scale: float) -> tuple[int, int]:

@@ -128,7 +128,7 @@ def _graph(header: Mapping[str, Any], payload: memoryview) -> Graph:
 
 def _tensor(name: str, record: Any) -> TensorType:
     tensor = from_json(TensorType, record, f"tensor {name!r}")
-    if not 1 <= tensor.dtype.bits <= 32:
+    if not 1 <= tensor.dtype.bits <= 48:
         raise FormatError(f"tensor {name!r}: bit width {tensor.dtype.bits}")
     return tensor
 

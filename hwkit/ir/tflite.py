@@ -9,12 +9,14 @@ from math import floor, ldexp
 
 import numpy as np
 
-from hwkit.ir.arith import quantize_multiplier
+from hwkit.ir.arith import quantize_multiplier, reduced_multiplier
 from hwkit.ir.ops import Rescale, Rounding
-from hwkit.ir.types import S8, S32
+from hwkit.ir.types import S8, S32, IntType
 
 ADD_LEFT_SHIFT = 20
 """Bits by which an int8 add shifts its inputs to the left before it rescales them."""
+ADD_LEFT_SHIFT_16 = 15
+"""The same of an int16 add."""
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
 """Fused activation functions by their number in the schema."""
 
@@ -25,8 +27,10 @@ def same_padding(size: int, span: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def activation_range(activation: int, scale: float, zero_point: int) -> tuple[int, int]:
-    """Lowest and highest int8 of a fused activation, with scale and zero point of its output.
+def activation_range(
+    activation: int, scale: float, zero_point: int, dtype: IntType = S8
+) -> tuple[int, int]:
+    """Lowest and highest integer of a fused activation, with scale and zero point of its output.
 
     Example: RELU6 with scale 0.05 and zero point -100 gives (-100, 20).
     """
@@ -40,8 +44,8 @@ def activation_range(activation: int, scale: float, zero_point: int) -> tuple[in
         None if bound is None else _quantized(bound, scale, zero_point)
         for bound in bounds[activation]
     )
-    lowest = S8.low if low is None else max(S8.low, low)
-    highest = S8.high if high is None else min(S8.high, high)
+    lowest = dtype.low if low is None else max(dtype.low, low)
+    highest = dtype.high if high is None else min(dtype.high, high)
     return lowest, highest
 
 
@@ -60,23 +64,27 @@ def double_rescale(
     return Rescale(multiplier, shift, Rounding.DOUBLE, low, high, zero_point)
 
 
+def wide_rescale(ratios: list[float], low: int, high: int) -> Rescale:
+    """The rescale of 64-bit sums, of zero point 0; ``ValueError`` if a ratio has no form."""
+    multiplier, shift = zip(*map(reduced_multiplier, ratios), strict=True)
+    return Rescale(multiplier, shift, Rounding.HALF_UP, low, high)
+
+
 def double_add(
-    first: float, second: float, output: float, zero_point: int, low: int, high: int
+    first: float,
+    second: float,
+    output: float,
+    zero_point: int,
+    low: int,
+    high: int,
+    left_shift: int = ADD_LEFT_SHIFT,
 ) -> tuple[tuple[Rescale, Rescale], Rescale]:
-    """Rescales of both inputs and of the sum of the reference kernels' int8 add, from the three
+    """Rescales of both inputs and of the sum of the reference kernels' add, from the three
     scales. Example: equal scales 1 rescale each input by 1/2 after the left shift."""
     common = 2 * max(first, second)
-    total = ldexp(common, -ADD_LEFT_SHIFT) / output
-    return double_sum((first / common, second / common), total, zero_point, low, high)
-
-
-def double_sum(
-    ratios: tuple[float, float], total: float, zero_point: int, low: int, high: int
-) -> tuple[tuple[Rescale, Rescale], Rescale]:
-    """Rescales of both operands by ``ratios`` after the left shift, and of their sum or difference
-    by ``total``."""
     inputs = [
-        Rescale((m,), (s,), Rounding.DOUBLE, S32.low, S32.high, left_shift=ADD_LEFT_SHIFT)
-        for m, s in map(quantize_multiplier, ratios)
+        Rescale((m,), (s,), Rounding.DOUBLE, S32.low, S32.high, left_shift=left_shift)
+        for m, s in (quantize_multiplier(scale / common) for scale in (first, second))
     ]
-    return (inputs[0], inputs[1]), double_rescale([total], zero_point, low, high)
+    total = double_rescale([ldexp(common, -left_shift) / output], zero_point, low, high)
+    return (inputs[0], inputs[1]), total

@@ -19,7 +19,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class IntType:
-    """An integer of ``bits`` bits, two's complement when ``signed``; 1 <= bits <= 32.
+    """An integer of ``bits`` bits, two's complement when ``signed``; 1 <= bits <= 48.
+
+    Activations have at most 32; more is for the biases of 16-bit layers.
 
     Example: ``IntType(4, True)`` holds -8..7, ``IntType(8, False)`` holds 0..255.
     """
@@ -40,7 +42,7 @@ class IntType:
     @property
     def container(self) -> np.dtype[Any]:
         """The smallest numpy dtype that holds it; ``IntType(4, True)`` lives in int8."""
-        width = 8 if self.bits <= 8 else 16 if self.bits <= 16 else 32
+        width = next(width for width in (8, 16, 32, 64) if self.bits <= width)
         return np.dtype(f"{'int' if self.signed else 'uint'}{width}")
 
     def __str__(self) -> str:
@@ -51,6 +53,7 @@ S8 = IntType(8, True)
 U8 = IntType(8, False)
 S16 = IntType(16, True)
 S32 = IntType(32, True)
+S48 = IntType(48, True)
 
 
 @dataclass(frozen=True, slots=True)

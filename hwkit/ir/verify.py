@@ -36,7 +36,7 @@ from hwkit.ir.ops import (
     constants,
 )
 from hwkit.ir.shapes import output_shape
-from hwkit.ir.types import S8, Array, IntType, TensorType
+from hwkit.ir.types import S8, S48, Array, IntType, TensorType
 
 MAX_ELEMENTS = 1 << 27
 """Largest tensor that a graph may hold, so that a hostile file cannot ask for all memory."""
@@ -70,8 +70,8 @@ def verify(graph: Graph) -> Graph:
 
 
 def _tensor(name: str, tensor: TensorType) -> None:
-    if not 1 <= tensor.dtype.bits <= 32:
-        raise GraphError(name, f"bit width {tensor.dtype.bits} is not in 1..32")
+    if not 1 <= tensor.dtype.bits <= S48.bits:
+        raise GraphError(name, f"bit width {tensor.dtype.bits} is not in 1..{S48.bits}")
     if not 1 <= len(tensor.shape) <= 4 or min(tensor.shape) < 1:
         raise GraphError(name, f"shape {tensor.shape} must have 1 to 4 positive sizes")
     if tensor.elements > MAX_ELEMENTS:
@@ -113,6 +113,8 @@ def _node(graph: Graph, op: Op, defined: set[str]) -> None:
         raise GraphError(op.name, "has no input")
     inputs = [graph.tensors[name] for name in activations(op)]
     output = graph.tensors[op.output]
+    if wide := [t.dtype for t in (*inputs, output) if t.dtype.bits > 32]:
+        raise GraphError(op.name, f"activations of type {wide[0]}; they have at most 32 bits")
     weight = graph.tensors[constants(op)[0]].shape if constants(op) else None
     shape = output_shape(op, [t.shape for t in inputs], weight, output.shape)
     if shape != output.shape:
@@ -170,12 +172,26 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
 
 
 def _stage(op: Accumulating, output: TensorType, channels: int) -> None:
-    if not 2 <= op.accumulator_bits <= 32:
-        raise GraphError(op.name, f"accumulator of {op.accumulator_bits} bits is not in 2..32")
+    bits = op.accumulator_bits
+    if not 2 <= bits <= S48.bits:
+        raise GraphError(op.name, f"accumulator of {bits} bits is not in 2..{S48.bits}")
     if op.rescale is not None:
         _rescale(op, op.rescale, channels, output.dtype)
+        if bits > 32:
+            _wide_rescale(op, op.rescale)
     elif output.dtype != IntType(op.accumulator_bits, True):
         raise GraphError(op.name, f"output {output.dtype} is not its s{op.accumulator_bits} sum")
+
+
+def _wide_rescale(op: Accumulating, r: Rescale) -> None:
+    """Sums of more than 32 bits: their products must fit 62, without a second rounding."""
+    single = r.rounding in (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
+    if not single or r.left_shift or max(r.multiplier).bit_length() + op.accumulator_bits > 63:
+        raise GraphError(
+            op.name,
+            f"{op.accumulator_bits}-bit sums need half_up, half_even or floor and multipliers of "
+            f"at most {63 - op.accumulator_bits} bits",
+        )
 
 
 def _rescale(op: Op, r: Rescale, channels: int, dtype: IntType) -> None:

@@ -67,14 +67,17 @@ def _check_node(graph: Graph, op: Op, board: str) -> None:
 def _missing(graph: Graph, op: Op) -> str:
     """What stands in the way of ``op``, with its remedy; "" if nothing does."""
     wide = [name for name in activations(op) if graph.tensors[name].dtype.bits > 8]
+    bits = graph.tensors[op.output].dtype.bits
     match op:
+        case _ if 8 < bits < 32:
+            return f"output of {bits} bits; give 8, or whole sums"
         case Requantize() if wide and op.input_zero_point:
             return "a zero point on an input of more than 8 bits; fold it into a bias"
         case Requantize() | Reshape():
             return ""
         case _ if wide:
-            bits = graph.tensors[wide[0]].dtype.bits
-            return f"input {wide[0]} has {bits} bits; requantize it to 8 before"
+            width = graph.tensors[wide[0]].dtype.bits
+            return f"input {wide[0]} has {width} bits; requantize it to 8 before"
         case Lookup() | Prelu() | Constant() if graph.tensors[op.output].dtype.bits > 8:
             return "it gives at most 8 bits; requantize to them"
         case Softmax() if op.kind is not SoftmaxKind.FIXED:

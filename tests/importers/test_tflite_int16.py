@@ -1,0 +1,141 @@
+"""16-bit activations with 8-bit weights and 64-bit biases: every integer as in TFLM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwkit.errors import UnsupportedOp
+from hwkit.importers.tflite import convert
+from hwkit.importers.tflite_file import parse
+from hwkit.targets.edge.flatbuffer import FileOperator, FileTensor
+from tests.importers.tflite_files import as_tflm, file_bytes, integers, operator, weights
+
+MAP = (1, 6, 7, 4)
+
+
+def wide(name: str, shape: tuple[int, ...], scale: float = 0.001) -> FileTensor:
+    return FileTensor(name, shape, "int16", (scale,), 0)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("code", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+def test_weighted(code: str, per_channel: bool, tmp_path: Path) -> None:
+    """With a bias: TFLM's 16-bit convolutions read it without asking."""
+    rng = np.random.default_rng(per_channel)
+    form, axis, output = {
+        "CONV_2D": ((5, 3, 2, 4), 0, (1, 6, 7, 5)),
+        "DEPTHWISE_CONV_2D": ((1, 3, 2, 8), 3, (1, 6, 7, 8)),
+        "FULLY_CONNECTED": ((5, 168), 0, (1, 5)),
+    }[code]
+    channels = form[axis]
+    scale = tuple(rng.uniform(0.002, 0.02, channels if per_channel else 1).tolist())
+    x = wide("x", (1, 168) if code == "FULLY_CONNECTED" else MAP)
+    tensors = [
+        x,
+        weights("w", rng.integers(-127, 128, form), scale, axis),
+        weights(
+            "b",
+            rng.integers(-(10**7), 10**7, channels),
+            tuple(0.001 * s for s in scale),
+            0,
+            "int64",
+        ),
+        wide("y", output, 0.004),
+    ]
+    options = {"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}
+    fields: dict[str, object] = {"fusedActivationFunction": 1}
+    if code != "FULLY_CONNECTED":
+        fields |= {"strideH": 1, "strideW": 1}
+    if code == "DEPTHWISE_CONV_2D":
+        fields["depthMultiplier"] = 2
+    op = operator(
+        code, ("x", "w", "b"), options=options.get(code, "FullyConnectedOptions"), **fields
+    )
+    graph = as_tflm(file_bytes(tensors, [op]), tmp_path, 20)
+    assert graph.nodes[-1].accumulator_bits == 48  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("other", [MAP, (1, 1, 1, 4)])
+@pytest.mark.parametrize("code", ["ADD", "SUB", "MUL"])
+def test_two_operands(code: str, other: tuple[int, ...], tmp_path: Path) -> None:
+    tensors = [
+        wide("x", MAP),
+        wide("z", other, 0.0003),
+        wide("y", MAP, 0.02 if code == "MUL" else 0.0015),
+    ]
+    op = operator(code, ("x", "z"), options=f"{code.title()}Options")
+    as_tflm(file_bytes(tensors, [op], ("x", "z")), tmp_path, 20)
+
+
+def _one(code: str) -> tuple[list[FileTensor], FileOperator]:
+    pool: dict[str, object] = {"filterHeight": 3, "filterWidth": 2, "strideH": 2, "strideW": 1}
+    half = (1, 6, 7, 2)
+    x = wide("x", MAP)
+    match code:
+        case "AVERAGE_POOL_2D" | "MAX_POOL_2D":
+            y = wide("y", (1, 3, 7, 4))
+            return [x, y], operator(code, ("x",), options="Pool2DOptions", **pool)
+        case "CONCATENATION":
+            y = wide("y", (1, 6, 7, 8))
+            op = operator(code, ("x", "x"), options="ConcatenationOptions", axis=3)
+            return [x, y], op
+        case "PAD":
+            amounts = integers("p", [[0, 0], [1, 2], [0, 1], [0, 0]])
+            return [x, amounts, wide("y", (1, 9, 8, 4))], operator(code, ("x", "p"))
+        case "SLICE":
+            parts = [integers("b", [0, 0, 0, 1]), integers("s", [1, 6, 7, 2])]
+            return [x, *parts, wide("y", half)], operator(code, ("x", "b", "s"))
+        case "TRANSPOSE":
+            return [x, integers("k", [0, 2, 1, 3]), wide("y", (1, 7, 6, 4))], operator(
+                code, ("x", "k")
+            )
+        case "QUANTIZE":
+            return [x, wide("y", MAP, 0.0017)], operator(code, ("x",))
+        case _:
+            return [x, wide("y", MAP)], operator(code, ("x",))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AVERAGE_POOL_2D",
+        "MAX_POOL_2D",
+        "CONCATENATION",
+        "PAD",
+        "SLICE",
+        "TRANSPOSE",
+        "QUANTIZE",
+        "RELU",
+        "RELU6",
+        "RESHAPE",
+    ],
+)
+def test_one_operand(code: str, tmp_path: Path) -> None:
+    tensors, op = _one(code)
+    as_tflm(file_bytes(tensors, [op]), tmp_path, 12)
+
+
+def test_between_the_widths(tmp_path: Path) -> None:
+    tensors = [
+        FileTensor("x", MAP, "int8", (0.1,), 3),
+        wide("m", MAP, 0.0007),
+        FileTensor("y", MAP, "int8", (0.09,), -20),
+    ]
+    operators = [operator("QUANTIZE", ("x",), ("m",)), operator("QUANTIZE", ("m",), ("y",))]
+    as_tflm(file_bytes(tensors, operators), tmp_path)
+
+
+@pytest.mark.parametrize("code", ["LOGISTIC", "TANH", "SOFTMAX", "HARD_SWISH"])
+def test_what_has_no_16_bit_form_is_named(code: str) -> None:
+    model = file_bytes([wide("x", MAP), wide("y", MAP)], [operator(code, ("x",))])
+    with pytest.raises(UnsupportedOp, match=rf"operator 0 \({code}\).*int16 activations"):
+        convert(parse(model), "m")
+
+
+def test_widths_that_meet_are_named() -> None:
+    tensors = [wide("x", MAP), FileTensor("y", MAP, "int8", (0.1,), 3)]
+    with pytest.raises(UnsupportedOp, match="int16 and int8 meet"):
+        convert(parse(file_bytes(tensors, [operator("RELU", ("x",))])), "m")
