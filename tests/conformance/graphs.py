@@ -58,10 +58,12 @@ WRITTEN_OPS: tuple[type[Op], ...] = (
     Reshape,
     Lookup,
     Softmax,
+    Slice,
+    Transpose,
 )
 """Ops that every edge runtime has a form of."""
 
-ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, Slice, Transpose, ResizeNearest, Constant)
+ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, ResizeNearest, Constant)
 
 _WEIGHTS = {Conv2d: 5, DepthwiseConv2d: 4, Softmax: 6, Reshape: 1, Clamp: 1, Requantize: 1}
 """How often an op is chosen against the others' 2."""

@@ -174,7 +174,13 @@ class _Emitter:
                 self.add("SOFTMAX", (op.input,), op.output, "SoftmaxOptions", {"beta": 1.0})
             case SumPool2d() | Requantize():
                 raise GraphError(op.name, "is still here; lower the graph for an edge board first")
-            case Sub() | Mul() | Prelu() | Slice() | Transpose() | ResizeNearest() | Constant():
+            case Slice():
+                self.slice(op)
+            case Transpose():
+                axes = np.array((0, *(axis + 1 for axis in op.permutation)), np.int32)
+                name = self.constant(f"{op.name}/axes", axes, "int32")
+                self.add("TRANSPOSE", (op.input, name), op.output, "TransposeOptions")
+            case Sub() | Mul() | Prelu() | ResizeNearest() | Constant():
                 raise GraphError(op.name, "is still here; lower the graph for an edge board first")
             case _:
                 assert_never(op)
@@ -277,6 +283,24 @@ class _Emitter:
         value = np.array([op.value], np.int8)
         constant = self.constant(f"{op.name}/value", value, "int8", op.input)
         self.add("PADV2", (op.input, name, constant), op.output, "PadV2Options")
+
+    def slice(self, op: Slice) -> None:
+        """STRIDED_SLICE; a run that goes down past index 0 has an open end."""
+        ends = [
+            begin + size * stride
+            for begin, size, stride in zip(op.begin, op.size, op.stride, strict=True)
+        ]
+        names = [
+            self.constant(f"{op.name}/{what}", np.array(numbers, np.int32), "int32")
+            for what, numbers in (
+                ("begin", (0, *op.begin)),
+                ("end", (1, *ends)),
+                ("stride", (1, *op.stride)),
+            )
+        ]
+        open_ends = sum(1 << axis for axis, end in enumerate(ends, start=1) if end < 0)
+        fields = {"endMask": open_ends}
+        self.add("STRIDED_SLICE", (op.input, *names), op.output, "StridedSliceOptions", fields)
 
     def lookup(self, op: Lookup) -> None:
         """The table entry at ``x + 128``: a cast, an addition and a GATHER."""

@@ -125,6 +125,8 @@ _VERSIONS = {
     "PAD": 2,
     "PADV2": 2,
     "SOFTMAX": 2,
+    "STRIDED_SLICE": 2,
+    "TRANSPOSE": 2,
 }
 
 

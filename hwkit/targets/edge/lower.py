@@ -19,9 +19,7 @@ from hwkit.ir.ops import (
     Mul,
     Prelu,
     ResizeNearest,
-    Slice,
     Sub,
-    Transpose,
     activations,
 )
 from hwkit.ir.types import S8, S32, Array
@@ -37,7 +35,7 @@ from hwkit.targets.edge.scales import assign_scales
 from hwkit.targets.edge.split import split_borders, split_ranges
 from hwkit.targets.edge.widen import widen_to_8_bits
 
-_NO_FORM = (Sub, Mul, Prelu, Slice, Transpose, ResizeNearest, Constant)
+_NO_FORM = (Sub, Mul, Prelu, ResizeNearest, Constant)
 _FLOAT32_EXACT = 1 << 24
 """Every integer up to here, and so every sum that stays below, is exact in float32."""
 

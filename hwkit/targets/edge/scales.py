@@ -37,13 +37,15 @@ from hwkit.ir.ops import (
     Pad,
     Rescale,
     Reshape,
+    Slice,
     Softmax,
     Sub,
+    Transpose,
     activations,
 )
 from hwkit.ir.types import S8, S32, Array, Quantization, TensorType
 
-_SAME = (AvgPool2d, Clamp, Concat, MaxPool2d, Pad, Reshape)
+_SAME = (AvgPool2d, Clamp, Concat, MaxPool2d, Pad, Reshape, Slice, Transpose)
 _TOLERANCE = 2.0**-20
 """Relative error of an add's ratio that is taken as it is: below the 21 bits of XNNPACK's."""
 _SANE = (2.0**-40, 2.0**40)

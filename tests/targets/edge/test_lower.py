@@ -23,9 +23,11 @@ from hwkit.ir.ops import (
     Rescale,
     Reshape,
     Rounding,
+    Slice,
     Softmax,
     SoftmaxKind,
     SumPool2d,
+    Transpose,
 )
 from hwkit.ir.types import S8, S16, S32, U8, IntType, Quantization
 from hwkit.targets.edge.scales import ratio
@@ -258,3 +260,21 @@ def test_powers_of_two_rounded_half_to_even_move_nothing_on_litert(rounding: Rou
     form = compare(graph, "host_litert", x)
     np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))
     assert "Add" not in _kinds(form.graph)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize(
+    "op",
+    [
+        Slice("s", "x", "y", (1, 4, 2), (3, 3, 3), (1, -2, -1)),
+        Slice("s", "x", "y", (0, 1, 0), (2, 2, 3), (2, 3, 1)),
+        Transpose("t", "x", "y", (2, 0, 1)),
+        Transpose("t", "x", "y", (0, 2, 1)),
+    ],
+)
+def test_integers_that_are_moved(op: Slice | Transpose, board: str) -> None:
+    b = GraphBuilder("moved")
+    b.input("x", (4, 5, 3), S8, Quantization((0.1,), 7))
+    b.add(op, S8, Quantization((0.1,), 7))
+    x = np.random.default_rng(0).integers(-128, 128, (5, 4, 5, 3)).astype(np.int8)
+    compare(b.build(["y"]), board, x)
