@@ -1,75 +1,146 @@
-/* Depthwise convolution, int8 weights: four channels at a time, SMLAD over pairs of taps. */
+/* Depthwise convolution, int8 weights: strips of one channel, SMLAD over neighbouring columns.
+ *
+ * For each output row, four input channels at a time are widened into strips: for each kernel row
+ * the columns of one channel as 16-bit integers, the padding in its place. A pair of columns lies
+ * in a word; an output that starts at an odd column takes the same words with the weights moved
+ * by one. A channel's weights and scale serve a whole row of outputs. */
 #ifndef HWK_DEPTHWISE_CONV2D_S8_H
 #define HWK_DEPTHWISE_CONV2D_S8_H
 
 #include <hwk_columns.h>
 #include <hwk_store.h>
 
-HWK_INLINE int32_t hwk_depthwise_taps(const hwk_window_t *w) {
-  return w->kernel_height * w->kernel_width;
+#define HWK_OUTPUTS_AT_ONCE 4
+
+/* Words that hold a kernel row, from an even or an odd column on. */
+HWK_INLINE int32_t hwk_strip_pairs(const hwk_window_t *w) {
+  return ((w->kernel_width - 1) * w->dilation_width + 1) / 2 + 1;
 }
 
-/* The taps of one output, needed when some may lie in the padding. */
+/* Words of a strip's row, for outputs in whole fours. */
+HWK_INLINE int32_t hwk_strip_words(const hwk_window_t *w) {
+  int32_t outputs = hwk_round_up(w->output_width, HWK_OUTPUTS_AT_ONCE);
+  return (outputs - 1) * w->stride_width / 2 + hwk_strip_pairs(w);
+}
+
+/* Four channels' strips, and one channel's weights from even and from odd columns. */
 HWK_INLINE size_t hwk_depthwise_conv2d_s8_scratch_bytes(const hwk_depthwise_conv2d_t *d) {
-  return (size_t)hwk_round_up(hwk_depthwise_taps(&d->window) * d->window.channels, 4);
+  const hwk_window_t *w = &d->window;
+  return (size_t)(w->kernel_height * (4 * hwk_strip_words(w) + 2 * hwk_strip_pairs(w)) * 4);
 }
 
-/* Where the taps of an output lie: tap (r, c) at base + r * row_stride + c * column_stride. */
-typedef struct {
-  const int8_t *base;
-  int32_t row_stride;
-  int32_t column_stride;
-} hwk_tap_grid_t;
-
-HWK_INLINE const int8_t *hwk_grid_tap(hwk_tap_grid_t grid, int32_t width, int32_t t) {
-  return grid.base + t / width * grid.row_stride + t % width * grid.column_stride;
-}
-
-/* What output channels o .. o + 3 read at a tap; 0 for channels that do not exist. */
-HWK_INLINE uint32_t hwk_depthwise_load(const hwk_depthwise_conv2d_t *d, const int8_t *tap,
-                                       int32_t o) {
-  int32_t outputs = d->window.channels * d->channel_multiplier;
-  if (d->channel_multiplier == 1 && o + 4 <= outputs) {
-    return hwk_load4(tap + o);
+/* Up to four channels of a pixel; `count` 4 or fewer, the others 0. */
+HWK_INLINE uint32_t hwk_load_channels(const int8_t *pixel, int32_t count) {
+  if (count >= 4) {
+    return hwk_load4(pixel);
   }
-  int8_t bytes[4];
-  for (int32_t j = 0; j < 4; ++j) {
-    bytes[j] = o + j < outputs ? tap[(o + j) / d->channel_multiplier] : 0;
+  uint32_t word = 0;
+  for (int32_t j = 0; j < count; ++j) {
+    word |= (uint32_t)(uint8_t)pixel[j] << (8 * j);
   }
-  return hwk_load4(bytes);
+  return word;
 }
 
-/* Adds the products of output channels o .. o + 3 to their sums. */
-HWK_INLINE void hwk_depthwise_tile(const hwk_depthwise_conv2d_t *d, hwk_tap_grid_t grid, int32_t o,
-                                   int32_t sum[4]) {
-  int32_t width = d->window.kernel_width;
-  int32_t taps = hwk_depthwise_taps(&d->window);
-  const int8_t *weights = (const int8_t *)d->weights + o / 4 * ((taps + 1) / 2) * 8;
-  for (int32_t t = 0; t < taps; t += 2, weights += 8) {
-    uint32_t a = hwk_depthwise_load(d, hwk_grid_tap(grid, width, t), o);
-    uint32_t b = t + 1 < taps ? hwk_depthwise_load(d, hwk_grid_tap(grid, width, t + 1), o) : 0;
-    uint32_t low = hwk_low_halves(a, b), high = hwk_high_halves(a, b);
-    uint32_t low_weights = hwk_load4_aligned(weights), high_weights = hwk_load4_aligned(weights + 4);
-    sum[0] = hwk_mla_pair(sum[0], hwk_even_pair(low), hwk_even_pair(low_weights));
-    sum[1] = hwk_mla_pair(sum[1], hwk_odd_pair(low), hwk_odd_pair(low_weights));
-    sum[2] = hwk_mla_pair(sum[2], hwk_even_pair(high), hwk_even_pair(high_weights));
-    sum[3] = hwk_mla_pair(sum[3], hwk_odd_pair(high), hwk_odd_pair(high_weights));
+/* Two columns of four channels: a word into each channel's strip. */
+HWK_INLINE void hwk_strip_write(int32_t *strip, int32_t channel_words, uint32_t a, uint32_t b) {
+  uint32_t low = hwk_low_halves(a, b), high = hwk_high_halves(a, b);
+  strip[0] = hwk_even_pair(low);
+  strip[channel_words] = hwk_odd_pair(low);
+  strip[2 * channel_words] = hwk_even_pair(high);
+  strip[3 * channel_words] = hwk_odd_pair(high);
+}
+
+/* Column `x` of a row of the map, or of the padding. */
+HWK_INLINE uint32_t hwk_strip_column(const hwk_window_t *w, const int8_t *row, int32_t x,
+                                     int32_t count, uint32_t padding) {
+  return x < 0 || x >= w->input_width ? padding : hwk_load_channels(row + x * w->channels, count);
+}
+
+/* A kernel row of the four strips. `row` is the first of the channels in the map's row, or NULL in
+ * the padding; column 0 of the strips is column -padding_left of the map. */
+HWK_INLINE void hwk_strip_fill(const hwk_window_t *w, const int8_t *row, int32_t count,
+                               uint32_t padding, int32_t *strip, int32_t channel_words) {
+  int32_t words = hwk_strip_words(w);
+  int32_t j = 0, x = -w->padding_left;
+  int32_t outside = row == NULL ? words : hwk_min((w->padding_left + 1) / 2, words);
+  for (; j < outside; ++j, x += 2) {
+    uint32_t a = row == NULL ? padding : hwk_strip_column(w, row, x, count, padding);
+    uint32_t b = row == NULL ? padding : hwk_strip_column(w, row, x + 1, count, padding);
+    hwk_strip_write(strip + j, channel_words, a, b);
+  }
+  int32_t inside = hwk_min((w->padding_left + w->input_width) / 2, words);
+  for (; j < inside; ++j, x += 2) {
+    const int8_t *pixel = row + x * w->channels;
+    hwk_strip_write(strip + j, channel_words, hwk_load_channels(pixel, count),
+                    hwk_load_channels(pixel + w->channels, count));
+  }
+  for (; j < words; ++j, x += 2) {
+    hwk_strip_write(strip + j, channel_words, hwk_strip_column(w, row, x, count, padding),
+                    hwk_strip_column(w, row, x + 1, count, padding));
   }
 }
 
-/* All channels of one output pixel, the first of which is element `index`. */
-HWK_INLINE void hwk_depthwise_pixel(const hwk_depthwise_conv2d_t *d, hwk_tap_grid_t grid,
-                                    void *output, int32_t index) {
-  int32_t outputs = d->window.channels * d->channel_multiplier;
-  for (int32_t o = 0; o < outputs; o += 4) {
-    int32_t sum[4];
-    for (int32_t j = 0; j < 4; ++j) {
-      sum[j] = d->bias[hwk_min(o + j, outputs - 1)];
+/* The weight of output channel o under column `x` of kernel row r; 0 between and beside taps. */
+HWK_INLINE int32_t hwk_strip_weight(const hwk_depthwise_conv2d_t *d, int32_t o, int32_t r,
+                                    int32_t x) {
+  const hwk_window_t *w = &d->window;
+  int32_t c = x / w->dilation_width;
+  if (x < 0 || x % w->dilation_width != 0 || c >= w->kernel_width) {
+    return 0;
+  }
+  int32_t taps = w->kernel_height * w->kernel_width;
+  return hwk_tap_weight_s8(d->weights, taps, r * w->kernel_width + c, o);
+}
+
+HWK_INLINE int32_t hwk_strip_pair(int32_t low, int32_t high) {
+  return (int32_t)hwk_low_halves((uint32_t)low, (uint32_t)high);
+}
+
+/* Weights of output channel o, row by row: in turn a pair from an even and from an odd column. */
+HWK_INLINE void hwk_strip_weights(const hwk_depthwise_conv2d_t *d, int32_t o, int32_t *pairs) {
+  int32_t count = hwk_strip_pairs(&d->window);
+  for (int32_t r = 0; r < d->window.kernel_height; ++r) {
+    int32_t before = 0;
+    for (int32_t p = 0; p < count; ++p) {
+      int32_t first = hwk_strip_weight(d, o, r, 2 * p);
+      int32_t second = hwk_strip_weight(d, o, r, 2 * p + 1);
+      *pairs++ = hwk_strip_pair(first, second);
+      *pairs++ = hwk_strip_pair(before, first);
+      before = second;
     }
-    hwk_depthwise_tile(d, grid, o, sum);
-    for (int32_t j = 0; j < 4; ++j) {
-      if (o + j < outputs) {
-        hwk_store(&d->rescale, output, index + o + j, sum[j], o + j);
+  }
+}
+
+/* Adds the products of four neighbouring outputs; the strip starts at the first one's column. */
+HWK_INLINE void hwk_strip_tile(const hwk_window_t *w, const int32_t *strip, int32_t words,
+                               const int32_t *pairs, int32_t sum[HWK_OUTPUTS_AT_ONCE]) {
+  int32_t count = hwk_strip_pairs(w);
+  for (int32_t r = 0; r < w->kernel_height; ++r, strip += words, pairs += 2 * count) {
+    for (int32_t p = 0; p < count; ++p) {
+      for (int32_t k = 0; k < HWK_OUTPUTS_AT_ONCE; ++k) {
+        int32_t column = k * w->stride_width;
+        sum[k] = hwk_mla_pair(sum[k], strip[column / 2 + p], pairs[2 * p + column % 2]);
+      }
+      HWK_KEEP_ORDER();
+    }
+  }
+}
+
+/* Output row y of one channel; element `index` of the output is its first. */
+HWK_INLINE void hwk_strip_row(const hwk_depthwise_conv2d_t *d, int32_t o, const int32_t *strip,
+                              const int32_t *pairs, void *output, int32_t index) {
+  const hwk_window_t *w = &d->window;
+  int32_t outputs = w->channels * d->channel_multiplier;
+  int32_t words = hwk_strip_words(w);
+  hwk_channel_t scale = hwk_channel(&d->rescale, o);
+  int32_t bias = d->bias[o];
+  for (int32_t x = 0; x < w->output_width; x += HWK_OUTPUTS_AT_ONCE) {
+    int32_t sum[HWK_OUTPUTS_AT_ONCE] = {bias, bias, bias, bias};
+    hwk_strip_tile(w, strip, words, pairs, sum);
+    strip += HWK_OUTPUTS_AT_ONCE / 2 * w->stride_width;
+    for (int32_t k = 0; k < HWK_OUTPUTS_AT_ONCE; ++k, index += outputs) {
+      if (x + k < w->output_width) {
+        hwk_store_scaled(&d->rescale, &scale, output, index, sum[k]);
       }
     }
   }
@@ -78,19 +149,26 @@ HWK_INLINE void hwk_depthwise_pixel(const hwk_depthwise_conv2d_t *d, hwk_tap_gri
 HWK_INLINE void hwk_depthwise_conv2d_s8(const hwk_depthwise_conv2d_t *d, const int8_t *input,
                                         void *output, void *scratch) {
   const hwk_window_t *w = &d->window;
+  int32_t words = hwk_strip_words(w), channel_words = w->kernel_height * words;
+  int32_t *strips = scratch, *pairs = strips + 4 * channel_words;
+  HWK_IN_REGISTER(strips);
+  HWK_IN_REGISTER(pairs);
   int32_t outputs = w->channels * d->channel_multiplier;
-  int32_t index = 0;
+  uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
   for (int32_t y = 0; y < w->output_height; ++y) {
-    for (int32_t x = 0; x < w->output_width; ++x, index += outputs) {
-      if (hwk_window_inside(w, y, x)) {
-        hwk_tap_grid_t map = {hwk_window_pixel(w, input, y, x, 0, 0),
-                              w->dilation_height * w->input_width * w->channels,
-                              w->dilation_width * w->channels};
-        hwk_depthwise_pixel(d, map, output, index);
-      } else {
-        hwk_gather_bytes(w, input, d->input_zero_point, y, x, scratch);
-        hwk_tap_grid_t patch = {scratch, w->kernel_width * w->channels, w->channels};
-        hwk_depthwise_pixel(d, patch, output, index);
+    for (int32_t c = 0; c < w->channels; c += 4) {
+      int32_t count = hwk_min(w->channels - c, 4);
+      for (int32_t r = 0; r < w->kernel_height; ++r) {
+        int32_t row = hwk_window_row(w, y, r);
+        int inside = row >= 0 && row < w->input_height;
+        const int8_t *at = inside ? input + row * w->input_width * w->channels + c : NULL;
+        hwk_strip_fill(w, at, count, padding, strips + r * words, channel_words);
+      }
+      int32_t last = (c + count) * d->channel_multiplier;
+      for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
+        hwk_strip_weights(d, o, pairs);
+        const int32_t *strip = strips + (o / d->channel_multiplier - c) * channel_words;
+        hwk_strip_row(d, o, strip, pairs, output, y * w->output_width * outputs + o);
       }
     }
   }

@@ -99,10 +99,11 @@ def _dense(step: int) -> Callable[[Struct], int]:
 
 
 def _depthwise(struct: Struct) -> int:
-    """The bytes under one window."""
-    window = _window(struct)
-    taps = _number(window, "kernel_height") * _number(window, "kernel_width")
-    return _round_up(taps * _number(window, "channels"), 4)
+    """Strips of four channels, a row of an output's whole fours wide, and a channel's weights."""
+    f = {name: _number(_window(struct), name) for name in _window(struct).fields}
+    pairs = ((f["kernel_width"] - 1) * f["dilation_width"] + 1) // 2 + 1
+    words = (_round_up(f["output_width"], 4) - 1) * f["stride_width"] // 2 + pairs
+    return f["kernel_height"] * (4 * words + 2 * pairs) * 4
 
 
 def _mve_conv2d(struct: Struct) -> int:

@@ -36,8 +36,11 @@ def overlaps(calls: tuple[Call, ...], kernels: Mapping[str, Kernel]) -> dict[str
     return {} if formula is None else {call.inputs[0]: formula(call.descriptor)}
 
 
-def _windowed(outputs: Callable[[Struct], int]) -> Callable[[Struct], int]:
-    """Output pixels in order; ``outputs`` gives the channels of one."""
+def _windowed(
+    outputs: Callable[[Struct], int], whole_rows: bool = False
+) -> Callable[[Struct], int]:
+    """Output pixels in order, or rows with their pixels in any order; ``outputs`` gives the
+    channels of a pixel."""
 
     def distance(struct: Struct) -> int:
         window = struct.fields["window"]
@@ -46,6 +49,9 @@ def _windowed(outputs: Callable[[Struct], int]) -> Callable[[Struct], int]:
         pixel_bytes = outputs(struct) * _element_bytes(struct)
         # Everything written by the time that a pixel, or one just before it, is read.
         written = np.minimum(np.arange(len(first)) + _PIXELS_AT_ONCE, len(first)) * pixel_bytes
+        if whole_rows:
+            width = _number(window, "output_width")
+            written = (np.arange(len(first)) // width + 1) * width * pixel_bytes
         return max(0, int((written - first).max()))
 
     return distance
@@ -96,7 +102,14 @@ def _channels(struct: Struct) -> int:
 
 
 _CONV2D = _windowed(lambda d: _number(d, "output_channels"))
-_DEPTHWISE = _windowed(lambda d: _channels(d) * _number(d, "channel_multiplier"))
+
+
+def _depthwise_outputs(struct: Struct) -> int:
+    return _channels(struct) * _number(struct, "channel_multiplier")
+
+
+_DEPTHWISE = _windowed(_depthwise_outputs)
+_DEPTHWISE_ROWS = _windowed(_depthwise_outputs, whole_rows=True)
 _POOL = _windowed(_channels)
 
 _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
@@ -105,9 +118,17 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8"): _CONV2D,
     ("dsp", "conv2d_s8_s4"): _CONV2D,
     ("ref", "depthwise_conv2d_s8"): _DEPTHWISE,
-    ("dsp", "depthwise_conv2d_s8"): _DEPTHWISE,
+    ("dsp", "depthwise_conv2d_s8"): _DEPTHWISE_ROWS,
     ("dsp", "dense_s8"): _dense,
     ("dsp", "dense_s8_s4"): _dense,
+    ("mve", "conv2d_s8"): _CONV2D,
+    ("mve", "conv2d_s8_s4"): _CONV2D,
+    ("mve", "depthwise_conv2d_s8"): _DEPTHWISE,
+    ("mve", "dense_s8_s4"): _dense,
+    ("mve", "avg_pool_s8"): _POOL,
+    ("mve", "max_pool_s8"): _POOL,
+    ("mve", "sum_pool_s8"): _POOL,
+    ("mve", "requantize_s32"): _narrowing,
     ("ref", "avg_pool_s8"): _POOL,
     ("ref", "max_pool_s8"): _POOL,
     ("ref", "sum_pool_s8"): _POOL,
