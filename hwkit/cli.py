@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,10 +22,19 @@ from hwkit.version import __version__
 F = TypeVar("F", bound=Callable[..., Any])
 
 _INTERNAL = 3
+_LONGEST_LINE = 1000
+_MAX_REPEATS = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the ``hwkit`` script; leaves through ``sys.exit``."""
+    """Entry point of the ``hwkit`` script; leaves through ``sys.exit``.
+
+    SIGTERM and SIGHUP leave that way too, so that compilers are stopped and half-made folders
+    removed as they are for Ctrl-C.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminated)
     sys.exit(_run(arguments))
 
 
@@ -67,8 +77,20 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _INTERNAL
 
 
+def _terminated(number: int, frame: object) -> None:
+    sys.exit(128 + number)
+
+
 def _complain(message: str) -> None:
-    click.echo("hwkit: " + " ".join(message.split()), err=True)
+    line = _plain(" ".join(message.split()))
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 2 :]}"
+    click.echo(f"hwkit: {line}", err=True)
+
+
+def _plain(text: str) -> str:
+    """``text`` from a file, safe on a terminal: escapes and line ends are shown, not obeyed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _print_json(value: Any) -> None:
@@ -225,7 +247,7 @@ def inspect(model: Path, as_json: bool) -> None:
         shape = "x".join(str(n) for n in row["output_shape"])
         bits = "-" if row["weight_bits"] is None else row["weight_bits"]
         click.echo(
-            f"{row['index']:>3} {row['name']:<28.28} {row['op']:<16} {shape:<12} "
+            f"{row['index']:>3} {_plain(row['name']):<28.28} {row['op']:<16} {shape:<12} "
             f"{row['output_type']:<4} w{bits:<3} {row['macs']:>11} MACs {row['weight_bytes']:>8} B"
         )
     total = facts["total"]
@@ -336,7 +358,7 @@ def deploy(
 @hwkit.command(**_example("hwkit profile model.hwk --board virtual_m4 --repeats 5"))
 @_MODEL
 @_board
-@click.option("--repeats", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--repeats", default=10, show_default=True, type=click.IntRange(1, _MAX_REPEATS))
 @click.option("--store", metavar="DB", type=click.Path(path_type=Path), help="SQLite database.")
 @_port
 @_json
@@ -358,7 +380,7 @@ def profile(
             for key in ("macs", "instructions", "cycles", "us")
         ]
         click.echo(
-            f"{row['index']:>3} {row['name']:<28.28} {row['op']:<16} {figures[0]:>10} MACs "
+            f"{row['index']:>3} {_plain(row['name']):<28.28} {row['op']:<16} {figures[0]:>10} MACs "
             f"{figures[1]:>10} instr {figures[2]:>10} cycles {figures[3]:>10} us"
         )
 
@@ -381,7 +403,7 @@ def allocate(run: Path, board: str, budget: str, out: Path, as_json: bool) -> No
         _print_json(to_json(plan))
         return
     for layer, bits in plan.weight_bits.items():
-        click.echo(f"{layer:<28} {bits} bits")
+        click.echo(f"{_plain(layer):<28} {bits} bits")
 
 
 @hwkit.command(**_example("hwkit report runs/demo -o report.html"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,23 @@ def write_whole(path: Path, data: bytes) -> None:
         raise ConfigError(
             f"{path}: cannot be written ({error.strerror}); free space or choose another path"
         ) from error
+
+
+def replace_folder(beside: Path, folder: Path) -> None:
+    """Renames ``beside`` to ``folder``. What was there is renamed aside first and then removed, so
+    that ``folder`` never holds a part of either; of processes that meet, the last one wins."""
+    while True:
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, prefix=f".{folder.name}.", ignore_cleanup_errors=True
+        ) as aside:
+            with suppress(FileNotFoundError):
+                folder.rename(Path(aside) / folder.name)
+            try:
+                beside.rename(folder)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise  # otherwise another process put its folder there in between: once more
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -147,6 +147,55 @@ def test_unreadable_arrays(model: Path, tmp_path: Path, capsys: pytest.CaptureFi
     refused(capsys, "predict", str(model), "-i", str(path), "-o", str(tmp_path / "y.npy"))
 
 
+@pytest.mark.parametrize(
+    "shape", ["(9" + "9" * 400 + ", 3)", "(1000000000000, 3)", "(-1, 3)", "((1,), 3)", "(True, 3)"]
+)
+def test_arrays_of_hostile_shapes(
+    shape: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = f"{{'descr': '|i1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(9))
+    line = refused(capsys, "predict", str(model), "-i", str(path), "-o", str(tmp_path / "y.npy"))
+    assert "x.npy: not a readable .npy" in line
+
+
+def test_counts_that_make_no_sense(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify = ("verify", str(model), "--board", "virtual_m4")
+    assert "do not fit in memory; at most" in refused(capsys, *verify, "-n", "1" + "0" * 30)
+    path = tmp_path / "x.npy"
+    np.save(path, np.zeros((0, 3), np.int8))
+    assert "nothing would be compared" in refused(capsys, *verify, "-i", str(path))
+    refused(capsys, "profile", str(model), "--board", "virtual_m4", "--repeats", "9" * 20)
+
+
+def test_a_port_without_its_board(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(x, np.zeros((1, 3), np.int8))
+    predict = ("predict", str(model), "-i", str(x), "-o", str(y))
+    assert "give --board" in refused(capsys, *predict, "--port", "socket://127.0.0.1:1")
+    assert "give --board" in refused(capsys, *predict, "--artifact", str(tmp_path))
+    assert not y.exists()
+
+
+def test_names_cannot_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    b = GraphBuilder("clamp")
+    b.input("x", (3,), S8)
+    b.add(Clamp("a\x1b[31m\nb" + "c" * 5000, "x", "y", 0, 6), S8)
+    path = tmp_path / "m.hwk"
+    b.build(["y"]).save(str(path))
+    assert _run(["inspect", str(path)]) == 0
+    assert "a\\x1b[31m\\nb" in (out := capsys.readouterr().out) and "\x1b" not in out
+    line = refused(capsys, "inspect", str(tmp_path / ("\x1b]0;title\x07" + "x" * 5000)))
+    assert "\\x1b]0;title\\x07" in line and len(line) < 1100
+
+
 def test_boards_known_planned_and_unknown(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["boards", "--json"]) == 0
     names = {row["name"] for row in json.loads(capsys.readouterr().out)}

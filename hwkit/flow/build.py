@@ -13,7 +13,7 @@ from typing import Any
 from hwkit import boards, targets
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
-from hwkit.files import write_json, write_whole
+from hwkit.files import replace_folder, write_json, write_whole
 from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Lowered, Target
 
@@ -56,9 +56,8 @@ def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Pat
     try:
         target.build(plan, lowered, beside)
         (beside / _COMPLETE).touch()
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.replace(folder)
+        if not (folder / _COMPLETE).is_file():  # another process may be running the same build
+            replace_folder(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -98,10 +97,8 @@ def deploy(
             for name, content in files.items():
                 write_whole(beside / kind / name, content)
         write_json(beside / "deploy.json", facts)
-        if out.exists():
-            shutil.rmtree(out)
         beside.chmod(0o755)
-        beside.replace(out)
+        replace_folder(beside, out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return facts

@@ -38,7 +38,7 @@ def load_array(path: str | Path) -> Array:
         value = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; give an existing .npy") from error
-    except (ValueError, EOFError, SyntaxError) as error:
+    except (ValueError, EOFError, SyntaxError, OverflowError, TypeError) as error:
         raise FormatError(f"{path}: not a readable .npy ({error}); save it with numpy") from error
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu" or value.ndim < 2:
         what = f"{value.dtype}{value.shape}" if isinstance(value, np.ndarray) else "an archive"

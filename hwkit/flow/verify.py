@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from hwkit.errors import BitExactnessError
+from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
+from hwkit.ir.verify import MAX_ELEMENTS
 from hwkit.target import Artifact, Difference, Target
 
 _OBSERVED_SAMPLES = 2
@@ -56,8 +57,16 @@ class Verification:
 
 
 def random_inputs(graph: Graph, samples: int, seed: int) -> Array:
-    """Uniform integers over the whole range of the graph's input, (samples, *shape)."""
+    """Uniform integers over the whole range of the graph's input, (samples, *shape).
+
+    ``ConfigError`` for more than ``MAX_ELEMENTS`` of them, in the inputs or the outputs."""
     tensor = graph.tensors[graph.inputs[0]]
+    largest = max(tensor.elements, graph.tensors[graph.outputs[0]].elements)
+    if samples * largest > MAX_ELEMENTS:
+        raise ConfigError(
+            f"{samples} inputs of {graph.name} do not fit in memory; "
+            f"at most {MAX_ELEMENTS // largest} at once"
+        )
     rng = np.random.default_rng(seed)
     x = rng.integers(tensor.dtype.low, tensor.dtype.high + 1, (samples, *tensor.shape))
     return x.astype(tensor.dtype.container)
@@ -73,6 +82,8 @@ def predict(
     """Integers in, integers out, first axis the batch: by the interpreter, or really built and
     run on ``board``. ``port`` is a device that already runs the artifact."""
     if board is None:
+        if port is not None or artifact_folder is not None:
+            raise ConfigError("a port or an artifact needs its board; give --board too")
         result = graph.predict(x)
         assert isinstance(result, np.ndarray)
         return result
@@ -99,6 +110,8 @@ def verify(
     """
     if x is None:
         x = random_inputs(graph, samples, seed)
+    if not len(x):
+        raise ConfigError("no inputs: nothing would be compared; give at least one")
     target, artifact = artifact_for(graph, board, artifact_folder)
     lowered = artifact.lowered.graph
     entered = boundary.enter(graph, lowered, x)

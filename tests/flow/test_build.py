@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ import pytest
 
 from hwkit import targets
 from hwkit.errors import ConfigError, ToolFailed
+from hwkit.files import replace_folder
 from hwkit.flow import build
+from hwkit.target import Artifact, BuildPlan, Lowered
 from tests.flow.test_verify import network
 
 BOARD = "host_tflm"
@@ -96,6 +99,71 @@ def test_a_killed_deploy_leaves_the_old_one(tmp_path: Path) -> None:
     child.wait()
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     build.deploy(network(), BOARD, out)
+
+
+def test_a_terminated_command_cleans_up(tmp_path: Path) -> None:
+    """SIGTERM while a compiler runs: no half-made folder, no compiler left behind."""
+    out, started = tmp_path / "d", tmp_path / "pid"
+    code = (
+        "import sys, pathlib\n"
+        "from hwkit import cli\n"
+        "from hwkit.targets import edge\n"
+        "from hwkit.toolchain.process import run\n"
+        "def slow(plan, lowered, folder):\n"
+        "    run(['sh', '-c', f'echo $$ > {sys.argv[1]}; exec sleep 60'], folder / 'log')\n"
+        "edge.build = slow\n"
+        "cli.main(sys.argv[2:])\n"
+    )
+    model = tmp_path / "m.hwk"
+    network().save(str(model))
+    arguments = ["deploy", str(model), "--board", BOARD, "-o", str(out)]
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(started), *arguments], stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not (started.exists() and started.read_text().endswith("\n")):
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    child.terminate()
+    assert child.communicate()[1] == b"" and child.returncode == 128 + signal.SIGTERM
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.hwk", "pid"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
+
+
+def test_deploys_into_one_folder_meet(tmp_path: Path) -> None:
+    """Folders put in one place by several threads: always one whole folder, never an error."""
+    out = tmp_path / "d"
+
+    def put(number: int) -> None:
+        for turn in range(20):
+            beside = tmp_path / f"{number}-{turn}"
+            beside.mkdir()
+            for name in ("a", "b"):
+                (beside / name).write_text(f"{number}-{turn}")
+            replace_folder(beside, out)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put, range(4)))
+    assert (out / "a").read_text() == (out / "b").read_text()
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_a_build_that_another_process_made_first_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, lowered = build.lower(network(), BOARD)
+    whole = target.build
+    folders: list[Path] = []
+
+    def overtaken(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+        monkeypatch.setattr(targets.get(lowered.board), "build", whole)
+        folders.append(build.cached(target, lowered).folder)
+        (folders[0] / "in use").touch()
+        return whole(plan, lowered, out)
+
+    monkeypatch.setattr(targets.get(lowered.board), "build", overtaken)
+    assert build.cached(target, lowered).folder == folders[0]
+    assert (folders[0] / "in use").exists()
+    assert [p.name for p in folders[0].parent.iterdir()] == [folders[0].name]
 
 
 def test_out_is_a_file(tmp_path: Path) -> None:
