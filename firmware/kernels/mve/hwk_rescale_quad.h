@@ -28,9 +28,15 @@ HWK_INLINE int hwk_per_channel(const hwk_rescale_t *r) {
   return r->multipliers != NULL || r->shifts != NULL;
 }
 
+/* The other roundings want shifts above 32: the bits by which x moves up to get there, with the
+ * same quotient. */
+HWK_INLINE int32_t hwk_quad_lift(const hwk_rescale_t *r) {
+  return r->rounding == HWK_ROUND_DOUBLE ? 0 : hwk_max(33 - r->lowest_shift, 0);
+}
+
 /* Whether the vector forms below give what hwk_descriptors.h defines. */
 HWK_INLINE int hwk_rescale_has_quads(const hwk_rescale_t *r) {
-  return r->rounding == HWK_ROUND_DOUBLE || r->lowest_shift >= 33;
+  return r->rounding == HWK_ROUND_DOUBLE || r->input_bits + hwk_quad_lift(r) <= 32;
 }
 
 /* Double rounding. VQRDMULH is the first rounding; it never saturates, as no multiplier is
@@ -49,7 +55,7 @@ HWK_INLINE int32x4_t hwk_scale_quad_double(int32x4_t x, int32x4_t multiplier, in
   return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(negative, 31)), right);
 }
 
-/* The other roundings, shifts 33 .. 62. The low word of the product can't change a sum of
+/* The other roundings, shifts above 32. The low word of the product can't change a sum of
  * multiples of 2^32, only decide a tie. */
 HWK_INLINE int32x4_t hwk_scale_quad(int32x4_t x, int32x4_t multiplier, int32x4_t shift,
                                     hwk_rounding_t rounding) {
@@ -93,9 +99,14 @@ HWK_INLINE int32x4_t hwk_rescale_quad(const hwk_rescale_t *r, int32x4_t x, int32
                                                 : vdupq_n_s32(r->multiplier);
   int32x4_t shift = r->shifts != NULL ? hwk_load_quad_u8(r->shifts + channel, count)
                                       : vdupq_n_s32(r->shift);
-  x = r->left_shift == 0 ? x : vshlq_r_s32(x, r->left_shift);
-  x = r->rounding == HWK_ROUND_DOUBLE ? hwk_scale_quad_double(x, multiplier, shift, r->lowest_shift)
-                                      : hwk_scale_quad(x, multiplier, shift, r->rounding);
+  int32_t lift = hwk_quad_lift(r);
+  x = r->left_shift + lift == 0 ? x : vshlq_r_s32(x, r->left_shift + lift);
+  if (r->rounding == HWK_ROUND_DOUBLE) {
+    x = hwk_scale_quad_double(x, multiplier, shift, r->lowest_shift);
+  } else {
+    shift = lift == 0 ? shift : vaddq_n_s32(shift, lift);
+    x = hwk_scale_quad(x, multiplier, shift, r->rounding);
+  }
   /* Beyond 32 bits the sum saturates, and the limits cut it off all the same. */
   x = r->zero_point == 0 ? x : vqaddq_n_s32(x, r->zero_point);
   return vminq_s32(vmaxq_s32(x, vdupq_n_s32(r->low)), vdupq_n_s32(r->high));
