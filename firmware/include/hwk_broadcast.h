@@ -17,7 +17,8 @@ typedef struct {
  * extent         of the output; the last size counts the channels of all rescales
  * a_strides      how far apart two integers of `a` lie along each axis, 0 where one is repeated
  * b_strides      the same of `b`
- * The output (int32_t for HWK_ROUND_NONE) overlaps no input.
+ * An int8_t output may be an input that has all of the output's integers; otherwise the output
+ * (int32_t for HWK_ROUND_NONE) overlaps no input.
  */
 typedef struct {
   hwk_extent_t extent;
@@ -43,6 +44,7 @@ typedef struct {
  *
  * slopes          -128 .. 127
  * slope_strides   as a_strides above, in the table of slopes; the input has every integer
+ * May run in place.
  */
 typedef struct {
   hwk_extent_t extent;

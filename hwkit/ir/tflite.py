@@ -50,9 +50,11 @@ def activation_range(
 
 
 def _quantized(value: float, scale: float, zero_point: int) -> int:
-    """``value / scale`` in float32, rounded half away from zero, plus the zero point."""
-    quotient = float(np.float32(value) / np.float32(scale))
-    rounded = floor(abs(quotient) + 0.5)
+    """``value / scale`` in float32, rounded half away from zero, plus the zero point; a quotient
+    beyond 32 bits ends there."""
+    with np.errstate(over="ignore"):
+        quotient = float(np.float32(value) / np.float32(scale))
+    rounded = floor(min(abs(quotient), S32.high) + 0.5)
     return zero_point + (rounded if quotient >= 0 else -rounded)
 
 

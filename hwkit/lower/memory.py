@@ -15,7 +15,18 @@ from typing import TypeAlias
 
 from hwkit.errors import GraphError
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, Clamp, Lookup, Op, Requantize, Reshape, activations
+from hwkit.ir.ops import (
+    Add,
+    Clamp,
+    Lookup,
+    Mul,
+    Op,
+    Prelu,
+    Requantize,
+    Reshape,
+    Sub,
+    activations,
+)
 from hwkit.lower.memory_exact import solve
 from hwkit.lower.memory_packing import Box, Problem, conflict, height, lower_bound
 from hwkit.lower.memory_packing import problem as pack
@@ -251,7 +262,7 @@ def _shared(
 def _candidates(op: Op) -> tuple[str, ...]:
     """Inputs over which ``op`` may write its output: each output integer depends on the input
     integers at its own position alone."""
-    if isinstance(op, Reshape | Requantize | Clamp | Lookup | Add):
+    if isinstance(op, Reshape | Requantize | Clamp | Lookup | Prelu | Add | Sub | Mul):
         return activations(op)
     return ()
 

@@ -297,6 +297,26 @@ def decoder() -> bytes:
     return net.file(net.conv(turned, 2, activation=0), small)
 
 
+def sixteen_bits() -> bytes:
+    """A convolution, an average pool and a sum with 16-bit activations."""
+    rng = np.random.default_rng(0)
+    step = (0.01, 0.02, 0.015, 0.01)
+    maps = {"x": 0.001, "c": 0.004, "p": 0.004, "y": 0.006}
+    tensors = [FileTensor(name, (1, 6, 6, 4), "int16", (scale,), 0) for name, scale in maps.items()]
+    bias = rng.integers(-(10**7), 10**7, 4)
+    tensors += [
+        weights("w", rng.integers(-127, 128, (4, 3, 3, 4)), step),
+        weights("b", bias, tuple(0.001 * s for s in step), 0, "int64"),
+    ]
+    pool: dict[str, object] = {"filterHeight": 3, "filterWidth": 3, "strideH": 1, "strideW": 1}
+    operators = [
+        operator("CONV_2D", ("x", "w", "b"), ("c",), "Conv2DOptions", strideH=1, strideW=1),
+        operator("AVERAGE_POOL_2D", ("c",), ("p",), "Pool2DOptions", **pool),
+        operator("ADD", ("c", "p"), ("y",), "AddOptions", fusedActivationFunction=_RELU),
+    ]
+    return file_bytes(tensors, operators)
+
+
 NETWORKS = {
     "ds_cnn": ds_cnn,
     "mobilenet_v1": mobilenet_v1,
@@ -306,4 +326,5 @@ NETWORKS = {
     "mobilenet_v3": mobilenet_v3,
     "streaming": streaming,
     "decoder": decoder,
+    "sixteen_bits": sixteen_bits,
 }

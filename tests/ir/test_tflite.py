@@ -33,6 +33,7 @@ def test_same_padding(size: int, span: int, stride: int, expected: tuple[int, in
         (RELU6, 0.01, -100, (-100, 127)),
         (RELU_N1_TO_1, 0.125, 0, (-8, 8)),
         (RELU_N1_TO_1, 0.4, 0, (-3, 3)),
+        (RELU6, 1e-39, 0, (0, 127)),
     ],
 )
 def test_activation_range(
