@@ -31,7 +31,7 @@ typedef enum {
  * zero_point   added after rounding
  * low, high    range of the result
  *
- * HWK_ROUND_DOUBLE: multiplier 0 or >= 2^30, and for shift < 31 x << (31 - shift) fits 32 bits.
+ * HWK_ROUND_DOUBLE: multiplier 0 or >= 2^29, and for shift < 31 x << (31 - shift) fits 32 bits.
  */
 typedef struct {
   hwk_rounding_t rounding;

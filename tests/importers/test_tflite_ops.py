@@ -343,7 +343,6 @@ def test_convolutions(
         for n, s, span in zip(shape[1:3], stride, spans, strict=True)
     ]
     bias = rng.integers(-3000, 3000, outputs).astype(np.int32)
-    # TFLM takes 4-bit depthwise weights with one scale for each channel only.
     tensors = [
         activation("x", shape, 0.05, -9),
         weights("w", rng.integers(-limit - 1, limit + 1, form), scale, 3 if deep else 0, dtype),
