@@ -105,4 +105,6 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         names = {str: "a text", int: "a whole number", bool: "true or false"}
         raise FormatError(f"{where}: expected {names[hint]}, got {_shown(value)}")
+    if hint is int and abs(value) >= 1 << 63:
+        raise FormatError(f"{where}: expected a number of 64 bits, got {_shown(value)}")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,13 +13,13 @@ from typing import Any
 
 from hwkit import boards, targets
 from hwkit.boards import Board
-from hwkit.errors import ConfigError
-from hwkit.files import replace_folder, write_json, write_whole
+from hwkit.errors import ConfigError, FormatError
+from hwkit.files import read_json, replace_folder, write_json, write_whole
 from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Lowered, Target
 
 _COMPLETE = ".complete"
-"""Marks a folder of the cache whose build ended well."""
+"""In a folder of the cache whose build ended well: name and SHA-256 of the file that runs."""
 
 
 def cache_folder() -> Path:
@@ -37,16 +38,27 @@ def cached(target: Target, lowered: Lowered) -> Artifact:
     """The artifact for ``lowered``, from the cache where this very plan was built before."""
     plan = target.emit(lowered)
     folder = cache_folder() / "builds" / f"{lowered.board.name}-{_key(plan, target, lowered.board)}"
-    if not (folder / _COMPLETE).is_file():
+    if not _is_whole(folder):
         _build_beside(target, plan, lowered, folder)
     return target.open_artifact(folder, lowered)
 
 
 def _key(plan: BuildPlan, target: Target, board: Board) -> str:
-    import hashlib
-
     tools = json.dumps(target.tools(board), sort_keys=True)
     return hashlib.sha256((plan.digest() + tools).encode()).hexdigest()[:24]
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a build ended well there and the file that runs is still what it made."""
+    try:
+        seal = read_json(folder / _COMPLETE)
+        return bool(_sha256(folder / seal["name"]) == seal["sha256"])
+    except (OSError, FormatError, KeyError, TypeError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Path) -> None:
@@ -54,9 +66,9 @@ def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Pat
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        target.build(plan, lowered, beside)
-        (beside / _COMPLETE).touch()
-        if not (folder / _COMPLETE).is_file():  # another process may be running the same build
+        name = target.build(plan, lowered, beside).path.relative_to(beside)
+        write_json(beside / _COMPLETE, {"name": str(name), "sha256": _sha256(beside / name)})
+        if not _is_whole(folder):  # another process may be running the same build
             replace_folder(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -15,7 +15,7 @@ from hwkit.allocate import solve
 from hwkit.allocate.budget import parse
 from hwkit.allocate.cost import CostTable, Sensitivity
 from hwkit.allocate.plan import BitPlan
-from hwkit.errors import BudgetInfeasible, ToolMissing
+from hwkit.errors import BudgetInfeasible, HwkitError, ToolMissing
 from hwkit.files import read_json
 from hwkit.flow import loop, summarize
 from hwkit.flow.build import deploy
@@ -24,6 +24,7 @@ from hwkit.flow.profiling import profile
 from hwkit.flow.training import Say, train
 from hwkit.flow.verify import Verification, verify
 from hwkit.ir.graph import Graph
+from hwkit.ir.serialize import digest
 from hwkit.profile.commit import source_commit
 from hwkit.report.page import write_report
 from hwkit.report.summary import Deploy, Exactness, Loop, LoopState, Model, Profile, Summary
@@ -124,7 +125,8 @@ def _train(state: _Run, name: str, plan: Path | None = None) -> dict[str, Any]:
 
 
 def _kept(folder: Path, name: str) -> dict[str, Any] | None:
-    """``train.json`` of an earlier run of the same recipe and versions that is complete."""
+    """``train.json`` of an earlier run of the same recipe and versions that is complete and
+    undamaged; None tells to train again."""
     try:
         from hwkit.train.pipeline import recipe_digest, versions
     except ModuleNotFoundError as error:
@@ -132,8 +134,17 @@ def _kept(folder: Path, name: str) -> dict[str, Any] | None:
     needed = ("train.json", "model.hwk", "checkpoint.pt", "test.npz", "sensitivity.json")
     if not all((folder / file).is_file() for file in needed):
         return None
-    facts: dict[str, Any] = read_json(folder / "train.json")
-    same = facts["digests"]["recipe"] == recipe_digest(name) and facts["versions"] == versions()
+    try:
+        facts: dict[str, Any] = read_json(folder / "train.json")
+        summarize.inputs_and_labels(folder)
+        loop.read_sensitivity(folder / "sensitivity.json")
+        same = (
+            facts["versions"] == versions()
+            and facts["digests"]["recipe"] == recipe_digest(name)
+            and facts["digests"]["model.hwk"] == digest(load(folder / "model.hwk"))
+        )
+    except (HwkitError, KeyError, TypeError):
+        return None
     return facts if same else None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from hwkit.allocate.budget import Budget
 from hwkit.allocate.cost import CostTable, Sensitivity
 from hwkit.allocate.plan import BitPlan
+from hwkit.errors import FormatError
 from hwkit.flow.verify import Verification
 from hwkit.ir.graph import Graph
 from hwkit.lower.fuse_requantize import fuse_requantize
@@ -109,8 +110,16 @@ def loop_part(
 
 
 def inputs_and_labels(run: Path) -> tuple[Any, Any]:
-    """The whole test set of a training run: integers (N, ...) and labels (N,)."""
+    """The whole test set of a training run: integers (N, ...) and labels (N,); ``FormatError``
+    when its file is missing or damaged."""
+    import zipfile
+    import zlib
+
     import numpy as np
 
-    with np.load(run / "test.npz", allow_pickle=False) as data:
-        return data["inputs"], data["labels"]
+    path = run / "test.npz"
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return data["inputs"], data["labels"]
+    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise FormatError(f"{path}: not a test set ({error}); train again") from error

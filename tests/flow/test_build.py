@@ -39,6 +39,23 @@ def test_the_same_plan_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert build.cached(target, lowered).folder == first.folder
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped", "removed", "seal"])
+def test_a_damaged_cache_is_built_again(damage: str) -> None:
+    """What a power cut can leave: the entry is there, its content is not."""
+    target, lowered = build.lower(network(), BOARD)
+    path = build.cached(target, lowered).path
+    content = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(content[:9])
+    elif damage == "flipped":
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif damage == "removed":
+        path.unlink()
+    else:
+        (path.parent / ".complete").write_text("[")
+    assert build.cached(target, lowered).path.read_bytes() == content
+
+
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target, lowered = build.lower(network(), BOARD)
     whole = target.build

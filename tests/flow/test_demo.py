@@ -59,6 +59,19 @@ def test_again_keeps_the_training_run(finished: Path, monkeypatch: pytest.Monkey
     assert facts["seconds"]["train digits"] < 1
 
 
+@pytest.mark.parametrize("file", ["train.json", "model.hwk", "test.npz", "sensitivity.json"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}"])
+def test_a_damaged_training_run_is_not_kept(file: str, content: bytes, finished: Path) -> None:
+    path = finished / "digits" / file
+    before = path.read_bytes()
+    assert demo._kept(finished / "digits", "digits") is not None
+    try:
+        path.write_bytes(content)
+        assert demo._kept(finished / "digits", "digits") is None
+    finally:
+        path.write_bytes(before)
+
+
 def test_a_difference_fails_the_demo(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smallest(monkeypatch)
     real = demo.verify

@@ -49,6 +49,10 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
             "summary.json: exactness[1].differing: expected a whole number, got True",
         ),
         (
+            lambda s: s["exactness"][1].update(differing=10**400),
+            "summary.json: exactness[1].differing: expected a number of 64 bits, got 1000",
+        ),
+        (
             lambda s: s["exactness"][1].update(differing=0.5),
             "summary.json: exactness[1].differing: expected a whole number, got 0.5",
         ),
