@@ -70,7 +70,7 @@ class McuBoard:
     cost_model: str = ""
     qemu_machine: str = ""
     counter: str = "none"
-    stack_bytes: int = 2048
+    stack_bytes: int = 1024
     boot2_bytes: int = 0
     uf2_family: int = 0
     programmer: Programmer | None = None

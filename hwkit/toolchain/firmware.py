@@ -15,6 +15,10 @@ from hwkit.toolchain import boot2, elf, flash_image, uf2, zig
 RUNTIME_OPTIMIZE = "-Os"
 """The runtime waits for the serial line: small is what counts. The kernels have their own level."""
 
+PAYLOAD_BYTES = 256
+"""Of a frame on the serial line: the runtime's two buffers take about twice this much SRAM, and
+larger frames would gain little."""
+
 _PROFILE = "hwk_profile.c"
 """The one source whose memory depends on the model: it is compiled apart, the rest once."""
 
@@ -95,6 +99,7 @@ def build(
         f"-DHWK_UART_BASE={board.uart.base:#x}u",
         f"-DHWK_UART_BAUD={board.uart.baud}u",
         f"-DHWK_CLOCK_HZ={board.clock_hz}u",
+        f"-DHWK_PAYLOAD_BYTES={PAYLOAD_BYTES}u",
         "-fno-builtin",
     )
     marks = () if layers is None else (f"-DHWK_PROFILE_MARKS={layers + 1}",)

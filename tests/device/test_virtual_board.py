@@ -56,7 +56,7 @@ def test_it_computes(device: Device) -> None:
 def test_stack_is_measured(device: Device) -> None:
     device.infer(X)
     assert 50 < device.stack_bytes() < 1000
-    assert device.info().stack_size_bytes == 2048
+    assert device.info().stack_size_bytes == 1024
 
 
 def test_counts_repeat_exactly(device: Device) -> None:

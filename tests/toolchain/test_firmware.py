@@ -33,8 +33,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> firmware.Firmware:
 
 def test_sizes_and_symbols(made: firmware.Firmware) -> None:
     image = made.image
-    assert image.stack_bytes == 2048
-    assert image.symbols["hwk_stack_top"] - image.symbols["hwk_stack_limit"] == 2048
+    assert image.stack_bytes == 1024
+    assert image.symbols["hwk_stack_top"] - image.symbols["hwk_stack_limit"] == 1024
     assert image.symbols["hwk_stack_limit"] == 0x2000_0000
     assert image.address("hwk_profile_mark") % 2 == 0
     assert image.symbol_bytes["arena"] == 192

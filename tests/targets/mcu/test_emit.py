@@ -180,6 +180,7 @@ def test_a_model_too_big_for_sram_is_refused_with_the_missing_bytes(tmp_path: Pa
     b.constant("w", np.ones((4, 1, 1, 1)), S8)
     b.add(Conv2d("conv", "x", "w", None, "y"), S32)
     lowered = lower(b.build(["y"]), BOARD)
-    arena = lowered.plan.memory.arena_bytes
-    with pytest.raises(ConfigError, match=rf"of sram, {arena + 2048 - 0x400000} more than"):
+    assert BOARD.mcu is not None
+    needed = lowered.plan.memory.arena_bytes + BOARD.mcu.stack_bytes
+    with pytest.raises(ConfigError, match=rf"of sram, {needed - 0x400000} more than"):
         build(emit(lowered), lowered, tmp_path)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hwkit import boards
+from hwkit.device.session import open_board
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run as interpret
@@ -65,6 +66,9 @@ def test_layers_that_share_code_compute_their_own_integers(
     seen = layer_outputs(artifact, x)
     for name in names:
         assert np.array_equal(seen[name], expected[name]), name
+    with open_board(artifact.board, artifact.path) as device:
+        device.infer(x[0].tobytes())
+        assert 2 * device.stack_bytes() < artifact.facts["stack_bytes"]
 
 
 def test_equal_kinds_share_and_others_do_not() -> None:
