@@ -10,7 +10,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -276,7 +279,9 @@ def predict(
     from hwkit.flow.models import load, load_array, save_array
     from hwkit.flow.verify import predict as flow
 
-    save_array(output, flow(load(model), load_array(source), board, port, artifact))
+    with _busy(f"{board or 'interpreter'}: predicting"):
+        y = flow(load(model), load_array(source), board, port, artifact)
+    save_array(output, y)
 
 
 @hwkit.command(**_example("hwkit verify model.hwk --board virtual_m4 -n 100"))
@@ -302,15 +307,16 @@ def verify(
     from hwkit.flow.models import load, load_array
     from hwkit.flow.verify import verify as flow
 
-    result = flow(
-        load(model),
-        board,
-        None if source is None else load_array(source),
-        samples=samples,
-        seed=seed,
-        port=port,
-        artifact_folder=artifact,
-    )
+    with _busy(f"{board}: verifying"):
+        result = flow(
+            load(model),
+            board,
+            None if source is None else load_array(source),
+            samples=samples,
+            seed=seed,
+            port=port,
+            artifact_folder=artifact,
+        )
     if as_json:
         _print_json(result.to_json())
         return 0 if result.exact else 1
@@ -343,7 +349,8 @@ def deploy(
     from hwkit.flow.build import deploy as flow
     from hwkit.flow.models import load
 
-    facts = flow(load(model), board, out, packages)
+    with _busy(f"{board}: building"):
+        facts = flow(load(model), board, out, packages)
     if flash:
         from hwkit.flow.build import flash as write
 
@@ -369,7 +376,8 @@ def profile(
     from hwkit.flow.models import load
     from hwkit.flow.profiling import profile as flow
 
-    rows = flow(load(model), board, repeats=repeats, store=store, port=port)
+    with _busy(f"{board}: profiling"):
+        rows = flow(load(model), board, repeats=repeats, store=store, port=port)
     if as_json:
         _print_json(rows)
         return
@@ -398,7 +406,8 @@ def allocate(run: Path, board: str, budget: str, out: Path, as_json: bool) -> No
     from hwkit.flow.loop import allocate as flow
     from hwkit.record import to_json
 
-    plan = flow(run, board, budget, out)
+    with _busy(f"{board}: measuring costs"):
+        plan = flow(run, board, budget, out)
     if as_json:
         _print_json(to_json(plan))
         return
@@ -448,6 +457,29 @@ def bringup(board: str, port: str | None, flash: bool, as_json: bool) -> int:
     if as_json:
         _print_json(result.to_json())
     return result.exit_code
+
+
+@contextmanager
+def _busy(what: str) -> Iterator[None]:
+    """Shows ``what`` and the seconds that pass inside the block; nothing when piped."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done, start = threading.Event(), time.monotonic()
+
+    def show() -> None:
+        while not done.wait(0.25):
+            seconds = time.monotonic() - start
+            click.echo(f"\r\033[K{_plain(what)} {seconds:.0f} s", err=True, nl=False)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        click.echo("\r\033[K", err=True, nl=False)
 
 
 def _progress() -> Callable[[str], None]:

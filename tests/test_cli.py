@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwkit import cli
 from hwkit.cli import _run
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Clamp
@@ -158,6 +159,20 @@ def test_arrays_of_hostile_shapes(
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(9))
     line = refused(capsys, "predict", str(model), "-i", str(path), "-o", str(tmp_path / "y.npy"))
     assert "x.npy: not a readable .npy" in line
+
+
+def test_progress_on_a_terminal_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cli._busy("working"):
+        time.sleep(0.3)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with pytest.raises(ValueError, match="stop"), cli._busy("work\x1bing"):
+        time.sleep(0.6)
+        raise ValueError("stop")
+    out, err = capsys.readouterr()
+    assert out == "" and "work\\x1bing 0 s" in err and err.endswith("\r\x1b[K")
 
 
 def test_counts_that_make_no_sense(

@@ -24,7 +24,8 @@ _COMPLETE = ".complete"
 
 def cache_folder() -> Path:
     """Where builds are kept: ``$XDG_CACHE_HOME/hwkit`` or ``~/.cache/hwkit``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwkit"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base.absolute() / "hwkit"  # programs that are built there are run by this path
 
 
 def lower(graph: Graph, board_name: str) -> tuple[Target, Lowered]:

@@ -206,3 +206,9 @@ def test_unsigned_integers_cross_the_border_unchanged() -> None:
     for board in ("host_tflm", "virtual_m4"):
         y = predict(graph, x, board)
         assert y.dtype == np.uint8 and y.tolist() == [[[[255]]]]
+
+
+def test_a_relative_cache_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """C simulations are run by their path, from another folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    assert build.cache_folder() == Path.cwd() / "here" / "hwkit"
