@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 from hwkit.boards import Board
 from hwkit.errors import ConfigError, DeviceError
+from hwkit.files import write_whole
+from hwkit.toolchain.cache import cache_folder
 
 START_TIMEOUT_S = 120.0
 """The first start compiles the board's C half."""
@@ -91,7 +93,14 @@ class Emulator:
         except subprocess.TimeoutExpired:
             return ""
         except (ValueError, KeyError):
-            return f"process ended with exit code {self._process.returncode}"
+            code = self._process.returncode
+            return f"process ended with exit code {code}; its output is in {self._kept_log()}"
+
+    def _kept_log(self) -> Path:
+        path = cache_folder("logs") / f"virtual-board-{self._process.pid}.log"
+        self._log.seek(0)
+        write_whole(path, self._log.read(_LONGEST_LINE_BYTES))
+        return path
 
     def close(self) -> None:
         """Ends the process."""
