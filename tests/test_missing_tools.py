@@ -56,11 +56,22 @@ def test_train_without_torch(tmp_path: Path) -> None:
 
 
 def run(blocked: str, arguments: list[str], folder: Path) -> str:
+    # The virtual board is a process of its own: there the package is shadowed by one that fails.
+    shadow = folder / "shadow"
+    shadow.mkdir()
+    for name in blocked.split(","):
+        reason = f"raise ModuleNotFoundError('no module named {name}', name='{name}')\n"
+        (shadow / f"{name}.py").write_text(reason)
     done = subprocess.run(
         [sys.executable, "-c", _BLOCK, blocked, *arguments],
         capture_output=True,
         text=True,
-        env={"XDG_CACHE_HOME": str(folder / "cache"), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        env={
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "PYTHONPATH": str(shadow),
+        },
         timeout=120,
     )
     assert done.returncode == 2, done.stderr
