@@ -55,14 +55,18 @@ def cost_table(run: Path, board: str) -> CostTable:
 def extremes(
     table: CostTable, sensitivity: Sensitivity
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """What the table promises with every layer at its widest, and at what takes least flash."""
+    """What the table promises with every layer at its widest, and the least flash among plans of
+    one width for all layers and the plan of each layer's own least."""
     rows: dict[str, list[CostRow]] = {}
     for row in table.rows:
         rows.setdefault(row.layer, []).append(row)
-    widest = {layer: max(row.bits for row in of) for layer, of in rows.items()}
-    least = {layer: min(of, key=lambda r: r.weight_bytes).bits for layer, of in rows.items()}
-    promise = solve.predict
-    return promise(table, sensitivity, widest), promise(table, sensitivity, least)
+    plans = [
+        {layer: min(of, key=lambda r: abs(r.bits - width)).bits for layer, of in rows.items()}
+        for width in sorted({row.bits for row in table.rows}, reverse=True)
+    ]
+    plans.append({name: min(of, key=lambda r: r.weight_bytes).bits for name, of in rows.items()})
+    promised = [solve.predict(table, sensitivity, plan) for plan in plans]
+    return promised[0], min(promised, key=lambda promise: promise["flash_bytes"])
 
 
 def tightened(aimed: Budget, asked: Budget, flash_bytes: int | None, us: float | None) -> Budget:
