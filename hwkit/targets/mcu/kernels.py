@@ -136,12 +136,21 @@ def _mve_depthwise(struct: Struct) -> int:
     return 16 * _round_up(taps, 16)
 
 
+def _v6m_conv2d(struct: Struct) -> int:
+    """Four columns of 32-bit integers and a tile's sums."""
+    window = _window(struct)
+    taps = _number(window, "kernel_height") * _number(window, "kernel_width")
+    return 16 * _round_up(taps * _number(window, "channels"), 4) + 16
+
+
 _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8"): _conv2d(4),
     ("dsp", "conv2d_s8_s4"): _conv2d(8),
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
+    ("v6m", "conv2d_s8"): _v6m_conv2d,
+    ("v6m", "dense_s8"): lambda struct: 4 * _round_up(_number(struct, "input_features"), 4),
     ("mve", "conv2d_s8"): _mve_conv2d,
     ("mve", "conv2d_s8_s4"): _mve_conv2d_s4,
     ("mve", "depthwise_conv2d_s8"): _mve_depthwise,
