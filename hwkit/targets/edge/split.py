@@ -84,14 +84,18 @@ def _needs_pad(op: Windowed, tensors: dict[str, TensorType]) -> bool:
 
 
 def split_ranges(graph: Graph) -> Graph:
-    """A ``Clamp`` behind each op whose range is neither int8's nor RELU's. Exact."""
+    """A ``Clamp`` behind each op whose range is neither int8's nor RELU's. Exact. An op that
+    rescales to 32 bits is left as it is, to be refused by name."""
     tensors = dict(graph.tensors)
     nodes: list[Op] = []
+    whole: Op
     for op in graph.nodes:
-        if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None:
+        if tensors[op.output].dtype.bits > S8.bits:
+            needs, whole = False, op
+        elif isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None:
             r = op.rescale
             needs = (r.low, r.high) not in ((_LOW, _HIGH), (r.zero_point, _HIGH))
-            whole: Op = replace(op, rescale=replace(r, low=_LOW, high=_HIGH))
+            whole = replace(op, rescale=replace(r, low=_LOW, high=_HIGH))
             low, high = r.low, r.high
         elif isinstance(op, AvgPool2d):
             low, high = op.low, op.high

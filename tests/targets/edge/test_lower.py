@@ -278,3 +278,15 @@ def test_integers_that_are_moved(op: Slice | Transpose, board: str) -> None:
     b.add(op, S8, Quantization((0.1,), 7))
     x = np.random.default_rng(0).integers(-128, 128, (5, 4, 5, 3)).astype(np.int8)
     compare(b.build(["y"]), board, x)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_rescale_to_32_bits_is_refused_by_name(board: str) -> None:
+    """What freezing makes of per-channel weights without an output quantizer."""
+    b = GraphBuilder("common_scale")
+    b.input("x", (4,), S8, Quantization((0.5,)))
+    b.constant("w", np.array([[1, 2, 3, 4], [5, 6, 7, 8]]), S8)
+    r = Rescale((2**30,), (30,), Rounding.HALF_UP, S32.low, S32.high)
+    b.add(Dense("fc", "x", "w", None, "y", rescale=r), S32)
+    with pytest.raises(UnsupportedOp, match=r"fc: .*gives 32-bit integers; requantize its output"):
+        lowered(b.build(["y"]), board)
