@@ -92,8 +92,9 @@ def accuracy(models: Sequence[Model]) -> Markup | None:
         "Accuracy",
         table("Share of test images classified correctly", columns, cells),
         note(
-            "Integer is what every board computes. Moved at freeze: integers in which the graph "
-            "differs from the fake-quantized network in training."
+            "Integer is the graph's own accuracy; a board that moves no integer has the same. "
+            "Moved at freeze: integers in which the graph differs from the fake-quantized network "
+            "in training."
         ),
     )
 
