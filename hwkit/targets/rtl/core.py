@@ -1,0 +1,60 @@
+"""What a generated core is to the rest: files, ports and figures.
+
+A core is the Verilog module ``hwk_core``: one graph between two streams. Two generators make
+cores (folded streaming layers, one fully unrolled pipeline); the shell, the simulation and the
+bitstream flow know nothing but this.
+
+Ports: ``clk``, ``rst`` (synchronous, active high), ``s_data s_valid s_ready`` (in), ``m_data
+m_valid m_ready`` (out). A beat moves when valid and ready are both high at a rising edge; valid
+never waits for ready, and data stay until they are taken. A beat holds ``elements`` consecutive
+integers of the tensor in C order (channels last), the first in the lowest bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hwkit.ir.types import IntType
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One port: ``size`` integers of ``dtype`` an inference, ``elements`` of them a beat.
+
+    ``elements`` divides ``size``. Example: an 8x8 map of uint4 with four a beat is 16 beats of
+    16 bits.
+    """
+
+    size: int
+    dtype: IntType
+    elements: int = 1
+
+    @property
+    def beat_bits(self) -> int:
+        """Width of the data port."""
+        return self.elements * self.dtype.bits
+
+    @property
+    def beats(self) -> int:
+        """Beats of an inference."""
+        return self.size // self.elements
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """``files`` are the Verilog sources (and memory images that they read) by relative path.
+
+    ``interval_cycles`` is the predicted initiation interval (cycles from one inference's first
+    input beat to the next one's, when neither side ever waits), ``latency_cycles`` from the first
+    input beat taken to the last output beat given, of a single inference.
+    ``taps`` are the nets to observe in simulation: the lowered graph's tensor name to the
+    hierarchical stream name that carries it, and its ``Stream``.
+    """
+
+    files: Mapping[str, bytes]
+    source: Stream
+    sink: Stream
+    interval_cycles: int
+    latency_cycles: int
+    taps: Mapping[str, tuple[str, Stream]] = field(default_factory=dict)
