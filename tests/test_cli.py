@@ -164,11 +164,11 @@ def test_arrays_of_hostile_shapes(
 def test_progress_on_a_terminal_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with cli._busy("working"):
+    with cli.terminal.busy("working"):
         time.sleep(0.3)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with pytest.raises(ValueError, match="stop"), cli._busy("work\x1bing"):
+    with pytest.raises(ValueError, match="stop"), cli.terminal.busy("work\x1bing"):
         time.sleep(0.6)
         raise ValueError("stop")
     out, err = capsys.readouterr()

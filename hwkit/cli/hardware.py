@@ -1,0 +1,106 @@
+"""A board: build for it, measure on it, bring it up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hwkit.cli.group import hwkit
+from hwkit.cli.options import (
+    board_option,
+    example,
+    json_option,
+    model_argument,
+    port_option,
+)
+from hwkit.cli.terminal import busy, plain, print_json
+
+_MAX_REPEATS = 100_000
+
+
+@hwkit.command(**example("hwkit deploy model.hwk --board virtual_m4 -o build"))
+@model_argument
+@board_option
+@click.option("-o", "--out", required=True, metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--flash", is_flag=True, help="Write it to the connected board.")
+@click.option(
+    "--package",
+    "packages",
+    multiple=True,
+    type=click.Choice(["library", "arduino", "zephyr", "tflm"]),
+    help="Leave the model as a C library, an Arduino library, a Zephyr module (microcontrollers) "
+    "or a TFLM project (host_tflm) in DIR too; may be given again.",
+)
+@json_option
+def deploy(
+    model: Path, board: str, out: Path, flash: bool, packages: tuple[str, ...], as_json: bool
+) -> None:
+    """Emit and build; DIR holds sources, artifact and deploy.json."""
+    from hwkit.flow.build import deploy as flow
+    from hwkit.flow.models import load
+
+    with busy(f"{board}: building"):
+        facts = flow(load(model), board, out, packages)
+    if flash:
+        from hwkit.flow.build import flash as write
+
+        write(board, out)
+    if as_json:
+        print_json(facts)
+        return
+    sizes = {k: v for k, v in facts.items() if k.endswith("_bytes") and v is not None}
+    click.echo(f"{out}/{facts['artifact']}: " + ", ".join(f"{k} {v}" for k, v in sizes.items()))
+
+
+@hwkit.command(**example("hwkit profile model.hwk --board virtual_m4 --repeats 5"))
+@model_argument
+@board_option
+@click.option("--repeats", default=10, show_default=True, type=click.IntRange(1, _MAX_REPEATS))
+@click.option("--store", metavar="DB", type=click.Path(path_type=Path), help="SQLite database.")
+@port_option
+@json_option
+def profile(
+    model: Path, board: str, repeats: int, store: Path | None, port: str | None, as_json: bool
+) -> None:
+    """Per layer and total: cycles, instructions, microseconds; stored with full context."""
+    from hwkit.flow.models import load
+    from hwkit.flow.profiling import profile as flow
+
+    with busy(f"{board}: profiling"):
+        rows = flow(load(model), board, repeats=repeats, store=store, port=port)
+    if as_json:
+        print_json(rows)
+        return
+    click.echo(f"{board}, {rows['evidence']}, median of {repeats}")
+    for row in (*rows["layers"], {"index": "", "name": "total", "op": "", **rows["total"]}):
+        figures = [
+            "-" if row[key] is None else f"{row[key]:.1f}" if key == "us" else f"{row[key]:.0f}"
+            for key in ("macs", "instructions", "cycles", "us")
+        ]
+        click.echo(
+            f"{row['index']:>3} {plain(row['name']):<28.28} {row['op']:<16} {figures[0]:>10} MACs "
+            f"{figures[1]:>10} instr {figures[2]:>10} cycles {figures[3]:>10} us"
+        )
+
+
+@hwkit.command(**example("hwkit bringup nucleo_l4r5zi --flash --port /dev/ttyACM0"))
+@click.argument("board")
+@port_option
+@click.option("--flash", is_flag=True, help="Write the image to the connected board first.")
+@json_option
+def bringup(board: str, port: str | None, flash: bool, as_json: bool) -> int:
+    """Link, info, memory test, kernel golden vectors, clock: which fails, and what to look at."""
+    from hwkit.flow.bringup import Step
+    from hwkit.flow.bringup import bringup as flow
+
+    def tell(step: Step) -> None:
+        if not as_json:
+            click.echo(f"{step.name:<8}{step.status:<9}{step.detail}")
+            if step.look_at:
+                click.echo(f"{'':<17}look at: {step.look_at}")
+
+    result = flow(board, port, flash=flash, tell=tell)
+    if as_json:
+        print_json(result.to_json())
+    return result.exit_code

@@ -1,0 +1,124 @@
+"""A model: import, inspect, predict, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hwkit.cli.group import hwkit
+from hwkit.cli.options import (
+    artifact_option,
+    board_option,
+    example,
+    json_option,
+    model_argument,
+    port_option,
+)
+from hwkit.cli.terminal import busy, plain, print_json
+
+
+@hwkit.command("import", **example("hwkit import model.tflite -o model.hwk"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--out", required=True, metavar="M.hwk", type=click.Path(path_type=Path))
+def import_(file: Path, out: Path) -> None:
+    """QONNX (.onnx) or int8 .tflite to an integer graph."""
+    from hwkit.flow.models import load
+
+    graph = load(file)
+    graph.save(str(out))
+    click.echo(f"{out}: {len(graph.nodes)} nodes")
+
+
+@hwkit.command(**example("hwkit inspect model.hwk"))
+@model_argument
+@json_option
+def inspect(model: Path, as_json: bool) -> None:
+    """Per layer: op, shape, bits, MACs, weight bytes; totals; peak activation bytes."""
+    from hwkit.flow.models import inspect as flow
+    from hwkit.flow.models import load
+
+    facts = flow(load(model))
+    if as_json:
+        print_json(facts)
+        return
+    for row in facts["layers"]:
+        shape = "x".join(str(n) for n in row["output_shape"])
+        bits = "-" if row["weight_bits"] is None else row["weight_bits"]
+        click.echo(
+            f"{row['index']:>3} {plain(row['name']):<28.28} {row['op']:<16} {shape:<12} "
+            f"{row['output_type']:<4} w{bits:<3} {row['macs']:>11} MACs {row['weight_bytes']:>8} B"
+        )
+    total = facts["total"]
+    click.echo(
+        f"total {total['macs']} MACs, {total['weight_bytes']} B of weights, "
+        f"{facts['peak_activation_bytes']} B of activations at the peak"
+    )
+
+
+@hwkit.command(**example("hwkit predict model.hwk -i x.npy -o y.npy --board virtual_m4"))
+@model_argument
+@click.option("-i", "--input", "source", required=True, metavar="x.npy", type=click.Path())
+@click.option("-o", "--output", required=True, metavar="y.npy", type=click.Path(path_type=Path))
+@click.option("--board", metavar="B", help="Build and run there; without it the interpreter.")
+@port_option
+@artifact_option
+def predict(
+    model: Path,
+    source: str,
+    output: Path,
+    board: str | None,
+    port: str | None,
+    artifact: Path | None,
+) -> None:
+    """Integers in, integers out; the first axis is the batch."""
+    from hwkit.flow.models import load, load_array, save_array
+    from hwkit.flow.verify import predict as flow
+
+    with busy(f"{board or 'interpreter'}: predicting"):
+        y = flow(load(model), load_array(source), board, port, artifact)
+    save_array(output, y)
+
+
+@hwkit.command(**example("hwkit verify model.hwk --board virtual_m4 -n 100"))
+@model_argument
+@board_option
+@click.option("-n", "samples", default=16, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("-i", "--input", "source", metavar="x.npy", type=click.Path(), help="These instead.")
+@port_option
+@artifact_option
+@json_option
+def verify(
+    model: Path,
+    board: str,
+    samples: int,
+    seed: int,
+    source: str | None,
+    port: str | None,
+    artifact: Path | None,
+    as_json: bool,
+) -> int:
+    """Board against interpreter: exit 0 only if every integer is equal."""
+    from hwkit.flow.models import load, load_array
+    from hwkit.flow.verify import verify as flow
+
+    with busy(f"{board}: verifying"):
+        result = flow(
+            load(model),
+            board,
+            None if source is None else load_array(source),
+            samples=samples,
+            seed=seed,
+            port=port,
+            artifact_folder=artifact,
+        )
+    if as_json:
+        print_json(result.to_json())
+        return 0 if result.exact else 1
+    click.echo(
+        f"{board}: {result.inputs} inputs, {result.integers} integers, "
+        f"{result.differing} differing, {result.moved} moved by lowering"
+    )
+    result.check()
+    return 0

@@ -1,0 +1,61 @@
+"""What the commands print, and how: JSON, lines, progress; safe on any terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+_LONGEST_LINE = 1000
+
+
+def complain(message: str) -> None:
+    line = plain(" ".join(message.split()))
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 2 :]}"
+    click.echo(f"hwkit: {line}", err=True)
+
+
+def plain(text: str) -> str:
+    """``text`` from a file, safe on a terminal: escapes and line ends are shown, not obeyed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Shows ``what`` and the seconds that pass inside the block; nothing when piped."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done, start = threading.Event(), time.monotonic()
+
+    def show() -> None:
+        while not done.wait(0.25):
+            seconds = time.monotonic() - start
+            click.echo(f"\r\033[K{plain(what)} {seconds:.0f} s", err=True, nl=False)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        click.echo("\r\033[K", err=True, nl=False)
+
+
+def progress() -> Callable[[str], None]:
+    """Prints a line of progress on a terminal, nothing when piped."""
+    if not sys.stderr.isatty():
+        return lambda line: None
+    return lambda line: click.echo(f"\r\033[K{line}", err=True, nl=False)
