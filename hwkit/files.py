@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ from hwkit.errors import ConfigError, FormatError
 
 MAX_JSON_BYTES = 64 << 20
 """Longest JSON file that is read; what hwkit writes takes some hundred kB."""
+
+
+_ABANDONED_S = 24 * 60 * 60
+"""No build takes so long."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -53,6 +59,19 @@ def replace_folder(beside: Path, folder: Path) -> None:
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise  # otherwise another process put its folder there in between: once more
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Removes what writers that were killed left in ``folder``: entries with a leading dot that
+    nobody has touched for a day."""
+    for entry in folder.glob(".*"):
+        with suppress(FileNotFoundError):  # another process may be removing it as well
+            if time.time() - entry.lstat().st_mtime < _ABANDONED_S:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:

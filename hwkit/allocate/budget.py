@@ -10,7 +10,9 @@ from hwkit.errors import ConfigError
 
 _BYTES = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
 _MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
-_KEYS = ("latency", "flash", "sram", "lut")
+_KEYS = {"latency": "2.5ms", "flash": "24kB", "sram": "8kB", "lut": "5000"}
+"""What can be limited, and an example of each."""
+
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?(?:e[+-]?\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -64,7 +66,7 @@ def _limit(key: str, amount: str, part: str) -> dict[str, float]:
     value = float(match[1]) if match else math.nan
     unit = match[2] if match else ""
     if not 0 < value < 1e15:
-        raise ConfigError(f"budget: {part!r} is not a number above 0; e.g. {key}=24kB or 2.5ms")
+        raise ConfigError(f"budget: {part!r} is not a number above 0; e.g. {key}={_KEYS[key]}")
     if key == "latency":
         return _latency(value, unit, part)
     if key == "lut":

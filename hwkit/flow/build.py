@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -14,18 +13,19 @@ from typing import Any
 from hwkit import boards, targets
 from hwkit.boards import Board
 from hwkit.errors import ConfigError, FormatError
-from hwkit.files import read_json, replace_folder, write_json, write_whole
+from hwkit.files import (
+    read_json,
+    remove_abandoned,
+    replace_folder,
+    write_json,
+    write_whole,
+)
 from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Lowered, Target
+from hwkit.toolchain.cache import cache_folder
 
 _COMPLETE = ".complete"
 """In a folder of the cache whose build ended well: name and SHA-256 of the file that runs."""
-
-
-def cache_folder() -> Path:
-    """Where builds are kept: ``$XDG_CACHE_HOME/hwkit`` or ``~/.cache/hwkit``."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base.absolute() / "hwkit"  # programs that are built there are run by this path
 
 
 def lower(graph: Graph, board_name: str) -> tuple[Target, Lowered]:
@@ -38,7 +38,7 @@ def lower(graph: Graph, board_name: str) -> tuple[Target, Lowered]:
 def cached(target: Target, lowered: Lowered) -> Artifact:
     """The artifact for ``lowered``, from the cache where this very plan was built before."""
     plan = target.emit(lowered)
-    folder = cache_folder() / "builds" / f"{lowered.board.name}-{_key(plan, target, lowered.board)}"
+    folder = cache_folder("builds") / f"{lowered.board.name}-{_key(plan, target, lowered.board)}"
     if not _is_whole(folder):
         _build_beside(target, plan, lowered, folder)
     return target.open_artifact(folder, lowered)
@@ -64,7 +64,7 @@ def _sha256(path: Path) -> str:
 
 def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Path) -> None:
     """Builds in a neighbour and renames, so that a killed build is never taken for a whole one."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder.parent)
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         name = target.build(plan, lowered, beside).path.relative_to(beside)

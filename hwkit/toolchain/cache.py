@@ -15,7 +15,7 @@ def cache_folder(name: str) -> Path:
     processes may share them. ``ConfigError`` when the folder can't be made.
     """
     base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    path = Path(base) / "hwkit" / name
+    path = Path(base).absolute() / "hwkit" / name  # programs built there are run by this path
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

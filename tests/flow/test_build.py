@@ -18,6 +18,7 @@ from hwkit.errors import ConfigError, ToolFailed
 from hwkit.files import replace_folder
 from hwkit.flow import build
 from hwkit.target import Artifact, BuildPlan, Lowered
+from hwkit.toolchain.cache import cache_folder
 from tests.flow.test_verify import network
 
 BOARD = "host_tflm"
@@ -208,7 +209,14 @@ def test_unsigned_integers_cross_the_border_unchanged() -> None:
         assert y.dtype == np.uint8 and y.tolist() == [[[[255]]]]
 
 
-def test_a_relative_cache_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """C simulations are run by their path, from another folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", "here")
-    assert build.cache_folder() == Path.cwd() / "here" / "hwkit"
+def test_what_killed_builds_left_goes_after_a_day() -> None:
+    builds = cache_folder("builds")
+    yesterday = time.time() - 100_000
+    for name in (".old.a", ".young.b", "old.c"):
+        (builds / name).mkdir()
+        (builds / name / "file").write_text("part")
+        if "old" in name:
+            os.utime(builds / name, (yesterday, yesterday))
+    build.cached(*build.lower(network(), BOARD))
+    names = {path.name for path in builds.iterdir()}
+    assert ".old.a" not in names and {".young.b", "old.c"} <= names
