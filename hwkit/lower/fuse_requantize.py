@@ -20,6 +20,7 @@ from hwkit.ir.ops import (
     SumPool2d,
     activations,
 )
+from hwkit.lower.reshape_last import reshape_last
 
 _ACCUMULATING = (Conv2d, DepthwiseConv2d, Dense, Add, Sub, Mul, SumPool2d)
 
@@ -27,8 +28,10 @@ _ACCUMULATING = (Conv2d, DepthwiseConv2d, Dense, Add, Sub, Mul, SumPool2d)
 def fuse_requantize(graph: Graph) -> Graph:
     """``conv -> requantize`` becomes ``conv(rescale=...)``; a clamp behind a rescale narrows it.
 
-    Only where the value in between has no other reader and is no output. Exact.
+    Only where the value in between has no other reader and is no output; a reshape in between
+    moves behind. Exact.
     """
+    graph = reshape_last(graph)
     nodes: list[Op] = []
     for op in graph.nodes:
         producer = nodes[-1] if nodes else None

@@ -5,10 +5,20 @@ import pytest
 from hypothesis import given, settings
 
 from hwkit.errors import BitExactnessError, UnsupportedOp
+from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import OP_TYPES, AvgPool2d, Rounding
-from hwkit.ir.types import S8, U8, IntType
+from hwkit.ir.ops import (
+    OP_TYPES,
+    AvgPool2d,
+    Clamp,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    SumPool2d,
+)
+from hwkit.ir.types import S8, U8, IntType, Quantization
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply, first_difference
 from hwkit.lower.fuse_requantize import fuse_requantize
@@ -39,6 +49,20 @@ def test_shift_to_signed_keeps_every_integer(graph: Graph) -> None:
 def test_fused_graphs_hold_nothing_to_fuse(graph: Graph) -> None:
     fused = apply(graph, fuse_requantize)
     assert len(fused.nodes) <= len(graph.nodes)
+
+
+def test_a_reshape_moves_behind_what_rescales_it() -> None:
+    """As ``x.mean([2, 3])`` and a quantizer export: sum, reshape, requantize, clamp."""
+    b = GraphBuilder("mean")
+    b.input("x", (4, 4, 3), S8, Quantization((0.5,)))
+    b.add(SumPool2d("pool", "x", "sum", (4, 4), (4, 4)), IntType(32, True))
+    b.add(Reshape("flat", "sum", "sums"), IntType(32, True), shape=(3,))
+    rescale = Rescale((3, 5, 7), (6, 6, 6), Rounding.HALF_UP, -128, 127)
+    b.add(Requantize("round", "sums", "mean", rescale), S8, Quantization((0.5,)))
+    b.add(Clamp("relu", "mean", "y", 0, 127), S8, Quantization((0.5,)))
+    fused = apply(b.build(["y"]), fuse_requantize)
+    assert [type(op) for op in fused.nodes] == [SumPool2d, Reshape]
+    assert fused.tensors["y"].shape == (3,)
 
 
 @settings(max_examples=150)
