@@ -23,9 +23,10 @@ from benchmarks.csvfile import write
 from hwkit.flow.build import lower
 from hwkit.importers import load_model
 from hwkit.train.freeze import export, freeze
-from hwkit.train.networks import Network, quantized_network
+from hwkit.train.networks import Network
 from hwkit.train.pipeline import deterministic
 from hwkit.train.recipe import read_recipe
+from hwkit.train.twins import quantized_network
 
 SIDE = 28
 REPEATS = 3
@@ -44,7 +45,7 @@ BOARDS = {
 def network(recipe: str) -> Network:
     """The quantized network of ``recipe`` with random weights and scales that fit them."""
     with deterministic(0):
-        made, _ = quantized_network(read_recipe(recipe), SIDE, {})
+        made, _ = quantized_network(read_recipe(recipe), (1, SIDE, SIDE), {})
         made.train()
         with torch.no_grad():
             for _ in range(SCALE_BATCHES):

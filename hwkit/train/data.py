@@ -14,8 +14,8 @@ import numpy as np
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.ir.types import Array
 
-IMAGE_SIDE = {"digits": 8, "mnist5k": 28}
-"""Height and width of the images of each data set."""
+SHAPES: dict[str, tuple[int, ...]] = {"digits": (1, 8, 8), "mnist5k": (1, 28, 28)}
+"""Shape of one sample of each data set: (C, H, W), or (F,) for features."""
 
 _EVERY = 5
 
@@ -43,8 +43,7 @@ def load_dataset(name: str) -> Dataset:
         images, labels, largest = _mnist5k()
     else:
         raise ConfigError(f"data set {name!r:.40} is unknown; use digits or mnist5k")
-    side = IMAGE_SIDE[name]
-    pixels = (images.astype(np.float32) / np.float32(largest)).reshape(-1, 1, side, side)
+    pixels = (images.astype(np.float32) / np.float32(largest)).reshape(-1, *SHAPES[name])
     labels = labels.astype(np.int64)
     test = _test_mask(labels)
     return Dataset(name, pixels[~test], labels[~test], pixels[test], labels[test])

@@ -1,37 +1,24 @@
-"""Networks from a recipe's blocks: a float one to train first, and its quantized twin.
+"""Networks from a recipe's blocks: a float one to train first, and its quantized twins.
 
-Both have the same module paths. The float one has a batch norm behind each convolution, which is
-folded into weight and bias before quantized training, so the quantized one has none and what
-trains is what runs.
+All have the same module paths. The float one has a batch norm behind each convolution. A factory
+decides what a layer is: ``FloatFactory`` here, Brevitas in ``brevitas_layers``, trainable fixed
+point in ``qfx.network``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from math import prod
+from typing import Any, Protocol
 
-import brevitas.nn as qnn
 import torch
-from brevitas.quant import (
-    Int8ActPerTensorFixedPoint,
-    Int8ActPerTensorFloat,
-    Int8WeightPerChannelFloat,
-    Int8WeightPerTensorFixedPoint,
-    Int8WeightPerTensorFloat,
-    Int32Bias,
-    Uint8ActPerTensorFixedPoint,
-    Uint8ActPerTensorFloat,
-)
-from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint
-from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
 from hwkit.errors import ConfigError
-from hwkit.train.recipe import Block, Quantization, Recipe
+from hwkit.train.recipe import Block, Recipe
 
-_COLLECT_STEPS = 20
-"""Training batches from which an activation's first scale is taken, before it is learned."""
+Shape = tuple[int, ...]
+"""Of one sample: (C, H, W), or (F,) for a vector of features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +33,42 @@ class ConvShape:
 
 
 class Factory(Protocol):
-    """Makes the layers of a network, float or quantized; ``path`` is the module path."""
+    """Makes the layers of a network, float or quantized; ``path`` is the module path.
 
-    def source(self) -> nn.Module: ...
+    ``source`` quantizes what comes in (``signed``: features of both signs, else images of 0..1),
+    ``sink`` gives plain tensors out.
+    """
+
+    def source(self, signed: bool) -> nn.Module: ...
+    def sink(self) -> nn.Module: ...
     def conv(self, shape: ConvShape, path: str) -> nn.Module: ...
     def dense(self, inputs: int, outputs: int, path: str) -> nn.Module: ...
     def relu(self) -> nn.Module: ...
     def signed(self) -> nn.Module: ...
     def unsigned(self) -> nn.Module: ...
+    def add(self) -> nn.Module: ...
+    def average_pool(self, kernel: int) -> nn.Module: ...
+    def flatten(self) -> nn.Module: ...
+
+
+class Sum(nn.Module):
+    """``x + y`` of plain tensors."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
 
 
 class FloatFactory:
     """Layers in float32, a batch norm behind each convolution."""
 
-    def source(self) -> nn.Module:
+    def source(self, signed: bool) -> nn.Module:
+        return nn.Identity()
+
+    def sink(self) -> nn.Module:
         return nn.Identity()
 
     def conv(self, shape: ConvShape, path: str) -> nn.Module:
-        layer = _conv(nn.Conv2d, shape, bias=False)
+        layer = conv_of(nn.Conv2d, shape, bias=False)
         return nn.Sequential(layer, nn.BatchNorm2d(shape.outputs))
 
     def dense(self, inputs: int, outputs: int, path: str) -> nn.Module:
@@ -78,76 +83,18 @@ class FloatFactory:
     def unsigned(self) -> nn.Module:
         return nn.Identity()
 
+    def add(self) -> nn.Module:
+        return Sum()
 
-class QuantFactory:
-    """Brevitas layers: signed narrow-range weights, unsigned activations behind a ReLU, int32
-    biases on the accumulator's grid; rounding half to even.
+    def average_pool(self, kernel: int) -> nn.Module:
+        return nn.AvgPool2d(kernel)
 
-    ``plan`` gives the weight bits of single layers by module path.
-    """
-
-    def __init__(self, q: Quantization, plan: Mapping[str, int]) -> None:
-        self.q = q
-        self.plan = dict(plan)
-        self.weight_bits: dict[str, int] = {}
-        dyadic = q.scales == "power_of_two"
-        self._signed = Int8ActPerTensorFixedPoint if dyadic else Int8ActPerTensorFloat
-        self._unsigned = Uint8ActPerTensorFixedPoint if dyadic else Uint8ActPerTensorFloat
-        per_tensor = Int8WeightPerTensorFixedPoint if dyadic else Int8WeightPerTensorFloat
-        per_channel = Int8WeightPerChannelFixedPoint if dyadic else Int8WeightPerChannelFloat
-        self._weight = per_channel if q.per_channel else per_tensor
-
-    def _layer_options(self, path: str) -> dict[str, object]:
-        bits = self.plan.get(path, self.q.weight_bits)
-        self.weight_bits[path] = bits
-        return {
-            "bias": True,
-            "weight_quant": self._weight,
-            "weight_bit_width": bits,
-            "bias_quant": Int32Bias,
-        }
-
-    def _activation_options(self) -> dict[str, object]:
-        return {
-            "bit_width": self.q.activation_bits,
-            "return_quant_tensor": True,
-            "collect_stats_steps": _COLLECT_STEPS,
-        }
-
-    def source(self) -> nn.Module:
-        """Images of 0..1 to unsigned 8 bits; the scale is fixed, 1/255 or 1/256."""
-        return qnn.QuantIdentity(
-            act_quant=self._unsigned,
-            bit_width=8,
-            scaling_impl_type="const",
-            min_val=0.0,
-            max_val=1.0,
-            return_quant_tensor=True,
-        )
-
-    def conv(self, shape: ConvShape, path: str) -> nn.Module:
-        return _conv(qnn.QuantConv2d, shape, **self._layer_options(path))
-
-    def dense(self, inputs: int, outputs: int, path: str) -> nn.Module:
-        # One scale for all outputs, so that the largest integer is the largest logit.
-        options = self._layer_options(path)
-        dyadic = self.q.scales == "power_of_two"
-        options["weight_quant"] = (
-            Int8WeightPerTensorFixedPoint if dyadic else Int8WeightPerTensorFloat
-        )
-        return qnn.QuantLinear(inputs, outputs, **options)
-
-    def relu(self) -> nn.Module:
-        return qnn.QuantReLU(act_quant=self._unsigned, **self._activation_options())
-
-    def signed(self) -> nn.Module:
-        return qnn.QuantIdentity(act_quant=self._signed, **self._activation_options())
-
-    def unsigned(self) -> nn.Module:
-        return qnn.QuantIdentity(act_quant=self._unsigned, **self._activation_options())
+    def flatten(self) -> nn.Module:
+        return nn.Flatten()
 
 
-def _conv(kind: type[nn.Module], s: ConvShape, **options: object) -> nn.Module:
+def conv_of(kind: type[nn.Module], s: ConvShape, **options: Any) -> nn.Module:
+    """A convolution of class ``kind``, padded to keep the size at stride 1 and odd kernels."""
     return kind(
         s.inputs,
         s.outputs,
@@ -157,10 +104,6 @@ def _conv(kind: type[nn.Module], s: ConvShape, **options: object) -> nn.Module:
         groups=s.groups,
         **options,
     )
-
-
-def _plain(x: Tensor | QuantTensor) -> Tensor:
-    return x.value if isinstance(x, QuantTensor) else x
 
 
 class Separable(nn.Module):
@@ -176,7 +119,7 @@ class Separable(nn.Module):
         self.pointwise = make.conv(ConvShape(inputs, block.channels, 1), f"{name}.pointwise")
         self.relu = make.relu()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         return self.relu(self.pointwise(self.middle(self.depthwise(x))))
 
 
@@ -192,106 +135,115 @@ class Residual(nn.Module):
         self.middle = make.relu()
         self.pointwise = make.conv(ConvShape(inputs, inputs, 1), f"{name}.pointwise")
         self.branch = make.signed()
+        self.add = make.add()
         self.relu = make.relu()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         branch = self.branch(self.pointwise(self.middle(self.depthwise(x))))
-        # Plain tensors: brevitas refuses to add two with different scales, integers do not.
-        return self.relu(_plain(x) + _plain(branch))
+        return self.relu(self.add(x, branch))
+
+
+class Basic(nn.Module):
+    """``relu(shortcut(x) + second(relu(first(x))))``, as in ResNet-8 and ResNet-20: the shortcut
+    is a 1x1 convolution where stride or channels change, else ``x`` itself."""
+
+    def __init__(self, make: Factory, inputs: int, block: Block) -> None:
+        super().__init__()
+        name, outputs, kernel = block.name, block.channels, block.kernel
+        self.first = make.conv(ConvShape(inputs, outputs, kernel, block.stride), f"{name}.first")
+        self.middle = make.relu()
+        self.second = make.conv(ConvShape(outputs, outputs, kernel), f"{name}.second")
+        self.branch = make.signed()
+        self.projects = inputs != outputs or block.stride > 1
+        if self.projects:
+            shape = ConvShape(inputs, outputs, 1, block.stride)
+            self.shortcut = make.conv(shape, f"{name}.shortcut")
+            self.shortcut_out = make.signed()
+        self.add = make.add()
+        self.relu = make.relu()
+
+    def forward(self, x: Any) -> Any:
+        branch = self.branch(self.second(self.middle(self.first(x))))
+        if self.projects:
+            x = self.shortcut_out(self.shortcut(x))
+        return self.relu(self.add(x, branch))
 
 
 class Network(nn.Module):
-    """The blocks of a recipe in a row, for images (N, 1, side, side)."""
+    """The blocks of a recipe in a row, for samples of ``shape``."""
 
-    def __init__(self, recipe: Recipe, make: Factory, side: int) -> None:
+    def __init__(self, recipe: Recipe, make: Factory, shape: Shape) -> None:
         super().__init__()
-        self.source = make.source()
+        self.source = make.source(signed=len(shape) == 1)
         self.order: list[str] = []
-        channels = 1
-        for block in recipe.blocks:
-            if block.kind == "dense":
-                names: tuple[str, ...] = (
-                    f"{block.name}_flatten",
-                    block.name,
-                    f"{block.name}_out",
-                )
-                stages: tuple[nn.Module, ...] = (
-                    nn.Flatten(),
-                    make.dense(channels * side * side, block.channels, block.name),
-                    make.signed(),
-                )
-                channels, side = block.channels, 1
-            else:
-                side = _next_side(block, side)
-                names, stages = _map_block(make, block, channels)
-                channels = block.channels if block.kind in ("conv", "separable") else channels
-            for name, stage in zip(names, stages, strict=True):
+        for i, block in enumerate(recipe.blocks):
+            after = _shape_after(block, shape)
+            last = i == len(recipe.blocks) - 1
+            for name, stage in _stages(make, block, shape, last):
                 self.add_module(name, stage)
                 self.order.append(name)
+            shape = after
+        self.sink = make.sink()
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.source(x)
         for name in self.order:
             x = self.get_submodule(name)(x)
-        return _plain(x)
+        plain: Tensor = self.sink(x)
+        return plain
 
 
-def _map_block(
-    make: Factory, block: Block, channels: int
-) -> tuple[tuple[str, ...], tuple[nn.Module, ...]]:
-    name = block.name
+def _stages(
+    make: Factory, block: Block, shape: Shape, last: bool
+) -> tuple[tuple[str, nn.Module], ...]:
+    name, channels = block.name, shape[0]
     match block.kind:
         case "conv":
-            shape = ConvShape(channels, block.channels, block.kernel, block.stride)
-            return (name, f"{name}_relu"), (make.conv(shape, name), make.relu())
+            conv = make.conv(ConvShape(channels, block.channels, block.kernel, block.stride), name)
+            return (name, conv), (f"{name}_relu", make.relu())
         case "separable":
-            return (name,), (Separable(make, channels, block),)
+            return ((name, Separable(make, channels, block)),)
         case "residual":
-            return (name,), (Residual(make, channels, block),)
+            return ((name, Residual(make, channels, block)),)
+        case "basic":
+            return ((name, Basic(make, channels, block)),)
+        case "average_pool":
+            return (name, make.average_pool(block.kernel)), (f"{name}_out", make.unsigned())
         case _:
-            return (name, f"{name}_out"), (nn.AvgPool2d(block.kernel), make.unsigned())
+            layer = make.dense(prod(shape), block.channels, name)
+            behind = (f"{name}_out", make.signed()) if last else (f"{name}_relu", make.relu())
+            return (f"{name}_flatten", make.flatten()), (name, layer), behind
 
 
-def _next_side(block: Block, side: int) -> int:
-    """Height and width behind a block; ``ConfigError`` when nothing is left."""
+def _shape_after(block: Block, shape: Shape) -> Shape:
+    """What a block makes of ``shape``; ``ConfigError`` when nothing is left."""
+    if block.kind == "dense":
+        return (block.channels,)
+    if len(shape) == 1:
+        raise ConfigError(
+            f"block {block.name!r}: {block.kind} needs a map, not {shape[0]} features"
+        )
+    channels, side = shape[0], shape[1]
     if block.kind == "average_pool":
         if side < block.kernel or side % block.kernel:
             raise ConfigError(
                 f"block {block.name!r}: a map of {side}x{side} is no multiple of its window "
                 f"{block.kernel}; change kernel or strides"
             )
-        return side // block.kernel
+        return (channels, side // block.kernel, side // block.kernel)
+    if block.kind in ("residual", "basic") and block.kernel % 2 == 0:
+        raise ConfigError(f"block {block.name!r}: kernel {block.kernel} must be odd")
     if block.kind == "residual":
-        if block.kernel % 2 == 0:
-            raise ConfigError(f"block {block.name!r}: kernel {block.kernel} must be odd")
-        return side
+        return shape
     after = (side + 2 * (block.kernel // 2) - block.kernel) // block.stride + 1
     if after < 1:
         raise ConfigError(f"block {block.name!r}: nothing is left of a {side}x{side} map")
-    return after
+    return (block.channels, after, after)
 
 
-def float_network(recipe: Recipe, side: int) -> Network:
-    """The float network of a recipe for images of ``side`` by ``side``."""
-    return Network(recipe, FloatFactory(), side)
-
-
-def quantized_network(
-    recipe: Recipe, side: int, plan: Mapping[str, int]
-) -> tuple[Network, dict[str, int]]:
-    """The quantized network and the weight bits of each layer; ``ConfigError`` for a plan that
-    names a layer which is not there, or a width outside 2..8."""
-    for layer, bits in plan.items():
-        if not 2 <= bits <= 8:
-            raise ConfigError(f"bit plan: {layer}: {bits} bits is not in 2..8")
-    factory = QuantFactory(recipe.quantization, plan)
-    network = Network(recipe, factory, side)
-    if unknown := sorted(set(plan) - set(factory.weight_bits)):
-        raise ConfigError(
-            f"bit plan: layer {unknown[0]!r:.60} is not in recipe {recipe.name!r}; it has "
-            f"{', '.join(factory.weight_bits)}"
-        )
-    return network, factory.weight_bits
+def float_network(recipe: Recipe, shape: Shape) -> Network:
+    """The float network of a recipe for samples of ``shape``."""
+    return Network(recipe, FloatFactory(), shape)
 
 
 def folded_state(network: nn.Module) -> dict[str, Tensor]:
@@ -307,14 +259,3 @@ def folded_state(network: nn.Module) -> dict[str, Tensor]:
             state[f"{path}.weight"] = conv.weight * gain[:, None, None, None]
             state[f"{path}.bias"] = norm.bias - norm.running_mean * gain
     return {name: value.detach().clone() for name, value in state.items()}
-
-
-def load_folded(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Puts ``folded_state`` into a quantized network and takes its weight scales from it."""
-    parameters = dict(network.named_parameters())
-    with torch.no_grad():
-        for name, value in state.items():
-            parameters[name].copy_(value)
-    for module in network.modules():
-        if isinstance(module, qnn.QuantConv2d | qnn.QuantLinear):
-            module.weight_quant.init_tensor_quant()

@@ -30,17 +30,12 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.serialize import digest, to_bytes
 from hwkit.ir.types import Array
-from hwkit.train.data import IMAGE_SIDE, Dataset, load_dataset
+from hwkit.train.data import SHAPES, Dataset, load_dataset
 from hwkit.train.fit import Progress, fit, predict, silent
 from hwkit.train.freeze import compare, export, input_integers, output_integers
-from hwkit.train.networks import (
-    Network,
-    float_network,
-    folded_state,
-    load_folded,
-    quantized_network,
-)
+from hwkit.train.networks import Network, float_network, folded_state
 from hwkit.train.recipe import Recipe, read_recipe, recipe_path
+from hwkit.train.twins import load_folded, quantized_network
 from hwkit.version import __version__
 
 CALIBRATION_IMAGES = 128
@@ -100,15 +95,15 @@ def train(
     if plan is not None and not isinstance(plan, BitPlan):
         plan = plans.load(Path(plan))
     bits = {} if plan is None else dict(plan.weight_bits)
-    side = IMAGE_SIDE[settings.dataset]
-    quantized_network(settings, side, bits)  # A plan that does not fit fails before training.
+    shape = SHAPES[settings.dataset]
+    quantized_network(settings, shape, bits)  # A plan that does not fit fails before training.
     made_from = recipe_digest(recipe)
     start = None if float_from is None else _read_float(Path(float_from), made_from)
     data = load_dataset(settings.dataset)
     _make_folder(out)
     with deterministic(settings.seed):
         state, float_accuracy = start or _train_float(settings, data, progress)
-        network, weight_bits = quantized_network(settings, side, bits)
+        network, weight_bits = quantized_network(settings, shape, bits)
         load_folded(network, state)
         images, labels = _tensors(data)
         fit(network, images, labels, settings.qat, settings.seed, "quantized training", progress)
@@ -178,7 +173,7 @@ def _tensors(data: Dataset) -> tuple[Tensor, Tensor]:
 def _train_float(
     recipe: Recipe, data: Dataset, progress: Progress
 ) -> tuple[dict[str, Tensor], float]:
-    network: nn.Module = float_network(recipe, data.train_images.shape[2])
+    network: nn.Module = float_network(recipe, data.train_images.shape[1:])
     images, labels = _tensors(data)
     fit(network, images, labels, recipe.float_training, recipe.seed, "float training", progress)
     outputs = predict(network, torch.from_numpy(data.test_images)).numpy()
@@ -220,8 +215,8 @@ def load_quantized(
 ) -> Network:
     """The trained quantized network, with ``bits`` in place of the widths that it was trained at
     for the layers that it names; activation scales stay as they were."""
-    side = IMAGE_SIDE[recipe.dataset]
-    network, _ = quantized_network(recipe, side, {**checkpoint["weight_bits"], **bits})
+    shape = SHAPES[recipe.dataset]
+    network, _ = quantized_network(recipe, shape, {**checkpoint["weight_bits"], **bits})
     try:
         network.load_state_dict(checkpoint["quantized"])
     except RuntimeError as error:

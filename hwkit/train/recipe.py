@@ -22,12 +22,13 @@ class Block:
 
     ``conv``: convolution, ReLU. ``separable``: depthwise, ReLU, pointwise, ReLU. ``residual``:
     depthwise, ReLU, pointwise, added to the block's input, ReLU; keeps shape and ignores
-    ``channels`` and ``stride``. ``average_pool``: windows of ``kernel``. ``dense``: flatten and a
-    linear layer of ``channels`` outputs, the last one the classes.
+    ``channels`` and ``stride``. ``basic``: ResNet's block of two convolutions and a shortcut.
+    ``average_pool``: windows of ``kernel``. ``dense``: flatten and a linear layer of ``channels``
+    outputs; the last one gives the classes, a ReLU is behind the others.
     """
 
     name: str
-    kind: Literal["conv", "separable", "residual", "average_pool", "dense"]
+    kind: Literal["conv", "separable", "residual", "basic", "average_pool", "dense"]
     channels: int = 0
     kernel: int = 3
     stride: int = 1
@@ -133,7 +134,7 @@ def _check(recipe: Recipe, path: Path) -> None:
         seen.add(block.name)
         _in_range(path, f"{where}.kernel", block.kernel, 1, 32)
         _in_range(path, f"{where}.stride", block.stride, 1, 32)
-        needs_channels = block.kind in ("conv", "separable", "dense")
+        needs_channels = block.kind in ("conv", "separable", "basic", "dense")
         _in_range(path, f"{where}.channels", block.channels, int(needs_channels), 4096)
 
 

@@ -10,14 +10,10 @@ from dataclasses import replace  # noqa: E402
 from torch import nn  # noqa: E402
 
 from hwkit.errors import ConfigError  # noqa: E402
-from hwkit.train.data import IMAGE_SIDE  # noqa: E402
-from hwkit.train.networks import (  # noqa: E402
-    float_network,
-    folded_state,
-    load_folded,
-    quantized_network,
-)
+from hwkit.train.data import SHAPES  # noqa: E402
+from hwkit.train.networks import float_network, folded_state  # noqa: E402
 from hwkit.train.recipe import built_in, read_recipe  # noqa: E402
+from hwkit.train.twins import load_folded, quantized_network  # noqa: E402
 
 
 @pytest.mark.parametrize("name", built_in())
@@ -25,13 +21,13 @@ def test_folded_batch_norms(name):
     """A convolution with the folded weight and bias is the convolution and its batch norm."""
     torch.manual_seed(0)
     recipe = read_recipe(name)
-    side = IMAGE_SIDE[recipe.dataset]
-    network = float_network(recipe, side)
+    shape = SHAPES[recipe.dataset]
+    network = float_network(recipe, shape)
     for _ in range(3):
-        network(torch.rand(8, 1, side, side))
+        network(torch.rand(8, *shape))
     network.eval()
     state = folded_state(network)
-    twin, bits = quantized_network(recipe, side, {})
+    twin, bits = quantized_network(recipe, shape, {})
     load_folded(twin, state)
     loaded = dict(twin.named_parameters())
     for path in bits:
@@ -50,17 +46,17 @@ def test_folded_batch_norms(name):
 
 def test_plan_sets_bits_and_unknown_layers_are_named():
     recipe = read_recipe("digits")
-    _, bits = quantized_network(recipe, 8, {"block1.pointwise": 4})
+    _, bits = quantized_network(recipe, (1, 8, 8), {"block1.pointwise": 4})
     assert bits["block1.pointwise"] == 4
     assert bits["conv1"] == 8
     with pytest.raises(ConfigError, match=r"'conv9' is not in recipe 'digits'; it has conv1"):
-        quantized_network(recipe, 8, {"conv9": 4})
+        quantized_network(recipe, (1, 8, 8), {"conv9": 4})
     with pytest.raises(ConfigError, match="conv1: 1 bits"):
-        quantized_network(recipe, 8, {"conv1": 1})
+        quantized_network(recipe, (1, 8, 8), {"conv1": 1})
 
 
 def test_blocks_that_do_not_fit_are_named():
     recipe = read_recipe("digits")
     blocks = [replace(b, kernel=3) if b.name == "pool" else b for b in recipe.blocks]
     with pytest.raises(ConfigError, match="block 'pool': a map of 4x4"):
-        float_network(replace(recipe, blocks=tuple(blocks)), 8)
+        float_network(replace(recipe, blocks=tuple(blocks)), (1, 8, 8))
