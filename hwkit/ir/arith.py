@@ -13,7 +13,7 @@ from typing import assert_never
 import numpy as np
 
 from hwkit.errors import AccumulatorOverflow
-from hwkit.ir.ops import Rescale, Rounding
+from hwkit.ir.ops import Overflow, Rescale, Rounding
 from hwkit.ir.types import Array
 
 MAX_SHIFT = 62
@@ -53,6 +53,11 @@ def rescale(accumulator: Array, r: Rescale, where: str) -> Array:
         case _:
             assert_never(r.rounding)
     a += r.zero_point
+    if r.overflow is Overflow.WRAP:
+        a -= r.low
+        a &= r.high - r.low
+        a += r.low
+        return a
     return np.clip(a, r.low, r.high, out=a)
 
 

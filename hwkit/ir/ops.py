@@ -26,9 +26,21 @@ class Rounding(StrEnum):
     FLOAT32 = "float32"
 
 
+class Overflow(StrEnum):
+    """What becomes of a rescaled integer outside ``low..high``: ``SATURATE`` takes the nearer
+    bound, ``WRAP`` keeps the low bits, as an adder of that width would."""
+
+    SATURATE = "saturate"
+    WRAP = "wrap"
+
+
 @dataclass(frozen=True, slots=True)
 class Rescale:
     """``clamp(round((a << left_shift) * multiplier / 2**shift) + zero_point, low, high)``.
+
+    With ``overflow`` ``WRAP`` it is ``(v - low) mod (high - low + 1) + low`` instead of the
+    clamp (``AP_WRAP`` of ``ap_fixed``); ``low..high`` is then an integer type's whole range,
+    moved by the zero point.
 
     ``multiplier`` (0 <= m < 2**31) and ``shift`` (0..62) have one entry each, or one for each
     channel of the last axis. ``DOUBLE`` wants m = 0 or 2**29 <= m; ``FLOAT32`` wants m <= 2**24,
@@ -44,6 +56,7 @@ class Rescale:
     high: int
     zero_point: int = 0
     left_shift: int = 0
+    overflow: Overflow = Overflow.SATURATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,3 +432,15 @@ def constants(op: Op) -> tuple[str, ...]:
     if isinstance(op, Prelu):
         return (op.slope,)
     return (op.value,) if isinstance(op, Constant) else ()
+
+
+def rescales(op: Op) -> tuple[Rescale, ...]:
+    """Every rescale that ``op`` carries, on its inputs or its result."""
+    if isinstance(op, Prelu):
+        return (op.positive, op.negative)
+    found: tuple[Rescale | None, ...] = ()
+    if isinstance(op, Add | Sub):
+        found = (*op.input_rescales, op.rescale)
+    elif isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | Requantize):
+        found = (op.rescale,)
+    return tuple(r for r in found if r is not None)

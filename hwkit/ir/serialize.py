@@ -19,7 +19,7 @@ import numpy as np
 from hwkit.errors import ConfigError, FormatError, GraphError
 from hwkit.files import write_whole
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import OP_TYPES, Op
+from hwkit.ir.ops import OP_TYPES, Op, Overflow
 from hwkit.ir.types import Array, TensorType
 from hwkit.ir.verify import MAX_ELEMENTS, verify
 from hwkit.record import from_json
@@ -40,7 +40,7 @@ def to_bytes(graph: Graph) -> bytes:
         "metadata": dict(graph.metadata),
         "tensors": {name: asdict(tensor) for name, tensor in graph.tensors.items()},
         "constants": sorted(graph.constants),
-        "nodes": [{"op": type(op).__name__, **asdict(op)} for op in graph.nodes],
+        "nodes": [{"op": type(op).__name__, **_fields(op)} for op in graph.nodes],
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
     parts = [_PREFIX.pack(MAGIC, VERSION, len(text)), text]
@@ -49,6 +49,16 @@ def to_bytes(graph: Graph) -> bytes:
         parts.append(value.astype(value.dtype.newbyteorder("<")).tobytes())
     body = b"".join(parts)
     return body + hashlib.sha256(body).digest()
+
+
+def _fields(op: Op) -> dict[str, Any]:
+    """The op's fields. ``overflow`` stands there only where it wraps: files of graphs that do not
+    are the same as before there was such a field."""
+
+    def made(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {key: value for key, value in items if value is not Overflow.SATURATE}
+
+    return asdict(op, dict_factory=made)
 
 
 def digest(graph: Graph) -> str:

@@ -20,6 +20,7 @@ from hwkit.ir.ops import (
     MaxPool2d,
     Mul,
     Op,
+    Overflow,
     Pad,
     Prelu,
     Requantize,
@@ -209,6 +210,10 @@ def _rescale(op: Op, r: Rescale, channels: int, dtype: IntType) -> None:
     if abs(r.zero_point) >= 1 << 31:
         raise GraphError(op.name, f"zero point {r.zero_point} does not fit 32 bits")
     _range(op, r.low, r.high, dtype)
+    if r.overflow is Overflow.WRAP:
+        low, high = r.low - r.zero_point, r.high - r.zero_point
+        if (high + 1) & high or low not in (0, -high - 1):
+            raise GraphError(op.name, f"wraps into {r.low}..{r.high}, the range of no integer type")
 
 
 def _range(op: Op, low: int, high: int, dtype: IntType) -> None:

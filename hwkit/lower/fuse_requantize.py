@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TypeGuard
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -14,6 +15,7 @@ from hwkit.ir.ops import (
     DepthwiseConv2d,
     Mul,
     Op,
+    Overflow,
     Requantize,
     Rescale,
     Sub,
@@ -72,15 +74,20 @@ def _fuse(producer: Op, op: Op) -> Op | None:
             return replace(producer, rescale=op.rescale, output=op.output)
         return None
     if isinstance(op, Clamp):
-        if isinstance(producer, _ACCUMULATING) and producer.rescale is not None:
+        if isinstance(producer, _ACCUMULATING) and _clamps(producer.rescale):
             return replace(
                 producer, rescale=narrowed(producer.rescale, op.low, op.high), output=op.output
             )
-        if isinstance(producer, Requantize):
+        if isinstance(producer, Requantize) and _clamps(producer.rescale):
             return replace(
                 producer, rescale=narrowed(producer.rescale, op.low, op.high), output=op.output
             )
     return None
+
+
+def _clamps(r: Rescale | None) -> TypeGuard[Rescale]:
+    """A clamp narrows a range that saturates; behind one that wraps it stays a clamp."""
+    return r is not None and r.overflow is Overflow.SATURATE
 
 
 def narrowed(r: Rescale, low: int, high: int) -> Rescale:

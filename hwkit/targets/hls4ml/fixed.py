@@ -102,6 +102,14 @@ def clamping(source: tuple[int, int, int], rounding: str, low: int, high: int) -
     return Clamped(wide, first, last, False)
 
 
+def wrapping(rounding: str, low: int, high: int) -> Clamped:
+    """The integer type that wraps into ``low..high``, a type's whole range, by itself.
+
+    Example: -8..7 is ``ap_fixed<4,4,AP_TRN,AP_WRAP>``.
+    """
+    return Clamped(replace(holding(low, high), rounding=rounding), low, high, True)
+
+
 def _rounded_range(smallest: int, largest: int, fraction: int) -> tuple[int, int]:
     if fraction <= 0:
         return smallest << -fraction, largest << -fraction

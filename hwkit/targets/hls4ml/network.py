@@ -20,6 +20,7 @@ from hwkit.ir.ops import (
     Lookup,
     MaxPool2d,
     Op,
+    Overflow,
     Pad,
     Requantize,
     Rescale,
@@ -29,7 +30,14 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import Array, IntType, Shape
 from hwkit.targets.hls4ml import layers
 from hwkit.targets.hls4ml.dyadic import TARGET, check_scales, shifts
-from hwkit.targets.hls4ml.fixed import HALF_AWAY, QUANTIZATION_MODES, Clamped, clamping, holding
+from hwkit.targets.hls4ml.fixed import (
+    HALF_AWAY,
+    QUANTIZATION_MODES,
+    Clamped,
+    clamping,
+    holding,
+    wrapping,
+)
 from hwkit.targets.hls4ml.layers import Layer, Value, Weights, Window
 from hwkit.targets.hls4ml.streaming import stream_obstacle
 
@@ -152,7 +160,10 @@ class _Maker:
         """The type of a result whose values, in units of ``2**-fraction``, are ``source``."""
         if r is None:
             return layers.as_it_is(source[0], source[1])
-        return clamping(source, QUANTIZATION_MODES[r.rounding], r.low, r.high)
+        rounding = QUANTIZATION_MODES[r.rounding]
+        if r.overflow is Overflow.WRAP:
+            return wrapping(rounding, r.low, r.high)
+        return clamping(source, rounding, r.low, r.high)
 
     def finished(self, name: str, value: Value, result: Clamped, r: Rescale | None) -> Value:
         """``value``, clamped by a table where its type could not."""

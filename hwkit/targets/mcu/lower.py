@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from hwkit.boards import Board, McuBoard
@@ -15,13 +16,17 @@ from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.memory import MemoryPlan, plan_memory
 from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
+from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.target import Lowered
+from hwkit.targets.mcu.call import Call, Pick
 from hwkit.targets.mcu.capabilities import CAPABILITIES, check
-from hwkit.targets.mcu.kernels import Kernel, available
-from hwkit.targets.mcu.layers import Call, calls
+from hwkit.targets.mcu.choices import Choice
+from hwkit.targets.mcu.kernels import Kernel, available, implementations
+from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
+from hwkit.targets.mcu.sharing import by_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,14 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class McuPlan:
-    """Layers in order, the kernels they use by name, and the memory plan."""
+    """Layers in order and what computes each, the kernels they use by symbol, and the memory
+    plan; ``choice`` says what the picks were chosen by."""
 
     layers: tuple[Layer, ...]
+    picks: tuple[Pick, ...]
     kernels: dict[str, Kernel]
     memory: MemoryPlan
+    choice: Choice | None = None
 
 
 def lower(graph: Graph, board: Board) -> Lowered:
@@ -51,6 +59,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     ``ConfigError`` when activations and stack exceed the board's SRAM.
     """
     mcu = section(board)
+    require_saturating(graph, board.name)
     fused = apply(graph, fuse_requantize)
     signed = verify(shift_to_signed(fused))
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
@@ -79,14 +88,16 @@ def section(board: Board) -> McuBoard:
     return board.mcu
 
 
-def plan(graph: Graph, mcu: McuBoard) -> McuPlan:
-    """Layers, kernels and memory of a lowered graph."""
-    kernels = available(mcu)
-    layers = []
-    for op in graph.nodes:
-        made = tuple(laid_out(call, kernels[call.kernel]) for call in calls(graph, op))
-        scratch = [kernels[call.kernel].scratch_bytes(call.descriptor) for call in made]
-        layers.append(Layer(op, made, max(scratch, default=0)))
+def plan(graph: Graph, mcu: McuBoard, picks: Sequence[Pick] | None = None) -> McuPlan:
+    """Layers, kernels and memory of a lowered graph; ``picks`` for each of its nodes, or those
+    of the rule (``picks_by_rule``)."""
+    made = [calls(graph, op) for op in graph.nodes]
+    chosen = tuple(picks_by_rule(made, mcu) if picks is None else picks)
+    kernels = {kernel.symbol: kernel for of in implementations(mcu).values() for kernel in of}
+    layers = [
+        _layer(op, of, pick, kernels[pick.kernel] if of else None)
+        for op, of, pick in zip(graph.nodes, made, chosen, strict=True)
+    ]
     used = {call.kernel for layer in layers for call in layer.calls}
     memory = plan_memory(
         graph,
@@ -94,7 +105,25 @@ def plan(graph: Graph, mcu: McuBoard) -> McuPlan:
         {layer.op.name: layer.scratch_bytes for layer in layers},
         overlaps={layer.op.name: overlaps(layer.calls, kernels) for layer in layers},
     )
-    return McuPlan(tuple(layers), {name: kernels[name] for name in sorted(used)}, memory)
+    return McuPlan(tuple(layers), chosen, {name: kernels[name] for name in sorted(used)}, memory)
+
+
+def picks_by_rule(made: Iterable[Sequence[Call]], mcu: McuBoard) -> list[Pick]:
+    """What computes layers of these calls where nothing is measured: the best variant's kernel,
+    shared where its inner loop is a function of its own."""
+    best = available(mcu)
+    return [
+        Pick(of[0].kernel, by_rule(best[of[0].kernel])) if of else Pick("", False) for of in made
+    ]
+
+
+def _layer(op: Op, made: tuple[Call, ...], pick: Pick, kernel: Kernel | None) -> Layer:
+    """``op`` computed by ``kernel``; None where there is nothing to call."""
+    if kernel is None:
+        return Layer(op, (), 0)
+    picked = [replace(call, kernel=pick.kernel, shared=pick.shared) for call in made]
+    scratch = max(kernel.scratch_bytes(call.descriptor) for call in picked)
+    return Layer(op, tuple(laid_out(call, kernel) for call in picked), scratch)
 
 
 def _stored_bytes(graph: Graph) -> dict[str, int]:
