@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hwkit.device.qemu import Qemu, program_name
 from hwkit.device.session import open_board
 from hwkit.errors import ConfigError, DeviceError, ToolMissing
 from hwkit.toolchain import firmware
+from tests.device.process import cpu_seconds
 from tests.firmware.runtime import stub
 
 ASSEMBLY = Path(__file__).parent / "assembly.c"
@@ -50,6 +52,25 @@ def test_the_stub_runs_and_its_counts_repeat(name: str, tmp_path: Path) -> None:
     else:
         assert counts.cycles is cycles is None
         assert "instructions only" in counts.cost_model_error
+
+
+@pytest.mark.parametrize("name", ["virtual_m55", "virtual_rv32"])
+def test_a_board_in_qemu_answers_at_once_and_waits_idle(name: str, tmp_path: Path) -> None:
+    board = boards.load(name)
+    image = stub.virtual_image(tmp_path, board=board).path
+    try:
+        qemu = Qemu(board, image)
+    except ToolMissing as error:
+        pytest.skip(str(error))
+    with qemu, open_board(board, None, qemu.port, digest=stub.DIGEST) as device:
+        data = bytes(i % 256 for i in range(device.info().max_payload_bytes))
+        start_s = time.monotonic()
+        for _ in range(100):
+            assert device.echo(data) == data
+        assert time.monotonic() - start_s < 2.0  # one delayed ACK each would take 4
+        before_s = cpu_seconds(qemu.pid)
+        time.sleep(1.0)  # the time over which the load is measured
+        assert cpu_seconds(qemu.pid) - before_s < 0.1
 
 
 @pytest.mark.parametrize("name", ["virtual_m7", "virtual_m33"])

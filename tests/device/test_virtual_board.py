@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from hwkit.device.qemu import Qemu
 from hwkit.device.session import Device, open_board
 from hwkit.errors import ConfigError, DeviceError, ToolMissing
 from hwkit.toolchain import firmware
+from tests.device.process import cpu_seconds
 from tests.firmware.runtime import stub
 
 ASSEMBLY = Path(__file__).parent / "assembly.c"
@@ -181,14 +181,9 @@ def test_a_model_that_never_ends_is_silent(tmp_path: Path) -> None:
 def test_an_idle_board_burns_no_cpu(image: Path) -> None:
     with Emulator(stub.BOARD, image) as emulator, open_board(stub.BOARD, None, emulator.port):
         pid = emulator._process.pid
-        before_s = _cpu_seconds(pid)
+        before_s = cpu_seconds(pid)
         time.sleep(1.0)  # the time over which the load is measured
-        assert _cpu_seconds(pid) - before_s < 0.1
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        assert cpu_seconds(pid) - before_s < 0.1
 
 
 def test_the_process_ends_with_its_parent(image: Path) -> None:

@@ -44,9 +44,10 @@ class Qemu:
             self._log.open("wb") as log,
         ):
             self.port = f"socket://127.0.0.1:{listener.getsockname()[1]}"
-            serial = f"socket,id=uart,fd={listener.fileno()},server=on,wait=off"
+            # Bytes leave one by one: without nodelay each answer waits for the host's delayed ACK.
+            serial = f"socket,id=uart,fd={listener.fileno()},server=on,wait=off,nodelay=on"
             options = [*_machine(board.mcu), "-kernel", str(image), "-display", "none"]
-            options += ["-monitor", "none", "-chardev", serial, "-serial", "chardev:uart"]
+            options += ["-monitor", "none", "-chardev", serial, *_link(board.mcu)]
             options += ["-plugin", f"{plugin},mark={mark},start={start},out={self._marks}"]
             self._process = subprocess.Popen(
                 [*_end_with_parent(), program, *options],
@@ -55,6 +56,7 @@ class Qemu:
                 stderr=subprocess.STDOUT,
                 pass_fds=[listener.fileno()],
             )
+        self.pid = self._process.pid
 
     def counts(self) -> Counts:
         """Executed instructions, exact: until the last mark, and of each layer of the last
@@ -114,6 +116,14 @@ def find_program(board: McuBoard) -> str:
 def _machine(board: McuBoard) -> list[str]:
     # On the RISC-V machines a boot ROM would come first: leave it out.
     return ["-M", board.qemu_machine, *(["-bios", "none"] if is_riscv(board) else [])]
+
+
+def _link(board: McuBoard) -> list[str]:
+    """What carries the protocol on the board's side: its first UART, or the console."""
+    if board.uart.driver == "semihosting":
+        console = "enable=on,target=native,chardev=uart"
+        return ["-serial", "none", "-semihosting-config", console]
+    return ["-serial", "chardev:uart"]
 
 
 def _end_with_parent() -> list[str]:
