@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import click
 
-from hwkit.cli import around, hardware, models, runs
+from hwkit.cli import around, hardware, models, runs, toolchain
 from hwkit.cli.group import hwkit
 from hwkit.cli.terminal import complain
 from hwkit.errors import HwkitError
 
-__all__ = ["around", "hardware", "hwkit", "main", "models", "runs"]
+__all__ = ["around", "hardware", "hwkit", "main", "models", "runs", "toolchain"]
 
 _INTERNAL = 3
 

@@ -1,0 +1,44 @@
+"""Tools in environments of their own: list them, install them."""
+
+from __future__ import annotations
+
+import click
+
+from hwkit.cli.group import hwkit
+from hwkit.cli.options import example, json_option
+from hwkit.cli.terminal import busy, print_json
+
+
+@hwkit.group(**example("hwkit toolchain install finn"))
+def toolchain() -> None:
+    """Tools that need an environment of their own."""
+
+
+@toolchain.command("list", **example("hwkit toolchain list"))
+@json_option
+def toolchain_list(as_json: bool) -> None:
+    """Each such tool: its version, or how to get it."""
+    from hwkit.flow.toolchain import tools
+
+    found = tools()
+    if as_json:
+        print_json(found)
+        return
+    for tool in found:
+        state = tool["version"] or f"missing: {tool['remedy']}"
+        click.echo(f"{tool['name']:<16}{state:<46}{tool['title']}")
+
+
+@toolchain.command("install", **example("hwkit toolchain install finn"))
+@click.argument("name")
+@json_option
+def toolchain_install(name: str, as_json: bool) -> None:
+    """Download a tool into its own environment and try it out; nothing to do when it is there."""
+    from hwkit.flow.toolchain import install
+
+    with busy(f"{name}: installing"):
+        state = install(name)
+    if as_json:
+        print_json(state)
+        return
+    click.echo(f"{state['name']} {state['version']} in {state['folder']}")
