@@ -21,6 +21,19 @@ def get(board: Board) -> Target:
     return cast(Target, import_module(_MODULES[board.target]))
 
 
+_CHOOSERS = {"mcu": "hwkit.targets.mcu.choice"}
+
+
+def choose(lowered: Lowered) -> Lowered:
+    """``lowered`` with the choices made that its target makes by measuring; see its ``choose``.
+    Targets that measure nothing give it back as it is."""
+    module = _CHOOSERS.get(lowered.board.target)
+    if module is None:
+        return lowered
+    chosen: Lowered = import_module(module).choose(lowered)
+    return chosen
+
+
 _PACKAGES = {
     "edge": "hwkit.targets.edge.project",
     "mcu": "hwkit.targets.mcu.package",

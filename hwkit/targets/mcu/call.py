@@ -13,8 +13,19 @@ Fields: TypeAlias = dict[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of ``hwk_<kernel>``; ``inputs`` are names of tensors."""
+    """One call of ``hwk_<kernel>``; ``inputs`` are names of tensors. ``shared``: a copy of the
+    kernel that serves several layers will do."""
 
     kernel: str
     descriptor: Struct
     inputs: tuple[str, ...]
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """How a layer is computed: by ``hwk_<kernel>``, and whether by a copy of it that others use
+    as well. ``kernel`` is "" where there is nothing to call."""
+
+    kernel: str
+    shared: bool

@@ -7,8 +7,9 @@ kernels, headers, runtime and platform that the build needs lie beside them.
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.lower.memory import scratch_name
 from hwkit.target import BuildPlan, Lowered
-from hwkit.targets.mcu.kernels import root
+from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
 from hwkit.targets.mcu.sharing import Shared, shared
 from hwkit.targets.mcu.source import (
@@ -136,7 +137,7 @@ def emit(lowered: Lowered) -> BuildPlan:
     content |= _tree(firmware, "include")
     content |= _tree(firmware, "runtime")
     content |= {name: (firmware / name).read_bytes() for name in platform_files(mcu)}
-    content |= _kernel_headers(mcu.kernels)
+    content |= _kernel_headers(mcu.kernels, plan.kernels.values())
     return BuildPlan(files=content)
 
 
@@ -196,7 +197,7 @@ def _model(graph: Graph, plan: McuPlan) -> str:
     layers = [_layer(k, layer, plan, copies) for k, layer in enumerate(plan.layers)]
     return _MODEL.format(
         name=comment(graph.name),
-        includes="\n".join(f"#include <hwk_{name}.h>" for name in plan.kernels),
+        includes="\n".join(f"#include <hwk_{symbol}.h>" for symbol in plan.kernels),
         arena_bytes=plan.memory.arena_bytes,
         layers="\n".join([*map(_copy, dict.fromkeys(copies.values())), *layers]),
         rows="\n".join(_row(graph, k, layer, plan) for k, layer in enumerate(plan.layers)),
@@ -228,7 +229,7 @@ def _copy(copy: Shared) -> str:
             f"  hwk_{kernel.descriptor}_t d = *layer;",
             *(f"  d.{path} = {constant(value)};" for path, value in copy.constants.items()),
             *(f"  HWK_ASSUME({condition});" for condition in copy.conditions),
-            f"  hwk_{kernel.name}(&d, {', '.join(inputs)}, output, scratch);",
+            f"  hwk_{kernel.symbol}(&d, {', '.join(inputs)}, output, scratch);",
             "}",
             "",
         ]
@@ -244,7 +245,7 @@ def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]
         value = initializer(call.descriptor, symbol)
         lines.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
         copy = copies.get(id(call))
-        function = f"hwk_{kernel.name}" if copy is None else copy.symbol
+        function = f"hwk_{kernel.symbol}" if copy is None else copy.symbol
         body.append(_call(layer, function, call.inputs, symbol, plan))
     lines.append(f"static __attribute__((noinline)) void layer{index}(void) {{")
     lines += [*body, "}", ""]
@@ -269,10 +270,24 @@ def _tree(base: Path, under: str) -> dict[str, bytes]:
     }
 
 
-def _kernel_headers(variants: tuple[str, ...]) -> dict[str, bytes]:
-    """The headers that the board's variants give, best variant first, in one folder."""
+def _kernel_headers(variants: tuple[str, ...], used: Iterable[Kernel]) -> dict[str, bytes]:
+    """The headers that the board's variants give, best variant first, in one folder; those of
+    ``used`` that stand beside a better variant under their own name."""
     files: dict[str, bytes] = {}
     for variant in variants:
         for path in sorted((root() / variant).glob("*.h")):
             files.setdefault(f"kernels/{path.name}", path.read_bytes())
+    for kernel in used:
+        if kernel.suffix:
+            files[f"kernels/hwk_{kernel.symbol}.h"] = _renamed(kernel)
     return dict(sorted(files.items()))
+
+
+def _renamed(kernel: Kernel) -> bytes:
+    """Its header with its own names, those of its kernel alone, ending in its suffix: the
+    function, its scratch twin and the guard."""
+    name, guard = kernel.name, f"HWK_{kernel.name.upper()}_H"
+    text = kernel.path.read_text().replace(guard, f"HWK_{kernel.symbol.upper()}_H")
+    return re.sub(
+        rf"\b((?:hwk_)?{name})(?=\b|_scratch_bytes\b)", rf"\1{kernel.suffix}", text
+    ).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwkit import resources
@@ -13,17 +13,35 @@ from hwkit.errors import ConfigError
 from hwkit.targets.mcu.structs import Struct
 
 _LINE = re.compile(r"^HWK_KERNEL\((\w+), (\w+), (\d)\)$", re.MULTILINE)
+_ALTERNATIVE = re.compile(r"^HWK_ALTERNATIVE\((\w+), (\w+)\)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """``hwk_<name>`` with a descriptor ``hwk_<descriptor>_t`` and 1 or 2 inputs; ``variant`` is
-    the folder of ``firmware/kernels`` that it is taken from."""
+    the folder of ``firmware/kernels`` that it is taken from, ``suffix`` what its name has more in
+    a build that has a better variant of it."""
 
     name: str
     descriptor: str
     inputs: int
     variant: str
+    suffix: str = ""
+
+    @property
+    def symbol(self) -> str:
+        """Its name in a build: ``conv2d_s8``, or ``conv2d_s8_ref`` beside that."""
+        return self.name + self.suffix
+
+    @property
+    def path(self) -> Path:
+        """The header that defines it."""
+        return root() / self.variant / f"hwk_{self.name}.h"
+
+    def fits(self, descriptor: Struct) -> bool:
+        """Whether it computes what ``descriptor`` says."""
+        condition = _FITS.get((self.variant, self.name))
+        return condition is None or condition(descriptor)
 
     def scratch_bytes(self, descriptor: Struct) -> int:
         """What ``hwk_<name>_scratch_bytes`` gives for ``descriptor``."""
@@ -42,25 +60,46 @@ def listed() -> tuple[tuple[str, str, int], ...]:
     return tuple((name, descriptor, int(n)) for name, descriptor, n in _LINE.findall(text))
 
 
+def alternatives() -> tuple[tuple[str, str], ...]:
+    """Kernels that compute the same as another one: pairs of the other's name and their own, in
+    the order of kernels.inc."""
+    return tuple(_ALTERNATIVE.findall((root() / "kernels.inc").read_text()))
+
+
 def available(board: McuBoard) -> dict[str, Kernel]:
     """Every kernel by name, from the first of the board's folders that has it.
 
     ``ConfigError`` when one is in none of them.
     """
-    return {
-        name: Kernel(name, descriptor, inputs, _variant(board, name))
-        for name, descriptor, inputs in listed()
-    }
+    return {name: found[0] for name, found in implementations(board).items()}
 
 
-def _variant(board: McuBoard, name: str) -> str:
-    for variant in board.kernels:
-        if (root() / variant / f"hwk_{name}.h").is_file():
-            return variant
-    raise ConfigError(
-        f"kernel hwk_{name}: in none of the board's folders {', '.join(board.kernels)}; "
-        "add 'ref' to its kernels"
-    )
+def implementations(board: McuBoard) -> dict[str, tuple[Kernel, ...]]:
+    """By kernel: every implementation in the board's folders. The first is the one for all
+    layers; others compute the same integers and may be better for some (``Kernel.fits``).
+
+    Example: on a Cortex-M4 ``dense_s8`` has that of ``dsp`` and, as ``dense_s8_ref``, the
+    definition.
+    """
+    return {name: _implementations(board, name, d, n) for name, d, n in listed()}
+
+
+def _implementations(
+    board: McuBoard, name: str, descriptor: str, inputs: int
+) -> tuple[Kernel, ...]:
+    own = [Kernel(name, descriptor, inputs, v) for v in board.kernels]
+    own = [kernel for kernel in own if kernel.path.is_file()]
+    if not own:
+        raise ConfigError(
+            f"kernel hwk_{name}: in none of the board's folders {', '.join(board.kernels)}; "
+            "add 'ref' to its kernels"
+        )
+    others: list[Kernel] = []
+    for alternative in (other for of, other in alternatives() if of == name):
+        found = [Kernel(alternative, descriptor, inputs, v) for v in board.kernels]
+        others += [kernel for kernel in found if kernel.path.is_file()][:1]
+    others += [replace(kernel, suffix=f"_{kernel.variant}") for kernel in own[1:]]
+    return own[0], *others
 
 
 def _round_up(size: int, step: int) -> int:
@@ -157,3 +196,6 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("mve", "dense_s8_s4"): lambda struct: _round_up(_number(struct, "input_features"), 8),
 }
 """Formulas of the kernels that need any; tests hold them against the C twins."""
+
+_FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {}
+"""Conditions of the kernels that compute only some layers."""

@@ -1,4 +1,4 @@
-"""One copy of a kernel's code for several layers, where a copy for each gains nothing.
+"""One copy of a kernel's code for several layers, where a copy for each gains too little.
 
 A kernel called with a constant descriptor is compiled for that layer alone. Where the inner loop
 is a function of its own anyway, layers of one kind can share the rest: what their descriptors
@@ -60,18 +60,24 @@ class Shared:
     conditions: tuple[str, ...]
 
 
+def by_rule(kernel: Kernel) -> bool:
+    """Whether its layers share a copy where nothing has been measured."""
+    return (kernel.variant, kernel.name) in _SHAREABLE
+
+
 def shared(calls: Iterable[Call], kernels: Mapping[str, Kernel]) -> dict[int, Shared]:
-    """The copies that serve two calls or more, by ``id`` of each call that they serve."""
+    """The copies that serve two calls or more of those that may share, by ``id`` of each call
+    that they serve."""
     groups: dict[tuple[object, ...], list[Call]] = {}
     for call in calls:
-        kernel = kernels[call.kernel]
-        if (kernel.variant, kernel.name) in _SHAREABLE:
-            groups.setdefault((kernel.name, *_kind(call.descriptor)), []).append(call)
+        if call.shared:
+            kernel = kernels[call.kernel]
+            groups.setdefault((kernel.symbol, *_kind(call.descriptor)), []).append(call)
     found: dict[int, Shared] = {}
     several = [group for group in groups.values() if len(group) > 1]
     for number, group in enumerate(several):
         kernel = kernels[group[0].kernel]
-        symbol = f"hwk_{kernel.name}_shared{number}"
+        symbol = f"hwk_{kernel.symbol}_shared{number}"
         copy = Shared(symbol, kernel, _constants(group), _conditions(group))
         found |= {id(call): copy for call in group}
     return found
@@ -79,7 +85,7 @@ def shared(calls: Iterable[Call], kernels: Mapping[str, Kernel]) -> dict[int, Sh
 
 def _kind(descriptor: Struct) -> Iterator[object]:
     """What must be equal for two layers to share a copy."""
-    for path, value in _fields(descriptor):
+    for path, value in leaves(descriptor):
         name = path.rpartition(".")[2]
         if value is None or isinstance(value, Table):
             yield path, value is None
@@ -96,7 +102,7 @@ def _kind(descriptor: Struct) -> Iterator[object]:
 def _constants(group: list[Call]) -> dict[str, int | Enumerator | None]:
     """Fields that are the same in all of ``group``, and bounds that hold for all."""
     constants: dict[str, int | Enumerator | None] = {}
-    for same in zip(*(_fields(call.descriptor) for call in group), strict=True):
+    for same in zip(*(leaves(call.descriptor) for call in group), strict=True):
         path, first = same[0]
         merge = _MERGED.get(path.rpartition(".")[2])
         numbers = [value for _, value in same if isinstance(value, int)]
@@ -111,7 +117,7 @@ def _conditions(group: list[Call]) -> tuple[str, ...]:
     """What the compiler may assume of the fields that differ: a table is there, a number lies
     between the ends of those of the group."""
     conditions = []
-    for same in zip(*(_fields(call.descriptor) for call in group), strict=True):
+    for same in zip(*(leaves(call.descriptor) for call in group), strict=True):
         path, first = same[0]
         numbers = [value for _, value in same if isinstance(value, int)]
         if isinstance(first, Table):
@@ -123,7 +129,7 @@ def _conditions(group: list[Call]) -> tuple[str, ...]:
     return tuple(conditions)
 
 
-def _fields(
+def leaves(
     value: Struct, prefix: str = ""
 ) -> Iterator[tuple[str, int | Enumerator | Table | None]]:
     """Every field that is no struct, by its C path: ``window.channels``, ``zero_points[0]``."""
@@ -136,6 +142,6 @@ def _fields(
 
 def _part(path: str, part: Value) -> Iterator[tuple[str, int | Enumerator | Table | None]]:
     if isinstance(part, Struct):
-        yield from _fields(part, f"{path}.")
+        yield from leaves(part, f"{path}.")
     elif not isinstance(part, tuple):
         yield path, part

@@ -1,0 +1,71 @@
+"""Which kernel computes each layer, and whether in a copy of its own: measured, then remembered.
+
+A layer's alternatives compute the same integers: a copy of the kernel that several layers share
+or one compiled for the layer alone, of each implementation that the board's folders hold. Whole
+builds are measured on a virtual board, all layers of each at one alternative, so that a handful
+of builds give the figures of every layer; ``policy`` weighs time against flash; and the build
+that comes of it is measured too. See docs/adr/0007-kernel-choice.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hwkit import boards
+from hwkit.boards import Board
+from hwkit.errors import HwkitError
+from hwkit.target import Lowered
+from hwkit.targets.mcu.choice import remembered
+from hwkit.targets.mcu.choice.rounds import choice
+from hwkit.targets.mcu.choices import Choice
+from hwkit.targets.mcu.lower import plan, section
+
+
+def choose(lowered: Lowered) -> Lowered:
+    """``lowered`` with every layer's kernel chosen: as remembered, or by measuring now.
+
+    Where nothing can be measured (no emulator of this core, or not installed) the picks stay as
+    the rule has them and ``plan.choice.note`` says why. The same lowered graph on the same
+    toolchain gives the same choice.
+    """
+    found = _choice(lowered)
+    planned = lowered.plan
+    if found.picks != planned.picks:
+        planned = plan(lowered.graph, section(lowered.board), found.picks)
+    return replace(lowered, plan=replace(planned, choice=found))
+
+
+def stand_in(board: Board) -> Board | None:
+    """The board that measures for ``board``: itself where it is emulated, else a virtual one
+    that runs the same kernels, compiled with the same flags. None where there is none.
+
+    Example: for nucleo_l4r5zi virtual_m4.
+    """
+    mcu = section(board)
+    if mcu.emulator:
+        return board
+    for name in boards.names():
+        if name.startswith("virtual_"):
+            other = boards.load(name)
+            if other.mcu and (other.mcu.kernels, other.mcu.cpu_flags) == (
+                mcu.kernels,
+                mcu.cpu_flags,
+            ):
+                return other
+    return None
+
+
+def _choice(lowered: Lowered) -> Choice:
+    by_rule = lowered.plan.picks
+    measuring = stand_in(lowered.board)
+    if measuring is None:
+        return Choice("", f"no virtual board has the core of {lowered.board.name}", by_rule)
+    try:
+        path = remembered.path(lowered, measuring)
+        known = remembered.load(path, lowered)
+        if known is None:
+            known = choice(lowered, measuring)
+            remembered.save(path, known)
+        return known
+    except HwkitError as error:
+        return Choice("", f"{measuring.name} measured nothing: {error}", by_rule)

@@ -1,0 +1,91 @@
+"""Time against flash: which alternatives to take, from what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hwkit.targets.mcu.choices import Figure
+
+TIME_PER_FLASH = (1, 100_000)
+"""The exchange rate: a byte of flash must save 1/100,000 of the inference's time. So a thousand
+bytes are worth one percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An alternative's figure, and the functions that it needs and others may need too: copies
+    of kernels, inner loops."""
+
+    figure: Figure
+    needs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a unit of time and a byte of flash weigh."""
+
+    time: int
+    byte: int
+
+    def cost(self, time: int, flash_bytes: int) -> int:
+        """Both in one number."""
+        return self.time * time + self.byte * flash_bytes
+
+
+def exchange(whole_time: int) -> Price:
+    """The exchange rate for a model that takes ``whole_time``.
+
+    Example: of 1,000,000 cycles a byte has to save 10.
+    """
+    share, of = TIME_PER_FLASH
+    return Price(of, share * whole_time)
+
+
+def smallest(whole_time: int) -> Price:
+    """Flash alone counts; time decides between equals."""
+    return Price(1, whole_time + 1)
+
+
+def select(
+    options: Sequence[Sequence[Option]], function_bytes: Mapping[str, int], price: Price
+) -> list[Option]:
+    """One option of each layer, at the least ``price``; ``function_bytes`` are paid once if any
+    chosen option needs the function.
+
+    Starts with all functions there, gives up the one that saves most, and again while that
+    saves anything. Ties go to the earlier option and the earlier name.
+
+    Example: two layers that gain nothing from their own code share a copy; where their own code
+    is smaller than the shared one too, they don't.
+    """
+    present = frozenset(function_bytes)
+    best, cost = _best(options, function_bytes, price, present)
+    while True:
+        needed = sorted(frozenset[str]().union(*(option.needs for option in best)))
+        without = [
+            _best(options, function_bytes, price, present - {name})
+            for name in needed
+            if all(any(name not in o.needs for o in of) for of in options)
+        ]
+        less = min(without, key=lambda found: found[1], default=(best, cost))
+        if less[1] >= cost:
+            return best
+        best, cost = less
+        present = frozenset().union(*(option.needs for option in best))
+
+
+def _best(
+    options: Sequence[Sequence[Option]],
+    function_bytes: Mapping[str, int],
+    price: Price,
+    present: frozenset[str],
+) -> tuple[list[Option], int]:
+    """Each layer's cheapest option that needs only functions that are ``present``."""
+
+    def cost(option: Option) -> int:
+        return price.cost(option.figure.time, option.figure.flash_bytes)
+
+    best = [min((o for o in of if o.needs <= present), key=cost) for of in options]
+    paid = frozenset[str]().union(*(option.needs for option in best))
+    return best, sum(map(cost, best)) + price.byte * sum(function_bytes[name] for name in paid)

@@ -1,0 +1,101 @@
+"""Choices kept in the cache folder, under the digest of all that they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from hwkit import resources
+from hwkit.boards import Board
+from hwkit.device.virtual.cost_models import cost_model
+from hwkit.errors import FormatError
+from hwkit.files import read_json, write_json
+from hwkit.record import from_json, to_json
+from hwkit.target import Lowered
+from hwkit.targets.mcu.choice.policy import TIME_PER_FLASH
+from hwkit.targets.mcu.choice.rounds import kernels_that_fit
+from hwkit.targets.mcu.choices import Choice
+from hwkit.targets.mcu.lower import McuPlan, section
+from hwkit.targets.mcu.sharing import leaves
+from hwkit.targets.mcu.structs import Table
+from hwkit.toolchain import zig
+from hwkit.toolchain.cache import cache_folder
+from hwkit.toolchain.linker_script import region
+
+_VERSION = 1
+"""Of the way to choose: a choice made in another way is made again."""
+
+
+def path(lowered: Lowered, board: Board) -> Path:
+    """The file of the choice for ``lowered``, measured on ``board``.
+
+    Kernel sources, compiler and flags, core and cycle model, the room in flash, the exchange
+    rate, and each layer's descriptor count; the integers in its tables don't, for the time of
+    a convolution, depthwise or dense layer does not depend on them: a network that was trained
+    again has its choice already.
+    """
+    mcu = section(board)
+    depends = {
+        "version": _VERSION,
+        "rate": TIME_PER_FLASH,
+        "zig": zig.version(),
+        "flags": [*mcu.cpu_flags, *zig.COMPILE_FLAGS, zig.OPTIMIZE],
+        "board": [board.name, board.name == lowered.board.name, mcu.emulator, *mcu.kernels],
+        "cycles": cost_model(mcu).version,
+        "flash_bytes": region(section(lowered.board), "flash").size_bytes,
+        "sources": _sources(mcu.kernels),
+        "layers": list(_layers(lowered.plan)),
+        "fitting": kernels_that_fit(lowered),
+    }
+    digest = hashlib.sha256(json.dumps(depends).encode()).hexdigest()
+    return cache_folder("choices") / f"{board.name}-{digest[:32]}.json"
+
+
+def load(path: Path, lowered: Lowered) -> Choice | None:
+    """What was remembered; None where nothing was, or the file is damaged."""
+    if not path.exists():
+        return None
+    try:
+        found = from_json(Choice, read_json(path), str(path))
+    except FormatError:
+        return None
+    fitting = kernels_that_fit(lowered)
+    whole = len(found.picks) == len(found.figures) == len(fitting) and all(
+        pick.kernel in (of or [""]) for pick, of in zip(found.picks, fitting, strict=True)
+    )
+    return found if whole else None
+
+
+def save(path: Path, choice: Choice) -> None:
+    """Puts ``choice`` there whole, or not at all."""
+    write_json(path, to_json(choice))
+
+
+def _sources(variants: tuple[str, ...]) -> str:
+    state = hashlib.sha256()
+    root = resources.folder("firmware")
+    folders = [root / "include", *(root / "kernels" / variant for variant in variants)]
+    for file in [
+        root / "kernels" / "kernels.inc",
+        *(f for d in folders for f in sorted(d.glob("*.h"))),
+    ]:
+        content = file.read_bytes()
+        state.update(f"{file.relative_to(root)}\0{len(content)}\0".encode())
+        state.update(content)
+    return state.hexdigest()
+
+
+def _layers(plan: McuPlan) -> Iterator[list[object]]:
+    """Descriptors without the integers of their tables, and where the tensors lie."""
+    for layer in plan.layers:
+        for call in layer.calls:
+            yield [call.kernel, call.shared]
+            for name, value in leaves(call.descriptor):
+                if isinstance(value, Table):
+                    yield [name, value.values.dtype.name, value.values.size]
+                else:
+                    yield [name, str(value)]
+    for placed in plan.memory.placements:
+        yield [placed.offset, placed.size_bytes, placed.first_layer, placed.last_layer]

@@ -1,0 +1,134 @@
+"""Every layer's alternatives measured in a handful of builds, and the choice among them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from hwkit.boards import Board
+from hwkit.target import Lowered
+from hwkit.targets.mcu.call import Pick
+from hwkit.targets.mcu.choice.measure import Measured, measure
+from hwkit.targets.mcu.choice.policy import Option, Price, exchange, select, smallest
+from hwkit.targets.mcu.choices import Choice, Figure, Total
+from hwkit.targets.mcu.kernels import implementations
+from hwkit.targets.mcu.layers import calls
+from hwkit.targets.mcu.lower import plan, section
+from hwkit.targets.mcu.sharing import shared
+from hwkit.toolchain.linker_script import region
+
+MARGIN_BYTES = 2048
+"""By how much a board's own clock, UART and entry code may be longer than the virtual board's."""
+
+
+def kernels_that_fit(lowered: Lowered) -> list[list[str]]:
+    """By layer: the symbols of the kernels that can compute it, the rule's first."""
+    known = implementations(section(lowered.board))
+    fitting: list[list[str]] = []
+    for op in lowered.graph.nodes:
+        made = calls(lowered.graph, op)
+        of = known[made[0].kernel] if made else ()
+        fitting.append([k.symbol for k in of if all(k.fits(call.descriptor) for call in made)])
+    return fitting
+
+
+def choice(lowered: Lowered, board: Board) -> Choice:
+    """Measures the alternatives of all layers on ``board`` and chooses.
+
+    First the build by the rule and, of each implementation, one where every layer has its own
+    copy; of the first one also that where all share. Implementations that come off well then
+    share too. What is chosen is built and measured as well, and taken only if it is no worse at
+    the exchange rate, and no larger in SRAM, than any whole build that was measured.
+    """
+    fitting = kernels_that_fit(lowered)
+    rule = lowered.plan.picks
+    first = [list(rule), _round(fitting, 0, True)]
+    first += [_round(fitting, k, False) for k in range(max(map(len, fitting)))]
+    measured = _measured(lowered, board, first, "")
+    price = exchange(measured[0].total.time)
+    taken = {option.figure.pick.kernel for option in _selected(measured, price)}
+    others = [
+        k for k in range(1, len(first) - 1) if taken & {s for of in fitting for s in of[k:][:1]}
+    ]
+    measured += _measured(lowered, board, [_round(fitting, k, True) for k in others], "more ")
+    return _taken(lowered, board, measured)
+
+
+def _taken(lowered: Lowered, board: Board, measured: list[Measured]) -> Choice:
+    """The best whole build, the chosen ones among them."""
+    room = region(section(lowered.board), "flash").size_bytes
+    if board.name != lowered.board.name:
+        room -= MARGIN_BYTES
+    by_rule = measured[0].total
+    whole = list(measured)
+    for price in (exchange(by_rule.time), smallest(by_rule.time)):
+        picks = _picks(_selected(measured, price))
+        if plan(lowered.graph, section(board), picks).memory.arena_bytes > by_rule.arena_bytes:
+            kept = [m for m in measured if _same_kernels(m, measured[0])]
+            picks = _picks(_selected(kept, price))
+        whole += _measured(lowered, board, [picks], "chosen ")
+        fits = [m for m in whole if m.total.flash_bytes <= room and _fits_sram(m.total, by_rule)]
+        if fits:
+            best = min(fits, key=lambda m: _cost(m.total, price))
+            return _record(board, measured, best)
+    return _record(board, measured, min(whole, key=lambda m: m.total.flash_bytes))
+
+
+def _fits_sram(total: Total, by_rule: Total) -> bool:
+    return total.arena_bytes <= by_rule.arena_bytes
+
+
+def _same_kernels(one: Measured, other: Measured) -> bool:
+    return [p.kernel for p in one.plan.picks] == [p.kernel for p in other.plan.picks]
+
+
+def _cost(total: Total, price: Price) -> int:
+    return price.cost(total.time, total.flash_bytes)
+
+
+def _picks(options: Iterable[Option]) -> list[Pick]:
+    return [option.figure.pick for option in options]
+
+
+def _selected(measured: Sequence[Measured], price: Price) -> list[Option]:
+    by_layer = list(zip(*(m.options for m in measured), strict=True))
+    functions: dict[str, int] = {}
+    for m in measured:
+        functions |= m.functions
+    return select(by_layer, functions, price)
+
+
+def _round(fitting: Sequence[Sequence[str]], k: int, share: bool) -> list[Pick]:
+    """Every layer at its implementation ``k``, or the first where it has fewer."""
+    return [Pick((of[k:] or of)[0], share) if of else Pick("", False) for of in fitting]
+
+
+def _measured(
+    lowered: Lowered, board: Board, rounds: Sequence[Sequence[Pick]], mark: str
+) -> list[Measured]:
+    """The builds of ``rounds`` that differ, in parallel."""
+    builds: dict[tuple[Pick, ...], Lowered] = {}
+    for picks in rounds:
+        planned = plan(lowered.graph, section(board), picks)
+        copies = shared((call for layer in planned.layers for call in layer.calls), planned.kernels)
+        really = tuple(
+            replace(pick, shared=any(id(call) in copies for call in layer.calls))
+            for pick, layer in zip(picks, planned.layers, strict=True)
+        )
+        builds.setdefault(really, replace(lowered, plan=planned))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        marks = (f"{mark}{number}: " for number in range(len(builds)))
+        return list(pool.map(lambda of, m: measure(of, board, m), builds.values(), marks))
+
+
+def _record(board: Board, measured: Sequence[Measured], best: Measured) -> Choice:
+    figures: list[tuple[Figure, ...]] = []
+    for options in zip(*(m.options for m in measured), strict=True):
+        by_pick: dict[Pick, Figure] = {}
+        for option in options:
+            by_pick.setdefault(option.figure.pick, option.figure)
+        figures.append(tuple(by_pick.values()))
+    picks = tuple(option.figure.pick for option in best.options)
+    return Choice(board.name, "", picks, tuple(figures), measured[0].total, best.total)
