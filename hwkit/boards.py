@@ -37,8 +37,9 @@ class Uart:
 
 @dataclass(frozen=True, slots=True)
 class Programmer:
-    """What writes an image to the board: ``tool`` is ``pyocd``, ``openocd`` or ``picotool``,
-    ``target`` what it calls the board (pyocd's target, openocd's configuration file)."""
+    """What writes an image to the board: ``tool`` is ``pyocd``, ``openocd``, ``picotool`` or
+    ``openFPGALoader``, ``target`` what it calls the board (pyocd's target, openocd's configuration
+    file)."""
 
     tool: str
     target: str = ""
@@ -90,15 +91,60 @@ class EdgeBoard:
 
 
 @dataclass(frozen=True, slots=True)
+class FpgaResources:
+    """What the part has: lookup tables, flip-flops, bits of block RAM, multipliers; ``bram`` are
+    its blocks of RAM, of ``bram_bits // bram`` bits each."""
+
+    lut: int
+    ff: int
+    bram: int
+    bram_bits: int
+    dsp: int
+
+
+@dataclass(frozen=True, slots=True)
+class FpgaPins:
+    """Where the shell's ports go; ``standard`` is their I/O standard, ``led_standard`` the LED's
+    where its bank has another voltage.
+
+    ``uart_rx`` is the FPGA's input. ``led_low``: the LED is lit by a low level. ``high``: a pin
+    to be held high, or "".
+    """
+
+    clock: str
+    uart_rx: str
+    uart_tx: str
+    led: str
+    standard: str
+    led_standard: str = ""
+    led_low: bool = False
+    high: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FpgaBoard:
-    """An FPGA flow: ``flow`` is ``hls4ml_csim`` ...; ``part`` and ``clock_period_ns`` go into
-    the generated project."""
+    """An FPGA flow: ``flow`` is ``hls4ml_csim``, for RTL ``verilator``, ``ice40``, ``ecp5``,
+    ``gowin`` or ``vivado``; ``part`` and ``clock_period_ns`` go into the generated project.
+
+    ``device``, ``package`` and ``speed`` are what the place-and-route tool calls the part.
+    The design runs at ``clock_hz``, made from the oscillator of ``oscillator_hz``; ``baud`` is
+    the serial link's. Without ``pins`` there is no bitstream.
+    """
 
     flow: str
     part: str
-    clock_period_ns: float
+    clock_period_ns: float = 0.0
     backend: str = ""
     io_type: str = "io_parallel"
+    device: str = ""
+    package: str = ""
+    speed: str = ""
+    clock_hz: int = 0
+    oscillator_hz: int = 0
+    baud: int = 115_200
+    resources: FpgaResources | None = None
+    pins: FpgaPins | None = None
+    programmer: Programmer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +164,7 @@ class Board:
     fpga: FpgaBoard | None = None
 
 
-_SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga"}
+_SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga", "rtl": "fpga"}
 """The section of a board file that each target reads."""
 
 PLANNED = frozenset(
