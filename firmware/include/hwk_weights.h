@@ -9,6 +9,8 @@
  * taps, s8   for depthwise: channels in groups of 4, taps in pairs (a, b), both padded with
  *            zeros. A pair of a group is 8 bytes: a0 a1 b0 b1 a2 a3 b2 b3, so that SXTB16 of a
  *            word, and of the word rotated by 8, are (a, b) of one channel each.
+ * columns, s8 for depthwise 3x3 where a variant says so: a channel's kernel columns in turn, with
+ *            the weights a, b, c of a column as the bytes a b b c.
  *
  * All start at a multiple of 4 bytes.
  */

@@ -59,6 +59,15 @@ static inline int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum) {
   return (int32_t)((uint32_t)sum + low + high);
 }
 
+/* One half of a times the other half of b (low by high, high by low), added to a sum modulo
+ * 2^32. */
+static inline int32_t __smlabt(int16x2_t a, int16x2_t b, int32_t sum) {
+  return (int32_t)((uint32_t)sum + (uint32_t)(low_half(a) * high_half(b)));
+}
+static inline int32_t __smlatb(int16x2_t a, int16x2_t b, int32_t sum) {
+  return (int32_t)((uint32_t)sum + (uint32_t)(high_half(a) * low_half(b)));
+}
+
 /* sum plus bits 32..63 of x * y, modulo 2^32. */
 static inline int32_t __smmla(int32_t x, int32_t y, int32_t sum) {
   return (int32_t)((uint32_t)sum + (uint32_t)(((int64_t)x * y) >> 32));

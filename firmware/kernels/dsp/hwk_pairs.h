@@ -24,6 +24,14 @@ HWK_INLINE int32_t hwk_odd_pair(uint32_t bytes) {
 /* sum + a.low * b.low + a.high * b.high, modulo 2^32. */
 HWK_INLINE int32_t hwk_mla_pair(int32_t sum, int32_t a, int32_t b) { return __smlad(a, b, sum); }
 
+/* sum + a.low * b.high, and sum + a.high * b.low, modulo 2^32. */
+HWK_INLINE int32_t hwk_mla_low_high(int32_t sum, int32_t a, int32_t b) {
+  return __smlabt(a, b, sum);
+}
+HWK_INLINE int32_t hwk_mla_high_low(int32_t sum, int32_t a, int32_t b) {
+  return __smlatb(a, b, sum);
+}
+
 /* Low halves of a and b, a's lowest. */
 HWK_INLINE uint32_t hwk_low_halves(uint32_t a, uint32_t b) { return (a & 0xffffu) | (b << 16); }
 

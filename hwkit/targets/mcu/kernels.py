@@ -137,9 +137,27 @@ def _dense(step: int) -> Callable[[Struct], int]:
     return lambda struct: 2 * _round_up(_number(struct, "input_features"), step)
 
 
+def is_3x3(struct: Struct) -> bool:
+    """Whether dsp's depthwise convolution takes its algorithm for 3x3 windows, with a layout of
+    weights and an order of its own (``dsp/hwk_depthwise_3x3.h``)."""
+    f = _numbers(_window(struct))
+    kernel = f["kernel_height"], f["kernel_width"]
+    dilation = f["dilation_height"], f["dilation_width"]
+    return kernel == (3, 3) and dilation == (1, 1) and f["stride_height"] == f["stride_width"] <= 2
+
+
+def _numbers(struct: Struct) -> dict[str, int]:
+    return {name: _number(struct, name) for name in struct.fields}
+
+
 def _depthwise(struct: Struct) -> int:
-    """Strips of four channels, a row of an output's whole fours wide, and a channel's weights."""
-    f = {name: _number(_window(struct), name) for name in _window(struct).fields}
+    """3x3: four channels' columns, rows in pairs, and the sums of two output rows. Else strips of
+    four channels, a row of an output's whole fours wide, and a channel's weights."""
+    f = _numbers(_window(struct))
+    if is_3x3(struct):
+        outputs = _round_up(f["output_width"], 2)
+        columns = (outputs - 1) * f["stride_width"] + 3
+        return 16 * (f["stride_height"] + 1) * columns + 8 * outputs
     pairs = ((f["kernel_width"] - 1) * f["dilation_width"] + 1) // 2 + 1
     words = (_round_up(f["output_width"], 4) - 1) * f["stride_width"] // 2 + pairs
     return f["kernel_height"] * (4 * words + 2 * pairs) * 4

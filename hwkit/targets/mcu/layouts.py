@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hwkit.targets.mcu.kernels import Kernel
+from hwkit.targets.mcu.kernels import Kernel, is_3x3
 from hwkit.targets.mcu.layers import Call
 from hwkit.targets.mcu.structs import Struct, Table
-from hwkit.targets.mcu.weights import group_rows
+from hwkit.targets.mcu.weights import group_rows, tap_columns
 
 _ROW_GROUPS = {
     ("dsp", "conv2d_s8"): 2,
@@ -17,13 +17,24 @@ _ROW_GROUPS = {
 }
 """Rows that a variant multiplies at once, and whose words it therefore wants side by side."""
 
+_DEPTHWISE = ("dsp", "depthwise_conv2d_s8")
+"""The kernel that wants 3x3 weights by columns."""
+
 
 def laid_out(call: Call, kernel: Kernel) -> Call:
     """``call`` with its weights as ``kernel`` reads them (``hwk_weights.h``)."""
+    weights = call.descriptor.fields.get("weights")
     group = _ROW_GROUPS.get((kernel.variant, kernel.name), 1)
-    if group == 1:
+    if not isinstance(weights, Table):
         return call
-    weights = call.descriptor.fields["weights"]
-    assert isinstance(weights, Table)
-    grouped = Table(weights.purpose, group_rows(weights.values, group))
-    return replace(call, descriptor=Struct({**call.descriptor.fields, "weights": grouped}))
+    values = weights.values
+    if group > 1:
+        values = group_rows(values, group)
+    elif (kernel.variant, kernel.name) == _DEPTHWISE and is_3x3(call.descriptor):
+        bias = call.descriptor.fields["bias"]
+        assert isinstance(bias, Table)
+        values = tap_columns(values, len(bias.values))
+    else:
+        return call
+    placed = Table(weights.purpose, values)
+    return replace(call, descriptor=Struct({**call.descriptor.fields, "weights": placed}))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from hwkit.ir.types import Array
-from hwkit.targets.mcu.kernels import Kernel
+from hwkit.targets.mcu.kernels import Kernel, is_3x3
 from hwkit.targets.mcu.layers import Call
 from hwkit.targets.mcu.structs import Enumerator, Struct
 
@@ -36,11 +36,9 @@ def overlaps(calls: tuple[Call, ...], kernels: Mapping[str, Kernel]) -> dict[str
     return {} if formula is None else {call.inputs[0]: formula(call.descriptor)}
 
 
-def _windowed(
-    outputs: Callable[[Struct], int], whole_rows: bool = False
-) -> Callable[[Struct], int]:
-    """Output pixels in order, or rows with their pixels in any order; ``outputs`` gives the
-    channels of a pixel."""
+def _windowed(outputs: Callable[[Struct], int], rows: int = 0) -> Callable[[Struct], int]:
+    """Output pixels in order, or ``rows`` rows at once with their pixels in any order; ``outputs``
+    gives the channels of a pixel."""
 
     def distance(struct: Struct) -> int:
         window = struct.fields["window"]
@@ -49,9 +47,10 @@ def _windowed(
         pixel_bytes = outputs(struct) * _element_bytes(struct)
         # Everything written by the time that a pixel, or one just before it, is read.
         written = np.minimum(np.arange(len(first)) + _PIXELS_AT_ONCE, len(first)) * pixel_bytes
-        if whole_rows:
-            width = _number(window, "output_width")
-            written = (np.arange(len(first)) // width + 1) * width * pixel_bytes
+        if rows:
+            pixels = rows * _number(window, "output_width")
+            ends = (np.arange(len(first)) // pixels + 1) * pixels
+            written = np.minimum(ends, len(first)) * pixel_bytes
         return max(0, int((written - first).max()))
 
     return distance
@@ -109,7 +108,14 @@ def _depthwise_outputs(struct: Struct) -> int:
 
 
 _DEPTHWISE = _windowed(_depthwise_outputs)
-_DEPTHWISE_ROWS = _windowed(_depthwise_outputs, whole_rows=True)
+
+
+def _depthwise_rows(struct: Struct) -> int:
+    """dsp: two rows at once for 3x3 windows, else one."""
+    rows = 2 if is_3x3(struct) else 1
+    return _windowed(_depthwise_outputs, rows)(struct)
+
+
 _POOL = _windowed(_channels)
 
 _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
@@ -118,7 +124,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8"): _CONV2D,
     ("dsp", "conv2d_s8_s4"): _CONV2D,
     ("ref", "depthwise_conv2d_s8"): _DEPTHWISE,
-    ("dsp", "depthwise_conv2d_s8"): _DEPTHWISE_ROWS,
+    ("dsp", "depthwise_conv2d_s8"): _depthwise_rows,
     ("dsp", "dense_s8"): _dense,
     ("dsp", "dense_s8_s4"): _dense,
     ("v6m", "conv2d_s8"): _CONV2D,

@@ -207,6 +207,26 @@ def depthwise(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def depthwise_3x3(draw: st.DrawFn) -> Graph:
+    """The window that variants have an algorithm of its own for, on maps wider than its tiles."""
+    b = GraphBuilder("depthwise")
+    stride = draw(st.sampled_from([1, 1, 2, 2, 3]))
+    sizes = [draw(st.integers(1, 13)) for _ in range(2)]
+    before = [max(draw(st.integers(0, 2)), 3 - size) for size in sizes]
+    after = [draw(st.integers(0, 3)) for _ in range(2)]
+    padding = Padding(before[0], after[0], before[1], after[1])
+    channels = draw(st.sampled_from([4, 3, 8, 1, 2, 5, 12]))
+    outputs = channels * draw(st.sampled_from([1, 1, 1, 2, 3]))
+    dtype = draw(activations())
+    zero_point = draw(zero_points(dtype))
+    b.input("x", (*sizes, channels), dtype)
+    bias, most = _constants(draw, b, (1, 3, 3, outputs), _x_most(dtype, zero_point), ALL_BITS)
+    strides = (stride, draw(st.sampled_from([stride] * 5 + [1])))
+    op = DepthwiseConv2d("op", "x", "w", bias, "y", strides, padding, (1, 1), zero_point)
+    return _finish(draw, b, op, outputs, most)
+
+
+@st.composite
 def dense(draw: st.DrawFn) -> Graph:
     b = GraphBuilder("dense")
     inputs = draw(st.sampled_from([8, 7, 16, 1, 2, 3, 12, 33, 64]))

@@ -18,6 +18,7 @@ from tests.firmware.kernels.driver import Driver
 _EXAMPLES = {
     "conv2d": (cases.conv2d(), 300),
     "depthwise": (cases.depthwise(), 200),
+    "depthwise_3x3": (cases.depthwise_3x3(), 300),
     "dense": (cases.dense(), 200),
     "add": (cases.add(), 200),
     "sum_pool": (cases.sum_pool(), 100),

@@ -15,6 +15,7 @@ from tests.firmware.mve.driver import Driver
 _EXAMPLES = {
     "conv2d": (cases.conv2d(), 250),
     "depthwise": (cases.depthwise(), 200),
+    "depthwise_3x3": (cases.depthwise_3x3(), 150),
     "dense": (cases.dense(), 200),
     "add": (cases.add(), 200),
     "sum_pool": (cases.sum_pool(), 100),

@@ -10,7 +10,13 @@ from hwkit.ir.arith import rescale as rescaled
 from hwkit.ir.ops import Rescale, Rounding
 from hwkit.ir.types import IntType
 from hwkit.targets.mcu.rescales import normalized, rescale
-from hwkit.targets.mcu.weights import folded_bias, pack_rows, pack_taps, storage_bits
+from hwkit.targets.mcu.weights import (
+    folded_bias,
+    pack_rows,
+    pack_taps,
+    storage_bits,
+    tap_columns,
+)
 
 
 def test_four_bit_rows_hold_weights_j_and_j_plus_4_in_byte_j() -> None:
@@ -65,3 +71,17 @@ def test_equal_channels_need_no_tables() -> None:
     other = rescale(Rescale((1, 3), (3, 4), Rounding.FLOOR, -128, 127), 100)
     assert other.fields["multipliers"] is not None and other.fields["shift"] == 33
     assert other.fields["input_bits"] == 8
+
+
+def test_tap_columns() -> None:
+    weight = np.arange(1, 10).reshape(1, 3, 3, 1)
+    columns = tap_columns(pack_taps(weight), 1)
+    assert columns.tolist() == [1, 4, 4, 7, 2, 5, 5, 8, 3, 6, 6, 9]
+
+
+def test_tap_columns_of_several_groups() -> None:
+    weight = np.random.default_rng(0).integers(-128, 128, (1, 3, 3, 6))
+    columns = tap_columns(pack_taps(weight), 6).reshape(6, 3, 4)
+    for row, places in ((0, (0,)), (1, (1, 2)), (2, (3,))):
+        for place in places:
+            assert np.array_equal(columns[:, :, place], weight[0, row].T)
