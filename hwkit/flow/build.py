@@ -29,10 +29,11 @@ _COMPLETE = ".complete"
 
 
 def lower(graph: Graph, board_name: str) -> tuple[Target, Lowered]:
-    """The target of ``board_name`` and the graph in its form."""
+    """The target of ``board_name`` and the graph in its form, with the choices that the target
+    makes by measuring: now, or remembered."""
     board = boards.load(board_name)
     target = targets.get(board)
-    return target, target.lower(graph, board)
+    return target, targets.choose(target.lower(graph, board))
 
 
 def cached(target: Target, lowered: Lowered) -> Artifact:

@@ -12,6 +12,7 @@ from hwkit.files import write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.mcu.emit import weight_bytes
 from hwkit.targets.mcu.lower import McuPlan, section
+from hwkit.targets.mcu.record import compiler_facts, kernel_facts
 from hwkit.toolchain import elf, firmware
 from hwkit.toolchain.linker_script import region
 
@@ -104,6 +105,8 @@ def _facts(image: elf.Image, lowered: Lowered) -> Mapping[str, Any]:
         "stack_bytes": image.stack_bytes,
         "ram_bytes": image.ram_bytes,
         "tools": tools(lowered.board),
+        **compiler_facts(section(lowered.board)),
+        **kernel_facts(lowered.graph, plan, section(lowered.board)),
         "memory_map": [
             {
                 "tensor": p.tensor,

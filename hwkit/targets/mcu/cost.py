@@ -1,9 +1,9 @@
 """What each layer costs at each weight width, measured in place on the board.
 
 The whole graph is built and run once for each storage of weights (4 and 8 bits), all layers at
-that width: so every layer is measured with the very code, shapes and neighbours that it will
-have. A kernel's time does not depend on the values of its weights (OHQ, arXiv 2309.01945,
-measures with synthetic data for the same reason).
+that width and with the kernels that are chosen for it then: so every layer is measured with the
+very code, shapes and neighbours that it will have. A kernel's time does not depend on the values
+of its weights (OHQ, arXiv 2309.01945, measures with synthetic data for the same reason).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hwkit.lower.checked import golden_inputs
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.target import Artifact, LayerTiming
 from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.choice import choose
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import lower, section
 from hwkit.targets.mcu.run import profile
@@ -84,7 +85,7 @@ class _Measured:
 
 def _measure(graph: Graph, board: Board, bits: int) -> _Measured:
     """Every layer's cost with all weights stored in ``bits``."""
-    lowered = lower(with_weight_bits(graph, bits), board)
+    lowered = choose(lower(with_weight_bits(graph, bits), board))
     source = lowered.graph.inputs[0]
     with tempfile.TemporaryDirectory() as folder:
         artifact = build(emit(lowered), lowered, Path(folder))

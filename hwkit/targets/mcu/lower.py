@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -32,11 +32,12 @@ from hwkit.targets.mcu.sharing import by_rule
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One node of the lowered graph and the kernel calls that compute it; ``scratch_bytes`` is
-    the most that any of them needs."""
+    the most that any of them needs, ``overlaps`` see ``read_ahead``."""
 
     op: Op
     calls: tuple[Call, ...]
     scratch_bytes: int
+    overlaps: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,15 @@ def section(board: Board) -> McuBoard:
     return board.mcu
 
 
-def plan(graph: Graph, mcu: McuBoard, picks: Sequence[Pick] | None = None) -> McuPlan:
+def plan(
+    graph: Graph,
+    mcu: McuBoard,
+    picks: Sequence[Pick] | None = None,
+    like: McuPlan | None = None,
+) -> McuPlan:
     """Layers, kernels and memory of a lowered graph; ``picks`` for each of its nodes, or those
-    of the rule (``picks_by_rule``)."""
+    of the rule (``picks_by_rule``). The memory is planned as in ``like``, another plan of this
+    graph, where its layers ask the same of it."""
     made = [calls(graph, op) for op in graph.nodes]
     chosen = tuple(picks_by_rule(made, mcu) if picks is None else picks)
     kernels = {kernel.symbol: kernel for of in implementations(mcu).values() for kernel in of}
@@ -99,12 +106,15 @@ def plan(graph: Graph, mcu: McuBoard, picks: Sequence[Pick] | None = None) -> Mc
         for op, of, pick in zip(graph.nodes, made, chosen, strict=True)
     ]
     used = {call.kernel for layer in layers for call in layer.calls}
-    memory = plan_memory(
-        graph,
-        _stored_bytes(graph),
-        {layer.op.name: layer.scratch_bytes for layer in layers},
-        overlaps={layer.op.name: overlaps(layer.calls, kernels) for layer in layers},
-    )
+    if like is not None and list(map(_asks, like.layers)) == list(map(_asks, layers)):
+        memory = like.memory
+    else:
+        memory = plan_memory(
+            graph,
+            _stored_bytes(graph),
+            {layer.op.name: layer.scratch_bytes for layer in layers},
+            overlaps={layer.op.name: dict(layer.overlaps) for layer in layers},
+        )
     return McuPlan(tuple(layers), chosen, {name: kernels[name] for name in sorted(used)}, memory)
 
 
@@ -120,10 +130,16 @@ def picks_by_rule(made: Iterable[Sequence[Call]], mcu: McuBoard) -> list[Pick]:
 def _layer(op: Op, made: tuple[Call, ...], pick: Pick, kernel: Kernel | None) -> Layer:
     """``op`` computed by ``kernel``; None where there is nothing to call."""
     if kernel is None:
-        return Layer(op, (), 0)
+        return Layer(op, (), 0, {})
     picked = [replace(call, kernel=pick.kernel, shared=pick.shared) for call in made]
     scratch = max(kernel.scratch_bytes(call.descriptor) for call in picked)
-    return Layer(op, tuple(laid_out(call, kernel) for call in picked), scratch)
+    ahead = overlaps(tuple(picked), {kernel.symbol: kernel})
+    return Layer(op, tuple(laid_out(call, kernel) for call in picked), scratch, ahead)
+
+
+def _asks(layer: Layer) -> tuple[int, dict[str, int]]:
+    """What decides where the memory plan puts things."""
+    return layer.scratch_bytes, dict(layer.overlaps)
 
 
 def _stored_bytes(graph: Graph) -> dict[str, int]:

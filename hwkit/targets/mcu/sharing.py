@@ -8,6 +8,7 @@ one kind when every choice between ways to compute falls alike for them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -74,10 +75,11 @@ def shared(calls: Iterable[Call], kernels: Mapping[str, Kernel]) -> dict[int, Sh
             kernel = kernels[call.kernel]
             groups.setdefault((kernel.symbol, *_kind(call.descriptor)), []).append(call)
     found: dict[int, Shared] = {}
-    several = [group for group in groups.values() if len(group) > 1]
-    for number, group in enumerate(several):
+    numbers: Counter[str] = Counter()
+    for group in (group for group in groups.values() if len(group) > 1):
         kernel = kernels[group[0].kernel]
-        symbol = f"hwk_{kernel.symbol}_shared{number}"
+        symbol = f"hwk_{kernel.symbol}_shared{numbers[kernel.symbol]}"
+        numbers[kernel.symbol] += 1
         copy = Shared(symbol, kernel, _constants(group), _conditions(group))
         found |= {id(call): copy for call in group}
     return found

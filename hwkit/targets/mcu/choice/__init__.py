@@ -31,7 +31,7 @@ def choose(lowered: Lowered) -> Lowered:
     found = _choice(lowered)
     planned = lowered.plan
     if found.picks != planned.picks:
-        planned = plan(lowered.graph, section(lowered.board), found.picks)
+        planned = plan(lowered.graph, section(lowered.board), found.picks, planned)
     return replace(lowered, plan=replace(planned, choice=found))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice.measure import Measured, measure
 from hwkit.targets.mcu.choice.policy import Option, Price, exchange, select, smallest
-from hwkit.targets.mcu.choices import Choice, Figure, Total
+from hwkit.targets.mcu.choices import Choice, Figure
 from hwkit.targets.mcu.kernels import implementations
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.lower import plan, section
@@ -38,9 +38,10 @@ def choice(lowered: Lowered, board: Board) -> Choice:
     """Measures the alternatives of all layers on ``board`` and chooses.
 
     First the build by the rule and, of each implementation, one where every layer has its own
-    copy; of the first one also that where all share. Implementations that come off well then
-    share too. What is chosen is built and measured as well, and taken only if it is no worse at
-    the exchange rate, and no larger in SRAM, than any whole build that was measured.
+    copy; of the first one also that where all share. If layers do better with another one, then
+    also the build where these share it. What is chosen is built and measured as well, and taken
+    only if it is no worse at the exchange rate, and no larger in SRAM, than any whole build that
+    was measured.
     """
     fitting = kernels_that_fit(lowered)
     rule = lowered.plan.picks
@@ -48,48 +49,42 @@ def choice(lowered: Lowered, board: Board) -> Choice:
     first += [_round(fitting, k, False) for k in range(max(map(len, fitting)))]
     measured = _measured(lowered, board, first, "")
     price = exchange(measured[0].total.time)
-    taken = {option.figure.pick.kernel for option in _selected(measured, price)}
-    others = [
-        k for k in range(1, len(first) - 1) if taken & {s for of in fitting for s in of[k:][:1]}
-    ]
-    measured += _measured(lowered, board, [_round(fitting, k, True) for k in others], "more ")
+    others = _sharing_others(fitting, [o.figure.pick for o in _selected(measured, price)])
+    measured += _measured(lowered, board, others, "more ")
     return _taken(lowered, board, measured)
 
 
 def _taken(lowered: Lowered, board: Board, measured: list[Measured]) -> Choice:
-    """The best whole build, the chosen ones among them."""
-    room = region(section(lowered.board), "flash").size_bytes
-    if board.name != lowered.board.name:
-        room -= MARGIN_BYTES
-    by_rule = measured[0].total
+    """The best whole build that fits, the chosen ones among them; where none fits at the exchange
+    rate, the smallest."""
+    by_rule, room = measured[0].total, _room(lowered.board, board)
     whole = list(measured)
     for price in (exchange(by_rule.time), smallest(by_rule.time)):
-        picks = _picks(_selected(measured, price))
-        if plan(lowered.graph, section(board), picks).memory.arena_bytes > by_rule.arena_bytes:
-            kept = [m for m in measured if _same_kernels(m, measured[0])]
-            picks = _picks(_selected(kept, price))
-        whole += _measured(lowered, board, [picks], "chosen ")
-        fits = [m for m in whole if m.total.flash_bytes <= room and _fits_sram(m.total, by_rule)]
-        if fits:
-            best = min(fits, key=lambda m: _cost(m.total, price))
-            return _record(board, measured, best)
-    return _record(board, measured, min(whole, key=lambda m: m.total.flash_bytes))
+        whole += _measured(lowered, board, [_picks(lowered, board, measured, price)], "chosen ")
+        fitting = [m for m in whole if m.total.arena_bytes <= by_rule.arena_bytes]
+        best = min(fitting, key=lambda m: price.cost(m.total.time, m.total.flash_bytes))
+        if best.total.flash_bytes <= room:
+            break
+    return _record(board, measured, best)
 
 
-def _fits_sram(total: Total, by_rule: Total) -> bool:
-    return total.arena_bytes <= by_rule.arena_bytes
+def _room(board: Board, measuring: Board) -> int:
+    """Flash for an image as the measuring board has it."""
+    room = region(section(board), "flash").size_bytes
+    return room if board.name == measuring.name else room - MARGIN_BYTES
 
 
-def _same_kernels(one: Measured, other: Measured) -> bool:
-    return [p.kernel for p in one.plan.picks] == [p.kernel for p in other.plan.picks]
-
-
-def _cost(total: Total, price: Price) -> int:
-    return price.cost(total.time, total.flash_bytes)
-
-
-def _picks(options: Iterable[Option]) -> list[Pick]:
-    return [option.figure.pick for option in options]
+def _picks(
+    lowered: Lowered, board: Board, measured: Sequence[Measured], price: Price
+) -> list[Pick]:
+    """The selection at ``price``; from the first kernels alone where others would take SRAM."""
+    picks = [option.figure.pick for option in _selected(measured, price)]
+    planned = plan(lowered.graph, section(board), picks, lowered.plan)
+    if planned.memory.arena_bytes <= measured[0].total.arena_bytes:
+        return picks
+    kernels = [pick.kernel for pick in measured[0].plan.picks]
+    same = [m for m in measured if [pick.kernel for pick in m.plan.picks] == kernels]
+    return [option.figure.pick for option in _selected(same, price)]
 
 
 def _selected(measured: Sequence[Measured], price: Price) -> list[Option]:
@@ -105,13 +100,23 @@ def _round(fitting: Sequence[Sequence[str]], k: int, share: bool) -> list[Pick]:
     return [Pick((of[k:] or of)[0], share) if of else Pick("", False) for of in fitting]
 
 
+def _sharing_others(fitting: Sequence[Sequence[str]], picks: Sequence[Pick]) -> list[list[Pick]]:
+    """A round where the layers whose pick is not their first kernel share that; none if these
+    are fewer than two."""
+    other = [bool(of) and pick.kernel != of[0] for of, pick in zip(fitting, picks, strict=True)]
+    if sum(other) < 2:
+        return []
+    first = _round(fitting, 0, True)
+    return [[Pick(p.kernel, True) if o else f for o, p, f in zip(other, picks, first, strict=True)]]
+
+
 def _measured(
     lowered: Lowered, board: Board, rounds: Sequence[Sequence[Pick]], mark: str
 ) -> list[Measured]:
     """The builds of ``rounds`` that differ, in parallel."""
     builds: dict[tuple[Pick, ...], Lowered] = {}
     for picks in rounds:
-        planned = plan(lowered.graph, section(board), picks)
+        planned = plan(lowered.graph, section(board), picks, lowered.plan)
         copies = shared((call for layer in planned.layers for call in layer.calls), planned.kernels)
         really = tuple(
             replace(pick, shared=any(id(call) in copies for call in layer.calls))

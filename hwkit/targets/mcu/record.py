@@ -1,0 +1,68 @@
+"""What deploy.json says of an artifact's kernels, and of how they were compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hwkit.boards import McuBoard
+from hwkit.ir.graph import Graph
+from hwkit.record import to_json
+from hwkit.targets.mcu.call import Pick
+from hwkit.targets.mcu.choices import Choice, Figure
+from hwkit.targets.mcu.kernels import implementations
+from hwkit.targets.mcu.lower import McuPlan
+from hwkit.toolchain import zig
+
+_RULE = Choice("", "nothing was measured for this build", ())
+
+
+def kernel_facts(graph: Graph, plan: McuPlan, mcu: McuBoard) -> dict[str, Any]:
+    """``kernels``: what computes each layer and the figures of its alternatives;
+    ``kernel_choice``: by which board these were counted, or why they were not.
+
+    Example: a layer's ``kernel`` is ``dsp/conv2d_s8`` and its ``copy`` ``own`` or ``shared``.
+    """
+    choice = plan.choice or _RULE
+    folders = {
+        k.symbol: f"{k.variant}/{k.name}" for of in implementations(mcu).values() for k in of
+    }
+
+    def named(pick: Pick) -> dict[str, str]:
+        return {
+            "kernel": folders.get(pick.kernel, ""),
+            "copy": "shared" if pick.shared else "own",
+        }
+
+    def measured(figure: Figure) -> dict[str, Any]:
+        counts = {key: value for key, value in to_json(figure).items() if key != "pick"}
+        return {**named(figure.pick), **counts}
+
+    figures = choice.figures or ((),) * len(plan.picks)
+    return {
+        "kernels": [
+            {
+                "layer": op.name,
+                "op": type(op).__name__,
+                **named(pick),
+                "alternatives": [measured(figure) for figure in of],
+            }
+            for op, pick, of in zip(graph.nodes, plan.picks, figures, strict=True)
+        ],
+        "kernel_choice": {
+            "board": choice.board,
+            "evidence": "simulated" if choice.board else None,
+            "note": choice.note,
+            "by_rule": to_json(choice.by_rule),
+            "chosen": to_json(choice.chosen),
+        },
+    }
+
+
+def compiler_facts(mcu: McuBoard) -> dict[str, Any]:
+    """``flags`` of the kernels and the model, ``optimize`` among them, and ``lto``: whether the
+    image was optimised as a whole."""
+    return {
+        "flags": [*mcu.cpu_flags, zig.OPTIMIZE, *zig.COMPILE_FLAGS],
+        "optimize": zig.OPTIMIZE,
+        "lto": any(flag.startswith("-flto") for flag in zig.COMPILE_FLAGS),
+    }
