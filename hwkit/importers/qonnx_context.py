@@ -12,11 +12,11 @@ from hwkit.importers.qonnx_file import Node
 from hwkit.importers.qonnx_rescale import IMPORTER, Quantizer, bound, rescale_to
 from hwkit.importers.qonnx_values import Fresh, Integers, Layer, Real, Table, Weight
 from hwkit.ir.builder import GraphBuilder
-from hwkit.ir.ops import Clamp, DepthwiseConv2d, Lookup, Requantize, Reshape
+from hwkit.ir.ops import Clamp, DepthwiseConv2d, Lookup, Overflow, Requantize, Reshape
 from hwkit.ir.types import S8, S32, Array, Quantization, Shape
 
 Value = Real | Weight | Fresh | Array
-_QUANTIZER_PARTS = {"export_handler", "act_quant", "activation_impl", "tensor_quant"}
+_QUANTIZER_PARTS = {"export_handler", "act_quant", "activation_impl", "tensor_quant", "cast"}
 _NAMED_BY_MODULE = {"Conv", "Gemm", "MatMul", "BatchNormalization", "Quant", "Trunc"}
 
 
@@ -178,11 +178,17 @@ class Context:
     def quantize(self, node: Node, value: Real | Fresh, q: Quantizer, name: str) -> Real:
         """``value`` through ``q``: an input of the graph, a lookup table, a ``Requantize``, or
         nothing at all where the integers already are what ``q`` would make of them."""
+        wraps = q.overflow is Overflow.WRAP
+        if wraps and (isinstance(value, Fresh) or isinstance(value.source, Table)):
+            raise UnsupportedOp(
+                node.name, IMPORTER, "wrapping of an input or of a function; saturate there"
+            )
         if isinstance(value, Fresh):
             return self._input(node, value, q)
         if isinstance(value.source, Table):
             return self._lookup(node, value, value.source, q, name)
-        real = self._without_offset(node, value)
+        # A clamp may join a range that saturates, not one that wraps.
+        real = self.settle(node, value) if wraps else self._without_offset(node, value)
         source = real.integers
         channels = self.builder.shape(source.tensor)[-1]
         scale = q.scale.reshape(-1)

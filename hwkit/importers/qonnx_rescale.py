@@ -8,7 +8,7 @@ half-up rounding: ties then do not exist.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor, isinf
 
@@ -16,8 +16,9 @@ import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx_file import Node
+from hwkit.importers.qonnx_fixed import HALF_UP_SIGNED, WRAP_BITS
 from hwkit.ir.arith import MAX_SHIFT, quantize_multiplier
-from hwkit.ir.ops import Rescale, Rounding
+from hwkit.ir.ops import Overflow, Rescale, Rounding
 from hwkit.ir.types import Array, IntType
 
 IMPORTER = "the QONNX importer"
@@ -35,6 +36,7 @@ class Quantizer:
     low: int
     high: int
     mode: str
+    overflow: Overflow = Overflow.SATURATE
 
 
 def read_quantizer(node: Node, constants: Mapping[str, Array], max_bits: int) -> Quantizer:
@@ -46,17 +48,21 @@ def read_quantizer(node: Node, constants: Mapping[str, Array], max_bits: int) ->
     scale, zero_point, bits = (_constant(node, i, constants) for i in (1, 2, 3))
     width = int(_single(node, bits, "bit width"))
     signed = bool(node.attribute("signed", 1))
+    wraps = WRAP_BITS in node.attributes
+    if wraps:
+        width = node.attribute(WRAP_BITS, 0)
     if not 1 <= width <= max_bits or (signed and width == 1):
         raise UnsupportedOp(
             node.name, IMPORTER, f"a width of {width} bits; use {1 + signed} to {max_bits} bits"
         )
-    return quantizer(
+    q = quantizer(
         node,
         scale,
         int(_single(node, zero_point, "zero point")),
         IntType(width, signed),
-        bool(node.attribute("narrow", 0)),
+        bool(node.attribute("narrow", 0)) and not wraps,
     )
+    return replace(q, overflow=Overflow.WRAP) if wraps else q
 
 
 def quantizer(node: Node, scale: Array, zero_point: int, dtype: IntType, narrow: bool) -> Quantizer:
@@ -127,7 +133,9 @@ def bound(value: float, q: Quantizer) -> int:
     if isinf(value):
         return q.high if value > 0 else q.low
     exact = Fraction(value) / Fraction(float(q.scale.flat[0])) + q.zero_point
-    rounded = floor(exact) if q.mode == "FLOOR" else round(exact)
+    if q.mode == HALF_UP_SIGNED:
+        exact += Fraction(1, 2)
+    rounded = floor(exact) if q.mode in ("FLOOR", HALF_UP_SIGNED) else round(exact)
     return min(max(rounded, q.low), q.high)
 
 
@@ -145,16 +153,18 @@ def rescale_to(name: str, scale: Array, q: Quantizer, low: float, high: float) -
         for a, b in np.broadcast(scale.reshape(-1), q.scale.reshape(-1))
     ]
     least, most = bound(low, q), bound(high, q)
+    positive = least >= q.zero_point and q.overflow is Overflow.SATURATE
     dyadic = [_is_dyadic(r) for r in ratios]
     ties = any(d and r.denominator > 1 for d, r in zip(dyadic, ratios, strict=True))
     pairs = [_pair(name, r, all(dyadic)) for r in ratios]
     return Rescale(
         multiplier=tuple(m for m, _ in pairs),
         shift=tuple(s for _, s in pairs),
-        rounding=_rounding(name, q, any(dyadic), ties, least >= q.zero_point),
+        rounding=_rounding(name, q, any(dyadic), ties, positive),
         low=least,
         high=most,
         zero_point=q.zero_point,
+        overflow=q.overflow,
     )
 
 
@@ -190,7 +200,7 @@ def _rounding(name: str, q: Quantizer, dyadic: bool, ties: bool, positive: bool)
         return Rounding.HALF_EVEN if dyadic else Rounding.HALF_UP
     if q.mode == "FLOOR" or (q.mode in _DOWN and positive):
         return Rounding.FLOOR
-    if q.mode == "HALF_UP" and (positive or not ties):
+    if q.mode == HALF_UP_SIGNED or (q.mode == "HALF_UP" and (positive or not ties)):
         return Rounding.HALF_UP
     if q.mode == "HALF_DOWN" and not ties:
         return Rounding.HALF_UP

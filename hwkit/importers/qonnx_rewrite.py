@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hwkit.importers.qonnx_file import Node, OnnxModel
+from hwkit.importers.qonnx_fixed import WRAP_BITS, fixed_point
 from hwkit.ir.types import Array
 
 PASS_THROUGH = frozenset({"Identity", "Dropout"})
@@ -19,8 +20,10 @@ _NARROWS = frozenset({"Quant", "Trunc"})
 
 
 def rewrite(model: OnnxModel) -> OnnxModel:
-    """Drops nodes that do nothing, then moves quantizers and ReLUs ahead of pools and reshapes."""
+    """Drops nodes that do nothing, folds what stands for a fixed-point quantizer, then moves
+    quantizers and ReLUs ahead of pools and reshapes."""
     nodes, outputs = _without_identities(model)
+    nodes = fixed_point(nodes, model.constants, outputs)
     for _ in range(len(nodes)):
         moved = _hoist_one(nodes, model.constants, outputs)
         if moved is None:
@@ -81,8 +84,11 @@ def _hoist_one(
 
 
 def _one_scale(node: Node, constants: Mapping[str, Array]) -> bool:
+    """Whether ``node`` is a monotone function of single values, the same for all."""
     if node.op_type == "Relu":
         return True
+    if WRAP_BITS in node.attributes:
+        return False
     return all(name in constants and constants[name].size == 1 for name in node.inputs[1:])
 
 

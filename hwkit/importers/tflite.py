@@ -91,7 +91,7 @@ def _needed(
     kept = []
     for position, op in reversed(operators):
         if needed.intersection(op.outputs):
-            needed.update(op.inputs[: DATA_INPUTS.get(op.code, len(op.inputs))])
+            needed.update(op.inputs[DATA_INPUTS.get(op.code, slice(None))])
             kept.append((position, op))
     return kept[::-1]
 

@@ -22,7 +22,7 @@ from hwkit.importers.tflite_unary import (
     logistic_table,
     tanh_table,
 )
-from hwkit.ir.ops import Add, Clamp, Lookup, Mul, Prelu, Requantize, Rescale, Sub
+from hwkit.ir.ops import Add, Clamp, Lookup, Mul, Prelu, Requantize, Rescale, Rounding, Sub
 from hwkit.ir.tflite import (
     ADD_LEFT_SHIFT,
     ADD_LEFT_SHIFT_16,
@@ -34,7 +34,7 @@ from hwkit.ir.tflite import (
     double_add,
     double_rescale,
 )
-from hwkit.ir.types import S8, S16, Array, Quantization
+from hwkit.ir.types import S8, S16, U8, Array, IntType, Quantization
 
 
 def _two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
@@ -109,17 +109,46 @@ def prelu(context: Context, position: int, op: FileOperator) -> None:
 
 
 def extremum(context: Context, position: int, op: FileOperator) -> None:
-    """MAXIMUM or MINIMUM against one constant: half of a clamp."""
+    """MAXIMUM or MINIMUM: half of a clamp against one constant, else ``x + max(z - x, 0)`` or
+    ``x - max(x - z, 0)``."""
     check_operands(op, position, (2, 2))
-    # Either operand may be the constant.
     first, second = op.inputs
-    if first >= 0 and context.file.tensors[first].data is not None:
+    # Either operand may be the constant.
+    if _is_one_integer(context, first):
         first, second = second, first
+    if not _is_one_integer(context, second):
+        _extremum_of_two(context, position, op)
+        return
     same_meaning(context, position, op, [first])
     bound = scalar(context, position, op, second, first)
     low, high = (bound, S8.high) if op.code == "MAXIMUM" else (S8.low, bound)
     source, target = context.computed(first), context.names[op.outputs[0]]
     context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
+
+
+def _is_one_integer(context: Context, index: int) -> bool:
+    data = context.file.tensors[index].data if index >= 0 else None
+    return data is not None and data.size == 1
+
+
+def _extremum_of_two(context: Context, position: int, op: FileOperator) -> None:
+    same_meaning(context, position, op, list(op.inputs))
+    name, facts = node_name(position, op), context.facts(op.outputs[0])
+    x, z = _two_operands(context, op)
+    largest = op.code == "MAXIMUM"
+    order, above = (z, x) if largest else (x, z), f"{name}/above"
+    point = facts.zero_point
+    excess = Sub(above, order, above, (point, point), rescale=_unchanged(U8, 0))
+    steps = Quantization(facts.scale, 0)
+    operands = (x, context.builder.add(excess, U8, steps))
+    kind, target = Add if largest else Sub, context.names[op.outputs[0]]
+    node = kind(name, operands, target, (point, 0), rescale=_unchanged(S8, point))
+    context.add(op.outputs[0], node)
+
+
+def _unchanged(dtype: IntType, zero_point: int) -> Rescale:
+    """An integer as it is, but for the zero point, clamped to the range of ``dtype``."""
+    return Rescale((1 << 30,), (30,), Rounding.DOUBLE, dtype.low, dtype.high, zero_point)
 
 
 def scalar(context: Context, position: int, op: FileOperator, index: int, like: int) -> int:

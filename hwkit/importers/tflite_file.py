@@ -66,6 +66,7 @@ _OPTIONS: dict[str, _Fields] = {
         "offset": (5, "b", 0),
     },
     "SUB": {"activation": (0, "b", 0)},
+    "TRANSPOSE_CONV": _WINDOW | {"activation": (3, "b", 0)},
     "UNPACK": {"axis": (1, "i", 0)},
 }
 _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]

@@ -38,7 +38,7 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.tflite import double_rescale, wide_rescale
-from hwkit.ir.types import S8, S16, S32, S48, IntType, Quantization, Shape
+from hwkit.ir.types import S8, S16, S32, S48, Array, IntType, Quantization, Shape
 
 S4 = IntType(4, True)
 
@@ -47,6 +47,15 @@ def _weights(
     context: Context, position: int, op: FileOperator, axis: int
 ) -> tuple[str, str | None]:
     """Adds weight and bias as constants; returns their names."""
+    weight = context.file.tensors[op.inputs[1]]
+    value = checked_weights(context, position, op, axis)
+    facts, dtype = Quantization(weight.scale), S4 if weight.type == INT4 else S8
+    name = context.builder.constant(f"{node_name(position, op)}/weight", value, dtype, facts)
+    return name, bias_constant(context, position, op, 2)
+
+
+def checked_weights(context: Context, position: int, op: FileOperator, axis: int) -> Array:
+    """The second input's integers: symmetric, one scale, or one for each channel of ``axis``."""
     weight = context.file.tensors[op.inputs[1]]
     value = constant(context, op.inputs[1], (INT8, INT4), f"{node_name(position, op)}: weight")
     channels = weight.shape[axis] if len(weight.shape) > axis else 0
@@ -61,18 +70,21 @@ def _weights(
         )
     if any(weight.zero_point):
         raise unsupported(position, op, "weights must be symmetric (zero point 0)")
-    facts, dtype = Quantization(weight.scale), S4 if weight.type == INT4 else S8
-    name = context.builder.constant(f"{node_name(position, op)}/weight", value, dtype, facts)
-    if len(op.inputs) < 3 or op.inputs[2] < 0:
-        return name, None
+    return value
+
+
+def bias_constant(context: Context, position: int, op: FileOperator, place: int) -> str | None:
+    """Adds the bias, which is input ``place``; None without one."""
+    if len(op.inputs) <= place or op.inputs[place] < 0:
+        return None
     what = f"{node_name(position, op)}: bias"
     if not _is_wide(context, op):
-        bias = constant(context, op.inputs[2], (INT32,), what)
-        return name, context.builder.constant(f"{node_name(position, op)}/bias", bias, S32)
-    bias = constant(context, op.inputs[2], (INT64,), what)
+        bias = constant(context, op.inputs[place], (INT32,), what)
+        return context.builder.constant(f"{node_name(position, op)}/bias", bias, S32)
+    bias = constant(context, op.inputs[place], (INT64,), what)
     if bias.min() < S48.low or bias.max() > S48.high:
         raise damaged(position, op, "a bias leaves 48 bits")
-    return name, context.builder.constant(f"{node_name(position, op)}/bias", bias, S48)
+    return context.builder.constant(f"{node_name(position, op)}/bias", bias, S48)
 
 
 def _is_wide(context: Context, op: FileOperator) -> bool:
@@ -84,8 +96,9 @@ def _accumulator_bits(context: Context, op: FileOperator) -> int:
     return S48.bits if _is_wide(context, op) else S32.bits
 
 
-def _weighted_rescale(context: Context, position: int, op: FileOperator) -> Rescale:
-    source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
+def weighted_rescale(context: Context, position: int, op: FileOperator, data: int = 0) -> Rescale:
+    """From sums to the output; input ``data`` is the activation."""
+    source, output = (context.facts(index) for index in (op.inputs[data], op.outputs[0]))
     weight = context.file.tensors[op.inputs[1]]
     ratios = [source.scale[0] * scale / output.scale[0] for scale in weight.scale]
     low, high = fused_range(context, op, position)
@@ -124,7 +137,7 @@ def conv(context: Context, position: int, op: FileOperator) -> None:
             dilation=dilation,
             input_zero_point=context.facts(op.inputs[0]).zero_point,
             accumulator_bits=_accumulator_bits(context, op),
-            rescale=_weighted_rescale(context, position, op),
+            rescale=weighted_rescale(context, position, op),
         ),
     )
 
@@ -153,7 +166,7 @@ def dense(context: Context, position: int, op: FileOperator) -> None:
             output=context.names[op.outputs[0]],
             input_zero_point=context.facts(op.inputs[0]).zero_point,
             accumulator_bits=_accumulator_bits(context, op),
-            rescale=_weighted_rescale(context, position, op),
+            rescale=weighted_rescale(context, position, op),
         ),
     )
 

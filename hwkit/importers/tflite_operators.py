@@ -9,6 +9,7 @@ from hwkit.importers import tflite_layers as layers
 from hwkit.importers import tflite_movement as movement
 from hwkit.importers.tflite_context import Context
 from hwkit.importers.tflite_file import FileOperator
+from hwkit.importers.tflite_transposed import transpose_conv
 
 CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "ADD": elementwise.add,
@@ -45,6 +46,7 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "SUB": elementwise.add,
     "TANH": elementwise.unary,
     "TRANSPOSE": movement.transpose,
+    "TRANSPOSE_CONV": transpose_conv,
     "UNPACK": movement.unpack,
 }
 
@@ -74,6 +76,6 @@ TAKE_INT16 = {
 }
 """Operators that also take int16 activations."""
 
-DATA_INPUTS = {"RESHAPE": 1}
-"""How many of an operator's inputs reach its output; all where none is stated. The shape that a
+DATA_INPUTS = {"RESHAPE": slice(0, 1), "TRANSPOSE_CONV": slice(1, None)}
+"""Which of an operator's inputs reach its output; all where none are stated. The shape that a
 reshape computes is declared in the file as well, so that nothing needs the operators behind it."""

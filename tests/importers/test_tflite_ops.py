@@ -301,6 +301,18 @@ def test_extremum_with_a_constant(code: str, inputs: tuple[str, str], tmp_path: 
     assert isinstance(graph.nodes[0], Clamp)
 
 
+@pytest.mark.parametrize("shape", [MAP, (1, 1, 1, 3), (1, 4, 1, 1)])
+@pytest.mark.parametrize("code", ["MAXIMUM", "MINIMUM"])
+def test_extremum_of_two(code: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    tensors = [activation("x", MAP), activation("z", shape), activation("y", MAP)]
+    for inputs in (("x", "z"), ("z", "x")):
+        op = operator(code, inputs, options="MaximumMinimumOptions")
+        as_tflm(file_bytes(tensors, [op], ("x", "z")), tmp_path)
+    constant = values("z", RNG.integers(-128, 128, shape))
+    op = operator(code, ("x", "z"), options="MaximumMinimumOptions")
+    as_tflm(file_bytes([tensors[0], constant, tensors[2]], [op]), tmp_path, 6)
+
+
 @pytest.mark.parametrize("code", ["EXPAND_DIMS", "SQUEEZE"])
 def test_axes_of_one(code: str, tmp_path: Path) -> None:
     wide, narrow = (1, 4, 1, 3), (1, 4, 3)
@@ -391,3 +403,41 @@ def test_dense_of_rows(
         ),
     ]
     as_tflm(file_bytes(tensors, operators), tmp_path, 20)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    ("padding", "stride", "kernel", "sides"),
+    [
+        (0, (2, 2), (3, 3), (8, 10)),
+        (0, (2, 2), (4, 2), (7, 10)),
+        (0, (1, 3), (2, 5), (4, 13)),
+        (0, (3, 2), (2, 1), (12, 9)),
+        (1, (2, 2), (3, 2), (9, 10)),
+        (1, (3, 2), (2, 3), (11, 11)),
+        (1, (1, 1), (3, 3), (6, 7)),
+        (1, (2, 1), (2, 2), (9, 6)),
+    ],
+)
+def test_transpose_conv(
+    padding: int,
+    stride: tuple[int, int],
+    kernel: tuple[int, int],
+    sides: tuple[int, int],
+    bias: bool,
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(kernel[0])
+    scale = tuple(rng.uniform(0.001, 0.02, 6).tolist())
+    output = (1, *sides, 6)
+    tensors = [
+        activation("x", MAP, 0.05, -9),
+        integers("s", output),
+        weights("w", rng.integers(-127, 128, (6, *kernel, 3)), scale),
+        weights("b", rng.integers(-3000, 3000, 6), tuple(0.05 * s for s in scale), 0, "int32"),
+        activation("y", output, 0.04, 20),
+    ]
+    inputs = ("s", "w", "x", "b") if bias else ("s", "w", "x")
+    fields = {"padding": padding, "strideH": stride[0], "strideW": stride[1]}
+    op = operator("TRANSPOSE_CONV", inputs, options="TransposeConvOptions", **fields)
+    as_tflm(file_bytes(tensors, [op]), tmp_path, 10)
