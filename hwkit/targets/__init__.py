@@ -13,6 +13,7 @@ _MODULES = {
     "edge": "hwkit.targets.edge",
     "hls4ml": "hwkit.targets.hls4ml",
     "mcu": "hwkit.targets.mcu",
+    "rtl": "hwkit.targets.rtl",
 }
 
 

@@ -1,0 +1,137 @@
+// Sums to integers of the next layer, LANES at a time:
+// clamp(round((x + OFFSET) * factor / 2**SHIFT) + ZERO, LOW, HIGH).
+//
+// KIND of the factor: 0 one; 1 a power of two, stored as the shift to the left; 2 an integer
+// below 2**F_BITS. A word of the image holds LANES factors; the beats go round GROUPS words.
+// ROUNDING: 0 down, 1 half up, 2 half to even, 3 twice: by 2**31 half up, then by 2**right half
+// away from zero, where right is the upper R_BITS of a stored factor, 4 half away from zero.
+module hwk_rescale #(
+    parameter LANES = 1,
+    parameter GROUPS = 1,
+    parameter KIND = 0,
+    parameter ROUNDING = 0,
+    parameter IN_BITS = 16,
+    parameter IN_SIGNED = 1,
+    parameter F_BITS = 1,
+    parameter R_BITS = 0,
+    parameter X_BITS = 17,    // of x + OFFSET, signed
+    parameter P_BITS = 17,    // of the product, signed, with a bit to spare for rounding
+    parameter SHIFT = 0,
+    parameter Q_BITS = 10,    // of the rounded product and zero point, signed
+    parameter CLAMPS = 1,     // 0: no result leaves LOW..HIGH
+    parameter signed [63:0] OFFSET = 0,
+    parameter signed [63:0] ZERO = 0,
+    parameter signed [63:0] LOW = 0,
+    parameter signed [63:0] HIGH = 0,
+    parameter OUT_BITS = 8,
+    parameter IMAGE = ""
+) (
+    input  wire                      clk,
+    input  wire                      rst,
+    input  wire [LANES*IN_BITS-1:0]  s_data,
+    input  wire                      s_valid,
+    output wire                      s_ready,
+    output wire [LANES*OUT_BITS-1:0] m_data,
+    output wire                      m_valid,
+    input  wire                      m_ready
+);
+    localparam FIELD = KIND == 0 ? 1 : F_BITS + R_BITS;
+    localparam G = GROUPS > 1 ? $clog2(GROUPS) : 1;
+    localparam signed [63:0] ONE = 1;
+    localparam signed [P_BITS-1:0] HALF = SHIFT > 0 ? ONE << (SHIFT > 0 ? SHIFT - 1 : 0) : 0;
+    localparam signed [Q_BITS-1:0] LOWEST = LOW;
+    localparam signed [Q_BITS-1:0] HIGHEST = HIGH;
+
+    reg         valid0, valid1, valid2, valid3;
+    reg [G-1:0] group;
+    wire enable = !valid3 || m_ready;
+    assign s_ready = enable;
+    assign m_valid = valid3;
+
+    always @(posedge clk) begin
+        if (enable) begin
+            valid0 <= s_valid;
+            valid1 <= valid0;
+            valid2 <= valid1;
+            valid3 <= valid2;
+            if (s_valid) group <= group == GROUPS - 1 ? {G{1'b0}} : group + 1'b1;
+        end
+        if (rst) begin
+            group <= 0;
+            valid0 <= 1'b0;
+            valid1 <= 1'b0;
+            valid2 <= 1'b0;
+            valid3 <= 1'b0;
+        end
+    end
+
+    wire [LANES*FIELD-1:0] factors;
+    reg  [LANES*FIELD-1:0] factors1;
+    generate
+        if (KIND > 0) begin : stored
+            hwk_rom #(.WIDTH(LANES*FIELD), .DEPTH(GROUPS), .IMAGE(IMAGE)) rom (
+                .clk(clk), .enable(enable), .address(group), .data(factors));
+        end else begin : none
+            assign factors = {LANES*FIELD{1'b0}};
+        end
+    endgenerate
+    always @(posedge clk) if (enable) factors1 <= factors;
+
+    genvar l;
+    generate
+        for (l = 0; l < LANES; l = l + 1) begin : lane
+            wire [IN_BITS-1:0] in = s_data[l*IN_BITS +: IN_BITS];
+            wire signed [IN_BITS:0] extended = {IN_SIGNED ? in[IN_BITS-1] : 1'b0, in};
+            wire [FIELD-1:0] factor = factors[l*FIELD +: FIELD];
+            reg  signed [X_BITS-1:0] x;
+            reg  signed [P_BITS-1:0] p;
+            wire signed [P_BITS-1:0] wide = x;
+            wire signed [Q_BITS-1:0] q;
+
+            // Stage 0: the input. Stage 1: its product.
+            always @(posedge clk) if (enable) x <= extended + OFFSET;
+            if (KIND == 0) begin : unscaled
+                always @(posedge clk) if (enable) p <= wide;
+            end else if (KIND == 1) begin : shifted
+                always @(posedge clk) if (enable) p <= wide << factor[F_BITS-1:0];
+            end else begin : multiplied
+                wire signed [F_BITS:0] m = {1'b0, factor[F_BITS-1:0]};
+                always @(posedge clk) if (enable) p <= x * m;
+            end
+
+            // Stage 2: rounding.
+            if (ROUNDING == 3) begin : twice
+                reg  [R_BITS-1:0] right2;
+                reg  signed [P_BITS-1:0] h;
+                always @(posedge clk) if (enable) begin
+                    h <= (p + HALF) >>> SHIFT;
+                    right2 <= factors1[l*FIELD + F_BITS +: R_BITS];
+                end
+                wire signed [P_BITS-1:0] half = right2 == 0 ? 0 : ONE << (right2 - 1'b1);
+                wire signed [P_BITS-1:0] away = h < 0 && right2 != 0 ? half - 1 : half;
+                wire signed [P_BITS-1:0] rounded = (h + away) >>> right2;
+                assign q = rounded;
+            end else begin : once
+                reg  signed [Q_BITS-1:0] r;
+                wire signed [P_BITS-1:0] half =
+                    ROUNDING == 0 || SHIFT == 0 ? 0
+                    : ROUNDING == 1 ? HALF
+                    : ROUNDING == 2 ? (p[SHIFT < P_BITS ? SHIFT : P_BITS - 1] ? HALF : HALF - 1)
+                    : (p < 0 ? HALF - 1 : HALF);
+                wire signed [P_BITS-1:0] rounded = (p + half) >>> SHIFT;
+                always @(posedge clk) if (enable) r <= rounded;
+                assign q = r;
+            end
+
+            // Stage 3: zero point and clamp.
+            wire signed [Q_BITS-1:0] moved = q + ZERO;
+            reg  [OUT_BITS-1:0] out;
+            always @(posedge clk) if (enable) begin
+                if (CLAMPS && moved < LOWEST) out <= LOWEST;
+                else if (CLAMPS && moved > HIGHEST) out <= HIGHEST;
+                else out <= moved;
+            end
+            assign m_data[l*OUT_BITS +: OUT_BITS] = out;
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,171 @@
+"""What a layer takes of a part, estimated from its widths.
+
+Four-input LUTs, flip-flops, RAM blocks of the part's size, and multipliers. The figures are
+calibrated against Yosys' counts for ECP5; ``tests/targets/rtl/test_cost.py`` holds their error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log2
+
+from hwkit.boards import FpgaResources
+from hwkit.targets.rtl.layers import (
+    DSP,
+    K_HOT,
+    MAXIMUM,
+    MULTIPLY,
+    Border,
+    Fold,
+    Lanewise,
+    Layer,
+    Matrix,
+    Pointwise,
+    Sum,
+    Table,
+    Window,
+)
+from hwkit.targets.rtl.rescaling import Scaling
+
+BLOCK_BITS = 18_432
+BLOCK_WIDTH = 36
+"""Of a RAM block of ECP5 and of Xilinx' halves; smaller blocks of other parts count as more."""
+
+LUT_RAM_BITS = 512
+"""Memories up to this size lie in LUTs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Estimated resources; sums of layers are sums of these."""
+
+    lut: float = 0.0
+    ff: float = 0.0
+    bram: int = 0
+    dsp: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.lut + other.lut,
+            self.ff + other.ff,
+            self.bram + other.bram,
+            self.dsp + other.dsp,
+        )
+
+    def share(self, budget: FpgaResources) -> float:
+        """The resources as shares of a part's, added up."""
+        return (
+            self.lut / max(budget.lut, 1)
+            + 0.5 * self.ff / max(budget.ff, 1)
+            + self.bram / max(budget.bram, 0.1)
+            + self.dsp / max(budget.dsp, 0.1)
+        )
+
+
+def cost(layer: Layer, fold: Fold) -> Cost:
+    """The estimate for one layer in one folding, with its output FIFO."""
+    match layer:
+        case Matrix():
+            _, taps, channels = layer.weights.shape
+            repeats = len(layer.weights) // fold.pe
+            depth = taps * (channels // fold.simd) * repeats
+            total = _products(layer, fold, fold.simd, depth, repeats)
+            if layer.needs_window(fold):
+                total += _window(layer.window, layer.source.bits, fold.simd)
+        case Lanewise():
+            depth = layer.window.taps * (layer.window.channels // fold.simd)
+            total = _products(layer, fold, 1, depth, layer.window.channels // fold.simd)
+            if layer.needs_window(fold):
+                total += _window(layer.window, layer.source.bits, fold.simd)
+        case Border():
+            return _window(layer.window, layer.source.bits, fold.simd)
+        case Table():
+            return _memory(1 << layer.source.bits, layer.dtype.bits, fold.pe)
+        case Pointwise():
+            return _rescale(layer.scaling, fold.pe, layer.channels)
+        case Sum():
+            total = Cost(fold.pe * (layer.acc_bits + 1.0), fold.pe * layer.acc_bits)
+            for made in layer.scalings:
+                if made is not None:
+                    total += _rescale(made, fold.pe, layer.channels)
+    scaling = layer.scaling
+    channels = len(layer.bias) if isinstance(layer, Matrix | Lanewise) else layer.channels
+    if scaling is not None:
+        total += _rescale(scaling, fold.pe, channels)
+    bits = scaling.dtype.bits if scaling is not None else layer.acc_bits
+    return total + Cost(2.0 * bits * fold.pe + 10, 2.0 * bits * fold.pe + 6)
+
+
+def _products(layer: Matrix | Lanewise, fold: Fold, terms: int, depth: int, groups: int) -> Cost:
+    kind = layer.kind(fold)
+    a, w, acc = layer.source.bits + (not layer.source.signed), layer.weight_bits, layer.acc_bits
+    product = min(a + w, acc)
+    lanes = fold.pe * terms
+    if kind == MULTIPLY:
+        each, field = (w - 1) * (a + 1.0), w
+    elif kind == DSP:
+        each, field = 0.0, w
+    elif kind == K_HOT:
+        field = layer.hot * (max(w - 1, 1).bit_length() + 2)
+        levels = max(w - 1, 1).bit_length()
+        constant = depth == 1
+        each = layer.hot * (0.0 if constant else levels * product * 0.75)
+        each += (layer.hot - 1) * product
+    else:
+        each, field, product = 0.0, 0, min(a, acc)
+    total = product + max(ceil(log2(terms)), 0)
+    tree = (terms - 1) * (product + 1.0)
+    gather = 2.5 * acc if kind == MAXIMUM else 1.5 * acc
+    result = Cost(
+        lanes * each + fold.pe * (tree + gather) + 25,
+        lanes * product + fold.pe * (min(total, acc) + acc) + fold.simd * layer.source.bits + 30,
+        0,
+        lanes if kind == DSP else 0,
+    )
+    if field:
+        result += _memory(depth, lanes * field, 1)
+    if groups > 1:
+        result += _memory(groups, fold.pe * acc, 1)
+        result += Cost(0, 2.0 * fold.pe * acc)
+    return result
+
+
+def _window(w: Window, bits: int, lanes: int) -> Cost:
+    depth = w.rows * w.width * (w.channels // lanes)
+    counters = sum(
+        max(n, 1).bit_length() for n in (*w.kernel, w.channels // lanes, w.height, w.width)
+    )
+    address = max(depth, 2).bit_length()
+    place = (w.width * w.channels // lanes).bit_length() + 2
+    control = 3.0 * counters + 12.0 * address + 8.0 * place + 40
+    return _memory(depth, lanes * bits, 1) + Cost(control, control * 0.4 + lanes * bits)
+
+
+def _rescale(s: Scaling, lanes: int, channels: int) -> Cost:
+    x, p, q = (s.parameters[key] for key in ("X_BITS", "P_BITS", "Q_BITS"))
+    per_lane = 0.0
+    if s.parameters["KIND"] == 1:
+        per_lane += s.field_bits * p * 0.5
+    if s.parameters["OFFSET"]:
+        per_lane += x
+    if s.parameters["SHIFT"]:
+        per_lane += p
+    if s.parameters["CLAMPS"]:
+        per_lane += q + s.dtype.bits
+    if s.parameters["ZERO"]:
+        per_lane += q
+    total = Cost(lanes * per_lane + 6, lanes * (x + p + q + s.dtype.bits) + 6, 0, lanes * s.dsp)
+    if len(s.factors) > lanes:
+        total += _memory(channels // lanes, lanes * s.field_bits, 1)
+    return total
+
+
+def _memory(depth: int, width: int, copies: int) -> Cost:
+    """Constants and small memories lie in LUTs, 16 bits each; others in blocks."""
+    if depth <= 1:
+        return Cost()
+    if depth * width <= LUT_RAM_BITS or depth <= 16:
+        return Cost(copies * ceil(depth / 16) * width * 1.2)
+    wide = ceil(width / BLOCK_WIDTH) * ceil(depth / (BLOCK_BITS // BLOCK_WIDTH))
+    narrow = ceil(width / 9) * ceil(depth / (BLOCK_BITS // 9))
+    return Cost(0, 0, copies * min(wide, narrow), 0)

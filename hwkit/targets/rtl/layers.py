@@ -1,0 +1,483 @@
+"""The layers of a core and how each becomes instances, for any folding.
+
+A folding says how many integers enter and leave a layer in a cycle (``simd`` and ``pe``, as in
+FINN); everything else about a layer is fixed by the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwkit.ir.ops import Padding
+from hwkit.ir.types import Array, IntType
+from hwkit.targets.rtl import khot
+from hwkit.targets.rtl.core import Stream
+from hwkit.targets.rtl.netlist import Netlist, packed
+from hwkit.targets.rtl.rescaling import Scaling
+
+MULTIPLY, DSP, K_HOT, ONES, MAXIMUM = range(5)
+"""``KIND`` of ``hwk_matrix``."""
+
+LINK_DEPTH = 2
+"""Beats of the FIFO behind every layer, which keeps the ready signals of layers apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """``simd`` integers of each input and ``pe`` of the output in a beat; ``dsp`` when its
+    products are made by DSP blocks."""
+
+    simd: int
+    pe: int
+    dsp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A map (height, width, channels), what slides over it, and the map (out_height, out_width)
+    of its places. ``pad`` is the integer outside the map."""
+
+    height: int
+    width: int
+    channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: Padding
+    out_height: int
+    out_width: int
+    pad: int
+
+    @property
+    def taps(self) -> int:
+        """Places of the kernel."""
+        return self.kernel[0] * self.kernel[1]
+
+    @property
+    def places(self) -> int:
+        """Places of the output."""
+        return self.out_height * self.out_width
+
+    @property
+    def rows(self) -> int:
+        """Rows of the line buffer: a window's, and those that the next row of windows adds."""
+        span = (self.kernel[0] - 1) * self.dilation[0] + 1
+        return min(span + self.stride[0], 2 * self.height)
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether the words of the windows are those of the map."""
+        ones = (1, 1)
+        return self.kernel == ones and self.stride == ones and self.padding == Padding()
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Convolution or dense: ``weights`` (outputs, taps, channels), ``bias`` (outputs,) with the
+    zero point's part in it; ``acc_bits`` holds every sum."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    window: Window
+    source: IntType
+    weights: Array
+    weight_bits: int
+    bias: Array
+    acc_bits: int
+    scaling: Scaling | None
+
+    @property
+    def size(self) -> int:
+        """Integers of the output."""
+        return self.window.places * len(self.weights)
+
+    @property
+    def hot(self) -> int:
+        """Most signed powers of two in one weight."""
+        return max(int(khot.digits(self.weights).max()), 1)
+
+    def folds(self) -> Iterator[Fold]:
+        """Every pair of divisors, products in logic or in DSP blocks."""
+        outputs, _, channels = self.weights.shape
+        for pe in divisors(outputs):
+            for simd in divisors(channels):
+                yield Fold(simd, pe)
+                if self.kind(Fold(simd, pe)) == MULTIPLY:
+                    yield Fold(simd, pe, True)
+
+    def kind(self, fold: Fold) -> int:
+        """How the products are made."""
+        if is_khot(self.weights, self.weight_bits):
+            return K_HOT
+        return DSP if fold.dsp else MULTIPLY
+
+    def cycles(self, fold: Fold) -> int:
+        """Beats of an inference through the busiest port."""
+        outputs, taps, channels = self.weights.shape
+        reads = self.window.places * taps * (channels // fold.simd) * (outputs // fold.pe)
+        writes = self.window.height * self.window.width * (channels // fold.simd)
+        return int(max(reads, writes))
+
+    def needs_window(self, fold: Fold) -> bool:
+        """Whether words come out other than they came in."""
+        return not self.window.is_trivial or fold.pe < len(self.weights)
+
+    def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
+        """Window, matrix, rescale; returns the output's stream."""
+        outputs, taps, channels = self.weights.shape
+        repeats = outputs // fold.pe
+        source = sources[0]
+        if self.needs_window(fold):
+            source = slide(net, self.name, source, _by_row(self.window), fold.simd, repeats, False)
+        groups = channels // fold.simd
+        # (group of outputs, tap, group of inputs) in turn, (output, input) in a word.
+        order = self.weights.reshape(repeats, fold.pe, taps, groups, fold.simd)
+        words = order.transpose(0, 2, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+        parameters = {
+            "PE": fold.pe,
+            "SIMD": fold.simd,
+            "FOLDS": taps * groups,
+            "GROUPS": repeats,
+            "LANEWISE": 0,
+            "KIND": self.kind(fold),
+        }
+        return _accumulate(net, self, source, parameters, words, fold)
+
+
+@dataclass(frozen=True, slots=True)
+class Lanewise:
+    """Depthwise convolution and pooling: ``weights`` (outputs, taps), or None with ``kind``
+    ``ONES`` or ``MAXIMUM``; ``times`` outputs of each channel."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    window: Window
+    source: IntType
+    weights: Array | None
+    weight_bits: int
+    bias: Array
+    acc_bits: int
+    scaling: Scaling | None
+    fixed_kind: int
+    times: int = 1
+
+    @property
+    def size(self) -> int:
+        """Integers of the output."""
+        return self.window.places * self.window.channels * self.times
+
+    @property
+    def hot(self) -> int:
+        """Most signed powers of two in one weight."""
+        return 1 if self.weights is None else max(int(khot.digits(self.weights).max()), 1)
+
+    def folds(self) -> Iterator[Fold]:
+        """Every divisor of the channels."""
+        for lanes in divisors(self.window.channels):
+            yield Fold(lanes, lanes * self.times)
+            if self.kind(Fold(lanes, lanes)) == MULTIPLY:
+                yield Fold(lanes, lanes * self.times, True)
+
+    def kind(self, fold: Fold) -> int:
+        """How the products are made."""
+        if self.weights is None:
+            return self.fixed_kind
+        if is_khot(self.weights, self.weight_bits):
+            return K_HOT
+        return DSP if fold.dsp else MULTIPLY
+
+    def cycles(self, fold: Fold) -> int:
+        """Beats of an inference through the busiest port."""
+        w = self.window
+        return max(w.places * w.taps, w.height * w.width) * (w.channels // fold.simd)
+
+    def needs_window(self, fold: Fold) -> bool:
+        """Whether words come out other than they came in."""
+        return not self.window.is_trivial
+
+    def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
+        """Window, matrix, rescale; returns the output's stream."""
+        w = self.window
+        source = sources[0]
+        if self.needs_window(fold):
+            source = slide(net, self.name, source, w, fold.simd, 1, True)
+        groups = w.channels // fold.simd
+        words = np.zeros((0, 0), np.int64)
+        if self.weights is not None:
+            order = self.weights.reshape(groups, fold.pe, w.taps)
+            words = order.transpose(0, 2, 1).reshape(-1, fold.pe)
+        parameters = {
+            "PE": fold.pe,
+            "SIMD": fold.simd,
+            "FOLDS": w.taps,
+            "GROUPS": groups,
+            "LANEWISE": 1,
+            "KIND": self.kind(fold),
+        }
+        return _accumulate(net, self, source, parameters, words, fold)
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise:
+    """A rescale (or clamp) of ``size`` integers, ``channels`` of them in turn."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    size: int
+    channels: int
+    source: IntType
+    scaling: Scaling
+
+    def folds(self) -> Iterator[Fold]:
+        """Every divisor of the channels."""
+        return (Fold(lanes, lanes) for lanes in divisors(self.channels))
+
+    def cycles(self, fold: Fold) -> int:
+        """One beat a cycle."""
+        return self.size // fold.simd
+
+    def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
+        """One rescale; returns the output's stream."""
+        return rescaled(net, self.name, sources[0], self.scaling, fold.pe)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Any function of one integer; ``entries`` by bit pattern of the input."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    size: int
+    channels: int
+    source: IntType
+    entries: Array
+    dtype: IntType
+
+    def folds(self) -> Iterator[Fold]:
+        """Every divisor of the channels."""
+        return (Fold(lanes, lanes) for lanes in divisors(self.channels))
+
+    def cycles(self, fold: Fold) -> int:
+        """One beat a cycle."""
+        return self.size // fold.simd
+
+    def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
+        """One lookup; returns the output's stream."""
+        words = (packed((int(value),), self.dtype.bits) for value in self.entries)
+        parameters: dict[str, int | str] = {
+            "LANES": fold.pe,
+            "IN_BITS": self.source.bits,
+            "OUT_BITS": self.dtype.bits,
+            "IMAGE": net.image(f"{self.name}_table", words, self.dtype.bits),
+        }
+        made = Stream(self.size, self.dtype, fold.pe)
+        return net.add("hwk_lookup", self.name, parameters, (sources[0],), made)
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """A map with constant rows and columns around it."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    window: Window
+    source: IntType
+
+    @property
+    def size(self) -> int:
+        """Integers of the output."""
+        return self.window.places * self.window.channels
+
+    def folds(self) -> Iterator[Fold]:
+        """Every divisor of the channels."""
+        return (Fold(lanes, lanes) for lanes in divisors(self.window.channels))
+
+    def cycles(self, fold: Fold) -> int:
+        """One word of the larger map a cycle."""
+        w = self.window
+        return max(w.places, w.height * w.width) * (w.channels // fold.simd)
+
+    def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
+        """One window of a single place; returns the output's stream."""
+        return slide(net, self.name, sources[0], self.window, fold.simd, 1, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Sum or difference of two streams, each rescaled first where it has a ``scalings`` entry."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    size: int
+    channels: int
+    sources: tuple[IntType, IntType]
+    scalings: tuple[Scaling | None, Scaling | None]
+    subtract: bool
+    offset: int
+    acc_bits: int
+    scaling: Scaling | None
+
+    def folds(self) -> Iterator[Fold]:
+        """Every divisor of the channels."""
+        return (Fold(lanes, lanes) for lanes in divisors(self.channels))
+
+    def cycles(self, fold: Fold) -> int:
+        """One beat a cycle."""
+        return self.size // fold.simd
+
+    def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
+        """Rescales, sum, rescale; returns the output's stream."""
+        first, second = (
+            source if s is None else rescaled(net, f"{self.name}_in{k}", source, s, fold.pe)
+            for k, (source, s) in enumerate(zip(sources, self.scalings, strict=True))
+        )
+        a, b = net.streams[first].dtype, net.streams[second].dtype
+        parameters = {
+            "LANES": fold.pe,
+            "A_BITS": a.bits,
+            "A_SIGNED": int(a.signed),
+            "B_BITS": b.bits,
+            "B_SIGNED": int(b.signed),
+            "SUBTRACT": int(self.subtract),
+            "OUT_BITS": self.acc_bits,
+            "OFFSET": self.offset,
+        }
+        made = Stream(self.size, IntType(self.acc_bits, True), fold.pe)
+        out = net.add("hwk_sum", self.name, parameters, (first, second), made)
+        if self.scaling is None:
+            return out
+        return rescaled(net, f"{self.name}_rescale", out, self.scaling, fold.pe)
+
+
+Layer = Matrix | Lanewise | Pointwise | Table | Border | Sum
+
+
+def divisors(n: int) -> list[int]:
+    """In ascending order. Example: 6 gives [1, 2, 3, 6]."""
+    return [k for k in range(1, n + 1) if n % k == 0]
+
+
+def is_khot(weights: Array, weight_bits: int) -> bool:
+    """Whether shifts and adds are used: one signed power of two in every weight, or two in place
+    of more than four bits (fewer are multiplied as cheaply)."""
+    hot = int(khot.digits(weights).max())
+    return hot <= 1 or (hot == 2 and weight_bits > 4)
+
+
+def rescaled(net: Netlist, name: str, source: str, scaling: Scaling, lanes: int) -> str:
+    """An instance of ``hwk_rescale`` behind ``source``, which has ``lanes`` integers a beat."""
+    parameters: dict[str, int | str] = {"LANES": lanes, **scaling.parameters}
+    size = net.streams[source].size
+    if scaling.parameters["KIND"]:
+        factors = scaling.factors
+        groups = max(len(factors) // lanes, 1) if len(factors) > 1 else 1
+        rows = [factors * lanes] if len(factors) == 1 else _rows(factors, lanes)
+        bits = scaling.field_bits
+        words = [packed(row, bits) for row in rows]
+        if len(set(words)) == 1:
+            words, groups = words[:1], 1
+        parameters["GROUPS"] = groups
+        parameters["IMAGE"] = net.image(f"{name}_factors", words, lanes * bits)
+    return net.add("hwk_rescale", name, parameters, (source,), Stream(size, scaling.dtype, lanes))
+
+
+def _rows(values: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
+    return [values[k : k + length] for k in range(0, len(values), length)]
+
+
+def slide(
+    net: Netlist, name: str, source: str, w: Window, lanes: int, repeats: int, lanewise: bool
+) -> str:
+    """An instance of ``hwk_window`` behind ``source``."""
+    stream = net.streams[source]
+    word = stream.beat_bits
+    parameters: dict[str, int | str] = {
+        "WORD": word,
+        "HEIGHT": w.height,
+        "WIDTH": w.width,
+        "GROUPS": w.channels // lanes,
+        "KERNEL_H": w.kernel[0],
+        "KERNEL_W": w.kernel[1],
+        "STRIDE_H": w.stride[0],
+        "STRIDE_W": w.stride[1],
+        "DILATION_H": w.dilation[0],
+        "DILATION_W": w.dilation[1],
+        "PAD_TOP": w.padding.top,
+        "PAD_LEFT": w.padding.left,
+        "OUT_H": w.out_height,
+        "OUT_W": w.out_width,
+        "ROWS": w.rows,
+        "REPEATS": repeats,
+        "LANEWISE": int(lanewise),
+        "PAD": f"{word}'h{packed([w.pad] * lanes, stream.dtype.bits):x}",
+    }
+    size = w.places * w.taps * w.channels * repeats
+    made = Stream(size, stream.dtype, lanes)
+    return net.add("hwk_window", f"{name}_window", parameters, (source,), made)
+
+
+def _by_row(w: Window) -> Window:
+    """A window of one place needs no whole row: places in a column, two of them buffered."""
+    if not w.is_trivial:
+        return w
+    places = w.height * w.width
+    return Window(
+        places, 1, w.channels, w.kernel, w.stride, w.dilation, w.padding, places, 1, w.pad
+    )
+
+
+def _accumulate(
+    net: Netlist,
+    layer: Matrix | Lanewise,
+    source: str,
+    shape: dict[str, int],
+    words: Array,
+    fold: Fold,
+) -> str:
+    """``hwk_matrix`` with its images, and the rescale behind it."""
+    parameters: dict[str, int | str] = {
+        **shape,
+        "A_BITS": layer.source.bits,
+        "A_SIGNED": int(layer.source.signed),
+        "W_BITS": layer.weight_bits,
+        "ACC": layer.acc_bits,
+    }
+    if shape["KIND"] == K_HOT:
+        bits = _shift_bits(layer)
+        parameters["HOT"], parameters["S_BITS"] = layer.hot, bits
+        field = layer.hot * (bits + 2)
+        encoded = {int(v): khot.encode(int(v), layer.hot, bits) for v in np.unique(words)}
+        rows = ([encoded[int(v)] for v in row] for row in words)
+    else:
+        field = layer.weight_bits
+        rows = ([int(v) for v in row] for row in words)
+    if len(words):
+        images = (packed(row, field) for row in rows)
+        width = words.shape[1] * field
+        parameters["WEIGHTS"] = net.image(f"{layer.name}_weights", images, width)
+    biases = [packed(map(int, row), layer.acc_bits) for row in layer.bias.reshape(-1, fold.pe)]
+    if len(set(biases)) == 1:
+        biases = biases[:1]
+    parameters["BIASES"] = len(biases)
+    parameters["BIAS"] = net.image(f"{layer.name}_bias", biases, fold.pe * layer.acc_bits)
+    made = Stream(layer.size, IntType(layer.acc_bits, True), fold.pe)
+    out = net.add("hwk_matrix", layer.name, parameters, (source,), made)
+    if layer.scaling is None:
+        return out
+    return rescaled(net, f"{layer.name}_rescale", out, layer.scaling, fold.pe)
+
+
+def _shift_bits(layer: Matrix | Lanewise) -> int:
+    """Bits of the largest shift of a weight's terms; at least one, a field has no empty part."""
+    assert layer.weights is not None
+    most = max((s for v in np.unique(layer.weights) for s, _ in khot.terms(int(v))), default=0)
+    return max(most.bit_length(), 1)

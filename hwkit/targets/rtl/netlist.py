@@ -1,0 +1,113 @@
+"""The structure of a core while it is made: streams, instances between them, memory images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import gcd
+
+from hwkit.targets.rtl.core import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One module: ``parameters`` are integers, or the names of image files."""
+
+    module: str
+    name: str
+    parameters: Mapping[str, int | str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Netlist:
+    """Streams by name, instances in order of flow, image files by name.
+
+    A name is a legal Verilog identifier and used once.
+    """
+
+    streams: dict[str, Stream] = field(default_factory=dict)
+    instances: list[Instance] = field(default_factory=list)
+    images: dict[str, bytes] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+
+    def fresh(self, wish: str) -> str:
+        """An unused identifier like ``wish``. Example: ``block1.add`` gives ``block1_add``."""
+        plain = re.sub(r"\W", "_", wish, flags=re.ASCII)
+        plain = plain if re.match(r"[A-Za-z]", plain) else f"n{plain}"
+        name, count = plain, 1
+        while name.lower() in self.names:
+            count += 1
+            name = f"{plain}_{count}"
+        self.names.add(name.lower())
+        return name
+
+    def stream(self, wish: str, stream: Stream) -> str:
+        """Adds a stream and returns its name."""
+        name = self.fresh(f"s_{wish}")
+        self.streams[name] = stream
+        return name
+
+    def image(self, wish: str, words: Iterable[int], bits: int) -> str:
+        """Adds a file of hexadecimal words of ``bits`` bits each and returns its name."""
+        name = f"{self.fresh(wish)}.hex"
+        digits = -(-bits // 4)
+        self.images[name] = "".join(f"{word:0{digits}x}\n" for word in words).encode()
+        return name
+
+    def add(
+        self,
+        module: str,
+        wish: str,
+        parameters: Mapping[str, int | str],
+        inputs: tuple[str, ...],
+        output: Stream,
+    ) -> str:
+        """Adds an instance with one output and returns that stream's name."""
+        name = self.fresh(wish)
+        out = self.stream(wish, output)
+        self.instances.append(Instance(module, name, parameters, inputs, (out,)))
+        return out
+
+    def fifo(self, source: str, depth: int) -> str:
+        """``source`` behind a FIFO."""
+        stream = self.streams[source]
+        parameters = {"WIDTH": stream.beat_bits, "DEPTH": depth}
+        return self.add("hwk_fifo", f"{source}_fifo", parameters, (source,), stream)
+
+    def fork(self, source: str, count: int) -> tuple[str, ...]:
+        """``source`` for ``count`` readers."""
+        stream = self.streams[source]
+        outputs = tuple(self.stream(f"{source}_{k}", stream) for k in range(count))
+        parameters = {"WIDTH": stream.beat_bits, "COUNT": count}
+        name = self.fresh(f"{source}_fork")
+        self.instances.append(Instance("hwk_fork", name, parameters, (source,), outputs))
+        return outputs
+
+    def elements(self, source: str, wanted: int) -> str:
+        """``source`` with ``wanted`` integers a beat: narrowed to what divides both, widened."""
+        have = self.streams[source]
+        common = gcd(have.elements, wanted)
+        for elements in (common, wanted):
+            stream = self.streams[source]
+            if elements == stream.elements:
+                continue
+            wide, narrow = max(elements, stream.elements), min(elements, stream.elements)
+            module = "hwk_narrow" if elements == narrow else "hwk_widen"
+            parameters = {"WIDTH": narrow * have.dtype.bits, "RATIO": wide // narrow}
+            made = Stream(have.size, have.dtype, elements)
+            source = self.add(module, f"{source}_x{elements}", parameters, (source,), made)
+        return source
+
+
+def packed(values: Iterable[int], bits: int) -> int:
+    """One word of integers of ``bits`` bits each, the first lowest; negative ones wrap.
+
+    Example: 1 and -1 at 4 bits are 0xf1.
+    """
+    mask, word = (1 << bits) - 1, 0
+    for k, value in enumerate(values):
+        word |= (value & mask) << k * bits
+    return word

@@ -1,0 +1,365 @@
+"""A lowered graph as layers of a core: ranges, accumulators, weights with zero points folded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    NO_PADDING,
+    Add,
+    AvgPool2d,
+    Clamp,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Padding,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    Sub,
+    SumPool2d,
+)
+from hwkit.ir.types import Array, IntType
+from hwkit.targets.rtl.layers import (
+    MAXIMUM,
+    MULTIPLY,
+    ONES,
+    Border,
+    Lanewise,
+    Layer,
+    Matrix,
+    Pointwise,
+    Sum,
+    Table,
+    Window,
+)
+from hwkit.targets.rtl.ranges import Range, of_type, signed_bits, sums
+from hwkit.targets.rtl.rescaling import TARGET, Scaling, mean, scaling
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor in the core: the wires' type, and what the integers on them can be."""
+
+    dtype: IntType
+    range: Range
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Layers in order of flow; ``aliases`` the tensors that are another's integers."""
+
+    layers: tuple[Layer, ...]
+    values: dict[str, Value]
+    aliases: dict[str, str]
+    source: str
+    sink: str
+
+
+def network(graph: Graph) -> Network:
+    """The layers of ``graph``, which has one input and one output.
+
+    Raises ``UnsupportedOp`` naming the op for what has no circuit.
+    """
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise UnsupportedOp(graph.name, TARGET, "give a graph of one input and one output")
+    maker = _Maker(graph)
+    for op in graph.nodes:
+        maker.add(op)
+    sink = maker.real(graph.outputs[0])
+    return Network(tuple(maker.layers), maker.values, maker.aliases, graph.inputs[0], sink)
+
+
+class _Maker:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        source = graph.tensors[graph.inputs[0]].dtype
+        self.values = {graph.inputs[0]: Value(source, of_type(source))}
+        self.layers: list[Layer] = []
+        self.aliases: dict[str, str] = {}
+
+    def real(self, name: str) -> str:
+        """The tensor whose stream carries ``name``."""
+        return self.aliases.get(name, name)
+
+    def value(self, name: str) -> Value:
+        return self.values[self.real(name)]
+
+    def add(self, op: Op) -> None:
+        match op:
+            case Conv2d() | Dense():
+                self.matrix(op)
+            case DepthwiseConv2d():
+                self.depthwise(op)
+            case SumPool2d() | AvgPool2d() | MaxPool2d():
+                self.pool(op)
+            case Requantize() | Clamp():
+                self.pointwise(op)
+            case Add() | Sub():
+                self.sum(op)
+            case Lookup():
+                self.lookup(op)
+            case Pad():
+                self.pad(op)
+            case Reshape():
+                self.aliases[op.output] = self.real(op.input)
+            case _:
+                kind = type(op).__name__
+                raise UnsupportedOp(op.name, TARGET, f"{kind} has no circuit; leave it out")
+
+    def put(self, layer: Layer, dtype: IntType, r: Range) -> None:
+        self.layers.append(layer)
+        self.values[layer.output] = Value(dtype, r)
+
+    def finished(
+        self, op: Op, total: Range, r: Rescale | None
+    ) -> tuple[IntType, Scaling | None, Value]:
+        """Type of the accumulator, its rescale, and what leaves the layer."""
+        acc = IntType(signed_bits(total), True)
+        if r is None:
+            return acc, None, Value(acc, total)
+        dtype = self.graph.tensors[op.output].dtype
+        made = scaling(r, acc, total, 0, dtype, op.name)
+        return acc, made, Value(dtype, made.result)
+
+    # Layers that slide a window over a map ------------------------------------------------------
+
+    def window(
+        self,
+        op: Conv2d | DepthwiseConv2d | SumPool2d | AvgPool2d | MaxPool2d | Pad,
+        kernel: tuple[int, int],
+        padding: Padding,
+        pad: int,
+    ) -> Window:
+        height, width, channels = self.graph.tensors[op.input].shape
+        out_height, out_width, _ = self.graph.tensors[op.output].shape
+        stride = (1, 1) if isinstance(op, Pad) else op.stride
+        dilation = op.dilation if isinstance(op, Conv2d | DepthwiseConv2d) else (1, 1)
+        return Window(
+            height, width, channels, kernel, stride, dilation, padding, out_height, out_width, pad
+        )
+
+    def bias(self, op: Conv2d | DepthwiseConv2d | Dense, matrix: Array) -> Array:
+        """Bias of sums over the stored integers: the zero point's share is constant, since
+        borders are padded with it."""
+        bias = np.zeros(len(matrix), np.int64)
+        if op.bias is not None:
+            bias += self.graph.constants[op.bias].astype(np.int64)
+        shifted: Array = bias - op.input_zero_point * matrix.sum(axis=1)
+        return shifted
+
+    def matrix(self, op: Conv2d | Dense) -> None:
+        weight = self.graph.constants[op.weight].astype(np.int64)
+        shape = self.graph.tensors[op.input].shape
+        if isinstance(op, Conv2d):
+            kernel = (weight.shape[1], weight.shape[2])
+            window = self.window(op, kernel, op.padding, op.input_zero_point)
+        else:
+            places = int(np.prod(shape[:-1]))
+            ones = (1, 1)
+            window = Window(places, 1, shape[-1], ones, ones, ones, NO_PADDING, places, 1, 0)
+        weights = weight.reshape(len(weight), -1, weight.shape[-1])
+        flat = weights.reshape(len(weights), -1)
+        x = self.value(op.input)
+        bias = self.bias(op, flat)
+        total = sums(flat, bias, self.padded(x.range, window))
+        acc, made, value = self.finished(op, total, op.rescale)
+        layer = Matrix(
+            op.name,
+            (self.real(op.input),),
+            op.output,
+            window,
+            x.dtype,
+            weights,
+            _weight_bits(weights),
+            bias,
+            acc.bits,
+            made,
+        )
+        self.put(layer, value.dtype, value.range)
+
+    def padded(self, x: Range, window: Window) -> Range:
+        return x if window.padding == NO_PADDING else x.with_value(window.pad)
+
+    def depthwise(self, op: DepthwiseConv2d) -> None:
+        weight = self.graph.constants[op.weight].astype(np.int64)
+        kernel = (weight.shape[1], weight.shape[2])
+        matrix = np.moveaxis(weight[0], 2, 0).reshape(weight.shape[3], -1)
+        window = self.window(op, kernel, op.padding, op.input_zero_point)
+        self.lanewise(op, window, matrix, self.bias(op, matrix), op.rescale, MULTIPLY)
+
+    def lanewise(
+        self,
+        op: DepthwiseConv2d | SumPool2d,
+        window: Window,
+        matrix: Array,
+        bias: Array,
+        r: Rescale | None,
+        kind: int,
+    ) -> None:
+        x = self.value(op.input)
+        total = sums(matrix, bias, self.padded(x.range, window))
+        acc, made, value = self.finished(op, total, r)
+        layer = Lanewise(
+            op.name,
+            (self.real(op.input),),
+            op.output,
+            window,
+            x.dtype,
+            matrix if kind == MULTIPLY else None,
+            _weight_bits(matrix),
+            bias,
+            acc.bits,
+            made,
+            kind,
+            len(matrix) // window.channels,
+        )
+        self.put(layer, value.dtype, value.range)
+
+    def pool(self, op: SumPool2d | AvgPool2d | MaxPool2d) -> None:
+        x = self.value(op.input)
+        if isinstance(op, SumPool2d):
+            window = self.window(op, op.kernel, op.padding, op.input_zero_point)
+            ones = np.ones((window.channels, window.taps), np.int64)
+            bias = np.full(window.channels, -op.input_zero_point * window.taps)
+            self.lanewise(op, window, ones, bias, op.rescale, ONES)
+            return
+        if isinstance(op, AvgPool2d):
+            if op.padding != NO_PADDING:
+                remedy = "its windows leave the map: average without padding"
+                raise UnsupportedOp(op.name, TARGET, remedy)
+            window = self.window(op, op.kernel, op.padding, 0)
+            total = Range(x.range.low * window.taps, x.range.high * window.taps)
+            acc = IntType(signed_bits(total), True)
+            dtype = self.graph.tensors[op.output].dtype
+            made = mean(window.taps, op.low, op.high, acc, total, dtype, op.name)
+            kind = ONES
+        else:
+            window = self.window(op, op.kernel, op.padding, self.graph.tensors[op.input].dtype.low)
+            total = self.padded(x.range, window)
+            acc = IntType(signed_bits(total), True)
+            whole = Rescale((1,), (0,), Rounding.FLOOR, x.dtype.low, x.dtype.high)
+            made = scaling(whole, acc, total, 0, x.dtype, op.name)
+            kind = MAXIMUM
+        layer = Lanewise(
+            op.name,
+            (self.real(op.input),),
+            op.output,
+            window,
+            x.dtype,
+            None,
+            1,
+            np.zeros(window.channels, np.int64),
+            acc.bits,
+            made,
+            kind,
+        )
+        self.put(layer, made.dtype, made.result)
+
+    def pad(self, op: Pad) -> None:
+        x = self.value(op.input)
+        window = self.window(op, (1, 1), op.padding, op.value)
+        layer = Border(op.name, (self.real(op.input),), op.output, window, x.dtype)
+        self.put(layer, x.dtype, x.range.with_value(op.value))
+
+    # Integer by integer -------------------------------------------------------------------------
+
+    def pointwise(self, op: Requantize | Clamp) -> None:
+        x = self.value(op.input)
+        tensor = self.graph.tensors[op.output]
+        offset = 0
+        if isinstance(op, Clamp):
+            r = Rescale((1,), (0,), Rounding.FLOOR, op.low, op.high)
+        else:
+            r, offset = op.rescale, -op.input_zero_point
+        made = scaling(r, x.dtype, x.range, offset, tensor.dtype, op.name)
+        layer = Pointwise(
+            op.name,
+            (self.real(op.input),),
+            op.output,
+            tensor.elements,
+            tensor.shape[-1],
+            x.dtype,
+            made,
+        )
+        self.put(layer, tensor.dtype, made.result)
+
+    def lookup(self, op: Lookup) -> None:
+        x, tensor = self.value(op.input), self.graph.tensors[op.output]
+        declared = self.graph.tensors[op.input].dtype
+        table = self.graph.constants[op.table].astype(np.int64)
+        patterns = np.arange(1 << x.dtype.bits)
+        if x.dtype.signed:
+            patterns = np.where(patterns > x.dtype.high, patterns - len(patterns), patterns)
+        entries = table[np.clip(patterns - declared.low, 0, len(table) - 1)]
+        layer = Table(
+            op.name,
+            (self.real(op.input),),
+            op.output,
+            tensor.elements,
+            tensor.shape[-1],
+            x.dtype,
+            entries,
+            tensor.dtype,
+        )
+        self.put(layer, tensor.dtype, Range(int(table.min()), int(table.max())))
+
+    def sum(self, op: Add | Sub) -> None:
+        if len({self.graph.tensors[name].shape for name in op.inputs}) > 1:
+            remedy = "its operands have two shapes: give both one shape"
+            raise UnsupportedOp(op.name, TARGET, remedy)
+        scalings: list[Scaling | None] = []
+        ranges: list[Range] = []
+        offset = 0
+        signs = (1, -1 if isinstance(op, Sub) else 1)
+        operands = zip(op.inputs, op.input_zero_points, op.input_rescales, signs, strict=True)
+        for name, zero_point, r, sign in operands:
+            x = self.value(name)
+            if r is None:
+                scalings.append(None)
+                offset -= sign * zero_point
+                ranges.append(x.range)
+            else:
+                made = self.operand(r, x, zero_point, op)
+                scalings.append(made)
+                ranges.append(made.result)
+        second = -ranges[1] if isinstance(op, Sub) else ranges[1]
+        total = (ranges[0] + second).moved(offset)
+        acc, made_out, value = self.finished(op, total, op.rescale)
+        tensor = self.graph.tensors[op.output]
+        layer = Sum(
+            op.name,
+            (self.real(op.inputs[0]), self.real(op.inputs[1])),
+            op.output,
+            tensor.elements,
+            tensor.shape[-1],
+            (self.value(op.inputs[0]).dtype, self.value(op.inputs[1]).dtype),
+            (scalings[0], scalings[1]),
+            isinstance(op, Sub),
+            offset,
+            acc.bits,
+            made_out,
+        )
+        self.put(layer, value.dtype, value.range)
+
+    def operand(self, r: Rescale, x: Value, zero_point: int, op: Add | Sub) -> Scaling:
+        """A rescale to a common step, on wires as wide as its results need."""
+        wide = IntType(32, True)
+        made = scaling(r, x.dtype, x.range, -zero_point, wide, op.name)
+        return scaling(
+            r, x.dtype, x.range, -zero_point, IntType(signed_bits(made.result), True), op.name
+        )
+
+
+def _weight_bits(weights: Array) -> int:
+    """Bits of the weights that are really there, signed."""
+    return signed_bits(Range(int(weights.min()), int(weights.max())))

@@ -1,0 +1,80 @@
+"""The core that a graph becomes on a board: folding, figures, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hwkit import resources
+from hwkit.boards import Board, FpgaBoard, FpgaResources
+from hwkit.errors import ConfigError
+from hwkit.ir.graph import Graph
+from hwkit.targets.rtl.assemble import SINK, SOURCE, assemble
+from hwkit.targets.rtl.core import Core
+from hwkit.targets.rtl.cost import Cost
+from hwkit.targets.rtl.folding import Folding, search
+from hwkit.targets.rtl.layers import Layer
+from hwkit.targets.rtl.network import network
+from hwkit.targets.rtl.verilog import TOP, verilog
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The core, and for a folded one its layers and their folding.
+
+    ``cost`` is the estimate for core and shell.
+    """
+
+    core: Core
+    cost: Cost
+    layers: tuple[Layer, ...] = ()
+    folding: Folding | None = None
+
+
+def fpga(board: Board) -> FpgaBoard:
+    """The board's FPGA section; ``ConfigError`` when it has none."""
+    if board.fpga is None:
+        raise ConfigError(f"board {board.name!r} has no section [fpga]; add it to its .toml")
+    return board.fpga
+
+
+def folded(graph: Graph, board: Board, interval_cycles: int | None = None) -> Plan:
+    """The folded core of ``graph`` that fits ``board``, as fast as it can be or as the cheapest
+    of at most ``interval_cycles``.
+
+    ``UnsupportedOp`` for an op without a circuit, ``BudgetInfeasible`` for a part too small.
+    """
+    net = network(graph)
+    section = fpga(board)
+    folding = search(net.layers, _resources(board), interval_cycles, section.part)
+    sizes = {name: tensor.elements for name, tensor in graph.tensors.items()}
+    sink_type = graph.tensors[graph.outputs[0]].dtype
+    netlist, taps = assemble(net, folding.folds, sink_type, sizes)
+    streams = {tensor: (name, netlist.streams[name]) for tensor, name in taps.items()}
+    files: dict[str, bytes] = {
+        f"{TOP}.v": verilog(netlist, {name: name for name in taps.values()}),
+        **{f"rtl/{name}": text for name, text in modules().items()},
+        **netlist.images,
+    }
+    core = Core(
+        files=files,
+        source=netlist.streams[SOURCE],
+        sink=netlist.streams[SINK],
+        interval_cycles=folding.interval_cycles,
+        latency_cycles=0,
+        taps=streams,
+    )
+    return Plan(core, folding.cost, net.layers, folding)
+
+
+def modules() -> Mapping[str, bytes]:
+    """The hand-written layers by file name."""
+    folder = resources.folder("hls") / "rtl"
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("hwk_*.v"))}
+
+
+def _resources(board: Board) -> FpgaResources:
+    found = fpga(board).resources
+    if found is None:
+        raise ConfigError(f"board {board.name!r} has no section [fpga.resources]; add it")
+    return found

@@ -1,0 +1,155 @@
+"""Runs a simulated core over a batch: integers, cycles, what passed between the layers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwkit import resources
+from hwkit.errors import ConfigError, DeviceError
+from hwkit.ir.types import Array
+from hwkit.target import Artifact
+from hwkit.targets.rtl.core import Core, Stream
+from hwkit.toolchain import process, verilator
+
+_TIMEOUT_S = 3600.0
+_FEW = 16
+"""Samples that one process simulates before another one would start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """``y`` the outputs (inferences, integers); ``stamps`` (inferences, 3) the cycles of the
+    first beat in, the last beat in and the last beat out; ``fifos`` the most beats that each
+    FIFO held and how many it can hold; ``seen`` by stream the cycles of its beats and their
+    integers."""
+
+    y: Array
+    stamps: Array
+    fifos: Mapping[str, tuple[int, int]]
+    seen: Mapping[str, tuple[Array, Array]]
+
+    @property
+    def latency_cycles(self) -> int:
+        """From the first beat in to the last beat out of the first inference."""
+        return int(self.stamps[0, 2] - self.stamps[0, 0])
+
+    @property
+    def interval_cycles(self) -> float:
+        """Between the ends of two inferences in a row, once the pipeline is full."""
+        ends = self.stamps[:, 2].astype(np.int64)
+        first = min(len(ends) // 2, len(ends) - 2)
+        return float(ends[-1] - ends[first]) / (len(ends) - 1 - first)
+
+
+def program(folder: Path, core: Core) -> Path:
+    """The program that simulates the core whose files lie in ``folder``, compiled again when one
+    of its Verilog files was edited; its memory images are read at every run.
+
+    ``ToolMissing`` without Verilator or a C++ compiler, ``ToolFailed`` with the log's path.
+    """
+    sources = [Path(name) for name in sorted(core.files) if name.endswith((".v", ".sv"))]
+    harness = resources.folder("hls") / "tb" / "rtl_core.cpp"
+    state = hashlib.sha256(verilator.version().encode())
+    for path in (*(folder / name for name in sources), harness):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}; deploy into an empty folder") from error
+        state.update(f"{path.name}\0{len(content)}\0".encode())
+        state.update(content)
+    made = folder / f"core-{state.hexdigest()[:16]}"
+    if not made.is_file():
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".core-") as scratch:
+            beside = verilator.simulator(
+                sources, "hwk_core", harness, Path(scratch) / made.name, cwd=folder
+            )
+            beside.replace(made)
+    return made
+
+
+def run(artifact: Artifact, x: Array) -> Array:
+    """Outputs for ``x`` (batch first), by one process for each core of this machine.
+
+    ``ToolFailed`` with the log's path when the simulation dies or nothing moves any more.
+    """
+    count = min(os.cpu_count() or 1, -(-len(x) // _FEW))
+    parts = [part for part in np.array_split(x, max(count, 1)) if len(part)]
+    core: Core = artifact.lowered.plan.core
+    simulator = program(artifact.folder, core)
+    with ThreadPoolExecutor(max(len(parts), 1)) as pool:
+        done = list(pool.map(lambda part: simulate(core, simulator, part), parts))
+    graph = artifact.lowered.graph
+    tensor = graph.tensors[graph.outputs[0]]
+    flat = np.concatenate([each.y for each in done]) if done else np.zeros((0, core.sink.size))
+    return flat.reshape(len(x), *tensor.shape).astype(tensor.dtype.container)
+
+
+def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
+    """Every tensor that a stream of the core carries, by the lowered graph's name."""
+    core: Core = artifact.lowered.plan.core
+    done = simulate(core, program(artifact.folder, core), x, taps=True)
+    found = {}
+    for name, (stream, _) in core.taps.items():
+        tensor = artifact.lowered.graph.tensors[name]
+        values = done.seen[stream][1].reshape(-1, tensor.elements)[: len(x)]
+        found[name] = values.reshape(len(x), *tensor.shape).astype(tensor.dtype.container)
+    return found
+
+
+def simulate(
+    core: Core, simulator: Path, x: Array, *, seed: int = 0, taps: bool = False
+) -> Simulation:
+    """One process over ``x``; a ``seed`` above 0 makes both sides wait at random."""
+    with tempfile.TemporaryDirectory(prefix="hwkit-rtl-") as name:
+        scratch = Path(name)
+        log = simulator.parent / f"{scratch.name}.log"
+        x.reshape(len(x), -1).astype("<i4").tofile(scratch / "x")
+        source, sink = core.source, core.sink
+        shape = [source.elements, source.dtype.bits, source.beats]
+        shape += [sink.elements, sink.dtype.bits, int(sink.dtype.signed), sink.beats]
+        files = [str(scratch / part) for part in ("x", "y", "stamps")]
+        command = [str(simulator), *map(str, shape), *files, str(seed), "+fifos"]
+        if taps:
+            command.append(f"+taps={scratch}")
+        # Memory images are read from the folder of the program.
+        printed = process.run(command, log, cwd=simulator.parent, timeout_s=_TIMEOUT_S)
+        log.unlink()
+        y = np.fromfile(scratch / "y", "<i4")
+        if y.size != len(x) * sink.size:
+            raise DeviceError(
+                f"the simulation gave {y.size} integers instead of {len(x) * sink.size}; "
+                "deploy again into an empty folder"
+            )
+        seen = {}
+        if taps:
+            streams = dict(core.taps.values())
+            seen = {name: _tap(scratch / name, stream) for name, stream in streams.items()}
+        stamps = np.fromfile(scratch / "stamps", "<u8").reshape(len(x), 3)
+    return Simulation(y.reshape(len(x), -1), stamps, _fifos(printed), seen)
+
+
+def _fifos(printed: str) -> dict[str, tuple[int, int]]:
+    found = re.findall(r"^fifo (\S+) (\d+) (\d+)$", printed, re.MULTILINE)
+    return {name.rsplit(".", 1)[-1]: (int(most), int(depth)) for name, most, depth in found}
+
+
+def _tap(path: Path, stream: Stream) -> tuple[Array, Array]:
+    """Times of the beats of a stream and the integers in them."""
+    lines = [line.split() for line in path.read_text().splitlines()]
+    times = np.array([int(time) for time, _ in lines], np.int64)
+    mask, bits = (1 << stream.dtype.bits) - 1, stream.dtype.bits
+    beats = [int(word, 16) for _, word in lines]
+    flat = [beat >> k * bits & mask for beat in beats for k in range(stream.elements)]
+    values = np.array(flat, np.int64)
+    if stream.dtype.signed:
+        values = np.where(values > stream.dtype.high, values - (1 << bits), values)
+    return times, values

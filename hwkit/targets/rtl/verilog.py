@@ -1,0 +1,86 @@
+"""A netlist as the Verilog module ``hwk_core``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hwkit.targets.rtl.assemble import SINK, SOURCE
+from hwkit.targets.rtl.netlist import Instance, Netlist
+
+TOP = "hwk_core"
+_PREFIXES = {"hwk_sum": ("a", "b")}
+"""Port prefixes of the inputs where they are not ``s``."""
+
+
+def verilog(net: Netlist, taps: Mapping[str, str]) -> bytes:
+    """The module's text; ``taps`` the streams to record, by file name."""
+    source, sink = net.streams[SOURCE], net.streams[SINK]
+    lines = [
+        "// Made by hwkit: the layers of one network. The modules in it are written by hand.",
+        f"module {TOP} (",
+        "    input  wire clk,",
+        "    input  wire rst,",
+        f"    input  wire [{source.beat_bits - 1}:0] s_data,",
+        "    input  wire s_valid,",
+        "    output wire s_ready,",
+        f"    output wire [{sink.beat_bits - 1}:0] m_data,",
+        "    output wire m_valid,",
+        "    input  wire m_ready",
+        ");",
+    ]
+    forked = {name for i in net.instances if i.module == "hwk_fork" for name in i.outputs}
+    for name, stream in net.streams.items():
+        if name not in (SOURCE, SINK) and name not in forked:
+            lines.append(f"    wire [{stream.beat_bits - 1}:0] {name}_data;")
+        if name not in (SOURCE, SINK):
+            lines.append(f"    wire {name}_valid, {name}_ready;")
+    for instance in net.instances:
+        lines += _instance(net, instance)
+    for file, name in taps.items():
+        lines += _tap(net, file, name)
+    return ("\n".join([*lines, "endmodule"]) + "\n").encode()
+
+
+def _instance(net: Netlist, instance: Instance) -> list[str]:
+    lines = []
+    if instance.module == "hwk_fork":
+        # A fork's outputs carry the same data: one name for all of them.
+        width = net.streams[instance.inputs[0]].beat_bits
+        whole = f"{instance.name}_data"
+        count = len(instance.outputs)
+        lines.append(f"    wire [{count * width - 1}:0] {whole};")
+        for k, name in enumerate(instance.outputs):
+            part = f"{whole}[{k * width} +: {width}]"
+            lines.append(f"    wire [{width - 1}:0] {name}_data = {part};")
+        out = {
+            "m_data": whole,
+            "m_valid": _joined(f"{name}_valid" for name in instance.outputs),
+            "m_ready": _joined(f"{name}_ready" for name in instance.outputs),
+        }
+    else:
+        name = instance.outputs[0]
+        out = {f"m_{part}": f"{name}_{part}" for part in ("data", "valid", "ready")}
+    prefixes = _PREFIXES.get(instance.module, ("s",))
+    ports = {"clk": "clk", "rst": "rst"}
+    for prefix, name in zip(prefixes, instance.inputs, strict=True):
+        ports |= {f"{prefix}_{part}": f"{name}_{part}" for part in ("data", "valid", "ready")}
+    given = ", ".join(f".{key}({_value(value)})" for key, value in instance.parameters.items())
+    wired = ", ".join(f".{port}({net_name})" for port, net_name in (ports | out).items())
+    return [*lines, f"    {instance.module} #({given})", f"        {instance.name} ({wired});"]
+
+
+def _joined(names: Iterable[str]) -> str:
+    return "{" + ", ".join(reversed(list(names))) + "}"
+
+
+def _value(value: int | str) -> str:
+    if isinstance(value, str):
+        return value if "'" in value else f'"{value}"'
+    return str(value) if -(1 << 31) <= value < 1 << 31 else f"{'-' * (value < 0)}64'sd{abs(value)}"
+
+
+def _tap(net: Netlist, file: str, name: str) -> list[str]:
+    width = net.streams[name].beat_bits
+    ports = f".data({name}_data), .valid({name}_valid), .ready({name}_ready)"
+    given = f'.WIDTH({width}), .NAME("{file}")'
+    return [f"    hwk_tap #({given}) {name}_tap (.clk(clk), .rst(rst), {ports});"]
