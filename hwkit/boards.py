@@ -127,6 +127,7 @@ class FpgaBoard:
     ``gowin`` or ``vivado``; ``part`` and ``clock_period_ns`` go into the generated project.
 
     ``device``, ``package`` and ``speed`` are what the place-and-route tool calls the part.
+    ``style`` is ``folded`` (layers that share multipliers) or ``unrolled`` (an inference a cycle).
     The design runs at ``clock_hz``, made from the oscillator of ``oscillator_hz``; ``baud`` is
     the serial link's. Without ``pins`` there is no bitstream.
     """
@@ -139,6 +140,7 @@ class FpgaBoard:
     device: str = ""
     package: str = ""
     speed: str = ""
+    style: str = "folded"
     clock_hz: int = 0
     oscillator_hz: int = 0
     baud: int = 115_200
@@ -163,8 +165,15 @@ class Board:
     edge: EdgeBoard | None = None
     fpga: FpgaBoard | None = None
 
+    @property
+    def clock_hz(self) -> int | None:
+        """Of the core or the FPGA design; None on a board without one clock."""
+        if self.mcu is not None:
+            return self.mcu.clock_hz
+        return (self.fpga.clock_hz or None) if self.fpga is not None else None
 
-_SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga", "rtl": "fpga"}
+
+_SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga", "rtl": "fpga", "finn": "fpga"}
 """The section of a board file that each target reads."""
 
 PLANNED = frozenset(

@@ -12,8 +12,8 @@ class Machine(Protocol):
 
     port: str
 
-    def counts(self) -> Counts:
-        """What it has counted so far."""
+    def counts(self) -> Counts | None:
+        """What it has counted so far; None where nothing executes instructions."""
 
     def fault(self) -> str:
         """Why it ended, or "" while it runs."""

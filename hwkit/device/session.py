@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hwkit.boards import Board
 from hwkit.device.emulator import Counts, Emulator
+from hwkit.device.fpga import FpgaSimulation
 from hwkit.device.link import Link
 from hwkit.device.machine import Machine
 from hwkit.device.protocol import INFER_TIMEOUT_S, Client, Info
@@ -136,6 +137,13 @@ class Device:
         self._client.infer(layer, self._infer_timeout_s)
 
 
+def is_emulated(board: Board) -> bool:
+    """Whether ``board`` is run by a program here and needs no port."""
+    if board.mcu is not None:
+        return bool(board.mcu.emulator)
+    return board.fpga is not None and board.fpga.flow == "verilator"
+
+
 @contextmanager
 def open_board(
     board: Board,
@@ -149,18 +157,17 @@ def open_board(
 
     ``digest`` is the model's SHA-256 that the board must report. ``DeviceError`` when the board
     is silent, sends garbage, runs another model, or the guest faults (with its PC and address);
-    ``ConfigError`` when the board is not a microcontroller or can be reached by a port only.
+    ``ConfigError`` when the board is no microcontroller or FPGA, or can be reached by a port only.
     Example: ``with open_board(boards.load("virtual_m4"), elf) as device: device.infer(x)``.
     """
-    if board.mcu is None:
-        raise ConfigError(f"board {board.name}: not a microcontroller")
+    baud = _baud(board)
     with ExitStack() as stack:
         emulator: Machine | None = None
         if port is None:
             emulator = _emulator(board, image)
             stack.callback(emulator.close)
             port = emulator.port
-        link = stack.enter_context(Link(port, board.mcu.uart.baud))
+        link = stack.enter_context(Link(port, baud))
         try:
             device = Device(Client(link), emulator, infer_timeout_s)
             _check_digest(device.info(), digest, port)
@@ -171,12 +178,22 @@ def open_board(
             raise
 
 
+def _baud(board: Board) -> int:
+    """Of the serial link that carries the protocol."""
+    if board.mcu is not None:
+        return board.mcu.uart.baud
+    if board.fpga is not None and board.target == "rtl":
+        return board.fpga.baud
+    raise ConfigError(f"board {board.name}: no microcontroller or FPGA behind a serial link")
+
+
 def _emulator(board: Board, image: Path | None) -> Machine:
-    assert board.mcu is not None
-    if not board.mcu.emulator:
+    if not is_emulated(board):
         raise ConfigError(f"board {board.name}: give its serial port with --port")
     if image is None:
         raise ConfigError(f"board {board.name}: give the firmware image to run")
+    if board.mcu is None:
+        return FpgaSimulation(image)
     return Qemu(board, image) if board.mcu.emulator == "qemu" else Emulator(board, image)
 
 

@@ -11,18 +11,22 @@ import numpy as np
 
 from hwkit import boards
 from hwkit.boards import Board
-from hwkit.device.session import Device, open_board
+from hwkit.device.session import Device, is_emulated, open_board
 from hwkit.errors import BitExactnessError, ConfigError, DeviceError
 from hwkit.flow import build
-from hwkit.flow.golden import golden_network
+from hwkit.flow.golden import golden_network, small_golden_network
 from hwkit.ir import serialize
 from hwkit.ir.interpret import run
 from hwkit.lower.checked import first_difference, golden_inputs
 from hwkit.target import Artifact
 from hwkit.targets.mcu.emit import from_device, to_device
+from hwkit.targets.rtl import shell
 from hwkit.toolchain import programmer
 
 Status = Literal["passed", "failed", "skipped", "not run"]
+
+GOLDEN_SAMPLES = 8
+"""Inputs whose outputs are compared where layers can't be observed."""
 
 CLOCK_INTERVAL_S = 1.0
 CLOCK_TOLERANCE = 0.02
@@ -71,15 +75,19 @@ def bringup(
     first. ``tell`` hears each step as it ends.
 
     A device that runs another model of hwkit's is tested with that one's own self-test. Raises
-    ``ConfigError`` for a board that is no microcontroller or has no port, and what building and
-    flashing raise.
+    ``ConfigError`` for a board that is no microcontroller or FPGA or has no port, and what building
+    and flashing raise.
     """
     board = boards.load(board_name)
-    if board.mcu is None:
-        raise ConfigError(f"bringup {board_name}: not a microcontroller; use 'hwkit verify'")
-    if port is None and not board.mcu.emulator:
+    if board.target not in LOOK_AT:
+        raise ConfigError(
+            f"bringup {board_name}: not a microcontroller or FPGA behind a serial link; use "
+            "'hwkit verify'"
+        )
+    if port is None and not is_emulated(board):
         raise ConfigError(f"bringup {board_name}: give the board's serial port with --port")
-    target, lowered = build.lower(golden_network(), board_name)
+    network = golden_network() if board.mcu else small_golden_network()
+    target, lowered = build.lower(network, board_name)
     artifact = build.cached(target, lowered)
     if flash:
         programmer.flash(board, artifact.path)
@@ -98,14 +106,14 @@ def bringup(
 
 def _walk(board: Board, artifact: Artifact, port: str | None, add: Callable[[Step], None]) -> bool:
     """Runs the steps until the board is lost, which is what it returns."""
-    name = next(iter(CHECKS))
+    name, look_at = next(iter(CHECKS)), LOOK_AT[board.target]
     try:
         with open_board(board, artifact.path, port) as device:
             for name, check in CHECKS.items():
                 status, detail = check(device, artifact)
-                add(Step(name, status, detail, _LOOK_AT[name] if status == "failed" else ""))
+                add(Step(name, status, detail, look_at[name] if status == "failed" else ""))
     except DeviceError as error:
-        add(Step(name, "failed", str(error), _LOOK_AT[name]))
+        add(Step(name, "failed", str(error), look_at[name]))
         return True
     return False
 
@@ -118,15 +126,16 @@ def _link(device: Device, artifact: Artifact) -> tuple[Status, str]:
 
 
 def _info(device: Device, artifact: Artifact) -> tuple[Status, str]:
-    mcu, info = artifact.board.mcu, device.info()
-    assert mcu is not None
-    if info.clock_hz != mcu.clock_hz:
-        return "failed", f"runs at {info.clock_hz} Hz, its file says {mcu.clock_hz}"
+    info, clock_hz = device.info(), artifact.board.clock_hz
+    if info.clock_hz != clock_hz:
+        return "failed", f"runs at {info.clock_hz} Hz, its file says {clock_hz}"
     model = "the golden network" if _is_golden(device, artifact) else "another model"
     return "passed", f"model {info.name!r} ({model}), {info.layer_count} layers, {info.clock_hz} Hz"
 
 
 def _memory(device: Device, artifact: Artifact) -> tuple[Status, str]:
+    if artifact.board.mcu is None:
+        return "skipped", "no SRAM of its own to test; the golden vectors go through its block RAM"
     result = device.memory_test()
     if result.failures:
         return "failed", (
@@ -141,6 +150,8 @@ def _golden(device: Device, artifact: Artifact) -> tuple[Status, str]:
         test = device.selftest()
         detail = f"self-test CRC {test.got_crc32:#010x}, expected {test.expected_crc32:#010x}"
         return ("passed" if test.passed else "failed"), detail
+    if artifact.board.mcu is None:
+        return _golden_outputs(device, artifact)
     graph = artifact.lowered.graph
     feeds = golden_inputs(graph, 1)
     source = graph.inputs[0]
@@ -156,14 +167,35 @@ def _golden(device: Device, artifact: Artifact) -> tuple[Status, str]:
     return "passed", f"{len(graph.nodes)} layers equal the interpreter, {stack}"
 
 
+def _golden_outputs(device: Device, artifact: Artifact) -> tuple[Status, str]:
+    """An FPGA's layers work at the same time and show no outputs of their own: its outputs are
+    compared, and its self-test runs."""
+    graph = artifact.lowered.graph
+    source, output = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    feeds = golden_inputs(graph, GOLDEN_SAMPLES)
+    expected = run(graph, feeds)[graph.outputs[0]]
+    got = [
+        shell.from_device(device.infer(shell.to_device(sample, source.dtype)), output)
+        for sample in feeds[graph.inputs[0]]
+    ]
+    try:
+        first_difference(graph.nodes[-1].name, expected, np.stack(got))
+    except BitExactnessError as error:
+        return "failed", str(error)
+    if not device.selftest().passed:
+        return "failed", "outputs are right but the self-test's CRC is wrong"
+    cycles = (device.cycles() or [0])[0]
+    return "passed", f"{expected.size} integers equal the interpreter, {cycles} cycles an inference"
+
+
 def _clock(device: Device, artifact: Artifact) -> tuple[Status, str]:
-    mcu, clock_hz = artifact.board.mcu, device.info().clock_hz
-    assert mcu is not None
+    clock_hz = device.info().clock_hz
     start, start_s = device.counter(), time.monotonic()
-    if mcu.emulator:
+    if is_emulated(artifact.board):
         device.selftest()
         counted = (device.counter() - start) % 2**32
-        what = f"{counted} modelled cycles over a self-test" if counted else "no cycle counter"
+        kind = "modelled" if artifact.board.mcu else "simulated"
+        what = f"{counted} {kind} cycles over a self-test" if counted else "no cycle counter"
         return "skipped", f"{what}; an emulated clock has no seconds"
     time.sleep(CLOCK_INTERVAL_S)  # the interval that is measured
     counted, passed_s = (device.counter() - start) % 2**32, time.monotonic() - start_s
@@ -188,10 +220,21 @@ CHECKS: dict[str, Check] = {
 }
 """The steps by name, in order."""
 
-_LOOK_AT = {
+_MCU_LOOK_AT = {
     "link": "power, cable and port; TX and RX swapped; whether the image is on the board (--flash)",
     "info": "whether crystal and PLL started (firmware/platforms); clock_hz in the board's file",
     "memory": "origin and size of the SRAM in the board's file; supply voltage; clock speed",
     "golden": "flash wait states for this clock; cpu_flags in the board's file; the kernel named",
     "clock": "crystal, PLL and dividers (firmware/platforms); clock_hz in the board's file",
 }
+
+_FPGA_LOOK_AT = {
+    "link": "power, cable and port; pins of the UART; whether the bitstream is loaded (--flash)",
+    "info": "whether the board runs a bitstream of another clock; clock_hz in the board's file",
+    "memory": "",
+    "golden": "fmax_hz in deploy.json against clock_hz; supply voltage",
+    "clock": "oscillator_hz and clock_hz in the board's file; the PLL setting in top.v",
+}
+
+LOOK_AT = {"mcu": _MCU_LOOK_AT, "rtl": _FPGA_LOOK_AT}
+"""What to check when a step fails, for each target that can be brought up."""

@@ -122,7 +122,9 @@ def flash(board_name: str, out: str | Path) -> None:
     """Writes what ``deploy`` left in ``out`` to the connected board; see ``programmer.flash``."""
     from hwkit.toolchain import programmer
 
-    programmer.flash(boards.load(board_name), Path(out).absolute() / "firmware.elf")
+    folder = Path(out).absolute()
+    artifact = read_json(folder / "deploy.json").get("artifact", "")
+    programmer.flash(boards.load(board_name), folder / artifact)
 
 
 def _is_deployed(out: Path) -> bool:

@@ -25,6 +25,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import S8, S32, IntType
 
 _S4 = IntType(4, True)
+_U4 = IntType(4, False)
 _SEED = 3
 _ONE = Padding(1, 1, 1, 1)
 
@@ -39,6 +40,20 @@ def golden_network() -> Graph:
     b.input("x", (10, 10, 3), S8)
     _convolutions(b)
     _head(b)
+    return b.build(["sums"])
+
+
+def small_golden_network() -> Graph:
+    """u4 (6, 6, 2) to three sums: a convolution, a pool and a dense layer in fixed point, small
+    enough for the least of the FPGA boards."""
+    b = GraphBuilder("bringup-small")
+    b.input("x", (6, 6, 2), _U4)
+    scaled = Rescale((1,), (5,), Rounding.HALF_UP, 0, 15, 0)
+    weight = _weight(b, "w_conv", _S4, 4, 3, 3, 2)
+    b.add(Conv2d("conv", "x", weight, None, "a", rescale=scaled), _U4)
+    b.add(MaxPool2d("max_pool", "a", "m", (2, 2), (2, 2)), _U4)
+    b.add(Reshape("flatten", "m", "f"), _U4, shape=(16,))
+    b.add(Dense("dense", "f", _weight(b, "w_dense", _S4, 3, 16), None, "sums"), S32)
     return b.build(["sums"])
 
 

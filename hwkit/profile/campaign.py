@@ -42,7 +42,7 @@ def profile_json(
     return {
         "board": board.name,
         "evidence": board.evidence,
-        "clock_hz": board.mcu.clock_hz if board.mcu else None,
+        "clock_hz": board.clock_hz,
         "repeats": len(runs),
         "warm_up": warm_up,
         "layers": layers,

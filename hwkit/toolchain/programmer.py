@@ -14,13 +14,15 @@ TIMEOUT_S = 300.0
 
 
 def flash(board: Board, image: Path) -> None:
-    """Writes ``image`` (``firmware.elf``; ``.hex`` or ``.uf2`` beside it) and resets the board.
+    """Writes ``image`` (``firmware.elf``, with ``.hex`` or ``.uf2`` beside it, or a bitstream) and
+    resets the board.
 
     ``ConfigError`` for a board that has no programmer (an emulated one needs none),
     ``ToolMissing`` with the remedy, ``ToolFailed`` with the log of what the programmer said.
     Example: a board with programmer pyocd runs ``pyocd flash --target T firmware.hex``.
     """
-    programmer = None if board.mcu is None else board.mcu.programmer
+    section = board.mcu or board.fpga
+    programmer = None if section is None else section.programmer
     if programmer is None:
         raise ConfigError(f"--flash: board {board.name} has no programmer; it needs no flashing")
     if programmer.tool not in _COMMANDS:
@@ -48,15 +50,21 @@ def _picotool(target: str, image: Path) -> list[str]:
     return ["picotool", "load", "--verify", "--execute", str(image.with_suffix(".uf2"))]
 
 
+def _openfpgaloader(target: str, image: Path) -> list[str]:
+    return ["openFPGALoader", "-b", target, str(image)]
+
+
 _COMMANDS: dict[str, Callable[[str, Path], list[str]]] = {
     "pyocd": _pyocd,
     "openocd": _openocd,
     "picotool": _picotool,
+    "openFPGALoader": _openfpgaloader,
 }
 
 REMEDIES = {
     "pyocd": "pip install pyocd",
     "openocd": "apt install openocd",
     "picotool": "apt install picotool, or copy firmware.uf2 to the board's USB drive",
+    "openFPGALoader": "apt install openfpgaloader, or use iceprog, fujprog",
 }
 """How to get each programmer."""

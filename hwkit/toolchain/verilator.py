@@ -17,7 +17,7 @@ from hwkit.toolchain import process
 from hwkit.toolchain.cache import cache_folder
 
 FLAGS = ("--cc", "--x-assign", "fast", "--x-initial", "fast", "-O3", "-Wno-fatal", "--no-timing")
-CXX_FLAGS = ("-std=c++17", "-O2", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
+CXX_FLAGS = ("-std=c++17", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
 PREFIX = "Vhwk"
 """Name of the C++ class that the harness includes as ``Vhwk.h``."""
 
@@ -51,11 +51,13 @@ def simulator(
     program: Path,
     *,
     flags: Sequence[str] = (),
+    optimize: str = "-O2",
     cwd: Path | None = None,
 ) -> Path:
     """Compiles module ``top`` of ``verilog`` and the C++ file ``harness`` into ``program``.
 
     ``flags`` go to Verilator (``-GWIDTH=8`` sets a parameter of ``top``); it runs in ``cwd``.
+    ``optimize`` goes to the C++ compiler: ``-O0`` for a large design that runs for few cycles.
     Memory images are read when the program starts, relative to where it runs. The log is
     ``program`` + ``.log``. ``ToolMissing`` without verilator or g++, ``ToolFailed`` with the log.
     """
@@ -71,7 +73,7 @@ def simulator(
 
         def compiled(source: Path) -> str:
             made = Path(scratch) / f"{source.stem}.o"
-            _compile(source, made, log, ("-I", scratch))
+            _compile(source, made, log, (optimize, "-I", scratch))
             return str(made)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -95,7 +97,7 @@ def _units(model: Sequence[Path], harness: Path) -> list[Path]:
     return [unit]
 
 
-def _compile(source: Path, made: Path, log: Path, more: Sequence[str] = ()) -> None:
+def _compile(source: Path, made: Path, log: Path, more: Sequence[str]) -> None:
     include = root() / "include"
     folders = ("-isystem", str(include), "-isystem", str(include / "vltstd"))
     command = ["g++", "-c", *CXX_FLAGS, *folders, *more, str(source), "-o", str(made)]
@@ -113,7 +115,7 @@ def _runtime() -> list[Path]:
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
                 beside = Path(scratch) / "object.o"
-                _compile(source, beside, cache_folder("logs") / f"{target.name}.log")
+                _compile(source, beside, cache_folder("logs") / f"{target.name}.log", ("-O2",))
                 beside.replace(target)
         made.append(target)
     return made
