@@ -11,6 +11,7 @@ from hwkit.target import Lowered, Target
 
 _MODULES = {
     "edge": "hwkit.targets.edge",
+    "finn": "hwkit.targets.finn",
     "hls4ml": "hwkit.targets.hls4ml",
     "mcu": "hwkit.targets.mcu",
     "rtl": "hwkit.targets.rtl",
