@@ -100,6 +100,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s LISTENING_DESCRIPTOR\n", argv[0]);
     return 2;
   }
+  Verilated::commandArgs(argc, argv);
   const int listener = std::atoi(argv[1]);
   Device device;
   for (;;) {

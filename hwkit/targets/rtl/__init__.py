@@ -29,6 +29,8 @@ from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.target import WHOLE_MODEL, Artifact, Capabilities, LayerTiming, Lowered
 from hwkit.targets.rtl import simulate
+from hwkit.targets.rtl.board import profile as profile_board
+from hwkit.targets.rtl.board import run
 from hwkit.targets.rtl.build import build, open_artifact, tools
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.emit import emit
@@ -88,11 +90,6 @@ def lower(graph: Graph, board: Board) -> Lowered:
     return Lowered(rounded, board, retargeted, folded(rounded, board))
 
 
-def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
-    """Outputs of the simulated core for ``x``."""
-    return simulate.run(artifact, x)
-
-
 def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict[str, Array]:
     """What passed on the streams between the layers."""
     return simulate.layer_outputs(artifact, x)
@@ -101,8 +98,11 @@ def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict
 def profile(
     artifact: Artifact, x: Array, repeats: int, port: str | None = None
 ) -> list[list[LayerTiming]]:
-    """Cycles of one inference by itself: of every layer between its first and last beat, and of
-    the whole. Layers work at the same time, so they do not add up; repeats are equal."""
+    """Cycles of one inference by itself: of every layer between its first and last beat (simulated
+    only), and of the whole. Layers work at the same time, so they do not add up; repeats of a
+    simulation are equal."""
+    if port is not None or fpga(artifact.board).flow != "verilator":
+        return profile_board(artifact, x, repeats, port)
     core: Core = artifact.lowered.plan.core
     graph = artifact.lowered.graph
     simulator = simulate.program(artifact.folder, core)
