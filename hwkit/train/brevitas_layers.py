@@ -98,6 +98,9 @@ class BrevitasFactory:
     def unsigned(self) -> nn.Module:
         return qnn.QuantIdentity(act_quant=self._unsigned, **self._activation_options())
 
+    def output(self) -> nn.Module:
+        return self.signed()
+
     def add(self) -> nn.Module:
         return _Add()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,10 @@ from hwkit.train.recipe import Phase
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase's name, epochs done and epochs in all."""
+
+
+_FRACTION_PACE = 4.0
+"""Learning rate of binary points, in terms of the weights'."""
 
 
 class TrainingDiverged(HwkitError):
@@ -37,11 +42,13 @@ def fit(
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=phase.learning_rate, weight_decay=phase.weight_decay
+        _groups(network), lr=phase.learning_rate, weight_decay=phase.weight_decay
     )
     batches = max(1, len(images) // phase.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=phase.learning_rate, total_steps=max(1, phase.epochs * batches)
+        optimizer,
+        max_lr=[phase.learning_rate * group["pace"] for group in optimizer.param_groups],
+        total_steps=max(1, phase.epochs * batches),
     )
     network.train()
     for epoch in range(phase.epochs):
@@ -60,6 +67,19 @@ def fit(
             )
         progress(title, epoch + 1, phase.epochs)
     network.eval()
+
+
+def _groups(network: nn.Module) -> list[dict[str, Any]]:
+    """Binary points apart from the rest: they move in whole digits, and nothing pulls them to 0."""
+    named = list(network.named_parameters())
+    points = [p for name, p in named if name.endswith(".fraction")]
+    rest: dict[str, Any] = {
+        "params": [p for name, p in named if not name.endswith(".fraction")],
+        "pace": 1.0,
+    }
+    if not points:
+        return [rest]
+    return [rest, {"params": points, "pace": _FRACTION_PACE, "weight_decay": 0.0}]
 
 
 def shifted(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:

@@ -46,6 +46,7 @@ class Factory(Protocol):
     def relu(self) -> nn.Module: ...
     def signed(self) -> nn.Module: ...
     def unsigned(self) -> nn.Module: ...
+    def output(self) -> nn.Module: ...
     def add(self) -> nn.Module: ...
     def average_pool(self, kernel: int) -> nn.Module: ...
     def flatten(self) -> nn.Module: ...
@@ -81,6 +82,9 @@ class FloatFactory:
         return nn.Identity()
 
     def unsigned(self) -> nn.Module:
+        return nn.Identity()
+
+    def output(self) -> nn.Module:
         return nn.Identity()
 
     def add(self) -> nn.Module:
@@ -211,7 +215,7 @@ def _stages(
             return (name, make.average_pool(block.kernel)), (f"{name}_out", make.unsigned())
         case _:
             layer = make.dense(prod(shape), block.channels, name)
-            behind = (f"{name}_out", make.signed()) if last else (f"{name}_relu", make.relu())
+            behind = (f"{name}_out", make.output()) if last else (f"{name}_relu", make.relu())
             return (f"{name}_flatten", make.flatten()), (name, layer), behind
 
 

@@ -35,10 +35,12 @@ from hwkit.train.fit import Progress, fit, predict, silent
 from hwkit.train.freeze import compare, export, input_integers, output_integers
 from hwkit.train.networks import Network, float_network, folded_state
 from hwkit.train.recipe import Recipe, read_recipe, recipe_path
-from hwkit.train.twins import load_folded, quantized_network
+from hwkit.train.twins import changed_widths, quantized_network, start
 from hwkit.version import __version__
 
 CALIBRATION_IMAGES = 128
+_START_IMAGES = 512
+"""What QFX takes its first binary points from."""
 Share = float  # The field ``Accuracy.float`` hides the builtin from its annotations.
 _PACKAGES = ("torch", "brevitas", "onnx", "onnxoptimizer", "numpy")
 
@@ -98,14 +100,14 @@ def train(
     shape = SHAPES[settings.dataset]
     quantized_network(settings, shape, bits)  # A plan that does not fit fails before training.
     made_from = recipe_digest(recipe)
-    start = None if float_from is None else _read_float(Path(float_from), made_from)
+    given = None if float_from is None else _read_float(Path(float_from), made_from)
     data = load_dataset(settings.dataset)
     _make_folder(out)
     with deterministic(settings.seed):
-        state, float_accuracy = start or _train_float(settings, data, progress)
+        state, float_accuracy = given or _train_float(settings, data, progress)
         network, weight_bits = quantized_network(settings, shape, bits)
-        load_folded(network, state)
         images, labels = _tensors(data)
+        start(settings, network, state, images[:_START_IMAGES])
         fit(network, images, labels, settings.qat, settings.seed, "quantized training", progress)
         export(network, images[:1], out / "model.onnx", settings.name)
         graph = load_model(out / "model.onnx")
@@ -222,6 +224,8 @@ def load_quantized(
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise FormatError(f"checkpoint does not fit the recipe ({reason}); train again") from error
+    trained = checkpoint["weight_bits"]
+    changed_widths(recipe, network, {k: b for k, b in bits.items() if b != trained.get(k)})
     network.eval()
     return network
 

@@ -36,12 +36,24 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """Bits of weights and activations, 2 to 8, and what scales may be."""
+    """Bits of weights and activations, 2 to 8, and what scales may be.
+
+    ``scheme``: ``brevitas``, or ``qfx`` for trainable fixed point, which wants power-of-two
+    scales. Only QFX takes the fields after it: ``rounding`` and ``overflow`` of activations as in
+    ``ap_fixed``, ``input_bits``, ``batch_norm`` (``keep`` gives it its own fixed-point
+    multiplier), and ``terms``, the most non-zero binary digits of a weight (0: any).
+    """
 
     scales: Literal["float", "power_of_two"]
     weight_bits: int = 8
     activation_bits: int = 8
     per_channel: bool = True
+    scheme: Literal["brevitas", "qfx"] = "brevitas"
+    rounding: Literal["floor", "half_up", "half_even"] = "half_even"
+    overflow: Literal["saturate", "wrap"] = "saturate"
+    input_bits: int = 8
+    batch_norm: Literal["fold", "keep"] = "fold"
+    terms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ class Recipe:
     """Everything that decides a trained network, next to the versions of its libraries."""
 
     name: str
-    dataset: Literal["digits", "mnist5k"]
+    dataset: Literal["digits", "mnist5k", "jets"]
     seed: int
     blocks: tuple[Block, ...]
     quantization: Quantization
@@ -115,6 +127,17 @@ def _check(recipe: Recipe, path: Path) -> None:
     _in_range(path, "seed", recipe.seed, 0, 2**31 - 1)
     _in_range(path, "quantization.weight_bits", q.weight_bits, 2, 8)
     _in_range(path, "quantization.activation_bits", q.activation_bits, 2, 8)
+    _in_range(path, "quantization.input_bits", q.input_bits, 2, 8)
+    _in_range(path, "quantization.terms", q.terms, 0, 8)
+    if q.scheme == "qfx" and q.scales != "power_of_two":
+        raise ConfigError(f"{path}: quantization.scales: qfx is fixed point; use 'power_of_two'")
+    if q.scheme == "brevitas" and q != Quantization(
+        q.scales, q.weight_bits, q.activation_bits, q.per_channel
+    ):
+        raise ConfigError(
+            f"{path}: quantization: rounding, overflow, input_bits, batch_norm and terms are "
+            "chosen with scheme = 'qfx' only"
+        )
     for key, phase in (("float_training", recipe.float_training), ("qat", recipe.qat)):
         _in_range(path, f"{key}.epochs", phase.epochs, 0, 10_000)
         _in_range(path, f"{key}.batch_size", phase.batch_size, 1, 100_000)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from hwkit.errors import ConfigError
 from hwkit.train import brevitas_layers
 from hwkit.train.brevitas_layers import BrevitasFactory
 from hwkit.train.networks import Network, Shape
+from hwkit.train.qfx import network as qfx
+from hwkit.train.qfx.network import QfxFactory
 from hwkit.train.recipe import Recipe
 
 
@@ -21,7 +23,8 @@ def quantized_network(
     for layer, bits in plan.items():
         if not 2 <= bits <= 8:
             raise ConfigError(f"bit plan: {layer}: {bits} bits is not in 2..8")
-    factory = BrevitasFactory(recipe.quantization, plan)
+    kind = QfxFactory if recipe.quantization.scheme == "qfx" else BrevitasFactory
+    factory = kind(recipe.quantization, plan)
     network = Network(recipe, factory, shape)
     if unknown := sorted(set(plan) - set(factory.weight_bits)):
         raise ConfigError(
@@ -31,6 +34,18 @@ def quantized_network(
     return network, factory.weight_bits
 
 
-def load_folded(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Puts ``networks.folded_state`` into a quantized network, weight scales taken from it."""
-    brevitas_layers.load_folded(network, state)
+def start(recipe: Recipe, network: Network, state: Mapping[str, Tensor], batch: Tensor) -> None:
+    """Puts weights and biases by module path (``networks.folded_state``, or the state of another
+    quantized network) into ``network``; scales come from the weights, and in QFX from what
+    ``batch`` (N, ...) gives as well."""
+    if recipe.quantization.scheme == "qfx":
+        qfx.load(network, state, batch)
+    else:
+        brevitas_layers.load_folded(network, state)
+
+
+def changed_widths(recipe: Recipe, network: Network, bits: Mapping[str, int]) -> None:
+    """Fits the weight scales of the layers in ``bits``, whose widths are not those that the
+    network was trained at. Brevitas takes its scales from the weights anyway."""
+    if recipe.quantization.scheme == "qfx":
+        qfx.fit_weights(network, bits)

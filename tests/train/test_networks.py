@@ -13,7 +13,7 @@ from hwkit.errors import ConfigError  # noqa: E402
 from hwkit.train.data import SHAPES  # noqa: E402
 from hwkit.train.networks import float_network, folded_state  # noqa: E402
 from hwkit.train.recipe import built_in, read_recipe  # noqa: E402
-from hwkit.train.twins import load_folded, quantized_network  # noqa: E402
+from hwkit.train.twins import quantized_network, start  # noqa: E402
 
 
 @pytest.mark.parametrize("name", built_in())
@@ -28,7 +28,7 @@ def test_folded_batch_norms(name):
     network.eval()
     state = folded_state(network)
     twin, bits = quantized_network(recipe, shape, {})
-    load_folded(twin, state)
+    start(recipe, twin, state, torch.rand(8, *shape))
     loaded = dict(twin.named_parameters())
     for path in bits:
         layer = network.get_submodule(path)
