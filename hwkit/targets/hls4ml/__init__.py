@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hwkit.boards import Board
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
@@ -27,9 +29,11 @@ from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.target import Artifact, Capabilities, LayerTiming, Lowered
 from hwkit.targets.hls4ml import simulate
 from hwkit.targets.hls4ml.build import build, open_artifact
+from hwkit.targets.hls4ml.cycles import cycles_by_op
 from hwkit.targets.hls4ml.dyadic import TARGET
 from hwkit.targets.hls4ml.emit import emit, fpga
 from hwkit.targets.hls4ml.network import network
+from hwkit.targets.hls4ml.reuse import fitted
 from hwkit.targets.hls4ml.tools import tools
 
 __all__ = [
@@ -77,11 +81,16 @@ def lower(graph: Graph, board: Board) -> Lowered:
     """The graph with its requantizations fused and as a list of hls4ml layers.
 
     Raises ``UnsupportedOp``, naming the op and the value, for a scale that is no power of two, a
-    zero point, or an op that hls4ml has no exact form of.
+    zero point, or an op that hls4ml has no exact form of. A board that states its resources gets
+    reuse factors that fit it: ``BudgetInfeasible`` where none do.
     """
     fused = apply(graph, fuse_requantize)
     rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
-    return Lowered(rounded, board, retargeted, network(rounded, fpga(board).io_type))
+    made, resources = network(rounded, fpga(board).io_type), fpga(board).resources
+    if resources is not None:
+        where = f"{graph.name} on {board.name}"
+        made = replace(made, layers=fitted(made.layers, made.io_type, resources, where))
+    return Lowered(rounded, board, retargeted, made)
 
 
 def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
@@ -97,10 +106,19 @@ def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict
 def profile(
     artifact: Artifact, x: Array, repeats: int, port: str | None = None
 ) -> list[list[LayerTiming]]:
-    """Layers and their multiplications; a C simulation knows no cycles, so the rest is None."""
-    graph = artifact.lowered.graph
+    """What ``estimate`` says of each layer: nothing is timed, a C simulation knows no cycles."""
+    graph, plan = artifact.lowered.graph, artifact.lowered.plan
+    found = cycles_by_op(graph, plan)
+    period_us = fpga(artifact.board).clock_period_ns / 1000
     rows = [
-        LayerTiming(index, op.name, type(op).__name__, macs(graph, op))
+        LayerTiming(
+            index,
+            op.name,
+            type(op).__name__,
+            macs(graph, op),
+            cycles=found[index],
+            us=found[index] * period_us,
+        )
         for index, op in enumerate(graph.nodes)
     ]
     return [rows for _ in range(repeats)]

@@ -13,6 +13,7 @@ from hwkit.files import read_json, write_json, write_whole
 from hwkit.ir.counts import weight_bytes
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.hls4ml.emit import PROGRAM, emit, fpga
+from hwkit.targets.hls4ml.estimate import estimate, kernel
 from hwkit.targets.hls4ml.tools import HOW_TO_GET, tools
 from hwkit.toolchain import process
 
@@ -95,19 +96,26 @@ def _run(command: tuple[str, ...], out: Path) -> None:
 
 
 def _facts(lowered: Lowered) -> dict[str, Any]:
-    """What ``deploy.json`` tells; null is what only a synthesis could know."""
+    """What ``deploy.json`` tells; counts and cycles are ``estimate``'s, null is what only a
+    synthesis could know."""
     board = fpga(lowered.board)
-    graph = lowered.graph
+    graph, plan = lowered.graph, lowered.plan
+    found = estimate(plan.layers, plan.io_type)
     return {
         "weight_bytes": sum(weight_bytes(graph, op) for op in graph.nodes),
-        "lut": None,
-        "ff": None,
+        "lut": found.lut,
+        "ff": found.ff,
         "bram": None,
-        "dsp": None,
+        "dsp": found.dsp,
         "fmax_hz": None,
-        "cycles_per_inference": None,
+        "cycles_per_inference": found.latency_cycles,
+        "evidence": "estimated",
+        "reuse_factors": {
+            layer.name: layer.reuse_factor for layer in plan.layers if kernel(layer) is not None
+        },
         "part": board.part,
         "clock_period_ns": board.clock_period_ns,
-        "io_type": lowered.plan.io_type,
+        "io_type": plan.io_type,
+        "backend": board.backend,
         "tools": tools(lowered.board),
     }

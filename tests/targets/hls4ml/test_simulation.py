@@ -14,6 +14,7 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from hwkit import boards
+from hwkit.boards import FpgaResources
 from hwkit.errors import ConfigError, DeviceError, ToolFailed, ToolMissing
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -235,17 +236,44 @@ def test_the_test_bench_of_hls4ml_sees_the_golden_vectors(folder: Path) -> None:
     assert len(golden) == 16 and [float(v) for v in results] == [float(v) for v in golden]
 
 
-def test_facts_and_profile(folder: Path) -> None:
+def test_facts_and_profile_are_estimates(folder: Path) -> None:
     artifact = hls4ml.open_artifact(folder, hls4ml.lower(tiny(), BOARD))
-    assert artifact.facts["lut"] is None and artifact.facts["part"] == "xc7z020clg400-1"
+    assert artifact.facts["evidence"] == artifact.board.evidence == "estimated"
+    assert artifact.facts["part"] == "xc7z020clg400-1"
     assert set(artifact.facts["tools"]) == {"hls4ml", "g++"}
     runs = hls4ml.profile(artifact, inputs_for(tiny(), 1, 0), 2)
     assert len(runs) == 2
-    assert [(row.name, row.macs, row.cycles) for row in runs[0]] == [
-        ("conv", 2 * 2 * 3 * 18, None),
-        ("flat", 0, None),
-        ("fc", 24, None),
+    # Each of 16 pixels enters, each of 4 windows is multiplied, in a stream; then the dense layer.
+    assert [(row.name, row.macs, row.cycles, row.us) for row in runs[0]] == [
+        ("conv", 2 * 2 * 3 * 18, 22, 0.22),
+        ("flat", 0, 0, 0.0),
+        ("fc", 24, 3, 0.03),
     ]
+    assert artifact.facts["cycles_per_inference"] == 25
+
+
+def test_reuse_factors_of_a_budget_change_no_integer(tmp_path: Path) -> None:
+    assert BOARD.fpga is not None
+    small = FpgaResources(lut=20_000, ff=40_000, bram=40, bram_bits=1_474_560, dsp=40)
+    board = replace(BOARD, fpga=replace(BOARD.fpga, resources=small))
+    lowered = hls4ml.lower(tiny_dense(), board)
+    factors = [layer.reuse_factor for layer in lowered.plan.layers if "weight" in layer.precision]
+    assert factors == [16, 16]
+    artifact = hls4ml.build(hls4ml.emit(lowered), lowered, tmp_path)
+    check(artifact)
+    assert "Strategy: Resource" in (tmp_path / "hls4ml_config.yml").read_text()
+    assert artifact.facts["dsp"] <= 32
+
+
+def tiny_dense() -> Graph:
+    b = Net()
+    b.input("x", (16,), S8)
+    b.scaled(
+        lambda n, y: Dense(n, "x", b.weight("w1", (16, 16), S8), None, y), "fc1", U8, (8,), EVEN
+    )
+    w2 = b.weight("w2", (10, 16), S8)
+    b.add(Dense("fc2", "fc1_out", w2, None, "y"), S32)
+    return b.build(["y"])
 
 
 def test_a_changed_weight_is_what_runs_and_is_located(folder: Path) -> None:
