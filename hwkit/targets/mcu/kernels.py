@@ -193,6 +193,13 @@ def _mve_depthwise(struct: Struct) -> int:
     return 16 * _round_up(taps, 16)
 
 
+def _rv32_conv2d(struct: Struct) -> int:
+    """Four columns, a tile's sums, and a patch of bytes for odd channels."""
+    f = _numbers(_window(struct))
+    padded = _round_up(f["kernel_height"] * f["kernel_width"] * f["channels"], 4)
+    return 4 * padded + 64 + (0 if f["channels"] % 4 == 0 else padded)
+
+
 def _v6m_conv2d(struct: Struct) -> int:
     """Four columns of 32-bit integers and a tile's sums."""
     window = _window(struct)
@@ -208,6 +215,7 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "dense_s8_s4"): _dense(8),
     ("v6m", "conv2d_s8"): _v6m_conv2d,
     ("v6m", "dense_s8"): lambda struct: 4 * _round_up(_number(struct, "input_features"), 4),
+    ("rv32", "conv2d_s8"): _rv32_conv2d,
     ("mve", "conv2d_s8"): _mve_conv2d,
     ("mve", "conv2d_s8_s4"): _mve_conv2d_s4,
     ("mve", "depthwise_conv2d_s8"): _mve_depthwise,

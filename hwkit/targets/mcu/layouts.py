@@ -14,6 +14,8 @@ _ROW_GROUPS = {
     ("dsp", "conv2d_s8_s4"): 2,
     ("dsp", "dense_s8"): 4,
     ("dsp", "dense_s8_s4"): 4,
+    ("rv32", "conv2d_s8"): 4,
+    ("rv32", "dense_s8"): 4,
 }
 """Rows that a variant multiplies at once, and whose words it therefore wants side by side."""
 

@@ -129,6 +129,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "dense_s8_s4"): _dense,
     ("v6m", "conv2d_s8"): _CONV2D,
     ("v6m", "dense_s8"): _dense,
+    ("rv32", "conv2d_s8"): _CONV2D,
     ("mve", "conv2d_s8"): _CONV2D,
     ("mve", "conv2d_s8_s4"): _CONV2D,
     ("mve", "depthwise_conv2d_s8"): _DEPTHWISE,

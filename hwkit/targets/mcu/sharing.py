@@ -24,6 +24,8 @@ _SHAREABLE = {
     ("dsp", "dense_s8_s4"),
     ("v6m", "conv2d_s8"),
     ("v6m", "dense_s8"),
+    ("rv32", "conv2d_s8"),
+    ("rv32", "dense_s8"),
     ("ref", "add_s8"),
 }
 """Variant and name of the kernels whose inner loops don't depend on the layer's sizes."""

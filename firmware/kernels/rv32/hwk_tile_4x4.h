@@ -1,0 +1,132 @@
+/* The inner loop of convolution: four rows of weights times four columns of integers, in registers
+ * that RV32 has enough of. */
+#ifndef HWK_TILE_4X4_H
+#define HWK_TILE_4X4_H
+
+#include <hwk_kernels.h>
+
+/* Adds the products of four rows and four columns to the rows' biases.
+ *
+ * rows     four rows of weights, four bytes of each in turn
+ * columns  four columns, four bytes of each in turn, at least once
+ * end      behind the columns
+ * bias     one for each row
+ * sums     one for each row and column: a row's four columns, then the next row
+ *
+ * Returns the end of the four rows: where the next four start. */
+
+#if defined(__riscv) && __riscv_xlen == 32
+
+/* A weight at `at` times four integers, in a5, a6, a7 and s9. Neighbouring products go to different
+ * registers: a multiplier takes a few cycles. */
+#define HWK_TILE_ROW(at, sum0, sum1, sum2, sum3) \
+  "lb s10, " at "(a0)\n"                         \
+  "mul s11, s10, a5\n"                           \
+  "mul ra, s10, a6\n"                            \
+  "add " sum0 ", " sum0 ", s11\n"                \
+  "mul s11, s10, a7\n"                           \
+  "add " sum1 ", " sum1 ", ra\n"                 \
+  "mul ra, s10, s9\n"                            \
+  "add " sum2 ", " sum2 ", s11\n"                \
+  "add " sum3 ", " sum3 ", ra\n"
+
+/* A tap, byte 0 .. 3 of the words: 16 products in 40 instructions. */
+#define HWK_TILE_TAP(byte0, byte1, byte2, byte3) \
+  "lb a5, " byte0 "(a1)\n"                       \
+  "lb a6, " byte1 "(a1)\n"                       \
+  "lb a7, " byte2 "(a1)\n"                       \
+  "lb s9, " byte3 "(a1)\n"                       \
+  HWK_TILE_ROW(byte0, "t0", "t1", "t2", "t3")    \
+  HWK_TILE_ROW(byte1, "t4", "t5", "t6", "s0")    \
+  HWK_TILE_ROW(byte2, "s1", "s2", "s3", "s4")    \
+  HWK_TILE_ROW(byte3, "s5", "s6", "s7", "s8")
+
+#define HWK_TILE_FOUR(what, at, a, b, c, d)      \
+  what " " a ", " at "\n"                        \
+  "mv " b ", " a "\n"                            \
+  "mv " c ", " a "\n"                            \
+  "mv " d ", " a "\n"
+
+__attribute__((naked)) HWK_NOINLINE const int8_t *hwk_tile_4x4(
+    __attribute__((unused)) const int8_t *rows, __attribute__((unused)) const int8_t *columns,
+    __attribute__((unused)) const int8_t *end, __attribute__((unused)) const int32_t *bias,
+    __attribute__((unused)) int32_t *sums) {
+  __asm__(
+      "addi sp, sp, -64\n"
+      "sw ra, 0(sp)\n"
+      "sw s0, 4(sp)\n"
+      "sw s1, 8(sp)\n"
+      "sw s2, 12(sp)\n"
+      "sw s3, 16(sp)\n"
+      "sw s4, 20(sp)\n"
+      "sw s5, 24(sp)\n"
+      "sw s6, 28(sp)\n"
+      "sw s7, 32(sp)\n"
+      "sw s8, 36(sp)\n"
+      "sw s9, 40(sp)\n"
+      "sw s10, 44(sp)\n"
+      "sw s11, 48(sp)\n"
+      HWK_TILE_FOUR("lw", "0(a3)", "t0", "t1", "t2", "t3")
+      HWK_TILE_FOUR("lw", "4(a3)", "t4", "t5", "t6", "s0")
+      HWK_TILE_FOUR("lw", "8(a3)", "s1", "s2", "s3", "s4")
+      HWK_TILE_FOUR("lw", "12(a3)", "s5", "s6", "s7", "s8")
+      "1:\n"
+      HWK_TILE_TAP("0", "4", "8", "12")
+      HWK_TILE_TAP("1", "5", "9", "13")
+      HWK_TILE_TAP("2", "6", "10", "14")
+      HWK_TILE_TAP("3", "7", "11", "15")
+      "addi a0, a0, 16\n"
+      "addi a1, a1, 16\n"
+      "bne a1, a2, 1b\n"
+      "sw t0, 0(a4)\n"
+      "sw t1, 4(a4)\n"
+      "sw t2, 8(a4)\n"
+      "sw t3, 12(a4)\n"
+      "sw t4, 16(a4)\n"
+      "sw t5, 20(a4)\n"
+      "sw t6, 24(a4)\n"
+      "sw s0, 28(a4)\n"
+      "sw s1, 32(a4)\n"
+      "sw s2, 36(a4)\n"
+      "sw s3, 40(a4)\n"
+      "sw s4, 44(a4)\n"
+      "sw s5, 48(a4)\n"
+      "sw s6, 52(a4)\n"
+      "sw s7, 56(a4)\n"
+      "sw s8, 60(a4)\n"
+      "lw ra, 0(sp)\n"
+      "lw s0, 4(sp)\n"
+      "lw s1, 8(sp)\n"
+      "lw s2, 12(sp)\n"
+      "lw s3, 16(sp)\n"
+      "lw s4, 20(sp)\n"
+      "lw s5, 24(sp)\n"
+      "lw s6, 28(sp)\n"
+      "lw s7, 32(sp)\n"
+      "lw s8, 36(sp)\n"
+      "lw s9, 40(sp)\n"
+      "lw s10, 44(sp)\n"
+      "lw s11, 48(sp)\n"
+      "addi sp, sp, 64\n"
+      "ret\n");
+}
+
+#else
+
+HWK_INLINE const int8_t *hwk_tile_4x4(const int8_t *rows, const int8_t *columns, const int8_t *end,
+                                      const int32_t *bias, int32_t *sums) {
+  for (int32_t n = 0; n < 16; ++n) {
+    sums[n] = bias[n / 4];
+  }
+  for (; columns != end; columns += 16, rows += 16) {
+    for (int32_t k = 0; k < 64; ++k) {
+      int32_t n = k / 4, t = k % 4;
+      sums[n] = hwk_mla(sums[n], rows[n / 4 * 4 + t], columns[n % 4 * 4 + t]);
+    }
+  }
+  return rows;
+}
+
+#endif
+
+#endif
