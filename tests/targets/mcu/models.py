@@ -56,3 +56,30 @@ def residual(bits: int = 8) -> Graph:
     b.add(Reshape("flat", "f", "g"), S8, shape=(32,))
     b.add(Dense("dense", "g", weight("w3", 5, 32), None, "y", -3), S32)
     return b.build(["y"])
+
+
+def separable(seed: int = 0) -> Graph:
+    """s8 (8, 8, 4): three blocks of depthwise 3x3 and pointwise convolutions, dense to 6."""
+    rng = np.random.default_rng(seed)
+    b = GraphBuilder("separable")
+    x = b.input("x", (8, 8, 4), S8)
+
+    def weight(name: str, *shape: int) -> str:
+        return b.constant(name, rng.integers(-128, 128, shape), S8)
+
+    for k, outputs in enumerate((8, 12, 12)):
+        channels = b.shape(x)[-1]
+        depthwise = DepthwiseConv2d(
+            f"depthwise{k}", x, weight(f"d{k}", 1, 3, 3, channels), None, f"d{k}.y",
+            padding=Padding(1, 1, 1, 1), input_zero_point=-3, rescale=rescale(38),
+        )  # fmt: skip
+        x = b.add(depthwise, S8)
+        pointwise = Conv2d(
+            f"pointwise{k}", x, weight(f"p{k}", outputs, 1, 1, channels), None, f"p{k}.y",
+            input_zero_point=-3, rescale=rescale(38),
+        )  # fmt: skip
+        x = b.add(pointwise, S8)
+    x = b.add(SumPool2d("pool", x, "pooled", (8, 8), (8, 8), rescale=rescale(37)), S8)
+    x = b.add(Reshape("flat", x, "row"), S8, shape=(b.shape(x)[-1],))
+    b.add(Dense("dense", x, weight("w", 6, b.shape(x)[-1]), None, "y", -3), S32)
+    return b.build(["y"])

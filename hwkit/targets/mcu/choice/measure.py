@@ -19,6 +19,7 @@ from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.run import profile
 from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain import elf
+from hwkit.toolchain.cache import cache_folder
 
 _LAYER = re.compile(r"layer(\d+)(?:_|$)")
 _INCLUDE = re.compile(r"^#include <(\w+\.h)>", re.MULTILINE)
@@ -45,7 +46,7 @@ def measure(lowered: Lowered, board: Board, mark: str) -> Measured:
     lowered = replace(lowered, board=board)
     plan: McuPlan = lowered.plan
     sources = emit(lowered)
-    with tempfile.TemporaryDirectory(prefix="hwkit-choice-") as folder:
+    with tempfile.TemporaryDirectory(dir=cache_folder("choices"), prefix=".build-") as folder:
         artifact = build(sources, lowered, Path(folder))
         (timings,) = profile(artifact, golden_inputs(lowered.graph)[lowered.graph.inputs[0]], 1)
         image = elf.read(artifact.path)

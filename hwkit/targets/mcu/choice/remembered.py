@@ -11,7 +11,7 @@ from hwkit import resources
 from hwkit.boards import Board
 from hwkit.device.virtual.cost_models import cost_model
 from hwkit.errors import FormatError
-from hwkit.files import read_json, write_json
+from hwkit.files import read_json, remove_abandoned, write_json
 from hwkit.record import from_json, to_json
 from hwkit.target import Lowered
 from hwkit.targets.mcu.choice.policy import TIME_PER_FLASH
@@ -50,7 +50,9 @@ def path(lowered: Lowered, board: Board) -> Path:
         "fitting": kernels_that_fit(lowered),
     }
     digest = hashlib.sha256(json.dumps(depends).encode()).hexdigest()
-    return cache_folder("choices") / f"{board.name}-{digest[:32]}.json"
+    folder = cache_folder("choices")
+    remove_abandoned(folder)
+    return folder / f"{board.name}-{digest[:32]}.json"
 
 
 def load(path: Path, lowered: Lowered) -> Choice | None:

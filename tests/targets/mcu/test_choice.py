@@ -1,0 +1,230 @@
+"""Kernels chosen by measuring: the choice is better, exact, remembered, and survives damage."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwkit import boards
+from hwkit.errors import ToolMissing
+from hwkit.flow.build import deploy
+from hwkit.ir.interpret import run as interpret
+from hwkit.targets.mcu import build, emit, lower, run
+from hwkit.targets.mcu.call import Pick
+from hwkit.targets.mcu.choice import choose, measure, remembered, rounds, stand_in
+from hwkit.targets.mcu.choices import Choice
+from hwkit.targets.mcu.kernels import implementations
+from hwkit.targets.mcu.lower import plan
+from tests.targets.mcu.models import residual, separable
+
+M4 = boards.load("virtual_m4")
+X = np.random.default_rng(1).integers(-128, 128, (3, 8, 8, 4)).astype(np.int8)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A memory of this module's own: what it holds was chosen here."""
+    folder = tmp_path_factory.mktemp("choices")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (remembered, measure):
+            patch.setattr(module, "cache_folder", lambda name: folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def chosen(cache: Path) -> Choice:
+    """The choice for ``separable``."""
+    return choose(lower(separable(), M4)).plan.choice
+
+
+def no_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(*arguments: object) -> None:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(rounds, "measure", measured)
+
+
+def test_it_is_faster_for_its_bytes(chosen: Choice) -> None:
+    assert chosen.board == "virtual_m4" and chosen.by_rule and chosen.chosen
+    before, after = chosen.by_rule, chosen.chosen
+    assert after.time < 0.95 * before.time
+    percent = 100 * (before.time - after.time) / before.time
+    assert after.flash_bytes - before.flash_bytes <= 1000 * percent
+    assert after.arena_bytes <= before.arena_bytes
+    depthwise = chosen.figures[0]
+    assert {figure.pick for figure in depthwise} >= {
+        Pick("depthwise_conv2d_s8", True),
+        Pick("depthwise_conv2d_s8", False),
+        Pick("depthwise_conv2d_s8_ref", False),
+    }
+    assert all(figure.cycles and figure.instructions for of in chosen.figures for figure in of)
+
+
+def test_the_figures_are_those_of_the_build(chosen: Choice, tmp_path: Path) -> None:
+    facts = deploy(separable(), "virtual_m4", tmp_path / "d")
+    assert chosen.chosen and facts["flash_bytes"] == chosen.chosen.flash_bytes
+    first = facts["kernels"][0]
+    assert first["layer"] == "depthwise0" and first["kernel"] == "dsp/depthwise_conv2d_s8"
+    taken = {pick["copy"] for pick in facts["kernels"] if pick["kernel"]}
+    assert taken == {"own", "shared"} or taken == {"own"}
+    assert all("cycles" in figure for figure in first["alternatives"])
+    assert facts["kernel_choice"]["evidence"] == "simulated"
+    assert facts["optimize"] == "-O2" and facts["optimize"] in facts["flags"]
+    assert facts["lto"] is False
+
+
+def test_every_alternative_computes_the_interpreters_integers(
+    tmp_path: Path, chosen: Choice
+) -> None:
+    """The chosen build, each implementation for all layers, shared and not."""
+    lowered = lower(separable(), M4)
+    mcu = M4.mcu
+    assert mcu is not None
+    expected = interpret(lowered.graph, {"x": X})["y"]
+    fitting = rounds.kernels_that_fit(lowered)
+    everything = [
+        [Pick((of[k:] or of)[0], shared) if of else Pick("", False) for of in fitting]
+        for k in range(max(map(len, fitting)))
+        for shared in (False, True)
+    ]
+    plans = [plan(lowered.graph, mcu, picks) for picks in everything]
+    for number, planned in enumerate([*plans, choose(lowered).plan]):
+        one = replace(lowered, plan=planned)
+        artifact = build(emit(one), one, tmp_path / str(number))
+        assert np.array_equal(run(artifact, X), expected), planned.picks
+
+
+def test_it_is_remembered_for_networks_of_the_same_layers(
+    chosen: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_builds(monkeypatch)
+    for seed in (0, 1):  # other weights
+        lowered = lower(separable(seed), M4)
+        again = choose(lowered).plan
+        assert again.choice == chosen
+        assert again.picks == chosen.picks
+    assert remembered.path(lower(residual(), M4), M4) != remembered.path(lowered, M4)
+
+
+def test_counts_do_not_depend_on_weights(chosen: Choice) -> None:
+    lowered = lower(separable(1), M4)
+    measured = measure.measure(
+        replace(lowered, plan=plan(lowered.graph, M4.mcu, chosen.picks)),  # type: ignore[arg-type]
+        M4,
+        "",
+    )
+    assert measured.total == chosen.chosen
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "shorter", "unknown"])
+def test_a_damaged_memory_is_measured_again(
+    damage: str, chosen: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lowered = lower(separable(), M4)
+    path = remembered.path(lowered, M4)
+    whole = path.read_text()
+    damaged = {
+        "cut": whole[: len(whole) // 2],
+        "other": "[1, 2]",
+        "shorter": whole.replace('"picks": [', '"picks": [{"kernel": "", "shared": false},', 1),
+        "unknown": whole.replace('"conv2d_s8"', '"conv9d_s8"'),
+    }[damage]
+    assert damaged != whole
+    path.write_text(damaged)
+    monkeypatch.setattr("hwkit.targets.mcu.choice.choice", lambda *arguments: chosen)
+    assert choose(lowered).plan.choice == chosen
+    assert path.read_text() == whole
+
+
+def test_killed_while_measuring(chosen: Choice, cache: Path) -> None:
+    """SIGKILL in the middle of the builds: nothing half-remembered, and the same choice after."""
+    path = remembered.path(lower(separable(), M4), M4)
+    path.unlink()
+    code = (
+        "import pathlib, sys\n"
+        "from hwkit import boards\n"
+        "from hwkit.targets.mcu import lower\n"
+        "from hwkit.targets.mcu.choice import choose, measure, remembered\n"
+        "from tests.targets.mcu.models import separable\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "remembered.cache_folder = measure.cache_folder = lambda name: folder\n"
+        "choose(lower(separable(), boards.load('virtual_m4')))\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(cache)], cwd=Path.cwd())
+    deadline_s = time.monotonic() + 60
+    while not list(cache.glob(".build-*")):
+        assert child.poll() is None and time.monotonic() < deadline_s
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not path.exists()
+    assert choose(lower(separable(), M4)).plan.choice == chosen
+
+
+def test_without_an_emulator_the_rule_holds(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing(*arguments: object) -> None:
+        raise ToolMissing("unicorn", "pip install 'hwkit[mcu]'")
+
+    monkeypatch.setattr(rounds, "measure", missing)
+    lowered = lower(residual(), M4)
+    plain = choose(lowered).plan
+    assert plain.picks == lowered.plan.picks
+    assert "unicorn" in plain.choice.note and plain.choice.board == ""
+    facts = deploy(residual(), "virtual_m4", tmp_path / "d")
+    assert "unicorn" in facts["kernel_choice"]["note"]
+    assert facts["kernel_choice"]["evidence"] is None
+    assert not remembered.path(lowered, M4).exists()
+
+
+def test_real_boards_are_measured_on_virtual_ones_of_their_core() -> None:
+    found = {}
+    for name in ("nucleo_l4r5zi", "nucleo_h743zi", "rpi_pico", "rpi_pico2", "hifive1"):
+        board = stand_in(boards.load(name))
+        assert board is not None and board.mcu is not None
+        found[name] = board.name
+    assert found == {
+        "nucleo_l4r5zi": "virtual_m4",
+        "nucleo_h743zi": "virtual_m7",
+        "rpi_pico": "virtual_m0",
+        "rpi_pico2": "virtual_m33",
+        "hifive1": "virtual_rv32",
+    }
+
+
+def test_where_flash_is_short_the_smallest_is_taken(chosen: Choice) -> None:
+    """A board with room for no more than the copies that serve several layers."""
+    assert chosen.chosen and M4.mcu
+    flash, sram = M4.mcu.memory
+    room = replace(flash, size_bytes=chosen.chosen.flash_bytes - 1)
+    small = replace(M4, name="small_m4", mcu=replace(M4.mcu, emulator="", memory=(room, sram)))
+    found = choose(lower(separable(), small)).plan.choice
+    assert found.board == "virtual_m4" and found.chosen
+    assert found.chosen.flash_bytes < chosen.chosen.flash_bytes
+    assert found.chosen.flash_bytes <= min(
+        t.flash_bytes for t in (chosen.chosen, chosen.by_rule) if t
+    )
+
+
+def test_an_alternative_is_a_file_and_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert M4.mcu
+    (tmp_path / "kernels.inc").write_text(
+        "HWK_KERNEL(dense_s8, dense, 1)\nHWK_ALTERNATIVE(dense_s8, dense_s8_narrow)\n"
+    )
+    for name in ("dsp/hwk_dense_s8.h", "dsp/hwk_dense_s8_narrow.h", "ref/hwk_dense_s8.h"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr("hwkit.targets.mcu.kernels.root", lambda: tmp_path)
+    symbols = [kernel.symbol for kernel in implementations(M4.mcu)["dense_s8"]]
+    assert symbols == ["dense_s8", "dense_s8_narrow", "dense_s8_ref"]
