@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hwkit.errors import ConfigError, FormatError, HwkitError, UnsupportedOp
 from hwkit.importers.tflite_context import DTYPES, TARGET, Context, tensor_facts, unsupported
+from hwkit.importers.tflite_dilated import with_dilations
 from hwkit.importers.tflite_file import (
     FLOAT32,
     INT16,
@@ -60,7 +61,7 @@ def convert(file: TfliteFile, name: str) -> Graph:
             )
         shape, facts = context.interface_shape(index), tensor_facts(tensor)
         context.builder.input(context.names[index], shape, context.dtype(index), facts)
-    for position, op in _needed(operators, outputs):
+    for position, op in _needed(with_dilations(file, operators), outputs):
         if op.code not in CONVERTERS:
             known = ", ".join(CONVERTERS)
             raise UnsupportedOp(

@@ -217,6 +217,9 @@ def window(
 ) -> tuple[tuple[int, int], Padding]:
     """Stride and padding of an operator that slides a window over a map (H, W, C)."""
     stride = (size_option(op, "stride_h"), size_option(op, "stride_w"))
+    if "pad_top" in op.options:
+        sides = ("top", "bottom", "left", "right")
+        return stride, Padding(*(int(op.options[f"pad_{side}"]) for side in sides))
     if op.options["padding"] == _VALID:
         return stride, NO_PADDING
     if op.options["padding"] != _SAME:

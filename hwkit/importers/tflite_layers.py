@@ -113,33 +113,38 @@ def weighted_rescale(context: Context, position: int, op: FileOperator, data: in
 def conv(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (2, 3))
     depthwise = op.code == "DEPTHWISE_CONV_2D"
+    name = node_name(position, op)
     source = context.computed(op.inputs[0])
+    line = "pad_top" in op.options and len(context.builder.shape(source)) == 2
+    if line:
+        source = context.operand(op.inputs[0], 3)
     weight, bias = _weights(context, position, op, 3 if depthwise else 0)
     shape = context.builder.shape(weight)
     if len(shape) != 4:
-        raise FormatError(
-            f"{node_name(position, op)}: weight has {len(shape)} axes; damaged, copy it again"
-        )
+        raise FormatError(f"{name}: weight has {len(shape)} axes; damaged, copy it again")
     kernel = (shape[1], shape[2])
     dilation = (size_option(op, "dilation_h"), size_option(op, "dilation_w"))
     stride, padding = window(op, map_shape(context, source, position, op), kernel, dilation)
-    kind = DepthwiseConv2d if depthwise else Conv2d
-    context.add(
-        op.outputs[0],
-        kind(
-            name=node_name(position, op),
-            input=source,
-            weight=weight,
-            bias=bias,
-            output=context.names[op.outputs[0]],
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            input_zero_point=context.facts(op.inputs[0]).zero_point,
-            accumulator_bits=_accumulator_bits(context, op),
-            rescale=weighted_rescale(context, position, op),
-        ),
+    kind, target = DepthwiseConv2d if depthwise else Conv2d, context.names[op.outputs[0]]
+    node = kind(
+        name=name,
+        input=source,
+        weight=weight,
+        bias=bias,
+        output=f"{name}/map" if line else target,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        input_zero_point=context.facts(op.inputs[0]).zero_point,
+        accumulator_bits=_accumulator_bits(context, op),
+        rescale=weighted_rescale(context, position, op),
     )
+    if not line:
+        context.add(op.outputs[0], node)
+        return
+    facts, dtype = context.facts(op.outputs[0]), context.dtype(op.outputs[0])
+    as_map = context.builder.add(node, dtype, facts)
+    context.add(op.outputs[0], Reshape(f"{name}/line", as_map, target))
 
 
 def dense(context: Context, position: int, op: FileOperator) -> None:

@@ -441,3 +441,66 @@ def test_transpose_conv(
     fields = {"padding": padding, "strideH": stride[0], "strideW": stride[1]}
     op = operator("TRANSPOSE_CONV", inputs, options="TransposeConvOptions", **fields)
     as_tflm(file_bytes(tensors, [op]), tmp_path, 10)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("inner", [0, 1])
+@pytest.mark.parametrize(
+    ("block", "pads", "crops"),
+    [
+        ((2, 2), ((2, 2), (2, 3)), ((0, 0), (0, 1))),
+        ((3, 1), ((0, 2), (0, 0)), ((0, 0), (0, 0))),
+        ((2, 3), ((1, 1), (0, 2)), ((1, 0), (0, 0))),
+    ],
+)
+@pytest.mark.parametrize("code", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_dilations_by_batches(
+    code: str,
+    block: tuple[int, int],
+    pads: tuple[tuple[int, int], tuple[int, int]],
+    crops: tuple[tuple[int, int], tuple[int, int]],
+    inner: int,
+    shared: bool,
+    tmp_path: Path,
+) -> None:
+    """``inner`` is the padding inside each batch: SAME or VALID. The zero point is the one for
+    which TFLM's border is a zero."""
+    shape, rng = (1, 10, 7, 3), np.random.default_rng(0)
+    deep = code == "DEPTHWISE_CONV_2D"
+    form = (1, 3, 2, 3) if deep else (3, 3, 2, 3)
+    whole = [shape[1 + k] + sum(pads[k]) for k in range(2)]
+    dealt = [n // b for n, b in zip(whole, block, strict=True)]
+    assert [n * b for n, b in zip(dealt, block, strict=True)] == whole
+    given = [n - inner * lost for n, lost in zip(dealt, (2, 1), strict=True)]
+    output = [n * b - sum(crop) for n, b, crop in zip(given, block, crops, strict=True)]
+    batches = block[0] * block[1]
+    tensors = [
+        activation("x", shape, 0.05, 0),
+        *(integers(n, v) for n, v in (("b", block), ("p", pads), ("c", crops))),
+        activation("d", (batches, *dealt, 3), 0.05, 0),
+        weights("w", rng.integers(-127, 128, form), 0.01, 3 if deep else 0),
+        weights("k", rng.integers(-999, 999, 3), 0.0005, 0, "int32"),
+        activation("s", (batches, *given, 3), 0.03, 20),
+        activation("y", (1, *output, 3), 0.03, 20),
+    ]
+    fields: dict[str, object] = {"padding": inner, "strideH": 1, "strideW": 1}
+    if deep:
+        fields["depthMultiplier"] = 1
+    options = "DepthwiseConv2DOptions" if deep else "Conv2DOptions"
+    operators = [
+        operator("SPACE_TO_BATCH_ND", ("x", "b", "p"), ("d",)),
+        operator(code, ("d", "w", "k"), ("s",), options, **fields),
+        operator("BATCH_TO_SPACE_ND", ("s", "b", "c"), ("y",)),
+    ]
+    outputs = ("y", "z")[: 1 + shared]
+    if shared:
+        tensors += [
+            activation("t", tensors[7].shape, 0.03, 20),
+            activation("z", tensors[8].shape, 0.03, 20),
+        ]
+        operators += [
+            operator(code, ("d", "w", "k"), ("t",), options, fusedActivationFunction=1, **fields),
+            operator("BATCH_TO_SPACE_ND", ("t", "b", "c"), ("z",)),
+        ]
+    graph = as_tflm(file_bytes(tensors, operators, ("x",), outputs), tmp_path, 4)
+    assert len(graph.nodes) == len(outputs)
