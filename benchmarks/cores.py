@@ -11,13 +11,12 @@ from typing import Any
 
 from benchmarks.csvfile import write
 from benchmarks.networks import autoencoder, resnet8
+from benchmarks.virtual import CORES
 from hwkit import boards
 from hwkit.flow.build import artifact_for
 from hwkit.flow.profiling import profile
 from hwkit.flow.verify import verify
 from hwkit.ir.graph import Graph
-
-BOARDS = ("virtual_m0", "virtual_m4", "virtual_m7", "virtual_m33", "virtual_m55", "virtual_rv32")
 
 
 def on_core(graph: Graph, board: str, store: Path) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def main() -> None:
     """Writes results/cores.csv."""
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "measurements.sqlite"
-        rows = [on_core(g, board, store) for g in (resnet8(), autoencoder()) for board in BOARDS]
+        rows = [on_core(g, board, store) for g in (resnet8(), autoencoder()) for board in CORES]
     print(*rows, sep="\n", flush=True)
     write("cores", rows)
 

@@ -87,11 +87,14 @@ class Layers:
         return self.b.add(op, S8, ACTIVATION)
 
     def add(self, name: str, x: str, y: str) -> str:
-        """The sum of two maps, in TFLite's three rescales."""
+        """The sum of two maps, in TFLite's three rescales: half the wider of the scales, less of
+        the other. (Of equal scales a compiler may see that the mean of a map and itself is the
+        map.)"""
         wide = 1 << 30
         half = Rescale((1 << 30,), (31,), self.rounding, -wide, wide, 0, 20)
-        out = Rescale((1 << 30,), (50,), self.rounding, -128, 127, -128)
-        op = Add(name, (x, y), f"{name}.y", (-128, -128), (half, half), rescale=out)
+        less = Rescale((1_833_481_057,), (32,), self.rounding, -wide, wide, 0, 20)
+        out = Rescale((1_201_763_209,), (50,), self.rounding, -128, 127, -128)
+        op = Add(name, (x, y), f"{name}.y", (-128, -128), (half, less), rescale=out)
         return self.b.add(op, S8, ACTIVATION)
 
     def rescale(self, taps: int, channels: int) -> Rescale:

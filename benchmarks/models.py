@@ -30,6 +30,7 @@ def on_microcontroller(graph: Graph) -> dict[str, Any]:
     counted = count(graph)
     facts = counted.artifact.facts
     total = sum(macs(graph, op) for op in graph.nodes)
+    assert counted.layer_cycles is not None, "the board's core has a cost model"
     cycles = sum(counted.layer_cycles)
     instructions = sum(counted.layer_instructions)
     return {

@@ -8,12 +8,12 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from benchmarks.cases import ELEMENTWISE, MATRIX, Case
+from benchmarks.cases import ELEMENTWISE, MATRIX, VARIANTS, Case
 from benchmarks.csvfile import read
-from benchmarks.kernels import VARIANTS, elementwise_row, matrix_row
+from benchmarks.kernels import by_core, elementwise_row, matrix_row
 from benchmarks.networks import autoencoder, resnet8
 from benchmarks.table import results
-from benchmarks.virtual import compare
+from benchmarks.virtual import CORES, compare
 from hwkit.errors import BitExactnessError
 from hwkit.flow.verify import random_inputs
 from hwkit.ir import serialize
@@ -54,7 +54,7 @@ def test_a_layer_with_weights(case: Case, weight_bits: int, rounding: Rounding) 
 @pytest.mark.parametrize("case", ELEMENTWISE, ids=lambda case: case.name)
 def test_a_layer_without_weights(case: Case) -> None:
     graph = case.graph()
-    assert len(graph.nodes) == 1 and _total(graph) == 0
+    assert _total(graph) == 0
     _runs(graph)
 
 
@@ -72,6 +72,11 @@ def test_shapes() -> None:
         48 * 48 * 64 * 9,
         640 * 128,
         48 * 48 * 8 * 9 * 3,
+        25 * 5 * 64 * 9,
+        12 * 12 * 64 * 9,
+        6 * 6 * 128 * 9,
+        3 * 3 * 256 * 9,
+        6 * 6 * 64 * 9,
     ]
 
 
@@ -87,12 +92,23 @@ def test_counts_repeat_and_come_from_the_kernel_of_that_width() -> None:
     small = Case("dense", (32,), lambda n, x: n.dense(x, "layer", 8, multipliers=8))
     row = matrix_row(small, 4, Rounding.DOUBLE)
     assert row == matrix_row(small, 4, Rounding.DOUBLE)
-    assert row["kernel"] == "dense_s8_s4" and row["macs"] == 256
+    assert row["kernel"] == "dsp/dense_s8_s4" and row["macs"] == 256
     assert float(row["instructions_per_mac"]) == round(row["instructions"] / 256, 3)
     assert row["cycles"] > row["instructions"] > 256 / 2
     assert row["cost_model"].startswith("cortex-m4 ")
     pool = elementwise_row(Case("pool", (4, 4, 8), ELEMENTWISE[2].add))
-    assert pool["kernel"] == "max_pool_s8" and pool["outputs"] == 32
+    assert pool["kernel"] == "ref/max_pool_s8" and pool["outputs"] == 32
+
+
+def test_the_tables_by_core_are_those_of_the_kernels() -> None:
+    assert by_core(read("kernels"), "mac") == read("kernels_by_core")
+    assert by_core(read("kernels_elementwise"), "output") == read("kernels_elementwise_by_core")
+
+
+def test_cycles_stand_only_where_a_core_has_a_model() -> None:
+    rows = read("kernels")
+    assert {row["board"] for row in rows if row["cycles"]} == {"virtual_m0", "virtual_m4"}
+    assert all(bool(row["cycles"]) == bool(row["cost_model"]) for row in rows)
 
 
 @pytest.mark.parametrize("name", results())
@@ -102,11 +118,17 @@ def test_a_result_file_has_one_known_kind_of_evidence(name: str) -> None:
 
 
 def test_result_files_have_a_row_for_each_case() -> None:
-    wanted = {
-        (case.name, str(bits), rounding.value) for case in MATRIX for bits, rounding in VARIANTS
-    }
-    rows = read("kernels")
-    assert {(row["layer"], row["weight_bits"], row["rounding"]) for row in rows} == wanted
-    assert [row["layer"] for row in read("kernels_elementwise")] == [c.name for c in ELEMENTWISE]
+    wanted = [
+        (case.name, "x".join(map(str, case.shape)), str(bits), rounding.value, board)
+        for case in MATRIX
+        for bits, rounding in case.variants
+        for board in CORES
+    ]
+    columns = ("layer", "input", "weight_bits", "rounding", "board")
+    assert [tuple(row[c] for c in columns) for row in read("kernels")] == wanted
+    rows = read("kernels_elementwise")
+    assert [(r["layer"], r["board"]) for r in rows] == [
+        (case.name, board) for case in ELEMENTWISE for board in CORES
+    ]
     for name in ("models", "models_litert"):
         assert {row["network"]: int(row["macs"]) for row in read(name)} == _MACS
