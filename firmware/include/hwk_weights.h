@@ -11,6 +11,7 @@
  *            word, and of the word rotated by 8, are (a, b) of one channel each.
  * columns, s8 for depthwise 3x3 where a variant says so: a channel's kernel columns in turn, with
  *            the weights a, b, c of a column as the bytes a b b c.
+ * channels, s8 for depthwise where a variant says so: a channel's taps in turn, without gaps.
  *
  * All start at a multiple of 4 bytes.
  */

@@ -146,6 +146,11 @@ def is_3x3(struct: Struct) -> bool:
     return kernel == (3, 3) and dilation == (1, 1) and f["stride_height"] == f["stride_width"] <= 2
 
 
+def taps(struct: Struct) -> int:
+    """Of the window of a descriptor."""
+    return _number(_window(struct), "kernel_height") * _number(_window(struct), "kernel_width")
+
+
 def _numbers(struct: Struct) -> dict[str, int]:
     return {name: _number(struct, name) for name in struct.fields}
 
@@ -193,6 +198,15 @@ def _mve_depthwise(struct: Struct) -> int:
     return 16 * _round_up(taps, 16)
 
 
+def _scalar_depthwise(struct: Struct) -> int:
+    """Two output rows of one channel: strips, sums and taps."""
+    f = _numbers(_window(struct))
+    outputs = _round_up(f["output_width"], 2)
+    columns = outputs + (f["kernel_width"] - 1) * f["dilation_width"] // f["stride_width"]
+    strips = 8 * f["kernel_height"] * f["stride_width"] * columns
+    return strips + 8 * outputs + 8 * _round_up(taps(struct), 3)
+
+
 def _rv32_conv2d(struct: Struct) -> int:
     """Four columns, a tile's sums, and a patch of bytes for odd channels."""
     f = _numbers(_window(struct))
@@ -216,6 +230,7 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("v6m", "conv2d_s8"): _v6m_conv2d,
     ("v6m", "dense_s8"): lambda struct: 4 * _round_up(_number(struct, "input_features"), 4),
     ("rv32", "conv2d_s8"): _rv32_conv2d,
+    ("scalar", "depthwise_conv2d_s8"): _scalar_depthwise,
     ("mve", "conv2d_s8"): _mve_conv2d,
     ("mve", "conv2d_s8_s4"): _mve_conv2d_s4,
     ("mve", "depthwise_conv2d_s8"): _mve_depthwise,

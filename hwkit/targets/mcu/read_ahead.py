@@ -110,10 +110,13 @@ def _depthwise_outputs(struct: Struct) -> int:
 _DEPTHWISE = _windowed(_depthwise_outputs)
 
 
+_DEPTHWISE_ROW = _windowed(_depthwise_outputs, rows=1)
+_DEPTHWISE_ROWS = _windowed(_depthwise_outputs, rows=2)
+
+
 def _depthwise_rows(struct: Struct) -> int:
     """dsp: two rows at once for 3x3 windows, else one."""
-    rows = 2 if is_3x3(struct) else 1
-    return _windowed(_depthwise_outputs, rows)(struct)
+    return (_DEPTHWISE_ROWS if is_3x3(struct) else _DEPTHWISE_ROW)(struct)
 
 
 _POOL = _windowed(_channels)
@@ -130,6 +133,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("v6m", "conv2d_s8"): _CONV2D,
     ("v6m", "dense_s8"): _dense,
     ("rv32", "conv2d_s8"): _CONV2D,
+    ("scalar", "depthwise_conv2d_s8"): _DEPTHWISE_ROWS,
     ("mve", "conv2d_s8"): _CONV2D,
     ("mve", "conv2d_s8_s4"): _CONV2D,
     ("mve", "depthwise_conv2d_s8"): _DEPTHWISE,

@@ -26,6 +26,7 @@ _SHAREABLE = {
     ("v6m", "dense_s8"),
     ("rv32", "conv2d_s8"),
     ("rv32", "dense_s8"),
+    ("scalar", "depthwise_conv2d_s8"),
     ("ref", "add_s8"),
 }
 """Variant and name of the kernels whose inner loops don't depend on the layer's sizes."""

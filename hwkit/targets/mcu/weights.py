@@ -62,14 +62,23 @@ def pack_taps(weight: Array) -> Array:
     return np.ascontiguousarray(split.transpose(2, 0, 3, 1, 4)).reshape(-1)
 
 
+def tap_channels(packed: Array, channels: int, taps: int) -> Array:
+    """Channels layout of depthwise weights, from their taps layout: int8 (channels, taps).
+
+    Example: one channel with taps 1, 2, 3 in the taps layout gives 1 2 3.
+    """
+    # (group, pair, half, tap in pair, channel in half)
+    pairs = packed.reshape(-1, -(-taps // 2), 2, 2, 2)
+    by_channel = pairs.transpose(0, 2, 4, 1, 3).reshape(pairs.shape[0] * 4, -1)
+    return np.ascontiguousarray(by_channel[:channels, :taps])
+
+
 def tap_columns(packed: Array, channels: int) -> Array:
     """Columns layout of 3x3 depthwise weights, from their taps layout: int8 bytes.
 
     Example: one channel with taps 1..9 by rows gives 1 4 4 7 2 5 5 8 3 6 6 9.
     """
-    pairs = packed.reshape(-1, 5, 2, 2, 2)  # (group, pair, half, tap in pair, channel in half)
-    by_channel = pairs.transpose(0, 2, 4, 1, 3).reshape(-1, 10)[:channels, :9]
-    rows = by_channel.reshape(channels, 3, 3)[:, [0, 1, 1, 2]]
+    rows = tap_channels(packed, channels, 9).reshape(channels, 3, 3)[:, [0, 1, 1, 2]]
     return np.ascontiguousarray(rows.transpose(0, 2, 1)).reshape(-1)
 
 

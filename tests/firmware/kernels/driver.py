@@ -26,7 +26,12 @@ from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 HERE = Path(__file__).parent
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-VARIANTS = {"ref": ("ref",), "dsp": ("dsp", "ref"), "v6m": ("v6m", "ref"), "rv32": ("rv32", "ref")}
+VARIANTS = {
+    "ref": ("ref",),
+    "dsp": ("dsp", "ref"),
+    "v6m": ("v6m", "scalar", "ref"),
+    "rv32": ("rv32", "scalar", "ref"),
+}
 """Folders of firmware/kernels by the name of a variant, best first."""
 
 

@@ -112,7 +112,7 @@ def test_the_plan_holds_its_own_kernels_and_runtime() -> None:
     assert any(name.startswith("platforms/mps2/") for name in files)
 
 
-@pytest.mark.parametrize("variant", ["ref", "dsp", "v6m"])
+@pytest.mark.parametrize("variant", ["ref", "dsp", "v6m", "rv32"])
 @pytest.mark.parametrize("kernel", [name for name, _, _ in listed()])
 def test_each_kernel_compiles_unaided(kernel: str, variant: str, tmp_path: Path) -> None:
     from tests.firmware.kernels.driver import includes

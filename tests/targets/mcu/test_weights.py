@@ -15,6 +15,7 @@ from hwkit.targets.mcu.weights import (
     pack_rows,
     pack_taps,
     storage_bits,
+    tap_channels,
     tap_columns,
 )
 
@@ -85,3 +86,9 @@ def test_tap_columns_of_several_groups() -> None:
     for row, places in ((0, (0,)), (1, (1, 2)), (2, (3,))):
         for place in places:
             assert np.array_equal(columns[:, :, place], weight[0, row].T)
+
+
+def test_tap_channels() -> None:
+    weight = np.random.default_rng(0).integers(-128, 128, (1, 3, 5, 6))
+    channels = tap_channels(pack_taps(weight), 6, 15)
+    assert np.array_equal(channels, weight.reshape(15, 6).T)
