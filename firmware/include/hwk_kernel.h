@@ -14,6 +14,13 @@
 #define HWK_INLINE static inline __attribute__((always_inline))
 #define HWK_NOINLINE __attribute__((noinline, unused)) static
 
+/* Before a function: compiled for size, with all that is inlined into it. */
+#ifdef __clang__
+#define HWK_SMALL __attribute__((minsize))
+#else
+#define HWK_SMALL
+#endif
+
 /* Tells the compiler that `condition` holds. */
 #define HWK_ASSUME(condition) ((condition) ? (void)0 : __builtin_unreachable())
 

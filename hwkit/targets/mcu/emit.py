@@ -247,7 +247,8 @@ def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]
         copy = copies.get(id(call))
         function = f"hwk_{kernel.symbol}" if copy is None else copy.symbol
         body.append(_call(layer, function, call.inputs, symbol, plan))
-    lines.append(f"static __attribute__((noinline)) void layer{index}(void) {{")
+    small = "HWK_SMALL " if plan.picks[index].small else ""
+    lines.append(f"static {small}__attribute__((noinline)) void layer{index}(void) {{")
     lines += [*body, "}", ""]
     return "\n".join(lines)
 

@@ -20,7 +20,8 @@ def kernel_facts(graph: Graph, plan: McuPlan, mcu: McuBoard) -> dict[str, Any]:
     """``kernels``: what computes each layer and the figures of its alternatives;
     ``kernel_choice``: by which board these were counted, or why they were not.
 
-    Example: a layer's ``kernel`` is ``dsp/conv2d_s8`` and its ``copy`` ``own`` or ``shared``.
+    Example: a layer's ``kernel`` is ``dsp/conv2d_s8``, its ``copy`` ``own`` or ``shared``,
+    ``compiled_for`` ``speed`` or ``size``.
     """
     choice = plan.choice or _RULE
     folders = {
@@ -31,6 +32,7 @@ def kernel_facts(graph: Graph, plan: McuPlan, mcu: McuBoard) -> dict[str, Any]:
         return {
             "kernel": folders.get(pick.kernel, ""),
             "copy": "shared" if pick.shared else "own",
+            "compiled_for": "size" if pick.small else "speed",
         }
 
     def measured(figure: Figure) -> dict[str, Any]:

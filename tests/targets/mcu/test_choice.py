@@ -63,6 +63,7 @@ def test_it_is_faster_for_its_bytes(chosen: Choice) -> None:
     assert {figure.pick for figure in depthwise} >= {
         Pick("depthwise_conv2d_s8", True),
         Pick("depthwise_conv2d_s8", False),
+        Pick("depthwise_conv2d_s8", False, True),
         Pick("depthwise_conv2d_s8_ref", False),
     }
     assert all(figure.cycles and figure.instructions for of in chosen.figures for figure in of)
@@ -95,6 +96,7 @@ def test_every_alternative_computes_the_interpreters_integers(
         for k in range(max(map(len, fitting)))
         for shared in (False, True)
     ]
+    everything.append([replace(pick, small=bool(pick.kernel)) for pick in everything[0]])
     plans = [plan(lowered.graph, mcu, picks) for picks in everything]
     for number, planned in enumerate([*plans, choose(lowered).plan]):
         one = replace(lowered, plan=planned)

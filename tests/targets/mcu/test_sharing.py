@@ -81,5 +81,5 @@ def test_equal_kinds_share_and_others_do_not() -> None:
     names = [name.rpartition("_shared")[0] for name in kernels]
     assert sorted(names) == ["hwk_conv2d_s8", "hwk_conv2d_s8", "hwk_dense_s8"]
     assert all(source.count(f"  {name}(&layer") >= 2 for name in kernels)
-    plain = emit(lower(chain(8), boards.load("virtual_rv32"))).files["model.c"].decode()
+    plain = emit(lower(chain(8), boards.load("virtual_m55"))).files["model.c"].decode()
     assert "_shared" not in plain

@@ -1,10 +1,10 @@
 """Which kernel computes each layer, and whether in a copy of its own: measured, then remembered.
 
 A layer's alternatives compute the same integers: a copy of the kernel that several layers share
-or one compiled for the layer alone, of each implementation that the board's folders hold. Whole
-builds are measured on a virtual board, all layers of each at one alternative, so that a handful
-of builds give the figures of every layer; ``policy`` weighs time against flash; and the build
-that comes of it is measured too. See docs/adr/0007-kernel-choice.md.
+or one compiled for the layer alone, for speed or for size, of each implementation that the
+board's folders hold. Whole builds are measured on a virtual board, all layers of each at one
+alternative, so that a handful of builds give the figures of every layer; ``policy`` weighs time
+against flash; and the build that comes of it is measured too. See docs/adr/0007-kernel-choice.md.
 """
 
 from __future__ import annotations

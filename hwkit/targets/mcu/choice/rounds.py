@@ -22,6 +22,9 @@ from hwkit.toolchain.linker_script import region
 MARGIN_BYTES = 2048
 """By how much a board's own clock, UART and entry code may be longer than the virtual board's."""
 
+MOST_INSTRUCTIONS = 50_000_000
+"""Of an inference by the rule, for which other implementations are tried as well."""
+
 
 def kernels_that_fit(lowered: Lowered) -> list[list[str]]:
     """By layer: the symbols of the kernels that can compute it, the rule's first."""
@@ -37,20 +40,24 @@ def kernels_that_fit(lowered: Lowered) -> list[list[str]]:
 def choice(lowered: Lowered, board: Board) -> Choice:
     """Measures the alternatives of all layers on ``board`` and chooses.
 
-    First the build by the rule and, of each implementation, one where every layer has its own
-    copy; of the first one also that where all share. If layers do better with another one, then
-    also the build where these share it. What is chosen is built and measured as well, and taken
-    only if it is no worse at the exchange rate, and no larger in SRAM, than any whole build that
-    was measured.
+    First the build by the rule, and with the first implementation of each kernel one where all
+    layers share copies, one where each has its own, and one where these are compiled for size.
+    Then, unless the network is so large that slow kernels would take minutes, one build with the
+    own copies of each other implementation; if layers do better with one, also that where these
+    share it. What is chosen is built and measured as well, and taken only if it is no worse at
+    the exchange rate, and no larger in SRAM, than any whole build that was measured.
     """
     fitting = kernels_that_fit(lowered)
-    rule = lowered.plan.picks
-    first = [list(rule), _round(fitting, 0, True)]
-    first += [_round(fitting, k, False) for k in range(max(map(len, fitting)))]
+    own = _round(fitting, 0, False)
+    small = [replace(pick, small=bool(pick.kernel)) for pick in own]
+    first = [lowered.plan.picks, _round(fitting, 0, True), own, small]
     measured = _measured(lowered, board, first, "")
-    price = exchange(measured[0].total.time)
-    others = _sharing_others(fitting, [o.figure.pick for o in _selected(measured, price)])
-    measured += _measured(lowered, board, others, "more ")
+    by_rule = measured[0].total
+    if (by_rule.instructions or 0) <= MOST_INSTRUCTIONS:
+        others = [_round(fitting, k, False) for k in range(1, max(map(len, fitting)))]
+        measured += _measured(lowered, board, others, "other ")
+        picks = [option.figure.pick for option in _selected(measured, exchange(by_rule.time))]
+        measured += _measured(lowered, board, _sharing_others(fitting, picks), "more ")
     return _taken(lowered, board, measured)
 
 
