@@ -118,12 +118,14 @@ class Context:
         source = real.integers
         if not (real.low in (-np.inf, 0) and real.high == np.inf) and real.scale.size > 1:
             raise UnsupportedOp(node.name, IMPORTER, "put a quantizer behind the clip before it")
-        grid = Quantizer(real.scale, source.zero_point, source.dtype, source.low, source.high, "")
+        dtype = source.dtype
+        grid = Quantizer(real.scale, source.zero_point, dtype, dtype.low, dtype.high, "")
         low, high = bound(real.low, grid), bound(real.high, grid)
         name = self.name(node, f"{source.tensor}.clamp")
         facts = self.builder.tensors[source.tensor].quantization
         self.builder.add(Clamp(name, source.tensor, name, low, high), source.dtype, facts)
-        clamped = Integers(name, source.dtype, low, high, source.zero_point)
+        reached = [min(max(v, low), high) for v in (source.low, source.high)]
+        clamped = Integers(name, source.dtype, reached[0], reached[1], source.zero_point)
         return replace(real, source=clamped, low=-np.inf, high=np.inf)
 
     def _without_offset(self, node: Node, real: Real) -> Real:

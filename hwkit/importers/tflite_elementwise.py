@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hwkit.importers import tflite_unary16 as unary16
 from hwkit.importers.tflite_context import (
     Context,
     check_operands,
@@ -199,29 +200,43 @@ def clamp(context: Context, position: int, op: FileOperator) -> None:
 
 
 def unary(context: Context, position: int, op: FileOperator) -> None:
-    """A function of one int8, as a table."""
+    """A function of one integer, as a table."""
     check_operands(op, position, (1, 1))
     source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
-    fixed = {"LOGISTIC": Quantization((1 / 256,), -128), "TANH": Quantization((1 / 128,), 0)}
-    if op.code in fixed and output != fixed[op.code]:
-        scale, zero_point = round(1 / fixed[op.code].scale[0]), fixed[op.code].zero_point
-        remedy = f"its output must have scale 1/{scale} and zero point {zero_point}"
-        raise unsupported(position, op, remedy)
+    dtype = context.dtype(op.outputs[0])
+    fixed = _FIXED_OUTPUTS[dtype].get(op.code, output)
+    if output != fixed:
+        remedy = f"its output must have scale 1/{round(1 / fixed.scale[0])} and zero point "
+        raise unsupported(position, op, f"{remedy}{fixed.zero_point}")
     try:
-        table = _TABLES[op.code](source, output, op)
+        table = _TABLES[dtype][op.code](source, output, op)
     except ValueError as error:
         raise unsupported(position, op, f"{error}; calibrate the model again") from error
     name = node_name(position, op)
-    entries = context.builder.constant(f"{name}/table", table, S8)
+    entries = context.builder.constant(f"{name}/table", table, dtype)
     x, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
     context.add(op.outputs[0], Lookup(name, x, entries, target))
 
 
-_TABLES: dict[str, Callable[[Quantization, Quantization, FileOperator], Array]] = {
-    "HARD_SWISH": lambda source, output, op: hard_swish_table(source, output),
-    "LEAKY_RELU": lambda source, output, op: leaky_relu_table(
-        source, output, float(op.options["alpha"])
-    ),
-    "LOGISTIC": lambda source, output, op: logistic_table(source),
-    "TANH": lambda source, output, op: tanh_table(source),
+_FIXED_OUTPUTS = {
+    S8: {"LOGISTIC": Quantization((1 / 256,), -128), "TANH": Quantization((1 / 128,), 0)},
+    S16: {"LOGISTIC": Quantization((1 / 32768,), 0), "TANH": Quantization((1 / 32768,), 0)},
+}
+_Table = Callable[[Quantization, Quantization, FileOperator], Array]
+_TABLES: dict[IntType, dict[str, _Table]] = {
+    S8: {
+        "HARD_SWISH": lambda source, output, op: hard_swish_table(source, output),
+        "LEAKY_RELU": lambda source, output, op: leaky_relu_table(
+            source, output, float(op.options["alpha"])
+        ),
+        "LOGISTIC": lambda source, output, op: logistic_table(source),
+        "TANH": lambda source, output, op: tanh_table(source),
+    },
+    S16: {
+        "LEAKY_RELU": lambda source, output, op: unary16.leaky_relu_table(
+            source, output, float(op.options["alpha"])
+        ),
+        "LOGISTIC": lambda source, output, op: unary16.logistic_table(source),
+        "TANH": lambda source, output, op: unary16.tanh_table(source),
+    },
 }

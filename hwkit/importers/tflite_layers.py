@@ -200,9 +200,16 @@ def pool(context: Context, position: int, op: FileOperator) -> None:
 
 def softmax(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
-    if context.facts(op.outputs[0]) != Quantization((1 / 256,), -128):
-        raise unsupported(position, op, "its output must have scale 1/256 and zero point -128")
-    step = float(np.float32(op.options["beta"]) * np.float32(context.facts(op.inputs[0]).scale[0]))
+    beta, scale = (
+        np.float32(v) for v in (op.options["beta"], context.facts(op.inputs[0]).scale[0])
+    )
+    if context.dtype(op.outputs[0]) == S16:
+        steps, zero_point, step = 32768, 0, float(beta) * float(scale)
+    else:
+        steps, zero_point, step = 256, -128, float(beta * scale)
+    if context.facts(op.outputs[0]) != Quantization((1 / steps,), zero_point):
+        remedy = f"its output must have scale 1/{steps} and zero point {zero_point}"
+        raise unsupported(position, op, remedy)
     source, output = context.computed(op.inputs[0]), context.names[op.outputs[0]]
     node = Softmax(node_name(position, op), source, output, step, SoftmaxKind.FIXED)
     context.add(op.outputs[0], node)
@@ -230,7 +237,7 @@ def mean(context: Context, position: int, op: FileOperator) -> None:
     declared = context.sample_shape(op.outputs[0])
     if _without_ones(declared) != _without_ones(shape[: chosen[0]] + shape[chosen[-1] + 1 :]):
         raise damaged(position, op, f"shape {shape} without axes {chosen} is not {declared}")
-    pooled = context.builder.add(pool, S8, context.facts(op.outputs[0]))
+    pooled = context.builder.add(pool, context.dtype(op.outputs[0]), context.facts(op.outputs[0]))
     context.add(op.outputs[0], Reshape(f"{name}/shape", pooled, context.names[op.outputs[0]]))
 
 
@@ -253,7 +260,9 @@ def _mean_pool(
     before, after = context.facts(op.inputs[0]), context.facts(op.outputs[0])
     output = f"{name}/pooled"
     try:
-        whole = double_rescale([before.scale[0] / after.scale[0]], after.zero_point)
+        dtype = context.dtype(op.outputs[0])
+        ratio = before.scale[0] / after.scale[0]
+        whole = double_rescale([ratio], after.zero_point, dtype.low, dtype.high)
     except ValueError as error:
         raise damaged(position, op, error) from error
     count, shift = prod(kernel), whole.shift[0]

@@ -84,11 +84,15 @@ def _saturated(source: Quantization, inside: Array, values: Array) -> Array:
 
 
 def leaky_relu_table(source: Quantization, output: Quantization, alpha: float) -> Array:
-    """``x`` where it is 0 or more, else ``alpha * x``; both ratios are products of float32."""
-    x = _centred(source)
+    """``x`` where it is 0 or more, else ``alpha * x``."""
+    return _clipped(leaky_relu(_centred(source), source, output, alpha) + output.zero_point)
+
+
+def leaky_relu(x: Array, source: Quantization, output: Quantization, alpha: float) -> Array:
+    """The same of any integers, without zero points; both ratios are products of float32."""
     falling = _multiplied(x, _float32_ratio(source.scale[0], alpha, output.scale[0]))
     rising = _multiplied(x, _float32_ratio(source.scale[0], 1.0, output.scale[0]))
-    return _clipped(np.where(x >= 0, rising, falling) + output.zero_point)
+    return np.where(x >= 0, rising, falling)
 
 
 def hard_swish_table(source: Quantization, output: Quantization) -> Array:

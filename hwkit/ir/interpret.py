@@ -47,7 +47,8 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.shapes import extent
 from hwkit.ir.softmax import softmax
-from hwkit.ir.types import Array, IntType
+from hwkit.ir.softmax16 import softmax16
+from hwkit.ir.types import S16, Array, IntType
 
 _CHUNK_BYTES = 4 << 20
 """Working set of one chunk of a batch: about what a second-level cache and its neighbours hold."""
@@ -186,6 +187,8 @@ def _prepare(graph: Graph, op: Op) -> Step:
         case Lookup():
             table, low = graph.constants[op.table], graph.tensors[op.input].dtype.low
             return lambda xs: table[xs[0].astype(np.int64) - low]
+        case Softmax() if graph.tensors[op.input].dtype == S16:
+            return lambda xs: softmax16(xs[0], op.input_scale).astype(container)
         case Softmax():
             return lambda xs: softmax(xs[0], op.input_scale, op.kind).astype(container)
         case _:

@@ -271,7 +271,7 @@ class Reshape:
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """``table[x - low(x's type)]``: any function of one integer; the table is a constant with one
-    entry for each value of the input's type (at most 8 bits), ascending."""
+    entry for each value of the input's type (at most 16 bits), ascending."""
 
     name: str
     input: str
@@ -350,9 +350,10 @@ class SoftmaxKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
-    """Softmax over the last axis to int8 with scale 1/256 and zero point -128.
+    """Softmax over the last axis to int8 with scale 1/256 and zero point -128; ``FIXED`` takes
+    int16 too, to int16 with scale 1/32768 and zero point 0.
 
-    ``input_scale`` (times beta) is the real step of the input, a float32 above 0: the one real
+    ``input_scale`` (times beta) is the real step of the input, above 0: the one real
     number that enters a computation, because the function itself is transcendental.
     """
 

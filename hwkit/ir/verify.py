@@ -30,6 +30,7 @@ from hwkit.ir.ops import (
     Rounding,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
@@ -37,7 +38,7 @@ from hwkit.ir.ops import (
     constants,
 )
 from hwkit.ir.shapes import output_shape
-from hwkit.ir.types import S8, S48, Array, IntType, TensorType
+from hwkit.ir.types import S8, S16, S48, Array, IntType, TensorType
 
 MAX_ELEMENTS = 1 << 27
 """Largest tensor that a graph may hold, so that a hostile file cannot ask for all memory."""
@@ -158,8 +159,12 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
         case Lookup():
             _table(graph, op, inputs[0].dtype, output.dtype)
         case Softmax():
-            if output.dtype != S8 or inputs[0].dtype.bits > 8:
-                raise GraphError(op.name, "softmax goes from at most 8 bits to s8")
+            wide = inputs[0].dtype == S16 and op.kind is SoftmaxKind.FIXED
+            if output.dtype != (S16 if wide else S8) or (inputs[0].dtype.bits > 8 and not wide):
+                remedy = (
+                    "softmax goes from at most 8 bits to s8, the fixed one also from s16 to s16"
+                )
+                raise GraphError(op.name, remedy)
             if not (isfinite(op.input_scale) and op.input_scale > 0):
                 raise GraphError(op.name, f"input_scale {op.input_scale} must be finite, above 0")
         case Clamp() | AvgPool2d():
@@ -233,11 +238,11 @@ def _zero_point(op: Op, zero_point: int, tensor: TensorType) -> None:
 
 def _table(graph: Graph, op: Lookup, source: IntType, dtype: IntType) -> None:
     table = graph.tensors[op.table]
-    if source.bits > 8 or table.shape != (1 << source.bits,) or table.dtype != dtype:
+    if source.bits > 16 or table.shape != (1 << source.bits,) or table.dtype != dtype:
         raise GraphError(
             op.name,
             f"table {table.dtype}{table.shape} must be {dtype}({1 << source.bits},) "
-            "with an input of at most 8 bits",
+            "with an input of at most 16 bits",
         )
 
 

@@ -11,7 +11,14 @@ from hwkit.errors import UnsupportedOp
 from hwkit.importers.tflite import convert
 from hwkit.importers.tflite_file import parse
 from hwkit.targets.edge.flatbuffer import FileOperator, FileTensor
-from tests.importers.tflite_files import as_tflm, file_bytes, integers, operator, weights
+from tests.importers.tflite_files import (
+    as_tflm,
+    file_bytes,
+    integers,
+    operator,
+    tflm,
+    weights,
+)
 
 MAP = (1, 6, 7, 4)
 
@@ -128,7 +135,46 @@ def test_between_the_widths(tmp_path: Path) -> None:
     as_tflm(file_bytes(tensors, operators), tmp_path)
 
 
-@pytest.mark.parametrize("code", ["LOGISTIC", "TANH", "SOFTMAX", "HARD_SWISH"])
+EVERY = np.arange(-(1 << 15), 1 << 15).astype(np.int16)
+
+
+@pytest.mark.parametrize("scale", [2.0**-13, 2.0**-12, 1e-5, 0.0003, 0.001, 0.01, 0.3, 4.0])
+@pytest.mark.parametrize("code", ["LOGISTIC", "TANH", "LEAKY_RELU"])
+def test_functions_of_every_integer(code: str, scale: float) -> None:
+    output = 0.9 * scale if code == "LEAKY_RELU" else 1 / 32768
+    tensors = [wide("x", (1, EVERY.size), scale), wide("y", (1, EVERY.size), output)]
+    options = {"LEAKY_RELU": ("LeakyReluOptions", {"alpha": 0.17})}.get(code, ("", {}))
+    op = operator(code, ("x",), options=options[0], **options[1])
+    model = file_bytes(tensors, [op])
+    got = convert(parse(model), "m").predict(EVERY[None])
+    np.testing.assert_array_equal(got, tflm(model, {"x": EVERY[None]}, 1)[0].reshape(1, -1))
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.3])
+@pytest.mark.parametrize("scale", [1e-5, 0.0003, 0.001, 0.01])
+@pytest.mark.parametrize("depth", [2, 12, 100])
+def test_softmax(depth: int, scale: float, beta: float, tmp_path: Path) -> None:
+    tensors = [wide("x", (1, depth), scale), wide("y", (1, depth), 1 / 32768)]
+    op = operator("SOFTMAX", ("x",), options="SoftmaxOptions", beta=beta)
+    model = file_bytes(tensors, [op])
+    as_tflm(model, tmp_path, 20)
+    rng = np.random.default_rng(depth)
+    x = np.clip(rng.normal(0, 3 / scale, (200, depth)), -32768, 32767).astype(np.int16)
+    got = convert(parse(model), "m").predict(x)
+    np.testing.assert_array_equal(got, tflm(model, {"x": x}, 1)[0].reshape(200, -1))
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("scale", [0.001, 0.00031])
+@pytest.mark.parametrize("side", [(6, 7), (3, 1), (48, 40)])
+def test_mean(side: tuple[int, int], scale: float, keep: bool, tmp_path: Path) -> None:
+    output = (1, 1, 1, 4) if keep else (1, 4)
+    tensors = [wide("x", (1, *side, 4)), integers("k", (1, 2)), wide("y", output, scale)]
+    op = operator("MEAN", ("x", "k"), options="ReducerOptions", keepDims=keep)
+    as_tflm(file_bytes(tensors, [op]), tmp_path, 12)
+
+
+@pytest.mark.parametrize("code", ["PRELU", "HARD_SWISH", "TRANSPOSE_CONV"])
 def test_what_has_no_16_bit_form_is_named(code: str) -> None:
     model = file_bytes([wide("x", MAP), wide("y", MAP)], [operator(code, ("x",))])
     with pytest.raises(UnsupportedOp, match=rf"operator 0 \({code}\).*int16 activations"):
