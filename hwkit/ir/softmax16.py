@@ -46,7 +46,8 @@ def softmax16(x: Array, input_scale: float) -> Array:
 def _looked_up(table: Array, at: Array) -> Array:
     index, offset = 256 + (at >> 7), at & 0x7F
     slope = table[index + 1] - table[index]
-    return table[index] + ((slope * offset + 64) >> 7)
+    value: Array = table[index] + ((slope * offset + 64) >> 7)
+    return value
 
 
 @cache
