@@ -129,7 +129,8 @@ class FpgaBoard:
     ``device``, ``package`` and ``speed`` are what the place-and-route tool calls the part.
     ``style`` is ``folded`` (layers that share multipliers) or ``unrolled`` (an inference a cycle).
     The design runs at ``clock_hz``, made from the oscillator of ``oscillator_hz``; ``baud`` is
-    the serial link's. Without ``pins`` there is no bitstream.
+    the serial link's. Without ``pins`` there is no bitstream. Layers are folded to take
+    ``frames_per_second``, or (0, or where that does not fit) as many as the part has room for.
     """
 
     flow: str
@@ -144,6 +145,7 @@ class FpgaBoard:
     clock_hz: int = 0
     oscillator_hz: int = 0
     baud: int = 115_200
+    frames_per_second: int = 10_000
     resources: FpgaResources | None = None
     pins: FpgaPins | None = None
     programmer: Programmer | None = None

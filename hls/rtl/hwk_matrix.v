@@ -22,6 +22,7 @@ module hwk_matrix #(
     parameter W_BITS = 8,
     parameter HOT = 1,
     parameter S_BITS = 3,  // of a shift
+    parameter PRODUCT = 16,  // bits of a product, at most ACC
     parameter ACC = 16,
     parameter BIASES = GROUPS,  // 1: every group starts from the same word
     parameter WEIGHTS = "",
@@ -44,46 +45,49 @@ module hwk_matrix #(
     localparam P = DEPTH > 1 ? $clog2(DEPTH) : 1;
     localparam F = FOLDS > 1 ? $clog2(FOLDS) : 1;
     localparam G = GROUPS > 1 ? $clog2(GROUPS) : 1;
-    localparam MASK = S_BITS + 1;  // place of "present" in a field
+    localparam WIDE = PRODUCT + $clog2(TERMS);
+    localparam SUM = WIDE < ACC ? WIDE : ACC;  // bits of the sum over a beat
 
-    // One enable stops all stages while an output waits.
-    reg  done;
-    wire enable = !done || m_ready;
-    assign s_ready = enable;
+    // Each stage moves when the next one is free or moves: beats close up while an output waits.
+    reg  valid0, valid1, valid2, done;
+    wire move3 = !done || m_ready;
+    wire move2 = !valid2 || move3;
+    wire move1 = !valid1 || move2;
+    wire move0 = !valid0 || move1;
+    assign s_ready = move0;
     assign m_valid = done;
 
     // Stage 0: the beat, and beside it its weights.
     reg [SIMD*A_BITS-1:0] beat;
     reg [P-1:0] at;
     reg [F-1:0] fold;
-    reg [G-1:0] group;
-    reg         valid0, first0, last0, valid1, first1, last1, valid2, first2, last2;
+    reg         first0, last0, first1, last1, first2, last2;
     wire        fold_last = fold == FOLDS - 1;
-    wire        take = s_valid && enable;
+    wire        take = s_valid && move0;
 
     always @(posedge clk) begin
         if (take) begin
             beat <= s_data;
             at <= at == DEPTH - 1 ? {P{1'b0}} : at + 1'b1;
             fold <= fold_last ? {F{1'b0}} : fold + 1'b1;
-            if (fold_last) group <= group == GROUPS - 1 ? {G{1'b0}} : group + 1'b1;
-        end
-        if (enable) begin
-            valid0 <= s_valid;
             first0 <= fold == 0;
             last0 <= fold_last;
+        end
+        if (move0) valid0 <= s_valid;
+        if (move1) begin
             valid1 <= valid0;
             first1 <= first0;
             last1 <= last0;
+        end
+        if (move2) begin
             valid2 <= valid1;
             first2 <= first1;
             last2 <= last1;
-            done <= valid2 && last2;
         end
+        if (move3) done <= valid2 && last2;
         if (rst) begin
             at <= 0;
             fold <= 0;
-            group <= 0;
             valid0 <= 1'b0;
             valid1 <= 1'b0;
             valid2 <= 1'b0;
@@ -95,79 +99,52 @@ module hwk_matrix #(
     generate
         if (KIND < 3) begin : stored
             hwk_rom #(.WIDTH(WORD), .DEPTH(DEPTH), .IMAGE(WEIGHTS)) rom (
-                .clk(clk), .enable(enable), .address(at), .data(weights));
+                .clk(clk), .enable(move0), .address(at), .data(weights));
         end else begin : none
             assign weights = {WORD{1'b0}};
         end
     endgenerate
 
+    // The bias of the group whose sum begins in stage 3 next.
+    reg  [G-1:0]      turn;
     wire [PE*ACC-1:0] bias;
-    reg  [PE*ACC-1:0] bias1, bias2;
     hwk_rom #(.WIDTH(PE*ACC), .DEPTH(BIASES), .IMAGE(BIAS)) biases (
-        .clk(clk), .enable(enable), .address(BIASES > 1 ? group : 1'b0), .data(bias));
-    always @(posedge clk) if (enable) begin
-        bias1 <= bias;
-        bias2 <= bias1;
+        .clk(clk), .enable(move2), .address(BIASES > 1 ? turn : 1'b0), .data(bias));
+    always @(posedge clk) begin
+        if (move2 && valid1 && last1) turn <= turn == GROUPS - 1 ? {G{1'b0}} : turn + 1'b1;
+        if (rst) turn <= 0;
     end
 
-    // A product's parts, each a row that is added: (a << shift) for the set bits of a weight.
-    localparam ROWS = KIND == 0 ? W_BITS : KIND == 2 ? HOT : 1;
-
-    genvar p;
+    genvar p, t;
     generate
         for (p = 0; p < PE; p = p + 1) begin : unit
-            reg  [TERMS*ACC-1:0] products;
-            reg  [ACC-1:0] sum, next_sum, result;
-            reg  [ACC-1:0] product, row;
-            reg  signed [A_BITS:0] a;
-            reg  [FIELD-1:0] w;
-            integer t, r;
-
-            // Stage 1: products.
-            always @(posedge clk) if (enable) begin
-                for (t = 0; t < TERMS; t = t + 1) begin
-                    a = 0;
-                    a[A_BITS-1:0] = beat[(LANEWISE ? p / TIMES : t)*A_BITS +: A_BITS];
-                    a[A_BITS] = A_SIGNED ? a[A_BITS-1] : 1'b0;
-                    w = weights[(p*TERMS+t)*FIELD +: FIELD];
-                    if (KIND == 1) begin
-                        product = a * $signed(w);
-                    end else if (KIND >= 3) begin
-                        product = a;
-                    end else begin
-                        product = 0;
-                        for (r = 0; r < ROWS; r = r + 1) begin
-                            if (KIND == 0) begin
-                                // The top bit of a two's complement weight counts negative.
-                                row = w[r] ? a : 0;
-                                row = row << r;
-                                product = r == W_BITS - 1 ? product - row : product + row;
-                            end else begin
-                                row = a;
-                                row = row << w[r*(S_BITS+2) +: S_BITS];
-                                row = w[r*(S_BITS+2) + MASK] ? row : 0;
-                                product = w[r*(S_BITS+2) + S_BITS] ? product - row : product + row;
-                            end
-                        end
-                    end
-                    products[t*ACC +: ACC] <= product;
-                end
+            // Stage 1: products. Stage 2: the sum over a beat, a chain that synthesis balances.
+            wire [(TERMS+1)*SUM-1:0] partial;
+            reg  signed [SUM-1:0] sum;
+            assign partial[SUM-1:0] = 0;
+            for (t = 0; t < TERMS; t = t + 1) begin : term
+                wire signed [PRODUCT-1:0] product;
+                reg  signed [PRODUCT-1:0] q;
+                hwk_product #(
+                    .KIND(KIND), .A_BITS(A_BITS), .A_SIGNED(A_SIGNED), .W_BITS(W_BITS), .HOT(HOT),
+                    .S_BITS(S_BITS), .FIELD(FIELD), .OUT(PRODUCT)
+                ) multiply (
+                    .a(beat[(LANEWISE ? p / TIMES : t)*A_BITS +: A_BITS]),
+                    .w(weights[(p*TERMS+t)*FIELD +: FIELD]),
+                    .product(product));
+                always @(posedge clk) if (move1) q <= product;
+                assign partial[(t+1)*SUM +: SUM] = $signed(partial[t*SUM +: SUM]) + q;
             end
-
-            // Stage 2: the sum over a beat.
-            always @* begin
-                next_sum = 0;
-                for (t = 0; t < TERMS; t = t + 1) next_sum = next_sum + products[t*ACC +: ACC];
-            end
-            always @(posedge clk) if (enable) sum <= next_sum;
+            always @(posedge clk) if (move2) sum <= partial[TERMS*SUM +: SUM];
 
             // Stage 3: the sum over the beats of a group, from the bias on; or the maximum.
-            wire [ACC-1:0] start = bias2[p*ACC +: ACC];
-            always @(posedge clk) if (enable && valid2) begin
+            reg  signed [ACC-1:0] result;
+            wire signed [ACC-1:0] start = first2 ? bias[p*ACC +: ACC] : result;
+            always @(posedge clk) if (move3 && valid2) begin
                 if (KIND == 4) begin
-                    if (first2 || $signed(sum) > $signed(result)) result <= sum;
+                    if (first2 || sum > result) result <= sum;
                 end else begin
-                    result <= (first2 ? start : result) + sum;
+                    result <= start + sum;
                 end
             end
             assign m_data[p*ACC +: ACC] = result;

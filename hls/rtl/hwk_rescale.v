@@ -44,18 +44,19 @@ module hwk_rescale #(
 
     reg         valid0, valid1, valid2, valid3;
     reg [G-1:0] group;
-    wire enable = !valid3 || m_ready;
-    assign s_ready = enable;
+    wire move3 = !valid3 || m_ready;
+    wire move2 = !valid2 || move3;
+    wire move1 = !valid1 || move2;
+    wire move0 = !valid0 || move1;
+    assign s_ready = move0;
     assign m_valid = valid3;
 
     always @(posedge clk) begin
-        if (enable) begin
-            valid0 <= s_valid;
-            valid1 <= valid0;
-            valid2 <= valid1;
-            valid3 <= valid2;
-            if (s_valid) group <= group == GROUPS - 1 ? {G{1'b0}} : group + 1'b1;
-        end
+        if (move0 && s_valid) group <= group == GROUPS - 1 ? {G{1'b0}} : group + 1'b1;
+        if (move0) valid0 <= s_valid;
+        if (move1) valid1 <= valid0;
+        if (move2) valid2 <= valid1;
+        if (move3) valid3 <= valid2;
         if (rst) begin
             group <= 0;
             valid0 <= 1'b0;
@@ -70,12 +71,12 @@ module hwk_rescale #(
     generate
         if (KIND > 0) begin : stored
             hwk_rom #(.WIDTH(LANES*FIELD), .DEPTH(GROUPS), .IMAGE(IMAGE)) rom (
-                .clk(clk), .enable(enable), .address(group), .data(factors));
+                .clk(clk), .enable(move0), .address(group), .data(factors));
         end else begin : none
             assign factors = {LANES*FIELD{1'b0}};
         end
     endgenerate
-    always @(posedge clk) if (enable) factors1 <= factors;
+    always @(posedge clk) if (move1) factors1 <= factors;
 
     genvar l;
     generate
@@ -89,21 +90,21 @@ module hwk_rescale #(
             wire signed [Q_BITS-1:0] q;
 
             // Stage 0: the input. Stage 1: its product.
-            always @(posedge clk) if (enable) x <= extended + OFFSET;
+            always @(posedge clk) if (move0) x <= extended + OFFSET;
             if (KIND == 0) begin : unscaled
-                always @(posedge clk) if (enable) p <= wide;
+                always @(posedge clk) if (move1) p <= wide;
             end else if (KIND == 1) begin : shifted
-                always @(posedge clk) if (enable) p <= wide << factor[F_BITS-1:0];
+                always @(posedge clk) if (move1) p <= wide << factor[F_BITS-1:0];
             end else begin : multiplied
                 wire signed [F_BITS:0] m = {1'b0, factor[F_BITS-1:0]};
-                always @(posedge clk) if (enable) p <= x * m;
+                always @(posedge clk) if (move1) p <= x * m;
             end
 
             // Stage 2: rounding.
             if (ROUNDING == 3) begin : twice
                 reg  [R_BITS-1:0] right2;
                 reg  signed [P_BITS-1:0] h;
-                always @(posedge clk) if (enable) begin
+                always @(posedge clk) if (move2) begin
                     h <= (p + HALF) >>> SHIFT;
                     right2 <= factors1[l*FIELD + F_BITS +: R_BITS];
                 end
@@ -119,14 +120,14 @@ module hwk_rescale #(
                     : ROUNDING == 2 ? (p[SHIFT < P_BITS ? SHIFT : P_BITS - 1] ? HALF : HALF - 1)
                     : (p < 0 ? HALF - 1 : HALF);
                 wire signed [P_BITS-1:0] rounded = (p + half) >>> SHIFT;
-                always @(posedge clk) if (enable) r <= rounded;
+                always @(posedge clk) if (move2) r <= rounded;
                 assign q = r;
             end
 
             // Stage 3: zero point and clamp.
             wire signed [Q_BITS-1:0] moved = q + ZERO;
             reg  [OUT_BITS-1:0] out;
-            always @(posedge clk) if (enable) begin
+            always @(posedge clk) if (move3) begin
                 if (CLAMPS && moved < LOWEST) out <= LOWEST;
                 else if (CLAMPS && moved > HIGHEST) out <= HIGHEST;
                 else out <= moved;

@@ -16,6 +16,7 @@ from hwkit.ir.types import Array, IntType
 from hwkit.targets.rtl import khot
 from hwkit.targets.rtl.core import Stream
 from hwkit.targets.rtl.netlist import Netlist, packed
+from hwkit.targets.rtl.ranges import Range, signed_bits
 from hwkit.targets.rtl.rescaling import Scaling
 
 MULTIPLY, DSP, K_HOT, ONES, MAXIMUM = range(5)
@@ -449,6 +450,7 @@ def _accumulate(
         "A_BITS": layer.source.bits,
         "A_SIGNED": int(layer.source.signed),
         "W_BITS": layer.weight_bits,
+        "PRODUCT": product_bits(layer),
         "ACC": layer.acc_bits,
     }
     if shape["KIND"] == K_HOT:
@@ -474,6 +476,14 @@ def _accumulate(
     if layer.scaling is None:
         return out
     return rescaled(net, f"{layer.name}_rescale", out, layer.scaling, fold.pe)
+
+
+def product_bits(layer: Matrix | Lanewise) -> int:
+    """Bits of one product, signed; the accumulator bounds them, since sums count modulo it."""
+    ends = np.array([layer.source.low, layer.source.high], np.int64)
+    weights = np.array([1], np.int64) if layer.weights is None else np.unique(layer.weights)
+    products = weights[:, None] * ends
+    return min(signed_bits(Range(int(products.min()), int(products.max()))), layer.acc_bits)
 
 
 def _shift_bits(layer: Matrix | Lanewise) -> int:

@@ -46,7 +46,7 @@ class Netlist:
 
     def stream(self, wish: str, stream: Stream) -> str:
         """Adds a stream and returns its name."""
-        name = self.fresh(f"s_{wish}")
+        name = self.fresh(f"s_{wish.removeprefix('s_')}")
         self.streams[name] = stream
         return name
 
@@ -75,14 +75,16 @@ class Netlist:
         """``source`` behind a FIFO."""
         stream = self.streams[source]
         parameters = {"WIDTH": stream.beat_bits, "DEPTH": depth}
-        return self.add("hwk_fifo", f"{source}_fifo", parameters, (source,), stream)
+        return self.add(
+            "hwk_fifo", f"{source.removeprefix('s_')}_fifo", parameters, (source,), stream
+        )
 
     def fork(self, source: str, count: int) -> tuple[str, ...]:
         """``source`` for ``count`` readers."""
         stream = self.streams[source]
         outputs = tuple(self.stream(f"{source}_{k}", stream) for k in range(count))
         parameters = {"WIDTH": stream.beat_bits, "COUNT": count}
-        name = self.fresh(f"{source}_fork")
+        name = self.fresh(f"{source.removeprefix('s_')}_fork")
         self.instances.append(Instance("hwk_fork", name, parameters, (source,), outputs))
         return outputs
 
@@ -98,7 +100,9 @@ class Netlist:
             module = "hwk_narrow" if elements == narrow else "hwk_widen"
             parameters = {"WIDTH": narrow * have.dtype.bits, "RATIO": wide // narrow}
             made = Stream(have.size, have.dtype, elements)
-            source = self.add(module, f"{source}_x{elements}", parameters, (source,), made)
+            source = self.add(
+                module, f"{source.removeprefix('s_')}_x{elements}", parameters, (source,), made
+            )
         return source
 
 

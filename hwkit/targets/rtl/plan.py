@@ -13,8 +13,10 @@ from hwkit.targets.rtl.assemble import SINK, SOURCE, assemble
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.folding import Folding, search
-from hwkit.targets.rtl.layers import Layer
-from hwkit.targets.rtl.network import network
+from hwkit.targets.rtl.layers import LINK_DEPTH, Layer
+from hwkit.targets.rtl.netlist import Netlist
+from hwkit.targets.rtl.network import Network, network
+from hwkit.targets.rtl.timing import timing
 from hwkit.targets.rtl.verilog import TOP, verilog
 
 
@@ -38,33 +40,48 @@ def fpga(board: Board) -> FpgaBoard:
     return board.fpga
 
 
-def folded(graph: Graph, board: Board, interval_cycles: int | None = None) -> Plan:
-    """The folded core of ``graph`` that fits ``board``, as fast as it can be or as the cheapest
-    of at most ``interval_cycles``.
+def folded(graph: Graph, board: Board) -> Plan:
+    """The folded core of ``graph`` on ``board``: the cheapest that takes its
+    ``frames_per_second``, or the fastest that fits where none does (or the board asks for 0).
 
     ``UnsupportedOp`` for an op without a circuit, ``BudgetInfeasible`` for a part too small.
     """
     net = network(graph)
     section = fpga(board)
-    folding = search(net.layers, _resources(board), interval_cycles, section.part)
+    rate = section.frames_per_second
+    wanted = max(section.clock_hz // rate, 1) if rate else None
+    folding = search(net.layers, _resources(board), wanted, section.part)
+    core = core_of(graph, net, folding)
+    return Plan(core, folding.cost, net.layers, folding)
+
+
+def core_of(graph: Graph, net: Network, folding: Folding) -> Core:
+    """The files and figures of one folding."""
     sizes = {name: tensor.elements for name, tensor in graph.tensors.items()}
     sink_type = graph.tensors[graph.outputs[0]].dtype
-    netlist, taps = assemble(net, folding.folds, sink_type, sizes)
-    streams = {tensor: (name, netlist.streams[name]) for tensor, name in taps.items()}
+    netlist, _ = assemble(net, folding.folds, sink_type, sizes)
+    netlist, taps = assemble(net, folding.folds, sink_type, sizes, _depths(netlist))
+    times = timing(netlist)
     files: dict[str, bytes] = {
         f"{TOP}.v": verilog(netlist, {name: name for name in taps.values()}),
         **{f"rtl/{name}": text for name, text in modules().items()},
         **netlist.images,
     }
-    core = Core(
+    return Core(
         files=files,
         source=netlist.streams[SOURCE],
         sink=netlist.streams[SINK],
-        interval_cycles=folding.interval_cycles,
-        latency_cycles=0,
-        taps=streams,
+        interval_cycles=times.interval_cycles,
+        latency_cycles=times.latency_cycles,
+        taps={tensor: (name, netlist.streams[name]) for tensor, name in taps.items()},
     )
-    return Plan(core, folding.cost, net.layers, folding)
+
+
+def _depths(net: Netlist) -> dict[str, int]:
+    """What each FIFO holds at most, when those behind forks have room for a whole tensor: with no
+    less than that, no beat moves later."""
+    held = timing(net).occupancy
+    return {i.inputs[0]: max(held[i.name], LINK_DEPTH) for i in net.instances if i.name in held}
 
 
 def modules() -> Mapping[str, bytes]:

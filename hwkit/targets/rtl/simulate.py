@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,9 +106,16 @@ def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
 
 
 def simulate(
-    core: Core, simulator: Path, x: Array, *, seed: int = 0, taps: bool = False
+    core: Core,
+    simulator: Path,
+    x: Array,
+    *,
+    seed: int = 0,
+    taps: bool = False,
+    arguments: Sequence[str] = (),
 ) -> Simulation:
-    """One process over ``x``; a ``seed`` above 0 makes both sides wait at random."""
+    """One process over ``x``; a ``seed`` above 0 makes both sides wait at random; ``arguments``
+    are plusargs for the design."""
     with tempfile.TemporaryDirectory(prefix="hwkit-rtl-") as name:
         scratch = Path(name)
         log = simulator.parent / f"{scratch.name}.log"
@@ -117,7 +124,7 @@ def simulate(
         shape = [source.elements, source.dtype.bits, source.beats]
         shape += [sink.elements, sink.dtype.bits, int(sink.dtype.signed), sink.beats]
         files = [str(scratch / part) for part in ("x", "y", "stamps")]
-        command = [str(simulator), *map(str, shape), *files, str(seed), "+fifos"]
+        command = [str(simulator), *map(str, shape), *files, str(seed), "+fifos", *arguments]
         if taps:
             command.append(f"+taps={scratch}")
         # Memory images are read from the folder of the program.

@@ -1,0 +1,195 @@
+"""When each beat of a netlist moves: the cycles of an inference, known before any simulation.
+
+Every stream has a time for each of its beats. What a module does is inequalities between those
+times: an output cannot come before the inputs that it needs, an input cannot be taken before there
+is room for it, and a port moves one beat a cycle. The hardware takes the earliest times that meet
+them all: the least fixed point, found here by going through the modules forwards (what data
+allow) and backwards (what room allows) until nothing changes. This is max-plus algebra, as for
+timed event graphs (Baccelli, Cohen, Olsder, Quadrat, 1992), over whole arrays of beats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwkit.ir.types import Array
+from hwkit.targets.rtl.assemble import SINK, SOURCE
+from hwkit.targets.rtl.netlist import Instance, Netlist
+from hwkit.targets.rtl.timing_window import Windows
+
+SHALLOW = 16
+"""Largest depth of a FIFO in registers, as in ``hwk_fifo``."""
+
+MATRIX_CYCLES = 4
+RESCALE_CYCLES = 4
+_MOST_ROUNDS = 400
+_NEVER = np.int64(-(1 << 40))
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """``interval_cycles`` between inferences that follow each other without a pause,
+    ``latency_cycles`` of the first one; ``occupancy`` the most beats in each FIFO, by the name of
+    its instance."""
+
+    interval_cycles: int
+    latency_cycles: int
+    occupancy: Mapping[str, int]
+
+
+def timing(net: Netlist, inferences: int = 4) -> Timing:
+    """The times of ``inferences`` that enter as fast as the core takes them.
+
+    Example: a rescale of 16 beats has an interval of 16 cycles and a latency of 19.
+    """
+    flow = _Flow(net, inferences)
+    flow.settle()
+    ends = flow.taken[SINK][net.streams[SINK].beats - 1 :: net.streams[SINK].beats]
+    occupancy = {
+        instance.name: flow.held(instance)
+        for instance in net.instances
+        if instance.module == "hwk_fifo"
+    }
+    return Timing(int(ends[-1] - ends[-2]), int(ends[0] - flow.taken[SOURCE][0]), occupancy)
+
+
+class _Flow:
+    """``offered``: from when a beat is valid; ``taken``: when it moves; ``room``: from when its
+    reader could take it."""
+
+    def __init__(self, net: Netlist, inferences: int) -> None:
+        self.net = net
+        sizes = {name: stream.beats * inferences for name, stream in net.streams.items()}
+        self.offered = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
+        self.room = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
+        self.taken = {name: np.arange(size, dtype=np.int64) for name, size in sizes.items()}
+        self.windows = {
+            instance.name: Windows(instance.parameters, inferences)
+            for instance in net.instances
+            if instance.module == "hwk_window"
+        }
+
+    def settle(self) -> None:
+        """Forwards and backwards until no time changes."""
+        for _ in range(_MOST_ROUNDS):
+            before = {name: times.copy() for name, times in self.taken.items()}
+            for instance in self.net.instances:
+                for name in instance.inputs:
+                    self.move(name)
+                self.forward(instance)
+            for name in self.taken:
+                self.move(name)
+            for instance in reversed(self.net.instances):
+                self.backward(instance)
+                for name in instance.inputs:
+                    self.move(name)
+            if all(np.array_equal(before[name], times) for name, times in self.taken.items()):
+                return
+        raise AssertionError("the times of a core without a deadlock settle")
+
+    def move(self, name: str) -> None:
+        """Takes each beat of a stream as soon as both sides and the beat before it allow."""
+        earliest = np.maximum(self.offered[name], self.room[name])
+        self.taken[name] = _one_a_cycle(np.maximum(earliest, self.taken[name]))
+
+    def offer(self, name: str, times: Array) -> None:
+        offered = self.offered[name]
+        np.maximum(offered[: len(times)], times[: len(offered)], out=offered[: len(times)])
+
+    def make_room(self, name: str, times: Array, first: int) -> None:
+        """Beat ``first + k`` can be taken from ``times[k]`` on."""
+        room = self.room[name]
+        count = min(len(times), len(room) - first)
+        if count > 0:
+            part = room[first : first + count]
+            np.maximum(part, times[:count], out=part)
+
+    def forward(self, instance: Instance) -> None:
+        """What data allow: when the outputs are offered."""
+        p = instance.parameters
+        taken = [self.taken[name] for name in instance.inputs]
+        out = instance.outputs[0]
+        match instance.module:
+            case "hwk_fifo":
+                self.offer(out, taken[0] + (1 if _int(p, "DEPTH") <= SHALLOW else 2))
+            case "hwk_fork":
+                # No reader sees a beat before all have taken the one in front of it.
+                offered = self.offered[instance.inputs[0]].copy()
+                offered[1:] = np.maximum(offered[1:], taken[0][:-1] + 1)
+                for name in instance.outputs:
+                    self.offer(name, offered)
+            case "hwk_widen":
+                self.offer(out, taken[0][_int(p, "RATIO") - 1 :: _int(p, "RATIO")] + 1)
+            case "hwk_narrow":
+                self.offer(out, np.repeat(taken[0] + 1, _int(p, "RATIO")))
+            case "hwk_matrix":
+                self.offer(out, taken[0][_int(p, "FOLDS") - 1 :: _int(p, "FOLDS")] + MATRIX_CYCLES)
+            case "hwk_rescale":
+                self.offer(out, taken[0] + RESCALE_CYCLES)
+            case "hwk_lookup":
+                self.offer(out, taken[0] + 1)
+            case "hwk_sum":
+                self.offer(out, np.maximum(taken[0], taken[1]) + 1)
+            case "hwk_resize":
+                self.offer(out, self.offered[instance.inputs[0]])
+            case "hwk_window":
+                window = self.windows[instance.name]
+                self.offer(out, window.read(taken[0], self.taken[out]) + 1)
+            case module:
+                raise AssertionError(module)
+
+    def backward(self, instance: Instance) -> None:
+        """What room allows: when the inputs can be taken."""
+        p = instance.parameters
+        source, taken = instance.inputs[0], self.taken[instance.outputs[0]]
+        match instance.module:
+            case "hwk_fifo":
+                depth = _int(p, "DEPTH")
+                self.make_room(source, taken + 1, depth if depth <= SHALLOW else depth + 1)
+            case "hwk_fork":
+                for name in instance.outputs:
+                    self.make_room(source, self.taken[name], 0)
+            case "hwk_widen":
+                self.make_room(source, np.repeat(taken, _int(p, "RATIO")), _int(p, "RATIO"))
+            case "hwk_narrow":
+                ratio = _int(p, "RATIO")
+                self.make_room(source, taken[ratio - 1 :: ratio], 1)
+            case "hwk_matrix":
+                folds = _int(p, "FOLDS")
+                self.make_room(source, np.repeat(taken, folds), folds - 1 + MATRIX_CYCLES)
+            case "hwk_rescale":
+                self.make_room(source, taken, RESCALE_CYCLES)
+            case "hwk_lookup":
+                self.make_room(source, taken, 1)
+            case "hwk_sum":
+                for name, other in (instance.inputs, instance.inputs[::-1]):
+                    self.make_room(name, self.offered[other], 0)
+                    self.make_room(name, self.taken[other], 0)
+                    self.make_room(name, taken, 1)
+            case "hwk_resize":
+                self.make_room(source, taken, 0)
+            case "hwk_window":
+                self.make_room(source, self.windows[instance.name].writable, 0)
+
+    def held(self, fifo: Instance) -> int:
+        """The most beats that a FIFO holds at a time."""
+        came, left = self.taken[fifo.inputs[0]], self.taken[fifo.outputs[0]]
+        # Beat k is there with all that came up to its cycle and have not left by then.
+        gone = np.searchsorted(left, came, side="right")
+        return int((np.arange(1, len(came) + 1) - gone).max())
+
+
+def _one_a_cycle(times: Array) -> Array:
+    """The earliest strictly rising times that are not below ``times``."""
+    order = np.arange(len(times))
+    rising: Array = np.maximum.accumulate(times - order) + order
+    return rising
+
+
+def _int(parameters: Mapping[str, int | str], name: str) -> int:
+    value = parameters[name]
+    assert isinstance(value, int)
+    return value
