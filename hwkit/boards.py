@@ -178,25 +178,7 @@ class Board:
 _SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga", "rtl": "fpga", "finn": "fpga"}
 """The section of a board file that each target reads."""
 
-PLANNED = frozenset(
-    (
-        "host_tflite_runtime",
-        "host_onnxruntime",
-        "host_openvino",
-        "finn_sim",
-        "rtl_sim",
-        "icebreaker",
-        "ice40_hx8k",
-        "ulx3s_25f",
-        "ulx3s_85f",
-        "tangnano9k",
-        "tangnano20k",
-        "pynq_z2",
-        "arty_a7_100t",
-        "ultra96v2",
-        "zcu104",
-    )
-)
+PLANNED = frozenset(("host_tflite_runtime", "host_onnxruntime", "host_openvino"))
 """Board names that are promised and not there yet; a board file takes precedence."""
 
 

@@ -218,7 +218,7 @@ def test_boards_known_planned_and_unknown(model: Path, capsys: pytest.CaptureFix
     for name in names:
         assert _run(["boards", "show", name, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["source"]
-    line = refused(capsys, "verify", str(model), "--board", "icebreaker")
+    line = refused(capsys, "verify", str(model), "--board", "host_openvino")
     assert "not there yet" in line and "virtual_m4" in line
     assert "no board 'toaster'" in refused(capsys, "verify", str(model), "--board", "toaster")
 
