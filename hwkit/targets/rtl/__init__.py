@@ -36,6 +36,7 @@ from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.emit import emit
 from hwkit.targets.rtl.plan import folded, fpga
 from hwkit.targets.rtl.rescaling import TARGET
+from hwkit.targets.rtl.unrolled_plan import unrolled
 
 __all__ = [
     "CAPABILITIES",
@@ -87,12 +88,14 @@ def lower(graph: Graph, board: Board) -> Lowered:
     """
     fused = apply(graph, fuse_requantize)
     rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
-    return Lowered(rounded, board, retargeted, folded(rounded, board))
+    make = unrolled if fpga(board).style == "unrolled" else folded
+    return Lowered(rounded, board, retargeted, make(rounded, board))
 
 
 def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict[str, Array]:
-    """What passed on the streams between the layers."""
-    return simulate.layer_outputs(artifact, x)
+    """What passed on the streams between the layers; an unrolled core has none."""
+    core: Core = artifact.lowered.plan.core
+    return simulate.layer_outputs(artifact, x) if core.taps else {}
 
 
 def profile(
@@ -101,9 +104,9 @@ def profile(
     """Cycles of one inference by itself: of every layer between its first and last beat (simulated
     only), and of the whole. Layers work at the same time, so they do not add up; repeats of a
     simulation are equal."""
-    if port is not None or fpga(artifact.board).flow != "verilator":
-        return profile_board(artifact, x, repeats, port)
     core: Core = artifact.lowered.plan.core
+    if port is not None or fpga(artifact.board).flow != "verilator" or not core.taps:
+        return profile_board(artifact, x, repeats, port)
     graph = artifact.lowered.graph
     simulator = simulate.program(artifact.folder, core)
     done = simulate.simulate(core, simulator, x[:1], taps=True)

@@ -19,7 +19,6 @@ from hwkit.ir.ops import (
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
-    Mul,
     Op,
     Pad,
     Padding,
@@ -48,7 +47,6 @@ OPS: frozenset[type[Op]] = frozenset(
         DepthwiseConv2d,
         Lookup,
         MaxPool2d,
-        Mul,
         Pad,
         Requantize,
         Reshape,
@@ -89,9 +87,6 @@ def _step(graph: Graph, op: Op, xs: list[Array]) -> Array:
             return _finished(op, _convolution(graph, op, xs[0]))
         case Add() | Sub():
             return _finished(op, _sum(op, xs))
-        case Mul():
-            a, b = (_centred(x, z) for x, z in zip(xs, op.input_zero_points, strict=True))
-            return _finished(op, symbolic.pairwise(a, b, lambda p, q: p * q))
         case SumPool2d():
             x = _padded(_centred(xs[0], op.input_zero_point), op.padding, 0)
             return _finished(op, _pool(op, x, lambda p, q: p + q))
@@ -146,9 +141,7 @@ def _padded(x: Array, padding: Padding, value: int) -> Array:
     return result
 
 
-def _finished(
-    op: Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | SumPool2d, sums: Array
-) -> Array:
+def _finished(op: Conv2d | DepthwiseConv2d | Dense | Add | Sub | SumPool2d, sums: Array) -> Array:
     return sums if op.rescale is None else symbolic.rescale(sums, op.rescale, op.name)
 
 

@@ -1,0 +1,62 @@
+"""An unrolled core for a board, and the refusal of a network that is too large to unroll."""
+
+from __future__ import annotations
+
+from hwkit.boards import Board, FpgaResources
+from hwkit.errors import BudgetInfeasible
+from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
+from hwkit.targets.rtl.cost import Cost
+from hwkit.targets.rtl.plan import Plan, fpga
+from hwkit.targets.rtl.unrolled import unroll
+
+MAX_PRODUCT_BITS = 60_000
+MAX_MATRIX_PRODUCT_BITS = 24_000
+"""Multiplications an inference times bits of their weight, of a network and of one layer: the
+search for common sums takes seconds up to here (and minutes at twice that), and every such bit
+becomes about 1.5 LUTs."""
+
+_REMEDY = "use fewer bits or a smaller model, or a board whose style is folded (rtl_sim)"
+
+
+def unrolled(graph: Graph, board: Board) -> Plan:
+    """The plan of ``graph`` with every multiplication in a circuit of its own.
+
+    Raises ``BudgetInfeasible`` with the number that misses: products before anything is made, LUTs
+    or flip-flops where the circuit is larger than the board's part.
+    """
+    _check_work(graph, board)
+    made = unroll(graph)
+    resources = fpga(board).resources
+    if resources is not None:
+        _check_room(made.lut, made.ff, resources, board)
+    return Plan(made.core, Cost(lut=made.lut, ff=made.ff))
+
+
+def _check_work(graph: Graph, board: Board) -> None:
+    total = 0
+    for op in graph.nodes:
+        if not isinstance(op, Dense | Conv2d | DepthwiseConv2d):
+            continue
+        work = macs(graph, op) * graph.tensors[op.weight].dtype.bits
+        total += work
+        if work > MAX_MATRIX_PRODUCT_BITS:
+            raise BudgetInfeasible(
+                f"{op.name} on {board.name}: {work} bits of products are unrolled, at most "
+                f"{MAX_MATRIX_PRODUCT_BITS} in a layer; {_REMEDY}"
+            )
+    if total > MAX_PRODUCT_BITS:
+        raise BudgetInfeasible(
+            f"{graph.name} on {board.name}: {total} bits of products are unrolled, at most "
+            f"{MAX_PRODUCT_BITS}; {_REMEDY}"
+        )
+
+
+def _check_room(lut: int, ff: int, resources: FpgaResources, board: Board) -> None:
+    for name, needed, limit in (("LUT", lut, resources.lut), ("FF", ff, resources.ff)):
+        if needed > limit:
+            raise BudgetInfeasible(
+                f"board {board.name}: unrolled, the network takes an estimated {needed} {name}, "
+                f"{needed - limit} more than the {limit} of {fpga(board).part}; {_REMEDY}"
+            )
