@@ -27,5 +27,5 @@ def test_split_is_fixed_and_stratified(name, package, side, train, test):
 
 
 def test_unknown_data_set():
-    with pytest.raises(ConfigError, match="digits or mnist5k"):
+    with pytest.raises(ConfigError, match="digits, mnist5k, jets"):
         load_dataset("cifar")

@@ -11,15 +11,32 @@ DIGITS = recipe_path("digits").read_text()
 
 
 def test_built_in_recipes_are_valid():
-    assert built_in() == ("digits", "digits_po2", "mnist5k", "mnist5k_po2")
+    assert built_in() == (
+        "digits",
+        "digits_po2",
+        "digits_qfx",
+        "jets_qfx",
+        "mnist5k",
+        "mnist5k_po2",
+        "mnist5k_qfx",
+    )
     for name in built_in():
         recipe = read_recipe(name)
         assert recipe.name == name
-        assert (recipe.quantization.scales == "power_of_two") == name.endswith("_po2")
-        kinds = [block.kind for block in recipe.blocks]
-        assert {"conv", "separable", "residual", "average_pool", "dense"} == set(kinds)
-        pool = next(block for block in recipe.blocks if block.kind == "average_pool")
-        assert pool.kernel & (pool.kernel - 1) == 0
+        assert (recipe.quantization.scales == "power_of_two") == name.endswith(("_po2", "_qfx"))
+        assert (recipe.quantization.scheme == "qfx") == name.endswith("_qfx")
+        for block in recipe.blocks:
+            assert block.kind != "average_pool" or block.kernel & (block.kernel - 1) == 0
+
+
+def test_fixed_point_fields_belong_to_qfx(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text(DIGITS.replace("[quantization]", '[quantization]\nrounding = "floor"'))
+    with pytest.raises(ConfigError, match="chosen with scheme = 'qfx' only"):
+        read_recipe(path)
+    path.write_text(DIGITS.replace("[quantization]", '[quantization]\nscheme = "qfx"'))
+    with pytest.raises(ConfigError, match="qfx is fixed point"):
+        read_recipe(path)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +46,7 @@ def test_built_in_recipes_are_valid():
         ("seed = 1", "seed = true", "seed: expected a whole number"),
         ("seed = 1", "seed = -1", "seed: -1 is not in 0"),
         ("seed = 1", "", "key 'seed' is missing"),
-        ('dataset = "digits"', 'dataset = "cifar"', "dataset: expected digits or mnist5k"),
+        ('dataset = "digits"', 'dataset = "cifar"', "dataset: expected digits or mnist5k or jets"),
         ("weight_bits = 8", "weight_bits = 9", "quantization.weight_bits: 9 is not in 2..8"),
         ("epochs = 10", "epochs = 1.5", "qat.epochs: expected a whole number"),
         ("learning_rate = 0.001", "learning_rate = nan", "qat.learning_rate: expected a finite"),
