@@ -1,11 +1,15 @@
 """Whole networks on every virtual core: executed instructions, code and memory.
 
+Two are built here; the others are .tflite files of the kinds that others make, imported. Each
+board's integers are compared with the interpreter's, and the interpreter's with TFLM's.
+
 python -m benchmarks.cores
 """
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,19 @@ from hwkit.flow.build import artifact_for
 from hwkit.flow.profiling import profile
 from hwkit.flow.verify import verify
 from hwkit.ir.graph import Graph
+from tests.importers.tflite_every_operator import EVERY_OPERATOR
+from tests.importers.tflite_files import as_tflm
+from tests.importers.tflite_networks import NETWORKS
+
+
+IMPORTED = ("ds_cnn", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3", "streaming")
+MADE = {name: NETWORKS[name] for name in IMPORTED} | EVERY_OPERATOR
+_SAMPLES = 2
+
+
+def imported(name: str, folder: Path) -> Graph:
+    """The network, its outputs equal to TFLM's. ``AssertionError`` when they differ."""
+    return replace(as_tflm(MADE[name](), folder, _SAMPLES), name=name)
 
 
 def on_core(graph: Graph, board: str, store: Path) -> dict[str, Any]:
@@ -48,8 +65,12 @@ def main() -> None:
     """Writes results/cores.csv."""
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "measurements.sqlite"
-        rows = [on_core(g, board, store) for g in (resnet8(), autoencoder()) for board in CORES]
-    print(*rows, sep="\n", flush=True)
+        graphs = [resnet8(), autoencoder(), *(imported(name, Path(folder)) for name in MADE)]
+        rows = []
+        for graph in graphs:
+            for board in CORES:
+                rows.append(on_core(graph, board, store))
+                print(rows[-1], flush=True)
     write("cores", rows)
 
 
