@@ -133,7 +133,7 @@ def test_the_clock_is_held_against_the_hosts(
 
 def test_what_cannot_be_brought_up() -> None:
     for board, message in (
-        ("host_litert", "not a microcontroller"),
+        ("host_litert", "not a microcontroller or FPGA"),
         ("rpi_pico", "give the board's serial port with --port"),
         ("toaster", "no board 'toaster'"),
     ):
