@@ -25,7 +25,6 @@ from tests.importers.tflite_every_operator import EVERY_OPERATOR
 from tests.importers.tflite_files import as_tflm
 from tests.importers.tflite_networks import NETWORKS
 
-
 IMPORTED = ("ds_cnn", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3", "streaming")
 MADE = {name: NETWORKS[name] for name in IMPORTED} | EVERY_OPERATOR
 _SAMPLES = 2

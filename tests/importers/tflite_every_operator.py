@@ -65,7 +65,7 @@ def transposed() -> bytes:
         shape = (1, 2 * net.at(x).shape[1], 2 * net.at(x).shape[2], outputs)
         w, b, scale = net.weighted(x, (outputs, 3, 3, net.at(x).shape[3]), 0, 18)
         net.tensors.append(size := integers(f"{w}/size", shape))
-        fields = {"strideH": 2, "strideW": 2, "padding": 0}
+        fields: dict[str, Any] = {"strideH": 2, "strideW": 2, "padding": 0}
         operands = (size.name, w, x, b)
         x = net.add_op(
             "TRANSPOSE_CONV", operands, shape, "TransposeConvOptions", facts=(scale, None), **fields
@@ -81,7 +81,7 @@ def _pool(
     net: Net, code: str, x: str, kernel: tuple[int, int], stride: tuple[int, int] = (2, 1)
 ) -> str:
     _, height, width, channels = net.at(x).shape
-    fields: dict[str, object] = {"filterHeight": kernel[0], "filterWidth": kernel[1]}
+    fields: dict[str, Any] = {"filterHeight": kernel[0], "filterWidth": kernel[1]}
     fields |= {"strideH": stride[0], "strideW": stride[1], "padding": 0}
     shape = (1, -(-height // stride[0]), -(-width // stride[1]), channels)
     return net.add_op(code, (x,), shape, "Pool2DOptions", x, **fields)

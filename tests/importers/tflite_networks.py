@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ class Net:
             (n - span) // s + 1 if valid else -(-n // s)
             for n, s, span in zip(shape[1:3], stride, spans, strict=True)
         ]
-        fields: dict[str, object] = {
+        fields: dict[str, Any] = {
             "padding": int(valid),
             "strideH": stride[0],
             "strideW": stride[1],
@@ -137,7 +138,7 @@ class Net:
 
     def average_pool(self, x: str, kernel: tuple[int, int]) -> str:
         shape = self.at(x).shape
-        fields = {"filterHeight": kernel[0], "filterWidth": kernel[1], "padding": 1}
+        fields: dict[str, Any] = {"filterHeight": kernel[0], "filterWidth": kernel[1], "padding": 1}
         fields |= {"strideH": kernel[0], "strideW": kernel[1]}
         sides = (shape[1] // kernel[0], shape[2] // kernel[1])
         return self.add_op(
