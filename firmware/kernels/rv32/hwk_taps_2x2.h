@@ -19,8 +19,7 @@ typedef struct {
  *
  * taps    of a channel, up to `end`
  * strips  for the first column the integers of the upper and the lower row, then of the next
- * sums    up to `sums_end`
- */
+ * sums    up to `sums_end` */
 HWK_NOINLINE void hwk_taps_2x2(const hwk_tap_t *taps, const int32_t *strips, const hwk_tap_t *end,
                                int32_t *sums, const int32_t *sums_end, int32_t bias) {
   for (; sums != sums_end; sums += 4, strips += 4) {
@@ -39,6 +38,16 @@ HWK_NOINLINE void hwk_taps_2x2(const hwk_tap_t *taps, const int32_t *strips, con
     sums[1] = sum1;
     sums[2] = sum2;
     sums[3] = sum3;
+  }
+}
+
+/* Widens two rows side by side, at least one column; its columns are `step` integers apart. */
+HWK_INLINE void hwk_widen_rows(const int8_t *upper, const int8_t *lower, int32_t *to,
+                               const int32_t *end, int32_t step) {
+#pragma GCC unroll 1
+  for (; to != end; to += 2, upper += step, lower += step) {
+    to[0] = *upper;
+    to[1] = *lower;
   }
 }
 

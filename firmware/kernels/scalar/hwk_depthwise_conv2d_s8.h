@@ -32,61 +32,82 @@ HWK_INLINE int32_t hwk_strips_sums(const hwk_window_t *w) {
   return 2 * hwk_round_up(w->output_width, 2);
 }
 
-/* Strips and sums of one channel, and its taps. */
+/* A strip of one kernel row and phase: the word for its first column inside the map, how many words
+ * such columns take, and where the first one lies in the input; negative for a row of padding. */
+typedef struct {
+  int32_t first;
+  int32_t words;
+  int32_t upper;
+  int32_t lower;
+} hwk_strip_t;
+
+HWK_INLINE int32_t hwk_strips_count(const hwk_window_t *w) {
+  return w->kernel_height * w->stride_width;
+}
+
+/* Strips and sums of one channel, its taps, and what the strips are. */
 HWK_INLINE size_t hwk_depthwise_conv2d_s8_scratch_bytes(const hwk_depthwise_conv2d_t *d) {
   const hwk_window_t *w = &d->window;
   int32_t taps = hwk_round_up(hwk_depthwise_taps(w), HWK_TAPS_AT_ONCE);
-  return (size_t)(4 * (hwk_strips_words(w) + hwk_strips_sums(w)) + 8 * taps);
+  int32_t words = hwk_strips_words(w) + hwk_strips_sums(w) + 2 * taps;
+  return (size_t)(4 * words + 16 * hwk_strips_count(w));
 }
 
-/* A row of the map, or of the padding: where the next column is, and how far it is from there to
- * the one after that. */
-typedef struct {
-  const int8_t *at;
-  int32_t step;
-} hwk_strip_row_t;
-
-HWK_INLINE hwk_strip_row_t hwk_strip_row(const hwk_window_t *w, const int8_t *input, int32_t row,
-                                         int32_t column, const int8_t *padding) {
+/* Where a pixel lies in the input; negative in the padding. */
+HWK_INLINE int32_t hwk_strip_from(const hwk_window_t *w, int32_t row, int32_t column) {
   int inside = row >= 0 && row < w->input_height;
-  hwk_strip_row_t outside = {padding, 0};
-  hwk_strip_row_t map = {input + (row * w->input_width + column) * w->channels,
-                         w->stride_width * w->channels};
-  return inside ? map : outside;
+  return inside ? (row * w->input_width + column) * w->channels : -1;
 }
 
-/* `count` columns of padding; returns their end. */
-HWK_INLINE int32_t *hwk_strip_pad(int32_t *strip, int32_t count, int32_t value) {
-  for (; count > 0; --count, strip += 2) {
-    strip[0] = value;
-    strip[1] = value;
-  }
+/* The strip of kernel row r and of one phase, for output rows y and y + 1. */
+HWK_INLINE hwk_strip_t hwk_strip(const hwk_window_t *w, int32_t y, int32_t r, int32_t phase) {
+  int32_t columns = hwk_phase_columns(w), stride = w->stride_width;
+  int32_t before = hwk_max(w->padding_left - phase, 0);
+  int32_t behind = hwk_max(w->padding_left + w->input_width - phase, 0);
+  int32_t first = hwk_min((before + stride - 1) / stride, columns);
+  int32_t end = hwk_min((behind + stride - 1) / stride, columns);
+  int32_t column = first * stride + phase - w->padding_left;
+  hwk_strip_t strip = {
+      .first = 2 * ((r * stride + phase) * columns + first),
+      .words = 2 * hwk_max(end - first, 0),
+      .upper = hwk_strip_from(w, hwk_window_row(w, y, r), column),
+      .lower = hwk_strip_from(w, hwk_window_row(w, y + 1, r), column),
+  };
   return strip;
 }
 
-/* The strip of kernel row r and of one phase, for output rows y and y + 1; returns its end. `input`
- * is the first integer of the channel. */
-HWK_INLINE int32_t *hwk_strip_fill(const hwk_window_t *w, const int8_t *input, int32_t y,
-                                   int32_t r, int32_t phase, const int8_t *padding,
-                                   int32_t *strip) {
-  int32_t columns = hwk_phase_columns(w), stride = w->stride_width;
-  int32_t before = hwk_max(w->padding_left - phase, 0);
-  int32_t first = hwk_min((before + stride - 1) / stride, columns);
-  int32_t behind = hwk_max(w->input_width + w->padding_left - phase, 0);
-  int32_t end = hwk_max(hwk_min((behind + stride - 1) / stride, columns), first);
-  int32_t column = first * stride + phase - w->padding_left;
-  hwk_strip_row_t upper =
-      hwk_strip_row(w, input, hwk_window_row(w, y, r), column, padding);
-  hwk_strip_row_t lower =
-      hwk_strip_row(w, input, hwk_window_row(w, y + 1, r), column, padding);
-  strip = hwk_strip_pad(strip, first, *padding);
-  for (int32_t *last = strip + 2 * (end - first); strip != last; strip += 2) {
-    strip[0] = *upper.at;
-    strip[1] = *lower.at;
-    upper.at += upper.step;
-    lower.at += lower.step;
+/* All strips of a band of two output rows, every column holding padding. */
+HWK_INLINE void hwk_strips_start(const hwk_depthwise_conv2d_t *d, int32_t y, int32_t *words,
+                                 hwk_strip_t *strips) {
+  const hwk_window_t *w = &d->window;
+  for (int32_t k = 0; k < hwk_strips_words(w); ++k) {
+    words[k] = d->input_zero_point;
   }
-  return hwk_strip_pad(strip, columns - end, *padding);
+  for (int32_t r = 0; r < w->kernel_height; ++r) {
+    for (int32_t phase = 0; phase < w->stride_width; ++phase) {
+      *strips++ = hwk_strip(w, y, r, phase);
+    }
+  }
+}
+
+/* Widens a channel, the first of which is `input`. Padding stays as it is: it is the same in all
+ * channels. */
+HWK_INLINE void hwk_strips_fill(const hwk_window_t *w, const hwk_strip_t *strip,
+                                const int8_t *input, int32_t *words) {
+  int32_t step = w->stride_width * w->channels;
+  for (const hwk_strip_t *last = strip + hwk_strips_count(w); strip != last; ++strip) {
+    int32_t *to = words + strip->first, *end = to + strip->words;
+    if (strip->upper >= 0 && strip->lower >= 0 && to != end) {
+      hwk_widen_rows(input + strip->upper, input + strip->lower, to, end, step);
+    } else if (strip->upper >= 0 || strip->lower >= 0) {
+      int32_t place = strip->upper < 0;
+      const int8_t *row = input + (place == 0 ? strip->upper : strip->lower);
+#pragma GCC unroll 1
+      for (; to != end; to += 2, row += step) {
+        to[place] = *row;
+      }
+    }
+  }
 }
 
 /* Where each tap's integers lie in the strips; as many taps of weight zero as fill the last step. */
@@ -123,28 +144,24 @@ HWK_INLINE void hwk_depthwise_conv2d_s8(const hwk_depthwise_conv2d_t *d, const i
                                         void *output, void *scratch) {
   const hwk_window_t *w = &d->window;
   int32_t count = hwk_depthwise_taps(w);
-  int32_t *strips = scratch, *sums = strips + hwk_strips_words(w);
-  int32_t *sums_end = sums + hwk_strips_sums(w);
+  hwk_strip_t *strips = scratch;
+  int32_t *words = (int32_t *)(strips + hwk_strips_count(w));
+  int32_t *sums = words + hwk_strips_words(w), *sums_end = sums + hwk_strips_sums(w);
   hwk_tap_t *taps = (hwk_tap_t *)sums_end;
   const hwk_tap_t *end = taps + hwk_round_up(count, HWK_TAPS_AT_ONCE);
   int32_t outputs = w->channels * d->channel_multiplier, row = w->output_width * outputs;
-  int8_t padding = (int8_t)d->input_zero_point;
   hwk_taps_place(w, taps);
   for (int32_t y = 0; y < w->output_height; y += 2) {
     int32_t below = y + 1 < w->output_height ? row : 0, o = 0;
     const int8_t *weight = d->weights;
+    hwk_strips_start(d, y, words, strips);
     for (int32_t c = 0; c < w->channels; ++c) {
-      int32_t *strip = strips;
-      for (int32_t r = 0; r < w->kernel_height; ++r) {
-        for (int32_t phase = 0; phase < w->stride_width; ++phase) {
-          strip = hwk_strip_fill(w, input + c, y, r, phase, &padding, strip);
-        }
-      }
+      hwk_strips_fill(w, strips, input + c, words);
       for (int32_t last = o + d->channel_multiplier; o < last; ++o) {
         for (int32_t t = 0; t < count; ++t) {
           taps[t].weight = *weight++;
         }
-        hwk_taps_2x2(taps, strips, end, sums, sums_end, d->bias[o]);
+        hwk_taps_2x2(taps, words, end, sums, sums_end, d->bias[o]);
         hwk_strips_store(d, o, sums, output, y * row + o, below);
       }
     }

@@ -20,7 +20,9 @@ typedef struct {
  * taps    of a channel, up to `end`
  * strips  for the first column the integers of the upper and the lower row, then of the next
  * sums    up to `sums_end`
- */
+ *
+ * hwk_widen_rows widens two rows side by side, at least one column; their columns lie `step`
+ * integers apart. */
 
 #if defined(__ARM_ARCH_6M__)
 
@@ -80,10 +82,30 @@ __attribute__((naked)) HWK_NOINLINE void hwk_taps_2x2(
       "pop {r4, r5, r6, r7, pc}\n");
 }
 
+/* A column in 6 instructions. */
+__attribute__((naked)) HWK_NOINLINE void hwk_widen_rows(
+    __attribute__((unused)) const int8_t *upper, __attribute__((unused)) const int8_t *lower,
+    __attribute__((unused)) int32_t *to, __attribute__((unused)) const int32_t *end,
+    __attribute__((unused)) int32_t step) {
+  __asm__(
+      ".syntax unified\n"
+      "push {r4, r5, r6, r7, lr}\n"
+      "ldr r7, [sp, #20]\n"
+      "movs r6, #0\n"
+      "1:\n"
+      "ldrsb r4, [r0, r6]\n"
+      "ldrsb r5, [r1, r6]\n"
+      "stmia r2!, {r4, r5}\n"
+      "adds r6, r6, r7\n"
+      "cmp r2, r3\n"
+      "bne 1b\n"
+      "pop {r4, r5, r6, r7, pc}\n");
+}
+
 #else
 
-static inline void hwk_taps_2x2(const hwk_tap_t *taps, const int32_t *strips, const hwk_tap_t *end,
-                                int32_t *sums, const int32_t *sums_end, int32_t bias) {
+HWK_INLINE void hwk_taps_2x2(const hwk_tap_t *taps, const int32_t *strips, const hwk_tap_t *end,
+                             int32_t *sums, const int32_t *sums_end, int32_t bias) {
   for (; sums != sums_end; sums += 4, strips += 4) {
     for (int32_t n = 0; n < 4; ++n) {
       sums[n] = bias;
@@ -91,6 +113,15 @@ static inline void hwk_taps_2x2(const hwk_tap_t *taps, const int32_t *strips, co
         sums[n] = hwk_mla(sums[n], strips[tap->offset / 4 + n], tap->weight);
       }
     }
+  }
+}
+
+HWK_INLINE void hwk_widen_rows(const int8_t *upper, const int8_t *lower, int32_t *to,
+                               const int32_t *end, int32_t step) {
+#pragma GCC unroll 1
+  for (; to != end; to += 2, upper += step, lower += step) {
+    to[0] = *upper;
+    to[1] = *lower;
   }
 }
 

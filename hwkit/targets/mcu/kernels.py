@@ -199,11 +199,11 @@ def _mve_depthwise(struct: Struct) -> int:
 
 
 def _scalar_depthwise(struct: Struct) -> int:
-    """Two output rows of one channel: strips, sums and taps."""
+    """Two output rows of one channel: what the strips are, strips, sums and taps."""
     f = _numbers(_window(struct))
     outputs = _round_up(f["output_width"], 2)
     columns = outputs + (f["kernel_width"] - 1) * f["dilation_width"] // f["stride_width"]
-    strips = 8 * f["kernel_height"] * f["stride_width"] * columns
+    strips = f["kernel_height"] * f["stride_width"] * (16 + 8 * columns)
     return strips + 8 * outputs + 8 * _round_up(taps(struct), 3)
 
 
