@@ -1,0 +1,271 @@
+"""The shell speaks the wire protocol as the firmware does, whatever comes down the line."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwkit import resources
+from hwkit.device.fpga import FpgaSimulation
+from hwkit.device.frame import Frame, FrameReceiver, encode, stuff
+from hwkit.device.link import Link
+from hwkit.device.protocol import Client, Command, Status
+from hwkit.device.session import Device
+from hwkit.errors import ConfigError, DeviceError
+from hwkit.ir import serialize
+from hwkit.ir.interpret import run
+from hwkit.ir.types import S8, Array, IntType
+from hwkit.targets.rtl import shell
+from hwkit.targets.rtl.bitstream import DEVICE, HARNESS
+from hwkit.toolchain import verilator
+from tests.targets.rtl import clamps
+
+CLOCK_HZ = 12_000_000
+SIZE = 12
+PAYLOAD_BYTES = 256
+
+
+def simulator(folder: Path, size: int, dtype: IntType, elements: int, frame_log2: int = 9) -> Path:
+    core, graph = clamps.core(size, dtype, elements), clamps.graph(size, dtype)
+    sources = write(folder, {**core.files, **shell.shell_files(core, graph, CLOCK_HZ, frame_log2)})
+    harness = resources.folder("hls") / HARNESS
+    return verilator.simulator(
+        sources, DEVICE, harness, folder / "board", optimize="-O1", cwd=folder
+    )
+
+
+def write(folder: Path, files: dict[str, bytes]) -> list[Path]:
+    """The Verilog files among ``files``, which are written to ``folder``."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return [Path(name) for name in files if name.endswith(".v")]
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulator(tmp_path_factory.mktemp("shell"), SIZE, S8, 3)
+
+
+class Wire:
+    """Frames by hand, over a link of its own."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.receiver = FrameReceiver()
+
+    def send(self, data: bytes) -> Frame:
+        """What the board answers to ``data``, which must hold one request."""
+        self.link.write(data)
+        deadline_s = time.monotonic() + 20
+        while data := self.link.read(deadline_s):
+            for frame in self.receiver.receive(data):
+                assert frame is not None
+                return frame
+        raise AssertionError("no answer")
+
+    def ask(self, command: int, payload: bytes = b"", sequence: int = 7) -> tuple[int, bytes]:
+        """Status and payload of the answer."""
+        answer = self.send(encode(Frame(command, 0, sequence, payload)))
+        assert (answer.command, answer.sequence) == (command, sequence)
+        return answer.status, answer.payload
+
+
+@pytest.fixture
+def wire(image: Path) -> Iterator[Wire]:
+    with FpgaSimulation(image) as board, Link(board.port, 115200) as link:
+        yield Wire(link)
+
+
+def u32(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}I", *values)
+
+
+def test_what_the_host_reads_about_it(image: Path) -> None:
+    with FpgaSimulation(image) as board, Link(board.port, 115200) as link:
+        info = Client(link).info()
+    assert info.digest.hex() == serialize.digest(clamps.graph(SIZE, S8))
+    assert (info.name, info.clock_hz, info.layer_count) == ("clamp", CLOCK_HZ, 1)
+    assert (info.input_bytes, info.output_bytes, info.arena_bytes) == (SIZE, SIZE, 0)
+    assert info.max_payload_bytes == PAYLOAD_BYTES
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype", "elements", "frame_log2"),
+    [
+        (6, IntType(1, False), 2, 9),
+        (15, IntType(5, True), 5, 9),
+        (300, IntType(12, True), 4, 11),
+        (8, IntType(20, True), 8, 9),
+    ],
+    ids=str,
+)
+def test_integers_of_every_width_go_through(
+    size: int, dtype: IntType, elements: int, frame_log2: int, tmp_path: Path
+) -> None:
+    graph = clamps.graph(size, dtype)
+    program = simulator(tmp_path, size, dtype, elements, frame_log2)
+    rng = np.random.default_rng(size)
+    x = rng.integers(dtype.low, dtype.high + 1, (5, size)).astype(dtype.container)
+    expected = run(graph, {"x": x})["y"]
+    with FpgaSimulation(program) as board, Link(board.port, 115200) as link:
+        device = Device(Client(link), None)
+        assert device.instructions() is None
+        for sample, row in zip(x, expected, strict=True):
+            got = device.infer(shell.to_device(sample, dtype))
+            np.testing.assert_array_equal(shell.from_device(got, graph.tensors["y"]), row)
+            assert device.cycles() == [size // elements]
+        assert device.selftest().passed
+
+
+def test_loading_in_parts_of_any_size(wire: Wire) -> None:
+    x = bytes(range(SIZE))
+    y = bytes(min(max(v, -3), 5) & 0xFF for v in range(SIZE))
+    assert wire.ask(Command.INFER, u32(0)) == (Status.NO_INPUT, b"")
+    assert wire.ask(Command.READ_OUTPUT, u32(0, 1)) == (Status.NO_OUTPUT, b"")
+    for offset, size in ((0, 5), (3, 2), (5, 0), (5, 7)):
+        part = u32(offset) + x[offset : offset + size]
+        assert wire.ask(Command.LOAD_INPUT, part) == (Status.OK, b"")
+    assert wire.ask(Command.INFER, u32(0)) == (Status.OK, u32(1))
+    assert wire.ask(Command.READ_OUTPUT, u32(0, SIZE)) == (Status.OK, y)
+    assert wire.ask(Command.READ_OUTPUT, u32(5, 4)) == (Status.OK, y[5:9])
+    assert wire.ask(Command.READ_OUTPUT, u32(SIZE, 0)) == (Status.OK, b"")
+    assert wire.ask(Command.READ_CYCLES, u32(0)) == (Status.OK, u32(SIZE // 3))
+    assert wire.ask(Command.READ_CYCLES, u32(1)) == (Status.OK, b"")
+    # A lost answer: the same request once more.
+    assert wire.ask(Command.INFER, u32(0)) == (Status.OK, u32(1))
+
+
+@pytest.mark.parametrize(
+    ("command", "payload", "status"),
+    [
+        (Command.LOAD_INPUT, b"", Status.BAD_ARGUMENT),
+        (Command.LOAD_INPUT, b"\0\0\0", Status.BAD_ARGUMENT),
+        (Command.LOAD_INPUT, u32(1) + b"x", Status.BAD_ARGUMENT),
+        (Command.LOAD_INPUT, u32(1 << 16) + b"x", Status.BAD_ARGUMENT),
+        (Command.LOAD_INPUT, u32(1 << 31) + b"x", Status.BAD_ARGUMENT),
+        (Command.LOAD_INPUT, u32(0) + bytes(SIZE + 1), Status.BAD_ARGUMENT),
+        (Command.INFER, u32(1), Status.BAD_ARGUMENT),
+        (Command.INFER, u32(1 << 24), Status.BAD_ARGUMENT),
+        (Command.INFER, b"", Status.BAD_ARGUMENT),
+        (Command.RUN, bytes(SIZE - 1), Status.BAD_ARGUMENT),
+        (Command.RUN, bytes(SIZE + 1), Status.BAD_ARGUMENT),
+        (Command.READ_OUTPUT, u32(0, SIZE + 1), Status.BAD_ARGUMENT),
+        (Command.READ_OUTPUT, u32(SIZE, 1), Status.BAD_ARGUMENT),
+        (Command.READ_OUTPUT, u32(0, 1 << 20), Status.BAD_ARGUMENT),
+        (Command.READ_OUTPUT, u32(0xFFFFFFFF, 2), Status.BAD_ARGUMENT),
+        (Command.READ_OUTPUT, u32(0), Status.BAD_ARGUMENT),
+        (Command.READ_CYCLES, b"", Status.BAD_ARGUMENT),
+        (Command.READ_LAYER, u32(0, 1), Status.UNKNOWN_COMMAND),
+        (Command.STACK, b"", Status.UNKNOWN_COMMAND),
+        (Command.MEMORY_TEST, b"", Status.UNKNOWN_COMMAND),
+        (Command.NONE, b"", Status.UNKNOWN_COMMAND),
+        (16 + Command.INFO, b"", Status.UNKNOWN_COMMAND),
+        (255, b"", Status.UNKNOWN_COMMAND),
+    ],
+)
+def test_refusals(wire: Wire, command: int, payload: bytes, status: Status) -> None:
+    assert wire.ask(Command.RUN, bytes(SIZE))[0] == Status.OK
+    assert wire.ask(command, payload) == (status, b"")
+    assert wire.ask(Command.RUN, bytes(SIZE))[0] == Status.OK
+
+
+def test_frames_that_are_none(wire: Wire) -> None:
+    request = Frame(Command.ECHO, 0, 9, b"abc")
+    good = encode(request)
+    body = struct.pack("<BBHH", Command.ECHO, 0, 9, 4) + b"abc"
+    for data, status in (
+        (good[:3] + bytes([good[3] ^ 1]) + good[4:], Status.BAD_CRC),
+        (good[:-3] + b"\0", Status.BAD_FRAME),
+        (b"\5ab\0", Status.BAD_FRAME),
+        (b"\1\1\1\0", Status.BAD_FRAME),
+        (encode(Frame(Command.ECHO, 0, 9, bytes(PAYLOAD_BYTES + 1))), Status.BAD_FRAME),
+        (stuff(body + u32(zlib.crc32(body))) + b"\0", Status.BAD_FRAME),
+    ):
+        answer = wire.send(data)
+        assert (answer.command, answer.status, answer.sequence) == (Command.NONE, status, 0)
+        assert answer.payload == b""
+        assert wire.ask(Command.ECHO, b"xyz") == (Status.OK, b"xyz")
+    assert wire.send(b"\0\0\0" + good) == request
+
+
+def test_counter_stands_still_only_while_it_is_read(wire: Wire) -> None:
+    first, second = (struct.unpack("<I", wire.ask(Command.COUNTER)[1])[0] for _ in range(2))
+    assert first < second < first + 1000
+
+
+@settings(max_examples=25)
+@given(data=st.binary(max_size=PAYLOAD_BYTES), zeros=st.integers(0, PAYLOAD_BYTES))
+def test_echo_of_anything(image: Path, data: bytes, zeros: int) -> None:
+    with FpgaSimulation(image) as board, Link(board.port, 115200) as link:
+        wire = Wire(link)
+        for payload in (data, bytes(zeros), b"\1" * zeros):
+            assert wire.ask(Command.ECHO, payload) == (Status.OK, payload)
+
+
+@settings(max_examples=25)
+@given(garbage=st.binary(max_size=700))
+def test_garbage_spoils_at_most_the_frame_that_it_touches(image: Path, garbage: bytes) -> None:
+    with FpgaSimulation(image) as board, Link(board.port, 115200) as link:
+        link.write(garbage)
+        assert Client(link).echo(b"still there") == b"still there"
+
+
+def test_selftest_input_is_what_the_shell_makes() -> None:
+    x: Array = shell.selftest_input(clamps.graph(4, IntType(8, False)).tensors["x"])
+    assert x.tolist() == [[114, 0, 237, 227]]
+
+
+def test_too_long_for_the_shell() -> None:
+    size = shell.MAX_TENSOR_BYTES + 1
+    with pytest.raises(ConfigError, match="input of 65536 bytes; the shell takes at most 65535"):
+        shell.shell_files(clamps.core(size, S8), clamps.graph(size, S8), CLOCK_HZ, 9)
+
+
+def test_the_serial_line(tmp_path: Path) -> None:
+    core, graph = clamps.core(SIZE, S8), clamps.graph(SIZE, S8)
+    files = {**core.files, **shell.shell_files(core, graph, CLOCK_HZ, 9)}
+    folder = resources.folder("hls") / "rtl" / "shell"
+    for name in ("hwk_serial.v", "hwk_uart_rx.v", "hwk_uart_tx.v"):
+        files[name] = (folder / name).read_bytes()
+    sources = write(tmp_path, files)
+    harness = Path(__file__).with_name("serial_line.cpp")
+    request = Frame(Command.RUN, 0, 3, bytes(range(SIZE)))
+    y = bytes(min(v, 5) for v in range(SIZE))
+    answer = encode(Frame(Command.RUN, 0, 3, y))
+    for divider in (4, 13):
+        program = verilator.simulator(
+            sources,
+            "hwk_serial",
+            harness.absolute(),
+            tmp_path / f"line{divider}",
+            flags=(f"-GDIVIDER={divider}",),
+            optimize="-O1",
+            cwd=tmp_path,
+        )
+        done = subprocess.run(
+            [program, str(divider), str(len(answer))],
+            input=encode(request),
+            capture_output=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout) == (0, answer)
+
+
+def test_a_board_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="does not start"):
+        FpgaSimulation(tmp_path / "nothing")
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho no memory image >&2\nexit 3\n")
+    broken.chmod(0o755)
+    with FpgaSimulation(broken) as board:
+        assert board.fault() == "no memory image"
