@@ -5,17 +5,25 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from hwkit.errors import BudgetInfeasible, ConfigError, FormatError, ToolFailed
+from hwkit.errors import (
+    BudgetInfeasible,
+    ConfigError,
+    FormatError,
+    HwkitError,
+    ToolFailed,
+    UnsupportedOp,
+)
 from hwkit.files import read_json, write_json, write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.finn.emit import emit
+from hwkit.targets.finn.graph import TARGET
 from hwkit.targets.finn.report import facts
 from hwkit.toolchain import isolated
 
 TOOL = "finn"
 NETWORK = "network.onnx"
 _STAMP = "build.json"
-_REFUSAL = "refusal.txt"
+_REFUSAL = "refusal.json"
 _TIMEOUT_S = 3600.0
 
 
@@ -50,19 +58,27 @@ def _brought_up_to_date(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifac
     stamps = _stamps(out)
     if stamps["built"] != _digest(plan, out) or not (out / NETWORK).is_file():
         (command,) = plan.commands
-        _run(command[1:], out)
+        _run(command[1:], lowered, out)
         write_json(out / _STAMP, {"plan": stamps["plan"], "built": _digest(plan, out)})
     return Artifact(out, out / NETWORK, lowered.board, lowered, facts(lowered, out))
 
 
-def _run(arguments: tuple[str, ...], out: Path) -> None:
+def _run(arguments: tuple[str, ...], lowered: Lowered, out: Path) -> None:
     (out / _REFUSAL).unlink(missing_ok=True)
     try:
         isolated.get(TOOL).run(arguments, out / "build.log", cwd=out, timeout_s=_TIMEOUT_S)
     except ToolFailed:
         if (out / _REFUSAL).is_file():
-            raise BudgetInfeasible((out / _REFUSAL).read_text().strip()) from None
+            raise _refusal(lowered, out) from None
         raise
+
+
+def _refusal(lowered: Lowered, out: Path) -> HwkitError:
+    said = read_json(out / _REFUSAL)
+    for node in lowered.plan.nodes:
+        if node.output == said["tensor"]:
+            return UnsupportedOp(lowered.graph.nodes[node.layer].name, TARGET, said["message"])
+    return BudgetInfeasible(said["message"])
 
 
 def _stamps(out: Path) -> dict[str, str]:

@@ -22,12 +22,13 @@ Attribute = int | float | str | list[int]
 
 
 def datatype(low: int, high: int) -> str:
-    """FINN's name of the narrowest integer that holds ``low..high``.
+    """FINN's name of the narrowest integer that holds ``low..high``, of at least 2 bits: its code
+    generators take no inputs of 1 bit that mean 0 and 1.
 
-    Example: 0..255 is ``UINT8``, -3..8 is ``INT5``, 0..1 is ``BINARY``.
+    Example: 0..255 is ``UINT8``, -3..8 is ``INT5``, 0..1 is ``UINT2``.
     """
     if low >= 0:
-        return f"UINT{high.bit_length()}" if high > 1 else "BINARY"
+        return f"UINT{max(high.bit_length(), 2)}"
     return f"INT{max((-low - 1).bit_length(), max(high, 0).bit_length(), 1) + 1}"
 
 

@@ -91,8 +91,7 @@ def _append(b: Builder, graph: Graph, op: Op, xs: list[Tensor], y: Tensor) -> No
         case Pad():
             _pad(b, op, xs[0], y)
         case Reshape():
-            shape = b.indices("shape", y.shape)
-            b.node("Reshape", (xs[0].name, shape), _like(b, y, xs[0]))
+            _reshape(b, graph, op, xs[0], y)
         case _:
             raise UnsupportedOp(
                 op.name,
@@ -101,8 +100,15 @@ def _append(b: Builder, graph: Graph, op: Op, xs: list[Tensor], y: Tensor) -> No
             )
 
 
-def _like(b: Builder, y: Tensor, x: Tensor) -> Tensor:
-    return b.tensor(y.name, y.shape, x.low, x.high)
+def _reshape(b: Builder, graph: Graph, op: Reshape, x: Tensor, y: Tensor) -> None:
+    readers = [reader for reader in graph.nodes if op.output in activations(reader)]
+    # FINN wires the reader of a flattened map to the map itself: one that sees no shape, and one
+    # only, since it forgets the others.
+    shapeless = all(isinstance(r, Dense | Requantize | Clamp | Lookup) for r in readers)
+    if not shapeless or len(readers) + (op.output in graph.outputs) > 1:
+        raise b.unsupported("FINN takes a reshape only in front of one dense layer; put it there")
+    shape = b.indices("shape", y.shape)
+    b.node("Reshape", (x.name, shape), b.tensor(y.name, y.shape, x.low, x.high))
 
 
 # Products
@@ -114,7 +120,8 @@ def _bias(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense, weight: Array) -> 
     bias = np.zeros(len(weight), np.int64)
     if op.bias is not None:
         bias = graph.constants[op.bias].astype(np.int64)
-    return bias - op.input_zero_point * weight.sum(axis=1)
+    total: Array = bias - op.input_zero_point * weight.sum(axis=1)
+    return total
 
 
 def _convolution(b: Builder, graph: Graph, op: Conv2d, x: Tensor, y: Tensor) -> None:
@@ -140,6 +147,7 @@ def _depthwise(b: Builder, graph: Graph, op: DepthwiseConv2d, x: Tensor, y: Tens
         b, x, kernel, op.stride, op.padding, op.dilation, y, op.input_zero_point, depthwise=1
     )
     rows = weight.reshape(-1, channels).T
+    _check_weights(b, rows)
     # FINN takes the diagonal of a whole matrix, and its annotation tells what it is.
     matrix = np.zeros((height * width, channels, channels), np.int64)
     matrix[:, range(channels), range(channels)] = weight.reshape(-1, channels)
@@ -153,11 +161,18 @@ def _depthwise(b: Builder, graph: Graph, op: DepthwiseConv2d, x: Tensor, y: Tens
 def _product(
     b: Builder, op: Conv2d | Dense, x: Tensor, window: Tensor, rows: Array, bias: Array, y: Tensor
 ) -> None:
+    _check_weights(b, rows)
     low, high = _sums(rows, x)
     sums = _sum_tensor(b, op.rescale, low, high, bias, y)
     name = b.constant("weights", rows.T)
     b.node("MatMul", (window.name, name), sums)
     _finish(b, op.rescale, sums, low, high, bias, y)
+
+
+def _check_weights(b: Builder, rows: Array) -> None:
+    """FINN's generators take no weights of one bit that mean 0 and 1, or -1 and 0."""
+    if rows.max() - rows.min() <= 1 and abs(rows).max() <= 1:
+        raise b.unsupported("its weights are of one bit; FINN takes 2 bits and more")
 
 
 def _sums(rows: Array, x: Tensor) -> tuple[Array, Array]:
@@ -193,7 +208,7 @@ def _finish(
     elif bias.any():
         least, most = int((low + bias).min()), int((high + bias).max())
         made = b.tensor(y.name, y.shape, least, most)
-        b.node("Add", (sums.name, b.constant("bias", bias)), made)
+        _sum_of(b, (sums.name, sums.low), (b.constant("bias", bias), int(bias.min())), made)
 
 
 # Windows
@@ -229,13 +244,19 @@ def _window(
         (x.name,),
         b.inner("window", shape, least, most),
         custom=True,
-        stride=list(stride),
+        stride=_within_map(stride, x, pads),
         kernel_size=list(kernel),
         pad_amount=list(pads),
         input_shape=f"({','.join(map(str, x.shape))})",
         depthwise=depthwise,
         dilations=list(dilation),
     )
+
+
+def _within_map(stride: tuple[int, int], x: Tensor, pads: tuple[int, ...]) -> list[int]:
+    """``stride``, no longer than the padded map: FINN takes none that is, and there is but one
+    window then."""
+    return [min(s, x.shape[k + 1] + pads[k] + pads[k + 2]) for k, s in enumerate(stride)]
 
 
 def _reduced(
@@ -278,7 +299,7 @@ def _mean(b: Builder, op: AvgPool2d, x: Tensor, y: Tensor) -> None:
     def mean(a: Array) -> Array:
         # Half away from zero, as TFLite's average.
         rounded = np.where(a > 0, a + places // 2, a - places // 2)
-        quotient = np.sign(rounded) * (np.abs(rounded) // places)
+        quotient: Array = np.sign(rounded) * (np.abs(rounded) // places)
         return np.clip(quotient, op.low, op.high)
 
     _function(b, _pool_sums(b, op, x, y), y, mean)
@@ -320,8 +341,20 @@ def _addition(b: Builder, op: Add, xs: list[Tensor], y: Tensor) -> None:
     least, most = sum(t.low for t in terms), sum(t.high for t in terms)
     low, high = np.full(len(offset), least), np.full(len(offset), most)
     sums = _sum_tensor(b, op.rescale, low, high, offset, y)
-    b.node("Add", (terms[0].name, terms[1].name), sums)
+    first, second = ((term.name, term.low) for term in terms)
+    _sum_of(b, first, second, sums)
     _finish(b, op.rescale, sums, low, high, offset, y)
+
+
+def _sum_of(b: Builder, first: tuple[str, int], second: tuple[str, int], made: Tensor) -> None:
+    """Sum of two operands, each a name and its least value.
+
+    The unsigned one comes first: FINN 1.6 gives the sum of a signed and an unsigned operand of
+    one width a bit too few when the signed one does.
+    """
+    if first[1] < 0 <= second[1]:
+        first, second = second, first
+    b.node("Add", (first[0], second[0]), made)
 
 
 def _term(b: Builder, x: Tensor, zero_point: int, r: Rescale | None) -> tuple[Tensor, Array]:

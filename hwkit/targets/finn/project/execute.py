@@ -15,6 +15,7 @@ from pathlib import Path
 import finn_setup  # noqa: F401  (first: it tells FINN where to write)
 import numpy as np
 from onnx import NodeProto
+from onnx.numpy_helper import to_array
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_node
 
@@ -43,6 +44,14 @@ def check_range(model: ModelWrapper, node: NodeProto, context: dict[str, np.ndar
             sys.exit(f"{node.name}: {name} holds {low}..{high}, its wires are {datatype.name}")
 
 
+def check_constants(model: ModelWrapper) -> None:
+    """Ends the program when weights or thresholds do not fit the memories that FINN gives them."""
+    for constant in model.graph.initializer:
+        datatype, value = model.get_tensor_datatype(constant.name), to_array(constant)
+        if not all(datatype.allowed(v) for v in np.unique(value)):
+            sys.exit(f"{constant.name}: {value.min()}..{value.max()} does not fit {datatype.name}")
+
+
 def run(model: ModelWrapper, x: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
     """The tensors ``names`` for every sample of ``x``."""
     graph = model.graph
@@ -66,13 +75,15 @@ def main() -> None:
     parser.add_argument("tensors", nargs="*")
     arguments = parser.parse_args()
     model = executable(NETWORK)
+    check_constants(model)
     output = model.graph.output[0].name
     present = {name for node in model.graph.node for name in node.output}
     names = [name for name in arguments.tensors if name in present]
     x = np.load(arguments.inputs, allow_pickle=False)
     found = run(model, x, [output, *names])
-    tensors = {f"tensor{k}": found[name] for k, name in enumerate(names)}
-    np.savez(arguments.outputs, output=found[output], names=np.array(names, np.str_), **tensors)
+    arrays = {"output": found[output], "names": np.array(names, np.str_)}
+    arrays.update({f"tensor{k}": found[name] for k, name in enumerate(names)})
+    np.savez(arguments.outputs, allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":

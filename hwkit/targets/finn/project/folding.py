@@ -10,9 +10,9 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import gcd, prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from finn.builder.build_dataflow_config import DataflowBuildConfig
 from onnx import NodeProto
@@ -83,8 +83,10 @@ def options(nodes: list[NodeProto]) -> Iterator[list[dict[str, int]]]:
     else:
         names = layer.get_nodeattr_types()
         unfolded = next((name for name in ("PE", "SIMD") if name in names), None)
-        for value in divisors(int(layer.get_normal_output_shape()[-1])) if unfolded else []:
-            yield [{unfolded: value}]
+        if unfolded is not None:
+            shapes = layer.get_normal_input_shape(), layer.get_normal_output_shape()
+            for value in divisors(gcd(*(int(shape[-1]) for shape in shapes))):
+                yield [{unfolded: value}]
 
 
 def foldings(nodes: list[NodeProto], part: str) -> list[Folding]:
@@ -95,7 +97,7 @@ def foldings(nodes: list[NodeProto], part: str) -> list[Folding]:
         for instance, attributes in zip(instances, choice, strict=True):
             for name, value in attributes.items():
                 instance.set_nodeattr(name, value)
-        if any(widest_stream(instance) > MAX_STREAM_BITS for instance in instances):
+        if not all(map(buildable, instances)):
             continue
         estimates = [instance.node_res_estimation(part) for instance in instances]
         found.append(
@@ -105,12 +107,30 @@ def foldings(nodes: list[NodeProto], part: str) -> list[Folding]:
                 tuple(float(sum(e[resource] for e in estimates)) for resource in RESOURCES),
             )
         )
+    if not found:
+        why = "FINN generates no sliding window of this shape; use a smaller stride or a larger map"
+        refuse(why, nodes[0].output[0])
     return found
 
 
-def widest_stream(instance: Any) -> int:
-    """Bits of the wider of a layer's two streams."""
-    return max(int(instance.get_instream_width()), int(instance.get_outstream_width()))
+def buildable(instance: Any) -> bool:
+    """Whether FINN generates code for a layer as it is folded now; its sliding windows tell by
+    an error of the generator."""
+    if (
+        max(int(instance.get_instream_width()), int(instance.get_outstream_width()))
+        > MAX_STREAM_BITS
+    ):
+        return False
+    if not instance.onnx_node.op_type.startswith("ConvolutionInputGenerator"):
+        return True
+    try:
+        if instance.select_impl_style() == "parallel":
+            instance.prepare_codegen_parallel()
+        else:
+            instance.prepare_codegen_default()
+    except (AssertionError, ValueError):
+        return False
+    return True
 
 
 class Pipeline:
@@ -163,19 +183,21 @@ class Pipeline:
         """The cheapest foldings for a frame rate; refused with the best rate that fits."""
         cycles = int(clock_hz / frames_per_s)
         best = max(f.cycles for f in self.search())
-        chosen = self.within(cycles) if cycles >= self.fastest() else None
-        if chosen is None or self.missing(chosen):
-            why = "no folding is so fast" if chosen is None else self.missing(chosen)
+        if cycles < best:
+            why = "no folding is so fast"
+            if cycles >= self.fastest():
+                why = f"it takes {self.missing(self.within(cycles))}"
             refuse(
                 f"{frames_per_s:g} frames/s cannot be had: {why}; "
                 f"ask for at most {clock_hz / best:.0f} frames/s or take a larger part"
             )
-        return chosen
+        return self.within(cycles)
 
 
-def refuse(message: str) -> None:
-    """Ends the build with the number that misses, in a file for whoever started it."""
-    (HERE / "refusal.txt").write_text(message + "\n")
+def refuse(message: str, tensor: str = "") -> NoReturn:
+    """Ends the build with the number that misses, in a file for whoever started it; ``tensor``
+    is where, "" for the network as a whole."""
+    (HERE / "refusal.json").write_text(json.dumps({"tensor": tensor, "message": message}) + "\n")
     sys.exit(message)
 
 
