@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hwkit.importers import tflite_unary16 as unary16
 from hwkit.importers.tflite_context import (
@@ -35,7 +36,7 @@ from hwkit.ir.tflite import (
     double_add,
     double_rescale,
 )
-from hwkit.ir.types import S8, S16, U8, Array, IntType, Quantization
+from hwkit.ir.types import S8, S16, Array, IntType, Quantization
 
 
 def _two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
@@ -122,7 +123,8 @@ def extremum(context: Context, position: int, op: FileOperator) -> None:
         return
     same_meaning(context, position, op, [first])
     bound = scalar(context, position, op, second, first)
-    low, high = (bound, S8.high) if op.code == "MAXIMUM" else (S8.low, bound)
+    dtype = context.dtype(op.outputs[0])
+    low, high = (bound, dtype.high) if op.code == "MAXIMUM" else (dtype.low, bound)
     source, target = context.computed(first), context.names[op.outputs[0]]
     context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
 
@@ -135,15 +137,17 @@ def _is_one_integer(context: Context, index: int) -> bool:
 def _extremum_of_two(context: Context, position: int, op: FileOperator) -> None:
     same_meaning(context, position, op, list(op.inputs))
     name, facts = node_name(position, op), context.facts(op.outputs[0])
+    dtype = context.dtype(op.outputs[0])
+    unsigned = replace(dtype, signed=False)
     x, z = _two_operands(context, op)
     largest = op.code == "MAXIMUM"
     order, above = (z, x) if largest else (x, z), f"{name}/above"
     point = facts.zero_point
-    excess = Sub(above, order, above, (point, point), rescale=_unchanged(U8, 0))
+    excess = Sub(above, order, above, (point, point), rescale=_unchanged(unsigned, 0))
     steps = Quantization(facts.scale, 0)
-    operands = (x, context.builder.add(excess, U8, steps))
+    operands = (x, context.builder.add(excess, unsigned, steps))
     kind, target = Add if largest else Sub, context.names[op.outputs[0]]
-    node = kind(name, operands, target, (point, 0), rescale=_unchanged(S8, point))
+    node = kind(name, operands, target, (point, 0), rescale=_unchanged(dtype, point))
     context.add(op.outputs[0], node)
 
 
@@ -153,10 +157,10 @@ def _unchanged(dtype: IntType, zero_point: int) -> Rescale:
 
 
 def scalar(context: Context, position: int, op: FileOperator, index: int, like: int) -> int:
-    """The one int8 of a constant that means the same as the tensor ``like``."""
-    value = constant(context, index, (INT8,), f"{node_name(position, op)}: constant")
+    """The one integer of a constant that means the same as the tensor ``like``."""
+    value = constant(context, index, (INT8, INT16), f"{node_name(position, op)}: constant")
     if value.size != 1:
-        raise unsupported(position, op, "its constant must be one int8")
+        raise unsupported(position, op, "its constant must be one integer")
     if context.file.tensors[index].scale and context.facts(index) != context.facts(like):
         raise unsupported(position, op, "its constant must have the input's scale and zero point")
     return int(value.reshape(-1)[0])

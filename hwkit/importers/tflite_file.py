@@ -51,12 +51,14 @@ _OPTIONS: dict[str, _Fields] = {
     | {"activation": (3, "b", 0), "dilation_w": (4, "i", 1), "dilation_h": (5, "i", 1)},
     "DEPTHWISE_CONV_2D": _WINDOW
     | {"activation": (4, "b", 0), "dilation_w": (5, "i", 1), "dilation_h": (6, "i", 1)},
+    "DEPTH_TO_SPACE": {"block": (0, "i", 0)},
     "FULLY_CONNECTED": {"activation": (0, "b", 0), "weights_format": (1, "b", 0)},
     "LEAKY_RELU": {"alpha": (0, "f", 0.0)},
     "MUL": {"activation": (0, "b", 0)},
     "PACK": {"axis": (1, "i", 0)},
     "RESIZE_NEAREST_NEIGHBOR": {"align_corners": (0, "b", 0), "half_pixel_centers": (1, "b", 0)},
     "SOFTMAX": {"beta": (0, "f", 0.0)},
+    "SPACE_TO_DEPTH": {"block": (0, "i", 0)},
     "STRIDED_SLICE": {
         "begin_mask": (0, "i", 0),
         "end_mask": (1, "i", 0),

@@ -77,7 +77,9 @@ def bias_constant(context: Context, position: int, op: FileOperator, place: int)
     """Adds the bias, which is input ``place``; None without one."""
     if len(op.inputs) <= place or op.inputs[place] < 0:
         return None
-    what = f"{node_name(position, op)}: bias"
+    what, kind = f"{node_name(position, op)}: bias", context.file.tensors[op.inputs[place]].type
+    if kind == INT32 and _is_wide(context, op):
+        raise unsupported(position, op, "16-bit activations want a 64-bit bias here")
     if not _is_wide(context, op):
         bias = constant(context, op.inputs[place], (INT32,), what)
         return context.builder.constant(f"{node_name(position, op)}/bias", bias, S32)
@@ -88,8 +90,11 @@ def bias_constant(context: Context, position: int, op: FileOperator, place: int)
 
 
 def _is_wide(context: Context, op: FileOperator) -> bool:
-    """Whether the layer has 16-bit activations, and so 64-bit sums, of which 48 are ever used."""
-    return context.dtype(op.inputs[0]) == S16
+    """Whether the layer has 16-bit activations, and so 64-bit sums, of which 48 are ever used;
+    not a convolution with a 32-bit bias, whose sums have 32."""
+    bias = op.inputs[2] if len(op.inputs) > 2 else -1
+    narrow = bias >= 0 and context.file.tensors[bias].type == INT32 and op.code == "CONV_2D"
+    return context.dtype(op.inputs[0]) == S16 and not narrow
 
 
 def _accumulator_bits(context: Context, op: FileOperator) -> int:
@@ -215,10 +220,10 @@ def softmax(context: Context, position: int, op: FileOperator) -> None:
     context.add(op.outputs[0], node)
 
 
-def mean(context: Context, position: int, op: FileOperator) -> None:
-    """MEAN over neighbouring axes, as a pool over a map made of them.
+def reduce(context: Context, position: int, op: FileOperator) -> None:
+    """MEAN or REDUCE_MAX over neighbouring axes, as a pool over a map made of them.
 
-    The sum is rescaled by the ratio's multiplier, divided by their number beforehand.
+    A mean's sum is rescaled by the ratio's multiplier, divided by their number beforehand.
     """
     check_operands(op, position, (2, 2))
     what = f"{node_name(position, op)}: axes"
@@ -230,10 +235,15 @@ def mean(context: Context, position: int, op: FileOperator) -> None:
         raise damaged(position, op, f"axes {axes[:8]} of {rank}")
     chosen = sorted({axis % rank - dropped for axis in axes} - {-1})
     if not chosen or chosen != list(range(chosen[0], chosen[-1] + 1)):
-        raise unsupported(position, op, f"axes {axes[:8]}; average over neighbouring axes")
+        raise unsupported(position, op, f"axes {axes[:8]}; reduce neighbouring axes")
     as_map, kernel = _pooled_map(shape, chosen[0], chosen[-1] + 1)
     wide = context.reshaped(f"{name}/map", source, as_map)
-    pool = _mean_pool(context, position, op, wide, kernel)
+    pool: SumPool2d | MaxPool2d
+    if op.code == "MEAN":
+        pool = _mean_pool(context, position, op, wide, kernel)
+    else:
+        same_meaning(context, position, op, [op.inputs[0]])
+        pool = MaxPool2d(name, wide, f"{name}/pooled", kernel, (1, 1))
     declared = context.sample_shape(op.outputs[0])
     if _without_ones(declared) != _without_ones(shape[: chosen[0]] + shape[chosen[-1] + 1 :]):
         raise damaged(position, op, f"shape {shape} without axes {chosen} is not {declared}")

@@ -12,7 +12,9 @@ from hwkit.importers.tflite_context import (
     check_operands,
     constant,
     damaged,
+    map_shape,
     node_name,
+    size_option,
     unsupported,
 )
 from hwkit.importers.tflite_elementwise import same_meaning, scalar
@@ -202,6 +204,40 @@ def transpose(context: Context, position: int, op: FileOperator) -> None:
     moved = Transpose(name, source, f"{name}/moved", tuple(axes))
     facts, dtype = context.facts(op.inputs[0]), context.dtype(op.inputs[0])
     _reshape_into(context, position, op, context.builder.add(moved, dtype, facts), op.outputs[0])
+
+
+def depth_to_space(context: Context, position: int, op: FileOperator) -> None:
+    """DEPTH_TO_SPACE and SPACE_TO_DEPTH: rows and columns of a block from channels, or back."""
+    check_operands(op, position, (1, 1))
+    source, block = context.computed(op.inputs[0]), size_option(op, "block")
+    height, width, channels = map_shape(context, source, position, op)
+    deep = op.code == "DEPTH_TO_SPACE"
+    if channels % block**2 if deep else height % block or width % block:
+        raise damaged(position, op, f"blocks of {block} in {(height, width, channels)}")
+    # A block's columns lie side by side in either order: only its rows move.
+    if deep:
+        parts: Shape = (height, width, block, channels // block)
+    else:
+        parts = (height // block, block, width // block, block * channels)
+    name, facts = node_name(position, op), context.facts(op.inputs[0])
+    apart = context.reshaped(f"{name}/parts", source, parts)
+    turned = Transpose(f"{name}/turned", apart, f"{name}/turned", (0, 2, 1, 3))
+    moved = context.builder.add(turned, context.dtype(op.inputs[0]), facts)
+    _reshape_into(context, position, op, moved, op.outputs[0])
+
+
+def reverse(context: Context, position: int, op: FileOperator) -> None:
+    """REVERSE_V2: a slice that runs backwards along the axes given."""
+    check_operands(op, position, (2, 2))
+    source = context.computed(op.inputs[0])
+    shape, dropped = context.builder.shape(source), context.dropped(op.inputs[0])
+    rank = len(shape) + dropped
+    axes = _integers(context, position, op, op.inputs[1])
+    turned = {_axis(position, op, axis, rank) - dropped for axis in axes}
+    begin = tuple(size - 1 if k in turned else 0 for k, size in enumerate(shape))
+    stride = tuple(-1 if k in turned else 1 for k in range(len(shape)))
+    name, target = node_name(position, op), context.names[op.outputs[0]]
+    context.add(op.outputs[0], Slice(name, source, target, begin, shape, stride))
 
 
 def resize_nearest(context: Context, position: int, op: FileOperator) -> None:

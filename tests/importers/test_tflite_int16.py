@@ -65,6 +65,34 @@ def test_weighted(code: str, per_channel: bool, tmp_path: Path) -> None:
     assert graph.nodes[-1].accumulator_bits == 48  # type: ignore[union-attr]
 
 
+def _with_narrow_bias(code: str, form: tuple[int, ...]) -> bytes:
+    rng, scales = np.random.default_rng(0), (0.01,) * form[0]
+    tensors = [
+        wide("x", MAP),
+        weights("w", rng.integers(-127, 128, form), scales),
+        weights("b", rng.integers(-(10**6), 10**6, form[0]), (1e-5,) * form[0], 0, "int32"),
+        wide("y", (1, 6, 7, form[0]), 0.004),
+    ]
+    deep = code == "DEPTHWISE_CONV_2D"
+    options = "DepthwiseConv2DOptions" if deep else "Conv2DOptions"
+    op = operator(code, ("x", "w", "b"), options=options, strideH=1, strideW=1)
+    return file_bytes(tensors, [op])
+
+
+def test_convolution_with_32_bit_sums(tmp_path: Path) -> None:
+    graph = as_tflm(_with_narrow_bias("CONV_2D", (5, 3, 2, 4)), tmp_path, 20)
+    assert graph.nodes[0].accumulator_bits == 32  # type: ignore[union-attr]
+    with pytest.raises(UnsupportedOp, match=r"\(DEPTHWISE_CONV_2D\).*want a 64-bit bias"):
+        convert(parse(_with_narrow_bias("DEPTHWISE_CONV_2D", (1, 3, 2, 4))), "m")
+
+
+@pytest.mark.parametrize("other", [MAP, (1, 1, 1, 4)])
+@pytest.mark.parametrize("code", ["MAXIMUM", "MINIMUM"])
+def test_extremum(code: str, other: tuple[int, ...], tmp_path: Path) -> None:
+    tensors = [wide("x", MAP), wide("z", other), wide("y", MAP)]
+    as_tflm(file_bytes(tensors, [operator(code, ("x", "z"))], ("x", "z")), tmp_path, 20)
+
+
 @pytest.mark.parametrize("other", [MAP, (1, 1, 1, 4)])
 @pytest.mark.parametrize("code", ["ADD", "SUB", "MUL"])
 def test_two_operands(code: str, other: tuple[int, ...], tmp_path: Path) -> None:
@@ -99,6 +127,11 @@ def _one(code: str) -> tuple[list[FileTensor], FileOperator]:
             return [x, integers("k", [0, 2, 1, 3]), wide("y", (1, 7, 6, 4))], operator(
                 code, ("x", "k")
             )
+        case "REVERSE_V2":
+            return [x, integers("k", [2]), wide("y", MAP)], operator(code, ("x", "k"))
+        case "RESIZE_NEAREST_NEIGHBOR":
+            op = operator(code, ("x", "s"), options="ResizeNearestNeighborOptions")
+            return [x, integers("s", (9, 3)), wide("y", (1, 9, 3, 4))], op
         case "QUANTIZE":
             return [x, wide("y", MAP, 0.0017)], operator(code, ("x",))
         case _:
@@ -114,6 +147,8 @@ def _one(code: str) -> tuple[list[FileTensor], FileOperator]:
         "PAD",
         "SLICE",
         "TRANSPOSE",
+        "REVERSE_V2",
+        "RESIZE_NEAREST_NEIGHBOR",
         "QUANTIZE",
         "RELU",
         "RELU6",

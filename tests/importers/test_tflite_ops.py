@@ -504,3 +504,29 @@ def test_dilations_by_batches(
         ]
     graph = as_tflm(file_bytes(tensors, operators, ("x",), outputs), tmp_path, 4)
     assert len(graph.nodes) == len(outputs)
+
+
+@pytest.mark.parametrize("block", [2, 3])
+@pytest.mark.parametrize("code", ["DEPTH_TO_SPACE", "SPACE_TO_DEPTH"])
+def test_blocks_of_channels(code: str, block: int, tmp_path: Path) -> None:
+    deep, flat = (1, 2, 4, 5 * block**2), (1, 2 * block, 4 * block, 5)
+    source, output = (deep, flat) if code == "DEPTH_TO_SPACE" else (flat, deep)
+    name = "DepthToSpaceOptions" if code == "DEPTH_TO_SPACE" else "SpaceToDepthOptions"
+    op = operator(code, ("x",), options=name, blockSize=block)
+    as_tflm(file_bytes([activation("x", source), activation("y", output)], [op]), tmp_path, 4)
+
+
+@pytest.mark.parametrize("axis", [1, 2, -1])
+def test_reverse(axis: int, tmp_path: Path) -> None:
+    tensors = [activation("x", MAP), integers("k", [axis]), activation("y", MAP)]
+    as_tflm(file_bytes(tensors, [operator("REVERSE_V2", ("x", "k"))]), tmp_path, 4)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("axes", [(1, 2), (2,), (-1,), (1, 2, 3)])
+def test_largest_of_axes(axes: tuple[int, ...], keep: bool, tmp_path: Path) -> None:
+    gone = {axis % 4 for axis in axes}
+    output = tuple(1 if k in gone else n for k, n in enumerate(MAP) if keep or k not in gone)
+    tensors = [activation("x", MAP), integers("k", axes), activation("y", output)]
+    op = operator("REDUCE_MAX", ("x", "k"), options="ReducerOptions", keepDims=keep)
+    as_tflm(file_bytes(tensors, [op]), tmp_path, 6)
