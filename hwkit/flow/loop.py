@@ -16,6 +16,7 @@ from hwkit.files import read_json, write_json
 from hwkit.flow.models import load
 from hwkit.record import to_json
 from hwkit.targets.mcu import measure_costs
+from hwkit.targets.rtl.allocation import estimate_costs
 
 WIDTHS = (8, 4)
 """Weight widths that the kernels store: 8 bits, and 4 packed two to a byte."""
@@ -36,18 +37,23 @@ def allocate(run: Path, board: str, budget: str, out: Path) -> BitPlan:
 
 
 def cost_table(run: Path, board: str) -> CostTable:
-    """The cost table of the run's network, measured on ``board`` now and kept in the run.
+    """The cost table of the run's network, kept in the run: measured on a microcontroller board,
+    LUTs estimated on an FPGA board.
 
-    Raises ``ConfigError`` for a board that is no microcontroller: an edge runtime stores every
-    width in 8 bits, and C simulation has no cost.
+    Raises ``ConfigError`` for another board: an edge runtime stores every width in 8 bits, and C
+    simulation has no cost.
     """
     description = boards.load(board)
-    if description.mcu is None:
+    if description.target not in ("mcu", "rtl"):
         raise ConfigError(
-            f"board {board}: weight widths change no measured cost there; allocate on a "
-            "microcontroller board such as virtual_m4"
+            f"board {board}: weight widths change no cost that is known there; allocate on a "
+            "microcontroller board such as virtual_m4, or on an FPGA board such as ulx3s_85f"
         )
-    table = measure_costs(load(_inside(run, "model.hwk")), description, WIDTHS)
+    graph = load(_inside(run, "model.hwk"))
+    if description.target == "mcu":
+        table = measure_costs(graph, description, WIDTHS)
+    else:
+        table = estimate_costs(graph, description, WIDTHS)
     write_json(run / f"cost-{board}.json", to_json(table))
     return table
 

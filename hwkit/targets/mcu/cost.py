@@ -13,17 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from hwkit.allocate.cost import CostRow, CostTable, FixedCost, SharedCost
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, Rescale
-from hwkit.ir.types import Array, IntType
-from hwkit.ir.verify import verify
+from hwkit.ir.types import IntType
 from hwkit.lower.checked import golden_inputs
-from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.lower.weight_bits import weighted_layers, with_weight_bits
 from hwkit.target import Artifact, LayerTiming
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.choice import choose
@@ -52,7 +48,7 @@ def measure_costs(
     """
     if port is not None:
         raise ConfigError("costs are measured with several images; flash each and use profile")
-    if not _weighted(graph):
+    if not weighted_layers(graph):
         raise ConfigError(f"{graph.name}: no layer has weights, so no width can be chosen")
     stored = {bits: storage_bits(IntType(bits, True)) for bits in widths}
     measured = {bits: _measure(graph, board, bits) for bits in sorted(set(stored.values()))}
@@ -91,7 +87,7 @@ def _measure(graph: Graph, board: Board, bits: int) -> _Measured:
         artifact = build(emit(lowered), lowered, Path(folder))
         (timings,) = profile(artifact, golden_inputs(lowered.graph)[source], 1)
         image = elf.read(artifact.path)
-    weighted = {name for name in _weighted(graph)}
+    weighted = {name for name in weighted_layers(graph)}
     rows = tuple(
         _row(artifact, image, timing, bits) for timing in timings if timing.name in weighted
     )
@@ -122,41 +118,3 @@ def _row(artifact: Artifact, image: elf.Image, timing: LayerTiming, bits: int) -
         evidence="measured" if board.evidence == "measured" else "simulated",
         board=board.name,
     )
-
-
-def _weighted(graph: Graph) -> tuple[str, ...]:
-    return tuple(op.name for op in graph.nodes if isinstance(op, Conv2d | DepthwiseConv2d | Dense))
-
-
-def with_weight_bits(graph: Graph, bits: int) -> Graph:
-    """The fused ``graph`` with all weights in ``bits`` signed bits: wider ones are shifted down
-    and their rescale grows by as much, narrower ones keep their integers. The same work for a
-    device as a network trained so (kernels choose their arithmetic by the size of the scale),
-    but not the same network.
-
-    Example: s8 weights -128, 127 in 4 bits are -8, 7, and a shift of 38 becomes 34.
-    """
-    graph = fuse_requantize(graph)
-    tensors, constants = dict(graph.tensors), dict(graph.constants)
-    nodes: list[Op] = []
-    for op in graph.nodes:
-        if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
-            before, dtype = graph.tensors[op.weight].dtype, IntType(bits, True)
-            constants[op.weight] = _narrowed(graph.constants[op.weight], before, dtype)
-            tensors[op.weight] = replace(graph.tensors[op.weight], dtype=dtype)
-            op = replace(op, rescale=_grown(op.rescale, max(before.bits - bits, 0)))
-        nodes.append(op)
-    return verify(graph.with_nodes(tuple(nodes), tensors, constants))
-
-
-def _grown(r: Rescale | None, by: int) -> Rescale | None:
-    """``r`` times ``2**by``: smaller shifts, as far as there is shift left."""
-    if r is None:
-        return None
-    return replace(r, shift=tuple(max(shift - by, 0) for shift in r.shift))
-
-
-def _narrowed(values: Array, old: IntType, new: IntType) -> Array:
-    shift = max(old.high.bit_length() - new.high.bit_length(), 0)
-    narrowed: Array = (values.astype(np.int64) >> shift).astype(new.container)
-    return narrowed

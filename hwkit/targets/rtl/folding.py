@@ -65,6 +65,13 @@ def search(
     return best
 
 
+def cheapest(layers: Sequence[Layer], budget: FpgaResources, interval_cycles: int) -> Folding:
+    """The cheapest folding of at most ``interval_cycles``, whether it fits or not; some folding
+    of each layer must be so fast."""
+    candidates = [_candidates(layer) for layer in layers]
+    return _at(layers, candidates, interval_cycles, budget)
+
+
 _Candidate = tuple[int, Fold, Cost]
 
 

@@ -47,12 +47,17 @@ def folded(graph: Graph, board: Board) -> Plan:
     ``UnsupportedOp`` for an op without a circuit, ``BudgetInfeasible`` for a part too small.
     """
     net = network(graph)
-    section = fpga(board)
-    rate = section.frames_per_second
-    wanted = max(section.clock_hz // rate, 1) if rate else None
-    folding = search(net.layers, _resources(board), wanted, section.part)
+    folding = search(net.layers, part_resources(board), wanted_cycles(board), fpga(board).part)
     core = core_of(graph, net, folding)
     return Plan(core, folding.cost, net.layers, folding)
+
+
+def wanted_cycles(board: Board) -> int | None:
+    """Cycles that an inference may take at the board's ``frames_per_second``; None where any
+    number will do."""
+    section = fpga(board)
+    rate = section.frames_per_second
+    return max(section.clock_hz // rate, 1) if rate else None
 
 
 def core_of(graph: Graph, net: Network, folding: Folding) -> Core:
@@ -90,7 +95,8 @@ def modules() -> Mapping[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("hwk_*.v"))}
 
 
-def _resources(board: Board) -> FpgaResources:
+def part_resources(board: Board) -> FpgaResources:
+    """What the board's part has; ``ConfigError`` when its file does not say."""
     found = fpga(board).resources
     if found is None:
         raise ConfigError(f"board {board.name!r} has no section [fpga.resources]; add it")
