@@ -24,12 +24,20 @@ from hwkit.cli.terminal import busy, plain, print_json, progress
     type=click.Path(path_type=Path),
     help="Widths by layer, from 'hwkit allocate'.",
 )
+@click.option(
+    "--start-from",
+    metavar="checkpoint.pt",
+    type=click.Path(path_type=Path),
+    help="Trained weights of another run of the same blocks; no float training then.",
+)
 @json_option
-def train(recipe: str, out: Path, plan: Path | None, as_json: bool) -> None:
+def train(
+    recipe: str, out: Path, plan: Path | None, start_from: Path | None, as_json: bool
+) -> None:
     """Quantization-aware training; RECIPE is a file or the name of a recipe that hwkit ships."""
     from hwkit.flow.training import train as flow
 
-    facts = flow(recipe, out, plan, progress())
+    facts = flow(recipe, out, plan, progress(), start_from=start_from)
     if as_json:
         print_json(facts)
         return

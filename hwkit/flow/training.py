@@ -18,11 +18,13 @@ def train(
     plan: Path | None,
     say: Say,
     float_from: Path | None = None,
+    start_from: Path | None = None,
 ) -> dict[str, Any]:
     """Trains ``recipe`` into ``out`` and measures each layer's sensitivity there.
 
     Returns the content of ``train.json``. ``say`` is told of progress, a line at a time;
-    ``float_from`` a ``checkpoint.pt`` whose float weights are taken. Raises ``ToolMissing``
+    ``float_from`` a ``checkpoint.pt`` whose float weights are taken, ``start_from`` one of another
+    recipe with the same blocks, whose quantized-trained weights are. Raises ``ToolMissing``
     without torch.
     """
     _check(out)
@@ -35,7 +37,7 @@ def train(
     def progress(phase: str, done: int, total: int) -> None:
         say(f"{out.name}: {phase} {done}/{total}")
 
-    result = run(recipe, out, plan, float_from, progress)
+    result = run(recipe, out, plan, float_from, progress, start_from)
     sensitivity(recipe, out, progress=progress)
     return asdict(result)
 

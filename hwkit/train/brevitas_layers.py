@@ -99,7 +99,10 @@ class BrevitasFactory:
         return qnn.QuantIdentity(act_quant=self._unsigned, **self._activation_options())
 
     def output(self) -> nn.Module:
-        return self.signed()
+        # Classes are told apart by the largest integer: too few bits would tie them.
+        bits = max(8, self.q.activation_bits)
+        options = {**self._activation_options(), "bit_width": bits}
+        return qnn.QuantIdentity(act_quant=self._signed, **options)
 
     def add(self) -> nn.Module:
         return _Add()

@@ -84,11 +84,14 @@ def train(
     plan: str | Path | BitPlan | None = None,
     float_from: str | Path | None = None,
     progress: Progress = silent,
+    start_from: str | Path | None = None,
 ) -> Trained:
     """Trains ``recipe`` (a path, or the name of a built-in one) into the folder ``out``.
 
     ``plan`` gives single layers other weight bits. ``float_from`` is the ``checkpoint.pt`` of an
-    earlier run of the same recipe, whose float weights are taken instead of trained again.
+    earlier run of the same recipe, whose float weights are taken instead of trained again;
+    ``start_from`` that of any run with the same blocks (a Brevitas one for a QFX recipe, say),
+    whose quantized-trained weights are where this training starts.
 
     Raises ``ConfigError`` for a recipe, plan or checkpoint that is wrong, ``ToolMissing`` for a
     data set that is not installed.
@@ -101,13 +104,15 @@ def train(
     quantized_network(settings, shape, bits)  # A plan that does not fit fails before training.
     made_from = recipe_digest(recipe)
     given = None if float_from is None else _read_float(Path(float_from), made_from)
+    if start_from is not None:
+        given = _read_weights(Path(start_from))
     data = load_dataset(settings.dataset)
     _make_folder(out)
     with deterministic(settings.seed):
         state, float_accuracy = given or _train_float(settings, data, progress)
         network, weight_bits = quantized_network(settings, shape, bits)
         images, labels = _tensors(data)
-        start(settings, network, state, images[:_START_IMAGES])
+        start(settings, network, weight_bits, state, images[:_START_IMAGES])
         fit(network, images, labels, settings.qat, settings.seed, "quantized training", progress)
         export(network, images[:1], out / "model.onnx", settings.name)
         graph = load_model(out / "model.onnx")
@@ -210,6 +215,16 @@ def _read_float(path: Path, recipe_digest: str) -> tuple[dict[str, Tensor], floa
     if checkpoint["recipe"] != recipe_digest:
         raise ConfigError(f"{path}: is of another recipe; give one of the same, or none")
     return checkpoint["float"], checkpoint["float_accuracy"]
+
+
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], float]:
+    checkpoint = read_checkpoint(path)
+    weights = {
+        name: value
+        for name, value in checkpoint["quantized"].items()
+        if name.endswith((".weight", ".bias"))
+    }
+    return weights, checkpoint["float_accuracy"]
 
 
 def load_quantized(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
@@ -34,10 +34,25 @@ def quantized_network(
     return network, factory.weight_bits
 
 
-def start(recipe: Recipe, network: Network, state: Mapping[str, Tensor], batch: Tensor) -> None:
+def start(
+    recipe: Recipe,
+    network: Network,
+    layers: Iterable[str],
+    state: Mapping[str, Tensor],
+    batch: Tensor,
+) -> None:
     """Puts weights and biases by module path (``networks.folded_state``, or the state of another
     quantized network) into ``network``; scales come from the weights, and in QFX from what
-    ``batch`` (N, ...) gives as well."""
+    ``batch`` (N, ...) gives as well. ``ConfigError`` for a state of other layers."""
+    shapes = {name: value.shape for name, value in network.named_parameters()}
+    for path in layers:
+        for name in (f"{path}.weight", f"{path}.bias"):
+            if name not in state or state[name].shape != shapes.get(name, state[name].shape):
+                found = tuple(state[name].shape) if name in state else "missing"
+                raise ConfigError(
+                    f"start weights: {name} is {found}; give a checkpoint of the same blocks, its "
+                    "batch norms folded"
+                )
     if recipe.quantization.scheme == "qfx":
         qfx.load(network, state, batch)
     else:

@@ -28,7 +28,7 @@ def test_folded_batch_norms(name):
     network.eval()
     state = folded_state(network)
     twin, bits = quantized_network(recipe, shape, {})
-    start(recipe, twin, state, torch.rand(8, *shape))
+    start(recipe, twin, bits, state, torch.rand(8, *shape))
     loaded = dict(twin.named_parameters())
     for path in bits:
         layer = network.get_submodule(path)

@@ -13,6 +13,7 @@ derivative there would shrink the range further, since it cannot see the jump.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, log, log2
 from typing import Any
 
@@ -84,21 +85,39 @@ def whole(fraction: Tensor) -> Tensor:
     return fraction.detach().round().clamp(-MAX_FRACTION, MAX_FRACTION).to(torch.int32)
 
 
+class _Project(torch.autograd.Function):
+    """Integers replaced by those of a table that starts at the lowest one; gradients pass."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, digits: Tensor, table: Tensor, low: int) -> Tensor:
+        integers = (y * power_of_two(digits)).long()
+        return table[integers - low] * power_of_two(-digits)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        return grad, None, None, None
+
+
 class Cast(nn.Module):
     """A format with its learned binary point.
 
     ``channels`` gives each channel (``axis``) a point of its own; otherwise there is one. The
-    point is unknown until ``calibrate`` or a checkpoint sets it.
+    point is unknown until ``calibrate`` or a checkpoint sets it. ``table`` replaces each integer
+    of the format, from the lowest on, by another one (K-hot weights).
 
     Example: with fraction 2, ``Cast(Format(4))`` takes 0.6 to 0.5 and 5.0 to 1.75.
     """
 
     fraction: Tensor
     known: Tensor
+    table: Tensor | None
 
-    def __init__(self, form: Format, channels: int = 0, axis: int = 1) -> None:
+    def __init__(
+        self, form: Format, channels: int = 0, axis: int = 1, table: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.form, self.axis = form, axis
+        self.register_buffer("table", table, persistent=False)
         self.fraction = nn.Parameter(torch.zeros(channels) if channels else torch.zeros(()))
         self.register_buffer("known", torch.zeros((), dtype=torch.bool))
         self.observing = False
@@ -116,6 +135,9 @@ class Cast(nn.Module):
         if torch.onnx.is_in_onnx_export():
             return quant(x, self.form, by_channel(self.digits(), x.dim(), self.axis))
         y: Tensor = _Cast.apply(x, by_channel(self.fraction, x.dim(), self.axis), self.form)
+        if self.table is not None:
+            digits = by_channel(self.digits(), x.dim(), self.axis)
+            y = _Project.apply(y, digits, self.table, self.form.low)
         return y
 
     def fixed(self, x: Tensor) -> Fixed:
@@ -125,16 +147,16 @@ class Cast(nn.Module):
     def calibrate(self, x: Tensor) -> None:
         """Sets the fraction of least squared error on ``x``, among those that clip little."""
         if self.fraction.dim() == 0:
-            best = _best_fraction(x, self.form)
+            best = _best_fraction(x, self.form, self.table)
         else:
             parts = x.transpose(0, self.axis)
-            best = torch.stack([_best_fraction(part, self.form) for part in parts])
+            best = torch.stack([_best_fraction(part, self.form, self.table) for part in parts])
         with torch.no_grad():
             self.fraction.copy_(best)
             self.known.fill_(True)
 
 
-def _best_fraction(x: Tensor, form: Format) -> Tensor:
+def _best_fraction(x: Tensor, form: Format, table: Tensor | None) -> Tensor:
     """Saturation is what is searched with: wrapping has no use for values outside."""
     largest = float(x.abs().max()) if x.numel() else 0.0
     if not largest > 0:
@@ -142,10 +164,13 @@ def _best_fraction(x: Tensor, form: Format) -> Tensor:
     safe = form.width - form.signed - ceil(log2(largest))
     more = 1 if form.overflow is Overflow.WRAP else _SEARCHED
     tried = [f for f in range(safe - 1, safe + more) if abs(f) <= MAX_FRACTION] or [0]
-    saturating = Format(form.width, form.signed, form.rounding)
+    saturating = replace(form, overflow=Overflow.SATURATE)
     errors = []
     for f in tried:
         scaled = x * 2.0**f
-        y = to_integers(scaled, saturating) * 2.0**-f
+        integers = to_integers(scaled, saturating)
+        if table is not None:
+            integers = table[integers.long() - form.low]
+        y = integers * 2.0**-f
         errors.append(float((x - y).square().sum()))
     return torch.tensor(float(tried[errors.index(min(errors))]))

@@ -33,49 +33,27 @@ def on_grid(x: Tensor, fraction: Tensor) -> Tensor:
     return rounded * power_of_two(-fraction)
 
 
-class _Project(torch.autograd.Function):
-    """Quantized weights replaced by their K-hot neighbours; gradients pass."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, gain: Tensor, table: Tensor) -> Tensor:
-        integers = (weight * gain).long()
-        return table[integers + len(table) // 2] / gain
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return grad, None, None
-
-
-class WeightCast(nn.Module):
-    """The cast of a weight, and its K-hot form with ``terms`` non-zero digits (0: any number).
+class WeightCast(Cast):
+    """The cast of a weight (outputs first), and its K-hot form with ``terms`` non-zero digits
+    (0: any number), symmetric then.
 
     Example: with fraction 0, ``WeightCast(Format(6, symmetric=True), terms=2)`` takes 27 to 28.
     """
 
-    table: Tensor | None
-
     def __init__(self, form: Format, terms: int = 0, channels: int = 0) -> None:
-        super().__init__()
         if form.width > 8 or not form.signed:
             raise ConfigError(f"weights of {form.width} bits; use signed ones of 2 to 8 bits")
+        table = None
+        if terms:
+            form = replace(form, symmetric=True)
+            found = khot(np.arange(form.low, form.high + 1), terms, form.high)
+            table = torch.from_numpy(found).float()
+        super().__init__(form, channels, axis=0, table=table)
         self.terms = terms
-        self.cast = Cast(replace(form, symmetric=True) if terms else form, channels, axis=0)
-        high = self.cast.form.high
-        found = khot(np.arange(-high, high + 1), terms, high) if terms else None
-        table = None if found is None else torch.from_numpy(found).float()
-        self.register_buffer("table", table, persistent=False)
-
-    def forward(self, weight: Tensor) -> Tensor:
-        y: Tensor = self.cast(weight)
-        if self.table is None:
-            return y
-        gain = power_of_two(by_channel(self.cast.digits(), weight.dim(), 0))
-        projected: Tensor = _Project.apply(y, gain, self.table)
-        return projected
 
     def integers(self, weight: Tensor) -> Tensor:
         """The integers of the cast weight, int64."""
-        gain = power_of_two(by_channel(self.cast.digits(), weight.dim(), 0))
+        gain = power_of_two(by_channel(self.digits(), weight.dim(), 0))
         return (self(weight).detach() * gain).round().long()
 
 
@@ -94,18 +72,18 @@ class _Summing(nn.Module):
         """
         if x.fraction.dim():
             raise ConfigError(f"{type(self).__name__}: its input has a binary point per channel")
-        fraction = x.fraction + wide.cast.digits()
+        fraction = x.fraction + wide.digits()
         if torch.onnx.is_in_onnx_export():
             if self.frozen is None:
                 raise ConfigError("evaluate the model once before it is exported")
             taps, offset = self.frozen
-            digits = by_channel(wide.cast.digits(), taps.dim(), 0)
-            exact = Format(wide.cast.form.width, True, Rounding.HALF_EVEN)
+            digits = by_channel(wide.digits(), taps.dim(), 0)
+            exact = Format(wide.form.width, True, Rounding.HALF_EVEN)
             return Fixed(self.compute(x.value, quant(taps, exact, digits), offset), fraction, 0, 0)
         taps = wide(weight)
         channels = taps.shape[0]
         offset = torch.zeros(channels) if bias is None else on_grid(bias, fraction)
-        bound = self._bound(x, taps, offset, fraction, wide.cast.digits())
+        bound = self._bound(x, taps, offset, fraction, wide.digits())
         dtype = compute_dtype(bound, type(self).__name__)
         if not self.training:
             self.frozen = self.exported(taps.detach()), offset.detach()
@@ -281,4 +259,4 @@ def folded(layer: QfxConv2d | QfxLinear, norm: QfxBatchNorm) -> None:
         gain, offset = norm.affine(norm.running_mean, norm.running_var)
         layer.weight.mul_(by_channel(gain, layer.weight.dim(), 0))
         layer.bias.mul_(gain).add_(offset)
-        layer.weight_cast.cast.calibrate(layer.weight)
+        layer.weight_cast.calibrate(layer.weight)

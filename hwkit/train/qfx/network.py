@@ -135,4 +135,4 @@ def fit_weights(network: nn.Module, paths: Mapping[str, int]) -> None:
         module = network.get_submodule(path)
         layer = module.conv if isinstance(module, NormedConv) else module
         if isinstance(layer, QfxConv2d | QfxLinear):
-            layer.weight_cast.cast.calibrate(layer.weight.detach())
+            layer.weight_cast.calibrate(layer.weight.detach())
