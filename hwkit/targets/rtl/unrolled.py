@@ -18,7 +18,7 @@ from hwkit.targets.rtl.core import Core, Stream
 from hwkit.targets.rtl.unrolled_arith import TARGET
 from hwkit.targets.rtl.unrolled_trace import trace
 
-ADDERS_PER_STAGE = 4
+ADDERS_PER_STAGE = 5
 """Adders in a chain between two registers."""
 
 _PRIMITIVES = ("binop", "lookup_table", "multiplier", "mux", "negative", "shift_adder")

@@ -23,6 +23,10 @@ ROUNDINGS = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 MAX_SHIFT = 24
 """Bits behind the binary point that a symbol may have; da4ml's constants end at 32."""
 
+EXTRA_DEPTH = 2
+"""Adders by which a sum may be deeper than its shallowest tree, to share more with other sums: one
+or two save what a tree without bound does, in half its stages."""
+
 Symbol = Any
 """A ``da4ml.trace.FixedVariable``."""
 
@@ -177,6 +181,6 @@ def _vector_product(row: Array, weight: Array, bias: Array) -> Array:
     result = constants(bias, row)
     if used.any():
         columns = weight[used][:, ~known].T.astype(np.float64)
-        product = FixedVariableArray(variable) @ columns
+        product = FixedVariableArray(variable, {"hard_dc": EXTRA_DEPTH}) @ columns
         result[used] = [v + int(b) for v, b in zip(product, bias[used], strict=True)]
     return result
