@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from benchmarks import cores, hls4ml, interpreter, kernels, models, stages, table
+from benchmarks import cores, flags, hls4ml, interpreter, kernels, models, stages, table
 
 _BUSY = 0.5
 """Load average above which other work visibly slows what is timed."""
@@ -18,6 +18,7 @@ def main() -> None:
     interpreter.main([])
     kernels.main()
     models.main([])
+    flags.main()
     cores.main()
     stages.main()
     hls4ml.main()

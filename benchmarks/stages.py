@@ -42,14 +42,15 @@ BOARDS = {
 """A board of each lane, and the recipe whose network it gets."""
 
 
-def network(recipe: str) -> Network:
-    """The quantized network of ``recipe`` with random weights and scales that fit them."""
+def network(recipe: str, side: int = SIDE) -> Network:
+    """The quantized network of ``recipe`` for images of ``side`` pixels, with random weights and
+    scales that fit them."""
     with deterministic(0):
-        made, _ = quantized_network(read_recipe(recipe), (1, SIDE, SIDE), {})
+        made, _ = quantized_network(read_recipe(recipe), (1, side, side), {})
         made.train()
         with torch.no_grad():
             for _ in range(SCALE_BATCHES):
-                made(torch.rand(16, 1, SIDE, SIDE))
+                made(torch.rand(16, 1, side, side))
         made.eval()
     return made
 
