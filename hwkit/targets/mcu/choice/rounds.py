@@ -22,7 +22,7 @@ from hwkit.toolchain.linker_script import region
 MARGIN_BYTES = 2048
 """By how much a board's own clock, UART and entry code may be longer than the virtual board's."""
 
-MOST_INSTRUCTIONS = 50_000_000
+MOST_INSTRUCTIONS = 25_000_000
 """Of an inference by the rule, for which other implementations are tried as well."""
 
 
