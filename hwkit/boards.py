@@ -6,7 +6,7 @@ Units stand in the keys (``clock_hz``, ``size_bytes``); ``source`` says where th
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -108,7 +108,8 @@ class FpgaPins:
     where its bank has another voltage.
 
     ``uart_rx`` is the FPGA's input. ``led_low``: the LED is lit by a low level. ``high``: a pin
-    to be held high, or "".
+    to be held high, or "". ``pll_pad``: the clock's pin is the one that an iCE40's PLL is
+    wired to.
     """
 
     clock: str
@@ -119,6 +120,7 @@ class FpgaPins:
     led_standard: str = ""
     led_low: bool = False
     high: str = ""
+    pll_pad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,40 @@ class Board:
         if self.mcu is not None:
             return self.mcu.clock_hz
         return (self.fpga.clock_hz or None) if self.fpga is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldingGoal:
+    """What a design is folded for, where it is not what its board's file says: inferences each
+    second at the board's clock, lookup tables that it may take."""
+
+    frames_per_second: int | None = None
+    lut: int | None = None
+
+
+NO_GOAL = FoldingGoal()
+
+_FOLDED = ("finn", "rtl")
+
+
+def folded_for(board: Board, goal: FoldingGoal) -> Board:
+    """``board`` with the rate and the LUTs of ``goal``; ``ConfigError`` for one whose target folds
+    nothing, or a part with fewer LUTs."""
+    if goal == NO_GOAL:
+        return board
+    if board.fpga is None or board.fpga.resources is None or board.target not in _FOLDED:
+        raise ConfigError(
+            f"board {board.name}: its designs are not folded; take a rate or a number of LUTs "
+            "with finn_sim, rtl_sim or an FPGA board"
+        )
+    section, part = board.fpga, board.fpga.resources
+    if goal.lut is not None:
+        if goal.lut > part.lut:
+            raise ConfigError(f"board {board.name}: {goal.lut} LUT, its part has {part.lut}")
+        part = replace(part, lut=goal.lut)
+    rate = goal.frames_per_second
+    rate = section.frames_per_second if rate is None else rate
+    return replace(board, fpga=replace(section, resources=part, frames_per_second=rate))
 
 
 _SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga", "rtl": "fpga", "finn": "fpga"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,17 +45,21 @@ def commands(board: FpgaBoard, top: str) -> tuple[tuple[str, ...], ...]:
     raise ConfigError(f"flow {board.flow!r}: nextpnr serves {', '.join(CONSTRAINTS)}")
 
 
+_LUTS = {"ICESTORM_LC": 1, "TRELLIS_COMB": 1, "LUT4": 1, "ALU": 1, "RAM16SDP4": 4}
+"""Lookup tables that a cell takes the place of; an iCE40's logic cell holds its flip-flop too."""
+
+_BRAMS = ("ICESTORM_RAM", "DP16KD", "BSRAM")
+_DSPS = ("ICESTORM_DSP", "MULT18X18D", "MULT9X9", "MULT18X18", "MULTALU18X18", "MULTALU36X18")
+
+
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """What a routed design takes and reaches. ``cells`` are used and available by nextpnr's
-    names, ``fmax_hz`` the lowest over the clocks that the design runs on."""
+    """What a routed design takes, and the highest clock that its slowest path bears."""
 
-    cells: Mapping[str, tuple[int, int]]
+    lut: int
+    bram: int
+    dsp: int
     fmax_hz: int
-
-    def used(self, *names: str) -> int:
-        """How many of the first of ``names`` that the part has are used; 0 if it has none."""
-        return next((self.cells[name][0] for name in names if name in self.cells), 0)
 
 
 def routed(path: Path, slowest_hz: int = 0) -> Routed:
@@ -67,12 +70,15 @@ def routed(path: Path, slowest_hz: int = 0) -> Routed:
     """
     try:
         report = json.loads(path.read_text())
-        cells = {
-            str(name): (int(row["used"]), int(row["available"]))
-            for name, row in report["utilization"].items()
-        }
+        used = {str(name): int(row["used"]) for name, row in report["utilization"].items()}
         clocks = report["fmax"].values()
-        reached = [c["achieved"] for c in clocks if c["constraint"] * 1e6 > slowest_hz * 0.999]
-        return Routed(cells, int(min(reached) * 1e6))
+        # nextpnr rounds periods to picoseconds: 50 MHz may come back as a little less.
+        reached = [c["achieved"] for c in clocks if c["constraint"] * 1e6 > slowest_hz * 0.99]
+        return Routed(
+            lut=sum(used.get(name, 0) * luts for name, luts in _LUTS.items()),
+            bram=sum(used.get(name, 0) for name in _BRAMS),
+            dsp=sum(used.get(name, 0) for name in _DSPS),
+            fmax_hz=int(min(reached) * 1e6),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path}: not a report of nextpnr ({error!r}); deploy again") from error

@@ -58,10 +58,11 @@ def simulator(
 
     ``flags`` go to Verilator (``-GWIDTH=8`` sets a parameter of ``top``); it runs in ``cwd``.
     ``optimize`` goes to the C++ compiler: ``-O0`` for a large design that runs for few cycles.
-    Memory images are read when the program starts, relative to where it runs. The log is
-    ``program`` + ``.log``. ``ToolMissing`` without verilator or g++, ``ToolFailed`` with the log.
+    Memory images are read when the program starts, relative to where it runs. ``ToolMissing``
+    without verilator or g++, ``ToolFailed`` with the log, which is kept in the cache.
     """
-    log = program.with_name(f"{program.name}.log")
+    key = hashlib.sha256(str(program.absolute()).encode()).hexdigest()[:16]
+    log = cache_folder("logs") / f"verilator-{top}-{key}.log"
     program.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hwkit-verilator-") as scratch:
         command = [str(root() / "bin" / "verilator_bin"), *FLAGS, "--prefix", PREFIX]

@@ -98,7 +98,7 @@ def counts(path: Path) -> Counts:
     try:
         cells = json.loads(path.read_text())["design"]["num_cells_by_type"]
         return count_cells({str(name): int(n) for name, n in cells.items()})
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path}: not the counts of yosys ({error!r}); deploy again") from error
 
 

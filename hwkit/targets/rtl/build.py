@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,13 @@ from hwkit.targets.rtl.bitstream import (
 )
 from hwkit.targets.rtl.core import Core
 from hwkit.toolchain import nextpnr, process, verilator, yosys
+from hwkit.toolchain.cache import cache_folder
 
 SIMULATOR = "rtl_board"
 SEEDS = (1, 2, 3)
 """Of the placement: tried in order until the clock is met."""
 
 TIMEOUT_S = 7200.0
-_LOG = "build.log"
 _STAT = "stat.json"
 
 
@@ -160,11 +161,17 @@ def _run(command: Sequence[str], out: Path) -> None:
     name, *arguments = command
     process.run(
         [yosys.find_program(name), *arguments],
-        out / _LOG,
+        _log(out),
         cwd=out,
         timeout_s=TIMEOUT_S,
         how_to_get_it=yosys.HOW_TO_GET_IT.format(name=name),
     )
+
+
+def _log(out: Path) -> Path:
+    """Of the tools' output: outside ``out``, which a build that fails leaves no trace of."""
+    key = hashlib.sha256(str(out.absolute()).encode()).hexdigest()[:16]
+    return cache_folder("logs") / f"bitstream-{key}.log"
 
 
 def _facts(out: Path, lowered: Lowered, core: Core) -> Mapping[str, Any]:
@@ -193,10 +200,4 @@ def _facts(out: Path, lowered: Lowered, core: Core) -> Mapping[str, Any]:
 def _routed_facts(out: Path, fpga: FpgaBoard) -> dict[str, Any]:
     """What the routed design takes; flip-flops as Yosys counts them, which placement keeps."""
     routed = nextpnr.routed(out / nextpnr.REPORT, fpga.clock_hz)
-    return {
-        "lut": routed.used("ICESTORM_LC", "TRELLIS_COMB", "LUT4"),
-        "bram": routed.used("ICESTORM_RAM", "DP16KD", "BSRAM"),
-        "dsp": routed.used("ICESTORM_DSP", "MULT18X18D", "MULT18X18"),
-        "fmax_hz": routed.fmax_hz,
-        "counted": "by nextpnr, after routing",
-    }
+    return {**dataclasses.asdict(routed), "counted": "by nextpnr, after routing"}

@@ -15,11 +15,11 @@ from hwkit.errors import ConfigError
 _ICE40_FILTERS = ((17e6, 1), (26e6, 2), (44e6, 3), (66e6, 4), (101e6, 5))
 
 _ICE40 = """\
-  SB_PLL40_PAD #(
+  SB_PLL40_{kind} #(
       .FEEDBACK_PATH("SIMPLE"), .DIVR(4'd{reference}), .DIVF(7'd{feedback}), .DIVQ(3'd{output}),
       .FILTER_RANGE(3'd{filter_range})
   ) pll (
-      .PACKAGEPIN(clock_pin), .PLLOUTGLOBAL(clk), .LOCK(locked), .RESETB(1'b1), .BYPASS(1'b0)
+      .{port}(clock_pin), .PLLOUTGLOBAL(clk), .LOCK(locked), .RESETB(1'b1), .BYPASS(1'b0)
   );
 """
 
@@ -143,7 +143,9 @@ def verilog(board: FpgaBoard) -> str:
     if board.flow == "ice40":
         compared_hz = board.oscillator_hz / (setting.reference + 1)
         ranges = (number for limit_hz, number in _ICE40_FILTERS if compared_hz < limit_hz)
-        return _ICE40.format(filter_range=next(ranges, 6), **numbers)
+        on_pad = board.pins is not None and board.pins.pll_pad
+        kind, port = ("PAD", "PACKAGEPIN") if on_pad else ("CORE", "REFERENCECLK")
+        return _ICE40.format(kind=kind, port=port, filter_range=next(ranges, 6), **numbers)
     if board.flow == "ecp5":
         return _ECP5.format(phase=setting.output - 1, **numbers)
     # GW1NR-LV9QN88PC6/I5 of family GW1N-9C: the loop is called GW1NR-9C.
