@@ -29,7 +29,7 @@ _FEW = 16
 class Simulation:
     """``y`` the outputs (inferences, integers); ``stamps`` (inferences, 3) the cycles of the
     first beat in, the last beat in and the last beat out; ``fifos`` the most beats that each
-    FIFO held and how many it can hold; ``seen`` by stream the cycles of its beats and their
+    FIFO held and how many it can hold, by hierarchical name; ``seen`` by stream the cycles of its beats and their
     integers."""
 
     y: Array
@@ -146,7 +146,7 @@ def simulate(
 
 def _fifos(printed: str) -> dict[str, tuple[int, int]]:
     found = re.findall(r"^fifo (\S+) (\d+) (\d+)$", printed, re.MULTILINE)
-    return {name.rsplit(".", 1)[-1]: (int(most), int(depth)) for name, most, depth in found}
+    return {name: (int(most), int(depth)) for name, most, depth in found}
 
 
 def _tap(path: Path, stream: Stream) -> tuple[Array, Array]:

@@ -1,0 +1,73 @@
+"""Random graphs as cores in Verilog, each with a random folding: every integer, every cycle.
+
+A simulation takes seconds to compile and no time to run, so many cores share a program.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.ops import Rounding
+from hwkit.ir.types import S8, U8, IntType
+from hwkit.lower.checked import apply
+from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.targets.rtl import CAPABILITIES
+from hwkit.targets.rtl.simulate import simulate
+from tests.conformance.graphs import Space, graphs, inputs_for
+from tests.targets.rtl import together
+
+CORES = 12
+SAMPLES = 12
+RTL = Space(
+    ops=tuple(sorted(CAPABILITIES.ops, key=lambda op: op.__name__)),
+    roundings=tuple(r for r in Rounding if r is not Rounding.FLOAT32),
+    activations=(S8, U8, IntType(4, True), IntType(5, False), IntType(2, False)),
+    weight_bits=(2, 3, 4, 8),
+    max_ops=5,
+    raw_output=True,
+)
+
+
+@pytest.mark.slow
+def test_every_integer_and_cycle_of_random_graphs() -> None:
+    accepted = refused = 0
+
+    # Shrinking would compile a program for every step.
+    @settings(max_examples=2, phases=[Phase.generate])
+    @given(st.lists(graphs(RTL), min_size=CORES, max_size=CORES))
+    def some(drawn: list[Graph]) -> None:
+        nonlocal accepted, refused
+        made = []
+        for k, graph in enumerate(drawn):
+            fused = apply(graph, fuse_requantize)
+            try:
+                made.append((fused, together.random_folding(fused, k)[0]))
+            except UnsupportedOp as error:
+                assert error.target == "rtl" and error.node and "; " in str(error)
+        accepted += len(made)
+        refused += len(drawn) - len(made)
+        with tempfile.TemporaryDirectory() as folder:
+            program = together.build([core for _, core in made], Path(folder))
+            for k, (graph, core) in enumerate(made):
+                x = inputs_for(graph, SAMPLES, k)
+                y = run(graph, {graph.inputs[0]: x})[graph.outputs[0]].reshape(SAMPLES, -1)
+                for seed in (0, 1):
+                    seen = simulate(core, program, x, seed=seed, arguments=[f"+select={k}"])
+                    np.testing.assert_array_equal(seen.y, y)
+                    if seed == 0:
+                        assert seen.latency_cycles == core.latency_cycles
+                        assert seen.interval_cycles == pytest.approx(
+                            core.interval_cycles, rel=0.05, abs=1
+                        )
+
+    some()
+    assert accepted > refused

@@ -1,0 +1,150 @@
+"""Small networks with everything that a folded core is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hwkit.ir.arith import quantize_multiplier
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    MaxPool2d,
+    Padding,
+    Rescale,
+    Reshape,
+    Rounding,
+    SumPool2d,
+)
+from hwkit.ir.types import S8, S32, U8, Array, IntType
+
+SAME = Padding(1, 1, 1, 1)
+
+
+class Maker:
+    """Appends layers with random weights; shapes are inferred."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.b = GraphBuilder(name)
+        self.rng = np.random.default_rng(seed)
+        self.count = 0
+
+    def name(self, kind: str) -> str:
+        self.count += 1
+        return f"{kind}{self.count}"
+
+    def weights(self, shape: tuple[int, ...], bits: int, hot: bool) -> Array:
+        if not hot:
+            return self.rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), shape)
+        signs = self.rng.integers(-1, 2, shape)
+        return signs << self.rng.integers(0, bits - 1, shape)
+
+    def conv(
+        self,
+        x: str,
+        outputs: int,
+        dtype: IntType,
+        *,
+        kernel: int = 3,
+        stride: int = 1,
+        bits: int = 3,
+        hot: bool = False,
+        depthwise: bool = False,
+        shift: int = 5,
+    ) -> str:
+        """Convolution (or depthwise with ``outputs`` channels) with a shift behind it."""
+        name, channels = self.name("conv"), self.b.shape(x)[2]
+        shape = (1, kernel, kernel, outputs) if depthwise else (outputs, kernel, kernel, channels)
+        self.b.constant(f"{name}_w", self.weights(shape, bits, hot), IntType(bits, True))
+        self.b.constant(f"{name}_b", self.rng.integers(-40, 41, outputs), S32)
+        r = Rescale((1,), (shift,), Rounding.HALF_UP, dtype.low, dtype.high)
+        padding = SAME if kernel == 3 else Padding()
+        kind = DepthwiseConv2d if depthwise else Conv2d
+        op = kind(name, x, f"{name}_w", f"{name}_b", f"{name}_y", (stride, stride), padding)
+        return self.b.add(_with(op, r), dtype)
+
+    def add(self, a: str, b: str, dtype: IntType) -> str:
+        name = self.name("add")
+        r = Rescale((1,), (1,), Rounding.HALF_EVEN, dtype.low, dtype.high)
+        return self.b.add(Add(name, (a, b), f"{name}_y", rescale=r), dtype)
+
+    def dense(self, x: str, outputs: int, bits: int) -> str:
+        flat = self.name("flat")
+        size = int(np.prod(self.b.shape(x)))
+        dtype = self.b.tensors[x].dtype
+        self.b.add(Reshape(flat, x, f"{flat}_y"), dtype, shape=(size,))
+        name = self.name("fc")
+        self.b.constant(
+            f"{name}_w", self.weights((outputs, size), bits, False), IntType(bits, True)
+        )
+        r = Rescale((1,), (2,), Rounding.HALF_UP, S8.low, S8.high)
+        op = Dense(name, f"{flat}_y", f"{name}_w", None, f"{name}_y")
+        return self.b.add(_with(op, r), S8)
+
+
+def _with(op: Conv2d | DepthwiseConv2d | Dense, r: Rescale) -> Conv2d | DepthwiseConv2d | Dense:
+    return replace(op, rescale=r)
+
+
+def resnet8(side: int, width: int, seed: int = 0) -> Graph:
+    """ResNet8's layers at low widths: three stages with residual adds, average, dense.
+
+    ``resnet8(32, 16)`` has the 12.5 million multiplications of MLPerf Tiny's.
+    """
+    m = Maker("resnet8", seed)
+    u4 = IntType(4, False)
+    x = m.conv(m.b.input("x", (side, side, 3), U8), width, u4, bits=4, shift=8)
+    for stage in range(3):
+        outputs, stride = width << stage, 1 + (stage > 0)
+        branch = m.conv(x, outputs, u4, stride=stride)
+        branch = m.conv(branch, outputs, u4)
+        if stage:
+            x = m.conv(x, outputs, u4, kernel=1, stride=stride, shift=4)
+        x = m.add(x, branch, u4)
+    size = m.b.shape(x)[0]
+    r = Rescale((1,), (2,), Rounding.HALF_UP, 0, 15)
+    pool = SumPool2d("pool", x, "pool_y", (size, size), (size, size), rescale=r)
+    return m.b.build([m.dense(m.b.add(pool, u4), 10, 4)])
+
+
+def mixed(seed: int = 1) -> Graph:
+    """K-hot convolution, depthwise with two outputs a channel, maxima with a border, a mean."""
+    m = Maker("mixed", seed)
+    u6, s5 = IntType(6, False), IntType(5, True)
+    x = m.b.input("x", (9, 7, 4), s5)
+    x = m.conv(x, 6, u6, hot=True, bits=6, stride=2)
+    x = m.conv(x, 12, s5, depthwise=True, bits=6)
+    x = m.b.add(MaxPool2d("maxima", x, "maxima_y", (3, 3), (1, 1), SAME), s5)
+    x = m.b.add(AvgPool2d("mean", x, "mean_y", (2, 3), (2, 1), Padding(), -16, 15), s5)
+    return m.b.build([m.dense(x, 5, 2)])
+
+
+def int8(seed: int = 2) -> Graph:
+    """As imported from .tflite: zero points, a multiplier for each channel, double rounding."""
+    m = Maker("int8", seed)
+    x = m.b.input("x", (6, 6, 3), S8)
+    pairs = [quantize_multiplier(float(f)) for f in m.rng.uniform(0.0005, 0.004, 8)]
+    multiplier, shift = zip(*pairs, strict=True)
+    r = Rescale(multiplier, shift, Rounding.DOUBLE, -128, 127, -9)
+    m.b.constant("c_w", m.rng.integers(-127, 128, (8, 3, 3, 3)), S8)
+    m.b.constant("c_b", m.rng.integers(-2000, 2001, 8), S32)
+    conv = Conv2d("c", x, "c_w", "c_b", "c_y", (1, 1), SAME, (1, 1), 5, rescale=r)
+    y = m.b.add(conv, S8)
+    one, right = quantize_multiplier(0.37)
+    r = Rescale((one,), (right,), Rounding.DOUBLE, -128, 127, 4)
+    m.b.constant("p_w", m.rng.integers(-127, 128, (8, 1, 1, 8)), S8)
+    pairs = [quantize_multiplier(float(f)) for f in m.rng.uniform(0.0005, 0.004, 8)]
+    multiplier, shift = zip(*pairs, strict=True)
+    point = Rescale(multiplier, shift, Rounding.DOUBLE, -128, 127, 3)
+    p = Conv2d("p", y, "p_w", None, "p_y", input_zero_point=-9, rescale=point)
+    z = m.b.add(p, S8)
+    wide = Rescale((1 << 30,), (31,), Rounding.DOUBLE, -(1 << 27), 1 << 27, 0, 18)
+    last = Rescale((one,), (right + 18,), Rounding.DOUBLE, -128, 127, 4)
+    add = Add("add", (y, z), "add_y", (-9, 3), (wide, wide), rescale=last)
+    return m.b.build([m.b.add(add, S8)])

@@ -1,0 +1,76 @@
+"""Cores in simulation: every integer, every cycle, whatever the folding and the back-pressure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwkit import boards
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.targets.rtl.core import Core
+from hwkit.targets.rtl.folding import search
+from hwkit.targets.rtl.network import network
+from hwkit.targets.rtl.plan import core_of
+from hwkit.targets.rtl.simulate import Simulation, simulate
+from tests.conformance.graphs import inputs_for
+from tests.targets.rtl import networks, together
+
+SAMPLES = 6
+PART = boards.load("rtl_sim").fpga.resources
+GRAPHS = (networks.resnet8(8, 4), networks.mixed(), networks.int8())
+INTERVALS = (1, 2000)
+
+
+def core(graph: Graph, interval_cycles: int) -> Core:
+    net = network(graph)
+    return core_of(graph, net, search(net.layers, PART, interval_cycles, "part"))
+
+
+CASES = [(graph, core(graph, cycles)) for graph in GRAPHS for cycles in INTERVALS]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return together.build([made for _, made in CASES], tmp_path_factory.mktemp("cores"))
+
+
+def simulated(program: Path, k: int, seed: int = 0) -> Simulation:
+    graph, made = CASES[k]
+    x = inputs_for(graph, SAMPLES, 3)
+    return simulate(made, program, x, seed=seed, arguments=[f"+select={k}"])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("k", range(len(CASES)))
+def test_every_integer(program: Path, k: int, seed: int) -> None:
+    graph, _ = CASES[k]
+    x = inputs_for(graph, SAMPLES, 3)
+    expected = run(graph, {graph.inputs[0]: x})[graph.outputs[0]]
+    np.testing.assert_array_equal(simulated(program, k, seed).y, expected.reshape(SAMPLES, -1))
+
+
+@pytest.mark.parametrize("k", range(len(CASES)))
+def test_predicted_cycles_are_the_simulated_ones(program: Path, k: int) -> None:
+    _, made = CASES[k]
+    seen = simulated(program, k)
+    assert seen.latency_cycles == made.latency_cycles
+    assert seen.interval_cycles == made.interval_cycles
+
+
+@pytest.mark.parametrize("k", range(len(CASES)))
+def test_no_fifo_is_deeper_than_it_needs_to_be(program: Path, k: int) -> None:
+    fifos = simulated(program, k).fifos
+    mine = [held for name, held in fifos.items() if f".core_{k}." in name]
+    assert mine
+    for most, depth in mine:
+        # A deep FIFO has some beats on their way through its output register.
+        assert most <= depth and (depth <= 16 or most >= depth - 2)
+
+
+def test_a_faster_folding_is_faster() -> None:
+    for graph in GRAPHS:
+        fast, slow = (core(graph, cycles) for cycles in INTERVALS)
+        assert fast.interval_cycles < slow.interval_cycles <= INTERVALS[1]

@@ -1,0 +1,72 @@
+"""The folding search: balanced, within its budget, refused with the number that misses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hwkit import boards
+from hwkit.errors import BudgetInfeasible, UnsupportedOp
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.ops import Overflow, Requantize, Rescale, Rounding, Softmax, SoftmaxKind
+from hwkit.ir.types import S8, S32
+from hwkit.targets import rtl
+from hwkit.targets.rtl.folding import fits, search
+from hwkit.targets.rtl.network import network
+from tests.targets.rtl.networks import mixed, resnet8
+
+LARGE = boards.load("rtl_sim").fpga.resources
+NETWORK = network(resnet8(16, 8))
+
+
+def test_no_layer_is_slower_than_asked_and_none_could_be_cheaper() -> None:
+    for asked in (5_000, 20_000, 100_000):
+        found = search(NETWORK.layers, LARGE, asked, "part")
+        assert found.interval_cycles <= asked
+        for layer, fold in zip(NETWORK.layers, found.folds, strict=True):
+            assert layer.cycles(fold) <= asked
+    costs = [search(NETWORK.layers, LARGE, asked, "").cost for asked in (5_000, 20_000, 100_000)]
+    assert costs[0].lut > costs[1].lut > costs[2].lut
+
+
+def test_without_a_target_it_is_as_fast_as_fits() -> None:
+    part = replace(LARGE, lut=20_000, ff=20_000, bram=60, dsp=8)
+    found = search(NETWORK.layers, part, None, "part")
+    assert fits(found.cost, part)
+    faster = search(NETWORK.layers, LARGE, found.interval_cycles - 1, "part")
+    assert faster.interval_cycles < found.interval_cycles
+    assert not fits(faster.cost, part)
+
+
+def test_a_rate_out_of_reach_gives_the_fastest() -> None:
+    fastest = search(NETWORK.layers, LARGE, None, "part")
+    assert search(NETWORK.layers, LARGE, 1, "part") == fastest
+
+
+def test_a_part_too_small_is_refused_with_the_number() -> None:
+    part = replace(LARGE, lut=1000)
+    with pytest.raises(BudgetInfeasible, match=r"tiny: .* estimated \d+ LUT of the 600") as caught:
+        search(NETWORK.layers, part, None, "tiny")
+    assert caught.value.exit_code == 1
+
+
+def test_khot_and_one_bit_weights_take_no_dsp() -> None:
+    layer = network(mixed()).layers[0]
+    assert layer.name == "conv1"
+    assert not any(fold.dsp for fold in layer.folds())
+
+
+def test_refusals_name_the_op() -> None:
+    board = boards.load("rtl_sim")
+    b = GraphBuilder("soft")
+    x = b.input("x", (4,), S8)
+    b.add(Softmax("top", x, "y", 0.1, SoftmaxKind.FLOAT), S8)
+    with pytest.raises(UnsupportedOp, match="top: not supported by rtl; Softmax has no circuit"):
+        rtl.lower(b.build(["y"]), board)
+    b = GraphBuilder("wraps")
+    x = b.input("x", (4,), S32)
+    r = Rescale((1,), (4,), Rounding.FLOOR, 8, 15, 8, overflow=Overflow.WRAP)
+    b.add(Requantize("fold", x, "y", r), S8)
+    with pytest.raises(UnsupportedOp, match=r"fold: .* wraps into 8\.\.15"):
+        rtl.lower(b.build(["y"]), board)

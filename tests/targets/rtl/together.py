@@ -1,0 +1,89 @@
+"""Several cores in one simulation program: compiling takes longer than running them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hwkit import resources
+from hwkit.ir.graph import Graph
+from hwkit.targets.rtl.core import Core
+from hwkit.targets.rtl.cost import Cost
+from hwkit.targets.rtl.folding import Folding
+from hwkit.targets.rtl.network import network
+from hwkit.targets.rtl.plan import core_of
+from hwkit.toolchain import verilator
+
+
+def random_folding(graph: Graph, seed: int) -> tuple[Core, Folding]:
+    """The core of ``graph`` with a folding of every layer drawn by ``seed``."""
+    rng = np.random.default_rng(seed)
+    net = network(graph)
+    folds = []
+    for layer in net.layers:
+        every = list(layer.folds())
+        folds.append(every[int(rng.integers(len(every)))])
+    folding = Folding(tuple(folds), 0, Cost())
+    return core_of(graph, net, folding), folding
+
+
+def build(cores: Sequence[Core], folder: Path) -> Path:
+    """One program for all; ``+select=K`` runs core ``K``.
+
+    The images of core K have the prefix ``cK_``.
+    """
+    files: dict[str, bytes] = {}
+    widths = [(core.source.beat_bits, core.sink.beat_bits) for core in cores]
+    wide_in, wide_out = max(w for w, _ in widths), max(w for _, w in widths)
+    parts = []
+    for k, core in enumerate(cores):
+        for name, content in core.files.items():
+            if name == "hwk_core.v":
+                text = content.decode().replace("module hwk_core ", f"module hwk_core_{k} ")
+                content = re.sub(r'"(\w+\.hex)"', rf'"c{k}_\1"', text).encode()
+                files[f"hwk_core_{k}.v"] = content
+            else:
+                files[name if name.endswith(".v") else f"c{k}_{name}"] = content
+        parts.append(_SLOT.format(k=k, i=widths[k][0] - 1, o=widths[k][1] - 1))
+    files["hwk_core.v"] = _TOP.format(
+        i=wide_in - 1, o=wide_out - 1, n=len(cores), last=len(cores) - 1, parts="".join(parts)
+    ).encode()
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    harness = resources.folder("hls") / "tb" / "rtl_core.cpp"
+    sources = [Path(name) for name in sorted(files) if name.endswith(".v")]
+    return verilator.simulator(
+        sources, "hwk_core", harness, folder / "sim", optimize="-O0", cwd=folder
+    )
+
+
+_SLOT = """
+    wire [{o}:0] data_{k};
+    assign m[{k}] = data_{k};
+    hwk_core_{k} core_{k} (
+        .clk(clk), .rst(rst),
+        .s_data(s_data[{i}:0]), .s_valid(s_valid && select == {k}), .s_ready(s_ready_of[{k}]),
+        .m_data(data_{k}), .m_valid(m_valid_of[{k}]), .m_ready(m_ready && select == {k}));
+"""
+
+_TOP = """
+module hwk_core (
+    input wire clk, input wire rst,
+    input wire [{i}:0] s_data, input wire s_valid, output wire s_ready,
+    output wire [{o}:0] m_data, output wire m_valid, input wire m_ready
+);
+    integer select = 0;
+    initial void'($value$plusargs("select=%d", select));
+    wire [{o}:0] m [0:{last}];
+    wire [{last}:0] s_ready_of, m_valid_of;
+    assign s_ready = s_ready_of[select];
+    assign m_valid = m_valid_of[select];
+    assign m_data = m[select];
+{parts}
+endmodule
+"""
