@@ -31,7 +31,7 @@ BLOCK_BITS = 18_432
 BLOCK_WIDTH = 36
 """Of a RAM block of ECP5 and of Xilinx' halves; smaller blocks of other parts count as more."""
 
-LUT_RAM_BITS = 512
+LUT_RAM_BITS = 1536
 """Memories up to this size lie in LUTs."""
 
 
@@ -102,7 +102,7 @@ def _products(layer: Matrix | Lanewise, fold: Fold, terms: int, depth: int, grou
     product = min(a + w, acc)
     lanes = fold.pe * terms
     if kind == MULTIPLY:
-        each, field = (w - 1) * (a + 1.0), w
+        each, field = 1.55 * w * (a + 1.0), w
     elif kind == DSP:
         each, field = 0.0, w
     elif kind == K_HOT:
@@ -117,7 +117,7 @@ def _products(layer: Matrix | Lanewise, fold: Fold, terms: int, depth: int, grou
     tree = (terms - 1) * (product + 1.0)
     gather = 2.5 * acc if kind == MAXIMUM else 1.5 * acc
     result = Cost(
-        lanes * each + fold.pe * (tree + gather) + 25,
+        lanes * each + fold.pe * (tree + gather) + 40,
         lanes * product + fold.pe * (min(total, acc) + acc) + fold.simd * layer.source.bits + 30,
         0,
         lanes if kind == DSP else 0,
@@ -137,8 +137,8 @@ def _window(w: Window, bits: int, lanes: int) -> Cost:
     )
     address = max(depth, 2).bit_length()
     place = (w.width * w.channels // lanes).bit_length() + 2
-    control = 3.0 * counters + 12.0 * address + 8.0 * place + 40
-    return _memory(depth, lanes * bits, 1) + Cost(control, control * 0.4 + lanes * bits)
+    control = 4.4 * counters + 17.0 * address + 12.0 * place + 58
+    return _memory(depth, lanes * bits, 1) + Cost(control, control * 0.28 + lanes * bits)
 
 
 def _rescale(s: Scaling, lanes: int, channels: int) -> Cost:
