@@ -12,6 +12,8 @@
  * columns, s8 for depthwise 3x3 where a variant says so: a channel's kernel columns in turn, with
  *            the weights a, b, c of a column as the bytes a b b c.
  * channels, s8 for depthwise where a variant says so: a channel's taps in turn, without gaps.
+ * blocks, s8 for depthwise where a variant says so: sixteen channels at a time, padded with zeros,
+ *            of each tap in turn.
  *
  * All start at a multiple of 4 bytes.
  */

@@ -192,10 +192,8 @@ def _mve_conv2d_s4(struct: Struct) -> int:
 
 
 def _mve_depthwise(struct: Struct) -> int:
-    """Sixteen channels under one window, and zeros up to a multiple of 16 taps."""
-    window = _window(struct)
-    taps = _number(window, "kernel_height") * _number(window, "kernel_width")
-    return 16 * _round_up(taps, 16)
+    """Where the taps of a pixel lie, sixteen sums, and a pixel of padding."""
+    return 4 * taps(struct) + 64 + _number(_window(struct), "channels")
 
 
 def _scalar_depthwise(struct: Struct) -> int:
@@ -207,18 +205,28 @@ def _scalar_depthwise(struct: Struct) -> int:
     return strips + 8 * outputs + 8 * _round_up(taps(struct), 3)
 
 
-def _rv32_conv2d(struct: Struct) -> int:
-    """Four columns, a tile's sums, and a patch of bytes for odd channels."""
-    f = _numbers(_window(struct))
-    padded = _round_up(f["kernel_height"] * f["kernel_width"] * f["channels"], 4)
-    return 4 * padded + 64 + (0 if f["channels"] % 4 == 0 else padded)
+def _rv32_conv2d(step: int) -> Callable[[Struct], int]:
+    """Four columns, padded to ``step`` taps, a tile's sums, and a patch of bytes for odd
+    channels."""
+
+    def scratch_bytes(struct: Struct) -> int:
+        channels = _number(_window(struct), "channels")
+        padded = _round_up(taps(struct) * channels, step)
+        return 4 * padded + 64 + (0 if channels % 4 == 0 else padded)
+
+    return scratch_bytes
 
 
-def _v6m_conv2d(struct: Struct) -> int:
-    """Four columns of 32-bit integers and a tile's sums."""
-    window = _window(struct)
-    taps = _number(window, "kernel_height") * _number(window, "kernel_width")
-    return 16 * _round_up(taps * _number(window, "channels"), 4) + 16
+def _v6m_conv2d(step: int) -> Callable[[Struct], int]:
+    """Four columns of 32-bit integers, padded to ``step`` taps, and a tile's sums."""
+    return lambda struct: (
+        16 * _round_up(taps(struct) * _number(_window(struct), "channels"), step) + 16
+    )
+
+
+def _v6m_dense(step: int) -> Callable[[Struct], int]:
+    """One row of 32-bit integers."""
+    return lambda struct: 4 * _round_up(_number(struct, "input_features"), step)
 
 
 _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
@@ -227,9 +235,12 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
-    ("v6m", "conv2d_s8"): _v6m_conv2d,
-    ("v6m", "dense_s8"): lambda struct: 4 * _round_up(_number(struct, "input_features"), 4),
-    ("rv32", "conv2d_s8"): _rv32_conv2d,
+    ("v6m", "conv2d_s8"): _v6m_conv2d(4),
+    ("v6m", "conv2d_s8_s4"): _v6m_conv2d(8),
+    ("v6m", "dense_s8"): _v6m_dense(4),
+    ("v6m", "dense_s8_s4"): _v6m_dense(8),
+    ("rv32", "conv2d_s8"): _rv32_conv2d(4),
+    ("rv32", "conv2d_s8_s4"): _rv32_conv2d(8),
     ("scalar", "depthwise_conv2d_s8"): _scalar_depthwise,
     ("mve", "conv2d_s8"): _mve_conv2d,
     ("mve", "conv2d_s8_s4"): _mve_conv2d_s4,

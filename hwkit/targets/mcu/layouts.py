@@ -8,7 +8,7 @@ from hwkit.ir.types import Array
 from hwkit.targets.mcu.kernels import Kernel, is_3x3, taps
 from hwkit.targets.mcu.layers import Call
 from hwkit.targets.mcu.structs import Struct, Table
-from hwkit.targets.mcu.weights import group_rows, tap_channels, tap_columns
+from hwkit.targets.mcu.weights import group_rows, tap_blocks, tap_channels, tap_columns
 
 _ROW_GROUPS = {
     ("dsp", "conv2d_s8"): 2,
@@ -16,7 +16,9 @@ _ROW_GROUPS = {
     ("dsp", "dense_s8"): 4,
     ("dsp", "dense_s8_s4"): 4,
     ("rv32", "conv2d_s8"): 4,
+    ("rv32", "conv2d_s8_s4"): 4,
     ("rv32", "dense_s8"): 4,
+    ("rv32", "dense_s8_s4"): 4,
 }
 """Rows that a variant multiplies at once, and whose words it therefore wants side by side."""
 
@@ -44,6 +46,8 @@ def _values(descriptor: Struct, packed: Array, kernel: Kernel) -> Array:
     channels = len(bias.values)
     if kernel.variant == "scalar":
         return tap_channels(packed, channels, taps(descriptor))
+    if kernel.variant == "mve":
+        return tap_blocks(packed, channels, taps(descriptor))
     if kernel.variant == "dsp" and is_3x3(descriptor):
         return tap_columns(packed, channels)
     return packed

@@ -23,9 +23,13 @@ _SHAREABLE = {
     ("dsp", "dense_s8"),
     ("dsp", "dense_s8_s4"),
     ("v6m", "conv2d_s8"),
+    ("v6m", "conv2d_s8_s4"),
     ("v6m", "dense_s8"),
+    ("v6m", "dense_s8_s4"),
     ("rv32", "conv2d_s8"),
+    ("rv32", "conv2d_s8_s4"),
     ("rv32", "dense_s8"),
+    ("rv32", "dense_s8_s4"),
     ("scalar", "depthwise_conv2d_s8"),
     ("ref", "add_s8"),
 }

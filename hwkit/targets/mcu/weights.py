@@ -73,6 +73,16 @@ def tap_channels(packed: Array, channels: int, taps: int) -> Array:
     return np.ascontiguousarray(by_channel[:channels, :taps])
 
 
+def tap_blocks(packed: Array, channels: int, taps: int) -> Array:
+    """Blocks layout of depthwise weights, from their taps layout: int8 (blocks, taps, 16).
+
+    Example: one channel with taps 1, 2 gives 1, fifteen zeros, 2, fifteen zeros.
+    """
+    padded = np.zeros((-(-channels // 16) * 16, taps), np.int8)
+    padded[:channels] = tap_channels(packed, channels, taps)
+    return np.ascontiguousarray(padded.reshape(-1, 16, taps).transpose(0, 2, 1))
+
+
 def tap_columns(packed: Array, channels: int) -> Array:
     """Columns layout of 3x3 depthwise weights, from their taps layout: int8 bytes.
 

@@ -15,6 +15,7 @@ from hwkit.targets.mcu.weights import (
     pack_rows,
     pack_taps,
     storage_bits,
+    tap_blocks,
     tap_channels,
     tap_columns,
 )
@@ -92,3 +93,12 @@ def test_tap_channels() -> None:
     weight = np.random.default_rng(0).integers(-128, 128, (1, 3, 5, 6))
     channels = tap_channels(pack_taps(weight), 6, 15)
     assert np.array_equal(channels, weight.reshape(15, 6).T)
+
+
+def test_tap_blocks() -> None:
+    weight = np.random.default_rng(0).integers(-128, 128, (1, 3, 3, 20))
+    blocks = tap_blocks(pack_taps(weight), 20, 9)
+    assert blocks.shape == (2, 9, 16)
+    assert np.array_equal(blocks[0], weight.reshape(9, 20)[:, :16])
+    assert np.array_equal(blocks[1, :, :4], weight.reshape(9, 20)[:, 16:])
+    assert not blocks[1, :, 4:].any()
