@@ -32,16 +32,33 @@ _MAX_REPEATS = 100_000
     help="Leave the model as a C library, an Arduino library, a Zephyr module (microcontrollers) "
     "or a TFLM project (host_tflm) in DIR too; may be given again.",
 )
+@click.option(
+    "--frames-per-second",
+    metavar="N",
+    type=click.IntRange(1, 10**9),
+    help="FPGA: fold for this rate at the board's clock, or refuse with the best one.",
+)
+@click.option(
+    "--lut", metavar="N", type=click.IntRange(1, 10**9), help="FPGA: fold into so many LUTs."
+)
 @json_option
 def deploy(
-    model: Path, board: str, out: Path, flash: bool, packages: tuple[str, ...], as_json: bool
+    model: Path,
+    board: str,
+    out: Path,
+    flash: bool,
+    packages: tuple[str, ...],
+    frames_per_second: int | None,
+    lut: int | None,
+    as_json: bool,
 ) -> None:
     """Emit and build; DIR holds sources, artifact and deploy.json."""
+    from hwkit.boards import FoldingGoal
     from hwkit.flow.build import deploy as flow
     from hwkit.flow.models import load
 
     with busy(f"{board}: building"):
-        facts = flow(load(model), board, out, packages)
+        facts = flow(load(model), board, out, packages, FoldingGoal(frames_per_second, lut))
     if flash:
         from hwkit.flow.build import flash as write
 

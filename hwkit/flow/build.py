@@ -6,13 +6,14 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hwkit import boards, targets
-from hwkit.boards import Board
-from hwkit.errors import ConfigError, FormatError
+from hwkit.boards import NO_GOAL, Board, FoldingGoal, folded_for
+from hwkit.errors import BudgetInfeasible, ConfigError, FormatError
 from hwkit.files import (
     read_json,
     remove_abandoned,
@@ -21,6 +22,7 @@ from hwkit.files import (
     write_whole,
 )
 from hwkit.ir.graph import Graph
+from hwkit.record import from_json
 from hwkit.target import Artifact, BuildPlan, Lowered, Target
 from hwkit.toolchain.cache import cache_folder
 
@@ -28,10 +30,10 @@ _COMPLETE = ".complete"
 """In a folder of the cache whose build ended well: name and SHA-256 of the file that runs."""
 
 
-def lower(graph: Graph, board_name: str) -> tuple[Target, Lowered]:
+def lower(graph: Graph, board_name: str, goal: FoldingGoal = NO_GOAL) -> tuple[Target, Lowered]:
     """The target of ``board_name`` and the graph in its form, with the choices that the target
-    makes by measuring: now, or remembered."""
-    board = boards.load(board_name)
+    makes by measuring: now, or remembered. ``goal`` is for boards whose designs are folded."""
+    board = folded_for(boards.load(board_name), goal)
     target = targets.get(board)
     return target, targets.choose(target.lower(graph, board))
 
@@ -77,19 +79,24 @@ def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Pat
 
 
 def deploy(
-    graph: Graph, board_name: str, out: str | Path, packages: Sequence[str] = ()
+    graph: Graph,
+    board_name: str,
+    out: str | Path,
+    packages: Sequence[str] = (),
+    goal: FoldingGoal = NO_GOAL,
 ) -> dict[str, Any]:
     """Emits and builds into ``out`` and writes ``deploy.json`` there; returns its content.
 
     Each of ``packages`` (see ``targets.package``) becomes a folder of that name in ``out``.
 
     ``out`` may exist: its files are replaced only when the build has ended well. Raises
-    ``ConfigError`` when ``out`` is a file or a folder that no deploy made.
+    ``ConfigError`` when ``out`` is a file or a folder that no deploy made, ``BudgetInfeasible``
+    when ``goal`` cannot be met.
     """
     out = Path(out).absolute()
     if out.exists() and not (out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))):
         raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
-    target, lowered = lower(graph, board_name)
+    target, lowered = lower(graph, board_name, goal)
     plan = target.emit(lowered)
     packed = {kind: targets.package(lowered, kind) for kind in packages}
     try:
@@ -99,10 +106,12 @@ def deploy(
         raise ConfigError(f"{out}: cannot be made ({error.strerror}); choose another") from error
     try:
         artifact = target.build(plan, lowered, beside)
+        _check_rate(board_name, goal, artifact.facts)
         facts = {
             "board": board_name,
             "artifact": artifact.path.name,
             **artifact.facts,
+            **({"goal": asdict(goal)} if goal != NO_GOAL else {}),
             "digest": plan.digest(),
             "retargeted": list(lowered.retargeted),
             "packages": sorted(packed),
@@ -116,6 +125,19 @@ def deploy(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return facts
+
+
+def _check_rate(board_name: str, goal: FoldingGoal, facts: Mapping[str, Any]) -> None:
+    """``BudgetInfeasible`` with the best rate where the wanted one is not reached."""
+    if goal.frames_per_second is None:
+        return
+    rate = facts["clock_hz"] / facts["interval_cycles"]
+    if rate < goal.frames_per_second:
+        raise BudgetInfeasible(
+            f"{board_name}: {goal.frames_per_second} frames/s cannot be had; the fastest folding "
+            f"that fits takes {facts['interval_cycles']} cycles, {int(rate)} frames/s at "
+            f"{facts['clock_hz']} Hz: ask for that, or take a larger part"
+        )
 
 
 def flash(board_name: str, out: str | Path) -> None:
@@ -136,7 +158,17 @@ def artifact_for(
 ) -> tuple[Target, Artifact]:
     """The artifact to run ``graph`` on ``board_name``: from ``folder``, a deploy made earlier
     (possibly edited since: what lies there is what runs), or built and cached."""
-    target, lowered = lower(graph, board_name)
     if folder is None:
+        target, lowered = lower(graph, board_name)
         return target, cached(target, lowered)
+    target, lowered = lower(graph, board_name, _goal_of(Path(folder)))
     return target, target.open_artifact(Path(folder).absolute(), lowered)
+
+
+def _goal_of(folder: Path) -> FoldingGoal:
+    """What the design in ``folder`` was folded for."""
+    if not _is_deployed(folder):
+        return NO_GOAL
+    path = folder / "deploy.json"
+    goal = read_json(path).get("goal")
+    return NO_GOAL if goal is None else from_json(FoldingGoal, goal, f"{path}: goal")

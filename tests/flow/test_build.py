@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwkit import targets
+from hwkit import boards, targets
+from hwkit.boards import FoldingGoal, folded_for
 from hwkit.errors import ConfigError, ToolFailed
 from hwkit.files import replace_folder
 from hwkit.flow import build
@@ -220,3 +221,16 @@ def test_what_killed_builds_left_goes_after_a_day() -> None:
     build.cached(*build.lower(network(), BOARD))
     names = {path.name for path in builds.iterdir()}
     assert ".old.a" not in names and {".young.b", "old.c"} <= names
+
+
+def test_a_rate_for_a_board_that_folds_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="host_litert: its designs are not folded"):
+        build.deploy(network(), "host_litert", tmp_path / "out", goal=FoldingGoal(lut=100))
+
+
+def test_more_luts_than_the_part_has_are_refused() -> None:
+    board = boards.load("finn_sim")
+    with pytest.raises(ConfigError, match="finn_sim: 60000 LUT, its part has 53200"):
+        folded_for(board, FoldingGoal(lut=60_000))
+    goal = folded_for(board, FoldingGoal(frames_per_second=7)).fpga
+    assert goal is not None and goal.frames_per_second == 7

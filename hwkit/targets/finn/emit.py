@@ -121,7 +121,11 @@ def _goal(board: Board) -> dict[str, Any]:
         "BRAM_18K": int(part.bram_bits // _BRAM_18K_BITS * FILL),
         "DSP": int(part.dsp * FILL),
     }
-    return {"frames_per_s": 0, "budget": budget}
+    return {
+        "frames_per_second": fpga(board).frames_per_second,
+        "share_of_part": FILL,
+        "budget": budget,
+    }
 
 
 def _json(value: Any) -> bytes:

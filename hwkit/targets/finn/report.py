@@ -73,7 +73,7 @@ def hardware_layers(network: Network, path: Path) -> dict[str, int]:
 
 def facts(lowered: Lowered, out: Path) -> dict[str, Any]:
     """What ``deploy.json`` tells. ``cycles_per_inference`` is FINN's latency, the sum over all
-    layers; ``initiation_interval_cycles`` those between two inferences."""
+    layers; ``interval_cycles`` those between two inferences."""
     found = estimates(lowered, out)
     graph, board = lowered.graph, lowered.board
     blocks = int(found.resources.get("BRAM_18K", 0))
@@ -87,7 +87,8 @@ def facts(lowered: Lowered, out: Path) -> dict[str, Any]:
         "dsp": int(found.resources.get("DSP", 0)),
         "fmax_hz": None,
         "cycles_per_inference": found.latency_cycles,
-        "initiation_interval_cycles": found.interval_cycles,
+        "interval_cycles": found.interval_cycles,
+        "clock_hz": fpga(board).clock_hz,
         "frames_per_s": round(fpga(board).clock_hz / found.interval_cycles, 1),
         "part": fpga(board).part,
         "clock_period_ns": clock_period_ns(board),

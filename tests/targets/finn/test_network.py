@@ -259,4 +259,5 @@ def test_the_project_is_whole_and_the_same_every_time() -> None:
     np.testing.assert_array_equal(run(graph, {"x": x.astype(np.uint8)})["y"], y)
     onnx.checker.check_model(onnx.load_from_string(files["model.onnx"]), full_check=False)
     goal = json.loads(files["goal.json"])
+    assert goal["frames_per_second"] == 10_000
     assert goal["budget"] == {"LUT": 31_920, "BRAM_18K": 168, "DSP": 132}

@@ -136,9 +136,10 @@ def buildable(instance: Any) -> bool:
 class Pipeline:
     """All layers' foldings, and what the part offers."""
 
-    def __init__(self, model: ModelWrapper, part: str, budget: dict[str, int]) -> None:
+    def __init__(self, model: ModelWrapper, part: str, goal: dict[str, Any]) -> None:
         self.layers = [foldings(nodes, part) for nodes in layers(model)]
-        self.budget = budget
+        self.budget: dict[str, int] = goal["budget"]
+        self.share: float = goal["share_of_part"]
 
     def fastest(self) -> int:
         """Cycles of the slowest layer with everything unfolded."""
@@ -169,7 +170,10 @@ class Pipeline:
         speeds = sorted({f.cycles for layer in self.layers for f in layer})
         speeds = [cycles for cycles in speeds if cycles >= self.fastest()]
         if shortage := self.missing(self.within(speeds[-1])):
-            refuse(f"even one product at a time takes {shortage}; use a larger part or fewer bits")
+            refuse(
+                f"even one product at a time takes {shortage} ({self.share:.0%} of the part, since "
+                "estimates leave much out); use a larger part or fewer bits"
+            )
         low, high = 0, len(speeds) - 1
         while low < high:
             middle = (low + high) // 2
@@ -179,19 +183,11 @@ class Pipeline:
                 high = middle
         return self.within(speeds[high])
 
-    def at_rate(self, frames_per_s: float, clock_hz: float) -> list[Folding]:
-        """The cheapest foldings for a frame rate; refused with the best rate that fits."""
-        cycles = int(clock_hz / frames_per_s)
-        best = max(f.cycles for f in self.search())
-        if cycles < best:
-            why = "no folding is so fast"
-            if cycles >= self.fastest():
-                why = f"it takes {self.missing(self.within(cycles))}"
-            refuse(
-                f"{frames_per_s:g} frames/s cannot be had: {why}; "
-                f"ask for at most {clock_hz / best:.0f} frames/s or take a larger part"
-            )
-        return self.within(cycles)
+    def at_rate(self, frames_per_second: float, clock_hz: float) -> list[Folding]:
+        """The cheapest foldings for a rate, or the fastest that fit where it is out of reach."""
+        fastest = self.search()
+        cycles = int(clock_hz / frames_per_second)
+        return self.within(cycles) if cycles >= max(f.cycles for f in fastest) else fastest
 
 
 def refuse(message: str, tensor: str = "") -> NoReturn:
@@ -208,8 +204,8 @@ def search(model: ModelWrapper, cfg: DataflowBuildConfig) -> ModelWrapper:
     if set(json.loads(path.read_text())) != {"Defaults"}:
         return model
     goal = json.loads((HERE / "goal.json").read_text())
-    pipeline = Pipeline(model, cfg._resolve_fpga_part(), goal["budget"])
-    rate, clock_hz = goal["frames_per_s"], 1e9 / cfg.synth_clk_period_ns
+    pipeline = Pipeline(model, cfg._resolve_fpga_part(), goal)
+    rate, clock_hz = goal["frames_per_second"], 1e9 / cfg.synth_clk_period_ns
     chosen = pipeline.at_rate(rate, clock_hz) if rate else pipeline.search()
     config: dict[str, dict[str, Any]] = {"Defaults": {}}
     for folding in chosen:
