@@ -22,6 +22,7 @@ from hwkit.importers.tflite_file import (
     parse,
 )
 from hwkit.importers.tflite_operators import CONVERTERS, DATA_INPUTS, TAKE_INT16
+from hwkit.importers.tflite_static import with_static_shapes
 from hwkit.ir.graph import Graph
 
 
@@ -48,6 +49,7 @@ def load_tflite(path: str | Path) -> Graph:
 
 def convert(file: TfliteFile, name: str) -> Graph:
     """The graph of a parsed file."""
+    file = with_static_shapes(file)
     inputs, operators, outputs = _without_float_ends(file)
     context = Context(file, name)
     for index in inputs:
@@ -100,10 +102,13 @@ def _needed(
 def _without_float_ends(
     file: TfliteFile,
 ) -> tuple[list[int], list[tuple[int, FileOperator]], list[int]]:
-    """Inputs, operators (with their positions) and outputs without the conversions at the ends."""
+    """Inputs, operators (with their positions) and outputs without the conversions at the ends,
+    and without operators whose results are known."""
     inputs, outputs = list(file.inputs), list(file.outputs)
     operators = []
     for position, op in enumerate(file.operators):
+        if op.outputs and all(k >= 0 and file.tensors[k].data is not None for k in op.outputs):
+            continue
         if op.code == "QUANTIZE" and len(op.inputs) == len(op.outputs) == 1:
             (source,), (target,) = op.inputs, op.outputs
             if source in inputs and file.tensors[source].type == FLOAT32 and target >= 0:

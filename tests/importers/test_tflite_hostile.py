@@ -180,10 +180,10 @@ def test_parts_that_overlap_without_end() -> None:
     for k in range(count):
         at = tensors + 4 + 4 * k
         struct.pack_into("<I", data, at, tensor - at)
-    start = time.monotonic()
+    start = time.process_time()
     tracemalloc.start()
     with pytest.raises(FormatError, match="overlap"):
         parse(bytes(data))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert time.monotonic() - start < 20 and peak < 300e6
+    assert time.process_time() - start < 20 and peak < 300e6
