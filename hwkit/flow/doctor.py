@@ -12,19 +12,21 @@ from typing import Any
 from hwkit import boards
 from hwkit.boards import Board, McuBoard
 from hwkit.device.qemu import program_name
+from hwkit.toolchain import isolated
 from hwkit.toolchain.programmer import REMEDIES
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
     """``package`` on PyPI or ``program`` on the PATH, either of them where both are given;
-    ``remedy`` tells how to get it."""
+    or ``isolated`` in an environment of its own; ``remedy`` tells how to get it."""
 
     name: str
     lane: str
     remedy: str
     package: str = ""
     program: str = ""
+    isolated: bool = False
 
 
 def _package(name: str, lane: str, extra: str) -> Tool:
@@ -68,6 +70,7 @@ TOOLS = (
         "apt install qemu-system-misc",
         program="qemu-system-riscv32",
     ),
+    Tool("finn", "fpga", "hwkit toolchain install finn", isolated=True),
     *(Tool(name, "flash", remedy, program=name) for name, remedy in REMEDIES.items()),
 )
 
@@ -77,6 +80,7 @@ _NEEDS = {
     "litert": ("ai-edge-litert",),
     "tflm": ("ai-edge-litert", "tflite-micro"),
     "hls4ml": ("hls4ml", "qonnx", "g++"),
+    "finn": ("finn",),
     "verilator": ("verilator", "g++"),
     "ice40": ("yosys", "nextpnr-ice40"),
     "ecp5": ("yosys", "nextpnr-ecp5"),
@@ -119,6 +123,9 @@ def _emulator_needs(board: McuBoard) -> tuple[str, ...]:
 
 
 def _version(tool: Tool) -> str | None:
+    if tool.isolated:
+        found = isolated.find(tool.name)
+        return None if found is None else found.environment.packages[0].version
     if tool.package:
         try:
             return metadata.version(tool.package)
@@ -132,5 +139,5 @@ def _version(tool: Tool) -> str | None:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"\d+\.\d+(\.\d+)*", done.stdout)
-    return found.group() if found else "unknown"
+    number = re.search(r"\d+\.\d+(\.\d+)*", done.stdout)
+    return number.group() if number else "unknown"
