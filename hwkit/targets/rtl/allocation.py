@@ -10,7 +10,7 @@ from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.lower.weight_bits import weighted_layers, with_weight_bits
-from hwkit.targets.rtl.cost import cost
+from hwkit.targets.rtl.cost import RamBlock, cost, ram_block
 from hwkit.targets.rtl.folding import Folding, cheapest, search
 from hwkit.targets.rtl.layers import Layer
 from hwkit.targets.rtl.network import network
@@ -40,16 +40,16 @@ def estimate_costs(graph: Graph, board: Board, widths: Sequence[int] = (8, 4)) -
         narrow = with_weight_bits(graph, bits)
         layers = network(narrow).layers
         found = cheapest(layers, resources, pace)
-        luts = _luts(layers, found)
+        luts = _luts(layers, found, ram_block(resources))
         rows += [_row(narrow, name, bits, luts[name], board) for name in names]
         fixed = max(fixed, found.cost.lut - sum(luts[name] for name in names))
     return CostTable(board.name, tuple(rows), FixedCost(lut=ceil(fixed)))
 
 
-def _luts(layers: Sequence[Layer], folding: Folding) -> dict[str, float]:
+def _luts(layers: Sequence[Layer], folding: Folding, block: RamBlock) -> dict[str, float]:
     """Estimated LUTs by layer."""
     pairs = zip(layers, folding.folds, strict=True)
-    return {layer.name: cost(layer, fold).lut for layer, fold in pairs}
+    return {layer.name: cost(layer, fold, block).lut for layer, fold in pairs}
 
 
 def _row(graph: Graph, name: str, bits: int, lut: float, board: Board) -> CostRow:

@@ -27,9 +27,20 @@ from hwkit.targets.rtl.layers import (
 )
 from hwkit.targets.rtl.rescaling import Scaling
 
-BLOCK_BITS = 18_432
-BLOCK_WIDTH = 36
-"""Of a RAM block of ECP5 and of Xilinx' halves; smaller blocks of other parts count as more."""
+
+@dataclass(frozen=True, slots=True)
+class RamBlock:
+    """A part's block of RAM: its bits, and how many it gives in a cycle at the most."""
+
+    bits: int
+    width: int
+
+
+def ram_block(part: FpgaResources) -> RamBlock:
+    """The blocks of a part. Example: 4096 bits on iCE40 are 16 wide, 18,432 on ECP5 36 wide."""
+    bits = part.bram_bits // max(part.bram, 1)
+    return RamBlock(bits, 16 if bits < 8192 else 36 if bits < 32_768 else 72)
+
 
 LUT_RAM_BITS = 1536
 """Memories up to this size lie in LUTs."""
@@ -62,41 +73,43 @@ class Cost:
         )
 
 
-def cost(layer: Layer, fold: Fold) -> Cost:
+def cost(layer: Layer, fold: Fold, block: RamBlock) -> Cost:
     """The estimate for one layer in one folding, with its output FIFO."""
     match layer:
         case Matrix():
             _, taps, channels = layer.weights.shape
             repeats = len(layer.weights) // fold.pe
             depth = taps * (channels // fold.simd) * repeats
-            total = _products(layer, fold, fold.simd, depth, repeats)
+            total = _products(layer, fold, fold.simd, depth, repeats, block)
             if layer.needs_window(fold):
-                total += _window(layer.window, layer.source.bits, fold.simd)
+                total += _window(layer.window, layer.source.bits, fold.simd, block)
         case Lanewise():
             depth = layer.window.taps * (layer.window.channels // fold.simd)
-            total = _products(layer, fold, 1, depth, layer.window.channels // fold.simd)
+            total = _products(layer, fold, 1, depth, layer.window.channels // fold.simd, block)
             if layer.needs_window(fold):
-                total += _window(layer.window, layer.source.bits, fold.simd)
+                total += _window(layer.window, layer.source.bits, fold.simd, block)
         case Border():
-            return _window(layer.window, layer.source.bits, fold.simd)
+            return _window(layer.window, layer.source.bits, fold.simd, block)
         case Table():
-            return _memory(1 << layer.source.bits, layer.dtype.bits, fold.pe)
+            return _memory(1 << layer.source.bits, layer.dtype.bits, fold.pe, block)
         case Pointwise():
-            return _rescale(layer.scaling, fold.pe, layer.channels)
+            return _rescale(layer.scaling, fold.pe, layer.channels, block)
         case Sum():
             total = Cost(fold.pe * (layer.acc_bits + 1.0), fold.pe * layer.acc_bits)
             for made in layer.scalings:
                 if made is not None:
-                    total += _rescale(made, fold.pe, layer.channels)
+                    total += _rescale(made, fold.pe, layer.channels, block)
     scaling = layer.scaling
     channels = len(layer.bias) if isinstance(layer, Matrix | Lanewise) else layer.channels
     if scaling is not None:
-        total += _rescale(scaling, fold.pe, channels)
+        total += _rescale(scaling, fold.pe, channels, block)
     bits = scaling.dtype.bits if scaling is not None else layer.acc_bits
     return total + Cost(2.0 * bits * fold.pe + 10, 2.0 * bits * fold.pe + 6)
 
 
-def _products(layer: Matrix | Lanewise, fold: Fold, terms: int, depth: int, groups: int) -> Cost:
+def _products(
+    layer: Matrix | Lanewise, fold: Fold, terms: int, depth: int, groups: int, block: RamBlock
+) -> Cost:
     kind = layer.kind(fold)
     a, w, acc = layer.source.bits + (not layer.source.signed), layer.weight_bits, layer.acc_bits
     product = min(a + w, acc)
@@ -123,14 +136,14 @@ def _products(layer: Matrix | Lanewise, fold: Fold, terms: int, depth: int, grou
         lanes if kind == DSP else 0,
     )
     if field:
-        result += _memory(depth, lanes * field, 1)
+        result += _memory(depth, lanes * field, 1, block)
     if groups > 1:
-        result += _memory(groups, fold.pe * acc, 1)
+        result += _memory(groups, fold.pe * acc, 1, block)
         result += Cost(0, 2.0 * fold.pe * acc)
     return result
 
 
-def _window(w: Window, bits: int, lanes: int) -> Cost:
+def _window(w: Window, bits: int, lanes: int, block: RamBlock) -> Cost:
     depth = w.rows * w.width * (w.channels // lanes)
     counters = sum(
         max(n, 1).bit_length() for n in (*w.kernel, w.channels // lanes, w.height, w.width)
@@ -138,10 +151,10 @@ def _window(w: Window, bits: int, lanes: int) -> Cost:
     address = max(depth, 2).bit_length()
     place = (w.width * w.channels // lanes).bit_length() + 2
     control = 4.4 * counters + 17.0 * address + 12.0 * place + 58
-    return _memory(depth, lanes * bits, 1) + Cost(control, control * 0.28 + lanes * bits)
+    return _memory(depth, lanes * bits, 1, block) + Cost(control, control * 0.28 + lanes * bits)
 
 
-def _rescale(s: Scaling, lanes: int, channels: int) -> Cost:
+def _rescale(s: Scaling, lanes: int, channels: int, block: RamBlock) -> Cost:
     x, p, q = (s.parameters[key] for key in ("X_BITS", "P_BITS", "Q_BITS"))
     per_lane = 0.0
     if s.parameters["KIND"] == 1:
@@ -156,16 +169,19 @@ def _rescale(s: Scaling, lanes: int, channels: int) -> Cost:
         per_lane += q
     total = Cost(lanes * per_lane + 6, lanes * (x + p + q + s.dtype.bits) + 6, 0, lanes * s.dsp)
     if len(s.factors) > lanes:
-        total += _memory(channels // lanes, lanes * s.field_bits, 1)
+        total += _memory(channels // lanes, lanes * s.field_bits, 1, block)
     return total
 
 
-def _memory(depth: int, width: int, copies: int) -> Cost:
+def _memory(depth: int, width: int, copies: int, block: RamBlock) -> Cost:
     """Constants and small memories lie in LUTs, 16 bits each; others in blocks."""
     if depth <= 1:
         return Cost()
     if depth * width <= LUT_RAM_BITS or depth <= 16:
         return Cost(copies * ceil(depth / 16) * width * 1.2)
-    wide = ceil(width / BLOCK_WIDTH) * ceil(depth / (BLOCK_BITS // BLOCK_WIDTH))
-    narrow = ceil(width / 9) * ceil(depth / (BLOCK_BITS // 9))
+    narrow_width = block.width // 4
+    wide, narrow = (
+        ceil(width / each) * ceil(depth / (block.bits // each))
+        for each in (block.width, narrow_width)
+    )
     return Cost(0, 0, copies * min(wide, narrow), 0)

@@ -14,7 +14,7 @@ from math import gcd
 
 from hwkit.boards import FpgaResources
 from hwkit.errors import BudgetInfeasible
-from hwkit.targets.rtl.cost import Cost, cost
+from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
 from hwkit.targets.rtl.layers import Fold, Layer
 
 USABLE = 0.6
@@ -41,7 +41,8 @@ def search(
 
     ``BudgetInfeasible`` with the estimate that misses when not even the slowest one fits.
     """
-    candidates = [_candidates(layer) for layer in layers]
+    block = ram_block(budget)
+    candidates = [_candidates(layer, block) for layer in layers]
     steps = sorted({cycles for each in candidates for cycles, _, _ in each})
     fastest = max((min(cycles for cycles, _, _ in each) for each in candidates), default=1)
     steps = [cycles for cycles in steps if cycles >= fastest] or [fastest]
@@ -68,15 +69,16 @@ def search(
 def cheapest(layers: Sequence[Layer], budget: FpgaResources, interval_cycles: int) -> Folding:
     """The cheapest folding of at most ``interval_cycles``, whether it fits or not; some folding
     of each layer must be so fast."""
-    candidates = [_candidates(layer) for layer in layers]
+    block = ram_block(budget)
+    candidates = [_candidates(layer, block) for layer in layers]
     return _at(layers, candidates, interval_cycles, budget)
 
 
 _Candidate = tuple[int, Fold, Cost]
 
 
-def _candidates(layer: Layer) -> list[_Candidate]:
-    return [(layer.cycles(fold), fold, cost(layer, fold)) for fold in layer.folds()]
+def _candidates(layer: Layer, block: RamBlock) -> list[_Candidate]:
+    return [(layer.cycles(fold), fold, cost(layer, fold, block)) for fold in layer.folds()]
 
 
 def _at(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from hwkit import resources
 from hwkit.boards import Board, FpgaBoard, FpgaResources
@@ -18,6 +19,8 @@ from hwkit.targets.rtl.netlist import Netlist
 from hwkit.targets.rtl.network import Network, network
 from hwkit.targets.rtl.timing import timing
 from hwkit.targets.rtl.verilog import TOP, verilog
+
+REPORT = "folding.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,10 @@ def folded(graph: Graph, board: Board) -> Plan:
     ``UnsupportedOp`` for an op without a circuit, ``BudgetInfeasible`` for a part too small.
     """
     net = network(graph)
-    folding = search(net.layers, part_resources(board), wanted_cycles(board), fpga(board).part)
-    core = core_of(graph, net, folding)
+    part = fpga(board).part
+    folding = search(net.layers, part_resources(board), wanted_cycles(board), part)
+    core = core_of(graph, net, folding, part)
+    core = replace(core, files={**core.files, REPORT: _report(net.layers, folding, core)})
     return Plan(core, folding.cost, net.layers, folding)
 
 
@@ -60,13 +65,13 @@ def wanted_cycles(board: Board) -> int | None:
     return max(section.clock_hz // rate, 1) if rate else None
 
 
-def core_of(graph: Graph, net: Network, folding: Folding) -> Core:
-    """The files and figures of one folding."""
+def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
+    """The files and figures of one folding; ``part`` is named where it is too slow."""
     sizes = {name: tensor.elements for name, tensor in graph.tensors.items()}
     sink_type = graph.tensors[graph.outputs[0]].dtype
     netlist, _ = assemble(net, folding.folds, sink_type, sizes)
-    netlist, taps = assemble(net, folding.folds, sink_type, sizes, _depths(netlist))
-    times = timing(netlist)
+    netlist, taps = assemble(net, folding.folds, sink_type, sizes, _depths(netlist, part))
+    times = timing(netlist, part)
     files: dict[str, bytes] = {
         f"{TOP}.v": verilog(netlist, {name: name for name in taps.values()}),
         **{f"rtl/{name}": text for name, text in modules().items()},
@@ -82,10 +87,31 @@ def core_of(graph: Graph, net: Network, folding: Folding) -> Core:
     )
 
 
-def _depths(net: Netlist) -> dict[str, int]:
+def _report(layers: Sequence[Layer], folding: Folding, core: Core) -> bytes:
+    """What was chosen for each layer, and the predictions, as JSON."""
+    rows = [
+        {"layer": layer.name, "simd": fold.simd, "pe": fold.pe, "cycles": layer.cycles(fold)}
+        for layer, fold in zip(layers, folding.folds, strict=True)
+    ]
+    price = folding.cost
+    value = {
+        "layers": rows,
+        "interval_cycles": core.interval_cycles,
+        "latency_cycles": core.latency_cycles,
+        "estimated": {
+            "lut": round(price.lut),
+            "ff": round(price.ff),
+            "bram": price.bram,
+            "dsp": price.dsp,
+        },
+    }
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def _depths(net: Netlist, part: str) -> dict[str, int]:
     """What each FIFO holds at most, when those behind forks have room for a whole tensor: with no
     less than that, no beat moves later."""
-    held = timing(net).occupancy
+    held = timing(net, part).occupancy
     return {i.inputs[0]: max(held[i.name], LINK_DEPTH) for i in net.instances if i.name in held}
 
 

@@ -29,8 +29,8 @@ _FEW = 16
 class Simulation:
     """``y`` the outputs (inferences, integers); ``stamps`` (inferences, 3) the cycles of the
     first beat in, the last beat in and the last beat out; ``fifos`` the most beats that each
-    FIFO held and how many it can hold, by hierarchical name; ``seen`` by stream the cycles of its beats and their
-    integers."""
+    FIFO held and how many it can hold, by hierarchical name; ``seen`` by stream the cycles of its
+    beats and their integers."""
 
     y: Array
     stamps: Array

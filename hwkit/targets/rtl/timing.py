@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hwkit.errors import BudgetInfeasible
 from hwkit.ir.types import Array
 from hwkit.targets.rtl.assemble import SINK, SOURCE
 from hwkit.targets.rtl.netlist import Instance, Netlist
@@ -23,10 +24,17 @@ from hwkit.targets.rtl.timing_window import Windows
 SHALLOW = 16
 """Largest depth of a FIFO in registers, as in ``hwk_fifo``."""
 
+INFERENCES = 5
+FEWER_INFERENCES = 3
+"""Followed through a core: from the third on they are alike in all that was ever tried."""
+
+FEW_BEATS = 1_000_000
+MOST_BEATS = 12_000_000
+"""Beats of an inference on all streams together; 12 million take about a gigabyte."""
+
 MATRIX_CYCLES = 4
 RESCALE_CYCLES = 4
 _MOST_ROUNDS = 400
-_NEVER = np.int64(-(1 << 40))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,19 @@ class Timing:
     occupancy: Mapping[str, int]
 
 
-def timing(net: Netlist, inferences: int = 4) -> Timing:
-    """The times of ``inferences`` that enter as fast as the core takes them.
+def timing(net: Netlist, part: str) -> Timing:
+    """The times of a few inferences that enter as fast as the core takes them.
 
+    ``BudgetInfeasible`` for a folding (on ``part``) too slow to be followed beat by beat.
     Example: a rescale of 16 beats has an interval of 16 cycles and a latency of 19.
     """
-    flow = _Flow(net, inferences)
+    beats = sum(stream.beats for stream in net.streams.values())
+    if beats > MOST_BEATS:
+        raise BudgetInfeasible(
+            f"{part}: only foldings fit that move {beats} beats an inference, above {MOST_BEATS}; "
+            "choose a larger part or a smaller network"
+        )
+    flow = _Flow(net, INFERENCES if beats <= FEW_BEATS else FEWER_INFERENCES)
     flow.settle()
     ends = flow.taken[SINK][net.streams[SINK].beats - 1 :: net.streams[SINK].beats]
     occupancy = {
@@ -63,9 +78,9 @@ class _Flow:
     def __init__(self, net: Netlist, inferences: int) -> None:
         self.net = net
         sizes = {name: stream.beats * inferences for name, stream in net.streams.items()}
-        self.offered = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
-        self.room = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
-        self.taken = {name: np.arange(size, dtype=np.int64) for name, size in sizes.items()}
+        self.offered = {name: np.zeros(size, np.int32) for name, size in sizes.items()}
+        self.room = {name: np.zeros(size, np.int32) for name, size in sizes.items()}
+        self.taken = {name: np.arange(size, dtype=np.int32) for name, size in sizes.items()}
         self.windows = {
             instance.name: Windows(instance.parameters, inferences)
             for instance in net.instances
@@ -184,7 +199,7 @@ class _Flow:
 
 def _one_a_cycle(times: Array) -> Array:
     """The earliest strictly rising times that are not below ``times``."""
-    order = np.arange(len(times))
+    order = np.arange(len(times), dtype=np.int32)
     rising: Array = np.maximum.accumulate(times - order) + order
     return rising
 

@@ -24,19 +24,19 @@ class Windows:
         per_map = self.height * self.row_words
         shifts = np.arange(maps) * per_map
         # Word that a read waits for, -1 for the padding.
-        self.word = np.where(words >= 0, words + shifts[:, None], -1).reshape(-1)
-        self.times = np.zeros(len(self.word), np.int64)
-        self.writable = np.zeros(maps * per_map, np.int64)
+        self.word = np.where(words >= 0, words + shifts[:, None], -1).reshape(-1).astype(np.int32)
+        self.times = np.zeros(len(self.word), np.int32)
+        self.writable = np.zeros(maps * per_map, np.int32)
         self.released_by = _released_by(p, self.reads_of_row, maps, words.size)
 
     def read(self, written: Array, taken: Array) -> Array:
         """Times of the reads, when the words came at ``written`` and the window's output beats
         were taken at ``taken`` (of the round before); makes room for the rows given back."""
-        waits = np.where(self.word >= 0, written[np.maximum(self.word, 0)] + 1, 0)
+        waits = np.where(self.word >= 0, written[np.maximum(self.word, 0)] + 1, np.int32(0))
         # A beat on the output is followed by the next in the cycle in which it is taken.
         waits[1:] = np.maximum(waits[1:], taken[:-1])
         np.maximum(waits, self.times, out=waits)
-        order = np.arange(len(waits))
+        order = np.arange(len(waits), dtype=np.int32)
         self.times = np.maximum.accumulate(waits - order) + order
         self._give_back(written)
         return self.times
@@ -47,7 +47,7 @@ class Windows:
         begun = written[:: self.row_words]
         wanted = np.where(self.released_by >= 0, self.times[self.released_by] + 1, 0)
         given = np.maximum(wanted, begun + 1)
-        order = np.arange(len(given))
+        order = np.arange(len(given), dtype=np.int32)
         given = np.maximum.accumulate(given - order) + order
         first_words = np.arange(self.rows, len(begun)) * self.row_words
         if len(first_words):

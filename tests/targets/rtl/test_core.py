@@ -26,7 +26,7 @@ INTERVALS = (1, 2000)
 
 def core(graph: Graph, interval_cycles: int) -> Core:
     net = network(graph)
-    return core_of(graph, net, search(net.layers, PART, interval_cycles, "part"))
+    return core_of(graph, net, search(net.layers, PART, interval_cycles, "part"), "part")
 
 
 CASES = [(graph, core(graph, cycles)) for graph in GRAPHS for cycles in INTERVALS]

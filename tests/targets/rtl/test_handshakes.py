@@ -46,7 +46,7 @@ def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folds = []
     for layer, simd in zip(net.layers, (2, 4, 1, 8), strict=True):
         folds.append(next(f for f in layer.folds() if f.simd == simd and f.pe in (2, simd)))
-    core = core_of(graph, net, Folding(tuple(folds), 0, Cost()))
+    core = core_of(graph, net, Folding(tuple(folds), 0, Cost()), "part")
     for name, content in core.files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)

@@ -27,7 +27,7 @@ def random_folding(graph: Graph, seed: int) -> tuple[Core, Folding]:
         every = list(layer.folds())
         folds.append(every[int(rng.integers(len(every)))])
     folding = Folding(tuple(folds), 0, Cost())
-    return core_of(graph, net, folding), folding
+    return core_of(graph, net, folding, "part"), folding
 
 
 def build(cores: Sequence[Core], folder: Path) -> Path:
