@@ -22,6 +22,7 @@ BOARDS = [
     "virtual_m4",
     "host_litert",
     "host_tflm",
+    "rtl_sim",
     pytest.param("hls4ml_csim", marks=pytest.mark.slow),
 ]
 
@@ -69,6 +70,13 @@ def change_tflite(folder: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def change_memory_image(folder: Path) -> None:
+    """Changes one weight of the first layer in the image that its ROM is filled from."""
+    path = folder / "conv_weights.hex"
+    text = path.read_text()
+    path.write_text(f"{int(text[0], 16) ^ 4:x}{text[1:]}")
+
+
 def change_project(folder: Path) -> None:
     """Changes one weight of the first layer in the hls4ml project's sources."""
     path = min(folder.rglob("weights/w*.h"))
@@ -86,6 +94,7 @@ CHANGES = {
     "host_litert": change_tflite,
     "host_tflm": change_tflite,
     "hls4ml_csim": change_project,
+    "rtl_sim": change_memory_image,
 }
 
 
