@@ -74,6 +74,58 @@ __attribute__((naked)) HWK_NOINLINE const int8_t *hwk_tile_s8(
       "pop.w {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
 }
 
+/* Four of eight packed weights of both rows, each times 16, by both columns: the even and odd pairs
+ * of the first row in r8, r9, of the second in r10, r11. */
+#define HWK_TILE_HALF_S4               \
+  "sxtb16 r9, r8, ror #8\n"            \
+  "sxtb16 r8, r8\n"                    \
+  "sxtb16 r11, r10, ror #8\n"          \
+  "sxtb16 r10, r10\n"                  \
+  "ldrd r2, lr, [r1], #8\n"            \
+  "smlad r4, r8, r2, r4\n"             \
+  "smlad r6, r10, r2, r6\n"            \
+  "smlad r4, r9, lr, r4\n"             \
+  "smlad r6, r11, lr, r6\n"            \
+  "ldrd r2, lr, [r1], #8\n"            \
+  "smlad r5, r8, r2, r5\n"             \
+  "smlad r7, r10, r2, r7\n"            \
+  "smlad r5, r9, lr, r5\n"             \
+  "smlad r7, r11, lr, r7\n"
+
+/* Rows of packed 4-bit weights, a multiple of eight taps: 32 products in 38 instructions. The
+ * weights come out times 16, so the sums are shifted back before the bias: exact while
+ * |sum| < 2^27, that is below 2^17 taps. */
+__attribute__((naked)) HWK_NOINLINE const int8_t *hwk_tile_s4(
+    __attribute__((unused)) const int8_t *rows, __attribute__((unused)) const int32_t *columns,
+    __attribute__((unused)) int32_t *end, __attribute__((unused)) const int32_t *bias) {
+  __asm__(
+      ".syntax unified\n"
+      "push.w {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+      "movs r4, #0\n"
+      "movs r5, #0\n"
+      "movs r6, #0\n"
+      "movs r7, #0\n"
+      "1:\n"
+      "ldrd r3, r12, [r0], #8\n"
+      "lsl r8, r3, #4\n"
+      "lsl r10, r12, #4\n"
+      "and r8, r8, #0xf0f0f0f0\n"
+      "and r10, r10, #0xf0f0f0f0\n" HWK_TILE_HALF_S4
+      "and r8, r3, #0xf0f0f0f0\n"
+      "and r10, r12, #0xf0f0f0f0\n" HWK_TILE_HALF_S4
+      "ldr r2, [sp]\n"
+      "cmp r1, r2\n"
+      "bne.w 1b\n"
+      "pop.w {r2, r3}\n"
+      "ldrd r8, r9, [r3]\n"
+      "add r4, r8, r4, asr #4\n"
+      "add r5, r8, r5, asr #4\n"
+      "add r6, r9, r6, asr #4\n"
+      "add r7, r9, r7, asr #4\n"
+      "stmia.w r1, {r4, r5, r6, r7}\n"
+      "pop.w {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
+}
+
 #else
 
 /* Rows of int8 weights, at least four taps. */
@@ -87,11 +139,8 @@ HWK_INLINE const int8_t *hwk_tile_s8(const int8_t *rows, const int32_t *columns,
   return rows;
 }
 
-#endif
-
-/* Rows of packed 4-bit weights, a multiple of eight taps. The weights come out times 16, so the
- * sums are shifted back before the bias: exact while |sum| < 2^27, that is below 2^17 taps. */
-HWK_NOINLINE const int8_t *hwk_tile_s4(const int8_t *rows, const int32_t *columns, int32_t *end,
+/* Rows of packed 4-bit weights, a multiple of eight taps. */
+HWK_INLINE const int8_t *hwk_tile_s4(const int8_t *rows, const int32_t *columns, int32_t *end,
                                      const int32_t *bias) {
   int32_t sum[4] = {0, 0, 0, 0};
   for (; columns < end; columns += 8, rows += 8) {
@@ -99,14 +148,14 @@ HWK_NOINLINE const int8_t *hwk_tile_s4(const int8_t *rows, const int32_t *column
     hwk_unpack_s4(hwk_load4_aligned(rows), &low0, &high0);
     hwk_unpack_s4(hwk_load4_aligned(rows + 4), &low1, &high1);
     hwk_tile_step(sum, low0, low1, columns);
-    HWK_KEEP_ORDER();
     hwk_tile_step(sum, high0, high1, columns + 4);
-    HWK_KEEP_ORDER();
   }
   for (int32_t n = 0; n < 4; ++n) {
     end[n] = hwk_wrapping_add(sum[n] >> 4, bias[n / 2]);
   }
   return rows;
 }
+
+#endif
 
 #endif

@@ -3,6 +3,7 @@ instructions of whole layers, which are exact, so that a slower kernel shows at 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from hwkit import boards
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import DepthwiseConv2d, Padding, Rescale, Rounding
-from hwkit.ir.types import S8
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Rounding
+from hwkit.ir.types import S8, IntType
 from hwkit.target import Artifact
 from hwkit.targets import mcu
 
@@ -29,13 +30,38 @@ def _depthwise(
 ) -> Graph:
     rng = np.random.default_rng(1)
     outputs = shape[2] * multiplier
-    multipliers = tuple(rng.integers(1 << 30, (1 << 31) - 1, outputs).tolist())
-    r = Rescale(multipliers, (39,) * outputs, rounding, -128, 127, 3)
+    r = replace(_rescale(rng, outputs), rounding=rounding)
     b = GraphBuilder("depthwise")
     b.input("x", shape, S8)
     b.constant("w", rng.integers(-128, 128, (1, 3, 3, outputs)), S8)
     op = DepthwiseConv2d("op", "x", "w", None, "y", (stride, stride), pad, (1, 1), -5, rescale=r)
     b.add(op, S8)
+    return b.build(["y"])
+
+
+def _rescale(rng: np.random.Generator, outputs: int) -> Rescale:
+    multipliers = tuple(rng.integers(1 << 30, (1 << 31) - 1, outputs).tolist())
+    return Rescale(multipliers, (39,) * outputs, Rounding.DOUBLE, -128, 127, 3)
+
+
+def _conv(side: int, channels: int, outputs: int, bits: int, kernel: int = 3) -> Graph:
+    rng, dtype = np.random.default_rng(1), IntType(bits, True)
+    b = GraphBuilder("conv")
+    b.input("x", (side, side, channels), S8)
+    weights = (outputs, kernel, kernel, channels)
+    b.constant("w", rng.integers(dtype.low, dtype.high + 1, weights), dtype)
+    pad = SAME if kernel == 3 else Padding()
+    r = _rescale(rng, outputs)
+    b.add(Conv2d("op", "x", "w", None, "y", (1, 1), pad, (1, 1), -5, rescale=r), S8)
+    return b.build(["y"])
+
+
+def _dense(inputs: int, outputs: int, bits: int) -> Graph:
+    rng, dtype = np.random.default_rng(1), IntType(bits, True)
+    b = GraphBuilder("dense")
+    b.input("x", (inputs,), S8)
+    b.constant("w", rng.integers(dtype.low, dtype.high + 1, (outputs, inputs)), dtype)
+    b.add(Dense("op", "x", "w", None, "y", -5, rescale=_rescale(rng, outputs)), S8)
     return b.build(["y"])
 
 
@@ -56,6 +82,12 @@ def _artifact(graph: Graph, folder: Path) -> Artifact:
         pytest.param(_depthwise((8, 8, 2), 2, Padding(0, 1, 0, 1)), id="stride 2, even"),
         pytest.param(_depthwise((4, 4, 2), multiplier=3), id="three outputs a channel"),
         pytest.param(_depthwise((3, 4, 1), 1, Padding(4, 0, 3, 2)), id="a band of padding"),
+        pytest.param(_conv(3, 3, 5, 4), id="4 bits, 27 taps, a last pixel and channel alone"),
+        pytest.param(_conv(4, 8, 4, 4, 1), id="4 bits, one word a row"),
+        pytest.param(_conv(4, 5, 3, 8), id="45 taps"),
+        pytest.param(_dense(1, 3, 4), id="4 bits, one feature"),
+        pytest.param(_dense(37, 9, 4), id="4 bits, a last row alone"),
+        pytest.param(_dense(37, 9, 8), id="a last row alone"),
     ],
 )
 def test_every_integer(graph: Graph, tmp_path: Path) -> None:
@@ -69,6 +101,11 @@ def test_every_integer(graph: Graph, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("graph", "most"),
     [
+        pytest.param(_conv(16, 16, 16, 8), 1.35, id="conv"),
+        pytest.param(_conv(16, 16, 16, 4), 1.5, id="conv, 4 bits"),
+        pytest.param(_conv(16, 64, 64, 8, 1), 1.55, id="pointwise"),
+        pytest.param(_dense(640, 128, 8), 1.6, id="dense"),
+        pytest.param(_dense(640, 128, 4), 1.7, id="dense, 4 bits"),
         pytest.param(_depthwise((24, 24, 32)), 2.5, id="wide"),
         pytest.param(_depthwise((25, 5, 64)), 3.3, id="keyword spotting"),
         pytest.param(_depthwise((6, 6, 128)), 2.8, id="person detection"),
