@@ -159,6 +159,10 @@ def _rescale(s: Scaling, lanes: int, channels: int, block: RamBlock) -> Cost:
     per_lane = 0.0
     if s.parameters["KIND"] == 1:
         per_lane += s.field_bits * p * 0.5
+    if s.parameters["ROUNDING"] == 3:
+        per_lane += 3.0 * q
+    if s.dsp > 1:
+        per_lane += p
     if s.parameters["OFFSET"]:
         per_lane += x
     if s.parameters["SHIFT"]:

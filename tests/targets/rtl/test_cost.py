@@ -1,0 +1,66 @@
+"""The estimate against what Yosys 0.70 counted (``synth_ecp5``, cores without a shell)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from hwkit import boards
+from hwkit.boards import FpgaResources
+from hwkit.ir.graph import Graph
+from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
+from hwkit.targets.rtl.layers import Fold
+from hwkit.targets.rtl.network import network
+from tests.targets.rtl.networks import int8, mixed, resnet8
+
+LOGIC_ERROR = 0.10
+FLIP_FLOP_ERROR = 0.15
+BLOCK_ERROR = 2
+
+
+@dataclass(frozen=True)
+class Counted:
+    """``folds``: simd and pe of each layer. A carry cell of ECP5 is two LUTs, a LUT memory four."""
+
+    graph: Graph
+    folds: tuple[tuple[int, int], ...]
+    lut: int
+    ff: int
+    bram: int
+    dsp: int
+
+
+COUNTED = (
+    Counted(
+        resnet8(8, 4),
+        (
+            *((1, 4), (4, 2), (4, 2), (1, 1), (4, 1), (8, 1), (1, 1)),
+            *((1, 1), (4, 1), (8, 1), (1, 1), (1, 1), (1, 1), (1, 1)),
+        ),
+        lut=7634,
+        ff=3534,
+        bram=2,
+        dsp=0,
+    ),
+    Counted(mixed(), ((4, 1), (1, 2), (2, 2), (1, 1), (2, 1)), lut=3263, ff=1418, bram=0, dsp=1),
+    Counted(int8(), ((3, 2), (2, 1), (1, 1)), lut=3494, ff=1300, bram=0, dsp=20),
+)
+
+
+@pytest.mark.parametrize("counted", COUNTED, ids=lambda counted: counted.graph.name)
+def test_estimates_are_near_the_counts(counted: Counted) -> None:
+    part = boards.load("ulx3s_85f").fpga.resources
+    total = Cost()
+    for layer, (simd, pe) in zip(network(counted.graph).layers, counted.folds, strict=True):
+        total += cost(layer, Fold(simd, pe), ram_block(part))
+    assert abs(total.lut / counted.lut - 1) < LOGIC_ERROR
+    assert abs(total.ff / counted.ff - 1) < FLIP_FLOP_ERROR
+    assert abs(total.bram - counted.bram) <= BLOCK_ERROR
+    assert total.dsp == counted.dsp
+
+
+def test_blocks_of_ram() -> None:
+    assert ram_block(boards.load("icebreaker").fpga.resources) == RamBlock(4096, 16)
+    assert ram_block(boards.load("ulx3s_85f").fpga.resources).width == 36
+    assert ram_block(FpgaResources(1, 1, 140, 140 * 36_864, 1)) == RamBlock(36_864, 72)
