@@ -2,30 +2,18 @@
 #ifndef HWK_REQUANTIZE_S8_H
 #define HWK_REQUANTIZE_S8_H
 
-#include <hwk_rescale_quad.h>
+#include <hwk_requantize_quads.h>
 
 HWK_NO_SCRATCH(requantize_s8, requantize)
 
-/* Elements i .. i + count - 1, the first of which is of `channel`; count <= 4. */
-HWK_INLINE void hwk_requantize_quad_s8(const hwk_requantize_t *d, const int8_t *input,
-                                       void *output, int32_t i, int32_t channel, int32_t count) {
-  int32x4_t x = vsubq_n_s32(hwk_load_quad_s8(input + i, count), d->input_zero_point);
-  hwk_store_quad(&d->rescale, output, i, x, channel, count);
+HWK_INLINE int32x4_t hwk_requantize_load_s8(const void *input, int32_t i, int32_t count) {
+  return hwk_load_quad_s8((const int8_t *)input + i, count);
 }
 
 HWK_INLINE void hwk_requantize_s8(const hwk_requantize_t *d, const int8_t *input, void *output,
-                                  void *scratch) {
+                                 void *scratch) {
   (void)scratch;
-  int32_t row = hwk_per_channel(&d->rescale) ? d->channels : d->elements;
-  for (int32_t i = 0; i < d->elements; i += row) {
-    int32_t c = 0;
-    for (; c + HWK_QUAD <= row; c += HWK_QUAD) {
-      hwk_requantize_quad_s8(d, input, output, i + c, c, HWK_QUAD);
-    }
-    if (c < row) {
-      hwk_requantize_quad_s8(d, input, output, i + c, c, row - c);
-    }
-  }
+  hwk_requantize_quads(d, input, output, hwk_requantize_load_s8);
 }
 
 #endif
