@@ -80,6 +80,16 @@ def test_another_pin_is_another_tool(tool: Environment, monkeypatch: pytest.Monk
     assert isolated.find("tool") is None
 
 
+@pytest.mark.slow  # downloads 20 MB
+def test_tflite_runtime_is_installed_and_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    found = isolated.install("tflite-runtime")
+    printed = found.run(["-c", "import numpy; print(numpy.__version__)"], tmp_path / "log")
+    assert printed.strip() == found.versions["numpy"] == "1.26.4"
+
+
 def test_listed(tool: Environment, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["toolchain", "list", "--json"])

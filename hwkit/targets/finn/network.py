@@ -49,6 +49,10 @@ def network(graph: Graph) -> Network:
 
     Tensors keep their names. ``UnsupportedOp`` names the op that has no exact form there.
     """
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.outputs == graph.inputs:
+        counts = f"{len(graph.inputs)} and {len(graph.outputs)}"
+        why = f"FINN takes one input and one output with layers between, not {counts}; split it"
+        raise UnsupportedOp(graph.name, TARGET, why)
     b = Builder()
     for name in graph.inputs:
         tensor = graph.tensors[name]

@@ -37,6 +37,9 @@ from tests.conformance.graphs import graphs, inputs_for
 from tests.targets.finn.test_network import ANY_SCALE, DYADIC
 
 S4, U4 = IntType(4, True), IntType(4, False)
+# FINN installs itself and starts a dozen times, two seconds each.
+pytestmark = pytest.mark.slow
+
 AROUND = Padding(1, 1, 1, 1)
 
 
