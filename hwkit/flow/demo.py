@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def _train(state: _Run, name: str, plan: Path | None = None) -> dict[str, Any]:
 
 def _kept(folder: Path, name: str) -> dict[str, Any] | None:
     """``train.json`` of an earlier run of the same recipe and versions that is complete and
-    undamaged; None tells to train again."""
+    undamaged, and from nothing but the recipe; None tells to train again."""
     try:
         from hwkit.train.pipeline import recipe_digest, versions
     except ModuleNotFoundError as error:
@@ -140,6 +141,7 @@ def _kept(folder: Path, name: str) -> dict[str, Any] | None:
         loop.read_sensitivity(folder / "sensitivity.json")
         same = (
             facts["versions"] == versions()
+            and not facts["digests"].keys() & {"plan", "start"}
             and facts["digests"]["recipe"] == recipe_digest(name)
             and facts["digests"]["model.hwk"] == digest(load(folder / "model.hwk"))
         )
@@ -223,7 +225,7 @@ def _budget(table: CostTable, sensitivity: Sensitivity) -> str:
     widest, narrowest = loop.extremes(table, sensitivity)
     flash = (widest["flash_bytes"] + min(narrowest["flash_bytes"], widest["flash_bytes"])) // 2
     latency = max(widest["latency_us"], narrowest["latency_us"])
-    return f"latency={latency:.0f}us,flash={flash:.0f}B"
+    return f"latency={ceil(latency)}us,flash={flash:.0f}B"
 
 
 def _state(state: _Run, name: str, trained: Mapping[str, Any]) -> LoopState:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.serialize import digest, to_bytes
 from hwkit.ir.types import Array
+from hwkit.record import to_json
 from hwkit.train.data import SHAPES, Dataset, load_dataset
 from hwkit.train.fit import Progress, fit, predict, silent
 from hwkit.train.freeze import compare, export, input_integers, output_integers
@@ -102,7 +104,7 @@ def train(
     bits = {} if plan is None else dict(plan.weight_bits)
     shape = SHAPES[settings.dataset]
     quantized_network(settings, shape, bits)  # A plan that does not fit fails before training.
-    made_from = recipe_digest(recipe)
+    made_from, origins = recipe_digest(recipe), _origins(plan, start_from)
     given = None if float_from is None else _read_float(Path(float_from), made_from)
     if start_from is not None:
         given = _read_weights(Path(start_from))
@@ -132,8 +134,20 @@ def train(
     result = _measure(settings, graph, data, outputs, float_accuracy, weight_bits)
     result.digests["recipe"] = made_from
     result.digests["model.onnx"] = _file_digest(out / "model.onnx")
+    result.digests.update(origins)
     write_json(out / "train.json", asdict(result))
     return result
+
+
+def _origins(plan: BitPlan | None, start_from: str | Path | None) -> dict[str, str]:
+    """Digests of what a run was made from beside its recipe."""
+    found = {}
+    if plan is not None:
+        text = json.dumps(to_json(plan), sort_keys=True)
+        found["plan"] = hashlib.sha256(text.encode()).hexdigest()
+    if start_from is not None and Path(start_from).is_file():
+        found["start"] = _file_digest(Path(start_from))
+    return found
 
 
 def recipe_digest(recipe: str | Path) -> str:

@@ -72,6 +72,17 @@ def test_a_damaged_training_run_is_not_kept(file: str, content: bytes, finished:
         path.write_bytes(before)
 
 
+def test_a_run_made_from_a_plan_is_not_kept(finished: Path) -> None:
+    path = finished / "digits" / "train.json"
+    before = path.read_text()
+    facts = json.loads(before)
+    path.write_text(json.dumps({**facts, "digests": {**facts["digests"], "plan": "0" * 64}}))
+    try:
+        assert demo._kept(finished / "digits", "digits") is None
+    finally:
+        path.write_text(before)
+
+
 def test_a_difference_fails_the_demo(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smallest(monkeypatch)
     real = demo.verify
