@@ -17,7 +17,7 @@ from hwkit.errors import BudgetInfeasible
 from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
 from hwkit.targets.rtl.layers import Fold, Layer
 
-USABLE = 0.6
+USABLE = 0.8
 """Share of a part's logic that a design may take and still be routed at speed, by experience."""
 
 SHELL = Cost(1200.0, 900.0, 4, 0)

@@ -46,7 +46,7 @@ def test_a_rate_out_of_reach_gives_the_fastest() -> None:
 
 def test_a_part_too_small_is_refused_with_the_number() -> None:
     part = replace(LARGE, lut=1000)
-    with pytest.raises(BudgetInfeasible, match=r"tiny: .* estimated \d+ LUT of the 600") as caught:
+    with pytest.raises(BudgetInfeasible, match=r"tiny: .* estimated \d+ LUT of the 800") as caught:
         search(NETWORK.layers, part, None, "tiny")
     assert caught.value.exit_code == 1
 
