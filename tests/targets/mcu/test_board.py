@@ -25,6 +25,7 @@ from hwkit.targets.mcu import (
     profile,
     run,
 )
+from hwkit.targets.mcu.choice import choose
 from hwkit.toolchain import elf
 from tests.targets.mcu.models import residual
 
@@ -108,7 +109,10 @@ def test_facts(artifact: Artifact) -> None:
     assert {p["tensor"] for p in facts["memory_map"]} >= {"x", "a", "y"}
 
 
-def test_costs_add_up_to_a_whole_build(artifact: Artifact) -> None:
+def test_costs_add_up_to_a_whole_build(tmp_path: Path) -> None:
+    """A whole build with the kernels that are chosen at 8 bits."""
+    chosen = choose(lower(residual(), BOARD))
+    artifact = build(emit(chosen), chosen, tmp_path)
     table = measure_costs(residual(), BOARD, (8, 4, 3))
     rows = {(row.layer, row.bits): row for row in table.rows}
     assert len(rows) == 4 * 3

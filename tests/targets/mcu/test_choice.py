@@ -42,7 +42,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def chosen(cache: Path) -> Choice:
     """The choice for ``separable``."""
-    return choose(lower(separable(), M4)).plan.choice
+    found: Choice = choose(lower(separable(), M4)).plan.choice
+    return found
 
 
 def no_builds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,12 +83,13 @@ def test_the_figures_are_those_of_the_build(chosen: Choice, tmp_path: Path) -> N
     assert facts["lto"] is False
 
 
+@pytest.mark.parametrize("board", ["virtual_m4", "virtual_m0"])
 def test_every_alternative_computes_the_interpreters_integers(
-    tmp_path: Path, chosen: Choice
+    board: str, tmp_path: Path, chosen: Choice
 ) -> None:
-    """The chosen build, each implementation for all layers, shared and not."""
-    lowered = lower(separable(), M4)
-    mcu = M4.mcu
+    """Each implementation for all layers, shared, own and own for size; the chosen build."""
+    lowered = lower(separable(), boards.load(board))
+    mcu = lowered.board.mcu
     assert mcu is not None
     expected = interpret(lowered.graph, {"x": X})["y"]
     fitting = rounds.kernels_that_fit(lowered)
@@ -97,11 +99,20 @@ def test_every_alternative_computes_the_interpreters_integers(
         for shared in (False, True)
     ]
     everything.append([replace(pick, small=bool(pick.kernel)) for pick in everything[0]])
-    plans = [plan(lowered.graph, mcu, picks) for picks in everything]
-    for number, planned in enumerate([*plans, choose(lowered).plan]):
-        one = replace(lowered, plan=planned)
+    everything += [list(chosen.picks)] if board == chosen.board else []
+    for number, picks in enumerate(everything):
+        one = replace(lowered, plan=plan(lowered.graph, mcu, picks))
         artifact = build(emit(one), one, tmp_path / str(number))
-        assert np.array_equal(run(artifact, X), expected), planned.picks
+        assert np.array_equal(run(artifact, X), expected), picks
+
+
+def test_large_networks_try_the_best_kernels_only(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "MOST_MACS", 0)
+    found = rounds.choice(lower(residual(), M4), M4)
+    tried = {figure.pick.kernel for of in found.figures for figure in of}
+    assert "conv2d_s8" in tried and "conv2d_s8_ref" not in tried
 
 
 def test_it_is_remembered_for_networks_of_the_same_layers(

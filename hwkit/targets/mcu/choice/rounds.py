@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from hwkit.boards import Board
+from hwkit.ir.counts import macs
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice.measure import Measured, measure
@@ -22,8 +23,8 @@ from hwkit.toolchain.linker_script import region
 MARGIN_BYTES = 2048
 """By how much a board's own clock, UART and entry code may be longer than the virtual board's."""
 
-MOST_INSTRUCTIONS = 25_000_000
-"""Of an inference by the rule, for which other implementations are tried as well."""
+MOST_MACS = 16_000_000
+"""Of an inference, for which other implementations are tried as well."""
 
 
 def kernels_that_fit(lowered: Lowered) -> list[list[str]]:
@@ -40,25 +41,23 @@ def kernels_that_fit(lowered: Lowered) -> list[list[str]]:
 def choice(lowered: Lowered, board: Board) -> Choice:
     """Measures the alternatives of all layers on ``board`` and chooses.
 
-    First the build by the rule, and with the first implementation of each kernel one where all
-    layers share copies, one where each has its own, and one where these are compiled for size.
-    Then, unless the network is so large that slow kernels would take minutes, one build with the
-    own copies of each other implementation; if layers do better with one, also that where these
-    share it. What is chosen is built and measured as well, and taken only if it is no worse at
-    the exchange rate, and no larger in SRAM, than any whole build that was measured.
+    The build by the rule, and with the first implementation of each kernel one where all layers
+    share copies, one where each has its own, and one where these are compiled for size; unless
+    the network is so large that slow kernels would take minutes, also one with the own copies of
+    each other implementation. If layers do better with one, then that where these share it. What
+    is chosen is built and measured as well, and taken only if it is no worse at the exchange
+    rate, and no larger in SRAM, than any whole build that was measured.
     """
     fitting = kernels_that_fit(lowered)
     own = _round(fitting, 0, False)
     small = [replace(pick, small=bool(pick.kernel)) for pick in own]
     first = [lowered.plan.picks, _round(fitting, 0, True), own, small]
-    measured = _measured(lowered, board, first, "")
-    by_rule = measured[0].total
-    if (by_rule.instructions or 0) <= MOST_INSTRUCTIONS:
-        others = [_round(fitting, k, False) for k in range(1, max(map(len, fitting)))]
-        measured += _measured(lowered, board, others, "other ")
-        picks = [option.figure.pick for option in _selected(measured, exchange(by_rule.time))]
-        measured += _measured(lowered, board, _sharing_others(fitting, picks), "more ")
-    return _taken(lowered, board, measured)
+    if sum(macs(lowered.graph, op) for op in lowered.graph.nodes) <= MOST_MACS:
+        first += [_round(fitting, k, False) for k in range(1, max(map(len, fitting)))]
+    measured = _measured(lowered, board, first, [])
+    best = _selected(measured, exchange(measured[0].total.time))
+    sharing = _sharing_others(fitting, [option.figure.pick for option in best])
+    return _taken(lowered, board, _measured(lowered, board, sharing, measured))
 
 
 def _taken(lowered: Lowered, board: Board, measured: list[Measured]) -> Choice:
@@ -67,7 +66,7 @@ def _taken(lowered: Lowered, board: Board, measured: list[Measured]) -> Choice:
     by_rule, room = measured[0].total, _room(lowered.board, board)
     whole = list(measured)
     for price in (exchange(by_rule.time), smallest(by_rule.time)):
-        whole += _measured(lowered, board, [_picks(lowered, board, measured, price)], "chosen ")
+        whole = _measured(lowered, board, [_picks(lowered, board, measured, price)], whole)
         fitting = [m for m in whole if m.total.arena_bytes <= by_rule.arena_bytes]
         best = min(fitting, key=lambda m: price.cost(m.total.time, m.total.flash_bytes))
         if best.total.flash_bytes <= room:
@@ -118,9 +117,10 @@ def _sharing_others(fitting: Sequence[Sequence[str]], picks: Sequence[Pick]) -> 
 
 
 def _measured(
-    lowered: Lowered, board: Board, rounds: Sequence[Sequence[Pick]], mark: str
+    lowered: Lowered, board: Board, rounds: Sequence[Sequence[Pick]], known: list[Measured]
 ) -> list[Measured]:
-    """The builds of ``rounds`` that differ, in parallel."""
+    """``known``, and after it the builds of ``rounds`` that differ from these and from each
+    other, in parallel."""
     builds: dict[tuple[Pick, ...], Lowered] = {}
     for picks in rounds:
         planned = plan(lowered.graph, section(board), picks, lowered.plan)
@@ -130,9 +130,11 @@ def _measured(
             for pick, layer in zip(picks, planned.layers, strict=True)
         )
         builds.setdefault(really, replace(lowered, plan=planned))
+    for m in known:
+        builds.pop(tuple(option.figure.pick for option in m.options), None)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        marks = (f"{mark}{number}: " for number in range(len(builds)))
-        return list(pool.map(lambda of, m: measure(of, board, m), builds.values(), marks))
+        marks = (f"build {number}: " for number in range(len(known), len(known) + len(builds)))
+        return known + list(pool.map(lambda of, m: measure(of, board, m), builds.values(), marks))
 
 
 def _record(board: Board, measured: Sequence[Measured], best: Measured) -> Choice:
