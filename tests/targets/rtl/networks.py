@@ -12,14 +12,20 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
     AvgPool2d,
+    Clamp,
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    Lookup,
     MaxPool2d,
+    Overflow,
+    Pad,
     Padding,
+    Requantize,
     Rescale,
     Reshape,
     Rounding,
+    Sub,
     SumPool2d,
 )
 from hwkit.ir.types import S8, S32, U8, Array, IntType
@@ -148,3 +154,20 @@ def int8(seed: int = 2) -> Graph:
     last = Rescale((one,), (right + 18,), Rounding.DOUBLE, -128, 127, 4)
     add = Add("add", (y, z), "add_y", (-9, 3), (wide, wide), rescale=last)
     return m.b.build([m.b.add(add, S8)])
+
+
+def pointwise(seed: int = 3) -> Graph:
+    """Integers that wrap, a table, a border, a clamp, a difference, each by itself."""
+    m = Maker("pointwise", seed)
+    s4, s6 = IntType(4, True), IntType(6, True)
+    x = m.b.input("x", (3, 5, 4), S8)
+    wrap = Rescale((3,), (2,), Rounding.HALF_EVEN, -8, 7, overflow=Overflow.WRAP)
+    a = m.b.add(Requantize("wrap", x, "wrap_y", wrap, 7), s4)
+    m.b.constant("table", m.rng.integers(-32, 32, 16), s6)
+    a = m.b.add(Lookup("lookup", a, "table", "lookup_y"), s6)
+    a = m.b.add(Pad("pad", a, "pad_y", Padding(1, 0, 0, 2), -5), s6)
+    b = m.b.add(Clamp("clamp", a, "clamp_y", -20, 11), s6)
+    double = Rescale((2,), (0,), Rounding.FLOOR, -(1 << 20), 1 << 20)
+    r = Rescale((5, 1, 2, 7), (3, 1, 2, 4), Rounding.FLOOR, -32, 31, 1)
+    sub = Sub("sub", (a, b), "sub_y", (3, -4), (None, double), rescale=r)
+    return m.b.build([m.b.add(sub, s6)])

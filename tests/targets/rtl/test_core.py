@@ -30,6 +30,7 @@ def core(graph: Graph, interval_cycles: int) -> Core:
 
 
 CASES = [(graph, core(graph, cycles)) for graph in GRAPHS for cycles in INTERVALS]
+CASES.append((networks.pointwise(), core(networks.pointwise(), 1)))
 
 
 @pytest.fixture(scope="module")
