@@ -2,10 +2,8 @@
 #ifndef HWK_DEPTHWISE_CONV2D_S8_H
 #define HWK_DEPTHWISE_CONV2D_S8_H
 
-#include <arm_mve.h>
-
+#include <hwk_column.h>
 #include <hwk_rescale_quad.h>
-#include <hwk_window.h>
 
 #define HWK_BLOCK 16 /* channels at once */
 
@@ -63,6 +61,23 @@ HWK_INLINE void hwk_depthwise_block(const hwk_depthwise_conv2d_t *d, const int8_
   vst4q_s32(sums, sum);
 }
 
+/* The same of at most eight outputs that read a channel each: bytes are widened as they are loaded. */
+HWK_INLINE void hwk_depthwise_half(const hwk_depthwise_conv2d_t *d, const int8_t *const *pixels,
+                                   int32_t o, int32_t count, int32_t *sums) {
+  int32_t taps = hwk_depthwise_taps(&d->window);
+  const int8_t *weights = (const int8_t *)d->weights + o * taps;
+  mve_pred16_t lanes = vctp16q((uint32_t)count);
+  int32x4x2_t sum = {{vdupq_n_s32(0), vdupq_n_s32(0)}};
+  for (int32_t t = 0; t < taps; ++t, weights += HWK_BLOCK) {
+    const int8_t *pixel = pixels[t] + o;
+    int16x8_t x = count >= HWK_BLOCK / 2 ? vldrbq_s16(pixel) : vldrbq_z_s16(pixel, lanes);
+    int16x8_t products = vmulq_s16(x, vldrbq_s16(weights));
+    sum.val[0] = vaddq_s32(sum.val[0], vmovlbq_s16(products));
+    sum.val[1] = vaddq_s32(sum.val[1], vmovltq_s16(products));
+  }
+  vst2q_s32(sums, sum);
+}
+
 /* Adds the biases, rescales and writes `count` <= 16 sums of channels from o on. */
 HWK_INLINE void hwk_depthwise_store(const hwk_depthwise_conv2d_t *d, const int32_t *sums,
                                     void *output, int32_t index, int32_t o, int32_t count) {
@@ -81,9 +96,33 @@ HWK_INLINE void hwk_depthwise_pixel(const hwk_depthwise_conv2d_t *d, const int8_
     hwk_depthwise_block(d, pixels, o, HWK_BLOCK, sums);
     hwk_depthwise_store(d, sums, output, index, o, HWK_BLOCK);
   }
-  if (o < outputs) {
-    hwk_depthwise_block(d, pixels, o, outputs - o, sums);
-    hwk_depthwise_store(d, sums, output, index, o, outputs - o);
+  int32_t rest = outputs - o;
+  if (rest > HWK_BLOCK / 2 || (rest > 0 && d->channel_multiplier > 1)) {
+    hwk_depthwise_block(d, pixels, o, rest, sums);
+  } else if (rest > 0) {
+    hwk_depthwise_half(d, pixels, o, rest, sums);
+  }
+  hwk_depthwise_store(d, sums, output, index, o, rest);
+}
+
+/* Where the taps of output (y, x) lie. */
+HWK_INLINE void hwk_depthwise_pixels(const hwk_window_t *w, const int8_t *input, int32_t y,
+                                     int32_t x, const int8_t *padding, const int8_t **pixels) {
+  if (hwk_window_inside(w, y, x)) {
+    const int8_t *row = hwk_window_pixel(w, input, y, x, 0, 0);
+    for (int32_t r = 0; r < w->kernel_height; ++r) {
+      for (int32_t c = 0; c < w->kernel_width; ++c) {
+        *pixels++ = row + c * w->dilation_width * w->channels;
+      }
+      row += w->dilation_height * w->input_width * w->channels;
+    }
+    return;
+  }
+  for (int32_t r = 0; r < w->kernel_height; ++r) {
+    for (int32_t c = 0; c < w->kernel_width; ++c) {
+      const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
+      *pixels++ = pixel != NULL ? pixel : padding;
+    }
   }
 }
 
@@ -98,13 +137,7 @@ HWK_INLINE void hwk_depthwise_conv2d_s8(const hwk_depthwise_conv2d_t *d, const i
   int32_t index = 0;
   for (int32_t y = 0; y < w->output_height; ++y) {
     for (int32_t x = 0; x < w->output_width; ++x) {
-      int32_t t = 0;
-      for (int32_t r = 0; r < w->kernel_height; ++r) {
-        for (int32_t c = 0; c < w->kernel_width; ++c, ++t) {
-          const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
-          pixels[t] = pixel != NULL ? pixel : padding;
-        }
-      }
+      hwk_depthwise_pixels(w, input, y, x, padding, pixels);
       hwk_depthwise_pixel(d, pixels, output, index, sums);
       index += w->channels * d->channel_multiplier;
     }
