@@ -42,12 +42,12 @@ def recipe() -> Recipe:
     return replace(read_recipe("mnist5k_qfx"), name="cifar10", blocks=BLOCKS)
 
 
-def load(path: Path, train: int = 50_000) -> Dataset:
-    """The first ``train`` training images and all 10,000 for testing, in 0..1."""
+def load(path: Path, train: int = 50_000, test: int = 10_000) -> Dataset:
+    """The first ``train`` images for training and ``test`` for testing, in 0..1."""
     with np.load(path) as file:
         arrays = {
             part: (_decoded(file, part, count), file[f"y_{part}"][:count].astype(np.int64))
-            for part, count in (("train", train), ("test", 10_000))
+            for part, count in (("train", train), ("test", test))
         }
     return Dataset("cifar10", *arrays["train"], *arrays["test"])
 
@@ -89,7 +89,8 @@ def train_float(data: Dataset, epochs: int) -> Network:
             optimizer.step()
             schedule.step()
         print(f"epoch {epoch + 1}/{epochs}: loss {float(loss.detach()):.3f}", flush=True)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _augmented(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -7,8 +7,8 @@ python -m benchmarks.qfx cifar10 --cifar10 cifar10_jpeg.npz --cifar10-float floa
 Each row starts from one float network (of its seed), quantizes weights per output channel and
 activations to the same number of bits with power-of-two scales, inputs and outputs to 8, and
 fine-tunes for the same epochs (post-training rounding: not at all, formats of least squared error
-on 512 training samples). Accuracy is the frozen integer graph's through the interpreter, on the
-whole test set. A row that is in the folder of an earlier run is not computed again.
+on 512 training samples). Accuracy is the frozen integer graph's through the interpreter. A row
+that is in the folder of an earlier run is not computed again.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ KHOT = (Method("QFX, 2-hot", "qfx", terms=2), Method("QFX, 1-hot", "qfx", terms=
 
 def cells() -> Iterator[tuple[Method, int]]:
     """Every method and width that is shown."""
-    for bits in BITS:
+    for bits in reversed(BITS):
         for method in METHODS:
             yield method, bits
         for method in KHOT:
@@ -216,19 +216,19 @@ def tasks(options: argparse.Namespace) -> Iterator[Task]:
     cnn = "3 convolutions, 1 dense"
     for name in options.data:
         if name == "jets":
-            recipe = replace(jets, qat=replace(jets.qat, epochs=5))
-            yield Task(load_dataset("jets"), "MLP 16-64-32-32-5", recipe, tuple(options.seeds))
+            yield Task(load_dataset("jets"), "MLP 16-64-32-32-5", jets, tuple(options.seeds))
         elif name == "mnist5k":
             yield Task(load_dataset("mnist5k"), cnn, digits, tuple(options.seeds))
         elif name == "mnist":
-            phases = {
-                "float_training": Phase(4, 128, 0.01, 1e-4, 2),
-                "qat": Phase(1, 128, 0.003, 0.0, 1),
-            }
-            yield Task(_mnist(options.mnist), cnn, replace(digits, **phases), (1,))
+            recipe = replace(
+                digits,
+                float_training=Phase(4, 128, 0.01, 1e-4, 2),
+                qat=Phase(1, 128, 0.003, 0.0, 1),
+            )
+            yield Task(_mnist(options.mnist), cnn, recipe, (1,))
         else:
             recipe = replace(cifar10.recipe(), qat=Phase(options.cifar10_epochs, 100, 0.002))
-            data = cifar10.load(options.cifar10, options.cifar10_train)
+            data = cifar10.load(options.cifar10, options.cifar10_train, options.cifar10_test)
             _take_float(options)
             yield Task(data, "ResNet-8", recipe, (1,))
 
@@ -260,6 +260,7 @@ def main() -> None:
     parser.add_argument("--cifar10", type=Path)
     parser.add_argument("--cifar10-float", type=Path)
     parser.add_argument("--cifar10-train", type=int, default=10_000)
+    parser.add_argument("--cifar10-test", type=int, default=10_000)
     parser.add_argument("--cifar10-epochs", type=int, default=1)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,9 @@ Progress = Callable[[str, int, int], None]
 """Called with the phase's name, epochs done and epochs in all."""
 
 
-_FRACTION_PACE = 4.0
-"""Learning rate of binary points, in terms of the weights'."""
+_FRACTION_PACE = 1.0
+"""Learning rate of binary points, in terms of the weights': faster ones cost more in steps back and
+forth than they find."""
 
 
 class TrainingDiverged(HwkitError):
