@@ -42,7 +42,7 @@ def test_every_gowin_setting_is_in_range() -> None:
     ("name", "clock_hz", "lines"),
     [
         ("icebreaker", 24_000_000, ["SB_PLL40_PAD", "PACKAGEPIN(clock_pin)", "FILTER_RANGE(3'd1)"]),
-        ("ice40_hx8k", 30_000_000, ["SB_PLL40_CORE", "REFERENCECLK(clock_pin)", "DIVF(7'd79)"]),
+        ("ice40_hx8k", 48_000_000, ["SB_PLL40_CORE", "REFERENCECLK(clock_pin)", "DIVF(7'd63)"]),
         ("ulx3s_85f", 50_000_000, ["CLKI_DIV(1)", "CLKFB_DIV(2)", "CLKOP_DIV(8)"]),
         ("tangnano20k", 54_000_000, ['FCLKIN("27")', 'DEVICE("GW2AR-18C")', "FBDIV_SEL(1)"]),
         ("tangnano9k", 54_000_000, ['DEVICE("GW1NR-9C")', "IDIV_SEL(0)"]),
