@@ -22,6 +22,9 @@ from hwkit.targets.rtl.rescaling import Scaling
 MULTIPLY, DSP, K_HOT, ONES, MAXIMUM = range(5)
 """``KIND`` of ``hwk_matrix``."""
 
+MOST_HOT = 2
+"""Signed powers of two in a weight up to which its products take no DSP block."""
+
 LINK_DEPTH = 2
 """Beats of the FIFO behind every layer, which keeps the ready signals of layers apart."""
 
@@ -78,7 +81,8 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """Convolution or dense: ``weights`` (outputs, taps, channels), ``bias`` (outputs,) with the
-    zero point's part in it; ``acc_bits`` holds every sum."""
+    zero point's part in it; ``acc_bits`` holds every sum; ``hot`` is the most signed powers of two
+    in a weight."""
 
     name: str
     inputs: tuple[str, ...]
@@ -87,6 +91,7 @@ class Matrix:
     source: IntType
     weights: Array
     weight_bits: int
+    hot: int
     bias: Array
     acc_bits: int
     scaling: Scaling | None
@@ -96,23 +101,18 @@ class Matrix:
         """Integers of the output."""
         return self.window.places * len(self.weights)
 
-    @property
-    def hot(self) -> int:
-        """Most signed powers of two in one weight."""
-        return max(int(khot.digits(self.weights).max()), 1)
-
     def folds(self) -> Iterator[Fold]:
-        """Every pair of divisors, products in logic or in DSP blocks."""
+        """Every pair of divisors; products of weights that are not K-hot in logic or DSP blocks."""
         outputs, _, channels = self.weights.shape
         for pe in divisors(outputs):
             for simd in divisors(channels):
                 yield Fold(simd, pe)
-                if self.kind(Fold(simd, pe)) == MULTIPLY:
+                if self.hot > MOST_HOT:
                     yield Fold(simd, pe, True)
 
     def kind(self, fold: Fold) -> int:
         """How the products are made."""
-        if is_khot(self.weights, self.weight_bits):
+        if by_shifts(self.hot, self.weight_bits):
             return K_HOT
         return DSP if fold.dsp else MULTIPLY
 
@@ -152,7 +152,7 @@ class Matrix:
 @dataclass(frozen=True, slots=True)
 class Lanewise:
     """Depthwise convolution and pooling: ``weights`` (outputs, taps), or None with ``kind``
-    ``ONES`` or ``MAXIMUM``; ``times`` outputs of each channel."""
+    ``ONES`` or ``MAXIMUM``; ``times`` outputs of each channel; ``hot`` as for ``Matrix``."""
 
     name: str
     inputs: tuple[str, ...]
@@ -161,6 +161,7 @@ class Lanewise:
     source: IntType
     weights: Array | None
     weight_bits: int
+    hot: int
     bias: Array
     acc_bits: int
     scaling: Scaling | None
@@ -172,23 +173,18 @@ class Lanewise:
         """Integers of the output."""
         return self.window.places * self.window.channels * self.times
 
-    @property
-    def hot(self) -> int:
-        """Most signed powers of two in one weight."""
-        return 1 if self.weights is None else max(int(khot.digits(self.weights).max()), 1)
-
     def folds(self) -> Iterator[Fold]:
         """Every divisor of the channels."""
         for lanes in divisors(self.window.channels):
             yield Fold(lanes, lanes * self.times)
-            if self.kind(Fold(lanes, lanes)) == MULTIPLY:
+            if self.weights is not None and self.hot > MOST_HOT:
                 yield Fold(lanes, lanes * self.times, True)
 
     def kind(self, fold: Fold) -> int:
         """How the products are made."""
         if self.weights is None:
             return self.fixed_kind
-        if is_khot(self.weights, self.weight_bits):
+        if by_shifts(self.hot, self.weight_bits):
             return K_HOT
         return DSP if fold.dsp else MULTIPLY
 
@@ -367,11 +363,10 @@ def divisors(n: int) -> list[int]:
     return [k for k in range(1, n + 1) if n % k == 0]
 
 
-def is_khot(weights: Array, weight_bits: int) -> bool:
-    """Whether shifts and adds are used: one signed power of two in every weight, or two in place
-    of more than four bits (fewer are multiplied as cheaply)."""
-    hot = int(khot.digits(weights).max())
-    return hot <= 1 or (hot == 2 and weight_bits > 4)
+def by_shifts(hot: int, weight_bits: int) -> bool:
+    """Whether products are shifts and adds: of one signed power of two, or of two in place of
+    more than four bits (fewer rows of a product are as cheap)."""
+    return hot <= 1 or (hot <= MOST_HOT and weight_bits > 4)
 
 
 def rescaled(net: Netlist, name: str, source: str, scaling: Scaling, lanes: int) -> str:

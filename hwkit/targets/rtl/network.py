@@ -13,22 +13,27 @@ from hwkit.ir.ops import (
     Add,
     AvgPool2d,
     Clamp,
+    Concat,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Padding,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
     Rounding,
+    Softmax,
     Sub,
     SumPool2d,
 )
 from hwkit.ir.types import Array, IntType
+from hwkit.targets.rtl import khot
 from hwkit.targets.rtl.layers import (
     MAXIMUM,
     MULTIPLY,
@@ -44,6 +49,14 @@ from hwkit.targets.rtl.layers import (
 )
 from hwkit.targets.rtl.ranges import Range, of_type, signed_bits, sums
 from hwkit.targets.rtl.rescaling import TARGET, Scaling, mean, scaling
+
+_REMEDIES: dict[type[Op], str] = {
+    Softmax: "end the network at its logits",
+    Mul: "scale by weights",
+    Prelu: "use a ReLU",
+    Concat: "add the branches",
+}
+"""What to do without an op that has no circuit, where there is something particular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +127,8 @@ class _Maker:
                 self.aliases[op.output] = self.real(op.input)
             case _:
                 kind = type(op).__name__
-                raise UnsupportedOp(op.name, TARGET, f"{kind} has no circuit; leave it out")
+                remedy = _REMEDIES.get(type(op), "end the network in front of it")
+                raise UnsupportedOp(op.name, TARGET, f"{kind} has no circuit; {remedy}")
 
     def put(self, layer: Layer, dtype: IntType, r: Range) -> None:
         self.layers.append(layer)
@@ -181,6 +195,7 @@ class _Maker:
             x.dtype,
             weights,
             _weight_bits(weights),
+            _hot(weights),
             bias,
             acc.bits,
             made,
@@ -217,6 +232,7 @@ class _Maker:
             x.dtype,
             matrix if kind == MULTIPLY else None,
             _weight_bits(matrix),
+            _hot(matrix),
             bias,
             acc.bits,
             made,
@@ -257,6 +273,7 @@ class _Maker:
             window,
             x.dtype,
             None,
+            1,
             1,
             np.zeros(window.channels, np.int64),
             acc.bits,
@@ -363,3 +380,8 @@ class _Maker:
 def _weight_bits(weights: Array) -> int:
     """Bits of the weights that are really there, signed."""
     return signed_bits(Range(int(weights.min()), int(weights.max())))
+
+
+def _hot(weights: Array) -> int:
+    """The most signed powers of two in one of the weights, at least one."""
+    return max(int(khot.digits(weights).max()), 1)
