@@ -1,0 +1,117 @@
+"""Graphs of one layer with weights, per-channel rescale, and what runs them on a virtual board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwkit import boards
+from hwkit.device.qemu import find_program
+from hwkit.errors import ToolMissing
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Rounding
+from hwkit.ir.types import S8, IntType
+from hwkit.target import Artifact
+from hwkit.targets import mcu
+from hwkit.toolchain import zig
+
+SAME = Padding(1, 1, 1, 1)
+
+
+def conv(
+    side: int,
+    channels: int,
+    outputs: int,
+    *,
+    kernel: int = 3,
+    bits: int = 8,
+    rounding: Rounding = Rounding.DOUBLE,
+) -> Graph:
+    """A square map, stride 1; 3x3 is padded."""
+    rng, dtype = np.random.default_rng(1), IntType(bits, True)
+    b = GraphBuilder("conv")
+    b.input("x", (side, side, channels), S8)
+    weights = (outputs, kernel, kernel, channels)
+    b.constant("w", rng.integers(dtype.low, dtype.high + 1, weights), dtype)
+    pad = SAME if kernel == 3 else Padding()
+    r = _rescale(rng, outputs, rounding)
+    b.add(Conv2d("op", "x", "w", None, "y", (1, 1), pad, (1, 1), -5, rescale=r), S8)
+    return b.build(["y"])
+
+
+def dense(
+    inputs: int, outputs: int, *, bits: int = 8, rounding: Rounding = Rounding.DOUBLE
+) -> Graph:
+    """One row."""
+    rng, dtype = np.random.default_rng(1), IntType(bits, True)
+    b = GraphBuilder("dense")
+    b.input("x", (inputs,), S8)
+    b.constant("w", rng.integers(dtype.low, dtype.high + 1, (outputs, inputs)), dtype)
+    r = _rescale(rng, outputs, rounding)
+    b.add(Dense("op", "x", "w", None, "y", -5, rescale=r), S8)
+    return b.build(["y"])
+
+
+def depthwise(
+    shape: tuple[int, int, int],
+    *,
+    kernel: tuple[int, int] = (3, 3),
+    stride: int = 1,
+    pad: Padding = SAME,
+    multiplier: int = 1,
+    rounding: Rounding = Rounding.DOUBLE,
+) -> Graph:
+    """``multiplier`` outputs for each channel."""
+    rng, outputs = np.random.default_rng(1), shape[2] * multiplier
+    b = GraphBuilder("depthwise")
+    b.input("x", shape, S8)
+    b.constant("w", rng.integers(-128, 128, (1, *kernel, outputs)), S8)
+    r = _rescale(rng, outputs, rounding)
+    strides = (stride, stride)
+    op = DepthwiseConv2d("op", "x", "w", None, "y", strides, pad, (1, 1), -5, rescale=r)
+    b.add(op, S8)
+    return b.build(["y"])
+
+
+def _rescale(rng: np.random.Generator, outputs: int, rounding: Rounding) -> Rescale:
+    multipliers = tuple(rng.integers(1 << 30, (1 << 31) - 1, outputs).tolist())
+    shifts = tuple(rng.integers(38, 43, outputs).tolist())
+    return Rescale(multipliers, shifts, rounding, -128, 127, 3)
+
+
+def artifact(graph: Graph, board_name: str, folder: Path) -> Artifact:
+    """The layer's firmware; skips where the emulator or the compiler is missing."""
+    board = boards.load(board_name)
+    assert board.mcu is not None
+    if board.mcu.emulator == "unicorn":
+        pytest.importorskip("unicorn")
+    try:
+        zig.program()
+        if board.mcu.emulator == "qemu":
+            find_program(board.mcu)
+    except ToolMissing as missing:
+        pytest.skip(str(missing))
+    lowered = mcu.lower(graph, board)
+    return mcu.build(mcu.emit(lowered), lowered, folder)
+
+
+def check_integers(graph: Graph, board: str, folder: Path) -> None:
+    """Four samples, the ends of int8 among them, equal the interpreter's."""
+    made = artifact(graph, board, folder)
+    rng = np.random.default_rng(2)
+    x = rng.integers(-128, 128, (4, *graph.tensors["x"].shape)).astype(np.int8)
+    x[0], x[1] = -128, 127
+    assert np.array_equal(mcu.run(made, x), run(graph, {"x": x})["y"])
+
+
+def check_instructions(graph: Graph, most: float, board: str, folder: Path) -> None:
+    """At most ``most`` executed instructions for each multiply-accumulate."""
+    made = artifact(graph, board, folder)
+    x = np.zeros((1, *graph.tensors["x"].shape), np.int8)
+    ((layer,),) = mcu.profile(made, x, 1)
+    assert layer.instructions is not None
+    assert layer.instructions <= most * layer.macs, layer.instructions / layer.macs
