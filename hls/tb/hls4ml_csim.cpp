@@ -4,23 +4,17 @@
 //
 // INPUTS holds float64 values, HWK_INPUTS for each sample; OUTPUTS gets HWK_OUTPUTS for each, and
 // TRACE, for each sample, SIZE values of each LAYER in the order given. All values are integers of
-// the network, which a float64 holds exactly. Written for io_parallel and io_stream alike.
+// the network, which a float64 holds exactly. For every backend and io_type.
 // One translation unit with the project: its headers take most of the time to compile.
 
 #include "firmware/network.cpp"
-#include "firmware/nnet_utils/nnet_helpers.h"
+#include "network_bridge.cpp"
 
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
-
-namespace nnet {
-bool trace_enabled = false;
-std::map<std::string, void *> *trace_outputs = nullptr;
-size_t trace_type_size = sizeof(double);
-} // namespace nnet
 
 namespace {
 
@@ -29,22 +23,13 @@ struct Traced {
     std::vector<double> values;
 };
 
-template <class In, class Out>
-void infer(void (*top)(In *, Out *), double *x, double *y) {
-    static In in[HWK_INPUTS];
-    static Out out[HWK_OUTPUTS];
-    nnet::convert_data<double, In, HWK_INPUTS>(x, in);
-    top(in, out);
-    nnet::convert_data<Out, double, HWK_OUTPUTS>(out, y);
-}
+// The bridge that hls4ml writes for its own Python interface, in the forms of its backends.
+void infer(void (*bridge)(double *, double *), double *x, double *y) { bridge(x, y); }
 
-template <class In, class Out>
-void infer(void (*top)(hls::stream<In> &, hls::stream<Out> &), double *x, double *y) {
-    hls::stream<In> in("in");
-    hls::stream<Out> out("out");
-    nnet::convert_data<double, In, HWK_INPUTS>(x, in);
-    top(in, out);
-    nnet::convert_data<Out, double, HWK_OUTPUTS>(out, y);
+void infer(void (*bridge)(double *, double *, unsigned short &, unsigned short &), double *x,
+           double *y) {
+    unsigned short inputs = 0, outputs = 0;
+    bridge(x, y, inputs, outputs);
 }
 
 FILE *open_or_leave(const char *path, const char *mode) {
@@ -86,7 +71,7 @@ int main(int argc, char **argv) {
     static double x[HWK_INPUTS];
     static double y[HWK_OUTPUTS];
     while (std::fread(x, sizeof(double), HWK_INPUTS, inputs) == HWK_INPUTS) {
-        infer(network, x, y);
+        infer(network_double, x, y);
         write_or_leave(y, HWK_OUTPUTS, outputs);
         for (Traced &t : traced)
             write_or_leave(t.values.data(), t.values.size(), trace);

@@ -28,6 +28,7 @@ from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.target import Artifact, Capabilities, LayerTiming, Lowered
 from hwkit.targets.hls4ml import simulate
+from hwkit.targets.hls4ml.backends import check_layers
 from hwkit.targets.hls4ml.build import build, open_artifact
 from hwkit.targets.hls4ml.cycles import cycles_by_op
 from hwkit.targets.hls4ml.dyadic import TARGET
@@ -87,6 +88,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     fused = apply(graph, fuse_requantize)
     rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
     made, resources = network(rounded, fpga(board).io_type), fpga(board).resources
+    check_layers(made.layers, fpga(board))
     if resources is not None:
         where = f"{graph.name} on {board.name}"
         made = replace(made, layers=fitted(made.layers, made.io_type, resources, where))

@@ -54,7 +54,7 @@ def _brought_up_to_date(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifac
         if find_spec("hls4ml") is None:
             raise ToolMissing("hls4ml", HOW_TO_GET["hls4ml"])
         _run(convert, out)
-    sources = ("csim.cpp", "firmware/**/*.h", "firmware/**/*.cpp")
+    sources = ("csim.cpp", "network_bridge.cpp", "firmware/**/*.h", "firmware/**/*.cpp")
     if stamps["compiled"] != (compiled := _digest(out, sources)) or not _program(out).is_file():
         _run(compile_, out)
     new = {"plan": stamps["plan"], "converted": converted, "compiled": compiled}

@@ -14,12 +14,13 @@ from hwkit.ir.types import Array
 from hwkit.lower.checked import golden_inputs
 from hwkit.resources import folder
 from hwkit.target import BuildPlan, Lowered
+from hwkit.targets.hls4ml.backends import backend
 from hwkit.targets.hls4ml.layers import Layer
 from hwkit.targets.hls4ml.network import Network
 
 GOLDEN_SAMPLES = 8
 PROGRAM = "csim"
-COMPILE = ("g++", "-std=c++17", "-O1", "-fno-exceptions", "-w", "-Ifirmware/ap_types", "-I.")
+COMPILE = ("g++", "-std=c++17", "-O1", "-fno-exceptions", "-w", "-I.")
 """Without -fno-exceptions g++ takes quadratic time over tables of weights: 100 s for 10,000 of
 them instead of 2 s. At -O2 the templates take longer to compile and run no faster."""
 
@@ -40,15 +41,16 @@ def emit(lowered: Lowered) -> BuildPlan:
         "tb_data/tb_input_features.dat": _golden_file(x[graph.inputs[0]]),
         "tb_data/tb_output_predictions.dat": _golden_file(y),
     }
-    return BuildPlan(files, (("{python}", "convert.py"), _compile_command(graph)))
+    headers = tuple(f"-Ifirmware/{name}" for name in backend(fpga(lowered.board)).headers)
+    return BuildPlan(files, (("{python}", "convert.py"), _compile_command(graph, headers)))
 
 
-def _compile_command(graph: Graph) -> tuple[str, ...]:
+def _compile_command(graph: Graph, headers: tuple[str, ...]) -> tuple[str, ...]:
     """What makes ``csim`` out of the project's sources, in its folder."""
     inputs = graph.tensors[graph.inputs[0]].elements
     outputs = graph.tensors[graph.outputs[0]].elements
     sizes = (f"-DHWK_INPUTS={inputs}", f"-DHWK_OUTPUTS={outputs}")
-    return (*COMPILE, *sizes, "csim.cpp", "-o", PROGRAM)
+    return (*COMPILE, *headers, *sizes, "csim.cpp", "-o", PROGRAM)
 
 
 def fpga(board: Board) -> FpgaBoard:

@@ -229,7 +229,8 @@ def test_an_opened_folder_runs_without_compiling(folder: Path) -> None:
 def test_the_test_bench_of_hls4ml_sees_the_golden_vectors(folder: Path) -> None:
     sources = ["network_test.cpp", "firmware/network.cpp"]
     log = folder / "bench.log"
-    process.run([*COMPILE, *sources, "-o", "bench"], log, cwd=folder)
+    headers = "-Ifirmware/ap_types"
+    process.run([*COMPILE, headers, *sources, "-o", "bench"], log, cwd=folder)
     process.run([str(folder / "bench")], log, cwd=folder)
     results = (folder / "tb_data" / "csim_results.log").read_text().split()
     golden = (folder / "tb_data" / "tb_output_predictions.dat").read_text().split()
