@@ -9,6 +9,7 @@ import numpy as np
 
 from hwkit.errors import FormatError
 from hwkit.importers.tflite_context import (
+    LARGEST,
     Context,
     check_operands,
     constant,
@@ -49,9 +50,26 @@ def _weights(
     """Adds weight and bias as constants; returns their names."""
     weight = context.file.tensors[op.inputs[1]]
     value = checked_weights(context, position, op, axis)
+    if op.code == "CONV_2D":
+        value = _ungrouped(context, op, value)
     facts, dtype = Quantization(weight.scale), S4 if weight.type == INT4 else S8
     name = context.builder.constant(f"{node_name(position, op)}/weight", value, dtype, facts)
     return name, bias_constant(context, position, op, 2)
+
+
+def _ungrouped(context: Context, op: FileOperator, value: Array) -> Array:
+    """The weight of a grouped convolution with zeros for the channels of the other groups."""
+    channels = context.sample_shape(op.inputs[0])[-1]
+    if value.ndim != 4 or channels == value.shape[3] or channels % value.shape[3]:
+        return value
+    groups = channels // value.shape[3]
+    if value.shape[0] % groups or channels > LARGEST:
+        return value
+    whole = np.zeros((*value.shape[:3], channels), value.dtype)
+    parts = zip(np.split(whole, groups), np.split(value, groups), strict=True)
+    for k, (part, own) in enumerate(parts):
+        part[..., k * own.shape[3] : (k + 1) * own.shape[3]] = own
+    return whole
 
 
 def checked_weights(context: Context, position: int, op: FileOperator, axis: int) -> Array:
@@ -91,9 +109,11 @@ def bias_constant(context: Context, position: int, op: FileOperator, place: int)
 
 def _is_wide(context: Context, op: FileOperator) -> bool:
     """Whether the layer has 16-bit activations, and so 64-bit sums, of which 48 are ever used;
-    not a convolution with a 32-bit bias, whose sums have 32."""
+    with a 32-bit bias sums have 32."""
     bias = op.inputs[2] if len(op.inputs) > 2 else -1
-    narrow = bias >= 0 and context.file.tensors[bias].type == INT32 and op.code == "CONV_2D"
+    narrow = (
+        bias >= 0 and context.file.tensors[bias].type == INT32 and op.code != "DEPTHWISE_CONV_2D"
+    )
     return context.dtype(op.inputs[0]) == S16 and not narrow
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hwkit.errors import ConfigError, FormatError, UnsupportedOp
 from hwkit.importers import load_model
 from hwkit.importers.tflite import load_tflite
+from hwkit.importers.tflite_operators import CONVERTERS, TAKE_INT16
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, AvgPool2d, Clamp, Dense, MaxPool2d, Requantize, SoftmaxKind
 from hwkit.ir.types import Array
@@ -226,3 +228,17 @@ def test_missing_empty_and_other_files(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(FormatError):
             load_tflite(path)
+
+
+def _operators(cell: str) -> set[str]:
+    return set(re.findall(r"[A-Z][A-Z0-9_]{2,}", cell))
+
+
+def test_every_operator_is_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "tflite.md").read_text()
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| ")]
+    batches = {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"}
+    named = set().union(*(_operators(operators) for operators, _ in rows))
+    assert named - batches == set(CONVERTERS)
+    wide = set().union(*(_operators(operators) for operators, mark in rows if "x" in mark))
+    assert wide - batches - {"RELU_N1_TO_1"} == TAKE_INT16

@@ -86,6 +86,18 @@ def test_convolution_with_32_bit_sums(tmp_path: Path) -> None:
         convert(parse(_with_narrow_bias("DEPTHWISE_CONV_2D", (1, 3, 2, 4))), "m")
 
 
+def test_dense_with_32_bit_sums(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    tensors = [
+        wide("x", (1, 300)),
+        weights("w", rng.integers(-127, 128, (5, 300)), 0.01),
+        weights("b", rng.integers(-(10**8), 10**8, 5), 1e-5, 0, "int32"),
+        wide("y", (1, 5), 0.4),
+    ]
+    op = operator("FULLY_CONNECTED", ("x", "w", "b"), options="FullyConnectedOptions")
+    as_tflm(file_bytes(tensors, [op]), tmp_path, 30)
+
+
 @pytest.mark.parametrize("other", [MAP, (1, 1, 1, 4)])
 @pytest.mark.parametrize("code", ["MAXIMUM", "MINIMUM"])
 def test_extremum(code: str, other: tuple[int, ...], tmp_path: Path) -> None:

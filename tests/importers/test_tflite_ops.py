@@ -530,3 +530,19 @@ def test_largest_of_axes(axes: tuple[int, ...], keep: bool, tmp_path: Path) -> N
     tensors = [activation("x", MAP), integers("k", axes), activation("y", output)]
     op = operator("REDUCE_MAX", ("x", "k"), options="ReducerOptions", keepDims=keep)
     as_tflm(file_bytes(tensors, [op]), tmp_path, 6)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("groups", [2, 4])
+def test_grouped_convolution(groups: int, per_channel: bool, tmp_path: Path) -> None:
+    rng = np.random.default_rng(groups)
+    scale = tuple(rng.uniform(0.001, 0.02, 8 if per_channel else 1).tolist())
+    tensors = [
+        activation("x", (1, 5, 5, 8), 0.05, -9),
+        weights("w", rng.integers(-127, 128, (8, 3, 2, 8 // groups)), scale),
+        weights("b", rng.integers(-999, 999, 8), tuple(0.05 * s for s in scale), 0, "int32"),
+        activation("y", (1, 5, 5, 8), 0.04, 20),
+    ]
+    options = "Conv2DOptions"
+    op = operator("CONV_2D", ("x", "w", "b"), options=options, strideH=1, strideW=1)
+    as_tflm(file_bytes(tensors, [op]), tmp_path, 10)
