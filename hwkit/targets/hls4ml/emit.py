@@ -15,6 +15,7 @@ from hwkit.lower.checked import golden_inputs
 from hwkit.resources import folder
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.hls4ml.backends import backend
+from hwkit.targets.hls4ml.guide import guide
 from hwkit.targets.hls4ml.layers import Layer
 from hwkit.targets.hls4ml.network import Network
 
@@ -37,6 +38,8 @@ def emit(lowered: Lowered) -> BuildPlan:
     files = {
         "network.json": _network_json(lowered.plan, fpga(lowered.board)),
         "convert.py": Path(__file__).with_name("convert.py").read_bytes(),
+        "compare.py": Path(__file__).with_name("compare.py").read_bytes(),
+        "README.md": guide(graph, lowered.plan, fpga(lowered.board)).encode(),
         "csim.cpp": (folder("hls") / "tb" / "hls4ml_csim.cpp").read_bytes(),
         "tb_data/tb_input_features.dat": _golden_file(x[graph.inputs[0]]),
         "tb_data/tb_output_predictions.dat": _golden_file(y),

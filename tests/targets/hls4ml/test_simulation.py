@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -233,8 +234,16 @@ def test_the_test_bench_of_hls4ml_sees_the_golden_vectors(folder: Path) -> None:
     process.run([*COMPILE, headers, *sources, "-o", "bench"], log, cwd=folder)
     process.run([str(folder / "bench")], log, cwd=folder)
     results = (folder / "tb_data" / "csim_results.log").read_text().split()
-    golden = (folder / "tb_data" / "tb_output_predictions.dat").read_text().split()
+    path = folder / "tb_data" / "tb_output_predictions.dat"
+    golden = path.read_text().split()
     assert len(golden) == 16 and [float(v) for v in results] == [float(v) for v in golden]
+    compare = [sys.executable, "compare.py"]
+    assert "csim_results.log: 0 of 16 integers differ" in process.run(compare, log, cwd=folder)
+    path.write_text(path.read_text().replace(golden[0], str(int(golden[0]) + 1), 1))
+    with pytest.raises(ToolFailed, match="exit code 1"):
+        process.run(compare, log, cwd=folder)
+    page = (folder / "README.md").read_text()
+    assert "| conv_1 | 18 x 3 | `ap_fixed<4,1>` | 1 | Latency | 22 |" in page
 
 
 def test_facts_and_profile_are_estimates(folder: Path) -> None:
