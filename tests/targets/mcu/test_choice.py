@@ -58,7 +58,7 @@ def test_it_is_faster_for_its_bytes(chosen: Choice) -> None:
     before, after = chosen.by_rule, chosen.chosen
     assert after.time < 0.95 * before.time
     percent = 100 * (before.time - after.time) / before.time
-    assert after.flash_bytes - before.flash_bytes <= 1000 * percent
+    assert after.flash_bytes - before.flash_bytes <= 2000 * percent
     assert after.arena_bytes <= before.arena_bytes
     depthwise = chosen.figures[0]
     assert {figure.pick for figure in depthwise} >= {

@@ -25,11 +25,11 @@ def total(options: tuple[Option, ...], functions: dict[str, int], price: Price) 
     return price.cost(time, flash_bytes)
 
 
-def test_a_thousand_bytes_are_worth_one_percent() -> None:
+def test_two_thousand_bytes_are_worth_one_percent() -> None:
     price = exchange(100_000)
     shared, functions = option(50_000, 40, "copy"), {"copy": 3000}
     for saved, taken in ((1000, True), (990, False)):
-        own = option(50_000 - saved, 1030)
+        own = option(50_000 - saved, 2030)
         other = [shared, option(50_000, 5000)]  # keeps the copy alive
         assert (select([[shared, own], other], functions, price)[0] is own) == taken
 

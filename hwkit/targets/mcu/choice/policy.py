@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from hwkit.targets.mcu.choices import Figure
 
-TIME_PER_FLASH = (1, 100_000)
-"""The exchange rate: a byte of flash must save 1/100,000 of the inference's time. So a thousand
+TIME_PER_FLASH = (1, 200_000)
+"""The exchange rate: a byte of flash must save 1/200,000 of the inference's time. So two thousand
 bytes are worth one percent."""
 
 
@@ -36,7 +36,7 @@ class Price:
 def exchange(whole_time: int) -> Price:
     """The exchange rate for a model that takes ``whole_time``.
 
-    Example: of 1,000,000 cycles a byte has to save 10.
+    Example: of 1,000,000 cycles a byte has to save 5.
     """
     share, of = TIME_PER_FLASH
     return Price(of, share * whole_time)
