@@ -5,6 +5,9 @@
 
 #include <hwk_store.h>
 
+/* Nothing is moved across: the compiler would load all weights first, and spill. */
+#define HWK_KEEP_ORDER() __asm__ volatile("" ::: "memory")
+
 /* Adds the products of four rows, a word of each in turn, and `count` integers, a multiple of the
  * weights in a word, to the sums. Returns the end of the rows. */
 typedef const int8_t *hwk_dense_tile_t(const int8_t *rows, const int8_t *input, int32_t count,
@@ -33,11 +36,13 @@ HWK_NOINLINE const int8_t *hwk_dense_tile_s4(const int8_t *rows, const int8_t *i
   hwk_copy(sum, sums, sizeof sum);
   for (const int8_t *end = input + count; input != end; input += 8, rows += 16) {
     for (int32_t t = 0; t < 4; ++t) {
+      int32_t low = input[t], high = input[4 + t];
       for (int32_t n = 0; n < 4; ++n) {
         int32_t byte = rows[4 * n + t];
-        sum[n] = hwk_mla(sum[n], (int32_t)((uint32_t)byte << 28) >> 28, input[t]);
-        sum[n] = hwk_mla(sum[n], byte >> 4, input[4 + t]);
+        sum[n] = hwk_mla(sum[n], hwk_wrapping_shift(byte, 28) >> 28, low);
+        sum[n] = hwk_mla(sum[n], byte >> 4, high);
       }
+      HWK_KEEP_ORDER();
     }
   }
   hwk_copy(sums, sum, sizeof sum);

@@ -27,7 +27,7 @@ HWK_NOINLINE void hwk_taps_2x2(const hwk_tap_t *taps, const int32_t *strips, con
     const hwk_tap_t *tap = taps;
     do {
       for (int32_t k = 0; k < HWK_TAPS_AT_ONCE; ++k, ++tap) {
-        const int32_t *at = strips + tap->offset / 4;
+        const int32_t *at = (const void *)((const int8_t *)strips + tap->offset);
         sum0 = hwk_mla(sum0, at[0], tap->weight);
         sum1 = hwk_mla(sum1, at[1], tap->weight);
         sum2 = hwk_mla(sum2, at[2], tap->weight);
