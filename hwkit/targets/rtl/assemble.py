@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hwkit.ir.types import IntType
 from hwkit.targets.rtl.core import Stream
@@ -21,12 +22,11 @@ def assemble(
     folds: Sequence[Fold],
     sink_type: IntType,
     sizes: Mapping[str, int],
-    depths: Mapping[str, int] | None = None,
 ) -> tuple[Netlist, dict[str, str]]:
     """The netlist between the streams ``s`` and ``m``, and the stream of each tensor.
 
-    ``sizes`` gives the integers of every tensor; ``depths`` the beats of the FIFOs that hold more
-    than a link's two, by the name of the FIFO's instance.
+    ``sizes`` gives the integers of every tensor. FIFOs behind forks have room for a whole tensor,
+    until ``with_depths`` says what they need.
     """
     net = Netlist()
     for port in (SOURCE, SINK):
@@ -43,10 +43,7 @@ def assemble(
         count = readers[tensor]
         streams = net.fork(stream, count) if count > 1 else (stream,)
         if count > 1:
-            streams = tuple(
-                net.fifo(name, (depths or {}).get(name, net.streams[name].beats))
-                for name in streams
-            )
+            streams = tuple(net.fifo(name, net.streams[name].beats) for name in streams)
         branches[tensor] = list(streams)
 
     publish(network.source, SOURCE)
@@ -59,6 +56,17 @@ def assemble(
     last = branches[network.sink].pop(0)
     _sink(net, last, sink_type)
     return net, taps
+
+
+def with_depths(net: Netlist, depths: Mapping[str, int]) -> Netlist:
+    """The netlist with FIFOs of these depths, by the name of the instance; at least a link's."""
+    instances = [
+        replace(i, parameters={**i.parameters, "DEPTH": max(depths[i.name], LINK_DEPTH)})
+        if i.name in depths
+        else i
+        for i in net.instances
+    ]
+    return replace(net, instances=instances)
 
 
 def _sink(net: Netlist, last: str, dtype: IntType) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +90,18 @@ def network(graph: Graph) -> Network:
     for op in graph.nodes:
         maker.add(op)
     sink = maker.real(graph.outputs[0])
-    return Network(tuple(maker.layers), maker.values, maker.aliases, graph.inputs[0], sink)
+    layers = _leading_to(sink, maker.layers)
+    return Network(layers, maker.values, maker.aliases, graph.inputs[0], sink)
+
+
+def _leading_to(sink: str, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers whose output reaches ``sink``: others would wait for a reader forever."""
+    wanted, kept = {sink}, []
+    for layer in reversed(layers):
+        if layer.output in wanted:
+            wanted |= set(layer.inputs)
+            kept.append(layer)
+    return tuple(reversed(kept))
 
 
 class _Maker:

@@ -10,12 +10,11 @@ from hwkit import resources
 from hwkit.boards import Board, FpgaBoard, FpgaResources
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
-from hwkit.targets.rtl.assemble import SINK, SOURCE, assemble
+from hwkit.targets.rtl.assemble import SINK, SOURCE, assemble, with_depths
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.folding import Folding, search
-from hwkit.targets.rtl.layers import LINK_DEPTH, Layer
-from hwkit.targets.rtl.netlist import Netlist
+from hwkit.targets.rtl.layers import Layer
 from hwkit.targets.rtl.network import Network, network
 from hwkit.targets.rtl.timing import timing
 from hwkit.targets.rtl.verilog import TOP, verilog
@@ -69,8 +68,9 @@ def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
     """The files and figures of one folding; ``part`` is named where it is too slow."""
     sizes = {name: tensor.elements for name, tensor in graph.tensors.items()}
     sink_type = graph.tensors[graph.outputs[0]].dtype
-    netlist, _ = assemble(net, folding.folds, sink_type, sizes)
-    netlist, taps = assemble(net, folding.folds, sink_type, sizes, _depths(netlist, part))
+    roomy, taps = assemble(net, folding.folds, sink_type, sizes)
+    # With no less room than the beats take when there is plenty, no beat moves later.
+    netlist = with_depths(roomy, timing(roomy, part).occupancy)
     times = timing(netlist, part)
     files: dict[str, bytes] = {
         f"{TOP}.v": verilog(netlist, {name: name for name in taps.values()}),
@@ -106,13 +106,6 @@ def _report(layers: Sequence[Layer], folding: Folding, core: Core) -> bytes:
         },
     }
     return (json.dumps(value, indent=1) + "\n").encode()
-
-
-def _depths(net: Netlist, part: str) -> dict[str, int]:
-    """What each FIFO holds at most, when those behind forks have room for a whole tensor: with no
-    less than that, no beat moves later."""
-    held = timing(net, part).occupancy
-    return {i.inputs[0]: max(held[i.name], LINK_DEPTH) for i in net.instances if i.name in held}
 
 
 def modules() -> Mapping[str, bytes]:

@@ -12,8 +12,10 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Overflow, Requantize, Rescale, Rounding, Softmax, SoftmaxKind
 from hwkit.ir.types import S8, S32
 from hwkit.targets import rtl
-from hwkit.targets.rtl.folding import fits, search
+from hwkit.targets.rtl.cost import Cost
+from hwkit.targets.rtl.folding import Folding, fits, search
 from hwkit.targets.rtl.network import network
+from hwkit.targets.rtl.plan import core_of
 from tests.targets.rtl.networks import mixed, resnet8
 
 LARGE = boards.load("rtl_sim").fpga.resources
@@ -72,3 +74,19 @@ def test_refusals_name_the_op() -> None:
     b.add(Requantize("fold", x, "y", r), S8)
     with pytest.raises(UnsupportedOp, match=r"fold: .* wraps into 8\.\.15"):
         rtl.lower(b.build(["y"]), board)
+
+
+def test_a_layer_that_nobody_reads_is_left_out() -> None:
+    b = GraphBuilder("dead")
+    x = b.input("x", (4,), S8)
+    r = Rescale((1,), (1,), Rounding.FLOOR, -128, 127)
+    b.add(Requantize("dead", x, "unread", r), S8)
+    b.add(Requantize("alive", x, "y", r), S8)
+    assert [layer.name for layer in network(b.build(["y"])).layers] == ["alive"]
+
+
+def test_a_core_too_slow_to_follow_is_refused_with_the_number() -> None:
+    layers = network(resnet8(32, 16))
+    slowest = Folding(tuple(next(layer.folds()) for layer in layers.layers), 0, Cost())
+    with pytest.raises(BudgetInfeasible, match=r"tiny: .* \d+ beats an inference, above 12000000"):
+        core_of(resnet8(32, 16), layers, slowest, "tiny")
