@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from benchmarks.layers import ACTIVATION, SAME, SAME_STRIDED, Layers
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import AvgPool2d, Dense, Padding, Rescale, Reshape, Rounding, Softmax, SoftmaxKind
-from hwkit.ir.types import S8, Quantization
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    Padding,
+    Rescale,
+    Reshape,
+    Rounding,
+    Softmax,
+    SoftmaxKind,
+    SumPool2d,
+)
+from hwkit.ir.types import S8, S32, U8, IntType, Quantization
 
 _SIGNED = Quantization((0.1,), 0)
 
@@ -30,6 +44,37 @@ def resnet8() -> Graph:
     x = _logits(n, x, 10, 0.002)
     op = Softmax("softmax", x, "probabilities", 0.1, SoftmaxKind.FIXED)
     return b.build([b.add(op, S8, Quantization((1 / 256,), -128))])
+
+
+def resnet8_low_bits() -> Graph:
+    """``resnet8`` as an FPGA would have it: 4-bit activations, 3-bit weights (4 in the first and
+    last layer), shifts for rescales, its logits for output."""
+    b, rng = GraphBuilder("resnet8_low_bits"), np.random.default_rng(0)
+    u4 = IntType(4, False)
+
+    def shifted(by: int, dtype: IntType = u4) -> Rescale:
+        return Rescale((1,), (by,), Rounding.HALF_UP, dtype.low, dtype.high)
+
+    def conv(x: str, name: str, out: int, kernel: int, stride: int, bits: int = 3) -> str:
+        shape = (out, kernel, kernel, b.shape(x)[2])
+        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        b.constant(f"{name}.w", rng.integers(low, high + 1, shape), IntType(bits, True))
+        b.constant(f"{name}.b", rng.integers(-40, 41, out), S32)
+        pad = SAME if kernel == 3 else Padding()
+        shift = 8 if name == "stem" else 5
+        operands = (name, x, f"{name}.w", f"{name}.b", f"{name}.y", (stride, stride), pad)
+        return b.add(Conv2d(*operands, rescale=shifted(shift)), u4)
+
+    x = conv(b.input("image", (32, 32, 3), U8), "stem", 16, 3, 1, 4)
+    for stage, (channels, stride) in enumerate(((16, 1), (32, 2), (64, 2))):
+        y = conv(conv(x, f"s{stage}a", channels, 3, stride), f"s{stage}b", channels, 3, 1)
+        if stride > 1:
+            x = conv(x, f"s{stage}skip", channels, 1, stride)
+        x = b.add(Add(f"s{stage}", (x, y), f"s{stage}.y", rescale=shifted(1)), u4)
+    x = b.add(SumPool2d("pool", x, "pool.y", (8, 8), (8, 8), rescale=shifted(6)), u4)
+    x = b.add(Reshape("flat", x, "flat.y"), u4, shape=(64,))
+    b.constant("fc.w", rng.integers(-8, 8, (10, 64)), IntType(4, True))
+    return b.build([b.add(Dense("fc", x, "fc.w", None, "fc.y", rescale=shifted(3, S8)), S8)])
 
 
 def autoencoder() -> Graph:
