@@ -53,6 +53,20 @@ def test_each_board_has_its_command(
     assert seen.read_text().strip() == arguments
 
 
+@pytest.mark.parametrize(
+    ("board", "name"), [("ulx3s_85f", "ulx3s"), ("icebreaker", "ice40_generic")]
+)
+def test_fpga_boards_take_their_bitstream(
+    board: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissing, match="openFPGALoader is not installed; apt install openfpga"):
+        programmer.flash(boards.load(board), Path("/b/top.bit"))
+    seen = stand_in(tmp_path, "openFPGALoader")
+    programmer.flash(boards.load(board), Path("/b/top.bit"))
+    assert seen.read_text().strip() == f"-b {name} /b/top.bit"
+
+
 def test_a_programmer_that_fails_names_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
