@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -62,6 +67,38 @@ def test_a_half_made_folder_is_not_taken_for_a_tool(tool: Environment) -> None:
     (folder / "environment.json").unlink()
     assert isolated.find("tool") is None
     assert isolated.install("tool").folder == folder
+
+
+def test_a_killed_install_leaves_no_tool(tool: Environment, tmp_path: Path) -> None:
+    """SIGKILL while the check runs: nothing can clean up, and still nobody takes it for whole."""
+    started = tmp_path / "started"
+    check = tmp_path / "checks" / "check.py"
+    works = check.read_text()
+    check.write_text(
+        "import os, time\nfrom pathlib import Path\n"
+        f"Path({str(started)!r}).write_text(f'{{os.getpid()}}\\n')\ntime.sleep(60)\n"
+    )
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from hwkit.toolchain import environments, isolated\n"
+        "from hwkit.toolchain.environments import Environment, Package\n"
+        "isolated._CHECKS = Path(sys.argv[1])\n"
+        "package = Package('numpy', sys.argv[2], sys.argv[2])\n"
+        "environments.ENVIRONMENTS = {'tool': Environment('tool', 'a', (package,), 'check.py')}\n"
+        "isolated.install('tool')\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(check.parent), NUMPY])
+    deadline = time.monotonic() + 60
+    while not (started.exists() and started.read_text().endswith("\n")):
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    child.kill()
+    child.wait()
+    os.kill(int(started.read_text()), signal.SIGKILL)
+    assert [path.name[:6] for path in isolated.tools_folder().iterdir()] == [".tool."]
+    assert isolated.find("tool") is None
+    check.write_text(works)
+    assert isolated.install("tool").folder == isolated.tools_folder() / "tool"
 
 
 def test_a_shared_package_that_changed_is_noticed(tool: Environment) -> None:
