@@ -188,7 +188,7 @@ class FoldingGoal:
 
 NO_GOAL = FoldingGoal()
 
-_FOLDED = ("finn", "rtl")
+_FOLDED = ("finn", "hls4ml", "rtl")
 
 
 def folded_for(board: Board, goal: FoldingGoal) -> Board:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hwkit.boards import Board
+from hwkit.boards import Board, load
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -34,7 +34,7 @@ from hwkit.targets.hls4ml.cycles import cycles_by_op
 from hwkit.targets.hls4ml.dyadic import TARGET
 from hwkit.targets.hls4ml.emit import emit, fpga
 from hwkit.targets.hls4ml.network import network
-from hwkit.targets.hls4ml.reuse import fitted
+from hwkit.targets.hls4ml.reuse import fitted, limits_of
 from hwkit.targets.hls4ml.tools import tools
 
 __all__ = [
@@ -90,8 +90,9 @@ def lower(graph: Graph, board: Board) -> Lowered:
     made, resources = network(rounded, fpga(board).io_type), fpga(board).resources
     check_layers(made.layers, fpga(board))
     if resources is not None:
+        limits = limits_of(resources, fpga(load(board.name)).resources)
         where = f"{graph.name} on {board.name}"
-        made = replace(made, layers=fitted(made.layers, made.io_type, resources, where))
+        made = replace(made, layers=fitted(made.layers, made.io_type, limits, where))
     return Lowered(rounded, board, retargeted, made)
 
 

@@ -109,6 +109,8 @@ def _facts(lowered: Lowered) -> dict[str, Any]:
         "dsp": found.dsp,
         "fmax_hz": None,
         "cycles_per_inference": found.latency_cycles,
+        "interval_cycles": found.latency_cycles,
+        "clock_hz": round(1e9 / board.clock_period_ns),
         "evidence": "estimated",
         "reuse_factors": {
             layer.name: layer.reuse_factor for layer in plan.layers if kernel(layer) is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hwkit.boards import FpgaResources
@@ -16,16 +16,25 @@ USABLE_PERCENT = 80
 _RESOURCES = ("lut", "ff", "dsp")
 
 
+def limits_of(resources: FpgaResources, part: FpgaResources | None) -> dict[str, int]:
+    """``USABLE_PERCENT`` of each resource; a budget below what the ``part`` has, as it stands."""
+    found = {}
+    for name in _RESOURCES:
+        given = getattr(resources, name)
+        whole = part is None or given >= getattr(part, name)
+        found[name] = given * USABLE_PERCENT // 100 if whole else given
+    return found
+
+
 def fitted(
-    layers: Sequence[Layer], io_type: str, resources: FpgaResources, where: str
+    layers: Sequence[Layer], io_type: str, limits: Mapping[str, int], where: str
 ) -> tuple[Layer, ...]:
-    """``layers`` with reuse factors whose estimate is within ``USABLE_PERCENT`` of ``resources``.
+    """``layers`` with reuse factors whose estimate is within ``limits``.
 
     Starts with every multiplication in parallel and, while something does not fit, raises the
     reuse factor that saves most of what is over for each cycle that it costs. Raises
     ``BudgetInfeasible`` with the resource that misses at the best factors, and how far.
     """
-    limits = {name: getattr(resources, name) * USABLE_PERCENT // 100 for name in _RESOURCES}
     choices = [_choices(layer) for layer in layers]
     chosen = [0] * len(layers)
     best, best_excess = estimate(layers, io_type), float("inf")
@@ -67,7 +76,7 @@ def _with(layer: Layer, reuse: int) -> Layer:
     return replace(layer, reuse_factor=reuse)
 
 
-def _excess(found: Estimate, limits: dict[str, int]) -> float:
+def _excess(found: Estimate, limits: Mapping[str, int]) -> float:
     """How far ``found`` is over the limits: the sum of the relative excesses."""
     return float(sum(max(getattr(found, name) / limit - 1, 0) for name, limit in limits.items()))
 
@@ -77,7 +86,7 @@ def _best_step(
     choices: Sequence[Sequence[int]],
     chosen: Sequence[int],
     io_type: str,
-    limits: dict[str, int],
+    limits: Mapping[str, int],
 ) -> int | None:
     """The layer whose next reuse factor saves most for its cycles; None at the end of all."""
     now = estimate(layers, io_type)
@@ -96,11 +105,12 @@ def _best_step(
     return None if best is None else best[1]
 
 
-def _refusal(best: Estimate, limits: dict[str, int], where: str) -> str:
+def _refusal(best: Estimate, limits: Mapping[str, int], where: str) -> str:
     name = max(limits, key=lambda name: getattr(best, name) / limits[name])
     needed = getattr(best, name)
     return (
         f"{where}: at the best reuse factors the network takes an estimated {needed} "
-        f"{name.upper()}, and {limits[name]} may be used ({USABLE_PERCENT} % of the part): take "
-        f"fewer bits or a part with {-(-needed * 100 // USABLE_PERCENT)} {name.upper()} or more"
+        f"{name.upper()}, and {limits[name]} may be used; take fewer bits or smaller layers, or "
+        f"{needed} {name.upper()} (a part with {-(-needed * 100 // USABLE_PERCENT)}: "
+        f"{USABLE_PERCENT} % of one are used)"
     )

@@ -1,6 +1,6 @@
 """The estimator against the reports that it was fitted to, and the budgets that it serves."""
 
-from dataclasses import replace
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.hls4ml import fit, points
 from hwkit import boards
-from hwkit.boards import FpgaResources
+from hwkit.boards import FoldingGoal
 from hwkit.errors import BudgetInfeasible
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -92,12 +92,22 @@ def test_what_fits_is_not_shared_and_what_does_not_is() -> None:
 
 
 def test_what_cannot_fit_is_refused_with_the_number() -> None:
-    assert PYNQ.fpga is not None
-    tiny = FpgaResources(lut=5_000, ff=10_000, bram=10, bram_bits=368_640, dsp=10)
-    board = replace(PYNQ, fpga=replace(PYNQ.fpga, resources=tiny))
+    board = boards.folded_for(PYNQ, FoldingGoal(lut=5_000))
     with pytest.raises(BudgetInfeasible) as caught:
         hls4ml.lower(mlp(8, 16, 64, 32, 32, 5), board)
-    text = str(caught.value)
-    assert text.startswith("mlp on hls4ml_pynq_z2: at the best reuse factors the network takes an")
-    assert "LUT, and 4000 may be used (80 % of the part): take fewer bits or a part with" in text
+    found = re.fullmatch(
+        r"mlp on hls4ml_pynq_z2: at the best reuse factors the network takes an estimated (\d+) "
+        r"LUT, and 5000 may be used; take fewer bits or smaller layers, or \1 LUT \(a part with "
+        r"\d+: 80 % of one are used\)",
+        str(caught.value),
+    )
+    assert found is not None
     assert caught.value.exit_code == 1
+    hls4ml.lower(mlp(8, 16, 64, 32, 32, 5), boards.folded_for(PYNQ, FoldingGoal(lut=int(found[1]))))
+
+
+def test_a_budget_of_luts_is_kept() -> None:
+    board = boards.folded_for(PYNQ, FoldingGoal(lut=25_000))
+    lowered = hls4ml.lower(mlp(8, 16, 64, 32, 32, 5), board)
+    got = estimate(lowered.plan.layers, lowered.plan.io_type)
+    assert got.lut <= 25_000 and got.dsp <= 176

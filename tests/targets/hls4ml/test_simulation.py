@@ -260,6 +260,7 @@ def test_facts_and_profile_are_estimates(folder: Path) -> None:
         ("fc", 24, 3, 0.03),
     ]
     assert artifact.facts["cycles_per_inference"] == 25
+    assert artifact.facts["clock_hz"] == 100_000_000
 
 
 def test_reuse_factors_of_a_budget_change_no_integer(tmp_path: Path) -> None:
