@@ -144,6 +144,15 @@ def is_emulated(board: Board) -> bool:
     return board.fpga is not None and board.fpga.flow == "verilator"
 
 
+def check_reachable(board: Board, port: str | None) -> None:
+    """Refuses a board of hardware without a port, before anything is built for it:
+    ``ConfigError``."""
+    serial = board.mcu is not None or board.target == "rtl"
+    if serial and port is None and not is_emulated(board):
+        instead = "; board rtl_sim simulates the same design" if board.mcu is None else ""
+        raise ConfigError(f"board {board.name}: give its serial port with --port{instead}")
+
+
 @contextmanager
 def open_board(
     board: Board,
@@ -188,8 +197,7 @@ def _baud(board: Board) -> int:
 
 
 def _emulator(board: Board, image: Path | None) -> Machine:
-    if not is_emulated(board):
-        raise ConfigError(f"board {board.name}: give its serial port with --port")
+    check_reachable(board, None)
     if image is None:
         raise ConfigError(f"board {board.name}: give the firmware image to run")
     if board.mcu is None:

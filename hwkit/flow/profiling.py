@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hwkit import boards
 from hwkit.boards import Board
+from hwkit.device.session import check_reachable
 from hwkit.device.virtual.cost_models import cost_model
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
@@ -35,6 +37,7 @@ def profile(
     Returns the profile JSON (see ``profile.campaign.profile_json``) and adds it with its context
     to the measurement store (``store``: its path, default the user's).
     """
+    check_reachable(boards.load(board), port)
     target, artifact = artifact_for(graph, board, None)
     x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, seed))
     runs = target.profile(artifact, x, repeats, port)

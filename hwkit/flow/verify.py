@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hwkit import boards
+from hwkit.device.session import check_reachable
 from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
@@ -87,6 +89,7 @@ def predict(
         result = graph.predict(x)
         assert isinstance(result, np.ndarray)
         return result
+    check_reachable(boards.load(board), port)
     target, artifact = artifact_for(graph, board, artifact_folder)
     lowered = artifact.lowered.graph
     y = target.run(artifact, boundary.enter(graph, lowered, x), port)
@@ -112,6 +115,7 @@ def verify(
         x = random_inputs(graph, samples, seed)
     if not len(x):
         raise ConfigError("no inputs: nothing would be compared; give at least one")
+    check_reachable(boards.load(board), port)
     target, artifact = artifact_for(graph, board, artifact_folder)
     lowered = artifact.lowered.graph
     entered = boundary.enter(graph, lowered, x)

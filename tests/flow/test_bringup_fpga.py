@@ -16,6 +16,8 @@ from hwkit.errors import ConfigError
 from hwkit.flow.bringup import bringup
 from hwkit.flow.build import cached, lower
 from hwkit.flow.golden import small_golden_network
+from hwkit.flow.profiling import profile
+from hwkit.flow.verify import verify
 from hwkit.target import Artifact
 from tests.device import boards
 
@@ -61,6 +63,12 @@ def test_a_silent_board_fails_at_the_link() -> None:
 def test_real_boards_need_a_port() -> None:
     with pytest.raises(ConfigError, match="give the board's serial port with --port"):
         bringup("ulx3s_85f")
+    # Refused before minutes of placement.
+    remedy = "ulx3s_85f: give its serial port with --port; board rtl_sim simulates"
+    with pytest.raises(ConfigError, match=remedy):
+        verify(small_golden_network(), "ulx3s_85f")
+    with pytest.raises(ConfigError, match=remedy):
+        profile(small_golden_network(), "ulx3s_85f")
 
 
 def test_the_board_as_a_process_of_its_own(
