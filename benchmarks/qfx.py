@@ -69,14 +69,15 @@ METHODS = (
     Method("QFX", "qfx"),
 )
 KHOT = (Method("QFX, 2-hot", "qfx", terms=2), Method("QFX, 1-hot", "qfx", terms=1))
-"""K-hot weights of 4 bits need at most 2 digits anyway, so they are shown at 6 (and 1-hot at 4)."""
+"""Weights of 4 bits have at most 2 digits anyway. Shown for the first seed alone."""
 
 
 def cells() -> Iterator[tuple[Method, int]]:
-    """Every method and width that is shown."""
+    """Every method and width that is shown, fewest bits first."""
     for bits in reversed(BITS):
         for method in METHODS:
             yield method, bits
+    for bits in reversed(BITS):
         for method in KHOT:
             if bits < 8 and (bits > 4 or method.terms < 2):
                 yield method, bits
@@ -158,7 +159,7 @@ def compute(task: Task, folder: Path) -> None:
         for method, bits in cells():
             name = method.name.replace(",", "").replace(" ", "_")
             path = folder / f"{task.data.name}-{seed}-{name}-{bits}.json"
-            if path.exists():
+            if path.exists() or (method in KHOT and seed != task.seeds[0]):
                 continue
             found = {
                 "data": task.data.name,

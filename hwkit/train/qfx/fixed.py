@@ -23,7 +23,9 @@ ROUNDINGS = (Rounding.FLOOR, Rounding.HALF_UP, Rounding.HALF_EVEN)
 MAX_FRACTION = 40
 """Fractions lie in -40..40, so that products and their powers of two are normal float32 numbers."""
 
-_FLOAT32_EXACT = 1 << 24
+FLOAT32_EXACT = 1 << 24
+"""Every integer up to here is exact in float32."""
+
 _ACCUMULATOR = 1 << 31
 
 
@@ -114,4 +116,4 @@ def compute_dtype(bound: int, where: str) -> torch.dtype:
             f"{where}: sums may reach {bound}, more than a 32-bit accumulator holds; use fewer "
             "bits or fewer inputs"
         )
-    return torch.float32 if bound <= _FLOAT32_EXACT else torch.float64
+    return torch.float32 if bound <= FLOAT32_EXACT else torch.float64

@@ -18,7 +18,14 @@ from hwkit.ir.khot import khot
 from hwkit.ir.ops import Rounding
 from hwkit.train.qfx.cast import Cast
 from hwkit.train.qfx.export import quant
-from hwkit.train.qfx.fixed import Fixed, Format, by_channel, compute_dtype, power_of_two
+from hwkit.train.qfx.fixed import (
+    FLOAT32_EXACT,
+    Fixed,
+    Format,
+    by_channel,
+    compute_dtype,
+    power_of_two,
+)
 
 BIAS_WIDTH = 23
 
@@ -60,11 +67,13 @@ class WeightCast(Cast):
 class _Summing(nn.Module):
     """A layer of exact sums ``weight * x + bias``: what the layers below have in common."""
 
+    weight_cast: WeightCast
+
     def __init__(self) -> None:
         super().__init__()
         self.frozen: tuple[Tensor, Tensor] | None = None
 
-    def sums(self, x: Fixed, weight: Tensor, wide: WeightCast, bias: Tensor | None) -> Fixed:
+    def sums(self, x: Fixed, weight: Tensor, bias: Tensor | None) -> Fixed:
         """``compute`` of the quantized weight and bias, in a dtype that holds all sums.
 
         While PyTorch traces an export, the weight and bias of the last evaluation stand in as
@@ -72,18 +81,21 @@ class _Summing(nn.Module):
         """
         if x.fraction.dim():
             raise ConfigError(f"{type(self).__name__}: its input has a binary point per channel")
-        fraction = x.fraction + wide.digits()
+        cast = self.weight_cast
         if torch.onnx.is_in_onnx_export():
             if self.frozen is None:
                 raise ConfigError("evaluate the model once before it is exported")
             taps, offset = self.frozen
-            digits = by_channel(wide.digits(), taps.dim(), 0)
-            exact = Format(wide.form.width, True, Rounding.HALF_EVEN)
-            return Fixed(self.compute(x.value, quant(taps, exact, digits), offset), fraction, 0, 0)
-        taps = wide(weight)
+            exact = Format(cast.form.width, True, Rounding.HALF_EVEN)
+            taps = quant(taps, exact, by_channel(cast.digits(), taps.dim(), 0))
+            fraction = x.fraction + cast.digits()
+            return Fixed(self.compute(x.value, taps, offset), fraction, 0, 0)
+        taps = cast(weight)
+        # Only now: the first evaluation of a calibration sets the binary point.
+        fraction = x.fraction + cast.digits()
         channels = taps.shape[0]
         offset = torch.zeros(channels) if bias is None else on_grid(bias, fraction)
-        bound = self._bound(x, taps, offset, fraction, wide.digits())
+        bound = self._bound(x, taps, offset, fraction, cast.digits())
         dtype = compute_dtype(bound, type(self).__name__)
         if not self.training:
             self.frozen = self.exported(taps.detach()), offset.detach()
@@ -101,7 +113,15 @@ class _Summing(nn.Module):
     def _bound(
         self, x: Fixed, taps: Tensor, offset: Tensor, fraction: Tensor, digits: Tensor
     ) -> int:
-        """Largest magnitude that a sum can have: no partial sum is larger, in any order."""
+        """No sum, and no partial sum in any order, has a larger magnitude.
+
+        What the formats allow is enough to know where float32 is exact anyway; elsewhere it is
+        what the weights do.
+        """
+        most = max(self.weight_cast.form.high, -self.weight_cast.form.low)
+        allowed = taps.numel() // len(taps) * most * x.reach + (1 << (BIAS_WIDTH - 1))
+        if allowed <= FLOAT32_EXACT:
+            return allowed
         gain = power_of_two(by_channel(digits, taps.dim(), 0))
         weights = (taps.double() * gain).abs().reshape(len(taps), -1).sum(dim=1)
         return int((weights * x.reach + (offset.double() * power_of_two(fraction)).abs()).max())
@@ -135,7 +155,7 @@ class QfxConv2d(_Summing):
         self.stride, self.padding, self.groups = stride, padding, groups
 
     def forward(self, x: Fixed) -> Fixed:
-        return self.sums(x, self.weight, self.weight_cast, self.bias)
+        return self.sums(x, self.weight, self.bias)
 
     def compute(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return nn.functional.conv2d(x, weight, bias, self.stride, self.padding, groups=self.groups)
@@ -160,7 +180,7 @@ class QfxLinear(_Summing):
         self.weight_cast = WeightCast(form, terms)
 
     def forward(self, x: Fixed) -> Fixed:
-        return self.sums(x, self.weight, self.weight_cast, self.bias)
+        return self.sums(x, self.weight, self.bias)
 
     def compute(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return nn.functional.linear(x, weight, bias)
@@ -197,7 +217,7 @@ class QfxBatchNorm(_Summing):
             self._take(x.value)
         mean, variance = self._statistics(x.value) if self.training else self._running()
         gain, offset = self.affine(mean, variance)
-        return self.sums(x, gain, self.weight_cast, offset)
+        return self.sums(x, gain, offset)
 
     def start(self, gain: Tensor, offset: Tensor) -> None:
         """Becomes ``gain * x + offset`` in evaluation; ``calibrate`` then adds statistics."""
