@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.cases import ELEMENTWISE, MATRIX, Case
 from benchmarks.csvfile import write
-from benchmarks.virtual import BOARD, CORES, Counted, count
+from benchmarks.virtual import BOARD, CORES, Counted, count_by_rule
 from hwkit.ir.counts import macs
 from hwkit.ir.ops import Rounding
 
@@ -22,14 +22,14 @@ def matrix_row(case: Case, weight_bits: int, rounding: Rounding, board: str = BO
     graph = case.graph(weight_bits, rounding)
     total = sum(macs(graph, op) for op in graph.nodes)
     what = {"weight_bits": weight_bits, "rounding": rounding.value, "macs": total}
-    return _row(case, count(graph, board), what, total, "mac")
+    return _row(case, count_by_rule(graph, board), what, total, "mac")
 
 
 def elementwise_row(case: Case, board: str = BOARD) -> Row:
     """One layer without weights, per integer of its output."""
     graph = case.graph()
     outputs = graph.tensors[graph.outputs[0]].elements
-    return _row(case, count(graph, board), {"outputs": outputs}, outputs, "output")
+    return _row(case, count_by_rule(graph, board), {"outputs": outputs}, outputs, "output")
 
 
 def _row(case: Case, counted: Counted, what: Mapping[str, Any], total: int, unit: str) -> Row:

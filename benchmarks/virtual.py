@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from hwkit import boards
 from hwkit.device.session import Device, open_board
 from hwkit.errors import BitExactnessError, DeviceError
 from hwkit.flow.build import artifact_for
@@ -13,6 +16,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.target import Artifact
+from hwkit.targets import mcu
 from hwkit.targets.mcu.emit import from_device, selftest_input, to_device
 
 BOARD = "virtual_m4"
@@ -60,13 +64,25 @@ class Counted:
 
 
 def count(graph: Graph, board: str = BOARD) -> Counted:
-    """Builds ``graph`` for ``board``, runs its self-test's input and takes the counts.
+    """Builds ``graph`` for ``board`` as ``hwkit deploy`` does, kernels chosen by measuring, and
+    counts what ``counted`` counts."""
+    return counted(graph, artifact_for(graph, board, None)[1])
 
-    That input is made on the board, so no slow line carries it; its output's CRC-32 must be the
+
+def count_by_rule(graph: Graph, board: str) -> Counted:
+    """The same with the first kernel that the board's folders have for each layer."""
+    lowered = mcu.lower(graph, boards.load(board))
+    with tempfile.TemporaryDirectory() as folder:
+        return counted(graph, mcu.build(mcu.emit(lowered), lowered, Path(folder)))
+
+
+def counted(graph: Graph, artifact: Artifact) -> Counted:
+    """Runs the self-test of ``artifact`` and takes the counts.
+
+    Its input is made on the board, so no slow line carries it; its output's CRC-32 must be the
     interpreter's. Raises ``BitExactnessError`` when the board's integers are not: the speed of a
     wrong answer is no result.
     """
-    _, artifact = artifact_for(graph, board, None)
     with open_board(artifact.board, artifact.path) as device:
         if not device.selftest().passed:
             _check(graph, artifact.lowered.graph, device)
