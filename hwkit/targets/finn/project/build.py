@@ -8,10 +8,12 @@ Without ``XILINX_VIVADO`` only the first works. Needs FINN's Python (finn-plus 1
 
 import shutil
 import sys
+from pathlib import Path
 
 import finn_setup
 from finn.builder.build_dataflow import build_dataflow_cfg
 from finn.builder.build_dataflow_config import DataflowBuildConfig
+from qonnx.core.modelwrapper import ModelWrapper
 
 HERE = finn_setup.HERE
 BUILT = "step_minimize_bit_width"
@@ -31,9 +33,18 @@ def main() -> int:
     cfg.stop_step = None if whole else LAST_WITHOUT_VIVADO
     exit_code: int = build_dataflow_cfg(HERE / "model.onnx", cfg)
     if exit_code == 0:
-        models = cfg.get_intermediate_models_directory()
-        shutil.copyfile(models / f"{BUILT}.onnx", HERE / "network.onnx")
+        built = cfg.get_intermediate_models_directory() / f"{BUILT}.onnx"
+        check_ends(built)
+        shutil.copyfile(built, HERE / "network.onnx")
     return exit_code
+
+
+def check_ends(built: Path) -> None:
+    """Ends the program when FINN left layers at the start or the end to software."""
+    whole, part = (ModelWrapper(str(path)).graph for path in (HERE / "model.onnx", built))
+    for given, made in ((whole.input, part.input), (whole.output, part.output)):
+        if given[0].name != made[0].name:
+            sys.exit(f"FINN has no hardware between {given[0].name!r} and {made[0].name!r}")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ class Folding:
 
     def price(self, budget: dict[str, int]) -> tuple[float, int]:
         """Shares of the budget added up; among equals the less unfolded is the cheaper."""
-        shares = sum(used / budget[r] for r, used in zip(RESOURCES, self.resources, strict=True))
+        shares = sum(
+            used / max(budget[r], 1) for r, used in zip(RESOURCES, self.resources, strict=True)
+        )
         return shares, sum(prod(values.values()) for values in self.attributes.values())
 
 
