@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 import sys
 
-from benchmarks import cores, flags, hls4ml, interpreter, kernels, models, pipelines, stages, table
+from benchmarks import (
+    cores,
+    flags,
+    hls4ml,
+    interpreter,
+    jets,
+    kernels,
+    models,
+    pipelines,
+    stages,
+    table,
+)
 
 _BUSY = 0.5
 """Load average above which other work visibly slows what is timed."""
@@ -22,6 +33,7 @@ def main() -> None:
     cores.main()
     stages.main()
     hls4ml.main()
+    jets.main([])
     pipelines.main()
     table.main([])
 

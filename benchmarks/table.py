@@ -34,7 +34,7 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     kinds = dict.fromkeys(row.get("evidence", "") for row in rows)
     tables = []
     for kind in kinds:
-        chosen = [row for row in rows if row.get("evidence", "") == kind]
+        chosen = _filled_columns([row for row in rows if row.get("evidence", "") == kind])
         shared = _shared(chosen)
         tables.append(_heading(kind, chosen[0], shared) + _table(chosen, shared))
     return "\n".join(tables)
@@ -48,6 +48,12 @@ def filled(text: str) -> str:
 def marked(text: str) -> list[str]:
     """Names of the tables that ``text`` asks for."""
     return [found[2] for found in _MARKED.finditer(text)]
+
+
+def _filled_columns(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """``rows`` without the columns that none of them fills."""
+    kept = [column for column in rows[0] if any(row[column] for row in rows)]
+    return [{column: row[column] for column in kept} for row in rows]
 
 
 def _shared(rows: Sequence[Mapping[str, str]]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from hwkit.boards import Board, FpgaResources
 from hwkit.errors import BudgetInfeasible
 from hwkit.ir.counts import macs
@@ -17,6 +19,10 @@ MAX_MATRIX_PRODUCT_BITS = 24_000
 search for common sums takes seconds up to here (and minutes at twice that), and every such bit
 becomes about 1.5 LUTs."""
 
+LUT4_PER_LUT = 1.6
+"""Four-input LUTs of a Lattice or Gowin part for each LUT that da4ml counts, which knows Xilinx:
+55,505 for 35,121 in ``benchmarks/jets.py``."""
+
 _REMEDY = "use fewer bits or a smaller model, or a board whose style is folded (rtl_sim)"
 
 
@@ -27,11 +33,11 @@ def unrolled(graph: Graph, board: Board) -> Plan:
     or flip-flops where the circuit is larger than the board's part.
     """
     _check_work(graph, board)
-    made = unroll(graph)
-    resources = fpga(board).resources
-    if resources is not None:
-        _check_room(made.lut, made.ff, resources, board)
-    return Plan(made.core, Cost(lut=made.lut, ff=made.ff))
+    made, section = unroll(graph), fpga(board)
+    lut = made.lut if section.flow == "vivado" else ceil(made.lut * LUT4_PER_LUT)
+    if section.resources is not None:
+        _check_room(lut, made.ff, section.resources, board)
+    return Plan(made.core, Cost(lut=lut, ff=made.ff))
 
 
 def _check_work(graph: Graph, board: Board) -> None:
