@@ -32,15 +32,14 @@ from hwkit.targets.rtl import simulate
 CASES = (
     ("digits_qfx", "icebreaker"),
     ("digits_qfx", "ice40_hx8k"),
-    ("digits_qfx", "tangnano9k"),
-    ("digits_qfx", "ulx3s_25f"),
-    ("mnist5k_qfx", "tangnano20k"),
-    ("mnist5k_qfx", "ulx3s_25f"),
     ("mnist5k_qfx", "ulx3s_85f"),
+    ("mnist5k_qfx", "tangnano20k"),
     ("mnist5k_qfx", "pynq_z2"),
+    ("mnist5k_qfx", "zcu104"),
+    ("mnist5k_qfx", "ulx3s_25f"),
+    ("digits_qfx", "tangnano9k"),
     ("mnist5k_qfx", "arty_a7_100t"),
     ("mnist5k_qfx", "ultra96v2"),
-    ("mnist5k_qfx", "zcu104"),
 )
 SAMPLES = 1000
 """Of the test set that are simulated; all of it where it has fewer."""

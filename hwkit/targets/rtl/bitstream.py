@@ -18,6 +18,9 @@ from hwkit.toolchain import nextpnr, yosys
 TOP = "top"
 DEVICE = "hwk_device"
 HARNESS = "tb/hwk_board.cpp"
+CLOCK = "clock.xdc"
+"""The only constraint of a Vivado project without pins."""
+
 BAUD_TOLERANCE = 0.02
 """Of the bit rate: a receiver that samples ten bits in their middle bears twice this."""
 
@@ -49,7 +52,8 @@ _VIVADO = """\
 # Vivado project of {part}: vivado -mode batch -source project.tcl. Generated.
 create_project -force hwkit vivado -part {part}
 add_files [list {sources}]
-{images}{constraints}set_property top {top} [current_fileset]
+{images}add_files -fileset constrs_1 {constraints}
+set_property top {top} [current_fileset]
 {options}launch_runs synth_1
 wait_on_run synth_1
 {implement}"""
@@ -60,6 +64,12 @@ wait_on_run impl_1
 open_run impl_1
 report_utilization -file utilization.rpt
 report_timing_summary -file timing.rpt
+"""
+
+_WITHOUT_PINS = """\
+# To be wired in a block design: synthesised by itself, its timing against clock.xdc.
+set_property -name {STEPS.SYNTH_DESIGN.ARGS.MORE OPTIONS} -value {-mode out_of_context} \\
+  -objects [get_runs synth_1]
 """
 
 _OUT_OF_CONTEXT = """\
@@ -99,6 +109,9 @@ def board_plan(core: Core, graph: Graph, board: Board) -> BuildPlan:
     commands = (("yosys", "-q", "-l", "yosys.log", "synth.ys"),)
     if fpga.flow == "vivado":
         files["project.tcl"] = _vivado(fpga, top, sources, sorted(set(files) - set(sources)))
+        if fpga.pins is None:
+            clock = f"create_clock -period {1e9 / fpga.clock_hz:.3f} [get_ports clk]\n"
+            files[CLOCK] = clock.encode()
     else:
         commands += nextpnr.commands(fpga, top)
     return BuildPlan(files, commands)
@@ -156,18 +169,12 @@ def divider(fpga: FpgaBoard) -> int:
 def _vivado(fpga: FpgaBoard, top: str, sources: list[str], others: list[str]) -> bytes:
     images = " ".join(name for name in others if name.endswith((".hex", ".mem", ".dat")))
     with_pins = fpga.pins is not None
-    period_ns = 1e9 / fpga.clock_hz
-    clock = f"create_clock -period {period_ns:.3f} [get_ports clk]"
     return _VIVADO.format(
         part=fpga.part,
         sources=" ".join(sources),
         images=f"add_files [list {images}]\n" if images else "",
-        constraints=f"add_files -fileset constrs_1 {TOP}.xdc\n" if with_pins else "",
+        constraints=f"{TOP}.xdc" if with_pins else CLOCK,
         top=top,
-        options=""
-        if with_pins
-        else f"# Without pins: to be wired in a block design.\n# {clock}\n"
-        "set_property -name {STEPS.SYNTH_DESIGN.ARGS.MORE OPTIONS} "
-        "-value {-mode out_of_context} -objects [get_runs synth_1]\n",
+        options="" if with_pins else _WITHOUT_PINS,
         implement=_IMPLEMENT if with_pins else _OUT_OF_CONTEXT,
     ).encode()

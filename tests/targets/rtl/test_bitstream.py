@@ -47,7 +47,9 @@ def test_a_plan_is_whole_and_the_same_every_time(name: str) -> None:
     if fpga.flow == "vivado":
         project = plan.files["project.tcl"].decode()
         assert fpga.part in project and "hwk_core.v" in project
-        assert ("top.xdc" in project) == ("top.xdc" in plan.files) == (fpga.pins is not None)
+        xdc = "clock.xdc" if fpga.pins is None else "top.xdc"
+        assert f"constrs_1 {xdc}\n" in project
+        assert f"create_clock -period {1e9 / fpga.clock_hz:.3f}" in plan.files[xdc].decode()
     if fpga.pins is not None:
         constraints = next(
             c for n, c in plan.files.items() if n.startswith("top.") and n != "top.v"
