@@ -63,9 +63,7 @@ def test_every_board_has_a_setting() -> None:
 
 
 def test_a_clock_that_cannot_be_made_names_the_nearest() -> None:
-    with pytest.raises(
-        ConfigError, match=r"makes clock_hz 31415926 .*; nearest: 37500000"
-    ):
+    with pytest.raises(ConfigError, match=r"makes clock_hz 31415926 .*; nearest: 37500000"):
         pll.verilog(section("ulx3s_85f", 31_415_926))
 
 
