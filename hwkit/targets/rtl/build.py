@@ -14,7 +14,7 @@ from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import write_whole
 from hwkit.ir.counts import weight_bytes
 from hwkit.target import Artifact, BuildPlan, Lowered
-from hwkit.targets.rtl import pll
+from hwkit.targets.rtl import pll, unrolled
 from hwkit.targets.rtl.bitstream import (
     DEVICE,
     HARNESS,
@@ -86,12 +86,13 @@ def artifact_name(fpga: FpgaBoard) -> str:
 def tools(board: Board) -> dict[str, str]:
     """Versions of the tools that shape the artifact."""
     fpga = section(board)
+    generators = {"da4ml": unrolled.version()} if fpga.style == "unrolled" else {}
     if fpga.flow == "verilator":
-        return {"verilator": verilator.version()}
+        return {**generators, "verilator": verilator.version()}
     names = ["yosys"]
     if fpga.flow != "vivado":
         names.append(nextpnr.commands(fpga, TOP)[0][0])
-    return {name: yosys.version(name) for name in names}
+    return {**generators, **{name: yosys.version(name) for name in names}}
 
 
 def check_fit(counts: yosys.Counts, board: Board) -> None:

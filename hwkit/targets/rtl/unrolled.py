@@ -7,8 +7,7 @@ handshakes of every core. A sink that waits stops the whole pipeline.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
-from importlib.util import find_spec
+from importlib import metadata, resources
 from typing import Any
 
 from hwkit.errors import ToolMissing, UnsupportedOp
@@ -36,13 +35,20 @@ class Unrolled:
     ff: int
 
 
+def version() -> str:
+    """Of da4ml; ``ToolMissing`` where it is not installed."""
+    try:
+        return metadata.version("da4ml")
+    except metadata.PackageNotFoundError as error:
+        raise ToolMissing("da4ml", "pip install 'hwkit[fpga]'") from error
+
+
 def unroll(graph: Graph, adders_per_stage: int = ADDERS_PER_STAGE) -> Unrolled:
     """The core of a graph of one input and one output.
 
     Raises ``UnsupportedOp`` for an op or rounding without a form, ``ToolMissing`` without da4ml.
     """
-    if find_spec("da4ml") is None:
-        raise ToolMissing("da4ml", "pip install 'hwkit[fpga]'")
+    version()
     from da4ml.trace.pipeline import to_pipeline
 
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
