@@ -11,8 +11,9 @@ from torch import nn  # noqa: E402
 
 from hwkit.errors import ConfigError  # noqa: E402
 from hwkit.train.data import SHAPES  # noqa: E402
+from hwkit.train.freeze import fidelity, freeze  # noqa: E402
 from hwkit.train.networks import float_network, folded_state  # noqa: E402
-from hwkit.train.recipe import built_in, read_recipe  # noqa: E402
+from hwkit.train.recipe import Block, built_in, read_recipe  # noqa: E402
 from hwkit.train.twins import quantized_network, start  # noqa: E402
 
 
@@ -53,6 +54,33 @@ def test_plan_sets_bits_and_unknown_layers_are_named():
         quantized_network(recipe, (1, 8, 8), {"conv9": 4})
     with pytest.raises(ConfigError, match="conv1: 1 bits"):
         quantized_network(recipe, (1, 8, 8), {"conv1": 1})
+
+
+@pytest.mark.parametrize("name", ["digits_po2", "digits_qfx"])
+def test_residual_blocks_of_two_convolutions_freeze_exactly(name):
+    torch.manual_seed(0)
+    blocks = (
+        Block("conv1", "conv", 4),
+        Block("stack1", "basic", 4),
+        Block("stack2", "basic", 6, stride=2),
+        Block("pool", "average_pool", kernel=4),
+        Block("hidden", "dense", 8),
+        Block("fc", "dense", 3),
+    )
+    recipe = replace(read_recipe(name), blocks=blocks)
+    network = float_network(recipe, (1, 8, 8))
+    assert not hasattr(network.stack1, "shortcut") and hasattr(network.stack2, "shortcut")
+    network(torch.rand(8, 1, 8, 8))
+    twin, bits = quantized_network(recipe, (1, 8, 8), {})
+    start(recipe, twin, bits, folded_state(network.eval()), torch.rand(32, 1, 8, 8))
+    for _ in range(25):
+        twin(torch.rand(16, 1, 8, 8))
+    twin.eval()
+    x = torch.rand(100, 1, 8, 8)
+    graph = freeze(twin, x[:1])
+    assert fidelity(graph, twin, x).moved == 0
+    names = [op.name for op in graph.nodes]
+    assert set(bits) <= set(names) and "stack2.shortcut" in bits
 
 
 def test_blocks_that_do_not_fit_are_named():
