@@ -125,8 +125,9 @@ class FpgaPins:
 
 @dataclass(frozen=True, slots=True)
 class FpgaBoard:
-    """An FPGA flow: ``flow`` is ``hls4ml_csim``, for RTL ``verilator``, ``ice40``, ``ecp5``,
-    ``gowin`` or ``vivado``; ``part`` and ``clock_period_ns`` go into the generated project.
+    """An FPGA flow: ``flow`` is ``hls4ml_csim`` or ``finn``, for RTL ``verilator``, ``ice40``,
+    ``ecp5``, ``gowin`` or ``vivado``; ``part`` and ``clock_period_ns`` go into the generated
+    project.
 
     ``device``, ``package`` and ``speed`` are what the place-and-route tool calls the part.
     ``style`` is ``folded`` (layers that share multipliers) or ``unrolled`` (an inference a cycle).

@@ -36,6 +36,8 @@ def estimates(lowered: Lowered, out: Path) -> Estimates:
     resources = read_json(out / REPORTS / "estimate_layer_resources.json")
     try:
         owners = hardware_layers(lowered.plan, out / "network.onnx")
+        if set(owners) != set(cycles):
+            raise ValueError("of another network")
         layers: dict[int, int] = {}
         for node, layer in owners.items():
             layers[layer] = max(layers.get(layer, 0), int(cycles[node]))
@@ -45,7 +47,7 @@ def estimates(lowered: Lowered, out: Path) -> Estimates:
             int(performance["critical_path_cycles"]),
             {name: float(value) for name, value in resources["total"].items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(
             f"{out / REPORTS}: not FINN's reports ({error!r}); deploy again into an empty folder"
         ) from error
@@ -57,9 +59,13 @@ def hardware_layers(network: Network, path: Path) -> dict[str, int]:
     A node that FINN added belongs to the op whose tensor it copies or reads next.
     """
     import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     owners = {node.output: node.layer for node in network.nodes}
-    nodes = onnx.load(str(path)).graph.node
+    try:
+        nodes = onnx.load_from_string(path.read_bytes()).graph.node
+    except (OSError, DecodeError) as error:
+        raise FormatError(f"{path}: not what FINN built ({error}); deploy again") from error
     found: dict[str, int] = {}
     for node in reversed(nodes):
         copied = node.op_type.startswith("DuplicateStreams")

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 
 from hwkit import boards, targets
 from hwkit.boards import Board
-from hwkit.errors import BudgetInfeasible, UnsupportedOp
+from hwkit.errors import BudgetInfeasible, ConfigError, FormatError, UnsupportedOp
 from hwkit.flow.verify import verify
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -138,6 +138,38 @@ def test_thresholds_that_moved_are_found(built: Artifact, finn: Installed) -> No
     assert found.differing > 0
     assert found.first is not None and found.first.layer == "depthwise"
     assert found.first.expected > found.first.got
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("network.onnx", b"garbage"),
+        ("network.onnx", b""),
+        ("out/report/estimate_layer_cycles.json", b"{}"),
+        ("out/report/estimate_network_performance.json", b"[1]"),
+        ("build.json", b"{}"),
+    ],
+)
+def test_a_damaged_build_is_one_line(
+    built: Artifact, finn: Installed, name: str, content: bytes
+) -> None:
+    path = built.folder / name
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        with pytest.raises(FormatError):
+            targets.get(built.board).open_artifact(built.folder, built.lowered)
+    finally:
+        path.write_bytes(whole)
+
+
+def test_another_networks_build_is_refused(built: Artifact, finn: Installed) -> None:
+    target = targets.get(built.board)
+    other = target.lower(replace(residual(), name="other"), built.board)
+    with pytest.raises(ConfigError, match="was built from another network"):
+        target.open_artifact(built.folder, other)
+    with pytest.raises(ConfigError, match="holds no finn_sim build"):
+        target.open_artifact(built.folder / "code", built.lowered)
 
 
 def with_lut(lut: int) -> Board:
