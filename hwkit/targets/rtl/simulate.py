@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +19,6 @@ from hwkit.targets.rtl.core import Core, Stream
 from hwkit.toolchain import process, verilator
 
 _TIMEOUT_S = 3600.0
-_FEW = 16
-"""Samples that one process simulates before another one would start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class Simulation:
 
     @property
     def interval_cycles(self) -> float:
-        """Between the ends of two inferences in a row, once the pipeline is full."""
+        """Between the ends of two inferences in a row, once the pipe is full; two or more."""
         ends = self.stamps[:, 2].astype(np.int64)
         first = min(len(ends) // 2, len(ends) - 2)
         return float(ends[-1] - ends[first]) / (len(ends) - 1 - first)
@@ -76,23 +72,6 @@ def program(folder: Path, core: Core) -> Path:
     return made
 
 
-def run(artifact: Artifact, x: Array) -> Array:
-    """Outputs for ``x`` (batch first), by one process for each core of this machine.
-
-    ``ToolFailed`` with the log's path when the simulation dies or nothing moves any more.
-    """
-    count = min(os.cpu_count() or 1, -(-len(x) // _FEW))
-    parts = [part for part in np.array_split(x, max(count, 1)) if len(part)]
-    core: Core = artifact.lowered.plan.core
-    simulator = program(artifact.folder, core)
-    with ThreadPoolExecutor(max(len(parts), 1)) as pool:
-        done = list(pool.map(lambda part: simulate(core, simulator, part), parts))
-    graph = artifact.lowered.graph
-    tensor = graph.tensors[graph.outputs[0]]
-    flat = np.concatenate([each.y for each in done]) if done else np.zeros((0, core.sink.size))
-    return flat.reshape(len(x), *tensor.shape).astype(tensor.dtype.container)
-
-
 def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
     """Every tensor that a stream of the core carries, by the lowered graph's name."""
     core: Core = artifact.lowered.plan.core
@@ -115,7 +94,10 @@ def simulate(
     arguments: Sequence[str] = (),
 ) -> Simulation:
     """One process over ``x``; a ``seed`` above 0 makes both sides wait at random; ``arguments``
-    are plusargs for the design."""
+    are plusargs for the design.
+
+    ``ToolFailed`` with the log's path when the simulation dies or nothing moves any more.
+    """
     with tempfile.TemporaryDirectory(prefix="hwkit-rtl-") as name:
         scratch = Path(name)
         log = simulator.parent / f"{scratch.name}.log"
