@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 
+from hwkit import boards
 from hwkit.boards import FpgaResources
 from hwkit.errors import BudgetInfeasible
 from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
@@ -135,7 +136,24 @@ def _too_small(price: Cost, budget: FpgaResources, part: str) -> str:
         "DSP blocks": (price.dsp, budget.dsp),
     }
     name, (needs, has) = max(limits.items(), key=lambda item: item[1][0] / max(item[1][1], 1e-9))
+    remedies = []
+    if room := _boards_with_room(price):
+        remedies.append(f"take board {room[0]}, which has enough")
+    if name == "DSP blocks":
+        remedies.append("train with power-of-two scales, whose rescales multiply nothing")
+    remedies.append("take a network with fewer weights or bits")
     return (
         f"{part}: the slowest folding takes an estimated {needs:.0f} {name} of the {has:.0f} that "
-        "a design may fill; choose a larger part, or a network with fewer weights or bits"
+        f"a design may fill; {', or '.join(remedies)}"
     )
+
+
+def _boards_with_room(price: Cost) -> list[str]:
+    """Boards of this target with pins and enough of everything for ``price``, smallest first."""
+    found = []
+    for name in boards.names():
+        board = boards.load(name)
+        part = board.fpga and board.fpga.pins and board.fpga.resources
+        if board.target == "rtl" and part and fits(price, part):
+            found.append((part.lut, name))
+    return [name for _, name in sorted(found)]
