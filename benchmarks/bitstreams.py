@@ -36,10 +36,6 @@ CASES = (
     ("mnist5k_qfx", "tangnano20k"),
     ("mnist5k_qfx", "pynq_z2"),
     ("mnist5k_qfx", "zcu104"),
-    ("mnist5k_qfx", "ulx3s_25f"),
-    ("digits_qfx", "tangnano9k"),
-    ("mnist5k_qfx", "arty_a7_100t"),
-    ("mnist5k_qfx", "ultra96v2"),
 )
 SAMPLES = 1000
 """Of the test set that are simulated; all of it where it has fewer."""
