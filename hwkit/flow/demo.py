@@ -36,6 +36,7 @@ MODELS: Mapping[str, tuple[str, ...]] = {
     "mnist5k": EDGE_AND_MCU,
     "digits_po2": (*EDGE_AND_MCU, "hls4ml_csim"),
     "mnist5k_po2": (*EDGE_AND_MCU, "hls4ml_csim"),
+    "digits_qfx": ("virtual_m4", "hls4ml_csim", "rtl_sim"),
 }
 """Which boards each recipe is proven on; C simulation needs power-of-two scales."""
 
