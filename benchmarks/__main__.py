@@ -1,4 +1,5 @@
-"""All benchmarks, then the tables: python -m benchmarks"""
+"""All benchmarks but ``qfx``, which wants data sets of the user's, then the tables:
+python -m benchmarks"""
 
 from __future__ import annotations
 
@@ -6,7 +7,9 @@ import os
 import sys
 
 from benchmarks import (
+    bitstreams,
     cores,
+    finn,
     flags,
     hls4ml,
     interpreter,
@@ -35,6 +38,8 @@ def main() -> None:
     hls4ml.main()
     jets.main([])
     pipelines.main()
+    finn.main([])
+    bitstreams.main([])
     table.main([])
 
 
