@@ -54,19 +54,22 @@ class Net:
         return name
 
     def weighted(
-        self, x: str, form: tuple[int, ...], axis: int, taps: int
+        self, x: str, form: tuple[int, ...], axis: int, taps: int, activation: int = 0
     ) -> tuple[str, str, float]:
-        """Weights and bias; the scale at which sums fill eight bits."""
+        """Weights and bias; the scale at which sums fill eight bits, by small enough weights that
+        of 0..6 in front of a ReLU6."""
         channels, name = form[axis], self.fresh()
         steps = self.rng.uniform(0.002, 0.01, channels)
         source = self.at(x).scale[0]
+        spread = source * float(steps.mean()) * 73 * 60 * float(np.sqrt(taps))
+        scale = 6 / 255 if activation == _RELU6 else spread / 50
+        steps *= scale / (spread / 50)
         value = self.rng.integers(-127, 128, form).astype(np.int8)
         bias = self.rng.integers(-4000, 4000, channels).astype(np.int32)
         self.tensors.append(weights(f"{name}/w", value, tuple(steps.tolist()), axis))
         step = tuple((source * steps).tolist())
         self.tensors.append(weights(f"{name}/b", bias, step, 0, "int32"))
-        spread = source * float(steps.mean()) * 73 * 60 * float(np.sqrt(taps))
-        return f"{name}/w", f"{name}/b", spread / 50
+        return f"{name}/w", f"{name}/b", scale
 
     def conv(
         self,
@@ -84,7 +87,7 @@ class Net:
         channels = shape[3] * multiplier if multiplier else outputs
         form = (1, *kernel, channels) if multiplier else (outputs, *kernel, shape[3])
         taps = prod(kernel) * (1 if multiplier else shape[3])
-        w, b, scale = self.weighted(x, form, 3 if multiplier else 0, taps)
+        w, b, scale = self.weighted(x, form, 3 if multiplier else 0, taps, activation)
         spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
         sides = [
             (n - span) // s + 1 if valid else -(-n // s)
@@ -121,7 +124,7 @@ class Net:
 
     def dense(self, x: str, outputs: int, activation: int = 0) -> str:
         inputs = prod(self.at(x).shape)
-        w, b, scale = self.weighted(x, (outputs, inputs), 0, inputs)
+        w, b, scale = self.weighted(x, (outputs, inputs), 0, inputs, activation)
         return self.add_op(
             "FULLY_CONNECTED",
             (x, w, b),

@@ -10,7 +10,7 @@ from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.files import write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
-from hwkit.targets.mcu.emit import weight_bytes
+from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
 from hwkit.toolchain import elf, firmware
@@ -94,7 +94,8 @@ def _fits(board: Board, kind: str, needed: int, what: str) -> None:
 def _facts(image: elf.Image, lowered: Lowered) -> Mapping[str, Any]:
     """The keys of deploy.json that apply."""
     plan: McuPlan = lowered.plan
-    weights = weight_bytes(plan)
+    # What a layer cannot use, as when its clamp leaves one integer, is not in the image.
+    weights = sum(image.symbol_bytes.get(name, 0) for name in table_names(plan))
     return {
         "weight_bytes": weights,
         "code_bytes": image.flash_bytes - weights,

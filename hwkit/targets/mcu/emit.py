@@ -146,6 +146,11 @@ def weight_bytes(plan: McuPlan) -> int:
     return sum(table.bytes for _, table in _named_tables(plan))
 
 
+def table_names(plan: McuPlan) -> list[str]:
+    """Symbols of all tables: ``layer0_weights``, ``layer0_bias``, ..."""
+    return [name for name, _ in _named_tables(plan)]
+
+
 def selftest_input(tensor: TensorType) -> Array:
     """The input that ``hwk_model.h`` defines for the self-test, batch of one.
 
