@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path)
     parser.add_argument("--cifar10", type=Path)
     parser.add_argument("--cifar10-float", type=Path)
-    parser.add_argument("--cifar10-train", type=int, default=10_000)
+    parser.add_argument("--cifar10-train", type=int, default=20_000)
     parser.add_argument("--cifar10-test", type=int, default=10_000)
     parser.add_argument("--cifar10-epochs", type=int, default=1)
     options = parser.parse_args()
