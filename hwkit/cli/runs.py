@@ -49,7 +49,7 @@ def train(
 
 
 @hwkit.command(
-    **example("hwkit allocate runs/m --board virtual_m4 --budget latency=9ms,flash=24kB -o p.json")
+    **example("hwkit allocate runs/m --board virtual_m4 --budget latency=40ms,flash=18kB -o p.json")
 )
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @board_option
