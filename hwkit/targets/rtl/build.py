@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwkit import boards
 from hwkit.boards import Board, FpgaBoard, FpgaResources
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import write_whole
@@ -24,6 +23,7 @@ from hwkit.targets.rtl.bitstream import (
     verilog_sources,
 )
 from hwkit.targets.rtl.core import Core
+from hwkit.targets.rtl.larger import boards_with_room
 from hwkit.toolchain import nextpnr, process, verilator, yosys
 from hwkit.toolchain.cache import cache_folder
 
@@ -102,7 +102,7 @@ def check_fit(counts: yosys.Counts, board: Board) -> None:
     if resources is None or (short := _short(counts, resources)) is None:
         return
     wanted, available = getattr(counts, short), getattr(resources, short)
-    larger = _boards_with_room(counts)
+    larger = boards_with_room(lambda part: _short(counts, part) is None)
     remedy = f"{larger[0]} has enough" if larger else "no board here has enough"
     raise BudgetInfeasible(
         f"board {board.name}: the design takes {wanted} {short} (counted before placement), "
@@ -115,18 +115,6 @@ def _short(counts: yosys.Counts, resources: FpgaResources) -> str | None:
     """The first kind of which there is not enough."""
     kinds = ("lut", "ff", "bram", "dsp")
     return next((k for k in kinds if getattr(counts, k) > getattr(resources, k)), None)
-
-
-def _boards_with_room(counts: yosys.Counts) -> list[str]:
-    """Boards of this target that have a bitstream flow and enough of everything, smallest first."""
-    found = []
-    for name in boards.names():
-        fpga = boards.load(name).fpga
-        if fpga is None or fpga.resources is None or fpga.flow not in nextpnr.BITSTREAMS:
-            continue
-        if _short(counts, fpga.resources) is None:
-            found.append((fpga.resources.lut, name))
-    return [name for _, name in sorted(found)]
 
 
 def _place_and_route(commands: Sequence[tuple[str, ...]], out: Path, board: Board) -> None:

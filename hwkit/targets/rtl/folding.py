@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 
-from hwkit import boards
 from hwkit.boards import FpgaResources
 from hwkit.errors import BudgetInfeasible
 from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
+from hwkit.targets.rtl.larger import boards_with_room
 from hwkit.targets.rtl.layers import Fold, Layer
 
 USABLE = 0.8
@@ -137,7 +137,7 @@ def _too_small(price: Cost, budget: FpgaResources, part: str) -> str:
     }
     name, (needs, has) = max(limits.items(), key=lambda item: item[1][0] / max(item[1][1], 1e-9))
     remedies = []
-    if room := _boards_with_room(price):
+    if room := boards_with_room(lambda part: fits(price, part)):
         remedies.append(f"take board {room[0]}, which has enough")
     if name == "DSP blocks":
         remedies.append("train with power-of-two scales, whose rescales multiply nothing")
@@ -146,14 +146,3 @@ def _too_small(price: Cost, budget: FpgaResources, part: str) -> str:
         f"{part}: the slowest folding takes an estimated {needs:.0f} {name} of the {has:.0f} that "
         f"a design may fill; {', or '.join(remedies)}"
     )
-
-
-def _boards_with_room(price: Cost) -> list[str]:
-    """Boards of this target with pins and enough of everything for ``price``, smallest first."""
-    found = []
-    for name in boards.names():
-        board = boards.load(name)
-        part = board.fpga and board.fpga.pins and board.fpga.resources
-        if board.target == "rtl" and part and fits(price, part):
-            found.append((part.lut, name))
-    return [name for _, name in sorted(found)]
