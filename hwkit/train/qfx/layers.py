@@ -6,6 +6,7 @@ sums (fraction of the input plus fraction of the weight), as hardware adds them,
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +65,7 @@ class WeightCast(Cast):
         return (self(weight).detach() * gain).round().long()
 
 
-class _Summing(nn.Module):
+class _Summing(nn.Module, ABC):
     """A layer of exact sums ``weight * x + bias``: what the layers below have in common."""
 
     weight_cast: WeightCast
@@ -102,8 +103,9 @@ class _Summing(nn.Module):
         y = self.compute(x.value.to(dtype), taps.to(dtype), offset.to(dtype))
         return Fixed(y, fraction, -bound, bound)
 
+    @abstractmethod
     def compute(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        raise NotImplementedError
+        """The sums of products, and the bias."""
 
     def exported(self, weight: Tensor) -> Tensor:
         """The shape of the weight in an ONNX file."""
