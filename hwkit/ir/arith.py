@@ -1,8 +1,8 @@
 """Rounding arithmetic on int64 arrays: the meaning of ``Rescale``.
 
-Every intermediate fits int64: an accumulator below 2**31 times a multiplier below 2**31 stays
-below 2**62 (as does one below 2**47 times one below 2**15, which verification sees to), and no
-rounding term is above 2**61.
+Every intermediate fits int64: an accumulator of at most 2**31 times a multiplier below 2**31 is at
+most 2**62 - 2**31 (as is one of 2**47 times one below 2**15, which verification sees to); an
+offset and a rounding term add at most 2**61 each.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hwkit.ir.ops import Overflow, Rescale, Rounding
 from hwkit.ir.types import Array
 
 MAX_SHIFT = 62
+MAX_OFFSET = 1 << 61
 
 
 def rescale(accumulator: Array, r: Rescale, where: str) -> Array:
@@ -38,17 +39,17 @@ def rescale(accumulator: Array, r: Rescale, where: str) -> Array:
         case Rounding.DOUBLE:
             a = _double(a, multiplier, shift, where)
         case Rounding.HALF_UP:
-            a *= multiplier
+            a = _product(a, multiplier, r)
             a += (np.int64(1) << shift) >> 1
             a >>= shift
         case Rounding.HALF_EVEN:
-            a *= multiplier
+            a = _product(a, multiplier, r)
             odd = (a >> shift) & 1
             a += odd * (shift > 0)
             a += ((np.int64(1) << shift) >> 1) - (shift > 0)
             a >>= shift
         case Rounding.FLOOR:
-            a *= multiplier
+            a = _product(a, multiplier, r)
             a >>= shift
         case _:
             assert_never(r.rounding)
@@ -59,6 +60,13 @@ def rescale(accumulator: Array, r: Rescale, where: str) -> Array:
         a += r.low
         return a
     return np.clip(a, r.low, r.high, out=a)
+
+
+def _product(a: Array, multiplier: Array, r: Rescale) -> Array:
+    a *= multiplier
+    if any(r.offset):
+        a += np.array(r.offset, np.int64)
+    return a
 
 
 def _float32(a: Array, multiplier: Array, shift: Array) -> Array:

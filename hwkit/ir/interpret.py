@@ -331,8 +331,8 @@ def _sum(op: Add | Sub, xs: list[Array]) -> Array:
 
 def _broadcast_rescale(op: Add | Sub, centred: Array, r: Rescale) -> Array:
     """A rescale by channel of an input whose one channel is repeated repeats it first."""
-    if len(r.multiplier) > centred.shape[-1]:
-        centred = np.repeat(centred, len(r.multiplier), axis=-1)
+    if r.channels > centred.shape[-1]:
+        centred = np.repeat(centred, r.channels, axis=-1)
     return rescale(centred, r, op.name)
 
 

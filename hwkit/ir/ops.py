@@ -26,6 +26,9 @@ class Rounding(StrEnum):
     FLOAT32 = "float32"
 
 
+NO_OFFSET = (0,)
+
+
 class Overflow(StrEnum):
     """What becomes of a rescaled integer outside ``low..high``: ``SATURATE`` takes the nearer
     bound, ``WRAP`` keeps the low bits, as an adder of that width would."""
@@ -36,7 +39,8 @@ class Overflow(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rescale:
-    """``clamp(round((a << left_shift) * multiplier / 2**shift) + zero_point, low, high)``.
+    """``clamp(round(p / 2**shift) + zero_point, low, high)`` of
+    ``p = (a << left_shift) * multiplier + offset``.
 
     With ``overflow`` ``WRAP`` it is ``(v - low) mod (high - low + 1) + low`` instead of the
     clamp (``AP_WRAP`` of ``ap_fixed``); ``low..high`` is then an integer type's whole range,
@@ -46,7 +50,13 @@ class Rescale:
     channel of the last axis. ``DOUBLE`` wants m = 0 or 2**29 <= m; ``FLOAT32`` wants m <= 2**24,
     so that ``m / 2**shift`` is a float32.
 
-    Example: multiplier 3, shift 2, half_up, zero point 0: a = 2 gives (6 + 2) >> 2 = 2.
+    ``offset`` (|o| <= 2**61) has one entry or one for each channel, whatever the multiplier has.
+    It holds what is finer than a step of the sum: a bias, a batch norm or a zero point of a
+    network that was trained with real numbers. Only ``HALF_UP``, ``HALF_EVEN`` and ``FLOOR`` have
+    one; ``lower/offset_to_bias.py`` moves its whole steps into a bias, or rounds it there.
+
+    Example: multiplier 3, shift 2, half_up, zero point 0: a = 2 gives (6 + 2) >> 2 = 2, and with
+    offset -1 it gives (6 - 1 + 2) >> 2 = 1.
     """
 
     multiplier: tuple[int, ...]
@@ -57,6 +67,12 @@ class Rescale:
     zero_point: int = 0
     left_shift: int = 0
     overflow: Overflow = Overflow.SATURATE
+    offset: tuple[int, ...] = NO_OFFSET
+
+    @property
+    def channels(self) -> int:
+        """How many channels it tells apart; 1 where all are rescaled alike."""
+        return max(len(self.multiplier), len(self.offset))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import numpy as np
 from hwkit.errors import ConfigError, FormatError, GraphError
 from hwkit.files import write_whole
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import OP_TYPES, Op, Overflow
+from hwkit.ir.ops import NO_OFFSET, OP_TYPES, Op, Overflow
 from hwkit.ir.types import Array, TensorType
 from hwkit.ir.verify import MAX_ELEMENTS, verify
 from hwkit.record import from_json
@@ -52,11 +52,15 @@ def to_bytes(graph: Graph) -> bytes:
 
 
 def _fields(op: Op) -> dict[str, Any]:
-    """The op's fields. ``overflow`` stands there only where it wraps: files of graphs that do not
-    are the same as before there was such a field."""
+    """The op's fields. ``overflow`` stands there only where it wraps, ``offset`` only where it is
+    not 0: files of graphs without are the same as before there were such fields."""
 
     def made(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        return {key: value for key, value in items if value is not Overflow.SATURATE}
+        return {
+            key: value
+            for key, value in items
+            if value is not Overflow.SATURATE and (key != "offset" or value != NO_OFFSET)
+        }
 
     return asdict(op, dict_factory=made)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from hwkit.errors import GraphError
-from hwkit.ir.arith import MAX_SHIFT
+from hwkit.ir.arith import MAX_OFFSET, MAX_SHIFT
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -212,6 +212,10 @@ def _rescale(op: Op, r: Rescale, channels: int, dtype: IntType) -> None:
             raise GraphError(op.name, "double rounding needs multipliers of 0 or 2**29 and more")
     elif r.rounding is Rounding.FLOAT32 and (max(r.multiplier) > 1 << 24 or r.left_shift):
         raise GraphError(op.name, "float32 rounding needs multipliers <= 2**24 and no left_shift")
+    if len(r.offset) not in (1, channels) or any(abs(o) > MAX_OFFSET for o in r.offset):
+        raise GraphError(op.name, f"{len(r.offset)} offsets; one or {channels}, |o| <= 2**61")
+    if any(r.offset) and r.rounding not in (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR):
+        raise GraphError(op.name, f"{r.rounding} rounding has no offset; keep it in the bias")
     if abs(r.zero_point) >= 1 << 31:
         raise GraphError(op.name, f"zero point {r.zero_point} does not fit 32 bits")
     _range(op, r.low, r.high, dtype)

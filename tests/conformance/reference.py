@@ -60,6 +60,7 @@ def scale_one(a: int, r: Rescale, channel: int) -> int:
     """One integer through a rescale, in exact arithmetic."""
     k = channel if len(r.multiplier) > 1 else 0
     m, s = r.multiplier[k], r.shift[k]
+    o = r.offset[channel if len(r.offset) > 1 else 0]
     a <<= r.left_shift
     match r.rounding:
         case Rounding.FLOAT32:
@@ -70,11 +71,11 @@ def scale_one(a: int, r: Rescale, channel: int) -> int:
             high = floor(Fraction(a * m << max(exponent, 0), 1 << 31) + Fraction(1, 2))
             q = _half_away(Fraction(high, 1 << max(-exponent, 0)))
         case Rounding.HALF_UP:
-            q = floor(Fraction(a * m, 1 << s) + Fraction(1, 2))
+            q = floor(Fraction(a * m + o, 1 << s) + Fraction(1, 2))
         case Rounding.HALF_EVEN:
-            q = round(Fraction(a * m, 1 << s))
+            q = round(Fraction(a * m + o, 1 << s))
         case Rounding.FLOOR:
-            q = floor(Fraction(a * m, 1 << s))
+            q = floor(Fraction(a * m + o, 1 << s))
     return min(max(q + r.zero_point, r.low), r.high)
 
 

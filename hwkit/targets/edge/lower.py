@@ -26,6 +26,7 @@ from hwkit.ir.types import S8, S32, Array
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.lower.offsets import require_no_offset
 from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.target import Lowered
@@ -51,6 +52,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     runtime, target = board.edge.runtime, board.name
     _check_interface(graph, target)
     require_saturating(graph, target)
+    require_no_offset(graph, target)
     passes: list[Callable[[Graph], Graph]] = [
         fuse_requantize,
         partial(widen_to_8_bits, target=target),

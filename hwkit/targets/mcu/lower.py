@@ -14,6 +14,7 @@ from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.offsets import require_no_offset
 from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
@@ -61,6 +62,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     """
     mcu = section(board)
     require_saturating(graph, board.name)
+    require_no_offset(graph, board.name)
     fused = apply(graph, fuse_requantize)
     signed = verify(shift_to_signed(fused))
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)

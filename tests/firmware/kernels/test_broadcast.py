@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwkit.ir.builder import GraphBuilder
-from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Constant, Rescale, Rounding, SumPool2d
 from hwkit.ir.types import S8
 from tests.firmware.kernels import broadcast_cases
 from tests.firmware.kernels.driver import Driver
-from tests.firmware.kernels.test_kernels import check
+from tests.firmware.kernels.test_kernels import check, check_examples
 
 _EXAMPLES = {
     "broadcast": (broadcast_cases.broadcast(), 300),
@@ -24,20 +23,7 @@ _EXAMPLES = {
 
 @pytest.mark.parametrize("name", sorted(_EXAMPLES))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    graphs, examples = _EXAMPLES[name]
-
-    @settings(
-        derandomize=True,
-        deadline=None,
-        max_examples=examples,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(graphs, st.data())
-    def property_holds(graph: Graph, data: st.DataObject) -> None:
-        check(driver, graph, data)
-
-    property_holds()
+    check_examples(driver, *_EXAMPLES[name])
 
 
 def test_constant(driver: Driver) -> None:

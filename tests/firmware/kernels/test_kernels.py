@@ -29,6 +29,23 @@ _EXAMPLES = {
 }
 
 
+def check_examples(driver: Driver, graphs: st.SearchStrategy[Graph], examples: int) -> None:
+    """``check`` for so many of ``graphs``."""
+
+    @settings(
+        derandomize=True,
+        deadline=None,
+        max_examples=examples,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(graphs, st.data())
+    def property_holds(graph: Graph, data: st.DataObject) -> None:
+        check(driver, graph, data)
+
+    property_holds()
+
+
 def check(driver: Driver, graph: Graph, data: st.DataObject) -> None:
     x = {name: data.draw(cases.integers(t.shape, t.dtype)) for name, t in _inputs(graph)}
     (op,) = graph.nodes
@@ -49,20 +66,7 @@ def _inputs(graph: Graph):
 
 @pytest.mark.parametrize("name", sorted(_EXAMPLES))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    graphs, examples = _EXAMPLES[name]
-
-    @settings(
-        derandomize=True,
-        deadline=None,
-        max_examples=examples,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(graphs, st.data())
-    def property_holds(graph: Graph, data: st.DataObject) -> None:
-        check(driver, graph, data)
-
-    property_holds()
+    check_examples(driver, *_EXAMPLES[name])
 
 
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from hwkit.ir.graph import Graph
 from tests.firmware.kernels import cases
-from tests.firmware.kernels.test_kernels import check
+from tests.firmware.kernels.test_kernels import check_examples
 from tests.firmware.mve import cases as wide
 from tests.firmware.mve.driver import Driver
 
@@ -33,17 +30,4 @@ _EXAMPLES = {
 
 @pytest.mark.parametrize("name", sorted(_EXAMPLES))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    graphs, examples = _EXAMPLES[name]
-
-    @settings(
-        derandomize=True,
-        deadline=None,
-        max_examples=examples,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(graphs, st.data())
-    def property_holds(graph: Graph, data: st.DataObject) -> None:
-        check(driver, graph, data)
-
-    property_holds()
+    check_examples(driver, *_EXAMPLES[name])
