@@ -11,6 +11,7 @@ from hwkit.ir.arith import float32_multiplier, quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
+    NO_OFFSET,
     Add,
     AvgPool2d,
     Clamp,
@@ -65,6 +66,7 @@ WRITTEN_OPS: tuple[type[Op], ...] = (
 
 ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, ResizeNearest, Constant)
 
+_WITH_OFFSET = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 _WEIGHTS = {Conv2d: 5, DepthwiseConv2d: 4, Softmax: 6, Reshape: 1, Clamp: 1, Requantize: 1}
 """How often an op is chosen against the others' 2."""
 
@@ -88,12 +90,15 @@ class Space:
     max_ops: int = 4
     raw_output: bool = field(default=False)
     """Whether the graph may end in an accumulator."""
+    offsets: bool = False
+    """Whether rescales that round once may have an offset."""
 
 
 ANY = Space(
     ops=ALL_OPS,
     activations=(S8, U8, IntType(4, True), IntType(5, False)),
     weight_bits=(2, 3, 4, 8),
+    offsets=True,
 )
 
 
@@ -200,7 +205,19 @@ class _Maker:
             low = self.draw(st.integers(low, high))
             high = self.draw(st.integers(low, high))
         multiplier, shift = zip(*pairs, strict=True)
-        return Rescale(multiplier, shift, rounding, low, high, zero_point)
+        offset = self.offset(pairs, channels) if rounding in _WITH_OFFSET else NO_OFFSET
+        return Rescale(multiplier, shift, rounding, low, high, zero_point, offset=offset)
+
+    def offset(self, pairs: list[tuple[int, int]], channels: int) -> tuple[int, ...]:
+        """None, or up to some ten steps of the output: by tensor or channel, not seldom a tie."""
+        if not self.space.offsets or self.draw(st.booleans()):
+            return NO_OFFSET
+        shifts = [shift for _, shift in pairs]
+        shifts = shifts * channels if len(shifts) == 1 and self.draw(st.booleans()) else shifts
+        steps = self.rng.uniform(-10, 10, len(shifts))
+        if self.draw(st.booleans()):
+            steps = np.rint(steps) + 0.5
+        return tuple(int(np.ldexp(k, shift)) for k, shift in zip(steps, shifts, strict=True))
 
     def pair(self, ratio: float, rounding: Rounding) -> tuple[int, int]:
         if self.space.dyadic:
@@ -234,7 +251,7 @@ class _Maker:
     def per_tensor(self, r: Rescale) -> Rescale:
         from dataclasses import replace
 
-        return replace(r, multiplier=r.multiplier[:1], shift=r.shift[:1])
+        return replace(r, multiplier=r.multiplier[:1], shift=r.shift[:1], offset=r.offset[:1])
 
     def channels_of(self, op: Op) -> int:
         if isinstance(op, Conv2d | Dense):
