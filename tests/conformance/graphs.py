@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import strategies as st
 
-from hwkit.ir.arith import float32_multiplier, quantize_multiplier
+from hwkit.ir.arith import MAX_OFFSET, float32_multiplier, quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -217,7 +217,10 @@ class _Maker:
         steps = self.rng.uniform(-10, 10, len(shifts))
         if self.draw(st.booleans()):
             steps = np.rint(steps) + 0.5
-        return tuple(int(np.ldexp(k, shift)) for k, shift in zip(steps, shifts, strict=True))
+        return tuple(
+            int(np.clip(np.ldexp(k, s), -MAX_OFFSET, MAX_OFFSET))
+            for k, s in zip(steps, shifts, strict=True)
+        )
 
     def pair(self, ratio: float, rounding: Rounding) -> tuple[int, int]:
         if self.space.dyadic:
