@@ -41,13 +41,15 @@ class Lowered:
 
     ``graph`` is what the target must equal, integer by integer. ``moved`` counts the roundings
     that lowering changed on purpose (0: the lowered graph equals the original everywhere).
-    ``plan`` holds the target's own plan (memory map, folding, ...).
+    ``plan`` holds the target's own plan (memory map, folding, ...), ``optimized`` what the exact
+    passes of ``lower.optimize`` found.
     """
 
     graph: Graph
     board: Board
     retargeted: tuple[str, ...] = ()
     plan: Any = None
+    optimized: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

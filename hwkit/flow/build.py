@@ -114,6 +114,7 @@ def deploy(
             **({"goal": asdict(goal)} if goal != NO_GOAL else {}),
             "digest": plan.digest(),
             "retargeted": list(lowered.retargeted),
+            "optimized": dict(lowered.optimized),
             "packages": sorted(packed),
         }
         for kind, files in packed.items():

@@ -7,7 +7,6 @@ rounded, half up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, Rescale, rescales
 from hwkit.ir.types import S32, Array, TensorType
+from hwkit.lower.fresh import fresh
 
 
 def whole_steps_to_bias(graph: Graph) -> Graph:
@@ -88,7 +88,7 @@ def _moved(op: Op, rounds: bool, tensors: dict[str, TensorType], constants: dict
     bias = steps + (0 if op.bias is None else constants[op.bias].astype(np.int64))
     if np.abs(bias).max() + _largest_product_sum(op, tensors, constants) > S32.high:
         return op
-    name = _fresh(f"{op.name}.bias", tensors)
+    name = fresh(f"{op.name}.bias", tensors)
     tensors[name] = TensorType((outputs,), S32)
     constants[name] = bias.astype(S32.container)
     return replace(op, bias=name, rescale=replace(r, offset=_offset(rest)))
@@ -103,13 +103,6 @@ def _largest_product_sum(
     weight = constants[op.weight]
     outputs_first = np.moveaxis(weight, -1, 0) if isinstance(op, DepthwiseConv2d) else weight
     return int(bound(outputs_first, max(dtype.high - zero, zero - dtype.low)).max())
-
-
-def _fresh(wish: str, taken: Mapping[str, TensorType]) -> str:
-    name, k = wish, 0
-    while name in taken:
-        name, k = f"{wish}_{k}", k + 1
-    return name
 
 
 def _offset(rest: Array) -> tuple[int, ...]:

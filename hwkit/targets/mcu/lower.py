@@ -15,6 +15,7 @@ from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.memory import MemoryPlan, plan_memory
 from hwkit.lower.offsets import require_no_offset
+from hwkit.lower.optimize import optimize
 from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
@@ -63,12 +64,12 @@ def lower(graph: Graph, board: Board) -> Lowered:
     mcu = section(board)
     require_saturating(graph, board.name)
     require_no_offset(graph, board.name)
-    fused = apply(graph, fuse_requantize)
-    signed = verify(shift_to_signed(fused))
+    optimized = optimize(apply(graph, fuse_requantize))
+    signed = verify(shift_to_signed(optimized.graph))
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)
     ordered, planned = _ordered(verify(lowered), mcu)
-    return Lowered(ordered, board, retargeted, planned)
+    return Lowered(ordered, board, retargeted, planned, optimized.found)
 
 
 def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:

@@ -1,0 +1,276 @@
+"""Every pass keeps every integer, and finds what there is to find."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.ops import (
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Op,
+    Pad,
+    Padding,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    Slice,
+    SumPool2d,
+    Transpose,
+)
+from hwkit.ir.types import S8, S32, IntType
+from hwkit.ir.verify import verify
+from hwkit.lower.checked import apply
+from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.lower.optimize import optimize
+from hwkit.lower.optimize.fuse_pad import fuse_pad
+from hwkit.lower.optimize.intervals import intervals
+from hwkit.lower.optimize.remove_channels import remove_channels, removed_channels
+from hwkit.lower.optimize.simplify import simplify
+from hwkit.lower.optimize.tame_channels import tame_channels, tamed_channels
+from tests.conformance.graphs import graphs, inputs_for
+from tests.lower.optimize.planted import HUGE, LOW, networks
+
+
+def same(before: Graph, after: Graph, samples: int = 12) -> None:
+    verify(after)
+    assert (after.inputs, after.outputs) == (before.inputs, before.outputs)
+    x = {before.inputs[0]: inputs_for(before, samples, 3)}
+    expected, got = run(before, x), run(after, x)
+    for name in before.outputs:
+        assert after.tensors[name].dtype == before.tensors[name].dtype
+        np.testing.assert_array_equal(got[name], expected[name])
+
+
+def test_planted_constants() -> None:
+    found: Counter[str] = Counter()
+
+    @settings(max_examples=150)
+    @given(networks())
+    def one(graph: Graph) -> None:
+        result = optimize(fuse_requantize(graph))
+        same(graph, result.graph)
+        found.update(+Counter(dict(result.found)).keys())
+
+    one()
+    # How many of the networks had something for each pass; a pass that found nothing shows nothing.
+    assert found["channels_removed"] > 100
+    assert found["channels_tamed"] > 30
+    assert found["pads_fused"] > 10
+
+
+@settings(max_examples=150)
+@given(graphs())
+def test_random_graphs(graph: Graph) -> None:
+    same(graph, optimize(fuse_requantize(graph)).graph)
+
+
+@settings(max_examples=150)
+@given(graphs())
+def test_no_integer_leaves_its_interval(graph: Graph) -> None:
+    found = intervals(graph)
+    values = run(graph, {graph.inputs[0]: inputs_for(graph, 12, 4)}, keep=list(found))
+    for name, interval in found.items():
+        rows = values[name].astype(np.int64).reshape(-1, len(interval.low))
+        assert (rows >= interval.low).all() and (rows <= interval.high).all(), name
+
+
+def stuck_network(padding: Padding, biases: list[int]) -> Graph:
+    """conv 1x1 to four channels, then a 3x3 convolution with ``padding``."""
+    rng = np.random.default_rng(5)
+    r = Rescale((1,), (9,), Rounding.HALF_UP, LOW, 127, LOW)
+    b = GraphBuilder("stuck")
+    b.input("x", (5, 5, 3), S8)
+    b.constant("w0", rng.integers(1, 128, (4, 1, 1, 3)), S8)
+    b.constant("b0", np.array(biases), S32)
+    b.constant("w1", rng.integers(-127, 128, (2, 3, 3, 4)), S8)
+    b.add(Conv2d("first", "x", "w0", "b0", "h", input_zero_point=LOW, rescale=r), S8)
+    second = Conv2d(
+        "second", "h", "w1", None, "y", (1, 1), padding, input_zero_point=LOW, rescale=r
+    )
+    b.add(second, S8)
+    return b.build(["y"])
+
+
+@pytest.mark.parametrize(
+    ("padding", "biases", "left"),
+    [
+        (Padding(), [0, HUGE, 0, -HUGE], 2),
+        (Padding(1, 1, 1, 1), [0, HUGE, 0, -HUGE], 3),  # 127 is not what lies outside the map
+        (Padding(0, 0, 0, 1), [HUGE] * 4, 4),
+        (Padding(), [0, 0, 0, 0], 4),
+        (Padding(1, 1, 1, 1), [-HUGE, -HUGE, 0, -HUGE], 1),
+    ],
+)
+def test_channels_go_where_the_reader_can_do_without(padding, biases, left):
+    before = stuck_network(padding, biases)
+    after = apply(before, remove_channels)
+    same(before, after)
+    assert after.tensors["h"].shape == (5, 5, left)
+    assert removed_channels(before, after) == 4 - left
+
+
+def test_the_integer_of_a_removed_channel_is_in_the_bias():
+    r = Rescale((1,), (0,), Rounding.HALF_UP, -128, 127)
+    b = GraphBuilder("two")
+    b.input("x", (1,), S8)
+    b.constant("w0", np.array([[1], [0]]), S8)
+    b.constant("b0", np.array([0, 500]), S32)
+    b.constant("w1", np.array([[2, 3]]), S8)
+    b.add(Dense("first", "x", "w0", "b0", "h", rescale=r), S8)
+    b.add(Dense("second", "h", "w1", None, "y"), S32)
+    after = apply(b.build(["y"]), remove_channels)
+    second = after.nodes[1]
+    assert isinstance(second, Dense) and second.bias is not None
+    assert after.constants[second.bias].tolist() == [381]
+    assert after.constants[second.weight].tolist() == [[2]]
+
+
+def test_a_network_of_constants_alone_still_computes_its_output():
+    before = stuck_network(Padding(), [HUGE] * 4)
+    after = apply(before, remove_channels)
+    same(before, after)
+    assert after.tensors["h"].shape == (5, 5, 1)
+
+
+def test_channels_that_stay_are_made_ordinary():
+    before = stuck_network(Padding(1, 1, 1, 1), [7, HUGE, -5, HUGE - 1])
+    after = apply(before, tame_channels)
+    same(before, after)
+    assert tamed_channels(before, after) == 2
+    first = after.nodes[0]
+    assert isinstance(first, Conv2d) and first.bias is not None
+    biases = after.constants[first.bias]
+    assert biases.tolist() == [7, 255 * 512 - 256, -5, 255 * 512 - 256]
+    assert not after.constants[first.weight][[1, 3]].any()
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "fused"),
+    [
+        (Conv2d("c", "p", "w", None, "y", input_zero_point=7), 7, True),
+        (
+            Conv2d("c", "p", "w", None, "y", padding=Padding(1, 1, 1, 1), input_zero_point=7),
+            7,
+            True,
+        ),
+        (Conv2d("c", "p", "w", None, "y", padding=Padding(2, 1), input_zero_point=7), 7, False),
+        (Conv2d("c", "p", "w", None, "y", input_zero_point=7), 6, False),
+        (DepthwiseConv2d("c", "p", "d", None, "y", (2, 2), input_zero_point=7), 7, True),
+        (SumPool2d("c", "p", "y", (3, 2), (1, 1), input_zero_point=7), 7, True),
+        (SumPool2d("c", "p", "y", (1, 2), (1, 1), input_zero_point=7), 7, False),
+        (MaxPool2d("c", "p", "y", (3, 3), (2, 2)), -128, True),
+        (MaxPool2d("c", "p", "y", (3, 3), (2, 2)), -127, False),
+        (Pad("c", "p", "y", Padding(3, 0, 2, 1), 7), 7, True),
+    ],
+)
+def test_pads_join_their_readers(op: Op, value: int, fused: bool):
+    b = GraphBuilder("pads")
+    b.input("x", (6, 7, 2), S8)
+    rng = np.random.default_rng(1)
+    b.constant("w", rng.integers(-127, 128, (3, 3, 3, 2)), S8)
+    b.constant("d", rng.integers(-127, 128, (1, 3, 3, 2)), S8)
+    b.add(Pad("pad", "x", "p", Padding(1, 0, 1, 1), value), S8)
+    b.add(op, S8 if isinstance(op, MaxPool2d | Pad) else S32)
+    before = b.build(["y"])
+    after = apply(before, fuse_pad)
+    same(before, after)
+    assert [node.name for node in after.nodes] == (["c"] if fused else ["pad", "c"])
+
+
+def test_a_pad_that_another_reader_needs_stays():
+    b = GraphBuilder("shared")
+    b.input("x", (4, 4, 1), S8)
+    b.constant("w", np.ones((1, 3, 3, 1)), S8)
+    b.add(Pad("pad", "x", "p", Padding(1, 1, 1, 1), 0), S8)
+    b.add(Conv2d("c", "p", "w", None, "y"), S32)
+    b.add(Clamp("other", "p", "z", 0, 5), S8)
+    after = apply(b.build(["y", "z"]), fuse_pad)
+    assert [node.name for node in after.nodes] == ["pad", "c", "other"]
+    conv = after.nodes[1]
+    assert isinstance(conv, Conv2d) and conv.input == "x" and conv.padding == Padding(1, 1, 1, 1)
+
+
+HALVED = Rescale((1,), (1,), Rounding.HALF_EVEN, -50, 127, 3)
+SAME_AGAIN = Rescale((4,), (2,), Rounding.HALF_UP, -128, 127, 2)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "kinds"),
+    [
+        ([Clamp("a", "x", "y", -128, 127), Clamp("b", "y", "z", 0, 9)], [Clamp]),
+        ([Requantize("a", "x", "y", SAME_AGAIN, 2), Clamp("b", "y", "z", 0, 9)], [Clamp]),
+        ([Requantize("a", "x", "y", SAME_AGAIN, 1), Clamp("b", "y", "z", 0, 9)], [Lookup]),
+        ([Requantize("a", "x", "y", HALVED), Requantize("b", "y", "z", HALVED, 3)], [Lookup]),
+        ([Requantize("a", "x", "y", HALVED), Clamp("b", "y", "z", -60, 127)], [Requantize]),
+        ([Clamp("a", "x", "y", -9, 9), Requantize("b", "y", "z", HALVED)], [Lookup]),
+        ([Transpose("a", "x", "y", (1, 2, 0)), Transpose("b", "y", "z", (2, 0, 1))], []),
+        ([Transpose("a", "x", "y", (1, 0, 2)), Transpose("b", "y", "z", (2, 0, 1))], [Transpose]),
+        ([Slice("a", "x", "y", (0, 0, 0), (2, 3, 4), (1, 1, 1)), Clamp("b", "y", "z", 0, 9)],
+         [Clamp]),
+        ([Slice("a", "x", "y", (1, 0, 0), (2, 3, 4), (-1, 1, 1)), Clamp("b", "y", "z", 0, 9)],
+         [Slice, Clamp]),
+        ([Concat("a", ("x",), "y", 0), Clamp("b", "y", "z", 0, 9)], [Clamp]),
+        ([Pad("a", "x", "y", Padding(), 1), Clamp("b", "y", "z", 0, 9)], [Clamp]),
+    ],
+)  # fmt: skip
+def test_pairs_become_one_or_none(nodes: list[Op], kinds: list[type[Op]]):
+    b = GraphBuilder("pair")
+    b.input("x", (2, 3, 4), S8)
+    for op in nodes:
+        b.add(op, S8)
+    b.add(Reshape("end", "z", "out"), S8, shape=(24,))  # an output keeps its name and node
+    before = b.build(["out"])
+    after = apply(before, simplify)
+    same(before, after, 40)
+    assert [type(op) for op in after.nodes] == [*kinds, Reshape]
+
+
+def test_a_slice_of_a_concat_is_the_operand():
+    b = GraphBuilder("chunks")
+    b.input("x", (2, 4), S8)
+    b.add(Clamp("c", "x", "low", -128, 0), S8)
+    b.add(Concat("join", ("x", "low"), "both", 1), S8)
+    b.add(Slice("cut", "both", "half", (0, 4), (2, 4), (1, 1)), S8)
+    b.add(Clamp("end", "half", "y", -5, 127), S8)
+    after = apply(b.build(["y"]), simplify)
+    assert not any(isinstance(op, Concat | Slice) for op in after.nodes)
+
+
+def test_what_depends_on_no_input_is_computed_now():
+    b = GraphBuilder("constants")
+    b.input("x", (2, 4), S8)
+    b.constant("value", np.array([[1, -90, 3, 4], [5, 6, 7, 100]]), S8)
+    b.add(Constant("k", "value", "k_out"), S8)
+    b.add(Requantize("halved", "k_out", "h", HALVED), S8)
+    b.add(Concat("join", ("x", "h"), "y", 0), S8)
+    before = b.build(["y"])
+    after = apply(before, simplify)
+    same(before, after)
+    assert [type(op) for op in after.nodes] == [Constant, Concat]
+
+
+def test_wide_integers_get_no_table():
+    wide = IntType(16, True)
+    b = GraphBuilder("wide")
+    b.input("x", (4,), S8)
+    b.add(
+        Requantize("a", "x", "h", Rescale((300,), (0,), Rounding.FLOOR, wide.low, wide.high)), wide
+    )
+    b.add(Requantize("b", "h", "y", Rescale((1,), (5,), Rounding.FLOOR, -128, 127)), S8)
+    before = b.build(["y"])
+    after = apply(before, simplify)
+    assert after.nodes == before.nodes
