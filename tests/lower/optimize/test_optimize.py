@@ -63,7 +63,7 @@ def test_planted_constants() -> None:
     def one(graph: Graph) -> None:
         result = optimize(fuse_requantize(graph))
         same(graph, result.graph)
-        found.update(+Counter(dict(result.found)).keys())
+        found.update((+Counter(result.found)).keys())
 
     one()
     # How many of the networks had something for each pass; a pass that found nothing shows nothing.
