@@ -46,6 +46,16 @@ static inline int16x2_t __sxtb16(int8x4_t bytes) {
   return (int16x2_t)(low | high << 16);
 }
 
+/* Sums and differences of halves, each modulo 2^16. */
+static inline int16x2_t __sadd16(int16x2_t a, int16x2_t b) {
+  uint32_t low = (uint32_t)(low_half(a) + low_half(b)) & 0xffffu;
+  return (int16x2_t)(low | (uint32_t)(high_half(a) + high_half(b)) << 16);
+}
+static inline int16x2_t __ssub16(int16x2_t a, int16x2_t b) {
+  uint32_t low = (uint32_t)(low_half(a) - low_half(b)) & 0xffffu;
+  return (int16x2_t)(low | (uint32_t)(high_half(a) - high_half(b)) << 16);
+}
+
 /* Saturates to `bits` signed bits, 1 .. 32. */
 static inline int32_t __ssat(int32_t x, uint32_t bits) {
   int32_t high = (int32_t)((1u << (bits - 1)) - 1);

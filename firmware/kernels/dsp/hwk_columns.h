@@ -38,21 +38,26 @@ HWK_INLINE int hwk_window_inside(const hwk_window_t *w, int32_t y, int32_t x) {
          hwk_window_column(w, x, w->kernel_width - 1) < w->input_width;
 }
 
+/* How a kernel wants its taps: what hwk_widen and hwk_widen_value are. */
+typedef int32_t *hwk_widen_t(int32_t *column, const int8_t *bytes, int32_t count);
+typedef int32_t *hwk_widen_value_t(int32_t *column, int32_t value, int32_t count);
+
 /* Taps of output (y, x) in order, channels a multiple of 4. */
 HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
-                                 int32_t y, int32_t x, int32_t *column) {
+                                 int32_t y, int32_t x, int32_t *column, hwk_widen_t *widen,
+                                 hwk_widen_value_t *widen_value) {
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
     for (int32_t r = 0; r < w->kernel_height; ++r) {
       const int8_t *row = hwk_window_pixel(w, input, y, x, r, 0);
-      column = hwk_widen(column, row, w->kernel_width * w->channels);
+      column = widen(column, row, w->kernel_width * w->channels);
     }
     return;
   }
   for (int32_t r = 0; r < w->kernel_height; ++r) {
     for (int32_t c = 0; c < w->kernel_width; ++c) {
       const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
-      column = pixel != NULL ? hwk_widen(column, pixel, w->channels)
-                             : hwk_widen_value(column, zero_point, w->channels);
+      column = pixel != NULL ? widen(column, pixel, w->channels)
+                             : widen_value(column, zero_point, w->channels);
     }
   }
 }
@@ -79,18 +84,25 @@ HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int
   }
 }
 
-/* Fills the column of output (y, x) with its taps. `patch` has room for round_up(taps, 4) bytes
- * when channels is no multiple of 4. Behind the taps a column holds whatever lay there: the
- * weights that meet it are zeros. */
-HWK_INLINE void hwk_gather(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
-                           int32_t y, int32_t x, int32_t *column, int8_t *patch) {
+/* Fills the column of output (y, x) with its taps, written by `widen` and `widen_value`. `patch` has
+ * room for round_up(taps, 4) bytes when channels is no multiple of 4. Behind the taps a column holds
+ * whatever lay there: the weights that meet it are zeros. */
+HWK_INLINE void hwk_gather_as(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
+                              int32_t y, int32_t x, int32_t *column, int8_t *patch,
+                              hwk_widen_t *widen, hwk_widen_value_t *widen_value) {
   if (w->channels % 4 == 0) {
-    hwk_gather_words(w, input, zero_point, y, x, column);
+    hwk_gather_words(w, input, zero_point, y, x, column, widen, widen_value);
   } else {
     hwk_gather_bytes(w, input, zero_point, y, x, patch);
     int32_t taps = w->kernel_height * w->kernel_width * w->channels;
-    hwk_widen(column, patch, hwk_round_up(taps, 4));
+    widen(column, patch, hwk_round_up(taps, 4));
   }
+}
+
+/* The same in pairs of 16 bits. */
+HWK_INLINE void hwk_gather(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
+                           int32_t y, int32_t x, int32_t *column, int8_t *patch) {
+  hwk_gather_as(w, input, zero_point, y, x, column, patch, hwk_widen, hwk_widen_value);
 }
 
 #endif

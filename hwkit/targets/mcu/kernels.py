@@ -10,7 +10,7 @@ from pathlib import Path
 from hwkit import resources
 from hwkit.boards import McuBoard
 from hwkit.errors import ConfigError
-from hwkit.targets.mcu.structs import Struct
+from hwkit.targets.mcu.structs import Enumerator, Struct, Table
 
 _LINE = re.compile(r"^HWK_KERNEL\((\w+), (\w+), (\d)\)$", re.MULTILINE)
 _ALTERNATIVE = re.compile(r"^HWK_ALTERNATIVE\((\w+), (\w+)\)$", re.MULTILINE)
@@ -232,6 +232,7 @@ def _v6m_dense(step: int) -> Callable[[Struct], int]:
 _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8"): _conv2d(4),
     ("dsp", "conv2d_s8_s4"): _conv2d(8),
+    ("dsp", "conv2d_s8_h8"): lambda struct: _h8_conv2d(struct),
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
@@ -249,5 +250,31 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
 }
 """Formulas of the kernels that need any; tests hold them against the C twins."""
 
-_FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {}
+
+def _h8_conv2d(struct: Struct) -> int:
+    """Four columns of two words for four taps, and a patch of bytes for odd channels."""
+    channels = _number(_window(struct), "channels")
+    padded = _round_up(taps(struct) * channels, 4)
+    return 8 * padded + (0 if channels % 4 == 0 else padded)
+
+
+def _fits_h8(struct: Struct) -> bool:
+    """Double rounding into the whole of int8 by one shift, sums below 2**23, no weight of -128
+    (``dsp/hwk_tile_2x4_h8.h``)."""
+    r, weights = struct.fields["rescale"], struct.fields["weights"]
+    if not (isinstance(r, Struct) and isinstance(weights, Table)):
+        return False
+    rounding = r.fields["rounding"]
+    if not (isinstance(rounding, Enumerator) and rounding.name == "HWK_ROUND_DOUBLE"):
+        return False
+    f = {name: value for name, value in r.fields.items() if isinstance(value, int)}
+    one_shift = f["lowest_shift"] >= 32 and f["highest_shift"] <= 53
+    whole = (f["low"], f["high"]) == (-128, 127) and -128 <= f["zero_point"] <= 128
+    small = f["input_bits"] <= 24 and f["left_shift"] == 0
+    return one_shift and whole and small and int(weights.values.min()) > -128
+
+
+_FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
+    ("dsp", "conv2d_s8_h8"): _fits_h8,
+}
 """Conditions of the kernels that compute only some layers."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.kernels import Kernel, is_3x3, taps
 from hwkit.targets.mcu.layers import Call
 from hwkit.targets.mcu.structs import Struct, Table
-from hwkit.targets.mcu.weights import group_rows, tap_blocks, tap_channels, tap_columns
+from hwkit.targets.mcu.weights import group_rows, pair_stream, tap_blocks, tap_channels, tap_columns
 
 _ROW_GROUPS = {
     ("dsp", "conv2d_s8"): 2,
@@ -28,6 +30,8 @@ def laid_out(call: Call, kernel: Kernel) -> Call:
     weights = call.descriptor.fields.get("weights")
     if not isinstance(weights, Table):
         return call
+    if kernel.name == "conv2d_s8_h8":
+        return replace(call, descriptor=_streamed(call.descriptor, weights))
     values = _values(call.descriptor, weights.values, kernel)
     if values is weights.values:
         return call
@@ -51,3 +55,26 @@ def _values(descriptor: Struct, packed: Array, kernel: Kernel) -> Array:
     if kernel.variant == "dsp" and is_3x3(descriptor):
         return tap_columns(packed, channels)
     return packed
+
+
+def _streamed(descriptor: Struct, weights: Table) -> Struct:
+    """Weights, biases and factors in one table, and the tables that it replaces gone."""
+    bias, r = descriptor.fields["bias"], descriptor.fields["rescale"]
+    assert isinstance(bias, Table) and isinstance(r, Struct)
+    rights = _entries(r, "shifts", "shift", len(bias.values)) - 31
+    zero_point = r.fields["zero_point"]
+    assert isinstance(zero_point, int)
+    offsets = (2 * zero_point + 1) << (rights - 1)
+    multipliers = _entries(r, "multipliers", "multiplier", len(bias.values))
+    factors = np.stack([multipliers, offsets, rights], axis=1)
+    rows = weights.values.reshape(len(bias.values), -1)
+    stream = Table(weights.purpose, pair_stream(rows, bias.values, factors))
+    alone = Struct({**r.fields, "multipliers": None, "shifts": None})
+    return Struct({**descriptor.fields, "weights": stream, "bias": None, "rescale": alone})
+
+
+def _entries(r: Struct, table: str, number: str, count: int) -> Array:
+    """A factor of each channel, int64 (count,)."""
+    values, one = r.fields[table], r.fields[number]
+    entries = values.values if isinstance(values, Table) else one
+    return np.broadcast_to(np.asarray(entries, np.int64), count)

@@ -126,6 +126,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("ref", "conv2d_s8_s4"): _CONV2D,
     ("dsp", "conv2d_s8"): _CONV2D,
     ("dsp", "conv2d_s8_s4"): _CONV2D,
+    ("dsp", "conv2d_s8_h8"): _CONV2D,
     ("ref", "depthwise_conv2d_s8"): _DEPTHWISE,
     ("dsp", "depthwise_conv2d_s8"): _depthwise_rows,
     ("dsp", "dense_s8"): _dense,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
+from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
@@ -190,6 +191,28 @@ def conv2d(draw: st.DrawFn) -> Graph:
     most = int((largest + (0 if bias is None else np.abs(bias))).max())
     op = Conv2d("op", "x", "w", name, "y", stride, padding, dilation, zero_point)
     return _finish(draw, b, op, outputs, most)
+
+
+@st.composite
+def conv2d_into_int8(draw: st.DrawFn) -> Graph:
+    """As .tflite files have them: double rounding of small ratios into the whole of int8."""
+    b = GraphBuilder("conv2d")
+    (h, w), kernel, stride, dilation, padding = draw(window(True, False))
+    channels, outputs = draw(st.sampled_from([4, 8, 16, 3, 1, 6])), draw(st.integers(1, 7))
+    zero_point = draw(zero_points(S8))
+    b.input("x", (h, w, channels), S8)
+    value, _ = draw(weights((outputs, *kernel, channels), [8]))
+    value = np.maximum(value, -127)
+    b.constant("w", value, S8)
+    largest = bound(value, _x_most(S8, zero_point))
+    bias = draw(biases(largest))
+    name = None if bias is None else b.constant("b", bias, S32)
+    ratios = [draw(st.floats(2.0**-22, 0.45)) for _ in range(draw(st.sampled_from([1, outputs])))]
+    multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)
+    r = Rescale(multiplier, shift, Rounding.DOUBLE, -128, 127, draw(st.integers(-128, 127)))
+    op = Conv2d("op", "x", "w", name, "y", stride, padding, dilation, zero_point, rescale=r)
+    b.add(op, S8)
+    return b.build(["y"])
 
 
 @st.composite

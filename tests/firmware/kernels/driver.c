@@ -1,6 +1,6 @@
 /* Runs kernels with run-time descriptors, case after case from stdin to stdout.
  *
- * A case, all integers int32 little-endian: kernel index (order of kernels.inc); the
+ * A case, all integers int32 little-endian: kernel index (order of tested_kernels.inc); the
  * descriptor's fields in the order of hwk_descriptors.h, a table as its byte count and bytes, a
  * null pointer as -1; each input as byte count and bytes; the number of the input that the
  * output shares memory with, -1 for none, or -2 - n when it starts n bytes before the first input
@@ -192,12 +192,12 @@ static void read_buffers(buffers_t *b, int inputs, size_t scratch_bytes) {
     fflush(stdout);                                           \
     free(b.scratch);                                          \
   }
-#include "kernels.inc"
+#include "tested_kernels.inc"
 #undef HWK_KERNEL
 
 #define HWK_KERNEL(name, descriptor, inputs) run_##name,
 static void (*const runs[])(void) = {
-#include "kernels.inc"
+#include "tested_kernels.inc"
 };
 
 int main(void) {

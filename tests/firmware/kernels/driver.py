@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +16,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.emit import from_device, to_device
-from hwkit.targets.mcu.kernels import Kernel, listed
+from hwkit.targets.mcu.kernels import Kernel, alternatives, listed
 from hwkit.targets.mcu.layers import Call, calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.lower import tensor_bytes
@@ -43,10 +43,26 @@ def includes(variant: str) -> list[str]:
     return [f"-I{folder}" for folder in folders]
 
 
+def tested(variant: str) -> tuple[tuple[str, str, int], ...]:
+    """Name, descriptor and inputs of every kernel, then of the alternatives that a folder of
+    ``variant`` has."""
+    of = {name: (descriptor, inputs) for name, descriptor, inputs in listed()}
+    return (*listed(), *((k, *of[name]) for name, k in alternatives() if _folder(variant, k)))
+
+
+def _folder(variant: str, kernel: str) -> str | None:
+    """Where the variant has the kernel; None if nowhere."""
+    root = resources.folder("firmware") / "kernels"
+    return next((f for f in VARIANTS[variant] if (root / f / f"hwk_{kernel}.h").is_file()), None)
+
+
 def compile_driver(variant: str, folder: Path) -> Path:
     """Compiles driver.c with every kernel of ``variant``; the executable's path."""
-    lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in listed())]
+    names = tested(variant)
+    lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in names)]
     (folder / "all_kernels.h").write_text("\n".join(lines) + "\n")
+    listing = "".join(f"HWK_KERNEL({k}, {d}, {n})\n" for k, d, n in names)
+    (folder / "tested_kernels.inc").write_text(listing)
     path = folder / "driver"
     sources = [f"-I{folder}", *includes(variant), str(HERE / "driver.c"), "-o", str(path)]
     subprocess.run(["gcc", *FLAGS, *SANITIZERS, *sources], check=True)
@@ -66,7 +82,8 @@ class Driver:
 
     def __init__(self, variant: str, path: Path) -> None:
         self.variant = variant
-        self._index = {name: k for k, (name, _, _) in enumerate(listed())}
+        self._kernels = tested(variant)
+        self._index = {name: k for k, (name, _, _) in enumerate(self._kernels)}
         self._process = subprocess.Popen(
             [path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -112,28 +129,44 @@ class Driver:
     def layer(
         self, graph: Graph, op: Op, values: Mapping[str, Array], overlapping: bool = False
     ) -> Array:
-        """The output of ``op`` for one sample; also holds the scratch formulas to the twins.
-        With ``overlapping`` the output runs into the input as far as the kernel allows."""
+        """The output of ``op`` for one sample, the same from every kernel that fits; also holds the
+        scratch formulas to the twins. With ``overlapping`` the output runs into the input as far
+        as the kernel allows."""
         output = bytes(tensor_bytes(graph, op.output))
-        kernels = {name: (descriptor, n) for name, descriptor, n in listed()}
         for call in calls(graph, op):
             inputs = [to_device(values[x], graph.tensors[x].dtype) for x in call.inputs]
-            kernel = Kernel(call.kernel, *kernels[call.kernel], self._folder(call.kernel))
-            ahead = overlaps((call,), {call.kernel: kernel}) if overlapping else {}
-            # Kernels want their inputs at a multiple of 4.
-            ahead_bytes = -(-ahead[call.inputs[0]] // 4) * 4 if ahead else None
-            placed = laid_out(call, kernel)
-            answer = self.call(placed, inputs, output, ahead_bytes=ahead_bytes)
-            assert answer.scratch_bytes == kernel.scratch_bytes(call.descriptor), call.kernel
-            output = answer.output
+            first, *others = (
+                self._computed(call, kernel, inputs, output, overlapping)
+                for kernel in self._fitting(call)
+            )
+            assert all(other == first for other in others), f"{call.kernel} and its alternatives"
+            output = first
         if not calls(graph, op):
             (source,) = (op.input,) if hasattr(op, "input") else ()
             return values[source].reshape(graph.tensors[op.output].shape)
         return from_device(output, graph.tensors[op.output])
 
-    def _folder(self, kernel: str) -> str:
-        root = resources.folder("firmware") / "kernels"
-        return next(f for f in VARIANTS[self.variant] if (root / f / f"hwk_{kernel}.h").is_file())
+    def _fitting(self, call: Call) -> list[Kernel]:
+        """The kernel that ``call`` names, and the alternatives that can compute it."""
+        names = (call.kernel, *(other for of, other in alternatives() if of == call.kernel))
+        known = {name: (descriptor, n) for name, descriptor, n in self._kernels}
+        kernels = [
+            Kernel(name, *known[name], _folder(self.variant, name) or "")
+            for name in names
+            if name in known
+        ]
+        return [kernel for kernel in kernels if kernel.fits(call.descriptor)]
+
+    def _computed(
+        self, call: Call, kernel: Kernel, inputs: list[bytes], output: bytes, overlapping: bool
+    ) -> bytes:
+        call = replace(call, kernel=kernel.name)
+        ahead = overlaps((call,), {call.kernel: kernel}) if overlapping else {}
+        # Kernels want their inputs at a multiple of 4.
+        ahead_bytes = -(-ahead[call.inputs[0]] // 4) * 4 if ahead else None
+        answer = self.call(laid_out(call, kernel), inputs, output, ahead_bytes=ahead_bytes)
+        assert answer.scratch_bytes == kernel.scratch_bytes(call.descriptor), kernel.name
+        return answer.output
 
 
 def run_graph(driver: Driver, graph: Graph, x: Array) -> dict[str, Array]:

@@ -1,0 +1,73 @@
+/* 2-D convolution, int8 weights in pairs: 2x4 register tiles, rescale and store among them
+ * (hwk_tile_2x4_h8.h). Of the descriptor's tables only `weights` is there, a stream with everything
+ * in it; kernels.py says which layers can be computed so. */
+#ifndef HWK_CONV2D_S8_H8_H
+#define HWK_CONV2D_S8_H8_H
+
+#include <hwk_columns.h>
+#include <hwk_tile_2x4_h8.h>
+
+/* Words from four taps of a pixel to its next four. */
+#define HWK_H8_STRIDE (2 * HWK_H8_PIXELS)
+
+/* Odd pair and mixed pair of four integers. */
+HWK_INLINE void hwk_h8_write(int32_t *column, int32_t odd, uint32_t even_bytes) {
+  column[0] = odd;
+  column[HWK_H8_PIXELS] = __sadd16(__ssub16((int32_t)(even_bytes << 8), odd), 0x007f007f);
+}
+
+/* As hwk_widen. */
+HWK_INLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t count) {
+  for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
+    uint32_t word = hwk_load4_aligned(bytes + k);
+    hwk_h8_write(column, hwk_odd_pair(word), word & 0x00ff00ffu);
+  }
+  return column;
+}
+
+/* As hwk_widen_value. */
+HWK_INLINE int32_t *hwk_h8_widen_value(int32_t *column, int32_t value, int32_t count) {
+  uint32_t pair = ((uint32_t)value & 0xffffu) * 0x10001u;
+  for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
+    hwk_h8_write(column, (int32_t)pair, pair & 0x00ff00ffu);
+  }
+  return column;
+}
+
+HWK_INLINE int32_t hwk_h8_padded_taps(const hwk_conv2d_t *d) {
+  const hwk_window_t *w = &d->window;
+  return hwk_round_up(w->kernel_height * w->kernel_width * w->channels, 4);
+}
+
+/* Four columns, and a patch of bytes when channels are no multiple of 4. */
+HWK_INLINE size_t hwk_conv2d_s8_h8_scratch_bytes(const hwk_conv2d_t *d) {
+  int32_t padded = hwk_h8_padded_taps(d);
+  return (size_t)(8 * padded + (d->window.channels % 4 == 0 ? 0 : padded));
+}
+
+HWK_INLINE void hwk_conv2d_s8_h8(const hwk_conv2d_t *d, const int8_t *input, void *output,
+                                 void *scratch) {
+  const hwk_window_t *w = &d->window;
+  int32_t *columns = scratch;
+  int32_t outputs = d->output_channels;
+  int32_t pixels = w->output_height * w->output_width;
+  int32_t y = 0, x = 0;
+  hwk_h8_pixels_t four;
+  four.end = columns + 2 * hwk_h8_padded_taps(d);
+  for (int32_t pixel = 0; pixel < pixels; pixel += HWK_H8_PIXELS) {
+    int8_t *first = (int8_t *)output + pixel * outputs;
+    for (int32_t n = 0; n < HWK_H8_PIXELS; ++n) {
+      int there = pixel + n < pixels;
+      four.output[n] = there ? first + n * outputs : first;
+      if (there) {
+        hwk_gather_as(w, input, d->input_zero_point, y, x, columns + n, (int8_t *)four.end,
+                      hwk_h8_widen, hwk_h8_widen_value);
+        x = x + 1 == w->output_width ? 0 : x + 1;
+        y += x == 0;
+      }
+    }
+    hwk_h8_channels(columns, d->weights, outputs, &four);
+  }
+}
+
+#endif

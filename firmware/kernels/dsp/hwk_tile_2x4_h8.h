@@ -1,0 +1,173 @@
+/* The inner loop of convolution with one SXTB16 for four taps: two channels times four pixels.
+ *
+ * Of two int8 weights b0, b1 the flash holds the 16-bit integer h = 256 * b1 + b0; a word has two of
+ * them, of four taps. With x the integers under these taps,
+ *
+ *   h01 * x1 + h23 * x3 + b0 * (256 * x0 - x1 + 127) + b2 * (256 * x2 - x3 + 127)
+ *
+ * is 256 times the dot product plus 127 * (b0 + b2). The second half takes the low bytes of the
+ * word, which one SXTB16 gives; the constant of all taps is in the bias. So a word of weights costs
+ * one instruction besides its products, and no more flash than int8. 127 keeps the mixed integers
+ * inside 16 bits; h is, for weights of -127 and above. Sums are modulo 2^32, so 256 times the final
+ * sum must fit: |sum| < 2^23.
+ *
+ * The stream of weights holds for each pair of channels, the second zeros where there is none:
+ *
+ *   2 words             256 * bias - 127 * (sum of the weights at even taps), modulo 2^32
+ *   2 words a quad      of four taps of either channel
+ *   3 words a channel   multiplier, offset, right: with `x` the sum, double rounding as in
+ *                       hwk_rescale_high.h, right = shift - 31 in 1..22 and
+ *                       offset = (2 * zero_point + 1) << (right - 1)
+ */
+#ifndef HWK_TILE_2X4_H8_H
+#define HWK_TILE_2X4_H8_H
+
+#include <hwk_pairs.h>
+
+#define HWK_H8_PIXELS 4
+
+/* Where the columns of four pixels end, and where their outputs start. A pixel that is not there
+ * has the first one's output, which is written last. */
+typedef struct {
+  const int32_t *end;
+  int8_t *output[HWK_H8_PIXELS];
+} hwk_h8_pixels_t;
+
+#if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__)
+
+/* Four taps: 32 products in 23 instructions; every register but the stack pointer is taken. */
+#define HWK_H8_FOUR(first)                     \
+  "ldmia.w r0!, {r12, lr}\n"                   \
+  first                                        \
+  "smlad r4, r2, r12, r4\n"                    \
+  "smlad r5, r2, lr, r5\n"                     \
+  "smlad r8, r3, r12, r8\n"                    \
+  "smlad r9, r3, lr, r9\n"                     \
+  "ldmia.w r0!, {r12, lr}\n"                   \
+  "smlad r6, r2, r12, r6\n"                    \
+  "smlad r7, r2, lr, r7\n"                     \
+  "smlad r10, r3, r12, r10\n"                  \
+  "smlad r11, r3, lr, r11\n"
+#define HWK_H8_STEP                            \
+  HWK_H8_FOUR("ldmia.w r1!, {r2, r3}\n")       \
+  "sxtb16 r2, r2\n"                            \
+  "sxtb16 r3, r3\n"                            \
+  HWK_H8_FOUR("")
+
+/* One sum rescaled in place; multiplier, offset and right in r2, r3, r12, 64 in lr. */
+#define HWK_H8_RESCALE(sum)                    \
+  "add r0, r3, " sum ", asr #31\n"             \
+  "smmla " sum ", " sum ", r2, lr\n"           \
+  "add " sum ", r0, " sum ", asr #7\n"         \
+  "asr.w " sum ", " sum ", r12\n"              \
+  "ssat " sum ", #8, " sum "\n"
+
+/* All channels of four pixels. columns: for each four taps the odd pairs of the pixels, then
+ * their mixed pairs; at least four taps. Unrolled four times, and entered where the rest of the
+ * quads by four says. On the stack: end, the outputs, columns, the present channel, `channels`. */
+__attribute__((naked)) HWK_NOINLINE void hwk_h8_channels(
+    __attribute__((unused)) const int32_t *columns, __attribute__((unused)) const int32_t *stream,
+    __attribute__((unused)) int32_t channels,
+    __attribute__((unused)) const hwk_h8_pixels_t *pixels) {
+  __asm__(
+      ".syntax unified\n"
+      "push.w {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+      "ldmia.w r3, {r4, r5, r6, r7, r8}\n"
+      "movs r3, #0\n"
+      "mov r9, r0\n"
+      "mov r10, r3\n"
+      "mov r11, r2\n"
+      "push.w {r4, r5, r6, r7, r8, r9, r10, r11}\n"
+      "5:\n"
+      "ldr r3, [sp]\n"
+      "sub r3, r3, r0\n"
+      "ubfx r3, r3, #5, #2\n"
+      "ldmia.w r1!, {r4, r8}\n"
+      "mov r5, r4\n"
+      "mov r6, r4\n"
+      "mov r7, r4\n"
+      "mov r9, r8\n"
+      "mov r10, r8\n"
+      "mov r11, r8\n"
+      "tbb [pc, r3]\n"
+      "0:\n"
+      ".byte (4f - 0b) / 2, (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2\n"
+      "4:\n" HWK_H8_STEP
+      "3:\n" HWK_H8_STEP
+      "2:\n" HWK_H8_STEP
+      "1:\n" HWK_H8_STEP
+      "ldr r2, [sp]\n"
+      "cmp r0, r2\n"
+      "bne.w 4b\n"
+      "mov.w lr, #64\n"
+      "ldmia.w r1!, {r2, r3, r12}\n"
+      HWK_H8_RESCALE("r4") HWK_H8_RESCALE("r5") HWK_H8_RESCALE("r6") HWK_H8_RESCALE("r7")
+      "ldmia.w r1!, {r2, r3, r12}\n"
+      HWK_H8_RESCALE("r8") HWK_H8_RESCALE("r9") HWK_H8_RESCALE("r10") HWK_H8_RESCALE("r11")
+      "add.w r12, sp, #4\n"
+      "ldmia.w r12, {r2, r3, r12, lr}\n"
+      "ldr r0, [sp, #24]\n"
+      "strb.w r7, [lr, r0]\n"
+      "strb.w r6, [r12, r0]\n"
+      "strb.w r5, [r3, r0]\n"
+      "strb.w r4, [r2, r0]\n"
+      "ldr r4, [sp, #28]\n"
+      "adds r0, #1\n"
+      "cmp r0, r4\n"
+      "beq.n 6f\n"
+      "strb.w r11, [lr, r0]\n"
+      "strb.w r10, [r12, r0]\n"
+      "strb.w r9, [r3, r0]\n"
+      "strb.w r8, [r2, r0]\n"
+      "adds r0, #1\n"
+      "str r0, [sp, #24]\n"
+      "cmp r0, r4\n"
+      "ldr r0, [sp, #20]\n"
+      "bne.w 5b\n"
+      "6:\n"
+      "add sp, #32\n"
+      "pop.w {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
+}
+
+#else
+
+/* Four taps of one channel by four pixels, `pairs` those that its weights meet. */
+HWK_INLINE void hwk_h8_four(int32_t sum[HWK_H8_PIXELS], int32_t weights, const int32_t *pairs) {
+  for (int32_t n = 0; n < HWK_H8_PIXELS; ++n) {
+    sum[n] = hwk_mla_pair(sum[n], weights, pairs[n]);
+  }
+}
+
+HWK_INLINE int8_t hwk_h8_rescaled(int32_t sum, const int32_t *factor) {
+  int32_t rounded = __smmla(sum, factor[0], 64) >> 7;
+  return (int8_t)__ssat((factor[1] + (sum >> 31) + rounded) >> factor[2], 8);
+}
+
+/* All channels of four pixels. columns: for each four taps the odd pairs of the pixels, then
+ * their mixed pairs; at least four taps. */
+HWK_INLINE void hwk_h8_channels(const int32_t *columns, const int32_t *stream, int32_t channels,
+                                const hwk_h8_pixels_t *pixels) {
+  for (int32_t channel = 0; channel < channels; channel += 2) {
+    int32_t sums[2][HWK_H8_PIXELS];
+    for (int32_t n = 0; n < HWK_H8_PIXELS; ++n) {
+      sums[0][n] = stream[0];
+      sums[1][n] = stream[1];
+    }
+    stream += 2;
+    for (const int32_t *at = columns; at < pixels->end; at += 2 * HWK_H8_PIXELS, stream += 2) {
+      for (int32_t c = 0; c < 2; ++c) {
+        hwk_h8_four(sums[c], stream[c], at);
+        hwk_h8_four(sums[c], hwk_even_pair((uint32_t)stream[c]), at + HWK_H8_PIXELS);
+      }
+    }
+    for (int32_t c = 0; c < 2; ++c, stream += 3) {
+      for (int32_t n = HWK_H8_PIXELS - 1; n >= 0 && channel + c < channels; --n) {
+        pixels->output[n][channel + c] = hwk_h8_rescaled(sums[c][n], stream);
+      }
+    }
+  }
+}
+
+#endif
+
+#endif
