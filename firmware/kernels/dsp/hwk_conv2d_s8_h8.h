@@ -1,6 +1,6 @@
-/* 2-D convolution, int8 weights in pairs: 2x4 register tiles, rescale and store among them
- * (hwk_tile_2x4_h8.h). Of the descriptor's tables only `weights` is there, a stream with everything
- * in it; kernels.py says which layers can be computed so. */
+/* 2-D convolution, int8 weights in pairs (hwk_h8.h): 2x4 register tiles, rescale and store among
+ * them. Of the descriptor's tables only `weights` is there, a stream with everything in it;
+ * kernels.py says which layers can be computed so. */
 #ifndef HWK_CONV2D_S8_H8_H
 #define HWK_CONV2D_S8_H8_H
 
@@ -10,17 +10,10 @@
 /* Words from four taps of a pixel to its next four. */
 #define HWK_H8_STRIDE (2 * HWK_H8_PIXELS)
 
-/* Odd pair and mixed pair of four integers. */
-HWK_INLINE void hwk_h8_write(int32_t *column, int32_t odd, uint32_t even_bytes) {
-  column[0] = odd;
-  column[HWK_H8_PIXELS] = __sadd16(__ssub16((int32_t)(even_bytes << 8), odd), 0x007f007f);
-}
-
 /* As hwk_widen. */
 HWK_INLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t count) {
   for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
-    uint32_t word = hwk_load4_aligned(bytes + k);
-    hwk_h8_write(column, hwk_odd_pair(word), word & 0x00ff00ffu);
+    hwk_h8_write_word(column, HWK_H8_PIXELS, hwk_load4_aligned(bytes + k));
   }
   return column;
 }
@@ -29,7 +22,7 @@ HWK_INLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t c
 HWK_INLINE int32_t *hwk_h8_widen_value(int32_t *column, int32_t value, int32_t count) {
   uint32_t pair = ((uint32_t)value & 0xffffu) * 0x10001u;
   for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
-    hwk_h8_write(column, (int32_t)pair, pair & 0x00ff00ffu);
+    hwk_h8_write(column, HWK_H8_PIXELS, (int32_t)pair, pair & 0x00ff00ffu);
   }
   return column;
 }

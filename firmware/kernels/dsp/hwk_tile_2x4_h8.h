@@ -1,28 +1,8 @@
-/* The inner loop of convolution with one SXTB16 for four taps: two channels times four pixels.
- *
- * Of two int8 weights b0, b1 the flash holds the 16-bit integer h = 256 * b1 + b0; a word has two of
- * them, of four taps. With x the integers under these taps,
- *
- *   h01 * x1 + h23 * x3 + b0 * (256 * x0 - x1 + 127) + b2 * (256 * x2 - x3 + 127)
- *
- * is 256 times the dot product plus 127 * (b0 + b2). The second half takes the low bytes of the
- * word, which one SXTB16 gives; the constant of all taps is in the bias. So a word of weights costs
- * one instruction besides its products, and no more flash than int8. 127 keeps the mixed integers
- * inside 16 bits; h is, for weights of -127 and above. Sums are modulo 2^32, so 256 times the final
- * sum must fit: |sum| < 2^23.
- *
- * The stream of weights holds for each pair of channels, the second zeros where there is none:
- *
- *   2 words             256 * bias - 127 * (sum of the weights at even taps), modulo 2^32
- *   2 words a quad      of four taps of either channel
- *   3 words a channel   multiplier, offset, right: with `x` the sum, double rounding as in
- *                       hwk_rescale_high.h, right = shift - 31 in 1..22 and
- *                       offset = (2 * zero_point + 1) << (right - 1)
- */
+/* The inner loop of convolution on hwk_h8.h: two channels times four pixels, all channels in turn. */
 #ifndef HWK_TILE_2X4_H8_H
 #define HWK_TILE_2X4_H8_H
 
-#include <hwk_pairs.h>
+#include <hwk_h8.h>
 
 #define HWK_H8_PIXELS 4
 
@@ -53,14 +33,6 @@ typedef struct {
   "sxtb16 r2, r2\n"                            \
   "sxtb16 r3, r3\n"                            \
   HWK_H8_FOUR("")
-
-/* One sum rescaled in place; multiplier, offset and right in r2, r3, r12, 64 in lr. */
-#define HWK_H8_RESCALE(sum)                    \
-  "add r0, r3, " sum ", asr #31\n"             \
-  "smmla " sum ", " sum ", r2, lr\n"           \
-  "add " sum ", r0, " sum ", asr #7\n"         \
-  "asr.w " sum ", " sum ", r12\n"              \
-  "ssat " sum ", #8, " sum "\n"
 
 /* All channels of four pixels. columns: for each four taps the odd pairs of the pixels, then
  * their mixed pairs; at least four taps. Unrolled four times, and entered where the rest of the
@@ -136,11 +108,6 @@ HWK_INLINE void hwk_h8_four(int32_t sum[HWK_H8_PIXELS], int32_t weights, const i
   for (int32_t n = 0; n < HWK_H8_PIXELS; ++n) {
     sum[n] = hwk_mla_pair(sum[n], weights, pairs[n]);
   }
-}
-
-HWK_INLINE int8_t hwk_h8_rescaled(int32_t sum, const int32_t *factor) {
-  int32_t rounded = __smmla(sum, factor[0], 64) >> 7;
-  return (int8_t)__ssat((factor[1] + (sum >> 31) + rounded) >> factor[2], 8);
 }
 
 /* All channels of four pixels. columns: for each four taps the odd pairs of the pixels, then

@@ -132,6 +132,13 @@ def _conv2d(step: int) -> Callable[[Struct], int]:
     return scratch_bytes
 
 
+def _h8_conv2d(struct: Struct) -> int:
+    """Four columns of two words for four taps, and a patch of bytes for odd channels."""
+    channels = _number(_window(struct), "channels")
+    padded = _round_up(taps(struct) * channels, 4)
+    return 8 * padded + (0 if channels % 4 == 0 else padded)
+
+
 def _dense(step: int) -> Callable[[Struct], int]:
     """One widened row of the input."""
     return lambda struct: 2 * _round_up(_number(struct, "input_features"), step)
@@ -232,10 +239,11 @@ def _v6m_dense(step: int) -> Callable[[Struct], int]:
 _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8"): _conv2d(4),
     ("dsp", "conv2d_s8_s4"): _conv2d(8),
-    ("dsp", "conv2d_s8_h8"): lambda struct: _h8_conv2d(struct),
+    ("dsp", "conv2d_s8_h8"): _h8_conv2d,
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
+    ("dsp", "dense_s8_h8"): _dense(4),
     ("v6m", "conv2d_s8"): _v6m_conv2d(4),
     ("v6m", "conv2d_s8_s4"): _v6m_conv2d(8),
     ("v6m", "dense_s8"): _v6m_dense(4),
@@ -251,16 +259,9 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
 """Formulas of the kernels that need any; tests hold them against the C twins."""
 
 
-def _h8_conv2d(struct: Struct) -> int:
-    """Four columns of two words for four taps, and a patch of bytes for odd channels."""
-    channels = _number(_window(struct), "channels")
-    padded = _round_up(taps(struct) * channels, 4)
-    return 8 * padded + (0 if channels % 4 == 0 else padded)
-
-
 def _fits_h8(struct: Struct) -> bool:
     """Double rounding into the whole of int8 by one shift, sums below 2**23, no weight of -128
-    (``dsp/hwk_tile_2x4_h8.h``)."""
+    (``dsp/hwk_h8.h``)."""
     r, weights = struct.fields["rescale"], struct.fields["weights"]
     if not (isinstance(r, Struct) and isinstance(weights, Table)):
         return False
@@ -276,5 +277,6 @@ def _fits_h8(struct: Struct) -> bool:
 
 _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_h8"): _fits_h8,
+    ("dsp", "dense_s8_h8"): _fits_h8,
 }
 """Conditions of the kernels that compute only some layers."""

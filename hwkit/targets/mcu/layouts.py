@@ -25,13 +25,18 @@ _ROW_GROUPS = {
 """Rows that a variant multiplies at once, and whose words it therefore wants side by side."""
 
 
+_STREAMED = {"conv2d_s8_h8": 2, "dense_s8_h8": 4}
+"""Kernels that read one stream of weights, biases and factors, and their channels at a time."""
+
+
 def laid_out(call: Call, kernel: Kernel) -> Call:
     """``call`` with its weights as ``kernel`` reads them (``hwk_weights.h``)."""
     weights = call.descriptor.fields.get("weights")
     if not isinstance(weights, Table):
         return call
-    if kernel.name == "conv2d_s8_h8":
-        return replace(call, descriptor=_streamed(call.descriptor, weights))
+    if kernel.name in _STREAMED:
+        group = _STREAMED[kernel.name]
+        return replace(call, descriptor=_streamed(call.descriptor, weights, group))
     values = _values(call.descriptor, weights.values, kernel)
     if values is weights.values:
         return call
@@ -57,7 +62,7 @@ def _values(descriptor: Struct, packed: Array, kernel: Kernel) -> Array:
     return packed
 
 
-def _streamed(descriptor: Struct, weights: Table) -> Struct:
+def _streamed(descriptor: Struct, weights: Table, group: int) -> Struct:
     """Weights, biases and factors in one table, and the tables that it replaces gone."""
     bias, r = descriptor.fields["bias"], descriptor.fields["rescale"]
     assert isinstance(bias, Table) and isinstance(r, Struct)
@@ -68,7 +73,7 @@ def _streamed(descriptor: Struct, weights: Table) -> Struct:
     multipliers = _entries(r, "multipliers", "multiplier", len(bias.values))
     factors = np.stack([multipliers, offsets, rights], axis=1)
     rows = weights.values.reshape(len(bias.values), -1)
-    stream = Table(weights.purpose, pair_stream(rows, bias.values, factors))
+    stream = Table(weights.purpose, pair_stream(rows, bias.values, factors, group))
     alone = Struct({**r.fields, "multipliers": None, "shifts": None})
     return Struct({**descriptor.fields, "weights": stream, "bias": None, "rescale": alone})
 

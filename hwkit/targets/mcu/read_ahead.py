@@ -131,6 +131,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "depthwise_conv2d_s8"): _depthwise_rows,
     ("dsp", "dense_s8"): _dense,
     ("dsp", "dense_s8_s4"): _dense,
+    ("dsp", "dense_s8_h8"): _dense,
     ("v6m", "conv2d_s8"): _CONV2D,
     ("v6m", "conv2d_s8_s4"): _CONV2D,
     ("v6m", "dense_s8"): _dense,

@@ -48,28 +48,27 @@ def group_rows(packed: Array, group: int) -> Array:
     return np.ascontiguousarray(words).reshape(-1, group * row_bytes)
 
 
-def pair_stream(packed: Array, bias: Array, factors: Array) -> Array:
-    """Weights, biases and factors of channels in pairs, as ``dsp/hwk_tile_2x4_h8.h`` reads them.
+def pair_stream(packed: Array, bias: Array, factors: Array, group: int) -> Array:
+    """Weights, biases and factors of ``group`` channels at a time, as ``dsp/hwk_h8.h`` has them.
 
     ``packed`` is the rows layout in 8 bits (rows, row bytes), of -127..127, ``bias`` (rows,) int32
-    and ``factors`` (rows, 3) int32: multiplier, offset, right. An odd last row has a partner of
-    zeros. Example: one row 1 2 3 4, bias 5 gives 256 * 5 - 127 * 4, 0, then 0x04030201 + 0,
-    that is 2 * 256 + 1 and 4 * 256 + 3 as halves of a word, 0, its factors and three zeros.
+    and ``factors`` (rows, 3) int32: multiplier, offset, right. Missing rows are zeros.
+
+    Example: one row 1 2 3 4, bias 5, in a group of 1 gives 256 * 5 - 127 * (1 + 3), then a word of
+    the halves 256 * 2 + 1 and 256 * 4 + 3, then its factors.
     """
     rows, row_bytes = packed.shape
-    pairs = -(-rows // 2)
-    weights = np.zeros((2 * pairs, row_bytes), np.int64)
+    groups = -(-rows // group)
+    weights = np.zeros((groups * group, row_bytes), np.int64)
     weights[:rows] = packed
     halves = (weights[:, 0::2] + 256 * weights[:, 1::2]) & 0xFFFF
-    words = halves[:, 0::2] | halves[:, 1::2] << 16
-    start = np.zeros((2 * pairs, 1), np.int64)
-    start[:rows, 0] = 256 * bias.astype(np.int64)
-    start -= 127 * weights[:, 0::2].sum(axis=1, keepdims=True)
-    ends = np.zeros((2 * pairs, factors.shape[1]), np.int64)
+    start = -127 * weights[:, 0::2].sum(axis=1, keepdims=True)
+    start[:rows, 0] += 256 * bias.astype(np.int64)
+    words = np.concatenate([start, halves[:, 0::2] | halves[:, 1::2] << 16], axis=1)
+    ends = np.zeros((groups * group, factors.shape[1]), np.int64)
     ends[:rows] = factors
-    parts = [np.concatenate([start, words], axis=1).reshape(pairs, 2, -1).transpose(0, 2, 1)]
-    parts.append(ends.reshape(pairs, 2, -1))
-    stream = np.concatenate([part.reshape(pairs, -1) for part in parts], axis=1)
+    parts = words.reshape(groups, group, -1).transpose(0, 2, 1), ends
+    stream = np.concatenate([part.reshape(groups, -1) for part in parts], axis=1)
     wrapped: Array = (stream & 0xFFFFFFFF).astype(np.uint32).view(np.int32).reshape(-1)
     return wrapped
 

@@ -204,14 +204,34 @@ def conv2d_into_int8(draw: st.DrawFn) -> Graph:
     value, _ = draw(weights((outputs, *kernel, channels), [8]))
     value = np.maximum(value, -127)
     b.constant("w", value, S8)
-    largest = bound(value, _x_most(S8, zero_point))
-    bias = draw(biases(largest))
+    bias = draw(biases(bound(value, _x_most(S8, zero_point))))
     name = None if bias is None else b.constant("b", bias, S32)
-    ratios = [draw(st.floats(2.0**-22, 0.45)) for _ in range(draw(st.sampled_from([1, outputs])))]
-    multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)
-    r = Rescale(multiplier, shift, Rounding.DOUBLE, -128, 127, draw(st.integers(-128, 127)))
+    r = draw(into_int8(outputs))
     op = Conv2d("op", "x", "w", name, "y", stride, padding, dilation, zero_point, rescale=r)
     b.add(op, S8)
+    return b.build(["y"])
+
+
+@st.composite
+def into_int8(draw: st.DrawFn, outputs: int) -> Rescale:
+    ratios = [draw(st.floats(2.0**-22, 0.45)) for _ in range(draw(st.sampled_from([1, outputs])))]
+    multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)
+    return Rescale(multiplier, shift, Rounding.DOUBLE, -128, 127, draw(st.integers(-128, 127)))
+
+
+@st.composite
+def dense_into_int8(draw: st.DrawFn) -> Graph:
+    """As ``conv2d_into_int8``."""
+    b = GraphBuilder("dense")
+    rows, features = draw(st.integers(1, 3)), draw(st.integers(1, 45))
+    outputs, zero_point = draw(st.integers(1, 9)), draw(zero_points(S8))
+    b.input("x", (rows, features), S8)
+    value, _ = draw(weights((outputs, features), [8]))
+    value = np.maximum(value, -127)
+    b.constant("w", value, S8)
+    bias = draw(biases(bound(value, _x_most(S8, zero_point))))
+    name = None if bias is None else b.constant("b", bias, S32)
+    b.add(Dense("op", "x", "w", name, "y", zero_point, rescale=draw(into_int8(outputs))), S8)
     return b.build(["y"])
 
 
