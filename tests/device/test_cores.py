@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,12 @@ import pytest
 
 from hwkit import boards
 from hwkit.boards import Board
-from hwkit.device.qemu import Qemu, program_name
+from hwkit.device.qemu import Qemu
 from hwkit.device.session import open_board
-from hwkit.errors import ConfigError, DeviceError, ToolMissing
+from hwkit.errors import ConfigError, DeviceError
 from hwkit.toolchain import firmware
 from tests.device.process import cpu_seconds
+from tests.emulators import skip_without_emulator, skip_without_qemu
 from tests.firmware.runtime import stub
 
 ASSEMBLY = Path(__file__).parent / "assembly.c"
@@ -34,8 +34,7 @@ def test_the_stub_runs_and_its_counts_repeat(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
     assert board.mcu is not None
     image = stub.virtual_image(tmp_path, board=board).path
-    if board.mcu.emulator == "qemu" and shutil.which(program_name(board.mcu)) is None:
-        pytest.skip(f"{program_name(board.mcu)} is not installed")
+    skip_without_emulator(board)
     with open_board(board, image, digest=stub.DIGEST) as device:
         assert device.infer(X) == stub.add_one(X)
         instructions, cycles = device.instructions(), device.cycles()
@@ -58,11 +57,11 @@ def test_the_stub_runs_and_its_counts_repeat(name: str, tmp_path: Path) -> None:
 def test_a_board_in_qemu_answers_at_once_and_waits_idle(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
     image = stub.virtual_image(tmp_path, board=board).path
-    try:
-        qemu = Qemu(board, image)
-    except ToolMissing as error:
-        pytest.skip(str(error))
-    with qemu, open_board(board, None, qemu.port, digest=stub.DIGEST) as device:
+    skip_without_qemu(board)
+    with (
+        Qemu(board, image) as qemu,
+        open_board(board, None, qemu.port, digest=stub.DIGEST) as device,
+    ):
         data = bytes(i % 256 for i in range(device.info().max_payload_bytes))
         start_s = time.monotonic()
         for _ in range(100):
@@ -77,11 +76,11 @@ def test_a_board_in_qemu_answers_at_once_and_waits_idle(name: str, tmp_path: Pat
 def test_the_same_image_in_qemu(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
     image = stub.virtual_image(tmp_path, board=board).path
-    try:
-        qemu = Qemu(board, image)
-    except ToolMissing as error:
-        pytest.skip(str(error))
-    with qemu, open_board(board, None, qemu.port, digest=stub.DIGEST) as there:
+    skip_without_qemu(board)
+    with (
+        Qemu(board, image) as qemu,
+        open_board(board, None, qemu.port, digest=stub.DIGEST) as there,
+    ):
         assert there.infer(X) == stub.add_one(X)
         there.infer(X)
         in_qemu = (qemu.counts().layer_instructions, there.stack_bytes())
