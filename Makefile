@@ -15,7 +15,7 @@ demo: $(STAMP)
 	@echo "report: $(DEMO)/report.html"
 
 test: $(STAMP) lint tools
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --complete
 
 check: $(STAMP)
 	$(BIN)/ruff check .
