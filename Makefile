@@ -8,14 +8,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
 
-.PHONY: demo test check lint env benchmarks clean
+.PHONY: demo test check lint tools env benchmarks clean
 
 demo: $(STAMP)
 	$(BIN)/hwkit demo -o $(DEMO)
 	@echo "report: $(DEMO)/report.html"
 
-test: $(STAMP) lint
-	$(BIN)/python -m pytest -q
+test: $(STAMP) lint tools
+	$(BIN)/python -m pytest -q --complete
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -26,6 +26,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What the tests run beside Python's packages; nothing to do where it is.
+tools: $(STAMP)
+	$(BIN)/hwkit toolchain install qemu
 
 env: $(STAMP)
 

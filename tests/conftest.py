@@ -1,12 +1,13 @@
-"""Hypothesis profiles, and the list of skips that a complete run may have."""
+"""Hypothesis profiles, and what a run says and does about tests that were skipped."""
 
 from __future__ import annotations
 
 import os
-import re
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import skips
 
 # Derandomised, so that a failure in CI is a failure here.
 settings.register_profile(
@@ -18,20 +19,31 @@ settings.register_profile(
 )
 settings.load_profile("ci")
 
-EXPECTED_SKIPS = (
-    r"qemu-system-\w+ is not installed",
-    r"cmake is not installed",
-)
-"""Reasons for which CI accepts a skipped test: programs that a fresh machine need not have."""
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--complete",
+        action="store_true",
+        help=f"fail when a test is skipped that {skips.LIST.name} does not list (in CI always)",
+    )
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """In CI a skip for any other reason fails the run: a lane must not vanish unnoticed."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if not os.environ.get("CI") or reporter is None:
-        return
-    for report in reporter.stats.get("skipped", []):
-        reason = str(report.longrepr[-1]) if isinstance(report.longrepr, tuple) else ""
-        if not any(re.search(pattern, reason) for pattern in EXPECTED_SKIPS):
-            reporter.write_line(f"unexpected skip: {report.nodeid}: {reason}", red=True)
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+def _skipped(config: pytest.Config) -> list[skips.Skip]:
+    # The processes of a parallel run report to the one that has the terminal.
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return [] if reporter is None else skips.skipped(reporter.stats.get("skipped", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    complete = session.config.getoption("complete") or os.environ.get("CI")
+    if complete and skips.unexpected(_skipped(session.config), skips.expected()):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    found = _skipped(config)
+    for skip in skips.unexpected(found, skips.expected()):
+        terminalreporter.write_line(f"unexpected skip: {skip.test}: {skip.reason}", red=True)
+    terminalreporter.write_line(skips.summary(found))

@@ -1,4 +1,4 @@
-"""Tools in environments of their own: list them, install them."""
+"""Tools that hwkit installs: list them, install them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hwkit.cli.options import example, json_option
 from hwkit.cli.terminal import busy, print_json
 
 
-@hwkit.group(**example("hwkit toolchain install finn"))
+@hwkit.group(**example("hwkit toolchain install qemu"))
 def toolchain() -> None:
-    """Tools that need an environment of their own."""
+    """Tools that pip does not install with hwkit."""
 
 
 @toolchain.command("list", **example("hwkit toolchain list"))
@@ -26,14 +26,15 @@ def toolchain_list(as_json: bool) -> None:
         return
     for tool in found:
         state = tool["version"] or f"missing: {tool['remedy']}"
-        click.echo(f"{tool['name']:<16}{state:<46}{tool['title']}")
+        click.echo(f"{tool['name']:<16}{state:<47} {tool['title']}")
 
 
-@toolchain.command("install", **example("hwkit toolchain install finn"))
+@toolchain.command("install", **example("hwkit toolchain install qemu"))
 @click.argument("name")
 @json_option
 def toolchain_install(name: str, as_json: bool) -> None:
-    """Download a tool into its own environment and try it out; nothing to do when it is there."""
+    """Download a tool into a folder of its own, without root, and try it out; nothing to do when
+    it is there."""
     from hwkit.flow.toolchain import install
 
     with busy(f"{name}: installing"):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -12,8 +9,9 @@ from typing import Any
 from hwkit import boards
 from hwkit.boards import Board, McuBoard
 from hwkit.device.qemu import program_name
-from hwkit.toolchain import isolated
-from hwkit.toolchain.programmer import REMEDIES
+from hwkit.toolchain import isolated, programmer, programs
+from hwkit.toolchain.distribution import DISTRIBUTION_TOOLS, remedy
+from hwkit.toolchain.programmer import PROGRAMMERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +62,12 @@ TOOLS = (
     _package("scipy", "allocate", "allocate"),
     Tool("gcc", "mcu", "apt install gcc", program="gcc"),
     Tool("g++", "fpga", "apt install g++", program="g++"),
-    Tool("qemu-system-arm", "mcu", "apt install qemu-system-arm", program="qemu-system-arm"),
-    Tool(
-        "qemu-system-riscv32",
-        "mcu",
-        "apt install qemu-system-misc",
-        program="qemu-system-riscv32",
+    *(
+        Tool(name, "mcu", remedy(DISTRIBUTION_TOOLS["qemu"]), program=name)
+        for name in DISTRIBUTION_TOOLS["qemu"].programs
     ),
     Tool("finn", "fpga", "hwkit toolchain install finn", isolated=True),
-    *(Tool(name, "flash", remedy, program=name) for name, remedy in REMEDIES.items()),
+    *(Tool(name, "flash", programmer.remedy(name), program=name) for name in PROGRAMMERS),
 )
 
 _NEEDS = {
@@ -135,12 +130,5 @@ def _version(tool: Tool) -> str | None:
         except metadata.PackageNotFoundError:
             if not tool.program:
                 return None
-    path = shutil.which(tool.program)
-    if path is None:
-        return None
-    try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    number = re.search(r"\d+\.\d+(\.\d+)*", done.stdout)
-    return number.group() if number else "unknown"
+    path = programs.find(tool.program)
+    return None if path is None else programs.version(path) or "unknown"

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import sys
 import tempfile
 import venv
@@ -19,11 +17,12 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from hwkit.errors import ConfigError, FormatError, ToolMissing
-from hwkit.files import read_json, remove_abandoned, replace_folder, write_json
+from hwkit.errors import FormatError, ToolMissing
+from hwkit.files import read_json, write_json
 from hwkit.toolchain import process
 from hwkit.toolchain.cache import cache_folder
 from hwkit.toolchain.environments import Environment, environment
+from hwkit.toolchain.tools_folder import made_beside, tools_folder
 
 _SEAL = "environment.json"
 """Written last, after the tool's check has passed; an environment without it is none."""
@@ -62,12 +61,6 @@ class Installed:
             env={**_clean(), **self.environment.variables, **(variables or {})},
             timeout_s=timeout_s,
         )
-
-
-def tools_folder() -> Path:
-    """``$XDG_DATA_HOME/hwkit/tools``, or ``~/.local/share/hwkit/tools``; not made."""
-    base = os.environ.get("XDG_DATA_HOME") or str(Path("~/.local/share").expanduser())
-    return Path(base).absolute() / "hwkit" / "tools"
 
 
 def find(name: str) -> Installed | None:
@@ -112,20 +105,8 @@ def install(name: str) -> Installed:
     present = find(name)
     if present is not None:
         return present
-    folder = tools_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(folder)
-        beside = Path(tempfile.mkdtemp(dir=folder, prefix=f".{name}."))
-    except OSError as error:
-        raise ConfigError(
-            f"{folder}: cannot be written ({error.strerror}); set XDG_DATA_HOME to another folder"
-        ) from error
-    try:
-        _make(wanted, beside)
-        replace_folder(beside, folder / name)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with made_beside(name) as folder:
+        _make(wanted, folder)
     return get(name)
 
 
@@ -148,7 +129,6 @@ def _make(wanted: Environment, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="hwkit-check-") as scratch:
         made.run([str(_CHECKS / wanted.check)], log, cwd=Path(scratch), timeout_s=_CHECK_TIMEOUT_S)
     write_json(folder / _SEAL, {"digest": _digest(wanted), "own": own, "shared": shared})
-    folder.chmod(0o755)
 
 
 def _download(packages: Mapping[str, str], folder: Path, log: Path) -> None:

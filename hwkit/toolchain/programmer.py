@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hwkit.boards import Board
-from hwkit.errors import ConfigError
-from hwkit.toolchain import process
+from hwkit.errors import ConfigError, ToolMissing
+from hwkit.toolchain import distribution, process, programs
 from hwkit.toolchain.cache import cache_folder
 
 TIMEOUT_S = 300.0
@@ -29,29 +29,31 @@ def flash(board: Board, image: Path) -> None:
         raise ConfigError(
             f"board {board.name}: programmer {programmer.tool!r}; known: {', '.join(_COMMANDS)}"
         )
+    program = programs.find(programmer.tool)
+    if program is None:
+        raise ToolMissing(programmer.tool, remedy(programmer.tool))
     process.run(
-        _COMMANDS[programmer.tool](programmer.target, image),
+        [program, *_COMMANDS[programmer.tool](programmer.target, image)],
         cache_folder("logs") / f"flash-{board.name}.log",
         timeout_s=TIMEOUT_S,
-        how_to_get_it=REMEDIES[programmer.tool],
     )
 
 
 def _pyocd(target: str, image: Path) -> list[str]:
-    return ["pyocd", "flash", "--target", target, str(image.with_suffix(".hex"))]
+    return ["flash", "--target", target, str(image.with_suffix(".hex"))]
 
 
 def _openocd(target: str, image: Path) -> list[str]:
     # Braces: Tcl then takes the path as it is.
-    return ["openocd", "-f", target, "-c", f"program {{{image}}} verify reset exit"]
+    return ["-f", target, "-c", f"program {{{image}}} verify reset exit"]
 
 
 def _picotool(target: str, image: Path) -> list[str]:
-    return ["picotool", "load", "--verify", "--execute", str(image.with_suffix(".uf2"))]
+    return ["load", "--verify", "--execute", str(image.with_suffix(".uf2"))]
 
 
 def _openfpgaloader(target: str, image: Path) -> list[str]:
-    return ["openFPGALoader", "-b", target, str(image)]
+    return ["-b", target, str(image)]
 
 
 _COMMANDS: dict[str, Callable[[str, Path], list[str]]] = {
@@ -61,10 +63,10 @@ _COMMANDS: dict[str, Callable[[str, Path], list[str]]] = {
     "openFPGALoader": _openfpgaloader,
 }
 
-REMEDIES = {
-    "pyocd": "pip install pyocd",
-    "openocd": "apt install openocd",
-    "picotool": "apt install picotool, or copy firmware.uf2 to the board's USB drive",
-    "openFPGALoader": "apt install openfpgaloader, or use iceprog, fujprog",
-}
-"""How to get each programmer."""
+PROGRAMMERS = tuple(_COMMANDS)
+
+
+def remedy(name: str) -> str:
+    """How to get the programmer ``name``, e.g. ``pip install pyocd``."""
+    tool = distribution.tool_of(name)
+    return f"pip install {name}" if tool is None else distribution.remedy(tool)

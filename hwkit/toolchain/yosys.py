@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from hwkit.errors import FormatError, ToolMissing
-from hwkit.toolchain import process
+from hwkit.toolchain import process, programs
 from hwkit.toolchain.cache import cache_folder
 
 HOW_TO_GET_IT = "apt install {name}, or pip install 'hwkit[fpga]'"
@@ -38,7 +38,7 @@ def find_program(name: str) -> str:
     """
     beside = Path(sys.executable).parent
     for candidate in (name, f"yowasp-{name}"):
-        if path := shutil.which(candidate) or shutil.which(candidate, path=str(beside)):
+        if path := programs.find(candidate) or shutil.which(candidate, path=str(beside)):
             return path
     raise ToolMissing(name, HOW_TO_GET_IT.format(name=name))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
+from hwkit import boards
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -28,6 +28,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import S8, U8, IntType
 from tests.conformance.graphs import ALL_OPS, Space, graphs
 from tests.conformance.run import check, lowered_or_none
+from tests.emulators import skip_without_emulator
 
 EDGE = Space(activations=(S8, U8, IntType(5, False), IntType(6, True)), weight_bits=(4, 8))
 
@@ -62,14 +63,6 @@ FPGA = Space(
 )
 
 
-def slow_in(program: str) -> list[pytest.MarkDecorator]:
-    missing = shutil.which(program) is None
-    return [
-        pytest.mark.slow,
-        pytest.mark.skipif(missing, reason=f"{program} is not installed"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("board", "space", "examples"),
     [
@@ -79,12 +72,13 @@ def slow_in(program: str) -> list[pytest.MarkDecorator]:
         pytest.param("virtual_m0", MCU, 8, marks=pytest.mark.slow),
         pytest.param("virtual_m7", MCU, 4, marks=pytest.mark.slow),
         pytest.param("virtual_m33", MCU, 4, marks=pytest.mark.slow),
-        pytest.param("virtual_m55", MCU, 4, marks=slow_in("qemu-system-arm")),
-        pytest.param("virtual_rv32", MCU, 8, marks=slow_in("qemu-system-riscv32")),
+        pytest.param("virtual_m55", MCU, 4, marks=pytest.mark.slow),
+        pytest.param("virtual_rv32", MCU, 8, marks=pytest.mark.slow),
         pytest.param("hls4ml_csim", FPGA, 8, marks=pytest.mark.slow),
     ],
 )
 def test_every_integer_of_random_graphs(board: str, space: Space, examples: int) -> None:
+    skip_without_emulator(boards.load(board))
     accepted = refused = 0
 
     @settings(max_examples=examples)

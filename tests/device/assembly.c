@@ -20,10 +20,24 @@ int8_t *hwk_model_input(void) { return input; }
 
 const int8_t *hwk_model_output(void) { return output; }
 
-/* Both have the input's address in r0 and differ by the kernel alone. */
+/* Both have the input's address in the first argument's register and differ by the kernel alone. */
 void kernel(void);
 void nothing(void);
 
+#ifdef __riscv
+__asm(".text\n"
+      ".balign 4\n"
+      ".type kernel, %function\n"
+      "kernel:\n"
+      " la a0, input\n"
+      " " KERNEL "\n"
+      " ret\n"
+      ".balign 4\n"
+      ".type nothing, %function\n"
+      "nothing:\n"
+      " la a0, input\n"
+      " ret\n");
+#else
 __asm(".syntax unified\n"
       ".text\n"
       ".balign 4\n"
@@ -43,6 +57,7 @@ __asm(".syntax unified\n"
       " nop\n"
       " bx lr\n"
       " .pool\n");
+#endif
 
 void hwk_model_invoke(uint32_t last_layer) {
   (void)last_layer;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,13 @@ import pytest
 
 from hwkit import boards
 from hwkit.boards import Board
-from hwkit.device.qemu import Qemu, program_name
+from hwkit.device.emulator import Emulator
+from hwkit.device.qemu import Qemu
 from hwkit.device.session import open_board
-from hwkit.errors import ConfigError, DeviceError, ToolMissing
+from hwkit.errors import ConfigError, DeviceError
 from hwkit.toolchain import firmware
 from tests.device.process import cpu_seconds
+from tests.emulators import skip_without_emulator, skip_without_qemu
 from tests.firmware.runtime import stub
 
 ASSEMBLY = Path(__file__).parent / "assembly.c"
@@ -34,8 +35,7 @@ def test_the_stub_runs_and_its_counts_repeat(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
     assert board.mcu is not None
     image = stub.virtual_image(tmp_path, board=board).path
-    if board.mcu.emulator == "qemu" and shutil.which(program_name(board.mcu)) is None:
-        pytest.skip(f"{program_name(board.mcu)} is not installed")
+    skip_without_emulator(board)
     with open_board(board, image, digest=stub.DIGEST) as device:
         assert device.infer(X) == stub.add_one(X)
         instructions, cycles = device.instructions(), device.cycles()
@@ -58,11 +58,11 @@ def test_the_stub_runs_and_its_counts_repeat(name: str, tmp_path: Path) -> None:
 def test_a_board_in_qemu_answers_at_once_and_waits_idle(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
     image = stub.virtual_image(tmp_path, board=board).path
-    try:
-        qemu = Qemu(board, image)
-    except ToolMissing as error:
-        pytest.skip(str(error))
-    with qemu, open_board(board, None, qemu.port, digest=stub.DIGEST) as device:
+    skip_without_qemu(board)
+    with (
+        Qemu(board, image) as qemu,
+        open_board(board, None, qemu.port, digest=stub.DIGEST) as device,
+    ):
         data = bytes(i % 256 for i in range(device.info().max_payload_bytes))
         start_s = time.monotonic()
         for _ in range(100):
@@ -73,15 +73,15 @@ def test_a_board_in_qemu_answers_at_once_and_waits_idle(name: str, tmp_path: Pat
         assert cpu_seconds(qemu.pid) - before_s < 0.1
 
 
-@pytest.mark.parametrize("name", ["virtual_m7", "virtual_m33"])
+@pytest.mark.parametrize("name", ["virtual_m7", "virtual_m33", "virtual_rv32"])
 def test_the_same_image_in_qemu(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
     image = stub.virtual_image(tmp_path, board=board).path
-    try:
-        qemu = Qemu(board, image)
-    except ToolMissing as error:
-        pytest.skip(str(error))
-    with qemu, open_board(board, None, qemu.port, digest=stub.DIGEST) as there:
+    skip_without_qemu(board)
+    with (
+        Qemu(board, image) as qemu,
+        open_board(board, None, qemu.port, digest=stub.DIGEST) as there,
+    ):
         assert there.infer(X) == stub.add_one(X)
         there.infer(X)
         in_qemu = (qemu.counts().layer_instructions, there.stack_bytes())
@@ -127,6 +127,83 @@ def test_cortex_m0plus_refuses_what_it_cannot_do(tmp_path: Path, kernel: str) ->
         open_board(board, assembly(tmp_path, board, words)) as device,
     ):
         device.infer(bytes(16))
+
+
+RV32_LOOP = "li a2, 200\n1: addi a3, a3, 1\n addi a2, a2, -1\n bnez a2, 1b"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "instructions"),
+    [
+        ("nop", 1),
+        (RV32_LOOP, 1 + 3 * 200),
+        ("lw a2, 0(a0)\n c.lw a3, 4(a0)\n sw a2, 0(a0)", 3),
+        ("mul a3, a3, a3\n div a3, a3, a3\n c.mv a4, a3", 3),
+        ("j 1f\n nop\n 1: nop", 2),
+        ("mv t0, ra\n jal 1f\n j 2f\n 1: ret\n 2: mv ra, t0", 5),
+    ],
+)
+def test_rv32_counts(tmp_path: Path, kernel: str, instructions: int) -> None:
+    board = boards.load("virtual_rv32")
+    with open_board(board, assembly(tmp_path, board, kernel)) as device:
+        device.infer(bytes(16))
+        counted = device.instructions()
+    assert counted is not None
+    assert counted[1] - counted[0] == instructions
+
+
+CONSOLE_CALL = ".option push\n.option norvc\n{}\n.option pop"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        ("li a2, 0x30000000\n sw a2, 0(a2)", "write to unmapped address 0x30000000"),
+        ("la a2, kernel\n sw a2, 0(a2)", "write to read-only address"),
+        ("li a2, 0x70000000\n lw a2, 0(a2)", "read of unmapped address 0x70000000"),
+        ("li a2, 0x70000000\n jr a2", "jump to unmapped address 0x70000000"),
+        ("jr a0", "jump to non-executable address"),
+        (".word 0x00b50553", "exception 2"),  # fadd.s: the core has no floating point
+        ("ecall", "exception 8"),
+        ("ebreak", "Invalid instruction"),
+        (CONSOLE_CALL.format("ebreak\n srai x0, x0, 7"), "Invalid instruction"),
+        # SYS_EXIT: the board's console reads and writes, and ends nothing.
+        (
+            CONSOLE_CALL.format("li a0, 0x18\n slli x0, x0, 0x1f\n ebreak\n srai x0, x0, 7"),
+            "Invalid instruction",
+        ),
+    ],
+)
+def test_rv32_faults_are_named(tmp_path: Path, kernel: str, message: str) -> None:
+    board = boards.load("virtual_rv32")
+    with (
+        pytest.raises(DeviceError, match=r"virtual board: .* at pc=0x\w{8} lr=0x8") as caught,
+        open_board(board, assembly(tmp_path, board, kernel)) as device,
+    ):
+        device.infer(bytes(16))
+    assert message in str(caught.value)
+
+
+def test_an_rv32_board_answers_at_once_waits_idle_and_resets(tmp_path: Path) -> None:
+    board = boards.load("virtual_rv32")
+    image = stub.virtual_image(tmp_path, board=board).path
+    with Emulator(board, image) as emulator:
+        with open_board(board, None, emulator.port, digest=stub.DIGEST) as device:
+            data = bytes(i % 256 for i in range(device.info().max_payload_bytes))
+            start_s = time.monotonic()
+            for _ in range(100):
+                assert device.echo(data) == data
+            assert time.monotonic() - start_s < 2.0
+            device.infer(X)
+        before = emulator.counts()
+        before_s = cpu_seconds(emulator._process.pid)
+        time.sleep(1.0)  # the time over which the load is measured
+        assert cpu_seconds(emulator._process.pid) - before_s < 0.1
+        emulator.reset()
+        with open_board(board, None, emulator.port, digest=stub.DIGEST) as device:
+            device.infer(X)
+        assert emulator.counts().layer_instructions == before.layer_instructions
+        assert emulator.counts().instructions < before.instructions
 
 
 def test_unknown_parts_are_named(tmp_path: Path) -> None:

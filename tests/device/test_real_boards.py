@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 from functools import cache
 
 import pytest
 
 from hwkit import boards
-from hwkit.device.qemu import Qemu, program_name
+from hwkit.device.qemu import Qemu
 from hwkit.device.session import open_board
 from hwkit.errors import ConfigError, FormatError
 from hwkit.toolchain import boot2
 from hwkit.toolchain.firmware import Firmware
 from hwkit.toolchain.linker_script import region
 from hwkit.toolchain.uf2 import uf2
+from tests.emulators import skip_without_qemu
 from tests.firmware.runtime import stub
 
 X = bytes(range(64))
@@ -115,8 +115,7 @@ def test_uf2_blocks_hold_the_binary(image) -> None:  # type: ignore[no-untyped-d
 def test_its_own_image_runs_in_qemu(name: str, image) -> None:  # type: ignore[no-untyped-def]
     board = boards.load(name)
     assert board.mcu is not None
-    if shutil.which(program_name(board.mcu)) is None:
-        pytest.skip(f"{program_name(board.mcu)} is not installed")
+    skip_without_qemu(board)
     with (
         Qemu(board, image(name).path) as qemu,
         open_board(board, None, qemu.port, digest=stub.DIGEST) as device,

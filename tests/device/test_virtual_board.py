@@ -17,9 +17,10 @@ from hwkit.device.link import Link
 from hwkit.device.protocol import Client
 from hwkit.device.qemu import Qemu
 from hwkit.device.session import Device, open_board
-from hwkit.errors import ConfigError, DeviceError, ToolMissing
+from hwkit.errors import ConfigError, DeviceError
 from hwkit.toolchain import firmware
 from tests.device.process import cpu_seconds
+from tests.emulators import skip_without_qemu
 from tests.firmware.runtime import stub
 
 ASSEMBLY = Path(__file__).parent / "assembly.c"
@@ -249,11 +250,11 @@ def test_the_process_answers_on_its_command_line(image: Path) -> None:
 
 
 def test_the_same_image_in_qemu(image: Path) -> None:
-    try:
-        qemu = Qemu(stub.BOARD, image)
-    except ToolMissing as error:
-        pytest.skip(str(error))
-    with qemu, open_board(stub.BOARD, None, qemu.port, digest=stub.DIGEST) as there:
+    skip_without_qemu(stub.BOARD)
+    with (
+        Qemu(stub.BOARD, image) as qemu,
+        open_board(stub.BOARD, None, qemu.port, digest=stub.DIGEST) as there,
+    ):
         assert there.infer(X) == stub.add_one(X)
         assert there.selftest().passed
         there.infer(X)

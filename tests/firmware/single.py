@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from hwkit import boards
-from hwkit.device.qemu import find_program
-from hwkit.errors import ToolMissing
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
@@ -17,7 +14,7 @@ from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Round
 from hwkit.ir.types import S8, IntType
 from hwkit.target import Artifact
 from hwkit.targets import mcu
-from hwkit.toolchain import zig
+from tests.emulators import skip_without_emulator
 
 SAME = Padding(1, 1, 1, 1)
 
@@ -86,15 +83,7 @@ def _rescale(rng: np.random.Generator, outputs: int, rounding: Rounding) -> Resc
 def artifact(graph: Graph, board_name: str, folder: Path) -> Artifact:
     """The layer's firmware; skips where the emulator or the compiler is missing."""
     board = boards.load(board_name)
-    assert board.mcu is not None
-    if board.mcu.emulator == "unicorn":
-        pytest.importorskip("unicorn")
-    try:
-        zig.program()
-        if board.mcu.emulator == "qemu":
-            find_program(board.mcu)
-    except ToolMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_emulator(board)
     lowered = mcu.lower(graph, board)
     return mcu.build(mcu.emit(lowered), lowered, folder)
 

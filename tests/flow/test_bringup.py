@@ -14,13 +14,14 @@ from hwkit.cli import _run
 from hwkit.device.emulator import Emulator
 from hwkit.device.qemu import Qemu
 from hwkit.device.session import Device, MemoryTest, SelfTest
-from hwkit.errors import ConfigError, ToolMissing
+from hwkit.errors import ConfigError
 from hwkit.flow import bringup as flow
 from hwkit.flow.bringup import bringup
 from hwkit.flow.build import cached, lower
 from hwkit.flow.golden import golden_network
 from hwkit.target import Artifact
 from tests.device import boards
+from tests.emulators import skip_without_qemu
 from tests.firmware.runtime import stub
 
 
@@ -51,11 +52,9 @@ def test_a_virtual_board_passes(board: str, capsys: pytest.CaptureFixture[str]) 
 def test_a_real_boards_image_in_qemu_runs_at_its_reset_clock() -> None:
     from hwkit import boards as known
 
-    try:
-        qemu = Qemu(known.load("netduino_plus2"), golden("netduino_plus2").path)
-    except ToolMissing as error:
-        pytest.skip(str(error))
-    with qemu:
+    board = known.load("netduino_plus2")
+    skip_without_qemu(board)
+    with Qemu(board, golden("netduino_plus2").path) as qemu:
         result = bringup("netduino_plus2", qemu.port)
     assert outcome(result) == [
         "link passed",

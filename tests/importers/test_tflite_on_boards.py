@@ -3,15 +3,14 @@ interpreter TFLM."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hwkit import boards
-from hwkit.device.qemu import program_name
 from hwkit.flow.verify import random_inputs, verify
+from tests.emulators import skip_without_emulator
 from tests.importers.tflite_every_operator import EVERY_OPERATOR
 from tests.importers.tflite_files import as_tflm
 from tests.importers.tflite_networks import NETWORKS
@@ -22,10 +21,7 @@ FITTING = [name for name in NETWORKS if name not in ("decoder", "sixteen_bits")]
 
 
 def runs(model: bytes, board: str, tmp_path: Path, samples: int) -> None:
-    mcu = boards.load(board).mcu
-    assert mcu is not None
-    if mcu.emulator == "qemu" and shutil.which(program_name(mcu)) is None:
-        pytest.skip(f"{program_name(mcu)} is not installed")
+    skip_without_emulator(boards.load(board))
     graph = as_tflm(model, tmp_path, samples)
     x = random_inputs(graph, samples, seed=1)
     assert len(np.unique(graph.predict(x))) > 1

@@ -16,6 +16,7 @@ import pytest
 from hwkit.cli import main
 from hwkit.errors import ConfigError, ToolFailed, ToolMissing
 from hwkit.toolchain import environments, isolated
+from hwkit.toolchain.distribution import DISTRIBUTION_TOOLS
 from hwkit.toolchain.environments import Environment, Package
 
 NUMPY = metadata.version("numpy")
@@ -132,4 +133,4 @@ def test_listed(tool: Environment, capsys: pytest.CaptureFixture[str]) -> None:
         main(["toolchain", "list", "--json"])
     assert left.value.code == 0
     names = [entry["name"] for entry in json.loads(capsys.readouterr().out)]
-    assert names == ["tool"]
+    assert names == ["tool", *DISTRIBUTION_TOOLS]

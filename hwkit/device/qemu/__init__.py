@@ -13,8 +13,8 @@ from types import TracebackType
 
 from hwkit.boards import Board, McuBoard, is_riscv
 from hwkit.device.emulator import Counts
-from hwkit.errors import ConfigError, ToolMissing
-from hwkit.toolchain import elf, host_cc
+from hwkit.errors import ConfigError
+from hwkit.toolchain import elf, host_cc, programs
 
 _END_TIMEOUT_S = 2.0
 _NO_CYCLES = "QEMU models no cycles: instructions only"
@@ -105,12 +105,7 @@ def program_name(board: McuBoard) -> str:
 
 def find_program(board: McuBoard) -> str:
     """Its path; ``ToolMissing`` when it is not installed."""
-    name = program_name(board)
-    program = shutil.which(name)
-    if program is None:
-        package = "qemu-system-misc" if is_riscv(board) else "qemu-system-arm"
-        raise ToolMissing(name, f"apt install {package}")
-    return program
+    return programs.get(program_name(board))
 
 
 def _machine(board: McuBoard) -> list[str]:

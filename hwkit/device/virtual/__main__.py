@@ -53,7 +53,7 @@ class Process:
         if command == "counts":
             instructions, cycles = native.totals()
             layer_instructions, layer_cycles = native.layers()
-            modelled = self._model.number != 0
+            modelled = self._model.version != ""
             return {
                 "instructions": instructions,
                 "cycles": cycles if modelled else None,

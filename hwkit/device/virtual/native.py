@@ -11,7 +11,19 @@ from hwkit.toolchain import host_cc
 
 FOLDER = Path(__file__).parent / "native"
 MAX_LAYERS = 4096
+BOARD_SOURCES = ("board.c", "semihosting.c", "uart.c")
 COST_SOURCES = ("cost_models.c", "cost.c", "cost_m0plus.c")
+
+
+class Registers(ctypes.Structure):
+    """``hwk_board_registers_t`` of ``native/board.h``."""
+
+    _fields_ = (
+        ("first", ctypes.c_int),
+        ("second", ctypes.c_int),
+        ("pc", ctypes.c_int),
+        ("link", ctypes.c_int),
+    )
 
 
 class Config(ctypes.Structure):
@@ -24,7 +36,10 @@ class Config(ctypes.Structure):
         ("code_bytes", ctypes.c_uint64),
         ("uart_base", ctypes.c_uint64),
         ("timer_base", ctypes.c_uint64),
+        ("private_base", ctypes.c_uint64),
         ("mark_address", ctypes.c_uint64),
+        ("registers", Registers),
+        ("thumb", ctypes.c_uint32),
         ("cost_model", ctypes.c_uint32),
         ("listener", ctypes.c_int),
     )
@@ -83,7 +98,7 @@ class NativeBoard:
 
     def __init__(self, config: Config, emulator_library: str) -> None:
         ctypes.CDLL(emulator_library, mode=ctypes.RTLD_GLOBAL)
-        sources = [FOLDER / name for name in ("board.c", "uart.c", *COST_SOURCES)]
+        sources = [FOLDER / name for name in (*BOARD_SOURCES, *COST_SOURCES)]
         self._library = ctypes.CDLL(str(host_cc.shared_library(sources)))
         self._declare()
         self._board = ctypes.c_void_p(self._library.hwk_board_new(ctypes.byref(config)))

@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 
 from hwkit import boards
-from hwkit.device.qemu import find_program
-from hwkit.errors import ToolMissing
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.targets import mcu
-from hwkit.toolchain import zig
+from tests.emulators import skip_without_emulator
 
 
 def _graph(kind: str) -> Graph:
@@ -49,11 +47,7 @@ def _graph(kind: str) -> Graph:
 def test_instructions_for_each_mac(tmp_path: Path, kind: str, most: float) -> None:
     board = boards.load("virtual_m55")
     assert board.mcu is not None
-    try:
-        find_program(board.mcu)
-        zig.program()
-    except ToolMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_emulator(board)
     lowered = mcu.lower(_graph(kind), board)
     artifact = mcu.build(mcu.emit(lowered), lowered, tmp_path)
     x = np.zeros((1, *lowered.graph.tensors["x"].shape), np.int8)

@@ -18,6 +18,7 @@ from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.project import package
 from hwkit.targets.edge.project.operators import operators, registration
 from hwkit.targets.edge.runtimes import Tflm, run_all
+from tests.cmake import program
 from tests.targets.edge.networks import lowered, residual
 
 pytest.importorskip("tflite_micro", reason="tflite-micro is not installed")
@@ -102,21 +103,20 @@ def test_make_says_what_is_missing(files: dict[str, bytes], tmp_path: Path) -> N
 
 
 def test_cmake_builds_and_runs_it(files: dict[str, bytes], tmp_path: Path) -> None:
-    if shutil.which("cmake") is None:
-        pytest.skip("cmake is not installed; apt install cmake")
+    cmake, ctest = program("cmake"), program("ctest")
     folder, tflm, fake = written(files, tmp_path)
     build = folder / "build"
-    configure = ["cmake", "-S", str(folder), "-B", str(build), f"-DTFLM_DIR={tflm}"]
+    configure = [cmake, "-S", str(folder), "-B", str(build), f"-DTFLM_DIR={tflm}"]
     for command in (
         [*configure, f"-DTFLM_ARGS=FAKE='{fake}'"],
-        ["cmake", "--build", str(build)],
-        ["ctest", "--test-dir", str(build), "--output-on-failure"],
+        [cmake, "--build", str(build)],
+        [ctest, "--test-dir", str(build), "--output-on-failure"],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     assert "100% tests passed" in done.stdout
     refused = subprocess.run(
-        ["cmake", "-S", str(folder), "-B", str(tmp_path / "other")], capture_output=True, text=True
+        [cmake, "-S", str(folder), "-B", str(tmp_path / "other")], capture_output=True, text=True
     )
     assert refused.returncode != 0 and "TFLM_DIR" in refused.stderr
 

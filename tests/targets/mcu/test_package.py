@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +23,7 @@ from hwkit.targets.mcu import lower
 from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.mcu.package import KINDS, package
 from hwkit.targets.mcu.package.sources import identifier
+from tests.cmake import program
 from tests.conformance.graphs import graphs, inputs_for
 from tests.conformance.test_targets import MCU
 from tests.targets.mcu.models import residual
@@ -140,14 +140,13 @@ def test_the_header_says_what_the_model_is() -> None:
 
 
 def test_cmake_builds_it_and_its_self_test_passes(tmp_path: Path) -> None:
-    if shutil.which("cmake") is None:
-        pytest.skip("cmake is not installed; apt install cmake")
+    cmake, ctest = program("cmake"), program("ctest")
     written(package(lower(residual(), BOARD), "library"), tmp_path)
     build = tmp_path / "build"
     for command in (
-        ["cmake", "-S", str(tmp_path), "-B", str(build), "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror"],
-        ["cmake", "--build", str(build)],
-        ["ctest", "--test-dir", str(build), "--output-on-failure"],
+        [cmake, "-S", str(tmp_path), "-B", str(build), "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror"],
+        [cmake, "--build", str(build)],
+        [ctest, "--test-dir", str(build), "--output-on-failure"],
     ):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cost.h"
+#include "semihosting.h"
 #include "uart.h"
 
 #define UART_SPAN_BYTES 0x1000u
@@ -12,7 +13,6 @@
 #define TIMER_SPAN_BYTES 0x1000u
 #define TIMER_VALUE 0x4u
 /* Private peripheral bus: "Armv7-M Architecture Reference Manual" (DDI 0403), B3.1. */
-#define PRIVATE_BASE 0xE0000000u
 #define PRIVATE_SPAN_BYTES 0x100000u
 #define DWT_CONTROL 0x1000u
 #define DWT_CYCLE_COUNT 0x1004u
@@ -60,7 +60,7 @@ static uint32_t core_register(const hwk_board_t *board, int id) {
 
 /* The block that begins has not been counted yet: what is counted ended before the mark. */
 static void record_mark(hwk_board_t *board) {
-  const uint32_t layer = core_register(board, HWK_UC_ARM_REG_R0);
+  const uint32_t layer = core_register(board, board->config.registers.first);
   if (layer < HWK_BOARD_MARKS) {
     board->marks[layer] = (mark_t){board->instructions, board->cycles};
     board->mark_count = layer + 1u;
@@ -91,9 +91,9 @@ static void on_block(uc_engine *engine, uint64_t address, uint32_t size_bytes, v
 }
 
 static void record_fault(hwk_board_t *board, uint32_t kind, uint64_t address, uint32_t size) {
-  board->fault = (hwk_board_fault_t){kind, address, size,
-                                     core_register(board, HWK_UC_ARM_REG_PC),
-                                     core_register(board, HWK_UC_ARM_REG_LR)};
+  const hwk_board_registers_t *registers = &board->config.registers;
+  board->fault = (hwk_board_fault_t){kind, address, size, core_register(board, registers->pc),
+                                     core_register(board, registers->link)};
 }
 
 static bool on_bad_access(uc_engine *engine, int type, uint64_t address, int size_bytes,
@@ -185,24 +185,28 @@ static void write_private(uc_engine *engine, uint64_t offset, unsigned size, uin
   }
 }
 
+typedef uint64_t read_t(uc_engine *, uint64_t, unsigned, void *);
+typedef void write_t(uc_engine *, uint64_t, unsigned, uint64_t, void *);
+
+/* Peripherals at `base`; a board that has none there has 0 for it. */
+static bool map(hwk_board_t *board, uint64_t base, uint64_t span, read_t *read, write_t *write) {
+  return base == 0 || uc_mmio_map(board->config.engine, base, span, read, board, write, board) ==
+                          HWK_UC_OK;
+}
+
 static bool attach(hwk_board_t *board) {
-  uc_engine *engine = board->config.engine;
-  const uint64_t timer_base = board->config.timer_base;
+  const hwk_board_config_t *config = &board->config;
+  uc_engine *engine = config->engine;
   uc_hook hook;
-  if (timer_base != 0 && uc_mmio_map(engine, timer_base, TIMER_SPAN_BYTES, read_timer, board,
-                                     write_timer, board) != HWK_UC_OK) {
-    return false;
-  }
   return uc_hook_add(engine, &hook, HWK_UC_HOOK_BLOCK, (void *)on_block, board, 1, 0) ==
              HWK_UC_OK &&
          uc_hook_add(engine, &hook, HWK_UC_HOOK_MEM_INVALID, (void *)on_bad_access, board, 1, 0) ==
              HWK_UC_OK &&
          uc_hook_add(engine, &hook, HWK_UC_HOOK_INTR, (void *)on_exception, board, 1, 0) ==
              HWK_UC_OK &&
-         uc_mmio_map(engine, board->config.uart_base, UART_SPAN_BYTES, read_uart, board,
-                     write_uart, board) == HWK_UC_OK &&
-         uc_mmio_map(engine, PRIVATE_BASE, PRIVATE_SPAN_BYTES, read_private, board, write_private,
-                     board) == HWK_UC_OK;
+         map(board, config->uart_base, UART_SPAN_BYTES, read_uart, write_uart) &&
+         map(board, config->timer_base, TIMER_SPAN_BYTES, read_timer, write_timer) &&
+         map(board, config->private_base, PRIVATE_SPAN_BYTES, read_private, write_private);
 }
 
 hwk_board_t *hwk_board_new(const hwk_board_config_t *config) {
@@ -220,6 +224,36 @@ hwk_board_t *hwk_board_new(const hwk_board_config_t *config) {
   return attach(board) ? board : NULL;
 }
 
+static int start(hwk_board_t *board, uint32_t address) {
+  return board->stopping ? HWK_UC_OK
+                         : uc_emu_start(board->config.engine, address | board->config.thumb,
+                                        UINT64_MAX, 0, 0);
+}
+
+/* Answers the console's call at `pc`; the result is in the first argument's register. */
+static void serve_console(hwk_board_t *board, uint32_t pc) {
+  uc_engine *engine = board->config.engine;
+  const hwk_board_registers_t *registers = &board->config.registers;
+  uint32_t result = 0;
+  if (core_register(board, registers->first) == HWK_SEMIHOSTING_WRITEC) {
+    uint8_t byte = 0;
+    uc_mem_read(engine, core_register(board, registers->second), &byte, 1);
+    hwk_uart_send(&board->uart, byte);
+  } else {
+    while (!hwk_uart_has_byte(&board->uart) && !board->stopping) {
+    }
+    result = hwk_uart_receive(&board->uart);
+  }
+  uc_reg_write(engine, registers->first, &result);
+  board->next = pc + HWK_SEMIHOSTING_TRAP_BYTES;
+}
+
+static bool calls_console(const hwk_board_t *board, uint32_t pc) {
+  const uint32_t number = core_register(board, board->config.registers.first);
+  return hwk_semihosting_is_call(&board->config, pc) &&
+         (number == HWK_SEMIHOSTING_WRITEC || number == HWK_SEMIHOSTING_READC);
+}
+
 int hwk_board_run(hwk_board_t *board, uint32_t entry) {
   board->instructions = 0;
   board->cycles = 0;
@@ -228,9 +262,15 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
   board->next = entry & ~1u;
   memset(&board->fault, 0, sizeof board->fault);
   hwk_uart_reset(&board->uart);
-  const int error =
-      board->stopping ? HWK_UC_OK
-                      : uc_emu_start(board->config.engine, entry | 1u, UINT64_MAX, 0, 0);
+  int error = start(board, entry);
+  while (error == HWK_UC_ERR_INSN_INVALID) { /* what the engine says of any breakpoint */
+    const uint32_t pc = core_register(board, board->config.registers.pc);
+    if (!calls_console(board, pc)) {
+      break;
+    }
+    serve_console(board, pc);
+    error = start(board, pc + HWK_SEMIHOSTING_TRAP_BYTES);
+  }
   if (board->fault.kind == FAULT_NONE) {
     record_fault(board, FAULT_NONE, 0, 0);
   }

@@ -1,5 +1,6 @@
-/* A virtual Cortex-M board around a unicorn engine: exact instruction counts, the cost model's
- * cycles, a UART on a socket, the core's private peripherals. */
+/* A virtual board around a unicorn engine, with a Cortex-M or an RV32 core: exact instruction
+ * counts, the cost model's cycles, a UART on a socket or a debugger's console in its place, the
+ * private peripherals of a Cortex-M. */
 #ifndef HWK_BOARD_H
 #define HWK_BOARD_H
 
@@ -10,10 +11,22 @@
 /* Layer boundaries kept. */
 #define HWK_BOARD_MARKS 4096u
 
+/* unicorn's numbers of the registers that a call passes its first two arguments in and returns
+ * to, and of the program counter */
+typedef struct {
+  int first;
+  int second;
+  int pc;
+  int link;
+} hwk_board_registers_t;
+
 /* code          the guest's code memory, in this process; mapped at code_origin
+ * uart_base     of a CMSDK UART; 0 when the guest uses the console instead
  * timer_base    of a 32-bit CMSDK timer, 0 for none
- * cost_model    index of hwk_cost_models
+ * private_base  of a Cortex-M's private peripherals, 0 for none
  * mark_address  of hwk_profile_mark, without the Thumb bit
+ * thumb         1 when code addresses carry the Thumb bit, else 0
+ * cost_model    index of hwk_cost_models
  * listener      listening socket for the UART's client */
 typedef struct {
   uc_engine *engine;
@@ -22,7 +35,10 @@ typedef struct {
   uint64_t code_bytes;
   uint64_t uart_base;
   uint64_t timer_base;
+  uint64_t private_base;
   uint64_t mark_address;
+  hwk_board_registers_t registers;
+  uint32_t thumb;
   uint32_t cost_model;
   int listener;
 } hwk_board_config_t;

@@ -1,4 +1,4 @@
-/* What a straight run of Thumb code costs, core by core. */
+/* What a straight run of code costs, core by core. */
 #ifndef HWK_COST_H
 #define HWK_COST_H
 
@@ -23,8 +23,9 @@ hwk_cost_t hwk_cortex_m4_cost(const uint8_t *code, uint32_t size_bytes);
  * without wait states. */
 hwk_cost_t hwk_cortex_m0plus_cost(const uint8_t *code, uint32_t size_bytes);
 
-/* Instructions alone; 0 cycles. */
+/* Instructions alone; 0 cycles. Of Thumb code, and of RV32 code with compressed instructions. */
 hwk_cost_t hwk_instruction_count(const uint8_t *code, uint32_t size_bytes);
+hwk_cost_t hwk_rv32_instruction_count(const uint8_t *code, uint32_t size_bytes);
 
 /* How a core's cycles are modelled. A taken branch adds its pipeline's refill: P of 1 to 3 on a
  * Cortex-M4, taken as 2; 1 on a Cortex-M0+. */
@@ -33,8 +34,8 @@ typedef struct {
   uint32_t taken_branch_cycles;
 } hwk_cost_model_t;
 
-/* By number: 0 counts instructions only, 1 Cortex-M4, 2 Cortex-M0+. */
-#define HWK_COST_MODELS 3u
+/* By number: 0 counts instructions only, 1 Cortex-M4, 2 Cortex-M0+, 3 RV32 instructions only. */
+#define HWK_COST_MODELS 4u
 extern const hwk_cost_model_t hwk_cost_models[HWK_COST_MODELS];
 
 #endif

@@ -92,20 +92,36 @@ static void refill(hwk_uart_t *uart) {
   }
 }
 
+bool hwk_uart_has_byte(hwk_uart_t *uart) {
+  if (uart->read_bytes == uart->received_bytes && uart->polled) {
+    refill(uart);
+  }
+  uart->polled = true;
+  return uart->read_bytes < uart->received_bytes;
+}
+
+uint8_t hwk_uart_receive(hwk_uart_t *uart) {
+  uart->polled = false;
+  return uart->read_bytes < uart->received_bytes ? uart->received[uart->read_bytes++] : 0;
+}
+
+void hwk_uart_send(hwk_uart_t *uart, uint8_t byte) {
+  uart->polled = false;
+  uart->to_send[uart->to_send_bytes++] = byte;
+  if (uart->to_send_bytes == sizeof uart->to_send) {
+    flush(uart);
+  }
+}
+
 uint32_t hwk_uart_read(hwk_uart_t *uart, uint32_t offset) {
   switch (offset) {
     case REGISTER_DATA:
-      uart->polled = false;
-      return uart->read_bytes < uart->received_bytes ? uart->received[uart->read_bytes++] : 0;
+      return hwk_uart_receive(uart);
     case REGISTER_STATE:
       if ((uart->control & CONTROL_RX_ENABLE) == 0) {
         return 0;
       }
-      if (uart->read_bytes == uart->received_bytes && uart->polled) {
-        refill(uart);
-      }
-      uart->polled = true;
-      return uart->read_bytes < uart->received_bytes ? STATE_RX_FULL : 0;
+      return hwk_uart_has_byte(uart) ? STATE_RX_FULL : 0;
     case REGISTER_CONTROL:
       return uart->control;
     case REGISTER_BAUD_DIVIDER:
@@ -118,12 +134,8 @@ uint32_t hwk_uart_read(hwk_uart_t *uart, uint32_t offset) {
 void hwk_uart_write(hwk_uart_t *uart, uint32_t offset, uint32_t value) {
   switch (offset) {
     case REGISTER_DATA:
-      uart->polled = false;
       if ((uart->control & CONTROL_TX_ENABLE) != 0) {
-        uart->to_send[uart->to_send_bytes++] = (uint8_t)value;
-        if (uart->to_send_bytes == sizeof uart->to_send) {
-          flush(uart);
-        }
+        hwk_uart_send(uart, (uint8_t)value);
       }
       break;
     case REGISTER_CONTROL:

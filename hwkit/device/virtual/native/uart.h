@@ -34,4 +34,10 @@ void hwk_uart_reset(hwk_uart_t *uart);
 uint32_t hwk_uart_read(hwk_uart_t *uart, uint32_t offset);
 void hwk_uart_write(hwk_uart_t *uart, uint32_t offset, uint32_t value);
 
+/* The same without registers, for a guest whose console ends here: whether a byte is there,
+ * waiting as above; the next byte, 0 when there is none; one more to send. */
+bool hwk_uart_has_byte(hwk_uart_t *uart);
+uint8_t hwk_uart_receive(hwk_uart_t *uart);
+void hwk_uart_send(hwk_uart_t *uart, uint8_t byte);
+
 #endif

@@ -19,15 +19,15 @@ int uc_emu_start(uc_engine *engine, uint64_t begin, uint64_t until, uint64_t tim
                  size_t count);
 int uc_emu_stop(uc_engine *engine);
 int uc_reg_read(uc_engine *engine, int register_id, void *value);
+int uc_reg_write(uc_engine *engine, int register_id, const void *value);
+int uc_mem_read(uc_engine *engine, uint64_t address, void *bytes, uint64_t size);
 
 enum {
   HWK_UC_OK = 0,
+  HWK_UC_ERR_INSN_INVALID = 10,
   HWK_UC_HOOK_INTR = 1 << 0,
   HWK_UC_HOOK_BLOCK = 1 << 3,
-  HWK_UC_HOOK_MEM_INVALID = 0x3F << 4, /* read, write, fetch; unmapped, then protected */
-  HWK_UC_ARM_REG_LR = 10,
-  HWK_UC_ARM_REG_PC = 11,
-  HWK_UC_ARM_REG_R0 = 66
+  HWK_UC_HOOK_MEM_INVALID = 0x3F << 4 /* read, write, fetch; unmapped, then protected */
 };
 
 #endif
