@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwkit.ir.ops import Rescale
 from hwkit.ir.types import IntType
 
@@ -22,7 +24,8 @@ def range_after(r: Rescale | None, most: int) -> int:
     if r is None:
         return most
     scaled = max(
-        ((most << r.left_shift) * m >> s) + 2 for m, s in zip(r.multiplier, r.shift, strict=True)
+        ((most << r.left_shift) * int(m) + abs(int(o)) >> int(s)) + 2
+        for m, s, o in zip(*np.broadcast_arrays(r.multiplier, r.shift, r.offset), strict=True)
     )
     ends = (r.zero_point - scaled, r.zero_point + scaled)
     return max(abs(min(max(end, r.low), r.high)) for end in ends)
