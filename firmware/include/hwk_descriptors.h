@@ -9,25 +9,28 @@
 
 #include <stdint.h>
 
-/* How x * multiplier / 2^shift becomes an integer. */
+/* How p / 2^shift becomes an integer. */
 typedef enum {
   HWK_ROUND_NONE = 0,      /* no rescale: the sum goes out as it is */
-  HWK_ROUND_HALF_UP = 1,   /* (p + 2^(s-1)) >> s, p = x * multiplier */
+  HWK_ROUND_HALF_UP = 1,   /* (p + 2^(s-1)) >> s */
   HWK_ROUND_HALF_EVEN = 2, /* nearest, ties to even */
   HWK_ROUND_FLOOR = 3,     /* p >> s */
   HWK_ROUND_DOUBLE = 4     /* Q31 high product rounded half up, then a shift rounded half away
                               from zero: TFLite's MultiplyByQuantizedMultiplier */
 } hwk_rounding_t;
 
-/* clamp(round((x << left_shift) * multiplier / 2^shift) + zero_point, low, high)
+/* clamp(round(p / 2^shift) + zero_point, low, high), p = (x << left_shift) * multiplier + offset
  *
  * multipliers  one entry a channel, 0 .. 2^31-1; NULL: `multiplier` serves all channels
  * shifts       one entry a channel, 0 .. 62;     NULL: `shift` does
+ * offsets      of channel c: entry c * offset_step; NULL: no offset, as with HWK_ROUND_DOUBLE. No p,
+ *              with 2^(shift-1) more where the rounding adds it, leaves 64 bits
  * multiplier   used when multipliers is NULL
  * shift        used when shifts is NULL; otherwise the smallest entry of shifts
  * lowest_shift, highest_shift  no channel's shift lies outside
  * left_shift   0 .. 30; x << left_shift must fit 32 bits
  * input_bits   every x << left_shift fits this many signed bits, at most 32
+ * offset_step  1: one offset a channel, 0: one for all
  * zero_point   added after rounding
  * low, high    range of the result
  *
@@ -37,12 +40,14 @@ typedef struct {
   hwk_rounding_t rounding;
   const int32_t *multipliers;
   const uint8_t *shifts;
+  const int64_t *offsets;
   int32_t multiplier;
   int32_t shift;
-  int32_t lowest_shift;
-  int32_t highest_shift;
-  int32_t left_shift;
-  int32_t input_bits;
+  int8_t lowest_shift;
+  int8_t highest_shift;
+  int8_t left_shift;
+  int8_t input_bits;
+  int32_t offset_step;
   int32_t zero_point;
   int32_t low;
   int32_t high;

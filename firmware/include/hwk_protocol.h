@@ -11,9 +11,16 @@
  *          6  payload
  *          .  CRC-32          u32  over all of the body before it (IEEE 802.3, as zlib.crc32)
  *
- * The host sends a request and waits for its answer. A request whose CRC and sequence repeat
- * those of the previous one is not executed again: the previous answer is sent again. A frame
- * that cannot be read is answered with command HWK_COMMAND_NONE, sequence 0 and a status that
+ * The host sends a request and waits for its answer; each request's sequence is the last one's plus
+ * 1, modulo 2^16. A link may deliver a request twice, or late:
+ *
+ *   - one whose CRC and sequence repeat those of the previous one is not executed again: the
+ *     previous answer is sent again;
+ *   - INFO begins a session at any sequence but those of the last HWK_LATE_REQUESTS requests, and what
+ *     was loaded or computed before is gone; after a reset any request begins one;
+ *   - every other one whose sequence is not the next is not executed: HWK_STATUS_LATE.
+ *
+ * A frame that cannot be read is answered with command HWK_COMMAND_NONE, sequence 0 and a status that
  * says why; an empty frame (two zero bytes in a row) is ignored.
  */
 #ifndef HWK_PROTOCOL_H
@@ -28,6 +35,9 @@
 #define HWK_PAYLOAD_BYTES 1024u
 #endif
 
+/* A request may be overtaken by so many others and is still known to be late. */
+#define HWK_LATE_REQUESTS 256u
+
 #define HWK_HEADER_BYTES 6u
 #define HWK_CRC_BYTES 4u
 #define HWK_BODY_BYTES (HWK_HEADER_BYTES + HWK_PAYLOAD_BYTES + HWK_CRC_BYTES)
@@ -35,7 +45,7 @@
 /* Request payload -> answer payload. */
 enum {
   HWK_COMMAND_NONE = 0,
-  HWK_COMMAND_INFO = 1,        /* - -> the fields of hwk_server.c:info() */
+  HWK_COMMAND_INFO = 1,        /* - -> the fields of hwk_server.c:info(); begins a session */
   HWK_COMMAND_LOAD_INPUT = 2,  /* u32 offset, bytes -> -; offset at most what is loaded already */
   HWK_COMMAND_INFER = 3,       /* u32 last_layer -> u32 layers run; uses the input up */
   HWK_COMMAND_READ_OUTPUT = 4, /* u32 offset, u32 size -> bytes */
@@ -57,7 +67,8 @@ enum {
   HWK_STATUS_BAD_ARGUMENT = 4,    /* payload of the wrong size, or a range outside the tensor */
   HWK_STATUS_NO_INPUT = 5,        /* infer before the whole input was loaded */
   HWK_STATUS_NO_OUTPUT = 6,       /* read before an infer that computed it */
-  HWK_STATUS_ARENA_OVERRUN = 7    /* the self-test's run wrote behind the arena */
+  HWK_STATUS_ARENA_OVERRUN = 7,   /* the self-test's run wrote behind the arena */
+  HWK_STATUS_LATE = 8             /* not the next request of the session */
 };
 
 #endif

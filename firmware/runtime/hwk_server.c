@@ -231,6 +231,26 @@ static void refuse_frame(uint8_t status, void (*put)(uint8_t byte)) {
   hwk_frame_send(body, 0, put);
 }
 
+static void refuse_late(const uint8_t *request, void (*put)(uint8_t byte)) {
+  uint8_t body[HWK_HEADER_BYTES + HWK_CRC_BYTES] = {request[0], HWK_STATUS_LATE, request[2],
+                                                    request[3]};
+  hwk_frame_send(body, 0, put);
+}
+
+/* Whether the request is the next one of the session, or begins one. */
+static bool in_turn(hwk_server_t *server, uint8_t command, uint16_t sequence) {
+  const uint16_t behind = (uint16_t)(server->last_sequence - sequence);
+  if (server->requests == 0 || (command == HWK_COMMAND_INFO && behind >= server->requests)) {
+    if (behind != UINT16_MAX) {
+      server->requests = 0;
+      server->input_bytes = 0;
+      server->layers_run = 0;
+    }
+    return true;
+  }
+  return behind == UINT16_MAX;
+}
+
 static void answer_request(hwk_server_t *server) {
   const uint8_t *request = server->receiver.body;
   exchange_t exchange = {request + HWK_HEADER_BYTES, hwk_load_u16(request + 4),
@@ -253,11 +273,17 @@ void hwk_server_receive(hwk_server_t *server, uint8_t byte, void (*put)(uint8_t 
   }
   const uint8_t *body = server->receiver.body;
   const uint32_t crc = hwk_load_u32(body + server->receiver.body_bytes - HWK_CRC_BYTES);
+  const uint16_t sequence = hwk_load_u16(body + 2);
   /* The CRC covers sequence and payload: equal means the host did not get the answer. */
-  if (!server->answered || crc != server->last_crc) {
+  if (server->requests == 0 || sequence != server->last_sequence || crc != server->last_crc) {
+    if (!in_turn(server, body[0], sequence)) {
+      refuse_late(body, put);
+      return;
+    }
     answer_request(server);
     server->last_crc = crc;
-    server->answered = true;
+    server->last_sequence = sequence;
+    server->requests += server->requests < HWK_LATE_REQUESTS;
   }
   hwk_frame_send(server->answer, server->answer_bytes, put);
 }

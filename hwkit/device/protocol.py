@@ -50,6 +50,7 @@ class Status(enum.IntEnum):
     NO_INPUT = 5
     NO_OUTPUT = 6
     ARENA_OVERRUN = 7
+    LATE = 8
 
 
 _MEANING = {
@@ -59,6 +60,7 @@ _MEANING = {
     Status.BAD_ARGUMENT: "an argument is outside the model",
     Status.NO_INPUT: "the input has not been loaded",
     Status.NO_OUTPUT: "nothing has been computed yet",
+    Status.LATE: "it is not the next one of the session; nothing else may use the port",
     Status.ARENA_OVERRUN: "a layer wrote behind the arena; report it with the model",
 }
 
@@ -85,15 +87,18 @@ class Client:
     """Speaks the protocol over a link: one request, one answer.
 
     A request whose answer is damaged or missing is sent again, ``ATTEMPTS`` times in all; the
-    board never executes one twice. Inferences, which may take long, are not sent again when
-    there is no answer at all. Each method raises ``DeviceError`` when the board is silent,
-    sends garbage, refuses, or answers with something of the wrong size.
+    board never executes one twice, nor one that arrives after its successor. INFO begins a
+    session, also after a request that had no answer: whether the board got it is not known.
+    Inferences, which may take long, are not sent again when there is no answer at all. Each
+    method raises ``DeviceError`` when the board is silent, sends garbage, refuses, or answers
+    with something of the wrong size.
     """
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._receiver = FrameReceiver()
         self._sequence = secrets.randbelow(1 << 16)
+        self._in_session = False
         # Ends whatever an earlier host left unfinished.
         link.discard()
         link.write(b"\0")
@@ -107,6 +112,9 @@ class Client:
     ) -> bytes:
         """Sends ``command`` and returns its answer's payload; gives up after ``ATTEMPTS``
         damaged answers or ``silences`` times ``timeout_s`` without one."""
+        if not self._in_session and command != Command.INFO:
+            self.exchange(Command.INFO)
+        self._in_session = False
         self._sequence = (self._sequence + 1) & 0xFFFF
         wire = encode(Frame(command, 0, self._sequence, payload))
         self._receiver.forget_garbage()
@@ -121,6 +129,11 @@ class Client:
                     break
             elif answer.command == Command.NONE:
                 unreadable = self._status(answer)
+            elif answer.command == Command.INFO and answer.status == Status.LATE:
+                # An earlier session ended at a number close by: this one begins at another.
+                unreadable = Status.LATE
+                self._sequence = (self._sequence + 0x4000) & 0xFFFF
+                wire = encode(Frame(command, 0, self._sequence, payload))
             else:
                 return self._payload(command, answer)
         if unreadable != Status.OK:
@@ -130,6 +143,7 @@ class Client:
     def _payload(self, command: Command, answer: Frame) -> bytes:
         if answer.command != command:
             raise self._error(f"answers {command.name} with command {answer.command}")
+        self._in_session = answer.status != Status.LATE
         if answer.status != Status.OK:
             raise self._refusal(command, self._status(answer))
         return answer.payload

@@ -39,6 +39,7 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
+from hwkit.ir.ops import constants as constants_of
 from hwkit.ir.types import Array, IntType, TensorType
 
 
@@ -66,15 +67,30 @@ def shift_to_signed(graph: Graph) -> Graph:
         tensors[name] = _signed(graph.tensors[name])
     nodes = []
     for op in graph.nodes:
-        nodes.append(_shifted(graph, op))
-        if isinstance(op, Lookup) and not graph.tensors[op.output].dtype.signed:
-            tensor = graph.tensors[op.output]
-            constants[op.table] = to_signed(graph.constants[op.table], tensor)
-            tensors[op.table] = _signed(graph.tensors[op.table])
-        if isinstance(op, Constant):
-            constants[op.value] = to_signed(graph.constants[op.value], graph.tensors[op.output])
-            tensors[op.value] = _signed(graph.tensors[op.value])
+        shifted = _shifted(graph, op)
+        if isinstance(shifted, Lookup | Constant) and not graph.tensors[op.output].dtype.signed:
+            (name,) = constants_of(op)
+            moved = _own_name(graph, name)
+            constants[moved] = to_signed(graph.constants[name], graph.tensors[op.output])
+            tensors[moved] = _signed(graph.tensors[name])
+            shifted = (
+                replace(shifted, table=moved)
+                if isinstance(shifted, Lookup)
+                else replace(shifted, value=moved)
+            )
+        nodes.append(shifted)
     return graph.with_nodes(tuple(nodes), tensors, constants)
+
+
+def _own_name(graph: Graph, constant: str) -> str:
+    """The name of a shifted constant: its own, unless others read it as weights or slopes."""
+    readers = [op for op in graph.nodes if constant in constants_of(op)]
+    if all(isinstance(op, Lookup | Constant) for op in readers):
+        return constant
+    name = f"{constant}.signed"
+    while name in graph.tensors:
+        name += "_"
+    return name
 
 
 def _signed(tensor: TensorType) -> TensorType:

@@ -39,6 +39,7 @@ MCU = Space(
     weight_bits=(2, 3, 4, 6, 8),
     softmax=(SoftmaxKind.FIXED,),
     raw_output=True,
+    offsets=True,
 )
 
 _DYADIC_OPS: tuple[type[Op], ...] = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import time
 
 import pytest
 
 from hwkit.device.frame import Frame, FrameReceiver, encode
-from hwkit.device.protocol import Command, Status
+from hwkit.device.link import Link
+from hwkit.device.protocol import Client, Command, Status
 from hwkit.device.session import open_board
 from hwkit.errors import ConfigError, DeviceError
 from tests.device import boards
@@ -166,6 +168,58 @@ def test_a_lost_answer_is_asked_for_again() -> None:
     serve = boards.host_firmware(to_host=lambda index, wire: b"" if index == 1 else wire)
     with boards.serving(serve) as url, open_board(stub.BOARD, None, url) as device:
         assert device.echo(b"hello") == b"hello"
+
+
+class Delays:
+    """A wire that delivers some frames twice, the second copy after up to three later ones."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.held: list[bytes] = []
+
+    def __call__(self, index: int, wire: bytes) -> bytes:
+        if self.rng.random() < 0.5:
+            self.held.append(wire)
+        self.rng.shuffle(self.held)
+        late = [self.held.pop() for _ in range(len(self.held) - self.rng.randint(0, 3))]
+        before = self.rng.randint(0, len(late))
+        return b"".join([*late[:before], wire, *late[before:]])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_late_and_repeated_frames_change_no_integer(seed: int) -> None:
+    serve = boards.host_firmware(Delays(seed), Delays(seed + 100), size=1500)
+    rng = random.Random(seed)
+    with boards.serving(serve) as url, open_board(stub.BOARD, None, url) as device:
+        for _ in range(12):
+            x = rng.randbytes(1500)
+            assert device.infer(x) == stub.add_one(x)
+            assert device.layer_output(0) == x
+
+
+def test_a_session_begins_anew_after_a_request_without_an_answer() -> None:
+    def lossy(index: int, wire: bytes) -> bytes:
+        return b"" if 1 <= index <= 3 else wire  # the echo below, and its repetitions
+
+    with boards.serving(boards.host_firmware(lossy)) as url, open_board(stub.BOARD, None, url) as d:
+        with pytest.raises(DeviceError, match="silent"):
+            d.echo(b"lost")
+        assert d.echo(b"here") == b"here"
+        assert d.infer(bytes(64)) == stub.add_one(bytes(64))
+
+
+def test_a_new_session_finds_a_number_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.randbelow", lambda most: 500)
+    serve = boards.host_firmware()
+    with boards.serving(serve) as url, Link(url, 115200) as link:
+        first = Client(link)
+        for _ in range(9):
+            first.echo(b"x")
+        second = Client(link)
+        assert second.info().name == "stub" and second.echo(b"y") == b"y"
+        with pytest.raises(DeviceError, match=r"refuses ECHO \(LATE\)"):
+            first.echo(b"z")
+        assert first.echo(b"z") == b"z"
 
 
 def test_wrong_arguments_are_the_callers() -> None:

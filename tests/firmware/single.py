@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ def conv(
     kernel: int = 3,
     bits: int = 8,
     rounding: Rounding = Rounding.DOUBLE,
+    offsets: bool = False,
 ) -> Graph:
     """A square map, stride 1; 3x3 is padded."""
     rng, dtype = np.random.default_rng(1), IntType(bits, True)
@@ -35,20 +37,25 @@ def conv(
     weights = (outputs, kernel, kernel, channels)
     b.constant("w", rng.integers(dtype.low, dtype.high + 1, weights), dtype)
     pad = SAME if kernel == 3 else Padding()
-    r = _rescale(rng, outputs, rounding)
+    r = _rescale(rng, outputs, rounding, offsets)
     b.add(Conv2d("op", "x", "w", None, "y", (1, 1), pad, (1, 1), -5, rescale=r), S8)
     return b.build(["y"])
 
 
 def dense(
-    inputs: int, outputs: int, *, bits: int = 8, rounding: Rounding = Rounding.DOUBLE
+    inputs: int,
+    outputs: int,
+    *,
+    bits: int = 8,
+    rounding: Rounding = Rounding.DOUBLE,
+    offsets: bool = False,
 ) -> Graph:
     """One row."""
     rng, dtype = np.random.default_rng(1), IntType(bits, True)
     b = GraphBuilder("dense")
     b.input("x", (inputs,), S8)
     b.constant("w", rng.integers(dtype.low, dtype.high + 1, (outputs, inputs)), dtype)
-    r = _rescale(rng, outputs, rounding)
+    r = _rescale(rng, outputs, rounding, offsets)
     b.add(Dense("op", "x", "w", None, "y", -5, rescale=r), S8)
     return b.build(["y"])
 
@@ -61,23 +68,27 @@ def depthwise(
     pad: Padding = SAME,
     multiplier: int = 1,
     rounding: Rounding = Rounding.DOUBLE,
+    offsets: bool = False,
 ) -> Graph:
     """``multiplier`` outputs for each channel."""
     rng, outputs = np.random.default_rng(1), shape[2] * multiplier
     b = GraphBuilder("depthwise")
     b.input("x", shape, S8)
     b.constant("w", rng.integers(-128, 128, (1, *kernel, outputs)), S8)
-    r = _rescale(rng, outputs, rounding)
+    r = _rescale(rng, outputs, rounding, offsets)
     strides = (stride, stride)
     op = DepthwiseConv2d("op", "x", "w", None, "y", strides, pad, (1, 1), -5, rescale=r)
     b.add(op, S8)
     return b.build(["y"])
 
 
-def _rescale(rng: np.random.Generator, outputs: int, rounding: Rounding) -> Rescale:
+def _rescale(rng: np.random.Generator, outputs: int, rounding: Rounding, offsets: bool) -> Rescale:
+    """With ``offsets``, biases of up to eight steps of the output."""
     multipliers = tuple(rng.integers(1 << 30, (1 << 31) - 1, outputs).tolist())
     shifts = tuple(rng.integers(38, 43, outputs).tolist())
-    return Rescale(multipliers, shifts, rounding, -128, 127, 3)
+    r = Rescale(multipliers, shifts, rounding, -128, 127, 3)
+    offset = tuple(rng.integers(-(1 << 41), 1 << 41, outputs).tolist())
+    return replace(r, offset=offset) if offsets else r
 
 
 def artifact(graph: Graph, board_name: str, folder: Path) -> Artifact:

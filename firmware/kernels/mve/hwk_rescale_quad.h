@@ -25,7 +25,7 @@ HWK_INLINE int32x4_t hwk_load_quad_u8(const uint8_t *from, int32_t count) {
 
 /* Whether channels differ: then a quad must not run from one pixel into the next. */
 HWK_INLINE int hwk_per_channel(const hwk_rescale_t *r) {
-  return r->multipliers != NULL || r->shifts != NULL;
+  return r->multipliers != NULL || r->shifts != NULL || (r->offsets != NULL && r->offset_step != 0);
 }
 
 /* The other roundings want shifts above 32: the bits by which x moves up to get there, with the
@@ -36,6 +36,9 @@ HWK_INLINE int32_t hwk_quad_lift(const hwk_rescale_t *r) {
 
 /* Whether the vector forms below give what hwk_descriptors.h defines. */
 HWK_INLINE int hwk_rescale_has_quads(const hwk_rescale_t *r) {
+  if (r->offsets != NULL) {
+    return r->rounding == HWK_ROUND_FLOOR && r->lowest_shift >= 33;
+  }
   return r->rounding == HWK_ROUND_DOUBLE || r->input_bits + hwk_quad_lift(r) <= 32;
 }
 
@@ -75,6 +78,27 @@ HWK_INLINE int32x4_t hwk_scale_quad(int32x4_t x, int32x4_t multiplier, int32x4_t
   return rounded;
 }
 
+/* Word `half` (0 low, 1 high) of the offsets of channels channel .. channel + count - 1. */
+HWK_INLINE int32x4_t hwk_load_offsets(const hwk_rescale_t *r, int32_t channel, int32_t count,
+                                      int32_t half) {
+  const int32_t *from = (const int32_t *)(const void *)(r->offsets + channel * r->offset_step) + half;
+  uint32x4_t places = vmulq_n_u32(vidupq_n_u32(0, 8), (uint32_t)r->offset_step);
+  return count >= HWK_QUAD ? vldrwq_gather_offset_s32(from, places)
+                           : vldrwq_gather_offset_z_s32(from, places, vctp32q((uint32_t)count));
+}
+
+/* Down, shifts above 32, an offset added to the product: its low words may carry into the high ones,
+ * which decide. */
+HWK_INLINE int32x4_t hwk_floor_quad(const hwk_rescale_t *r, int32x4_t x, int32x4_t multiplier,
+                                    int32x4_t shift, int32_t channel, int32_t count) {
+  int32x4_t low = hwk_load_offsets(r, channel, count, 0);
+  int32x4_t high = vaddq_s32(vmulhq_s32(x, multiplier), hwk_load_offsets(r, channel, count, 1));
+  uint32x4_t sum = vreinterpretq_u32_s32(vaddq_s32(vmulq_s32(x, multiplier), low));
+  mve_pred16_t carry = vcmphiq_u32(vreinterpretq_u32_s32(low), sum);
+  high = vaddq_m_n_s32(high, high, 1, carry);
+  return vshlq_s32(high, vsubq_s32(vdupq_n_s32(32), shift));
+}
+
 /* Lane by lane in 64 bits. */
 HWK_NOINLINE int32x4_t hwk_rescale_lanes(const hwk_rescale_t *r, int32x4_t x, int32_t channel,
                                          int32_t count) {
@@ -99,9 +123,11 @@ HWK_INLINE int32x4_t hwk_rescale_quad(const hwk_rescale_t *r, int32x4_t x, int32
                                                 : vdupq_n_s32(r->multiplier);
   int32x4_t shift = r->shifts != NULL ? hwk_load_quad_u8(r->shifts + channel, count)
                                       : vdupq_n_s32(r->shift);
-  int32_t lift = hwk_quad_lift(r);
+  int32_t lift = r->offsets != NULL ? 0 : hwk_quad_lift(r);
   x = r->left_shift + lift == 0 ? x : vshlq_r_s32(x, r->left_shift + lift);
-  if (r->rounding == HWK_ROUND_DOUBLE) {
+  if (r->offsets != NULL) {
+    x = hwk_floor_quad(r, x, multiplier, shift, channel, count);
+  } else if (r->rounding == HWK_ROUND_DOUBLE) {
     x = hwk_scale_quad_double(x, multiplier, shift, r->lowest_shift);
   } else {
     shift = lift == 0 ? shift : vaddq_n_s32(shift, lift);

@@ -4,21 +4,24 @@
 
 #include <hwk_kernels.h>
 
-/* A channel's factor, and `offset` where a variant keeps what it adds before its last shift. */
+/* A channel's factor and offset, and `addend` where a variant keeps what it adds before its last
+ * shift. */
 typedef struct {
   int32_t multiplier;
   int32_t shift;
-  int32_t offset;
+  int64_t offset;
+  int32_t addend;
 } hwk_channel_t;
 
 /* The channel's entries of the tables. */
 HWK_INLINE hwk_channel_t hwk_channel_entries(const hwk_rescale_t *r, int32_t channel) {
   hwk_channel_t scale = {r->multipliers != NULL ? r->multipliers[channel] : r->multiplier,
-                         r->shifts != NULL ? r->shifts[channel] : r->shift, 0};
+                         r->shifts != NULL ? r->shifts[channel] : r->shift,
+                         r->offsets != NULL ? r->offsets[channel * r->offset_step] : 0, 0};
   return scale;
 }
 
-/* |p| <= 2^62, shift 0 .. 62: no sum below leaves 64 bits. */
+/* shift 0 .. 62. */
 HWK_INLINE int64_t hwk_round_shift(int64_t p, int32_t shift, hwk_rounding_t rounding) {
   int64_t half = ((int64_t)1 << shift) >> 1;
   switch (rounding) {
@@ -51,7 +54,8 @@ HWK_INLINE int32_t hwk_rescale_exact(const hwk_rescale_t *r, const hwk_channel_t
   x = hwk_wrapping_shift(x, r->left_shift);
   int64_t scaled = r->rounding == HWK_ROUND_DOUBLE
                        ? hwk_scale_double(x, scale->multiplier, scale->shift)
-                       : hwk_round_shift((int64_t)x * scale->multiplier, scale->shift, r->rounding);
+                       : hwk_round_shift((int64_t)x * scale->multiplier + scale->offset,
+                                         scale->shift, r->rounding);
   scaled += r->zero_point;
   return (int32_t)(scaled < r->low ? r->low : scaled > r->high ? r->high : scaled);
 }

@@ -41,12 +41,18 @@ HWK_INLINE int32_t hwk_scale_double_high(int32_t x, int32_t multiplier, int32_t 
   return high;
 }
 
-/* Whether one shift ends the rescale: offset = half + zero_point * 2^right, right = shift - 31
+/* Whether an offset is added to the product, and the high word of the sum decides: a shift of 33 or
+ * more rounds it down. */
+HWK_INLINE int hwk_has_high_offset(const hwk_rescale_t *r) {
+  return r->offsets != NULL && r->rounding == HWK_ROUND_FLOOR && r->lowest_shift >= 33;
+}
+
+/* Whether one shift ends the rescale: addend = half + zero_point * 2^right, right = shift - 31
  * (double rounding) or shift - 32, is added before it. Adding zero_point after the shift gives the
- * same, for the shift rounds down. With right <= 22 and |zero_point| <= 128 the offset is at most
+ * same, for the shift rounds down. With right <= 22 and |zero_point| <= 128 the addend is at most
  * 2^29 + 2^21 and the product's high word at most 2^30: their sum fits 32 bits. */
-HWK_INLINE int hwk_has_offset(const hwk_rescale_t *r) {
-  if (r->zero_point < -128 || r->zero_point > 128) {
+HWK_INLINE int hwk_has_addend(const hwk_rescale_t *r) {
+  if (r->offsets != NULL || r->zero_point < -128 || r->zero_point > 128) {
     return 0;
   }
   switch (r->rounding) {
@@ -60,13 +66,13 @@ HWK_INLINE int hwk_has_offset(const hwk_rescale_t *r) {
   }
 }
 
-/* What all sums of `channel` share; `shift` is the last one where there is an offset. */
+/* What all sums of `channel` share; `shift` is the last one where there is an addend. */
 HWK_INLINE hwk_channel_t hwk_channel(const hwk_rescale_t *r, int32_t channel) {
   hwk_channel_t scale = hwk_channel_entries(r, channel);
-  if (hwk_has_offset(r)) {
+  if (hwk_has_addend(r)) {
     scale.shift -= r->rounding == HWK_ROUND_DOUBLE ? 31 : 32;
     int32_t half = r->rounding == HWK_ROUND_FLOOR ? 0 : 1;
-    scale.offset = (2 * r->zero_point + half) * (1 << (scale.shift - 1));
+    scale.addend = (2 * r->zero_point + half) * (1 << (scale.shift - 1));
   }
   return scale;
 }
@@ -75,19 +81,23 @@ HWK_INLINE hwk_channel_t hwk_channel(const hwk_rescale_t *r, int32_t channel) {
 HWK_INLINE int32_t hwk_rescale_channel(const hwk_rescale_t *r, const hwk_channel_t *scale,
                                        int32_t x) {
   int doubled = r->rounding == HWK_ROUND_DOUBLE;
-  if (hwk_has_offset(r)) {
+  if (hwk_has_addend(r)) {
     x = hwk_wrapping_shift(x, r->left_shift);
-    int32_t sum = doubled ? hwk_add_high_rounded(scale->offset, 2 * x, scale->multiplier) + (x >> 31)
-                          : hwk_add_high(scale->offset, x, scale->multiplier);
+    int32_t sum = doubled ? hwk_add_high_rounded(scale->addend, 2 * x, scale->multiplier) + (x >> 31)
+                          : hwk_add_high(scale->addend, x, scale->multiplier);
     return hwk_saturate(sum >> scale->shift, r->low, r->high);
   }
   int fits = r->zero_point > -(1 << 29) && r->zero_point < 1 << 29;
   int fast = doubled ? r->lowest_shift >= 31 && r->input_bits < 32
                      : r->rounding != HWK_ROUND_NONE && r->lowest_shift >= 33;
-  if (!fast || !fits) {
+  if (!fast || !fits || (r->offsets != NULL && !hwk_has_high_offset(r))) {
     return hwk_rescale_exact(r, scale, x);
   }
   x = hwk_wrapping_shift(x, r->left_shift);
+  if (hwk_has_high_offset(r)) {
+    int32_t high = (int32_t)(((int64_t)x * scale->multiplier + scale->offset) >> 32);
+    return hwk_saturate((high >> (scale->shift - 32)) + r->zero_point, r->low, r->high);
+  }
   int32_t scaled = doubled ? hwk_scale_double_high(x, scale->multiplier, scale->shift, r->lowest_shift)
                            : hwk_round_shift_high(x, scale->multiplier, scale->shift, r->rounding);
   return hwk_saturate(scaled + r->zero_point, r->low, r->high);

@@ -10,6 +10,8 @@
 #include "tensorflow/lite/micro/system_setup.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
+using namespace hwk_@ID@;
+
 namespace {
 
 // What the interpreter takes of it here is printed at the end; see README.md.

@@ -4,7 +4,11 @@
 
 #include <cstddef>
 
+namespace hwk_@ID@ {
+
 constexpr std::size_t kModelBytes = @MODEL_BYTES@;
 extern const unsigned char kModelData[kModelBytes];
+
+}  // namespace hwk_@ID@
 
 #endif  // MODEL_DATA_H_

@@ -9,8 +9,8 @@ import numpy as np
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Constant, Mul, Prelu, ResizeNearest, Slice, Sub, Transpose
 from hwkit.ir.types import Shape
-from hwkit.targets.mcu.bounds import range_after, sum_bound, x_bound
-from hwkit.targets.mcu.call import Call, Fields
+from hwkit.targets.mcu.bounds import largest_sum, operand_bounds, x_bound
+from hwkit.targets.mcu.call import Call, Fields, stored
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
 
@@ -36,23 +36,21 @@ def _repeated(shape: Shape, output: Shape) -> tuple[int, ...]:
     return _four(tuple(0 if size < wide else step for step, size, wide in steps), 0)
 
 
-def _operands(graph: Graph, op: Add | Sub | Mul) -> tuple[Fields, list[int]]:
-    """Fields of the walk over two operands, and the largest centred integer of each."""
+def _operands(graph: Graph, op: Add | Sub | Mul) -> Fields:
+    """Fields of the walk over two operands."""
     tensors = [graph.tensors[name] for name in op.inputs]
     output = graph.tensors[op.output].shape
-    fields: Fields = {
+    return {
         "extent": _extent(output),
         "a_strides": _repeated(tensors[0].shape, output),
         "b_strides": _repeated(tensors[1].shape, output),
     }
-    centred = [x_bound(t.dtype, z) for t, z in zip(tensors, op.input_zero_points, strict=True)]
-    return fields, centred
 
 
 def broadcast_add(graph: Graph, op: Add | Sub) -> Call:
     """A difference, or a sum of two shapes."""
-    fields, centred = _operands(graph, op)
-    total = sum(map(range_after, op.input_rescales, centred))
+    centred = operand_bounds(graph, op)
+    fields = _operands(graph, op)
     fields |= {
         "subtract": int(isinstance(op, Sub)),
         "zero_points": op.input_zero_points,
@@ -60,16 +58,18 @@ def broadcast_add(graph: Graph, op: Add | Sub) -> Call:
             rescale(r, most, f"input{k}_")
             for k, (r, most) in enumerate(zip(op.input_rescales, centred, strict=True))
         ),
-        "rescale": rescale(op.rescale, sum_bound(total, op.accumulator_bits)),
+        "rescale": rescale(op.rescale, largest_sum(graph, op)),
     }
     return Call("broadcast_add_s8", Struct(fields), op.inputs)
 
 
 def broadcast_mul(graph: Graph, op: Mul) -> Call:
     """A product."""
-    fields, centred = _operands(graph, op)
-    most = sum_bound(centred[0] * centred[1], op.accumulator_bits)
-    fields |= {"zero_points": op.input_zero_points, "rescale": rescale(op.rescale, most)}
+    fields = _operands(graph, op)
+    fields |= {
+        "zero_points": op.input_zero_points,
+        "rescale": rescale(op.rescale, largest_sum(graph, op)),
+    }
     return Call("broadcast_mul_s8", Struct(fields), op.inputs)
 
 
@@ -78,13 +78,15 @@ def prelu(graph: Graph, op: Prelu) -> Call:
     source, slope = graph.tensors[op.input], graph.tensors[op.slope]
     most = x_bound(source.dtype, op.input_zero_point)
     steepest = x_bound(slope.dtype, op.slope_zero_point)
-    slopes = graph.constants[op.slope].astype(np.int8)
+    # Unsigned slopes move with their zero point: 0..255 becomes -128..127.
+    moved = 0 if slope.dtype.signed else 1 << (slope.dtype.bits - 1)
+    slopes = graph.constants[op.slope].astype(np.int64) - moved
     fields: Fields = {
         "extent": _extent(source.shape),
         "slope_strides": _repeated(slope.shape, source.shape),
-        "slopes": Table("slopes", slopes),
+        "slopes": stored(op, "slopes", slopes),
         "input_zero_point": op.input_zero_point,
-        "slope_zero_point": op.slope_zero_point,
+        "slope_zero_point": op.slope_zero_point - moved,
         "positive": rescale(op.positive, most, "positive_"),
         "negative": rescale(op.negative, most * steepest, "negative_"),
     }
@@ -124,6 +126,6 @@ def resize_nearest(graph: Graph, op: ResizeNearest) -> Call:
 
 def constant(graph: Graph, op: Constant) -> Call:
     """A copy of the constant into the arena."""
-    value = graph.constants[op.value].astype(np.int8)
-    fields: Fields = {"elements": value.size, "values": Table("values", value)}
+    value = graph.constants[op.value]
+    fields: Fields = {"elements": value.size, "values": stored(op, "values", value)}
     return Call("constant_s8", Struct(fields), ())

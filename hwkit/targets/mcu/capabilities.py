@@ -20,8 +20,12 @@ from hwkit.ir.ops import (
     Softmax,
     SoftmaxKind,
     activations,
+    rescales,
 )
+from hwkit.ir.types import S32
+from hwkit.ir.verify import Accumulating
 from hwkit.target import Capabilities
+from hwkit.targets.mcu.bounds import largest_sum
 from hwkit.targets.mcu.weights import storage_bits
 
 _OPS: frozenset[type[Op]] = frozenset(get_args(Op))
@@ -68,6 +72,12 @@ def _missing(graph: Graph, op: Op) -> str:
     """What stands in the way of ``op``, with its remedy; "" if nothing does."""
     wide = [name for name in activations(op) if graph.tensors[name].dtype.bits > 8]
     bits = graph.tensors[op.output].dtype.bits
+    if bits > 8 and rescales(op) and not (isinstance(op, Accumulating) and op.rescale is None):
+        return f"rescaled to {bits} bits; give 8"
+    if isinstance(op, Accumulating) and not wide and op.accumulator_bits > 32:
+        largest = largest_sum(graph, op)
+        if largest > S32.high:
+            return f"sums of up to {largest} do not fit 32 bits; use fewer inputs or fewer bits"
     match op:
         case _ if 8 < bits < 32:
             return f"output of {bits} bits; give 8, or whole sums"

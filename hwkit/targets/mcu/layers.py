@@ -7,7 +7,6 @@ from typing import assert_never
 
 import numpy as np
 
-from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -35,7 +34,7 @@ from hwkit.ir.ops import (
     Transpose,
 )
 from hwkit.ir.softmax import beta_multiplier
-from hwkit.targets.mcu.bounds import range_after, sum_bound, x_bound
+from hwkit.targets.mcu.bounds import largest_sum, operand_bounds, x_bound
 from hwkit.targets.mcu.broadcast import (
     broadcast_add,
     broadcast_mul,
@@ -44,7 +43,7 @@ from hwkit.targets.mcu.broadcast import (
     prelu,
     resize_nearest,
 )
-from hwkit.targets.mcu.call import Call, Fields
+from hwkit.targets.mcu.call import Call, Fields, stored
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import folded_bias, pack_rows, pack_taps, storage_bits
@@ -153,13 +152,10 @@ def _weighted(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> tuple[int, 
     bias = None if op.bias is None else graph.constants[op.bias]
     bits = storage_bits(graph.tensors[op.weight].dtype)
     packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(matrix, bits)
-    largest = bound(matrix, x_bound(graph.tensors[op.input].dtype, op.input_zero_point))
-    if bias is not None:
-        largest = largest + np.abs(bias.astype(np.int64))
     fields: Fields = {
         "weights": Table("weights", packed),
         "bias": Table("bias", folded_bias(matrix, bias, op.input_zero_point)),
-        "rescale": rescale(op.rescale, sum_bound(int(largest.max()), op.accumulator_bits)),
+        "rescale": rescale(op.rescale, largest_sum(graph, op)),
     }
     return bits, fields
 
@@ -201,11 +197,7 @@ def _dense(graph: Graph, op: Dense) -> Call:
 
 
 def _add(graph: Graph, op: Add) -> Call:
-    centred = [
-        x_bound(graph.tensors[name].dtype, zero_point)
-        for name, zero_point in zip(op.inputs, op.input_zero_points, strict=True)
-    ]
-    total = sum(map(range_after, op.input_rescales, centred))
+    centred = operand_bounds(graph, op)
     output = graph.tensors[op.output]
     fields: Fields = {
         "elements": output.elements,
@@ -215,17 +207,16 @@ def _add(graph: Graph, op: Add) -> Call:
             rescale(r, most, f"input{k}_")
             for k, (r, most) in enumerate(zip(op.input_rescales, centred, strict=True))
         ),
-        "rescale": rescale(op.rescale, sum_bound(total, op.accumulator_bits)),
+        "rescale": rescale(op.rescale, largest_sum(graph, op)),
     }
     return Call("add_s8", Struct(fields), op.inputs)
 
 
 def _sum_pool(graph: Graph, op: SumPool2d) -> Call:
-    most = prod(op.kernel) * x_bound(graph.tensors[op.input].dtype, op.input_zero_point)
     fields: Fields = {
         "window": _pool_window(graph, op),
         "input_zero_point": op.input_zero_point,
-        "rescale": rescale(op.rescale, sum_bound(most, op.accumulator_bits)),
+        "rescale": rescale(op.rescale, largest_sum(graph, op)),
     }
     return Call("sum_pool_s8", Struct(fields), (op.input,))
 
@@ -282,7 +273,7 @@ def _lookup(graph: Graph, op: Lookup) -> Call:
     fields: Fields = {
         "elements": source.elements,
         "input_low": source.dtype.low,
-        "table": Table("table", graph.constants[op.table]),
+        "table": stored(op, "table", graph.constants[op.table]),
     }
     return Call("lookup_s8", Struct(fields), (op.input,))
 

@@ -14,7 +14,7 @@ from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.memory import MemoryPlan, plan_memory
-from hwkit.lower.offsets import require_no_offset
+from hwkit.lower.offset_to_bias import whole_steps_to_bias
 from hwkit.lower.optimize import optimize
 from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
@@ -56,15 +56,15 @@ class McuPlan:
 
 def lower(graph: Graph, board: Board) -> Lowered:
     """``graph`` with signed activations, fused rescales and roundings that the kernels have, its
-    layers in the order that needs least memory.
+    layers in the order that needs least memory;
+    offsets are in biases as far as these can hold them.
 
     ``plan`` is an ``McuPlan``. Raises ``UnsupportedOp`` for what no kernel computes, and
     ``ConfigError`` when activations and stack exceed the board's SRAM.
     """
     mcu = section(board)
     require_saturating(graph, board.name)
-    require_no_offset(graph, board.name)
-    optimized = optimize(apply(graph, fuse_requantize))
+    optimized = optimize(apply(graph, lambda g: whole_steps_to_bias(fuse_requantize(g))))
     signed = verify(shift_to_signed(optimized.graph))
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from hwkit.ir.arith import MAX_SHIFT
@@ -19,6 +22,17 @@ _NONE = Enumerator("HWK_ROUND_NONE", 0)
 _ANY_SHIFT = 33
 """Of a multiplier 0, which gives 0 with any; the shortest arithmetic takes this one."""
 
+_INT64_MAX = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """One channel's part of a rescale."""
+
+    multiplier: int
+    shift: int
+    offset: int
+
 
 def rescale(r: Rescale | None, bound: int, purpose: str = "") -> Struct:
     """The descriptor of ``r`` for integers in ``-bound..bound``; None passes sums through.
@@ -26,51 +40,107 @@ def rescale(r: Rescale | None, bound: int, purpose: str = "") -> Struct:
     ``purpose`` starts the names of its tables.
     """
     if r is None:
-        return _struct(_NONE, None, None, (0, 0, 0, 0), (0, 32), (0, 0, 0))
-    pairs = [normalized(m, s, r.rounding) for m, s in zip(r.multiplier, r.shift, strict=True)]
-    bits = min((bound << r.left_shift).bit_length() + 1, 32)
-    multipliers = shifts = None
-    if len(set(pairs)) > 1:
-        multipliers = Table(f"{purpose}multipliers", np.array([m for m, _ in pairs], np.int32))
-        shifts = Table(f"{purpose}shifts", np.array([s for _, s in pairs], np.uint8))
-    numbers = [s for _, s in pairs]
-    first = (pairs[0][0], min(numbers), min(numbers), max(numbers))
-    limits = (r.zero_point, r.low, r.high)
-    return _struct(ROUNDINGS[r.rounding], multipliers, shifts, first, (r.left_shift, bits), limits)
+        return _struct(_NONE, [_Channel(0, 0, 0)], (0, 32), (0, 0, 0), purpose)
+    most = min(bound << r.left_shift, 1 << 31)
+    bits = min(most.bit_length() + 1, 32)
+    channels = [normalized(m, s, o, r.rounding) for m, s, o in _entries(r)]
+    rounding, zero_point = r.rounding, r.zero_point
+    if rounding is Rounding.HALF_EVEN and not any(has_tie(c, most) for c in channels):
+        rounding = Rounding.HALF_UP
+    if any(r.offset) and rounding is not Rounding.HALF_EVEN:
+        channels, zero_point = _rounded_down(channels, rounding, zero_point, most)
+        rounding = Rounding.FLOOR
+    limits = (zero_point, r.low, r.high)
+    return _struct(ROUNDINGS[rounding], channels, (r.left_shift, bits), limits, purpose)
 
 
-def normalized(multiplier: int, shift: int, rounding: Rounding) -> tuple[int, int]:
-    """An equal pair with the largest multiplier below 2**31: shifts above 32 need no low word.
+def _entries(r: Rescale) -> Iterator[tuple[int, int, int]]:
+    """Multiplier, shift and offset of each channel, or of all of them."""
+    for c in range(r.channels):
+        k = min(c, len(r.multiplier) - 1)
+        yield r.multiplier[k], r.shift[k], r.offset[min(c, len(r.offset) - 1)]
 
-    Double rounding rounds at a fixed bit and keeps its pair. Example: (1, 3) becomes (2**30, 33).
+
+def normalized(multiplier: int, shift: int, offset: int, rounding: Rounding) -> _Channel:
+    """An equal channel with the largest multiplier below 2**31: shifts above 32 need no low word.
+
+    Double rounding rounds at a fixed bit and keeps its pair. Example: (1, 3, 5) becomes
+    (2**30, 33, 5 * 2**30).
     """
-    if multiplier == 0:
-        return 0, _ANY_SHIFT
+    if multiplier == offset == 0:
+        return _Channel(0, _ANY_SHIFT, 0)
     if rounding is Rounding.DOUBLE:
-        return multiplier, shift
-    by = min(31 - multiplier.bit_length(), MAX_SHIFT - shift)
-    return multiplier << by, shift + by
+        return _Channel(multiplier, shift, offset)
+    room = MAX_SHIFT - 1 - abs(offset).bit_length() if offset else MAX_SHIFT
+    by = max(min(31 - multiplier.bit_length(), MAX_SHIFT - shift, room), 0)
+    return _Channel(multiplier << by, shift + by, offset << by)
+
+
+def _rounded_down(
+    channels: list[_Channel], rounding: Rounding, zero_point: int, most: int
+) -> tuple[list[_Channel], int]:
+    """Channels that round down to what ``channels`` round to, and the zero point that is left:
+    offsets take in the rounding constant and, as long as sums stay in 64 bits, the zero point."""
+    half = 0 if rounding is Rounding.FLOOR else 1
+    down = [_Channel(c.multiplier, c.shift, c.offset + (half << c.shift >> 1)) for c in channels]
+    zero = [_Channel(c.multiplier, c.shift, c.offset + (zero_point << c.shift)) for c in down]
+    if all(most * c.multiplier + abs(c.offset) <= _INT64_MAX for c in zero):
+        return zero, 0
+    return down, zero_point
+
+
+def has_tie(c: _Channel, most: int) -> bool:
+    """Whether ``x * multiplier + offset`` lies halfway between two results for an integer x of
+    at most ``most`` in magnitude.
+
+    Such x are one residue class, if any: those of ``x * multiplier = 2**(shift-1) - offset`` modulo
+    ``2**shift``. Example: multiplier 3, shift 4, offset 1: 3 * 13 + 1 = 40 = 2.5 * 16, so the
+    class is 13 modulo 16, which has -3, and no smaller x is a tie.
+    """
+    if c.shift == 0:
+        return False
+    wanted = (1 << (c.shift - 1)) - c.offset
+    if c.multiplier == 0:
+        return wanted % (1 << c.shift) == 0
+    step = min(c.multiplier & -c.multiplier, 1 << c.shift)
+    if wanted % step:
+        return False
+    modulus = (1 << c.shift) // step
+    x = wanted // step * pow(c.multiplier // step, -1, modulus) % modulus
+    return min(x, modulus - x) <= most
 
 
 def _struct(
     rounding: Enumerator,
-    multipliers: Table | None,
-    shifts: Table | None,
-    first: tuple[int, int, int, int],
+    channels: list[_Channel],
     before: tuple[int, int],
     limits: tuple[int, int, int],
+    purpose: str,
 ) -> Struct:
+    """Tables of what differs between channels; offsets are always one."""
+    multipliers = shifts = offsets = None
+    if len({(c.multiplier, c.shift) for c in channels}) > 1:
+        values = np.array([(c.multiplier, c.shift) for c in channels])
+        multipliers = Table(f"{purpose}multipliers", values[:, 0].astype(np.int32))
+        shifts = Table(f"{purpose}shifts", values[:, 1].astype(np.uint8))
+    numbers = [c.shift for c in channels]
+    different = len({c.offset for c in channels}) > 1
+    if any(c.offset for c in channels):
+        of = channels if different else channels[:1]
+        offsets = Table(f"{purpose}offsets", np.array([c.offset for c in of], np.int64))
     return Struct(
         {
             "rounding": rounding,
             "multipliers": multipliers,
             "shifts": shifts,
-            "multiplier": first[0],
-            "shift": first[1],
-            "lowest_shift": first[2],
-            "highest_shift": first[3],
+            "offsets": offsets,
+            "multiplier": channels[0].multiplier,
+            "shift": min(numbers),
+            "lowest_shift": min(numbers),
+            "highest_shift": max(numbers),
             "left_shift": before[0],
             "input_bits": before[1],
+            "offset_step": int(different),
             "zero_point": limits[0],
             "low": limits[1],
             "high": limits[2],

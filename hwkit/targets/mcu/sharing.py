@@ -44,6 +44,7 @@ _DECIDING = {
     "dilation_width",
     "channel_multiplier",
     "left_shift",
+    "offset_step",
     "low",
     "high",
 }

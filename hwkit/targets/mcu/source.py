@@ -9,7 +9,7 @@ import numpy as np
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
-_C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}
+_C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "int64": "int64_t"}
 _PER_LINE = 16
 
 
@@ -27,12 +27,12 @@ def table_declaration(symbol: str, table: Table) -> str:
 
 
 def table_definition(symbol: str, table: Table) -> str:
-    """The array with its values, at a multiple of 4 bytes."""
+    """The array with its values, at a multiple of 4 bytes, or 8 for integers of 64 bits."""
     flat = [str(value) for value in table.values.reshape(-1).tolist()]
     lines = [", ".join(flat[k : k + _PER_LINE]) for k in range(0, len(flat), _PER_LINE)]
     body = ",\n    ".join(_minimum_safe(line, table.values) for line in lines)
-    c_type = _c_type(table.values)
-    return f"_Alignas(4) const {c_type} {symbol}[{table.values.size}] = {{\n    {body}}};\n"
+    array = f"const {_c_type(table.values)} {symbol}[{table.values.size}]"
+    return f"_Alignas({max(4, table.values.dtype.itemsize)}) {array} = {{\n    {body}}};\n"
 
 
 def initializer(struct: Struct, symbol: str, indent: int = 1) -> str:
@@ -71,6 +71,8 @@ def _number(value: int) -> str:
 
 
 def _minimum_safe(line: str, values: Array) -> str:
+    if values.dtype == np.int64:
+        return re.sub(r"(-?\d+)", r"INT64_C(\1)", line)
     if values.dtype != np.int32:
         return line
     return re.sub(r"-2147483648\b", "INT32_MIN", line)

@@ -19,7 +19,7 @@ class Table:
 
     @property
     def bytes(self) -> int:
-        """Its size; every table starts at a multiple of 4."""
+        """Its size; every table starts at a multiple of 4, of 64-bit integers at one of 8."""
         return int(self.values.nbytes)
 
 

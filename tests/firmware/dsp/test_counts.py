@@ -30,6 +30,11 @@ BOARD = "virtual_m4"
         pytest.param(dense(1, 3, bits=4), id="4 bits, one feature"),
         pytest.param(dense(37, 9, bits=4), id="4 bits, a last row alone"),
         pytest.param(dense(37, 9), id="a last row alone"),
+        pytest.param(conv(3, 3, 5, rounding=Rounding.HALF_EVEN, offsets=True), id="offsets"),
+        pytest.param(
+            depthwise((5, 5, 4), rounding=Rounding.HALF_EVEN, offsets=True),
+            id="offsets of channels",
+        ),
     ],
 )
 def test_every_integer(graph: Graph, tmp_path: Path) -> None:
@@ -42,6 +47,9 @@ def test_every_integer(graph: Graph, tmp_path: Path) -> None:
         pytest.param(conv(16, 16, 16), 1.35, id="conv"),
         pytest.param(conv(16, 16, 16, bits=4), 1.5, id="conv, 4 bits"),
         pytest.param(conv(16, 64, 64, kernel=1), 1.55, id="pointwise"),
+        pytest.param(
+            conv(16, 16, 16, rounding=Rounding.HALF_EVEN, offsets=True), 1.2, id="conv, offsets"
+        ),
         pytest.param(dense(640, 128), 1.6, id="dense"),
         pytest.param(dense(640, 128, bits=4), 1.7, id="dense, 4 bits"),
         pytest.param(depthwise((24, 24, 32)), 2.5, id="wide"),

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from hwkit.ir.arith import quantize_multiplier
+from hwkit.ir.arith import MAX_OFFSET, quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
+    NO_OFFSET,
     Add,
     AvgPool2d,
     Clamp,
@@ -97,7 +98,33 @@ def rescales(
     if draw(st.integers(0, 15)) == 0:
         zero_point = draw(st.sampled_from([_INT32_MAX, -_INT32_MAX, 1 << 29, -(1 << 29) + 1]))
     multiplier, shift = zip(*pairs, strict=True)
-    return Rescale(multiplier, shift, rounding, low, high, zero_point, left_shift)
+    offset = NO_OFFSET if rounding is Rounding.DOUBLE else draw(offsets(pairs, channels))
+    return Rescale(multiplier, shift, rounding, low, high, zero_point, left_shift, offset=offset)
+
+
+@st.composite
+def offsets(draw: st.DrawFn, pairs: list[tuple[int, int]], channels: int) -> tuple[int, ...]:
+    """None; a part of a step of the sum, as layers have them; some steps of the output, ties among
+    them; anything up to the largest, for all channels or for each."""
+    kind = draw(st.sampled_from(["none", "part", "part", "steps", "ties", "any"]))
+    if kind == "none":
+        return NO_OFFSET
+    count = draw(st.sampled_from([channels, len(pairs)]))
+    of = pairs * count if len(pairs) == 1 else pairs
+    if len(pairs) > 1 and draw(st.integers(0, 3)) == 0:
+        of = [max(pairs, key=lambda pair: pair[1])]
+    if kind == "part":
+        return tuple(draw(st.integers(0, max(m - 1, 0))) for m, _ in of)
+    if kind == "steps":
+        return tuple(_bounded(draw(st.floats(-200, 200)) * 2.0**s) for _, s in of)
+    if kind == "ties":
+        return tuple(_bounded((draw(st.integers(-150, 150)) + 0.5) * 2.0**s) for _, s in of)
+    edges = st.sampled_from([MAX_OFFSET, -MAX_OFFSET, 1, -1, 1 << 32, -(1 << 31)])
+    return tuple(draw(edges | st.integers(-MAX_OFFSET, MAX_OFFSET)) for _ in of)
+
+
+def _bounded(offset: float) -> int:
+    return min(max(int(offset), -MAX_OFFSET), MAX_OFFSET)
 
 
 @st.composite

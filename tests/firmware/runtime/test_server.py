@@ -40,7 +40,7 @@ def range_of(offset: int, size: int) -> bytes:
 chunks = st.one_of(
     st.builds(
         lambda sequence, payload: request(Command.ECHO, payload, sequence),
-        st.integers(0, 0xFFFF),
+        st.sampled_from([7, 8, 9, 0xFFFF, 0]) | st.integers(0, 0xFFFF),
         st.one_of(
             st.binary(max_size=40), st.integers(0, MAX_PAYLOAD_BYTES + 9).map(lambda n: bytes(n))
         ),
@@ -63,8 +63,10 @@ def streams(draw: st.DrawFn) -> bytes:
 
 
 def expected_answers(wire: bytes) -> list[Frame]:
-    """The protocol's rules, from Python's decoder: echoes come back, the unreadable is refused."""
+    """The protocol's rules, from Python's decoder: echoes come back, unless their number is not the
+    next one, and the unreadable is refused."""
     answers = []
+    last: Frame | None = None
     for part in wire.split(b"\0")[:-1]:
         if not part:
             continue
@@ -74,8 +76,11 @@ def expected_answers(wire: bytes) -> list[Frame]:
             answers.append(Frame(Command.NONE, Status.BAD_FRAME, 0, b""))
         elif frame is None:
             answers.append(Frame(Command.NONE, Status.BAD_CRC, 0, b""))
-        else:
+        elif last in (None, frame) or frame.sequence == (last.sequence + 1) % 65536:
+            last = frame
             answers.append(frame)
+        else:
+            answers.append(Frame(frame.command, Status.LATE, frame.sequence, b""))
     return answers
 
 
@@ -189,6 +194,43 @@ def test_a_repeated_request_is_answered_again_but_not_executed_again() -> None:
     infer = request(Command.INFER, struct.pack("<I", 1), 2)
     answers = converse(request(Command.LOAD_INPUT, bytes(4 + 64), 1) + infer + infer)
     assert [answer.status for answer in answers if answer] == [0, 0, 0]
+
+
+def statuses(*requests: bytes) -> list[int]:
+    return [answer.status for answer in converse(b"".join(requests)) if answer]
+
+
+def test_a_late_request_is_not_executed() -> None:
+    load = [request(Command.LOAD_INPUT, bytes(4) + bytes([k] * 64), 1 + k) for k in range(3)]
+    infer = request(Command.INFER, struct.pack("<I", 1), 4)
+    read = request(Command.READ_OUTPUT, range_of(0, 64), 5)
+    answers = converse(
+        b"".join([*load, load[0], load[1], infer, load[2], infer, read, infer, read])
+    )
+    late = Status.LATE
+    assert [a.status for a in answers if a] == [0, 0, 0, late, late, 0, late, 0, 0, late, 0]
+    assert answers[3] == Frame(Command.LOAD_INPUT, late, 1, b"")
+    assert answers[-1] == answers[-3] == Frame(Command.READ_OUTPUT, 0, 5, bytes([3] * 64))
+
+
+def test_a_number_that_is_taken_by_another_request_is_late() -> None:
+    echoes = [request(Command.ECHO, b"a", 9), request(Command.ECHO, b"b", 9)]
+    assert statuses(*echoes) == [0, Status.LATE]
+
+
+def test_info_begins_a_session_where_no_late_one_can_be() -> None:
+    info, echo = (lambda n: request(Command.INFO, b"", n)), (lambda n: request(9, b"", n))
+    late = Status.LATE
+    assert statuses(info(500), echo(501), info(900), echo(502), echo(901)) == [0, 0, 0, late, 0]
+    assert statuses(info(500), echo(501), echo(502), info(500), echo(503)) == [0, 0, 0, late, 0]
+    many = [echo(n % 65536) for n in range(65400, 65900)]  # the last is 363
+    assert statuses(*many, info(363 - 255), info(363 - 256))[-2:] == [late, 0]
+
+
+def test_a_session_has_nothing_of_the_one_before() -> None:
+    load = request(Command.LOAD_INPUT, bytes(4 + 64), 1)
+    infer = request(Command.INFER, struct.pack("<I", 1), 4001)
+    assert statuses(load, request(Command.INFO, b"", 4000), infer) == [0, 0, Status.NO_INPUT]
 
 
 def test_selftest_computes_the_documented_crc() -> None:

@@ -25,6 +25,7 @@ BOARD = "virtual_m0"
         pytest.param(dense(33, 4, rounding=Rounding.HALF_EVEN), id="an odd number of fours"),
         pytest.param(dense(8, 9, rounding=Rounding.FLOOR), id="two fours"),
         pytest.param(dense(37, 3, bits=4), id="4 bits, 37 features"),
+        pytest.param(dense(8, 9, rounding=Rounding.HALF_EVEN, offsets=True), id="offsets"),
         pytest.param(depthwise((5, 5, 3)), id="depthwise, a last row and column alone"),
         pytest.param(depthwise((6, 7, 2), stride=2), id="depthwise, two phases"),
         pytest.param(depthwise((4, 6, 2), kernel=(1, 4)), id="depthwise, four taps"),
@@ -39,6 +40,9 @@ def test_every_integer(graph: Graph, tmp_path: Path) -> None:
     [
         pytest.param(conv(12, 16, 16), 3.7, id="conv"),
         pytest.param(conv(12, 16, 16, bits=4), 3.7, id="conv, 4 bits"),
+        pytest.param(
+            conv(12, 16, 16, rounding=Rounding.HALF_EVEN, offsets=True), 3.7, id="conv, offsets"
+        ),
         pytest.param(dense(640, 128), 4.6, id="dense"),
         pytest.param(dense(640, 128, bits=4), 5.0, id="dense, 4 bits"),
         pytest.param(depthwise((12, 12, 32)), 10.5, id="depthwise"),

@@ -47,6 +47,7 @@ def written(files: dict[str, bytes], folder: Path) -> tuple[Path, Path, str]:
         path.write_bytes(content)
     shutil.copytree(FAKE, folder / "tflm")
     fake = f"-DFAKE_INPUT_BYTES={INPUT_BYTES} -DFAKE_OUTPUT_BYTES={OUTPUT_BYTES}"
+    fake += " -DFAKE_NAMESPACE=hwk_residual_tflm"
     return folder / "project", folder / "tflm", fake
 
 

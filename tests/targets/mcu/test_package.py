@@ -22,7 +22,7 @@ from hwkit.target import Lowered
 from hwkit.targets.mcu import lower
 from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.mcu.package import KINDS, package
-from hwkit.targets.mcu.package.sources import identifier
+from hwkit.targets.mcu.package.names import identifier
 from tests.cmake import program
 from tests.conformance.graphs import graphs, inputs_for
 from tests.conformance.test_targets import MCU
@@ -127,14 +127,14 @@ def test_a_damaged_table_fails_the_self_test(tmp_path: Path) -> None:
 
 def test_the_header_says_what_the_model_is() -> None:
     lowered = lower(residual(), BOARD)
-    text = package(lowered, "library")["include/hwk.h"].decode()
+    text = package(lowered, "library")["include/hwk_residual_model.h"].decode()
     for line in (
-        '#define HWK_MODEL_NAME "residual"',
-        f"#define HWK_ARENA_BYTES {lowered.plan.memory.arena_bytes}",
-        "#define HWK_INPUT_ELEMENTS 192",
+        '#define HWK_RESIDUAL_MODEL_NAME "residual"',
+        f"#define HWK_RESIDUAL_ARENA_BYTES {lowered.plan.memory.arena_bytes}",
+        "#define HWK_RESIDUAL_INPUT_ELEMENTS 192",
         "8 x 8 x 3, integers",
-        "#define HWK_OUTPUT_ELEMENTS 5",
-        "typedef int32_t hwk_output_t;",
+        "#define HWK_RESIDUAL_OUTPUT_ELEMENTS 5",
+        "typedef int32_t hwk_residual_output_t;",
     ):
         assert line in text, line
 
@@ -162,8 +162,9 @@ def test_the_other_packages_hold_the_same_sources(kind: str, tmp_path: Path) -> 
     # Nothing hides a header of the C library or of another library.
     names = {name.removeprefix("src/") for name in shared}
     assert all(name.startswith(("hwk", "model")) for name in names), names
-    header = "src/hwk.h" if kind == "arduino" else "include/hwk.h"
-    assert other[header] == first["include/hwk.h"]
+    folder = "src" if kind == "arduino" else "include"
+    for header in ("hwk.h", "hwk_residual_model.h"):
+        assert other[f"{folder}/{header}"] == first[f"include/{header}"]
     written(other, tmp_path)
     # As their build systems do: each source by itself, with the folders that they put first.
     include = [f"-I{tmp_path / 'src'}", f"-I{tmp_path / 'include'}"]
@@ -225,5 +226,7 @@ def test_an_unknown_kind_is_refused() -> None:
 
 def test_any_name_makes_an_identifier() -> None:
     assert identifier("net-v2.1") == "net_v2_1"
-    assert identifier('a"\n*/b') == "a____b"
-    assert identifier("") == "model" and len(identifier("x" * 99)) == 40
+    assert identifier('a"\n*/b') == "a_b" and identifier("__init__") == "init"
+    assert identifier("Größe 2") == "gr_e_2"
+    assert identifier("") == identifier("*") == "model"
+    assert len(identifier("x" * 99)) == 40 and identifier("x" * 39 + "__y") == "x" * 39

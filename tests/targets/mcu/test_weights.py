@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hwkit.ir.arith import rescale as rescaled
 from hwkit.ir.ops import Rescale, Rounding
 from hwkit.ir.types import IntType
-from hwkit.targets.mcu.rescales import normalized, rescale
+from hwkit.targets.mcu.rescales import has_tie, normalized, rescale
 from hwkit.targets.mcu.weights import (
     folded_bias,
     pack_rows,
@@ -55,16 +55,28 @@ def test_storage() -> None:
 @given(
     st.integers(0, 2**31 - 1),
     st.integers(0, 62),
+    st.just(0) | st.integers(-(2**61), 2**61) | st.integers(-(2**33), 2**33),
     st.sampled_from([Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR]),
     st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1),
 )
-def test_a_normalized_pair_is_equal(m: int, s: int, rounding: Rounding, x: list[int]) -> None:
-    n, t = normalized(m, s, rounding)
+def test_a_normalized_channel_is_equal(
+    m: int, s: int, o: int, rounding: Rounding, x: list[int]
+) -> None:
+    c = normalized(m, s, o, rounding)
     wide = (-(2**62), 2**62)
-    before = rescaled(np.array(x), Rescale((m,), (s,), rounding, *wide), "before")
-    after = rescaled(np.array(x), Rescale((n,), (t,), rounding, *wide), "after")
-    assert np.array_equal(before, after)
-    assert n == 0 or n >= 1 << 30 or t == 62
+    before = rescaled(np.array(x), Rescale((m,), (s,), rounding, *wide, offset=(o,)), "before")
+    normal = Rescale((c.multiplier,), (c.shift,), rounding, *wide, offset=(c.offset,))
+    assert np.array_equal(before, rescaled(np.array(x), normal, "after"))
+    full = c.multiplier == 0 or c.multiplier >= 1 << 30 or c.shift == 62
+    assert full or abs(c.offset) > 1 << 60
+
+
+@settings(derandomize=True, deadline=None, max_examples=500)
+@given(st.integers(0, 40), st.integers(0, 7), st.integers(-300, 300), st.integers(0, 60))
+def test_ties_are_found(m: int, s: int, o: int, most: int) -> None:
+    products = [x * m + o for x in range(-most, most + 1)]
+    ties = any(s > 0 and p % (1 << s) == 1 << (s - 1) for p in products)
+    assert has_tie(normalized(m, s, o, Rounding.HALF_EVEN), most) == ties
 
 
 def test_equal_channels_need_no_tables() -> None:

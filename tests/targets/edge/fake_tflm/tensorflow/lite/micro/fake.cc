@@ -7,8 +7,11 @@
 #include "tensorflow/lite/micro/system_setup.h"
 
 // The project's own, from golden.cc.
+namespace FAKE_NAMESPACE {
 extern const unsigned char kGoldenInputs[];
 extern const unsigned char kGoldenOutputs[];
+}  // namespace FAKE_NAMESPACE
+using namespace FAKE_NAMESPACE;
 
 namespace {
 size_t invokes = 0;

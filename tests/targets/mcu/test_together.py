@@ -1,0 +1,52 @@
+"""Random graphs as generated firmware, sanitized: what no kernel test calls stands in model.c."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from tests.conformance.graphs import graphs
+from tests.conformance.test_targets import MCU
+from tests.targets.mcu import together
+from tests.targets.mcu.models import residual
+
+_GRAPHS = 20
+
+
+def test_every_integer_of_random_graphs_in_one_program(tmp_path: Path) -> None:
+    models: list[together.Model] = []
+
+    @settings(max_examples=_GRAPHS, derandomize=True, deadline=None, database=None)
+    @given(graphs(MCU))
+    def collect(graph: Graph) -> None:
+        try:
+            models.append(together.lowered_as(graph, len(models)))
+        except UnsupportedOp:
+            return
+
+    collect()
+    assert len(models) > _GRAPHS // 2
+    assert together.check(models, tmp_path) > 0
+
+
+def test_a_layer_that_writes_behind_the_arena_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = together.package
+
+    def smaller(lowered: object, kind: str) -> dict[str, bytes]:
+        files = real(lowered, kind)  # type: ignore[arg-type]
+        shrunk = re.sub(
+            rb"arena\[(\d+)\]", lambda m: b"arena[%d]" % (int(m[1]) - 8), files["src/model.c"]
+        )
+        assert shrunk != files["src/model.c"]
+        return {**files, "src/model.c": shrunk}
+
+    monkeypatch.setattr(together, "package", smaller)
+    with pytest.raises(AssertionError, match="global-buffer-overflow"):
+        together.check([together.lowered_as(residual(), 0)], tmp_path)
