@@ -153,7 +153,7 @@ def _checked(artifact: Artifact, name: str, y: Array, samples: int) -> Array:
     if y.dtype != tensor.dtype.container or y.size != samples * tensor.elements:
         raise FormatError(
             f"{artifact.path}: {name!r} is {y.dtype}{y.shape[1:]} there, and "
-            f"{tensor.dtype.container}{tensor.shape} in the graph; deploy it again"
+            f"{tensor.dtype.container}{tensor.shape} in the graph; take the file of this graph"
         )
     return y.reshape(samples, *tensor.shape)
 

@@ -34,6 +34,7 @@ TITLES = {
 CHILD = Path(__file__).with_name("child.py")
 INFERENCE_LIMIT_S = 60.0
 """Longest that loading, or one inference, may take."""
+_KEPT_MODELS = 16
 _LAST_WORDS_S = 5.0
 """How long a child that closed its pipe may take to end, a core dump included."""
 _TRACE = "Fatal Python error"
@@ -61,6 +62,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._log = Path(os.devnull)
         self._unread = b""
+        self._models: list[str] = []
 
     def ask(
         self,
@@ -78,9 +80,7 @@ class Child:
         limit = INFERENCE_LIMIT_S if limit_s is None else limit_s
         with self._lock:
             folder = self._started()
-            name = hashlib.sha256(model).hexdigest()
-            if not (folder / name).exists():
-                (folder / name).write_bytes(model)
+            name = self._written(folder, model)
             described = write_arrays(folder, "input", inputs)
             line = json.dumps({**request, "model": name, "inputs": described, "limit_s": limit})
             answer = self._answer(line, limit, str(request["runtime"]))
@@ -113,6 +113,16 @@ class Child:
                 )
             self._stop = weakref.finalize(self, _stopped, self._process, self._log, os.getpid())
         return Path(self._folder.name)
+
+    def _written(self, folder: Path, model: bytes) -> str:
+        """Name of the model's file, written unless it is one of the last few."""
+        name = hashlib.sha256(model).hexdigest()
+        if name not in self._models:
+            (folder / name).write_bytes(model)
+            self._models.append(name)
+        if len(self._models) > _KEPT_MODELS:
+            (folder / self._models.pop(0)).unlink()
+        return name
 
     def _answer(self, line: str, limit_s: float, runtime: str) -> dict[str, Any]:
         assert self._process is not None and self._process.stdin is not None
