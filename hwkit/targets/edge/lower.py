@@ -19,14 +19,17 @@ from hwkit.ir.ops import (
     Mul,
     Prelu,
     ResizeNearest,
+    Rounding,
     Sub,
     activations,
 )
 from hwkit.ir.types import S8, S32, Array
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
+from hwkit.lower.finer_steps import finer_steps
+from hwkit.lower.floor_as_half_up import floor_as_half_up
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.offsets import require_no_offset
+from hwkit.lower.offset_to_bias import rounded_to_bias
 from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.target import Lowered
@@ -38,6 +41,11 @@ from hwkit.targets.edge.split import split_borders, split_ranges
 from hwkit.targets.edge.widen import widen_to_8_bits
 
 _NO_FORM = (Sub, Mul, Prelu, ResizeNearest, Constant)
+_LACKING_IN_ADD = {
+    "litert": (Rounding.HALF_EVEN, Rounding.FLOAT32, Rounding.FLOOR),
+    "tflm": (Rounding.FLOOR,),
+}
+"""Roundings that a runtime's convolutions come nearer to than its add."""
 _FLOAT32_EXACT = 1 << 24
 """Every integer up to here, and so every sum that stays below, is exact in float32."""
 
@@ -45,14 +53,14 @@ _FLOAT32_EXACT = 1 << 24
 def lower(graph: Graph, board: Board) -> Lowered:
     """The graph as ``board``'s runtime computes it; what it must equal, integer by integer.
 
-    Every pass but the last is exact and checked on golden vectors; the last one takes over the
-    runtime's rounding and names the nodes that it changed. Raises ``UnsupportedOp``.
+    Every pass but two is exact and checked on golden vectors. Those two round what is finer than a
+    bias and take over the runtime's rounding; the nodes that they changed are named. Raises
+    ``UnsupportedOp``.
     """
     assert board.edge is not None
     runtime, target = board.edge.runtime, board.name
     _check_interface(graph, target)
     require_saturating(graph, target)
-    require_no_offset(graph, target)
     passes: list[Callable[[Graph], Graph]] = [
         fuse_requantize,
         partial(widen_to_8_bits, target=target),
@@ -61,18 +69,22 @@ def lower(graph: Graph, board: Board) -> Lowered:
         graph = apply(graph, step)
     graph = verify(shift_to_signed(graph))
     passes = [
-        *([add_as_depthwise] if runtime == "litert" else []),
+        partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime]),
         partial(as_depthwise, target=target),
+        floor_as_half_up,
+        partial(finer_steps, largest_weight=S8.high),
         partial(split_borders, target=target),
         split_ranges,
     ]
     for step in passes:
         graph = apply(graph, step)
+    graph, rounded = rounded_to_bias(graph, target)
+    verify(graph)
     _check_sums(graph, target)
     check_ratios(graph, runtime, target)
     graph = apply(graph, assign_scales)
     graph, changed = in_runtime(graph, runtime, target)
-    return Lowered(verify(graph), board, changed)
+    return Lowered(verify(graph), board, tuple(dict.fromkeys((*rounded, *changed))))
 
 
 def _check_interface(graph: Graph, target: str) -> None:
