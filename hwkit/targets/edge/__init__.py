@@ -13,7 +13,7 @@ from hwkit.boards import Board, EdgeBoard
 from hwkit.errors import ConfigError, DeviceError, FormatError, UnsupportedOp
 from hwkit.files import read_json, write_json, write_whole
 from hwkit.importers.tflite_file import parse
-from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Sub
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, BuildPlan, LayerTiming, Lowered
 from hwkit.targets.edge import timing
@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _FACTS = "facts.json"
+_TAKEN_FROM_XNNPACK = (Conv2d, DepthwiseConv2d, Dense, Add, Sub, Mul)
+"""Ops whose arithmetic on LiteRT is XNNPACK's."""
 
 
 def _edge(board: Board) -> EdgeBoard:
@@ -78,7 +80,7 @@ def _check_layers(lowered: Lowered, board: EdgeBoard) -> None:
             raise UnsupportedOp(op.name, lowered.board.name, remedy) from error
         except DeviceError as error:
             raise DeviceError(f"{op.name}: {error}") from error
-        own = isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None
+        own = isinstance(op, _TAKEN_FROM_XNNPACK) and op.rescale is not None
         if own and not loaded.facts.get("delegated", True):
             remedy = (
                 "XNNPACK leaves this layer to another kernel, whose rounding is not defined; "

@@ -34,8 +34,9 @@ def profile(lowered: Lowered, model: bytes, x: Array, repeats: int) -> list[list
     rows = [
         LayerTiming(WHOLE_MODEL, graph.name, "Model", sum(macs(graph, op) for op in graph.nodes))
     ]
-    for index, (op, alone) in enumerate(single_layers(graph)):
-        rows.append(LayerTiming(index, op.name, type(op).__name__, macs(graph, op)))
+    index = {op.name: place for place, op in enumerate(graph.nodes)}
+    for op, alone in single_layers(graph):
+        rows.append(LayerTiming(index[op.name], op.name, type(op).__name__, macs(graph, op)))
         if board.runtime != "tflm":
             columns.append(session(board, alone).times_us(_random_inputs(lowered, op), repeats))
         else:
