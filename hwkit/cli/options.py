@@ -30,9 +30,10 @@ def port_option(command: F) -> F:
 def artifact_option(command: F) -> F:
     return click.option(
         "--artifact",
-        metavar="DIR",
+        metavar="DIR|FILE",
         type=click.Path(path_type=Path),
-        help="Run what lies in this folder, left by 'hwkit deploy', as it is now.",
+        help="Run what lies in this folder, left by 'hwkit deploy', as it is now; "
+        "or the .tflite that the model was imported from, unchanged.",
     )(command)
 
 

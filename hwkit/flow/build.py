@@ -158,7 +158,11 @@ def artifact_for(
     graph: Graph, board_name: str, folder: str | Path | None
 ) -> tuple[Target, Artifact]:
     """The artifact to run ``graph`` on ``board_name``: from ``folder``, a deploy made earlier
-    (possibly edited since: what lies there is what runs), or built and cached."""
+    (possibly edited since: what lies there is what runs), or built and cached. ``folder`` may also
+    be the very file that ``graph`` was imported from: see ``targets.open_original``."""
+    if folder is not None and Path(folder).is_file():
+        board = boards.load(board_name)
+        return targets.get(board), targets.open_original(graph, board, Path(folder).absolute())
     if folder is None:
         target, lowered = lower(graph, board_name)
         return target, cached(target, lowered)

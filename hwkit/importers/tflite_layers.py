@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -23,7 +22,6 @@ from hwkit.importers.tflite_context import (
 )
 from hwkit.importers.tflite_elementwise import same_meaning
 from hwkit.importers.tflite_file import INT4, INT8, INT32, INT64, FileOperator
-from hwkit.ir.arith import MAX_SHIFT
 from hwkit.ir.ops import (
     NO_PADDING,
     AvgPool2d,
@@ -38,7 +36,7 @@ from hwkit.ir.ops import (
     SoftmaxKind,
     SumPool2d,
 )
-from hwkit.ir.tflite import double_rescale, wide_rescale
+from hwkit.ir.tflite import double_rescale, mean_rescale, wide_rescale
 from hwkit.ir.types import S8, S16, S32, S48, Array, IntType, Quantization, Shape
 
 S4 = IntType(4, True)
@@ -292,14 +290,9 @@ def _mean_pool(
     try:
         dtype = context.dtype(op.outputs[0])
         ratio = before.scale[0] / after.scale[0]
-        whole = double_rescale([ratio], after.zero_point, dtype.low, dtype.high)
+        rescale = mean_rescale(ratio, prod(kernel), after.zero_point, dtype.low, dtype.high)
     except ValueError as error:
         raise damaged(position, op, error) from error
-    count, shift = prod(kernel), whole.shift[0]
-    by = min(count.bit_length() - 1, MAX_SHIFT - shift)
-    rescale = replace(
-        whole, multiplier=((whole.multiplier[0] << by) // count,), shift=(shift + by,)
-    )
     return SumPool2d(
         name, source, output, kernel, (1, 1), NO_PADDING, before.zero_point, rescale=rescale
     )

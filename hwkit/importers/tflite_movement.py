@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import prod
 
-import numpy as np
-
 from hwkit.importers.tflite_context import (
     LARGEST,
     Context,
@@ -20,7 +18,7 @@ from hwkit.importers.tflite_context import (
 from hwkit.importers.tflite_elementwise import same_meaning, scalar
 from hwkit.importers.tflite_file import INT32, INT64, FileOperator
 from hwkit.ir.ops import Concat, Pad, Padding, Reshape, ResizeNearest, Slice, Transpose
-from hwkit.ir.tflite import NONE
+from hwkit.ir.tflite import NONE, nearest
 from hwkit.ir.types import Shape
 
 _Range = tuple[int, int, int]
@@ -250,18 +248,9 @@ def resize_nearest(context: Context, position: int, op: FileOperator) -> None:
     if max(after) > LARGEST:
         raise damaged(position, op, f"resizes to {after}")
     align, centres = (bool(op.options[key]) for key in ("align_corners", "half_pixel_centers"))
-    rows, columns = (_nearest(before[k], after[k], align, centres) for k in range(2))
+    rows, columns = (nearest(before[k], after[k], align=align, centres=centres) for k in range(2))
     name, target = node_name(position, op), context.names[op.outputs[0]]
     context.add(op.outputs[0], ResizeNearest(name, source, target, rows, columns))
-
-
-def _nearest(before: int, after: int, align: bool, centres: bool) -> tuple[int, ...]:
-    """Where each of ``after`` places reads, of ``before``; computed in float32 as TFLM does."""
-    span = (before - 1, after - 1) if align and after > 1 else (before, after)
-    step = np.float32(span[0]) / np.float32(span[1])
-    places = (np.arange(after, dtype=np.float32) + np.float32(0.5 if centres else 0)) * step
-    nearest = np.floor(places.astype(np.float64) + (0.5 if align else 0)).astype(np.int64)
-    return tuple(np.clip(nearest, 0, before - 1).tolist())
 
 
 def pad(context: Context, position: int, op: FileOperator) -> None:

@@ -5,11 +5,12 @@ Shared by the importer of .tflite files and by the target that writes them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import floor, ldexp
 
 import numpy as np
 
-from hwkit.ir.arith import quantize_multiplier, reduced_multiplier
+from hwkit.ir.arith import MAX_SHIFT, quantize_multiplier, reduced_multiplier
 from hwkit.ir.ops import Rescale, Rounding
 from hwkit.ir.types import S8, S32, IntType
 
@@ -90,3 +91,30 @@ def double_add(
     ]
     total = double_rescale([ldexp(common, -left_shift) / output], zero_point, low, high)
     return (inputs[0], inputs[1]), total
+
+
+def mean_rescale(
+    ratio: float, count: int, zero_point: int, low: int = S8.low, high: int = S8.high
+) -> Rescale:
+    """The reference kernels' rescale of a sum of ``count`` integers into their mean, for a
+    ``ratio`` of input to output scale: its multiplier is divided by ``count`` beforehand.
+    ``ValueError`` if the ratio has no form. Example: ratio 1, count 4 gives 2**30 / 2**32.
+    """
+    whole = double_rescale([ratio], zero_point, low, high)
+    shift = whole.shift[0]
+    by = min(count.bit_length() - 1, MAX_SHIFT - shift)
+    multiplier = (whole.multiplier[0] << by) // count
+    return replace(whole, multiplier=(multiplier,), shift=(shift + by,))
+
+
+def nearest(before: int, after: int, *, align: bool, centres: bool) -> tuple[int, ...]:
+    """Where each of ``after`` places reads, of ``before``, in float32 as the reference kernels
+    compute it: corners aligned, or pixels taken at their centres, or neither.
+    Example: 2 to 4 gives 0, 0, 1, 1, with aligned corners 0, 0, 1, 1 too; 4 to 2 gives 0, 2, or
+    with centres 1, 3.
+    """
+    span = (before - 1, after - 1) if align and after > 1 else (before, after)
+    step = np.float32(span[0]) / np.float32(span[1])
+    places = (np.arange(after, dtype=np.float32) + np.float32(0.5 if centres else 0)) * step
+    found = np.floor(places.astype(np.float64) + (0.5 if align else 0)).astype(np.int64)
+    return tuple(np.clip(found, 0, before - 1).tolist())

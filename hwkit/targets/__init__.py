@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
-from hwkit.target import Lowered, Target
+from hwkit.ir.graph import Graph
+from hwkit.target import Artifact, Lowered, Target
 
 _MODULES = {
     "edge": "hwkit.targets.edge",
@@ -34,6 +36,22 @@ def choose(lowered: Lowered) -> Lowered:
         return lowered
     chosen: Lowered = import_module(module).choose(lowered)
     return chosen
+
+
+_ORIGINALS = {"edge": "hwkit.targets.edge.original"}
+
+
+def open_original(graph: Graph, board: Board, path: Path) -> Artifact:
+    """The file that ``graph`` was imported from, to be run on ``board`` as it is; it must equal
+    ``graph`` unlowered. ``ConfigError`` for boards that run no such files."""
+    module = _ORIGINALS.get(board.target)
+    if module is None:
+        raise ConfigError(
+            f"{path}: {board.name} runs what 'hwkit deploy' left in a folder, not a file; "
+            "host_tflm and host_litert run a .tflite as it is"
+        )
+    artifact: Artifact = import_module(module).open_original(graph, board, path)
+    return artifact
 
 
 _PACKAGES = {

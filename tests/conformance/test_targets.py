@@ -30,7 +30,9 @@ from tests.conformance.graphs import ALL_OPS, Space, graphs
 from tests.conformance.run import check, lowered_or_none
 from tests.emulators import skip_without_emulator
 
-EDGE = Space(activations=(S8, U8, IntType(5, False), IntType(6, True)), weight_bits=(4, 8))
+EDGE = Space(
+    activations=(S8, U8, IntType(5, False), IntType(6, True)), weight_bits=(4, 8), offsets=True
+)
 
 
 MCU = Space(

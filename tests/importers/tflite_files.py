@@ -90,10 +90,4 @@ def random_feeds(graph: Graph, samples: int, seed: int) -> dict[str, Array]:
 
 def tflm(model: bytes, feeds: Mapping[str, Array], outputs: int) -> list[Array]:
     """TFLM's outputs, one sample at a time."""
-    loaded = session(runtime("host_tflm"), model, outputs)
-    rows = []
-    for k in range(len(next(iter(feeds.values())))):
-        loaded.load(*(x[k : k + 1] for x in feeds.values()))
-        loaded.invoke()
-        rows.append(loaded.outputs())
-    return [np.stack(column) for column in zip(*rows, strict=True)]
+    return session(runtime("host_tflm"), model, outputs).run(list(feeds.values()))

@@ -98,12 +98,12 @@ def test_whole_steps_go_into_the_bias_exactly(m, s, o, mode, bias):
 
 
 def test_rounding_into_the_bias_names_the_nodes_that_may_move():
-    r = Rescale((4,), (5,), Rounding.HALF_UP, -128, 127, offset=(10, 8, -2))
+    r = Rescale((5,), (5,), Rounding.HALF_UP, -128, 127, offset=(10, 8, -2))
     graph, moved = rounded_to_bias(network(r, [3, 3, 3]), "example")
     assert moved == ("fc",)
     (op,) = graph.nodes
     assert isinstance(op, Dense) and op.bias is not None
-    assert graph.constants[op.bias].tolist() == [6, 5, 3]
+    assert graph.constants[op.bias].tolist() == [5, 5, 3]
     require_no_offset(graph, "example")
 
 

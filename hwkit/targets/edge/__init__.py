@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from hwkit.boards import Board, EdgeBoard
 from hwkit.errors import ConfigError, DeviceError, FormatError, UnsupportedOp
 from hwkit.files import read_json, write_json, write_whole
 from hwkit.importers.tflite_file import parse
-from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Sub
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, BuildPlan, LayerTiming, Lowered
 from hwkit.targets.edge import timing
 from hwkit.targets.edge.emit import MODEL, emit, single_layers
-from hwkit.targets.edge.isolated import execute, execute_isolated
 from hwkit.targets.edge.lower import lower
-from hwkit.targets.edge.runtimes import PACKAGES, LiteRt, Tflm, package_version, session
+from hwkit.targets.edge.original import OriginalFile
+from hwkit.targets.edge.runtimes import PACKAGES, Session, package_version, session
+from hwkit.targets.edge.supervised import Child, Refused
 
 __all__ = [
     "build",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 _FACTS = "facts.json"
+_TAKEN_FROM_XNNPACK = (Conv2d, DepthwiseConv2d, Dense, Add, Sub, Mul)
+"""Ops whose arithmetic on LiteRT is XNNPACK's."""
 
 
 def _edge(board: Board) -> EdgeBoard:
@@ -61,7 +65,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     }
     _check_layers(lowered, board)
     if board.runtime == "tflm":
-        facts["arena_bytes"] = Tflm(model, 1).arena_bytes()
+        facts["arena_bytes"] = session(board, model).facts["arena_bytes"]
     write_whole(out / MODEL, model)
     write_json(out / _FACTS, facts)
     return _artifact(out, lowered, facts)
@@ -71,11 +75,13 @@ def _check_layers(lowered: Lowered, board: EdgeBoard) -> None:
     for op, model in single_layers(lowered.graph):
         try:
             loaded = session(board, model)
-        except DeviceError as error:
+        except Refused as error:
             remedy = f"{error}; change its shape or replace it"
             raise UnsupportedOp(op.name, lowered.board.name, remedy) from error
-        own = isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None
-        if own and isinstance(loaded, LiteRt) and not loaded.delegated():
+        except DeviceError as error:
+            raise DeviceError(f"{op.name}: {error}") from error
+        own = isinstance(op, _TAKEN_FROM_XNNPACK) and op.rescale is not None
+        if own and not loaded.facts.get("delegated", True):
             remedy = (
                 "XNNPACK leaves this layer to another kernel, whose rounding is not defined; "
                 "change its shape, stride or scales"
@@ -97,34 +103,61 @@ def _artifact(out: Path, lowered: Lowered, facts: Mapping[str, Any]) -> Artifact
 
 def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
     """Outputs for ``x`` (batch first), one sample at a time."""
+    _no_port(artifact, port)
     graph = artifact.lowered.graph
-    tensor = graph.tensors[graph.outputs[0]]
     if not len(x):
+        tensor = graph.tensors[graph.outputs[0]]
         return np.zeros((0, *tensor.shape), tensor.dtype.container)
-    return _execute(artifact, x, port, None)[""]
+    plan = artifact.lowered.plan
+    outputs = plan.run([x]) if isinstance(plan, OriginalFile) else _loaded(artifact).run(_fed(x))
+    return _checked(artifact, graph.outputs[0], outputs[0], len(x))
 
 
 def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict[str, Array]:
     """Every activation that the file computes, by the lowered graph's name."""
-    names = [op.output for op in artifact.lowered.graph.nodes]
-    return _execute(artifact, x, port, names)
-
-
-def _execute(
-    artifact: Artifact, x: Array, port: str | None, names: list[str] | None
-) -> dict[str, Array]:
-    """In this process if the file is what hwkit emits for this graph, else in a child."""
     _no_port(artifact, port)
-    model = artifact.path.read_bytes()
-    # An unsigned input of fewer than 8 bits comes in a uint8 and is an int8 in the file.
-    x = x.astype(np.int8)
+    names = [op.output for op in artifact.lowered.graph.nodes]
+    plan = artifact.lowered.plan
+    if isinstance(plan, OriginalFile):
+        seen = plan.observe([x], names)
+    else:
+        seen = _loaded(artifact).observe(_fed(x), names)
+    return {name: _checked(artifact, name, y, len(x)) for name, y in seen.items()}
+
+
+def _fed(x: Array) -> list[Array]:
+    """An unsigned input of fewer than 8 bits comes in a uint8 and is an int8 in the file."""
+    return [x.astype(np.int8)]
+
+
+def _loaded(artifact: Artifact) -> Session:
+    """The artifact's file in its runtime: in the common child if it is what hwkit emits for this
+    graph, else in one of its own."""
+    board, model = _edge(artifact.board), artifact.path.read_bytes()
     if model == emit(artifact.lowered).files[MODEL]:
-        return execute(_edge(artifact.board), model, x, names)
+        return session(board, model)
     try:
         parse(model)  # Offsets that leave the file are told apart from a runtime that refuses.
-        return execute_isolated(_edge(artifact.board), model, x, names)
-    except FormatError as error:
+        child = _child_of(str(artifact.path), model)
+        return Session(board.runtime, model, threads=board.threads, child=child)
+    except (FormatError, Refused) as error:
         raise FormatError(f"{artifact.path}: changed since it was built: {error}") from error
+
+
+@lru_cache(maxsize=2)
+def _child_of(path: str, model: bytes) -> Child:
+    return Child(path)
+
+
+def _checked(artifact: Artifact, name: str, y: Array, samples: int) -> Array:
+    """``y`` as tensor ``name`` of the graph; ``FormatError`` if that it cannot be."""
+    tensor = artifact.lowered.graph.tensors[name]
+    if y.dtype != tensor.dtype.container or y.size != samples * tensor.elements:
+        raise FormatError(
+            f"{artifact.path}: {name!r} is {y.dtype}{y.shape[1:]} there, and "
+            f"{tensor.dtype.container}{tensor.shape} in the graph; take the file of this graph"
+        )
+    return y.reshape(samples, *tensor.shape)
 
 
 def profile(

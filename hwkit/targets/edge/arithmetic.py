@@ -2,7 +2,8 @@
 
 TFLM (kernels of the reference library): the real multiplier in double, then a 31-bit multiplier
 and double rounding. LiteRT with XNNPACK on x86-64: one float32 product rounded half to even for
-convolutions and dense layers; for an add 21-bit multipliers and one rounding half up.
+convolutions, dense layers and products; for an add or a difference 21-bit multipliers and one
+rounding half up. What XNNPACK has no kernel for, LiteRT computes as TFLM does.
 """
 
 from __future__ import annotations
@@ -20,38 +21,56 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    Mul,
     Op,
+    Prelu,
+    Requantize,
     Rescale,
     Rounding,
     Softmax,
     SoftmaxKind,
+    Sub,
+    SumPool2d,
 )
 from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.types import S32
-from hwkit.targets.edge.scales import add_ratios
+from hwkit.targets.edge.native import derived_rescale
+from hwkit.targets.edge.scales import ratio, tied_ratios
 
 _XNN_ADD_BITS = 20
 """XNNPACK's larger add multiplier lies in 2**20..2**21."""
 _XNN_ADD_RATIOS = (2.0**-10, 2.0**8)
 """Ratios of input to output scale that XNNPACK's add takes; LiteRT adds others elsewhere."""
+_XNN_MUL_RATIOS = (2.0**-16, 2.0**8)
+"""The same of a product's."""
 _XNN_LARGEST = 256.0
 """XNNPACK refuses a convolution whose multiplier is this large, or more."""
 
 
 def check_ratios(graph: Graph, runtime: str, target: str) -> None:
-    """Raises ``UnsupportedOp`` for adds whose scales the runtime does not take."""
+    """Raises ``UnsupportedOp`` for sums and products whose scales the runtime does not take."""
     for op in graph.nodes:
-        if isinstance(op, Add) and op.rescale is not None:
-            low, high = _XNN_ADD_RATIOS if runtime == "litert" else (2.0**-30, 2.0**18)
-            # A hair inside, as the runtime computes the ratio from rounded scales.
-            if not all(low * 1.001 <= f < high * 0.999 for f in add_ratios(op)):
-                first, second = add_ratios(op)
-                raise UnsupportedOp(
-                    op.name,
-                    target,
-                    f"input scales are {first:.3g} and {second:.3g} of the output's; "
-                    f"bring both into {low:.3g}..{high:.3g} by other activation scales",
-                )
+        if isinstance(op, Add | Sub) and op.rescale is not None:
+            limits = _XNN_ADD_RATIOS if runtime == "litert" else (2.0**-30, 2.0**18)
+            _check_ratios(op, tied_ratios(op) or (), limits, target)
+        elif isinstance(op, Mul) and op.rescale is not None:
+            limits = _XNN_MUL_RATIOS if runtime == "litert" else (2.0**-30, 2.0**30)
+            _check_ratios(op, (ratio(op.rescale),), limits, target)
+
+
+def _check_ratios(
+    op: Op, ratios: tuple[float, ...], limits: tuple[float, float], target: str
+) -> None:
+    low, high = limits
+    # A hair inside, as the runtime computes the ratio from rounded scales.
+    if not all(low * 1.001 <= factor < high * 0.999 for factor in ratios):
+        found = " and ".join(f"{factor:.3g}" for factor in ratios)
+        raise UnsupportedOp(
+            op.name,
+            target,
+            f"input scales are {found} of the output's; "
+            f"bring all into {low:.3g}..{high:.3g} by other activation scales",
+        )
 
 
 def in_runtime(graph: Graph, runtime: str, target: str) -> tuple[Graph, tuple[str, ...]]:
@@ -84,11 +103,40 @@ def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
             remedy = f"its multiplier has no place there ({error}); use other scales"
             raise UnsupportedOp(op.name, target, remedy) from error
         return replace(op, rescale=rescale)
-    if isinstance(op, Add) and op.rescale is not None:
-        first, second, total = (_scales(graph, name)[0] for name in (*op.inputs, op.output))
+    if isinstance(op, Add | Sub) and op.rescale is not None:
         add = _xnn_add if runtime == "litert" else _tflm_add
-        return add(op, op.rescale, first, second, total)
-    return op
+        return add(op, op.rescale, *_three_scales(graph, op))
+    if isinstance(op, Mul) and op.rescale is not None:
+        return replace(op, rescale=_mul(op.rescale, *_three_scales(graph, op), runtime))
+    if isinstance(op, Requantize | SumPool2d):
+        source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
+        return replace(op, rescale=derived_rescale(op, source, output))
+    return _prelu(graph, op) if isinstance(op, Prelu) else op
+
+
+def _three_scales(graph: Graph, op: Add | Sub | Mul) -> tuple[float, float, float]:
+    first, second, output = (_scales(graph, name)[0] for name in (*op.inputs, op.output))
+    return first, second, output
+
+
+def _mul(r: Rescale, first: float, second: float, output: float, runtime: str) -> Rescale:
+    if runtime != "litert":
+        return double_rescale([first * second / output], r.zero_point, r.low, r.high)
+    scale = np.float32(first) * np.float32(second) / np.float32(output)
+    multiplier, shift = float32_multiplier(float(scale))
+    return Rescale((multiplier,), (shift,), Rounding.FLOAT32, r.low, r.high, r.zero_point)
+
+
+def _prelu(graph: Graph, op: Prelu) -> Prelu:
+    source, slope, output = (_scales(graph, name)[0] for name in (op.input, op.slope, op.output))
+    positive, negative = (
+        double_rescale([factor], r.zero_point, r.low, r.high)
+        for factor, r in (
+            (source / output, op.positive),
+            (source * slope / output, op.negative),
+        )
+    )
+    return replace(op, positive=positive, negative=negative)
 
 
 def _scales(graph: Graph, name: str) -> tuple[float, ...]:
@@ -109,7 +157,7 @@ def _float32_form(r: Rescale, source: float, weight: tuple[float, ...], output: 
     return Rescale(multiplier, shift, Rounding.FLOAT32, r.low, r.high, r.zero_point)
 
 
-def _xnn_add(op: Add, r: Rescale, first: float, second: float, output: float) -> Add:
+def _xnn_add(op: Add | Sub, r: Rescale, first: float, second: float, output: float) -> Add | Sub:
     ratios = [np.float32(s) / np.float32(output) for s in (first, second)]
     shift = _XNN_ADD_BITS - (frexp(float(max(ratios)))[1] - 1)
     inputs = [
@@ -120,6 +168,6 @@ def _xnn_add(op: Add, r: Rescale, first: float, second: float, output: float) ->
     return replace(op, input_rescales=(inputs[0], inputs[1]), rescale=rescale, accumulator_bits=32)
 
 
-def _tflm_add(op: Add, r: Rescale, first: float, second: float, output: float) -> Add:
+def _tflm_add(op: Add | Sub, r: Rescale, first: float, second: float, output: float) -> Add | Sub:
     inputs, total = double_add(first, second, output, r.zero_point, r.low, r.high)
     return replace(op, input_rescales=inputs, rescale=total, accumulator_bits=32)

@@ -16,10 +16,12 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import DepthwiseConv2d, Op, Requantize, Reshape, SumPool2d
 from hwkit.ir.types import S8, Array, TensorType
+from hwkit.targets.edge.native import is_native
 
 
-def as_depthwise(graph: Graph, target: str) -> Graph:
-    """The graph without ``SumPool2d`` and ``Requantize``. Exact.
+def as_depthwise(graph: Graph, target: str, runtime: str) -> Graph:
+    """The graph without the ``SumPool2d`` and ``Requantize`` that ``runtime`` has no operator for.
+    Exact.
 
     A vector is requantized under the shape (1, 1, C). Raises ``UnsupportedOp`` for a requantize
     of an accumulator that other ops read as well.
@@ -27,7 +29,9 @@ def as_depthwise(graph: Graph, target: str) -> Graph:
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     nodes: list[Op] = []
     for op in graph.nodes:
-        if isinstance(op, SumPool2d):
+        if isinstance(op, SumPool2d | Requantize) and is_native(graph, op, runtime):
+            nodes.append(op)
+        elif isinstance(op, SumPool2d):
             weight = _ones(op.name, (*op.kernel, tensors[op.input].shape[2]), tensors, constants)
             nodes.append(
                 DepthwiseConv2d(

@@ -35,10 +35,12 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
+from hwkit.ir.tflite import nearest
 from hwkit.ir.types import S8, Array, Quantization, Shape
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
 from hwkit.targets.edge.lower import float_weight_and_bias
+from hwkit.targets.edge.native import mean_axes
 from hwkit.targets.edge.split import file_padding, kernel_of
 
 MODEL = "model.tflite"
@@ -69,8 +71,11 @@ def file_model(graph: Graph) -> FileModel:
 
 
 def single_layers(graph: Graph) -> Iterator[tuple[Op, bytes]]:
-    """Each op of a lowered graph and a .tflite of it alone, with its activations as inputs."""
+    """Each op of a lowered graph and a .tflite of it alone, with its activations as inputs; a
+    constant is data and no operator."""
     for op in graph.nodes:
+        if isinstance(op, Constant):
+            continue
         alone = replace(
             graph,
             name=op.name,
@@ -147,12 +152,12 @@ class _Emitter:
         match op:
             case Conv2d() | DepthwiseConv2d() | Dense():
                 self.weighted(op) if op.rescale is not None else self.float_sum(op)
-            case Add():
-                if op.rescale is None:
-                    self.int32_add(op)
-                else:
-                    fused = {"fusedActivationFunction": _activation(op)}
-                    self.add("ADD", op.inputs, op.output, "AddOptions", fused)
+            case Add() if op.rescale is None:
+                self.int32_add(op)
+            case Add() | Sub() | Mul():
+                fused = {"fusedActivationFunction": _activation(op)}
+                name = type(op).__name__
+                self.add(name.upper(), op.inputs, op.output, f"{name}Options", fused)
             case MaxPool2d() | AvgPool2d():
                 code, options = _OPERATOR[type(op)]
                 self.add(code, (op.input,), op.output, options, self.window(op))
@@ -172,16 +177,27 @@ class _Emitter:
                 self.lookup(op)
             case Softmax():
                 self.add("SOFTMAX", (op.input,), op.output, "SoftmaxOptions", {"beta": 1.0})
-            case SumPool2d() | Requantize():
-                raise GraphError(op.name, "is still here; lower the graph for an edge board first")
+            case SumPool2d():
+                self.mean(op)
+            case Requantize():
+                relu = _activation(op) == _ACTIVATION_RELU
+                code, options = ("RELU", "") if relu else ("QUANTIZE", "QuantizeOptions")
+                self.add(code, (op.input,), op.output, options)
             case Slice():
                 self.slice(op)
             case Transpose():
                 axes = np.array((0, *(axis + 1 for axis in op.permutation)), np.int32)
                 name = self.constant(f"{op.name}/axes", axes, "int32")
                 self.add("TRANSPOSE", (op.input, name), op.output, "TransposeOptions")
-            case Sub() | Mul() | Prelu() | ResizeNearest() | Constant():
-                raise GraphError(op.name, "is still here; lower the graph for an edge board first")
+            case Prelu():
+                slope = self.constant(op.slope, self.graph.constants[op.slope], "int8", op.slope)
+                self.add("PRELU", (op.input, slope), op.output)
+            case ResizeNearest():
+                self.resize(op)
+            case Constant():
+                value = self.graph.constants[op.value]
+                data = value.reshape(1, *value.shape)
+                self.tensors[op.output] = replace(self.tensors[op.output], data=data)
             case _:
                 assert_never(op)
 
@@ -302,6 +318,37 @@ class _Emitter:
         fields = {"endMask": open_ends}
         self.add("STRIDED_SLICE", (op.input, *names), op.output, "StridedSliceOptions", fields)
 
+    def mean(self, op: SumPool2d) -> None:
+        axes = mean_axes(op, self.graph.tensors[op.input].shape)
+        if axes is None:
+            raise GraphError(op.name, "is no mean; lower the graph for an edge board first")
+        name = self.constant(f"{op.name}/axes", np.array(axes, np.int32), "int32")
+        self.add("MEAN", (op.input, name), op.output, "ReducerOptions", {"keepDims": True})
+
+    def resize(self, op: ResizeNearest) -> None:
+        """RESIZE_NEAREST_NEIGHBOR where one of its conventions chooses these neighbours, else
+        rows and columns are gathered."""
+        shape = self.graph.tensors[op.input].shape
+        for align, centres in ((False, False), (False, True), (True, False)):
+            chosen = [
+                nearest(before, len(places), align=align, centres=centres)
+                for before, places in zip(shape[:2], (op.rows, op.columns), strict=True)
+            ]
+            if chosen == [op.rows, op.columns]:
+                size = np.array([len(op.rows), len(op.columns)], np.int32)
+                name = self.constant(f"{op.name}/size", size, "int32")
+                fields = {"alignCorners": align, "halfPixelCenters": centres}
+                code, options = "RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"
+                self.add(code, (op.input, name), op.output, options, fields)
+                return
+        rows = self.constant(f"{op.name}/rows", np.array(op.rows, np.int32), "int32")
+        columns = self.constant(f"{op.name}/columns", np.array(op.columns, np.int32), "int32")
+        middle, facts = f"{op.name}/gathered", self.facts(op.input)
+        between = (1, len(op.rows), *shape[1:])
+        self.tensors[middle] = FileTensor(middle, between, "int8", facts.scale, facts.zero_point)
+        self.add("GATHER", (op.input, rows), middle, "GatherOptions", {"axis": 1})
+        self.add("GATHER", (middle, columns), op.output, "GatherOptions", {"axis": 2})
+
     def lookup(self, op: Lookup) -> None:
         """The table entry at ``x + 128``: a cast, an addition and a GATHER."""
         shape = self.graph.tensors[op.input].shape
@@ -315,8 +362,8 @@ class _Emitter:
         self.add("GATHER", (constant, index), op.output, "GatherOptions", {"axis": 0})
 
 
-def _activation(op: Weighted | Add) -> int:
-    """Fused activation for the op's range: RELU cuts at the zero point, NONE not at all."""
+def _activation(op: Weighted | Add | Sub | Mul | Requantize) -> int:
+    """Activation for the op's range: RELU cuts at the zero point, NONE not at all."""
     r = op.rescale
     if r is None or (r.low, r.high) == (S8.low, S8.high):
         return _ACTIVATION_NONE

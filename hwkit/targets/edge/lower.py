@@ -12,21 +12,22 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
-    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Mul,
     Prelu,
-    ResizeNearest,
+    Rounding,
     Sub,
     activations,
 )
-from hwkit.ir.types import S8, S32, Array
+from hwkit.ir.types import S8, S32, Array, TensorType
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
+from hwkit.lower.finer_steps import finer_steps
+from hwkit.lower.floor_as_half_up import floor_as_half_up
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.offsets import require_no_offset
+from hwkit.lower.offset_to_bias import rounded_to_bias
 from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.target import Lowered
@@ -37,7 +38,13 @@ from hwkit.targets.edge.scales import assign_scales
 from hwkit.targets.edge.split import split_borders, split_ranges
 from hwkit.targets.edge.widen import widen_to_8_bits
 
-_NO_FORM = (Sub, Mul, Prelu, ResizeNearest, Constant)
+_BROADCAST_AXES = 3
+"""Axes of a sample up to which runtimes repeat sizes of 1."""
+_LACKING_IN_ADD = {
+    "litert": (Rounding.HALF_EVEN, Rounding.FLOAT32, Rounding.FLOOR),
+    "tflm": (Rounding.FLOOR,),
+}
+"""Roundings that a runtime's convolutions come nearer to than its add."""
 _FLOAT32_EXACT = 1 << 24
 """Every integer up to here, and so every sum that stays below, is exact in float32."""
 
@@ -45,14 +52,14 @@ _FLOAT32_EXACT = 1 << 24
 def lower(graph: Graph, board: Board) -> Lowered:
     """The graph as ``board``'s runtime computes it; what it must equal, integer by integer.
 
-    Every pass but the last is exact and checked on golden vectors; the last one takes over the
-    runtime's rounding and names the nodes that it changed. Raises ``UnsupportedOp``.
+    Every pass but two is exact and checked on golden vectors. Those two round what is finer than a
+    bias and take over the runtime's rounding; the nodes that they changed are named. Raises
+    ``UnsupportedOp``.
     """
     assert board.edge is not None
     runtime, target = board.edge.runtime, board.name
     _check_interface(graph, target)
     require_saturating(graph, target)
-    require_no_offset(graph, target)
     passes: list[Callable[[Graph], Graph]] = [
         fuse_requantize,
         partial(widen_to_8_bits, target=target),
@@ -61,18 +68,22 @@ def lower(graph: Graph, board: Board) -> Lowered:
         graph = apply(graph, step)
     graph = verify(shift_to_signed(graph))
     passes = [
-        *([add_as_depthwise] if runtime == "litert" else []),
-        partial(as_depthwise, target=target),
+        partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime]),
+        partial(as_depthwise, target=target, runtime=runtime),
+        floor_as_half_up,
+        partial(finer_steps, largest_weight=S8.high),
         partial(split_borders, target=target),
         split_ranges,
     ]
     for step in passes:
         graph = apply(graph, step)
+    graph, rounded = rounded_to_bias(graph, target)
+    verify(graph)
     _check_sums(graph, target)
     check_ratios(graph, runtime, target)
     graph = apply(graph, assign_scales)
     graph, changed = in_runtime(graph, runtime, target)
-    return Lowered(verify(graph), board, changed)
+    return Lowered(verify(graph), board, tuple(dict.fromkeys((*rounded, *changed))))
 
 
 def _check_interface(graph: Graph, target: str) -> None:
@@ -84,17 +95,29 @@ def _check_interface(graph: Graph, target: str) -> None:
             "cut it into graphs of one input and one output",
         )
     for op in graph.nodes:
-        if isinstance(op, _NO_FORM):
-            remedy = f"{type(op).__name__} is not written to .tflite; run the file it came from"
-            raise UnsupportedOp(op.name, target, remedy)
-        if isinstance(op, Add) and len({graph.tensors[name].shape for name in op.inputs}) > 1:
-            remedy = "its operands have two shapes; give both one shape"
-            raise UnsupportedOp(op.name, target, remedy)
+        if isinstance(op, Add | Sub | Mul):
+            shapes = {graph.tensors[name].shape for name in op.inputs}
+            if len(shapes) > 1 and len(graph.tensors[op.output].shape) > _BROADCAST_AXES:
+                remedy = "it repeats sizes of 1 in more than 3 axes; reshape its operands"
+                raise UnsupportedOp(op.name, target, remedy)
+        if isinstance(op, Prelu):
+            _check_prelu(op, graph.tensors[op.output], target)
         if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
             weight = graph.constants[op.weight]
             if int(weight.min()) < S8.low or int(weight.max()) > S8.high:
                 remedy = f"its weights reach {int(weight.max())}; quantize them to signed 8 bits"
                 raise UnsupportedOp(op.name, target, remedy)
+
+
+def _check_prelu(op: Prelu, output: TensorType, target: str) -> None:
+    """The file has one range and one zero point for both sides, and no offset."""
+    sides = op.positive, op.negative
+    alike = {(r.low, r.high, r.zero_point) for r in sides}
+    if len(alike) > 1 or any(len(r.multiplier) > 1 for r in sides):
+        remedy = "its two sides have ranges, zero points or channels of their own; give both one"
+        raise UnsupportedOp(op.name, target, remedy)
+    if len(output.shape) > _BROADCAST_AXES:
+        raise UnsupportedOp(op.name, target, "it has more than 3 axes; reshape its input")
 
 
 def _check_sums(graph: Graph, target: str) -> None:

@@ -1,29 +1,29 @@
-"""The two runtimes: bytes of a .tflite and int8 arrays in, the runtime's integers out.
+"""The runtimes: bytes of a .tflite and integers in, the runtime's integers out.
 
-Both run one sample at a time, on one thread, as a device does.
+All run one sample at a time, on one thread, as a device does, in a supervised child.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from hwkit.boards import EdgeBoard
-from hwkit.errors import DeviceError, ToolMissing
+from hwkit.errors import ToolMissing
 from hwkit.ir.types import Array
+from hwkit.targets.edge.supervised import Child, shared_child
 
-PACKAGES = {"litert": "ai-edge-litert", "tflm": "tflite-micro"}
+PACKAGES = {
+    "litert": "ai-edge-litert",
+    "litert_reference": "ai-edge-litert",
+    "tflm": "tflite-micro",
+}
 """The package that holds each runtime."""
-_ARENA = re.compile(rb"Arena allocation total (\d+) bytes")
-_TFLM_ARENA_BYTES = 64 << 20
-"""What the interpreter may take; how much it does take is its own report."""
+_WARM_UP = 10
+"""Untimed runs: caches, the allocation of scratch, the clock of the core."""
 
 
 def package_version(runtime: str) -> str:
@@ -35,127 +35,60 @@ def package_version(runtime: str) -> str:
         raise ToolMissing(package, "pip install 'hwkit[edge]'") from None
 
 
-class LiteRt:
-    """LiteRT with its default XNNPACK delegate."""
+class Session:
+    """A model of ``outputs`` outputs loaded into a runtime.
 
-    def __init__(self, model: bytes, threads: int) -> None:
-        package_version("litert")
-        from ai_edge_litert.interpreter import Interpreter
+    ``child`` is where it runs: by default the one that hwkit's own models share. Raises
+    ``Refused`` when the runtime refuses the model, ``DeviceError`` when it dies of it.
+    """
 
-        self._model = model  # The interpreter reads it in place.
-        try:
-            with _native_stderr():  # LiteRT greets there every time.
-                self._interpreter = Interpreter(model_content=model, num_threads=threads)
-                self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise DeviceError(f"LiteRT refuses the model: {_line(error)}") from error
-        self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
-        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+    def __init__(
+        self,
+        runtime: str,
+        model: bytes,
+        *,
+        threads: int = 1,
+        outputs: int = 1,
+        child: Child | None = None,
+    ) -> None:
+        package_version(runtime)
+        self._child = shared_child() if child is None else child
+        self._model = model
+        self._request = {"runtime": runtime, "threads": threads, "output_count": outputs}
+        self.facts = self._ask({"do": "load"})[0]["facts"]
+        """What the runtime says of the model: ``delegated`` (whether XNNPACK took some of it) or
+        ``arena_bytes``."""
 
-    def load(self, *samples: Array) -> None:
-        """Sets the inputs: one sample each with its batch axis of 1."""
-        try:
-            for index, sample in zip(self._inputs, samples, strict=True):
-                self._interpreter.set_tensor(index, sample)
-        except ValueError as error:
-            raise DeviceError(f"LiteRT refuses the input: {_line(error)}") from error
+    def _ask(
+        self, request: dict[str, Any], inputs: Sequence[Array] = (), limit_s: float | None = None
+    ) -> tuple[dict[str, Any], list[Array]]:
+        return self._child.ask(self._request | request, self._model, inputs, limit_s)
 
-    def invoke(self) -> None:
-        """Runs the model once."""
-        try:
-            self._interpreter.invoke()
-        except (RuntimeError, ValueError) as error:
-            raise DeviceError(f"LiteRT failed: {_line(error)}") from error
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Every output, (samples, shape in the file), for ``inputs`` in the file's order, each
+        with the samples first; at least one sample."""
+        return self._ask({"do": "run", "samples": len(inputs[0])}, inputs)[1]
 
-    def outputs(self) -> list[Array]:
-        """Copies of all outputs, in the order of the file, each with its batch axis of 1."""
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
+    def observe(self, inputs: Sequence[Array], names: Sequence[str]) -> dict[str, Array]:
+        """The same of those inner tensors of ``names`` that the model computes."""
+        request = {"do": "run", "samples": len(inputs[0]), "names": list(names)}
+        answer, outputs = self._ask(request, inputs)
+        return dict(zip(answer["found"], outputs, strict=True))
 
-    def delegated(self) -> bool:
-        """Whether XNNPACK took (some of) the model."""
-        details: list[dict[str, Any]] = self._interpreter._get_ops_details()
-        return any(detail["op_name"] == "DELEGATE" for detail in details)
-
-
-class Tflm:
-    """TensorFlow Lite for Microcontrollers, reference kernels."""
-
-    def __init__(self, model: bytes, outputs: int) -> None:
-        package_version("tflm")
-        from tflite_micro.python.tflite_micro.runtime import Interpreter
-
-        try:
-            self._interpreter = Interpreter.from_bytes(model, arena_size=_TFLM_ARENA_BYTES)
-        except (RuntimeError, ValueError) as error:
-            raise DeviceError(f"TFLM refuses the model: {_line(error)}") from error
-        self._count = outputs
-
-    def load(self, *samples: Array) -> None:
-        """Sets the inputs: one sample each with its batch axis of 1."""
-        try:
-            for position, sample in enumerate(samples):
-                self._interpreter.set_input(sample, position)
-        except (RuntimeError, ValueError) as error:
-            raise DeviceError(f"TFLM refuses the input: {_line(error)}") from error
-
-    def invoke(self) -> None:
-        """Runs the model once."""
-        try:
-            self._interpreter.invoke()
-        except (RuntimeError, ValueError) as error:
-            raise DeviceError(f"TFLM failed: {_line(error)}") from error
-
-    def outputs(self) -> list[Array]:
-        """Copies of all outputs, in the order of the file, each with its batch axis of 1."""
-        return [np.array(self._interpreter.get_output(k)) for k in range(self._count)]
-
-    def arena_bytes(self) -> int:
-        """What TFLM takes of its arena, head and tail, as its recording allocator reports: with
-        the bookkeeping of a 64-bit host, so a little more than on a device."""
-        with _native_stderr() as caught:
-            self._interpreter.print_allocations()
-            caught.seek(0)
-            match = _ARENA.search(caught.read())
-        if match is None:
-            raise DeviceError("TFLM did not report its arena; install the pinned tflite-micro")
-        return int(match.group(1))
-
-
-Session = LiteRt | Tflm
+    def times_us(self, inputs: Sequence[Array], repeats: int) -> list[float]:
+        """Microseconds of ``repeats`` inferences of one sample, measured beside the runtime."""
+        timed = {"do": "time", "warm_up": 0, "repeats": 1}
+        (first,) = self._ask(timed, inputs)[0]["ns"]
+        limit = 60 + 100e-9 * first * (_WARM_UP + repeats)
+        timed |= {"warm_up": _WARM_UP, "repeats": repeats}
+        return [ns / 1000 for ns in self._ask(timed, inputs, limit)[0]["ns"]]
 
 
 def session(board: EdgeBoard, model: bytes, outputs: int = 1) -> Session:
-    """``model`` with ``outputs`` outputs, loaded into the board's runtime; ``DeviceError`` when
-    the runtime refuses it."""
-    if board.runtime == "litert":
-        return LiteRt(model, board.threads)
-    return Tflm(model, outputs)
+    """``model``, which hwkit wrote, with ``outputs`` outputs, loaded into the board's runtime."""
+    return Session(board.runtime, model, threads=board.threads, outputs=outputs)
 
 
 def run_all(loaded: Session, x: Array) -> list[Array]:
-    """Every output for every sample of ``x`` (batch first, at least one sample)."""
-    rows: list[list[Array]] = []
-    for k in range(len(x)):
-        loaded.load(x[k : k + 1])
-        loaded.invoke()
-        rows.append(loaded.outputs())
-    return [np.concatenate(column) for column in zip(*rows, strict=True)]
-
-
-@contextmanager
-def _native_stderr() -> Iterator[IO[bytes]]:
-    """Catches what native code prints on standard error in a file."""
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        try:
-            os.dup2(caught.fileno(), 2)
-            yield caught
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
-
-def _line(error: Exception) -> str:
-    """The first line of what a runtime said."""
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
+    """Every output for every sample of ``x``, without the batch axis of the file."""
+    return [np.concatenate(list(y)) for y in loaded.run([x])]

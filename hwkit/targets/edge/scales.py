@@ -5,7 +5,8 @@ that give the graph's multipliers back:
 
 - convolutions and dense layers leave both activation scales free, as their weight scale
   ``multiplier * s_out / s_in`` takes up the rest;
-- an add ties its inputs to its output: ``s_in = ratio * s_out``;
+- an add, and all else that rescales without weights, ties its inputs to its output:
+  ``s_in = ratio * s_out``; a product ties all three: ``s_0 * s_1 = ratio * s_out``;
 - pooling, padding, clamping, joining and reshaping keep scale and zero point;
 - softmax fixes its input's scale and its output's (1/256, -128).
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 
@@ -35,19 +37,30 @@ from hwkit.ir.ops import (
     Mul,
     Op,
     Pad,
+    Prelu,
+    Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
     Slice,
     Softmax,
     Sub,
+    SumPool2d,
     Transpose,
     activations,
 )
 from hwkit.ir.types import S8, S32, Array, Quantization, TensorType
 
-_SAME = (AvgPool2d, Clamp, Concat, MaxPool2d, Pad, Reshape, Slice, Transpose)
+_RESCALING = (Add, Conv2d, Dense, DepthwiseConv2d, Mul, Requantize, Sub, SumPool2d)
+_SAME = (
+    *(AvgPool2d, Clamp, Concat, MaxPool2d, Pad),
+    *(Reshape, ResizeNearest, Slice, Transpose),
+)
 _TOLERANCE = 2.0**-20
-"""Relative error of an add's ratio that is taken as it is: below the 21 bits of XNNPACK's."""
+"""Relative error of a ratio that is taken as it is: below the 21 bits of XNNPACK's add."""
+_SAME_SCALE = 2.0**-22
+"""Relative difference of a weight's scale to the one stated up to which they are one and the same,
+rounded in another way."""
 _SANE = (2.0**-40, 2.0**40)
 """Scales outside are not believed, so that products of three stay float32 numbers."""
 _DEAD_BELOW = 2.0**-32
@@ -65,10 +78,18 @@ def ratio(r: Rescale | None, channel: int = 0) -> float:
     return float(Fraction(r.multiplier[k] << r.left_shift, 1 << r.shift[k]))
 
 
-def add_ratios(op: Add) -> tuple[float, float]:
-    """``s_in / s_out`` of both inputs of an add."""
-    first, second = op.input_rescales
-    return ratio(first) * ratio(op.rescale), ratio(second) * ratio(op.rescale)
+def tied_ratios(op: Op) -> tuple[float, ...] | None:
+    """``s_in / s_out`` of each input of an op that has these scales alone to rescale by, else
+    None. Example: a sum pool over 4, which divides by 8, has 1/2: it is a mean with half the step.
+    """
+    if isinstance(op, Add | Sub) and op.rescale is not None:
+        first, second = op.input_rescales
+        return ratio(first) * ratio(op.rescale), ratio(second) * ratio(op.rescale)
+    if isinstance(op, Requantize):
+        return (ratio(op.rescale),)
+    if isinstance(op, SumPool2d):
+        return (ratio(op.rescale) * prod(op.kernel),)
+    return (ratio(op.positive),) if isinstance(op, Prelu) else None
 
 
 def assign_scales(graph: Graph) -> Graph:
@@ -89,6 +110,7 @@ class _Assignment:
     graph: Graph
     parent: dict[str, str] = field(default_factory=dict)
     scale: dict[str, float] = field(default_factory=dict)
+    stated: dict[str, float] = field(default_factory=dict)
     zero_point: dict[str, int] = field(default_factory=dict)
 
     def find(self, name: str) -> str:
@@ -107,47 +129,72 @@ class _Assignment:
                     self.parent[self.find(name)] = self.find(op.output)
         for name, zero_point in _zero_point_claims(self.graph):
             self.zero_point.setdefault(self.find(name), zero_point)
+        for name in _s8_activations(self.graph):
+            stated = _stated_scale(self.graph.tensors[name])
+            if stated is not None:
+                self.stated.setdefault(self.find(name), stated)
         for op in self.graph.nodes:
             if isinstance(op, Softmax):
-                self.scale.setdefault(self.find(op.input), float(np.float32(op.input_scale)))
+                source = self.find(op.input)
+                self.scale.setdefault(source, self.stated.get(source, _float32(op.input_scale)))
                 self.scale.setdefault(self.find(op.output), SOFTMAX_OUTPUT.scale[0])
         self.spread()
         for name in _s8_activations(self.graph):
-            if self.find(name) not in self.scale:
-                self.scale[self.find(name)] = _stated_scale(self.graph.tensors[name])
+            root = self.find(name)
+            if root not in self.scale:
+                self.scale[root] = self.stated.get(root, 1.0)
                 self.spread()
 
     def spread(self) -> None:
-        """Carries known scales over adds until nothing new is known."""
+        """Carries known scales over ties until nothing new is known."""
         changed = True
         while changed:
             changed = False
             for op in self.graph.nodes:
-                if isinstance(op, Add) and op.rescale is not None:
-                    changed |= self._spread_over(op)
+                if isinstance(op, Mul):
+                    changed |= self._spread_over_product(op)
+                elif (ratios := tied_ratios(op)) is not None:
+                    changed |= self._spread_over(op, ratios)
 
-    def _spread_over(self, op: Add) -> bool:
+    def _spread_over(self, op: Op, ratios: tuple[float, ...]) -> bool:
         out = self.find(op.output)
         changed = False
-        for name, factor in zip(op.inputs, add_ratios(op), strict=True):
+        for name, factor in zip(activations(op), ratios, strict=True):
             source = self.find(name)
             if out in self.scale and source not in self.scale:
-                self.scale[source] = _float32(self.scale[out] * factor)
-                changed = True
+                changed |= self._settle(source, self.scale[out] * factor)
             elif source in self.scale and out not in self.scale:
-                self.scale[out] = _float32(self.scale[source] / factor)
-                changed = True
+                changed |= self._settle(out, self.scale[source] / max(factor, _DEAD_BELOW))
         return changed
+
+    def _spread_over_product(self, op: Mul) -> bool:
+        first, second, out = (self.find(name) for name in (*op.inputs, op.output))
+        unknown = {root for root in (first, second, out) if root not in self.scale}
+        factor = max(ratio(op.rescale), _DEAD_BELOW)
+        if unknown == {out}:
+            return self._settle(out, self.scale[first] * self.scale[second] / factor)
+        if len(unknown) != 1 or first == second:
+            return False
+        (root,) = unknown
+        other = second if root == first else first
+        return self._settle(root, factor * self.scale[out] / self.scale[other])
+
+    def _settle(self, root: str, value: float) -> bool:
+        """Takes ``value``, or what is stated, should that be as good."""
+        value, stated = _float32(value), self.stated.get(root)
+        near = stated is not None and abs(stated - value) <= _TOLERANCE * value
+        self.scale[root] = stated if near and stated is not None else value
+        return True
 
 
 def _float32(value: float) -> float:
     return float(np.float32(min(max(value, _SANE[0]), _SANE[1])))
 
 
-def _stated_scale(tensor: TensorType) -> float:
+def _stated_scale(tensor: TensorType) -> float | None:
     facts = tensor.quantization
     if facts is None or len(facts.scale) != 1 or not _SANE[0] <= facts.scale[0] <= _SANE[1]:
-        return 1.0
+        return None
     return float(np.float32(facts.scale[0]))
 
 
@@ -175,7 +222,9 @@ def _zero_point_claims(graph: Graph) -> Iterator[tuple[str, int]]:
 
 def _produced(op: Op) -> int | None:
     """The zero point that ``op`` adds to its output, or None."""
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None:
+    if isinstance(op, Prelu):
+        return op.positive.zero_point
+    if isinstance(op, _RESCALING) and op.rescale is not None:
         return op.rescale.zero_point
     return None
 
@@ -184,7 +233,9 @@ def _read(op: Op) -> tuple[int | None, ...]:
     """The zero points that ``op`` subtracts from its inputs, or None."""
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
         return (None if op.rescale is None else op.input_zero_point,)
-    if isinstance(op, Add):
+    if isinstance(op, Requantize | SumPool2d | Prelu):
+        return (op.input_zero_point,)
+    if isinstance(op, Add | Sub | Mul):
         return op.input_zero_points if op.rescale is not None else (None, None)
     return (None,) * len(activations(op))
 
@@ -224,18 +275,29 @@ def _needed(op: Op, assignment: _Assignment) -> list[Quantization | None]:
         stated = assignment.meaning(op.input)
         return [replace(stated, scale=(float(np.float32(op.input_scale)),))]
     result: list[Quantization | None] = []
-    factors = add_ratios(op) if isinstance(op, Add) and op.rescale is not None else None
-    for k, (name, zero_point) in enumerate(zip(activations(op), _read(op), strict=True)):
+    for name, zero_point, wanted in zip(
+        activations(op), _read(op), _wanted(op, assignment), strict=True
+    ):
         if zero_point is None:
             result.append(None)
             continue
         scale = assignment.meaning(name).scale[0]
-        if factors is not None:
-            wanted = _float32(factors[k] * assignment.meaning(op.output).scale[0])
-            if abs(scale - wanted) > _TOLERANCE * wanted:
-                scale = wanted
+        if wanted is not None and abs(scale - wanted) > _TOLERANCE * wanted:
+            scale = wanted
         result.append(Quantization((scale,), zero_point))
     return result
+
+
+def _wanted(op: Op, assignment: _Assignment) -> list[float | None]:
+    """The scale of each input that gives the op's ratios, or None where any does."""
+    ratios = tied_ratios(op)
+    if ratios is None and not isinstance(op, Mul):
+        return [None] * len(activations(op))
+    output = assignment.meaning(op.output).scale[0]
+    if isinstance(op, Mul):
+        second = assignment.meaning(op.inputs[1]).scale[0]
+        return [_float32(ratio(op.rescale) * output / second), None]
+    return [_float32(factor * output) for factor in ratios or ()]
 
 
 def _made(op: Op, assignment: _Assignment) -> Quantization | None:
@@ -268,6 +330,11 @@ def _with_weight_scales(graph: Graph) -> Graph:
     for op in graph.nodes:
         if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
             op = _weighted(op, tensors, constants)
+        elif isinstance(op, Prelu):
+            scale = max(ratio(op.negative), _DEAD_BELOW) / max(ratio(op.positive), _DEAD_BELOW)
+            facts = _as_stated([scale], graph.tensors[op.slope].quantization)
+            slope = Quantization(facts, op.slope_zero_point)
+            tensors[op.slope] = replace(tensors[op.slope], quantization=slope)
         nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)
 
@@ -296,7 +363,7 @@ def _weighted(
         factors = [ratio(r, k) for k in range(len(r.multiplier))]
         dead = np.array([factor < _DEAD_BELOW for factor in factors])
         scales = [step * (_DEAD_RATIO if f < _DEAD_BELOW else f) for f in factors]
-        facts = Quantization(tuple(float(np.float32(scale)) for scale in scales))
+        facts = Quantization(_as_stated(scales, tensors[op.weight].quantization))
         if dead.any():
             value = value.copy()
             _silence(value, dead, depthwise=isinstance(op, DepthwiseConv2d))
@@ -305,6 +372,16 @@ def _weighted(
     tensors[weight] = TensorType(value.shape, S8, facts)
     tensors[bias] = TensorType((outputs,), S32)
     return replace(op, weight=weight, bias=bias)
+
+
+def _as_stated(scales: list[float], stated: Quantization | None) -> tuple[float, ...]:
+    """``scales`` in float32, or those ``stated`` if they are the same but for a last bit: what a
+    runtime derives from them is then what the graph was made of."""
+    if stated is not None and len(stated.scale) == len(scales):
+        pairs = zip(stated.scale, scales, strict=True)
+        if all(abs(known - scale) <= _SAME_SCALE * scale for known, scale in pairs):
+            return stated.scale
+    return tuple(float(np.float32(scale)) for scale in scales)
 
 
 def _silence(weight: Array, dead: Array, *, depthwise: bool) -> None:

@@ -20,15 +20,22 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Padding,
+    Prelu,
+    Requantize,
+    Rescale,
+    Sub,
+    SumPool2d,
 )
 from hwkit.ir.shapes import extent
 from hwkit.ir.tflite import same_padding
 from hwkit.ir.types import S8, Shape, TensorType
 
 Windowed = Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d
+Rescaling = Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | Requantize | SumPool2d
 _LOW, _HIGH = S8.low, S8.high
 
 
@@ -83,6 +90,11 @@ def _needs_pad(op: Windowed, tensors: dict[str, TensorType]) -> bool:
     return file_padding(op, tensors[op.input].shape, kernel_of(op, tensors)) is None
 
 
+def _forms(r: Rescale) -> tuple[tuple[int, int], ...]:
+    """The ranges that an operator with a fused activation has."""
+    return (_LOW, _HIGH), (r.zero_point, _HIGH)
+
+
 def split_ranges(graph: Graph) -> Graph:
     """A ``Clamp`` behind each op whose range is neither int8's nor RELU's. Exact. An op that
     rescales to 32 bits is left as it is, to be refused by name."""
@@ -92,9 +104,16 @@ def split_ranges(graph: Graph) -> Graph:
     for op in graph.nodes:
         if tensors[op.output].dtype.bits > S8.bits:
             needs, whole = False, op
-        elif isinstance(op, Conv2d | DepthwiseConv2d | Dense | Add) and op.rescale is not None:
+        elif isinstance(op, Prelu):
+            r = op.positive
+            needs = (r.low, r.high) != (_LOW, _HIGH)
+            free = [replace(r, low=_LOW, high=_HIGH) for r in (op.positive, op.negative)]
+            whole = replace(op, positive=free[0], negative=free[1])
+            low, high = r.low, r.high
+        elif isinstance(op, Rescaling) and op.rescale is not None:
             r = op.rescale
-            needs = (r.low, r.high) not in ((_LOW, _HIGH), (r.zero_point, _HIGH))
+            plain = ((_LOW, _HIGH),) if isinstance(op, SumPool2d) else _forms(r)
+            needs = (r.low, r.high) not in plain
             whole = replace(op, rescale=replace(r, low=_LOW, high=_HIGH))
             low, high = r.low, r.high
         elif isinstance(op, AvgPool2d):

@@ -1,14 +1,13 @@
 """Wall time of a model and of its layers.
 
 LiteRT has no profile of single operators in Python, so each layer is written into a file of its
-own and timed by ``invoke()``. That call costs about half a microsecond, which is in every layer's
-figure; and a layer alone finds its data in the cache and shares no thread pool, so that the layers
-need not add up to the model, which is timed for itself. TFLM is timed as a whole only.
+own and timed by ``invoke()`` inside the runtime's process. That call costs about half a
+microsecond, which is in every layer's figure; and a layer alone finds its data in the cache and
+shares no thread pool, so that the layers need not add up to the model, which is timed for itself.
+TFLM is timed as a whole only.
 """
 
 from __future__ import annotations
-
-from time import perf_counter_ns
 
 import numpy as np
 
@@ -17,10 +16,8 @@ from hwkit.ir.ops import Op, activations
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, LayerTiming, Lowered
 from hwkit.targets.edge.emit import single_layers
-from hwkit.targets.edge.runtimes import LiteRt, Session, session
+from hwkit.targets.edge.runtimes import session
 
-_WARM_UP = 10
-"""Untimed runs: caches, the allocation of scratch, the clock of the core."""
 _SEED = 0
 
 
@@ -32,18 +29,16 @@ def profile(lowered: Lowered, model: bytes, x: Array, repeats: int) -> list[list
     graph = lowered.graph
     board = lowered.board.edge
     assert board is not None
-    whole = session(board, model)
-    whole.load(x[:1].astype(np.int8))
-    columns = [_us(whole, repeats)]
+    whole = session(board, model).times_us([x[:1].astype(np.int8)], repeats)
+    columns: list[list[float] | list[None]] = [whole]
     rows = [
         LayerTiming(WHOLE_MODEL, graph.name, "Model", sum(macs(graph, op) for op in graph.nodes))
     ]
-    for index, (op, alone) in enumerate(single_layers(graph)):
-        rows.append(LayerTiming(index, op.name, type(op).__name__, macs(graph, op)))
-        if board.runtime == "litert":
-            loaded = LiteRt(alone, board.threads)
-            loaded.load(*_random_inputs(lowered, op))
-            columns.append(_us(loaded, repeats))
+    index = {op.name: place for place, op in enumerate(graph.nodes)}
+    for op, alone in single_layers(graph):
+        rows.append(LayerTiming(index[op.name], op.name, type(op).__name__, macs(graph, op)))
+        if board.runtime != "tflm":
+            columns.append(session(board, alone).times_us(_random_inputs(lowered, op), repeats))
         else:
             columns.append([None] * repeats)
     return [
@@ -53,17 +48,6 @@ def profile(lowered: Lowered, model: bytes, x: Array, repeats: int) -> list[list
         ]
         for k in range(repeats)
     ]
-
-
-def _us(loaded: Session, repeats: int) -> list[float | None]:
-    for _ in range(_WARM_UP):
-        loaded.invoke()
-    times: list[float | None] = []
-    for _ in range(repeats):
-        start = perf_counter_ns()
-        loaded.invoke()
-        times.append((perf_counter_ns() - start) / 1000)
-    return times
 
 
 def _random_inputs(lowered: Lowered, op: Op) -> list[Array]:

@@ -8,8 +8,8 @@ import numpy as np
 
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Lookup
-from hwkit.ir.types import S8, U8, Array, IntType
+from hwkit.ir.ops import Constant, Lookup, Prelu
+from hwkit.ir.types import S8, U8, Array, IntType, TensorType
 
 _SUM_BITS = 32
 """Width of an accumulator that leaves the graph."""
@@ -39,8 +39,26 @@ def widen_to_8_bits(graph: Graph, target: str) -> Graph:
             constants[table] = grown.astype(dtype.container)
             tensors[table] = replace(tensors[op.table], dtype=dtype, shape=grown.shape)
             op = replace(op, table=table)
+        elif isinstance(op, Constant):
+            value = f"{op.name}/value"
+            constants[value] = graph.constants[op.value]
+            tensors[value] = replace(tensors[op.value], dtype=tensors[op.output].dtype)
+            op = replace(op, value=value)
+        elif isinstance(op, Prelu):
+            op = _with_signed_slope(op, tensors, constants)
         nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)
+
+
+def _with_signed_slope(
+    op: Prelu, tensors: dict[str, TensorType], constants: dict[str, Array]
+) -> Prelu:
+    """``op`` with slopes of s8: those of u8, and their zero point, 128 lower."""
+    old, name = tensors[op.slope], f"{op.name}/slope"
+    by = 128 if old.dtype == U8 else 0
+    constants[name] = (constants[op.slope].astype(np.int64) - by).astype(np.int8)
+    tensors[name] = replace(old, dtype=S8)
+    return replace(op, slope=name, slope_zero_point=op.slope_zero_point - by)
 
 
 def _grown(table: Array, source: IntType) -> Array:

@@ -19,7 +19,7 @@ from hwkit.ir.types import Array
 from hwkit.target import Lowered
 from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.project.operators import operators, registration
-from hwkit.targets.edge.runtimes import Tflm, package_version, run_all
+from hwkit.targets.edge.runtimes import Session, package_version, run_all
 
 KINDS = ("tflm",)
 
@@ -56,10 +56,10 @@ def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
         )
     model = emit(lowered).files[MODEL]
     x = _inputs(lowered.graph)
-    session = Tflm(model, 1)
+    session = Session("tflm", model)
     (outputs,) = run_all(session, x)
     _check(lowered.graph, x, outputs)
-    values = _facts(lowered, model, x, outputs, session.arena_bytes())
+    values = _facts(lowered, model, x, outputs, session.facts["arena_bytes"])
     return {MODEL: model} | {name: _fill(name, values) for name in _TEMPLATES}
 
 
