@@ -1,10 +1,14 @@
 // Sums to integers of the next layer, LANES at a time:
-// clamp(round((x + OFFSET) * factor / 2**SHIFT) + ZERO, LOW, HIGH).
+// clamp(round((((x + OFFSET) * factor << LEFT) + added) / 2**SHIFT) + ZERO, LOW, HIGH).
 //
-// KIND of the factor: 0 one; 1 a power of two, stored as the shift to the left; 2 an integer
-// below 2**F_BITS. A word of the image holds LANES factors; the beats go round GROUPS words.
-// ROUNDING: 0 down, 1 half up, 2 half to even, 3 twice: by 2**31 half up, then by 2**right half
-// away from zero, where right is the upper R_BITS of a stored factor, 4 half away from zero.
+// KIND of the factor: 0 one; 1 a power of two, as the shift to the left; 2 an integer below
+// 2**F_BITS. ROUNDING of what was added to: 0 down (half a step in it makes that half up), 2 half to
+// even, where added holds half a step, 3 twice: by 2**31 half up, then by 2**right half away from
+// zero, where right is the R_BITS above the factor, 4 half away from zero.
+//
+// A factor and what is added are FACTOR and ADDED, or a field of a stored word each where
+// FACTOR_BITS (F_BITS + R_BITS) and ADDED_BITS are not 0, the factor below. A word of the image
+// holds the fields of LANES channels; the beats go round GROUPS words.
 module hwk_rescale #(
     parameter LANES = 1,
     parameter GROUPS = 1,
@@ -14,11 +18,16 @@ module hwk_rescale #(
     parameter IN_SIGNED = 1,
     parameter F_BITS = 1,
     parameter R_BITS = 0,
+    parameter LEFT = 0,
+    parameter FACTOR_BITS = 0,
+    parameter ADDED_BITS = 0,
     parameter X_BITS = 17,    // of x + OFFSET, signed
-    parameter P_BITS = 17,    // of the product, signed, with a bit to spare for rounding
+    parameter P_BITS = 17,    // of the product and of it with what is added, signed
     parameter SHIFT = 0,
     parameter Q_BITS = 10,    // of the rounded product and zero point, signed
     parameter CLAMPS = 1,     // 0: no result leaves LOW..HIGH
+    parameter [F_BITS+R_BITS-1:0] FACTOR = 0,
+    parameter signed [P_BITS-1:0] ADDED = 0,
     parameter signed [63:0] OFFSET = 0,
     parameter signed [63:0] ZERO = 0,
     parameter signed [63:0] LOW = 0,
@@ -35,7 +44,8 @@ module hwk_rescale #(
     output wire                      m_valid,
     input  wire                      m_ready
 );
-    localparam FIELD = KIND == 0 ? 1 : F_BITS + R_BITS;
+    localparam FIELD = FACTOR_BITS + ADDED_BITS;  // stored bits of a channel
+    localparam WORD = FIELD ? LANES * FIELD : 1;
     localparam G = GROUPS > 1 ? $clog2(GROUPS) : 1;
     localparam signed [63:0] ONE = 1;
     localparam signed [P_BITS-1:0] HALF = SHIFT > 0 ? ONE << (SHIFT > 0 ? SHIFT - 1 : 0) : 0;
@@ -66,24 +76,37 @@ module hwk_rescale #(
         end
     end
 
-    wire [LANES*FIELD-1:0] factors;
-    reg  [LANES*FIELD-1:0] factors1;
+    wire [WORD-1:0] stored;
+    reg  [WORD-1:0] stored1;
     generate
-        if (KIND > 0) begin : stored
-            hwk_rom #(.WIDTH(LANES*FIELD), .DEPTH(GROUPS), .IMAGE(IMAGE)) rom (
-                .clk(clk), .enable(move0), .address(group), .data(factors));
+        if (FIELD > 0) begin : kept
+            hwk_rom #(.WIDTH(WORD), .DEPTH(GROUPS), .IMAGE(IMAGE)) rom (
+                .clk(clk), .enable(move0), .address(group), .data(stored));
         end else begin : none
-            assign factors = {LANES*FIELD{1'b0}};
+            assign stored = 1'b0;
         end
     endgenerate
-    always @(posedge clk) if (move1) factors1 <= factors;
+    always @(posedge clk) if (move1) stored1 <= stored;
 
     genvar l;
     generate
         for (l = 0; l < LANES; l = l + 1) begin : lane
             wire [IN_BITS-1:0] in = s_data[l*IN_BITS +: IN_BITS];
             wire signed [IN_BITS:0] extended = {IN_SIGNED ? in[IN_BITS-1] : 1'b0, in};
-            wire [FIELD-1:0] factor = factors[l*FIELD +: FIELD];
+            wire [F_BITS+R_BITS-1:0] factor, factor1;
+            wire signed [P_BITS-1:0] added;
+            if (FACTOR_BITS > 0) begin : factors
+                assign factor = stored[l*FIELD +: FACTOR_BITS];
+                assign factor1 = stored1[l*FIELD +: FACTOR_BITS];
+            end else begin : one_factor
+                assign factor = FACTOR;
+                assign factor1 = FACTOR;
+            end
+            if (ADDED_BITS > 0) begin : sums
+                assign added = $signed(stored1[l*FIELD + FACTOR_BITS +: ADDED_BITS]);
+            end else begin : one_sum
+                assign added = ADDED;
+            end
             reg  signed [X_BITS-1:0] x;
             reg  signed [P_BITS-1:0] p;
             wire signed [P_BITS-1:0] wide = x;
@@ -92,12 +115,13 @@ module hwk_rescale #(
             // Stage 0: the input. Stage 1: its product.
             always @(posedge clk) if (move0) x <= extended + OFFSET;
             if (KIND == 0) begin : unscaled
-                always @(posedge clk) if (move1) p <= wide;
+                always @(posedge clk) if (move1) p <= wide << LEFT;
             end else if (KIND == 1) begin : shifted
-                always @(posedge clk) if (move1) p <= wide << factor[F_BITS-1:0];
+                always @(posedge clk) if (move1) p <= wide << factor[F_BITS-1:0] << LEFT;
             end else begin : multiplied
                 wire signed [F_BITS:0] m = {1'b0, factor[F_BITS-1:0]};
-                always @(posedge clk) if (move1) p <= x * m;
+                wire signed [P_BITS-1:0] product = x * m;
+                always @(posedge clk) if (move1) p <= product << LEFT;
             end
 
             // Stage 2: rounding.
@@ -106,7 +130,7 @@ module hwk_rescale #(
                 reg  signed [P_BITS-1:0] h;
                 always @(posedge clk) if (move2) begin
                     h <= (p + HALF) >>> SHIFT;
-                    right2 <= factors1[l*FIELD + F_BITS +: R_BITS];
+                    right2 <= factor1[F_BITS +: R_BITS];
                 end
                 wire signed [P_BITS-1:0] half = right2 == 0 ? 0 : ONE << (right2 - 1'b1);
                 wire signed [P_BITS-1:0] away = h < 0 && right2 != 0 ? half - 1 : half;
@@ -114,12 +138,12 @@ module hwk_rescale #(
                 assign q = rounded;
             end else begin : once
                 reg  signed [Q_BITS-1:0] r;
-                wire signed [P_BITS-1:0] half =
-                    ROUNDING == 0 || SHIFT == 0 ? 0
-                    : ROUNDING == 1 ? HALF
-                    : ROUNDING == 2 ? (p[SHIFT < P_BITS ? SHIFT : P_BITS - 1] ? HALF : HALF - 1)
-                    : (p < 0 ? HALF - 1 : HALF);
-                wire signed [P_BITS-1:0] rounded = (p + half) >>> SHIFT;
+                wire signed [P_BITS-1:0] sum =
+                    p + (ROUNDING == 4 ? (p < 0 ? HALF - 1 : HALF) : added);
+                wire signed [P_BITS-1:0] down = sum >>> SHIFT;
+                // A sum without a remainder was a tie: the step before it is the even one, or it is.
+                wire tie = ROUNDING == 2 && SHIFT > 0 && (sum & ~({P_BITS{1'b1}} << SHIFT)) == 0;
+                wire signed [P_BITS-1:0] rounded = {down[P_BITS-1:1], down[0] && !tie};
                 always @(posedge clk) if (move2) r <= rounded;
                 assign q = r;
             end

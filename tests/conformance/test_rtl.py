@@ -34,6 +34,7 @@ RTL = Space(
     weight_bits=(2, 3, 4, 8),
     max_ops=5,
     raw_output=True,
+    offsets=True,
 )
 
 

@@ -26,7 +26,6 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import Array
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.offsets import require_no_offset
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.target import WHOLE_MODEL, Artifact, Capabilities, LayerTiming, Lowered
 from hwkit.targets.rtl import simulate
@@ -87,7 +86,6 @@ def lower(graph: Graph, board: Board) -> Lowered:
     ``UnsupportedOp`` naming the op and the value for what has no circuit, ``BudgetInfeasible``
     when the part is too small.
     """
-    require_no_offset(graph, TARGET)
     fused = apply(graph, fuse_requantize)
     rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
     make = unrolled if fpga(board).style == "unrolled" else folded

@@ -172,7 +172,7 @@ def _rescale(s: Scaling, lanes: int, channels: int, block: RamBlock) -> Cost:
     if s.parameters["ZERO"]:
         per_lane += q
     total = Cost(lanes * per_lane + 6, lanes * (x + p + q + s.dtype.bits) + 6, 0, lanes * s.dsp)
-    if len(s.factors) > lanes:
+    if s.fields and channels > lanes:
         total += _memory(channels // lanes, lanes * s.field_bits, 1, block)
     return total
 

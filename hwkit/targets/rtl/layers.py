@@ -371,18 +371,23 @@ def by_shifts(hot: int, weight_bits: int) -> bool:
 
 def rescaled(net: Netlist, name: str, source: str, scaling: Scaling, lanes: int) -> str:
     """An instance of ``hwk_rescale`` behind ``source``, which has ``lanes`` integers a beat."""
+    bits, field = scaling.parameters["P_BITS"], scaling.field_bits
     parameters: dict[str, int | str] = {"LANES": lanes, **scaling.parameters}
-    size = net.streams[source].size
-    if scaling.parameters["KIND"]:
-        factors = scaling.factors
-        groups = max(len(factors) // lanes, 1) if len(factors) > 1 else 1
-        rows = [factors * lanes] if len(factors) == 1 else _rows(factors, lanes)
-        bits = scaling.field_bits
-        words = [packed(row, bits) for row in rows]
+    if scaling.stores_factors:
+        parameters["FACTOR_BITS"] = scaling.factor_bits
+    else:
+        parameters["FACTOR"] = f"{scaling.factor_bits}'h{scaling.factors[0]:x}"
+    if scaling.stores_added:
+        parameters["ADDED_BITS"] = scaling.added_bits
+    else:
+        parameters["ADDED"] = f"{bits}'h{packed(scaling.added, bits):x}"
+    if scaling.fields:
+        words = [packed(row, field) for row in _rows(scaling.fields, lanes)]
         if len(set(words)) == 1:
-            words, groups = words[:1], 1
-        parameters["GROUPS"] = groups
-        parameters["IMAGE"] = net.image(f"{name}_factors", words, lanes * bits)
+            words = words[:1]
+        parameters["GROUPS"] = len(words)
+        parameters["IMAGE"] = net.image(f"{name}_scales", words, lanes * field)
+    size = net.streams[source].size
     return net.add("hwk_rescale", name, parameters, (source,), Stream(size, scaling.dtype, lanes))
 
 

@@ -11,13 +11,14 @@ from hwkit.errors import AccumulatorOverflow, UnsupportedOp
 from hwkit.ir.arith import rescale
 from hwkit.ir.ops import Overflow, Rescale, Rounding
 from hwkit.ir.types import IntType
+from hwkit.lower.lowest_terms import lowest_terms
 from hwkit.targets.rtl.ranges import Range, signed_bits
 
 TARGET = "rtl"
 LATENCY_CYCLES = 4
 _ROUNDINGS = {
     Rounding.FLOOR: 0,
-    Rounding.HALF_UP: 1,
+    Rounding.HALF_UP: 0,  # half a step is added, then it is down
     Rounding.HALF_EVEN: 2,
     Rounding.DOUBLE: 3,
 }
@@ -27,17 +28,47 @@ HALF_AWAY = 4
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Parameters of ``hwk_rescale`` but for lanes; ``factors`` one for all or one a channel.
+    """Parameters of ``hwk_rescale`` but for lanes and what is stored; ``factors`` and ``added`` one
+    for all or one a channel, and the bits of each where it is stored.
 
     ``result`` is the range of what comes out, ``dsp`` the multipliers of one lane (0 without).
     """
 
     parameters: Mapping[str, int]
     factors: tuple[int, ...]
-    field_bits: int
+    factor_bits: int
+    added: tuple[int, ...]
+    added_bits: int
     dtype: IntType
     result: Range
     dsp: int
+
+    @property
+    def field_bits(self) -> int:
+        """Stored bits of a channel."""
+        return self.factor_bits * self.stores_factors + self.added_bits * self.stores_added
+
+    @property
+    def stores_factors(self) -> bool:
+        """Whether channels have factors of their own."""
+        return len(self.factors) > 1
+
+    @property
+    def stores_added(self) -> bool:
+        """Whether channels have something of their own added to their products."""
+        return len(self.added) > 1
+
+    @property
+    def fields(self) -> tuple[int, ...]:
+        """What is stored of each channel, the factor in the lower bits; empty where nothing is."""
+        if not self.field_bits:
+            return ()
+        channels = max(len(self.factors), len(self.added))
+        below = self.factor_bits * self.stores_factors
+        factors = self.factors if self.stores_factors else (0,) * channels
+        added = self.added if self.stores_added else (0,) * channels
+        mask = (1 << self.added_bits) - 1
+        return tuple(f | (a & mask) << below for f, a in zip(factors, added, strict=True))
 
 
 def scaling(
@@ -62,16 +93,19 @@ def scaling(
             remedy = f"it wraps into {r.low}..{r.high} on wires of {dtype}; wrap into the type"
             raise UnsupportedOp(node, TARGET, remedy)
         clamps, result = False, Range(r.low, r.high)
+    right_bits = left = 0
     if r.rounding is Rounding.DOUBLE:
         kind, factors, bits, right_bits, shift = _twice(r)
+        added: tuple[int, ...] = (0,)
     else:
-        kind, factors, bits, shift = _once(r)
-        right_bits = 0
+        kind, factors, bits, left, shift, added = _once(r)
     largest = max(f & ((1 << bits) - 1) for f in factors)
-    gain = 1 << largest if kind == 1 else max(largest, 1)
+    gain = (1 << largest if kind == 1 else max(largest, 1)) << left
     product = Range(min(centred.low, 0) * gain, max(centred.high, 0) * gain)
-    p_bits = signed_bits(product) + (1 if shift else 0)
-    p_bits = max(p_bits, shift + 2)
+    total = Range(product.low + min(0, *added), product.high + max(0, *added))
+    p_bits = max(signed_bits(total), shift + 2)
+    if r.rounding is Rounding.DOUBLE:
+        p_bits = max(p_bits, signed_bits(product) + 1)
     q_bits = max(p_bits - (0 if right_bits and shift == 0 else shift), dtype.bits) + 2
     x_bits = signed_bits(centred)
     parameters = {
@@ -79,6 +113,7 @@ def scaling(
         "ROUNDING": _ROUNDINGS[r.rounding],
         "F_BITS": bits,
         "R_BITS": right_bits,
+        "LEFT": left,
         "IN_BITS": source.bits,
         "IN_SIGNED": int(source.signed),
         "X_BITS": x_bits,
@@ -93,15 +128,15 @@ def scaling(
         "OUT_BITS": dtype.bits,
     }
     dsp = -(-x_bits // 18) * -(-(bits + 1) // 18) if kind == 2 else 0
-    field_bits = 1 if kind == 0 else bits + right_bits
-    return Scaling(parameters, factors, field_bits, dtype, result, dsp)
+    added_bits = signed_bits(Range(min(added), max(added)))
+    return Scaling(parameters, factors, bits + right_bits, added, added_bits, dtype, result, dsp)
 
 
 def _unclamped(r: Rescale, x: Range) -> Range | None:
     """What ``r`` makes of ``x`` before its clamp (it grows with ``x``); None where an end of the
     range, which need not be reached, leaves a device's 32 bits."""
     free = replace(r, low=-(1 << 62), high=1 << 62, overflow=Overflow.SATURATE)
-    ends = np.array([[x.low] * len(r.shift), [x.high] * len(r.shift)], np.int64)
+    ends = np.array([[x.low] * r.channels, [x.high] * r.channels], np.int64)
     try:
         y = rescale(ends, free, "")
     except AccumulatorOverflow:
@@ -109,24 +144,32 @@ def _unclamped(r: Rescale, x: Range) -> Range | None:
     return Range(int(y.min()), int(y.max()))
 
 
-def _once(r: Rescale) -> tuple[int, tuple[int, ...], int, int]:
-    """Kind, factors, their width and one shift for all: ``m / 2**s = factor / 2**shift``."""
-    pairs = [_reduced(m << r.left_shift, s) for m, s in zip(r.multiplier, r.shift, strict=True)]
-    shift = max(s for _, s in pairs)
-    factors = tuple(m << (shift - s) for m, s in pairs)
+def _once(r: Rescale) -> tuple[int, tuple[int, ...], int, int, int, tuple[int, ...]]:
+    """Kind, factors, their width, the shift to the left that all share, one shift to the right for
+    all, and what is added in front of that: the offset and, unless it rounds down, half a step.
+
+    ``(a * m + o) / 2**s = ((a * factor << left) + added - half) / 2**shift``.
+    """
+    rows = np.broadcast_arrays(r.multiplier, r.shift, r.offset)
+    terms = [
+        lowest_terms(int(m) << r.left_shift, int(s), int(o), r.rounding)
+        for m, s, o in zip(*rows, strict=True)
+    ]
+    shift = max(s for _, s, _ in terms)
+    half = 0 if r.rounding is Rounding.FLOOR else (1 << shift) >> 1
+    added = _merged(tuple((o << (shift - s)) + half for _, s, o in terms))
+    products = [m << (shift - s) for m, s, _ in terms]
+    every = 0
+    for factor in products:
+        every |= factor
+    left = (every & -every).bit_length() - 1 if every else 0
+    factors = tuple(factor >> left for factor in products)
     if all(f == 1 for f in factors):
-        return 0, (1,), 1, shift
+        return 0, (0,), 1, left, shift, added
     if all(f and not f & (f - 1) for f in factors):
         lefts = _merged(tuple(f.bit_length() - 1 for f in factors))
-        return 1, lefts, max(max(lefts).bit_length(), 1), shift
-    return 2, _merged(factors), max(max(factors).bit_length(), 1), shift
-
-
-def _reduced(multiplier: int, shift: int) -> tuple[int, int]:
-    if multiplier == 0:
-        return 0, 0
-    zeros = min((multiplier & -multiplier).bit_length() - 1, shift)
-    return multiplier >> zeros, shift - zeros
+        return 1, lefts, max(max(lefts).bit_length(), 1), left, shift, added
+    return 2, _merged(factors), max(max(factors).bit_length(), 1), left, shift, added
 
 
 def _twice(r: Rescale) -> tuple[int, tuple[int, ...], int, int, int]:

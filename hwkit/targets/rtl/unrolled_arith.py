@@ -15,6 +15,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir import arith
 from hwkit.ir.ops import Overflow, Rescale, Rounding
 from hwkit.ir.types import Array
+from hwkit.lower.lowest_terms import lowest_terms
 
 TARGET = "unrolled RTL"
 
@@ -22,6 +23,9 @@ ROUNDINGS = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 
 MAX_SHIFT = 24
 """Bits behind the binary point that a symbol may have; da4ml's constants end at 32."""
+
+MAX_CONSTANT = (1 << 31) - 1
+"""Of what is added to a symbol."""
 
 EXTRA_DEPTH = 2
 """Adders by which a sum may be deeper than its shallowest tree, to share more with other sums: one
@@ -88,40 +92,47 @@ def rescale(symbols: Array, r: Rescale, node: str) -> Array:
     if r.rounding not in ROUNDINGS:
         remedy = f"it rounds {r.rounding}; use {', '.join(ROUNDINGS)}"
         raise UnsupportedOp(node, TARGET, remedy)
+    rows = np.broadcast_arrays(r.multiplier, r.shift, r.offset)
     factors = [
-        _lowest_terms(m << r.left_shift, s, node)
-        for m, s in zip(r.multiplier, r.shift, strict=True)
+        _lowest_terms(int(m) << r.left_shift, int(s), int(o), r.rounding, node)
+        for m, s, o in zip(*rows, strict=True)
     ]
     result = np.empty(symbols.shape, object)
     for index in np.ndindex(symbols.shape):
-        factor, shift = factors[index[-1] % len(factors)]
-        value = _scaled(symbols[index], factor, shift, r.rounding) + r.zero_point
+        value = _scaled(symbols[index], *factors[index[-1] % len(factors)], r.rounding)
         limit = _wrapped if r.overflow is Overflow.WRAP else clamp
-        result[index] = limit(value, r.low, r.high)
+        result[index] = limit(value + r.zero_point, r.low, r.high)
     return result
 
 
-def _lowest_terms(multiplier: int, shift: int, node: str) -> tuple[int, int]:
-    """The same factor with the smallest shift; ``UnsupportedOp`` where that is too large."""
-    zeros = min((multiplier & -multiplier).bit_length() - 1, shift) if multiplier else shift
-    if shift - zeros > MAX_SHIFT:
+def _lowest_terms(
+    multiplier: int, shift: int, offset: int, rounding: Rounding, node: str
+) -> tuple[int, int, int]:
+    """The same rescale with the smallest shift; ``UnsupportedOp`` where that is too large."""
+    m, s, o = lowest_terms(multiplier, shift, offset, rounding)
+    if s > MAX_SHIFT:
         remedy = (
             f"its factor {multiplier}/2**{shift} = {multiplier / (1 << shift):.6g} needs a shift "
-            f"of {shift - zeros}, at most {MAX_SHIFT}: train with power-of-two scales"
+            f"of {s}, at most {MAX_SHIFT}: train with power-of-two scales"
         )
         raise UnsupportedOp(node, TARGET, remedy)
-    return multiplier >> zeros, shift - zeros
+    if abs(o) > MAX_CONSTANT:
+        remedy = f"its offset {o}/2**{s} is out of reach: at most {MAX_CONSTANT}/2**{s}"
+        raise UnsupportedOp(node, TARGET, remedy)
+    return m, s, o
 
 
-def _scaled(symbol: Symbol, multiplier: int, shift: int, rounding: Rounding) -> Symbol:
-    """``round(symbol * multiplier / 2**shift)``."""
+def _scaled(symbol: Symbol, multiplier: int, shift: int, offset: int, rounding: Rounding) -> Symbol:
+    """``round((symbol * multiplier + offset) / 2**shift)``."""
     if symbol.low == symbol.high:
-        wide = Rescale((multiplier,), (shift,), rounding, -(1 << 47), 1 << 47)
+        wide = Rescale(
+            (multiplier,), (shift,), rounding, -(1 << 47), 1 << 47, offset=(offset,)
+        )
         value = arith.rescale(np.array([int(symbol.low)]), wide, TARGET)
         return symbol.from_const(float(value[0]), hwconf=symbol.hwconf)
-    product = symbol * multiplier
-    if shift == 0:
-        return product
+    product = symbol * multiplier + float(offset)
+    if shift == 0 or product.low == product.high:
+        return product if shift == 0 else _scaled(product, 1, shift, 0, rounding)
     step = 2.0**-shift
     product = product * step
     if rounding is Rounding.HALF_UP:

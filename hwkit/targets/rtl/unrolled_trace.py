@@ -159,8 +159,8 @@ def _rescaled_operand(op: Add | Sub, x: Array, r: Rescale | None) -> Array:
     """``r`` of ``x``; one channel that is repeated is repeated before a rescale by channel."""
     if r is None:
         return x
-    if len(r.multiplier) > x.shape[-1]:
-        x = np.repeat(x, len(r.multiplier), axis=-1)
+    if r.channels > x.shape[-1]:
+        x = np.repeat(x, r.channels, axis=-1)
     return symbolic.rescale(x, r, op.name)
 
 

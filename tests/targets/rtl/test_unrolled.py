@@ -100,7 +100,14 @@ def rescales() -> list[Rescale]:
         for m, s in [(1, 0), (1, 3), (45, 3)]
         for low, high in [(-8, 7), (0, 15), (0, 255)]
     ]
-    return [*made, *wrapping]
+    offsets = [(1, 3, 5), (1 << 30, 33, 5 << 29), (1 << 30, 33, -(1 << 32) - 1), (45, 11, -9999)]
+    offsets += [(3, 0, 2), (0, 3, 4), (4, 2, 6), (1, 3, 4 - (77 << 3))]
+    moved = [
+        Rescale((m,), (s,), rounding, -8, 7, 1, offset=(o,))
+        for rounding in ROUNDINGS
+        for m, s, o in offsets
+    ]
+    return [*made, *wrapping, *moved]
 
 
 def one_value(dtype: IntType) -> Graph:
@@ -225,6 +232,9 @@ def test_what_has_no_circuit_is_refused_by_name() -> None:
     fine = Rescale((1518500249,), (37,), Rounding.HALF_UP, -128, 127)
     with pytest.raises(UnsupportedOp, match=r"r: .* = 0.0110485 needs a shift of 37, at most 24"):
         unroll(rescaled(fine))
+    far = Rescale((1,), (3,), Rounding.FLOOR, -128, 127, offset=(1 << 40,))
+    with pytest.raises(UnsupportedOp, match=r"r: .* its offset 137438953472/2\*\*0 is out of reach"):
+        unroll(rescaled(replace(far, multiplier=(8,))))
     with pytest.raises(UnsupportedOp, match=r"one: .* its output is always 0"):
         unroll(rescaled(Rescale((1,), (0,), Rounding.FLOOR, 0, 0)))
     b = GraphBuilder("mean")
