@@ -42,7 +42,10 @@ _INTERESTING = (0, 1, -1, 2, 3, 4, 7, 8, 127, 128, 255, 256, 32767, 65536, 2**31
 def _read(path: Path) -> None:
     """What a user's command does with a model file."""
     graph = load(path)
-    if isinstance(graph, Graph) and max(t.elements for t in graph.tensors.values()) <= _RUN_ELEMENTS:
+    if (
+        isinstance(graph, Graph)
+        and max(t.elements for t in graph.tensors.values()) <= _RUN_ELEMENTS
+    ):
         again = serialize.from_bytes(serialize.to_bytes(graph))
         again.predict({name: _zeros(again, name) for name in again.inputs})
 
@@ -149,7 +152,9 @@ def _scalar(value: Any, rng: random.Random) -> Any:
         return rng.choice(("", value + "x", value[:-1], value * 40, "\n"))
     if isinstance(value, bytes):
         at = rng.randrange(len(value) + 1)
-        return rng.choice((b"", value[:at], value[:at] + bytes([rng.randrange(256)]) + value[at + 1 :]))
+        return rng.choice(
+            (b"", value[:at], value[:at] + bytes([rng.randrange(256)]) + value[at + 1 :])
+        )
     if isinstance(value, float):
         return _number(rng, value)
     return rng.choice((0, 1, 2, 3, 7, 8, 255, 2**31 - 1, max(value - 1, 0), value + 1))
@@ -188,7 +193,9 @@ def _mutate_json(value: Any, rng: random.Random) -> None:
 def _mutate_npy(data: bytes, rng: random.Random) -> bytes:
     changed = bytearray(data)
     for _ in range(rng.randint(1, 4)):
-        changed[rng.randrange(min(len(changed), 128))] = rng.choice(b"()[]{}',:<>|0129ifuOVx \n\\#\0\xff")
+        changed[rng.randrange(min(len(changed), 128))] = rng.choice(
+            b"()[]{}',:<>|0129ifuOVx \n\\#\0\xff"
+        )
     return bytes(changed)
 
 

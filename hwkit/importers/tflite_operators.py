@@ -91,6 +91,9 @@ TAKE_INT16 = {
 }
 """Operators that also take int16 activations."""
 
+WEIGHTED = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
+"""Operators whose constants have types of their own."""
+
 DATA_INPUTS = {"RESHAPE": slice(0, 1), "TRANSPOSE_CONV": slice(1, None)}
 """Which of an operator's inputs reach its output; all where none are stated. The shape that a
 reshape computes is declared in the file as well, so that nothing needs the operators behind it."""

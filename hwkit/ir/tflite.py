@@ -5,6 +5,7 @@ Shared by the importer of .tflite files and by the target that writes them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor, ldexp
 
 import numpy as np
@@ -58,12 +59,46 @@ def _quantized(value: float, scale: float, zero_point: int) -> int:
     return zero_point + (rounded if quotient >= 0 else -rounded)
 
 
+def sum_ratios(
+    source: float, weights: Sequence[float], output: float, *, per_tensor: bool = False
+) -> list[float]:
+    """The reference kernels' real multipliers, from steps of a sum to steps of the output.
+
+    Kernels that know one weight scale alone (``per_tensor``: those of dense layers with one scale,
+    and of uint8) multiply it with the input's in float32, the others in double. Example: scales
+    0.25, 0.5 and 1 give 0.125 either way; those of three random float32 differ by up to 2**-24.
+    """
+    if per_tensor and len(weights) == 1:
+        return [float(np.float32(source) * np.float32(weights[0])) / output]
+    return [source * scale / output for scale in weights]
+
+
 def double_rescale(
     ratios: list[float], zero_point: int, low: int = S8.low, high: int = S8.high
 ) -> Rescale:
     """The reference kernels' rescale for real multipliers; ``ValueError`` if one has no form."""
     multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)
     return Rescale(multiplier, shift, Rounding.DOUBLE, low, high, zero_point)
+
+
+def nearest_rescale(
+    ratios: list[float], largest: int, zero_point: int, low: int, high: int
+) -> Rescale:
+    """Once rounded, half away from zero: of sums of at most ``largest`` in magnitude.
+
+    Most ratios have no sum that falls half-way. Where one may, ratios have few bits, and enough
+    bits in front of ``DOUBLE``'s first rounding leave that nothing to do; ``ValueError`` where
+    there are not enough. Example: 1/4 becomes a left shift by 1 and twice 1/8.
+    """
+    multipliers, shifts = zip(*map(quantize_multiplier, ratios), strict=True)
+    trailing = [(m & -m).bit_length() - 1 for m in multipliers]
+    if not any(largest >> max(s - 1 - t, 0) for s, t in zip(shifts, trailing, strict=True)):
+        return Rescale(multipliers, shifts, Rounding.HALF_UP, low, high, zero_point)
+    left = 31 - min(trailing)
+    if largest << left >= 1 << 31:
+        raise ValueError(f"ratios {ratios[:4]} round half-way sums of {largest}")
+    shifts = tuple(s + left for s in shifts)
+    return Rescale(multipliers, shifts, Rounding.DOUBLE, low, high, zero_point, left)
 
 
 def wide_rescale(ratios: list[float], low: int, high: int) -> Rescale:

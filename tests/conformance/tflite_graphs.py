@@ -40,6 +40,7 @@ class Draw:
         self.tensors: dict[str, FileTensor] = {}
         self.operators: list[FileOperator] = []
         self.inputs: list[str] = []
+        self.bias: dict[str, Any] = {}
 
     def pick(self, *of: Any) -> Any:
         return of[int(self.rng.integers(len(of)))]
@@ -50,20 +51,22 @@ class Draw:
     def log(self, low: float, high: float) -> float:
         """A float32 between 10**low and 10**high; now and then a power of two."""
         value = 10 ** self.rng.uniform(low, high)
-        return float(np.float32(2.0 ** round(np.log2(value)) if self.rng.random() < 0.15 else value))
+        return float(
+            np.float32(2.0 ** round(np.log2(value)) if self.rng.random() < 0.15 else value)
+        )
 
     def zero_point(self) -> int:
         if self.dtype == "int16":
             return 0
         low, high = _LOW[self.dtype], _HIGH[self.dtype]
-        return self.pick(self.between(low, high), self.between(low, high), low, high, (low + high + 1) // 2)
+        return self.pick(
+            self.between(low, high), self.between(low, high), low, high, (low + high + 1) // 2
+        )
 
     def fresh(self, what: str = "t") -> str:
         return f"{what}{len(self.tensors)}"
 
-    def activation(
-        self, shape: Shape, scale: float = 0.0, zero_point: int | None = None
-    ) -> str:
+    def activation(self, shape: Shape, scale: float = 0.0, zero_point: int | None = None) -> str:
         name = self.fresh()
         point = self.zero_point() if zero_point is None else zero_point
         self.tensors[name] = FileTensor(
@@ -107,14 +110,25 @@ class Draw:
         return self.tensors[x].scale[0]
 
     def op(
-        self, code: str, inputs: tuple[str | None, ...], output: str, options: str = "", **fields: Any
+        self,
+        code: str,
+        inputs: tuple[str | None, ...],
+        output: str,
+        options: str = "",
+        **fields: Any,
     ) -> str:
         self.operators.append(FileOperator(code, inputs, (output,), options, fields))
         return output
 
     def file(self, outputs: list[str]) -> bytes:
         return write(
-            FileModel("m", tuple(self.tensors.values()), tuple(self.operators), tuple(self.inputs), tuple(outputs))
+            FileModel(
+                "m",
+                tuple(self.tensors.values()),
+                tuple(self.operators),
+                tuple(self.inputs),
+                tuple(outputs),
+            )
         )
 
 
@@ -130,30 +144,33 @@ def _any_shape(d: Draw) -> Shape:
 
 
 def _weights(
-    d: Draw, x: str, form: Shape, axis: int, taps: int, per_channel: bool | None = None
+    d: Draw, x: str, form: Shape, axis: int, taps: int, bare: bool = True
 ) -> tuple[str, str | None, float]:
     """Weight, bias, and an output scale for which sums may saturate, fit or vanish."""
     unsigned = d.dtype == "uint8"
     dtype = "uint8" if unsigned else d.pick("int8", "int8", "int4" if d.dtype == "int8" else "int8")
     channels = form[axis]
-    apart = (d.rng.random() < 0.6 if per_channel is None else per_channel) and not unsigned
+    apart = d.rng.random() < 0.6 and not unsigned
     scale = tuple(d.log(-4, -1) for _ in range(channels if apart else 1))
     point = d.between(0, 255) if unsigned else 0
     weight = d.constant(d.values(form, dtype), dtype, scale, point, axis if apart else 0)
     size = (4 if dtype == "int4" else 73) * _SPREAD[d.dtype] * np.sqrt(taps)
     spread = float(np.mean(scale)) * d.scale(x) * size
     output = spread / _SPREAD[d.dtype] * d.log(-0.7, 0.7)
-    if d.rng.random() < 0.3 and d.dtype != "int16":
+    if bare and d.rng.random() < 0.3 and d.dtype != "int16":
         return weight, None, output
     kind = "int64" if d.dtype == "int16" else "int32"
     if d.dtype == "int16" and d.rng.random() < 0.3:
         kind = "int32"
     bias = d.rng.integers(-int(size) - 1, int(size) + 2, channels)
     steps = tuple(float(np.float32(s) * np.float32(d.scale(x))) for s in scale)
+    d.bias = {"quantizedBiasType": {"int32": 2, "int64": 4}[kind]} if d.dtype == "int16" else {}
     return weight, d.constant(bias, kind, steps), output
 
 
-def _window(d: Draw, shape: Shape, kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[dict[str, Any], tuple[int, int]]:
+def _window(
+    d: Draw, shape: Shape, kernel: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[dict[str, Any], tuple[int, int]]:
     stride = (d.between(1, 3), d.between(1, 3))
     spans = [(k - 1) * s + 1 for k, s in zip(kernel, dilation, strict=True)]
     valid = d.rng.random() < 0.5 and all(n >= s for n, s in zip(shape[1:3], spans, strict=True))
@@ -176,11 +193,13 @@ def conv(d: Draw, x: str) -> str:
     groups = d.pick(1, 1, 1, *[g for g in (2, 3) if shape[3] % g == 0])
     outputs = groups * d.between(1, 4)
     form = (outputs, *kernel, shape[3] // groups)
-    w, b, scale = _weights(d, x, form, 0, prod(form[1:]))
+    w, b, scale = _weights(d, x, form, 0, prod(form[1:]), d.dtype == "int8")
     fields, sides = _window(d, shape, kernel, dilation)
     y = d.activation((1, *sides, outputs), scale)
     fields |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
-    return d.op("CONV_2D", (x, w, b), y, "Conv2DOptions", **fields, **_fused(d))
+    return d.op(
+        "CONV_2D", (x, w, b) if b else (x, w), y, "Conv2DOptions", **fields, **_fused(d), **d.bias
+    )
 
 
 def depthwise(d: Draw, x: str) -> str:
@@ -188,12 +207,19 @@ def depthwise(d: Draw, x: str) -> str:
     kernel = (d.between(1, 3), d.between(1, 3))
     dilation = d.pick((1, 1), (1, 1), (d.between(1, 2), d.between(1, 3)))
     form = (1, *kernel, shape[3] * times)
-    w, b, scale = _weights(d, x, form, 3, prod(kernel))
+    w, b, scale = _weights(d, x, form, 3, prod(kernel), d.dtype == "int8")
     fields, sides = _window(d, shape, kernel, dilation)
     y = d.activation((1, *sides, form[3]), scale)
     fields |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
     fields |= {"depthMultiplier": times}
-    return d.op("DEPTHWISE_CONV_2D", (x, w, b), y, "DepthwiseConv2DOptions", **fields, **_fused(d))
+    return d.op(
+        "DEPTHWISE_CONV_2D",
+        (x, w, b) if b else (x, w),
+        y,
+        "DepthwiseConv2DOptions",
+        **fields,
+        **_fused(d),
+    )
 
 
 def dense(d: Draw, x: str) -> str:
@@ -202,7 +228,15 @@ def dense(d: Draw, x: str) -> str:
     width = shape[-1] if keep else prod(shape)
     w, b, scale = _weights(d, x, (outputs, width), 0, width)
     y = d.activation((*shape[:-1], outputs) if keep else (1, outputs), scale)
-    return d.op("FULLY_CONNECTED", (x, w, b), y, "FullyConnectedOptions", keepNumDims=keep, **_fused(d))
+    return d.op(
+        "FULLY_CONNECTED",
+        (x, w, b),
+        y,
+        "FullyConnectedOptions",
+        keepNumDims=keep,
+        **_fused(d),
+        **d.bias,
+    )
 
 
 def transpose_conv(d: Draw, x: str) -> str:
@@ -280,7 +314,9 @@ def unary(d: Draw, x: str) -> str:
         return d.op(code, (x,), d.like(x, shape))
     y = d.activation(shape, d.scale(x) * d.pick(1.0, d.log(-1, 1), d.log(-2, 2)))
     if code == "LEAKY_RELU":
-        return d.op(code, (x,), y, "LeakyReluOptions", alpha=d.pick(d.log(-3, 0), -d.log(-2, 0), 0.0))
+        return d.op(
+            code, (x,), y, "LeakyReluOptions", alpha=d.pick(d.log(-3, 0), -d.log(-2, 0), 0.0)
+        )
     return d.op(code, (x,), y)
 
 
@@ -305,7 +341,11 @@ def pool(d: Draw, x: str) -> str:
 
 def mean(d: Draw, x: str) -> str:
     shape, keep = d.shape(x), bool(d.rng.random() < 0.5)
-    axes = d.pick((1, 2), (2, 1), (-1,), (1,), (1, 2, 3)) if len(shape) == 4 else (d.between(1, len(shape) - 1),)
+    axes = (
+        d.pick((1, 2), (2, 1), (-1,), (1,), (1, 2, 3))
+        if len(shape) == 4
+        else (d.between(1, len(shape) - 1),)
+    )
     gone = {axis % len(shape) for axis in axes}
     form = tuple(1 if k in gone else n for k, n in enumerate(shape) if keep or k not in gone)
     largest = d.dtype != "int16" and d.rng.random() < 0.4
@@ -322,8 +362,14 @@ def mean(d: Draw, x: str) -> str:
 
 def reshape(d: Draw, x: str) -> str:
     shape = d.shape(x)
-    form = d.pick((1, prod(shape)), (1, 1, prod(shape)), shape[::-1] if shape[-1] == 1 else (1, *shape[1:][::-1]))
-    return d.op("RESHAPE", (x, d.integers(form)), d.like(x, form), "ReshapeOptions", newShape=list(form))
+    form = d.pick(
+        (1, prod(shape)),
+        (1, 1, prod(shape)),
+        shape[::-1] if shape[-1] == 1 else (1, *shape[1:][::-1]),
+    )
+    return d.op(
+        "RESHAPE", (x, d.integers(form)), d.like(x, form), "ReshapeOptions", newShape=list(form)
+    )
 
 
 def concat(d: Draw, x: str) -> str:
@@ -363,7 +409,12 @@ def sliced(d: Draw, x: str) -> str:
     begin = [0, *(d.between(0, n - 1) for n in shape[1:])]
     if d.rng.random() < 0.4:
         size = [1, *(d.between(1, n - b) for n, b in zip(shape[1:], begin[1:], strict=True))]
-        return d.op("SLICE", (x, d.integers(begin), d.integers(size)), d.like(x, tuple(size)), "SliceOptions")
+        return d.op(
+            "SLICE",
+            (x, d.integers(begin), d.integers(size)),
+            d.like(x, tuple(size)),
+            "SliceOptions",
+        )
     stride = [1, *(d.pick(1, 1, 2, -1) for _ in shape[1:])]
     end = [1]
     size = [1]
@@ -393,7 +444,13 @@ def resize(d: Draw, x: str) -> str:
     centres = not align and bool(d.rng.random() < 0.3)
     y = d.like(x, (1, *sides, shape[3]))
     fields = {"alignCorners": align, "halfPixelCenters": centres}
-    return d.op("RESIZE_NEAREST_NEIGHBOR", (x, d.integers(sides)), y, "ResizeNearestNeighborOptions", **fields)
+    return d.op(
+        "RESIZE_NEAREST_NEIGHBOR",
+        (x, d.integers(sides)),
+        y,
+        "ResizeNearestNeighborOptions",
+        **fields,
+    )
 
 
 def blocks(d: Draw, x: str) -> str:
