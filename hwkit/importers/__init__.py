@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwkit.errors import ConfigError, FormatError
-from hwkit.importers.pointer import refuse_pointer
 from hwkit.ir.graph import Graph
 
 _TFLITE_MARK = b"TFL3"
@@ -20,12 +19,11 @@ def load_model(path: str | Path) -> Graph:
     path = Path(path)
     try:
         with path.open("rb") as stream:
-            head = stream.read(64)
+            head = stream.read(8)
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror or error}; give an existing .onnx or .tflite"
         ) from error
-    refuse_pointer(head, path)
     if head[4:8] == _TFLITE_MARK:
         from hwkit.importers.tflite import load_tflite
 

@@ -13,7 +13,6 @@ from math import prod
 from pathlib import Path
 
 from hwkit.errors import ConfigError, FormatError, HwkitError, UnsupportedOp
-from hwkit.importers.pointer import refuse_pointer
 from hwkit.importers.tflite_context import DTYPES, TARGET, Context, tensor_facts, unsupported
 from hwkit.importers.tflite_dilated import with_dilations
 from hwkit.importers.tflite_file import (
@@ -47,7 +46,6 @@ def load_tflite(path: str | Path) -> Graph:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give an existing .tflite") from error
-    refuse_pointer(data, path)
     try:
         return convert(parse(data), path.stem)
     except UnsupportedOp:

@@ -129,14 +129,14 @@ def bias_constant(context: Context, position: int, op: FileOperator, place: int)
 def _is_wide(context: Context, op: FileOperator) -> bool:
     """Whether the layer has 16-bit activations, and so 64-bit sums, of which 48 are ever used;
     with a 32-bit bias sums have 32."""
-    bias = op.inputs[2] if len(op.inputs) > 2 else -1
-    narrow = (
-        bias >= 0 and context.file.tensors[bias].type == INT32 and op.code != "DEPTHWISE_CONV_2D"
-    )
-    return context.dtype(op.inputs[0]) == S16 and not narrow
+    place = 3 if op.code == "TRANSPOSE_CONV" else 2
+    bias = op.inputs[place] if len(op.inputs) > place else -1
+    narrow = op.code in ("CONV_2D", "FULLY_CONNECTED") and bias >= 0
+    narrow = narrow and context.file.tensors[bias].type == INT32
+    return context.dtype(op.outputs[0]) == S16 and not narrow
 
 
-def _accumulator_bits(context: Context, op: FileOperator) -> int:
+def accumulator_bits(context: Context, op: FileOperator) -> int:
     return S48.bits if _is_wide(context, op) else S32.bits
 
 
@@ -202,7 +202,7 @@ def conv(context: Context, position: int, op: FileOperator) -> None:
         padding=padding,
         dilation=dilation,
         input_zero_point=context.facts(op.inputs[0]).zero_point,
-        accumulator_bits=_accumulator_bits(context, op),
+        accumulator_bits=accumulator_bits(context, op),
         rescale=weighted_rescale(context, position, op),
     )
     if not line:
@@ -236,7 +236,7 @@ def dense(context: Context, position: int, op: FileOperator) -> None:
             bias=bias,
             output=context.names[op.outputs[0]],
             input_zero_point=context.facts(op.inputs[0]).zero_point,
-            accumulator_bits=_accumulator_bits(context, op),
+            accumulator_bits=accumulator_bits(context, op),
             rescale=weighted_rescale(context, position, op),
         ),
     )

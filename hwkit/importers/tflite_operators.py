@@ -73,6 +73,7 @@ TAKE_INT16 = {
     "PAD",
     "PADV2",
     "QUANTIZE",
+    "REDUCE_MAX",
     "RELU",
     "RELU6",
     "RESHAPE",
@@ -87,6 +88,7 @@ TAKE_INT16 = {
     "SUB",
     "TANH",
     "TRANSPOSE",
+    "TRANSPOSE_CONV",
     "UNPACK",
 }
 """Operators that also take int16 activations."""

@@ -13,6 +13,7 @@ from hwkit.importers.tflite_context import (
 )
 from hwkit.importers.tflite_file import FileOperator
 from hwkit.importers.tflite_layers import (
+    accumulator_bits,
     bias_constant,
     checked_weights,
     weight_constant,
@@ -56,6 +57,7 @@ def transpose_conv(context: Context, position: int, op: FileOperator) -> None:
             output=context.names[op.outputs[0]],
             padding=Padding(*rows, *columns),
             input_zero_point=context.facts(op.inputs[2]).zero_point,
+            accumulator_bits=accumulator_bits(context, op),
             rescale=weighted_rescale(context, position, op, 2),
         ),
     )

@@ -144,11 +144,15 @@ def _any_shape(d: Draw) -> Shape:
 
 
 def _weights(
-    d: Draw, x: str, form: Shape, axis: int, taps: int, bare: bool = True
+    d: Draw, x: str, form: Shape, axis: int, taps: int, bare: bool = True, narrow: bool = True
 ) -> tuple[str, str | None, float]:
     """Weight, bias, and an output scale for which sums may saturate, fit or vanish."""
     unsigned = d.dtype == "uint8"
-    dtype = "uint8" if unsigned else d.pick("int8", "int8", "int4" if d.dtype == "int8" else "int8")
+    dtype = (
+        "uint8"
+        if unsigned
+        else d.pick("int8", "int8", "int4" if d.dtype == "int8" and narrow else "int8")
+    )
     channels = form[axis]
     apart = d.rng.random() < 0.6 and not unsigned
     scale = tuple(d.log(-4, -1) for _ in range(channels if apart else 1))
@@ -160,7 +164,7 @@ def _weights(
     if bare and d.rng.random() < 0.3 and d.dtype != "int16":
         return weight, None, output
     kind = "int64" if d.dtype == "int16" else "int32"
-    if d.dtype == "int16" and d.rng.random() < 0.3:
+    if d.dtype == "int16" and narrow and d.rng.random() < 0.3:
         kind = "int32"
     bias = d.rng.integers(-int(size) - 1, int(size) + 2, channels)
     steps = tuple(float(np.float32(s) * np.float32(d.scale(x))) for s in scale)
@@ -207,7 +211,7 @@ def depthwise(d: Draw, x: str) -> str:
     kernel = (d.between(1, 3), d.between(1, 3))
     dilation = d.pick((1, 1), (1, 1), (d.between(1, 2), d.between(1, 3)))
     form = (1, *kernel, shape[3] * times)
-    w, b, scale = _weights(d, x, form, 3, prod(kernel), d.dtype == "int8")
+    w, b, scale = _weights(d, x, form, 3, prod(kernel), d.dtype == "int8", d.dtype == "int8")
     fields, sides = _window(d, shape, kernel, dilation)
     y = d.activation((1, *sides, form[3]), scale)
     fields |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
@@ -247,7 +251,9 @@ def transpose_conv(d: Draw, x: str) -> str:
         (n - 1) * s + max(k, s) if valid else n * s - d.between(0, s - 1)
         for n, s, k in zip(shape[1:3], stride, kernel, strict=True)
     ]
-    w, b, scale = _weights(d, x, (outputs, *kernel, shape[3]), 0, prod(kernel) * shape[3])
+    w, b, scale = _weights(
+        d, x, (outputs, *kernel, shape[3]), 0, prod(kernel) * shape[3], narrow=False
+    )
     y = d.activation((1, *sides, outputs), scale)
     size = d.integers(d.shape(y))
     inputs = (size, w, x) if b is None else (size, w, x, b)
@@ -323,6 +329,8 @@ def unary(d: Draw, x: str) -> str:
 def softmax(d: Draw, x: str) -> str:
     facts = {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (1 / 32768, 0)}[d.dtype]
     beta = d.pick(1.0, d.log(-1, 1))
+    if d.dtype == "int16":
+        beta = min(beta, 4.9 / d.scale(x))  # TFLM's leaves 32 bits beyond.
     return d.op("SOFTMAX", (x,), d.activation(d.shape(x), *facts), "SoftmaxOptions", beta=beta)
 
 
@@ -348,7 +356,7 @@ def mean(d: Draw, x: str) -> str:
     )
     gone = {axis % len(shape) for axis in axes}
     form = tuple(1 if k in gone else n for k, n in enumerate(shape) if keep or k not in gone)
-    largest = d.dtype != "int16" and d.rng.random() < 0.4
+    largest = d.rng.random() < 0.4
     if largest:
         code, y = "REDUCE_MAX", d.like(x, form)
     else:
@@ -533,15 +541,16 @@ ANY: dict[str, Make] = {
     "unpack": unpack,
 }
 """Operators of tensors of any rank."""
-_NOT_16 = frozenset(("transpose_conv", "blocks", "prelu"))
+_NOT_16 = frozenset(("blocks", "prelu"))
 
 
 def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -> Drawn:
-    """A file of one operator ``kind``, or of two to five of any kind."""
+    """A file of one operator ``kind``, or of two to five of any kind; what nothing reads is an
+    output."""
     d = Draw(rng, dtype)
     if kind is not None:
         shape = _a_map(d) if kind in MAPS else _any_shape(d)
-        last = (MAPS | ANY)[kind](d, d.input(shape))
+        (MAPS | ANY)[kind](d, d.input(shape))
     else:
         last = d.input(_a_map(d))
         for _ in range(d.between(2, 5)):
@@ -555,13 +564,11 @@ def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -
             if len(shape) < 3:
                 kinds.remove("unpack")
             last = (MAPS | ANY)[str(d.pick(*kinds))](d, last)
-    codes = tuple(op.code for op in d.operators)
-    made = {name for op in d.operators for name in op.outputs}
+    made = [name for op in d.operators for name in op.outputs]
     read = {name for op in d.operators for name in op.inputs}
-    used = [name for name in d.inputs if name in read]
-    d.inputs = used
-    outputs = [last] if kind is None else sorted(made - read)
-    return Drawn(d.file(outputs), codes, dtype)
+    d.inputs = [name for name in d.inputs if name in read]
+    outputs = [name for name in made if name not in read]
+    return Drawn(d.file(outputs), tuple(op.code for op in d.operators), dtype)
 
 
 def kinds(dtype: str) -> list[str]:
