@@ -21,7 +21,12 @@ SEVERAL = "several"
 
 
 def main(arguments: list[str]) -> int:
-    """Writes results/doors_tflite.csv, a row for each operator and type; 1 where one differs."""
+    """Writes results/doors_tflite.csv, a row for each operator and type; 1 where one differs.
+
+    ``as_tflm`` and ``as_litert`` are graphs that were compared with that runtime; those of neither
+    are files that no runtime takes. ``moved_in_litert`` counts integers that LiteRT has otherwise
+    than the graph, ``differing_as_litert`` than the graph that was made to follow LiteRT.
+    """
     count = int(arguments[0]) if arguments else GRAPHS
     first = int(arguments[1]) if len(arguments) > 1 else 0
     rows: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -38,13 +43,23 @@ def main(arguments: list[str]) -> int:
             row[f"as_{verdict.runtime}"] += 1
             row["integers"] += verdict.integers
             row["differing"] += verdict.differing
-            row["moved_in_litert"] += verdict.moved if verdict.runtime == TFLM else 0
-            if verdict.refused or verdict.differing:
+            row["moved_in_litert"] += verdict.moved
+            row["differing_as_litert"] += verdict.differing_litert
+            if verdict.refused or verdict.differing or verdict.differing_litert:
                 print(f"seed {seed}, {drawn.operators}, {dtype}: {verdict}")
-    columns = ("graphs", "refused_by_hwkit", f"as_{TFLM}", f"as_{LITERT}", "integers", "differing")
+    columns = (
+        "graphs",
+        "refused_by_hwkit",
+        f"as_{TFLM}",
+        f"as_{LITERT}",
+        "integers",
+        "differing",
+        "moved_in_litert",
+        "differing_as_litert",
+    )
     table = [
         {"operator": code, "type": dtype}
-        | {column: rows[code, dtype][column] for column in (*columns, "moved_in_litert")}
+        | {column: rows[code, dtype][column] for column in columns}
         for code, dtype in sorted(rows)
     ]
     write("doors_tflite", table)

@@ -1,7 +1,7 @@
 """Reads an int8 .tflite file into a graph that computes what TFLM computes.
 
 The graph's rounding is that of the reference kernels (double); lowering it for another runtime
-takes over that one's. uint8 activations, which TFLM does not have, are computed as LiteRT's
+takes over that one's. A file that TFLM refuses, such as one of uint8, is computed as LiteRT's
 reference kernels do. Activations lose their batch axis. A model with a float input that is
 quantized at once, or a float output that was dequantized last, is taken without these two steps.
 """
@@ -25,6 +25,7 @@ from hwkit.importers.tflite_file import (
     parse,
 )
 from hwkit.importers.tflite_operators import CONVERTERS, DATA_INPUTS, TAKE_INT16, WEIGHTED
+from hwkit.importers.tflite_runtime import only_litert
 from hwkit.importers.tflite_static import with_static_shapes
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Reshape
@@ -54,15 +55,18 @@ def load_tflite(path: str | Path) -> Graph:
         raise FormatError(f"{path}: {error}") from error
 
 
-def convert(file: TfliteFile, name: str) -> Graph:
-    """The graph of a parsed file."""
+def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
+    """The graph of a parsed file: in LiteRT's arithmetic with ``litert``, in TFLM's without, and
+    for None in TFLM's unless TFLM refuses the file."""
     file = with_static_shapes(file)
     inputs, operators, outputs = _without_float_ends(file)
     needed = _needed(with_dilations(file, operators), outputs)
     for position, op in needed:
         _check(file, position, op)
     _check_floats(file, needed)
-    context = Context(file, name)
+    if litert is None:
+        litert = only_litert(file, [op for _, op in needed])
+    context = Context(file, name, litert)
     _add_inputs(context, inputs, {index for _, op in needed for index in op.inputs} | {*outputs})
     for position, op in needed:
         CONVERTERS[op.code](context, position, op)

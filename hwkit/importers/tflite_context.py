@@ -43,10 +43,13 @@ LARGEST = 1 << 16
 
 
 class Context:
-    """The file, the graph so far, and one unique name for each tensor."""
+    """The file, the graph so far, and one unique name for each tensor.
 
-    def __init__(self, file: TfliteFile, name: str) -> None:
-        self.file = file
+    ``litert``: the graph's integers are those of LiteRT's reference kernels, else TFLM's.
+    """
+
+    def __init__(self, file: TfliteFile, name: str, litert: bool = False) -> None:
+        self.file, self.litert = file, litert
         self.builder = GraphBuilder(name)
         self.names = _unique_names(file)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from hwkit.importers import tflite_unary8u as unary8u
+import numpy as np
+
 from hwkit.importers import tflite_unary16 as unary16
+from hwkit.importers import tflite_unary_float as unary_float
 from hwkit.importers.tflite_context import (
     Context,
     check_operands,
@@ -69,6 +71,9 @@ def mul(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (2, 2))
     first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
     ratio = first.scale[0] * second.scale[0] / output.scale[0]
+    if context.litert:
+        product = np.float32(first.scale[0]) * np.float32(second.scale[0])
+        ratio = float(product / np.float32(output.scale[0]))
     rescale = _rescale(position, op, ratio, output, *fused_range(context, op, position))
     names, target = _two_operands(context, op), context.names[op.outputs[0]]
     zero_points = (first.zero_point, second.zero_point)
@@ -176,7 +181,7 @@ def same_meaning(context: Context, position: int, op: FileOperator, inputs: list
 
 
 def requantize(context: Context, position: int, op: FileOperator) -> None:
-    """QUANTIZE, and RELU; RELU6 and RELU_N1_TO_1 of uint8: a rescale with the ratio of the
+    """QUANTIZE, and RELU; RELU6 and RELU_N1_TO_1 in LiteRT: a rescale with the ratio of the
     scales."""
     check_operands(op, position, (1, 1))
     source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
@@ -187,7 +192,10 @@ def requantize(context: Context, position: int, op: FileOperator) -> None:
     if source == output and dtype == context.dtype(op.inputs[0]):
         context.add(op.outputs[0], Clamp(node_name(position, op), name, target, low, high))
         return
-    rescale = _rescale(position, op, source.scale[0] / output.scale[0], output, low, high)
+    ratio = source.scale[0] / output.scale[0]
+    if context.litert and activation != NONE:
+        ratio = float(np.float32(source.scale[0]) / np.float32(output.scale[0]))
+    rescale = _rescale(position, op, ratio, output, low, high)
     node = Requantize(node_name(position, op), name, target, rescale, source.zero_point)
     context.add(op.outputs[0], node)
 
@@ -198,7 +206,7 @@ def clamp(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
     facts = context.facts(op.inputs[0])
     dtype = context.dtype(op.inputs[0])
-    if dtype == U8:
+    if context.litert:
         requantize(context, position, op)
         return
     bounds = activation_range(_ACTIVATIONS[op.code], facts.scale[0], facts.zero_point, dtype)
@@ -215,12 +223,18 @@ def unary(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
     source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
     dtype = context.dtype(op.outputs[0])
+    in_float = context.litert and dtype != S16 and op.code in _IN_FLOAT
     fixed = _FIXED_OUTPUTS[dtype].get(op.code, output)
+    if in_float:
+        fixed = output if op.code == "TANH" else replace(output, scale=(1 / 256,))
     if output != fixed:
         remedy = f"its output must have scale 1/{round(1 / fixed.scale[0])} and zero point "
         raise unsupported(position, op, f"{remedy}{fixed.zero_point}")
     try:
-        table = _TABLES[dtype][op.code](source, output, op)
+        if in_float:
+            table = _IN_FLOAT[op.code](source, output, dtype)
+        else:
+            table = _TABLES[dtype][op.code](source, output, op)
     except ValueError as error:
         raise unsupported(position, op, f"{error}; calibrate the model again") from error
     name = node_name(position, op)
@@ -231,9 +245,11 @@ def unary(context: Context, position: int, op: FileOperator) -> None:
 
 _FIXED_OUTPUTS = {
     S8: {"LOGISTIC": Quantization((1 / 256,), -128), "TANH": Quantization((1 / 128,), 0)},
-    U8: {"LOGISTIC": Quantization((1 / 256,), 0)},
+    U8: {},
     S16: {"LOGISTIC": Quantization((1 / 32768,), 0), "TANH": Quantization((1 / 32768,), 0)},
 }
+_IN_FLOAT = {"LOGISTIC": unary_float.logistic_table, "TANH": unary_float.tanh_table}
+"""Functions of 8 bits that LiteRT computes in float32."""
 _Table = Callable[[Quantization, Quantization, FileOperator], Array]
 _TABLES: dict[IntType, dict[str, _Table]] = {
     U8: {
@@ -241,8 +257,6 @@ _TABLES: dict[IntType, dict[str, _Table]] = {
         "LEAKY_RELU": lambda source, output, op: leaky_relu_table(
             source, output, float(op.options["alpha"]), U8
         ),
-        "LOGISTIC": lambda source, output, op: unary8u.logistic_table(source, output),
-        "TANH": lambda source, output, op: unary8u.tanh_table(source, output),
     },
     S8: {
         "HARD_SWISH": lambda source, output, op: hard_swish_table(source, output),

@@ -22,7 +22,7 @@ from hwkit.importers.tflite_context import (
     window,
 )
 from hwkit.importers.tflite_elementwise import same_meaning, unchanged
-from hwkit.importers.tflite_file import INT4, INT8, INT32, INT64, UINT8, FileOperator, FileTensor
+from hwkit.importers.tflite_file import INT4, INT8, INT32, INT64, UINT8, FileOperator
 from hwkit.ir.arith import MAX_SHIFT
 from hwkit.ir.ops import (
     NO_PADDING,
@@ -39,7 +39,7 @@ from hwkit.ir.ops import (
     SoftmaxKind,
     SumPool2d,
 )
-from hwkit.ir.tflite import double_rescale, nearest_rescale, sum_ratios, wide_rescale
+from hwkit.ir.tflite import double_rescale, nearest_rescale, wide_rescale
 from hwkit.ir.types import S8, S16, S32, S48, U8, Array, IntType, Quantization, Shape
 
 S4, S9 = IntType(4, True), IntType(9, True)
@@ -118,7 +118,9 @@ def bias_constant(context: Context, position: int, op: FileOperator, place: int)
     if kind == INT32 and _is_wide(context, op):
         raise unsupported(position, op, "16-bit activations want a 64-bit bias here")
     if not _is_wide(context, op):
-        bias = constant(context, op.inputs[place], (INT32,), what)
+        longer = context.dtype(op.outputs[0]) == S16 and _rounds_once(context, op)
+        kinds = (INT32, INT64) if longer else (INT32,)
+        bias = constant(context, op.inputs[place], kinds, what)
         return context.builder.constant(f"{node_name(position, op)}/bias", bias, S32)
     bias = constant(context, op.inputs[place], (INT64,), what)
     if bias.size and (bias.min() < S48.low or bias.max() > S48.high):
@@ -133,7 +135,13 @@ def _is_wide(context: Context, op: FileOperator) -> bool:
     bias = op.inputs[place] if len(op.inputs) > place else -1
     narrow = op.code in ("CONV_2D", "FULLY_CONNECTED") and bias >= 0
     narrow = narrow and context.file.tensors[bias].type == INT32
-    return context.dtype(op.outputs[0]) == S16 and not narrow
+    return context.dtype(op.outputs[0]) == S16 and not (narrow or _rounds_once(context, op))
+
+
+def _rounds_once(context: Context, op: FileOperator) -> bool:
+    """LiteRT's dense layers round a sum's product once, as if it were exact: 32 bits hold the sums
+    that this is done for."""
+    return context.litert and op.code == "FULLY_CONNECTED"
 
 
 def accumulator_bits(context: Context, op: FileOperator) -> int:
@@ -146,12 +154,15 @@ def weighted_rescale(context: Context, position: int, op: FileOperator, data: in
     weight = context.file.tensors[op.inputs[1]]
     low, high = fused_range(context, op, position)
     try:
-        per_tensor = op.code == "FULLY_CONNECTED" or weight.type == UINT8
-        ratios = sum_ratios(source.scale[0], weight.scale, output.scale[0], per_tensor=per_tensor)
-        if _rounds_once(op, weight):
-            ratios = sum_ratios(source.scale[0], weight.scale, output.scale[0])
+        ratios = [source.scale[0] * scale / output.scale[0] for scale in weight.scale]
+        if _rounds_once(context, op):
             largest = _largest_sum(context, op)
+            if largest > S32.high and context.dtype(op.outputs[0]) == S16:
+                raise unsupported(position, op, f"its sums reach {largest}, beyond 32 bits")
             return nearest_rescale(ratios, largest, output.zero_point, low, high)
+        if weight.type == UINT8:  # LiteRT multiplies these two in float32.
+            product = np.float32(source.scale[0]) * np.float32(weight.scale[0])
+            ratios = [float(product) / output.scale[0]]
         if _is_wide(context, op):
             return wide_rescale(ratios, low, high)
         return double_rescale(ratios, output.zero_point, low, high)
@@ -159,21 +170,15 @@ def weighted_rescale(context: Context, position: int, op: FileOperator, data: in
         raise damaged(position, op, error) from error
 
 
-def _rounds_once(op: FileOperator, weight: FileTensor) -> bool:
-    """Whether it is a dense layer that TFLM does not take: LiteRT rounds its sums once."""
-    return op.code == "FULLY_CONNECTED" and (
-        weight.type == UINT8 or (weight.type == INT4 and len(weight.scale) > 1)
-    )
-
-
 def _largest_sum(context: Context, op: FileOperator) -> int:
-    """No sum of the layer, whatever its 8-bit input, is larger in magnitude."""
+    """No sum of the dense layer, whatever its input, is larger in magnitude."""
     weight, bias = context.file.tensors[op.inputs[1]], op.inputs[2] if len(op.inputs) > 2 else -1
     added = context.file.tensors[bias].data if bias >= 0 else None
     assert weight.data is not None
     rows = np.abs(weight.data.astype(np.int64) - weight.zero_point[0]).sum(axis=-1)
     rest = 0 if added is None else int(np.abs(added.astype(np.int64)).max())
-    return int(rows.max()) * U8.high + rest
+    dtype = context.dtype(op.inputs[0])
+    return int(rows.max()) * (dtype.high - dtype.low) + rest
 
 
 def conv(context: Context, position: int, op: FileOperator) -> None:

@@ -19,7 +19,7 @@ from hwkit.importers.tflite_context import (
 )
 from hwkit.importers.tflite_elementwise import same_meaning, scalar
 from hwkit.importers.tflite_file import INT32, INT64, FileOperator
-from hwkit.importers.tflite_unary8u import rescale_table
+from hwkit.importers.tflite_unary_float import rescale_table
 from hwkit.ir.ops import Concat, Lookup, Pad, Padding, Reshape, ResizeNearest, Slice, Transpose
 from hwkit.ir.tflite import NONE
 from hwkit.ir.types import U8, Shape

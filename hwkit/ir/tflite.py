@@ -5,7 +5,6 @@ Shared by the importer of .tflite files and by the target that writes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import floor, ldexp
 
 import numpy as np
@@ -57,20 +56,6 @@ def _quantized(value: float, scale: float, zero_point: int) -> int:
         quotient = float(np.float32(value) / np.float32(scale))
     rounded = floor(min(abs(quotient), S32.high) + 0.5)
     return zero_point + (rounded if quotient >= 0 else -rounded)
-
-
-def sum_ratios(
-    source: float, weights: Sequence[float], output: float, *, per_tensor: bool = False
-) -> list[float]:
-    """The reference kernels' real multipliers, from steps of a sum to steps of the output.
-
-    Kernels that know one weight scale alone (``per_tensor``: those of dense layers with one scale,
-    and of uint8) multiply it with the input's in float32, the others in double. Example: scales
-    0.25, 0.5 and 1 give 0.125 either way; those of three random float32 differ by up to 2**-24.
-    """
-    if per_tensor and len(weights) == 1:
-        return [float(np.float32(source) * np.float32(weights[0])) / output]
-    return [source * scale / output for scale in weights]
 
 
 def double_rescale(

@@ -32,6 +32,7 @@ def test_one_operator(dtype: str, runtimes: Runtimes) -> None:
             drawn = random_file(np.random.default_rng((place, seed)), dtype, kind)
             verdict = judge(drawn, runtimes, 3, seed)
             assert (verdict.refused, verdict.differing) == ("", 0), (kind, seed)
+            assert verdict.differing_litert == 0, (kind, seed)
             followed += bool(verdict.runtime)
             drawn_codes |= set(drawn.operators)
     assert followed > 3.8 * len(kinds(dtype)), "runtimes refuse what is drawn"
@@ -45,6 +46,7 @@ def test_several_operators(dtype: str, runtimes: Runtimes) -> None:
         drawn = random_file(np.random.default_rng((99, seed)), dtype)
         verdicts.append(judge(drawn, runtimes, 3, seed))
         assert (verdicts[-1].refused, verdicts[-1].differing) == ("", 0), seed
+        assert verdicts[-1].differing_litert == 0, seed
     assert sum(bool(verdict.runtime) for verdict in verdicts) > 20
     assert sum(verdict.integers for verdict in verdicts) > 2000
 

@@ -23,13 +23,15 @@ from tests.importers.tflite_files import random_feeds
 @dataclass(frozen=True)
 class Verdict:
     """``runtime`` is the one that the graph follows, empty where neither takes the file;
-    ``differing`` of its ``integers`` are others in the graph, ``moved`` of LiteRT's where TFLM is
-    followed. ``refused`` is why hwkit takes no such file, or empty."""
+    ``differing`` of its ``integers`` are others in the graph. ``moved`` are others in LiteRT where
+    TFLM is followed, and ``differing_litert`` those that are still others in the graph that is
+    made to follow LiteRT. ``refused`` is why hwkit takes no such file, or empty."""
 
     runtime: str = ""
     integers: int = 0
     differing: int = 0
     moved: int = 0
+    differing_litert: int = 0
     refused: str = ""
 
 
@@ -39,18 +41,23 @@ def judge(drawn: Drawn, runtimes: Runtimes, samples: int, seed: int) -> Verdict:
         graph = convert(parse(drawn.data), "drawn")
         feeds = random_feeds(graph, samples, seed)
         got = list(run(graph, feeds).values())
+        as_litert = list(run(convert(parse(drawn.data), "drawn", True), feeds).values())
     except HwkitError as error:
         return Verdict(refused=str(error))
     answers = {
         runtime: runtimes.run(runtime, drawn.data, feeds, len(graph.outputs))
         for runtime in (TFLM, LITERT)
     }
-    moves = {name: _differing(got, a) for name, a in answers.items() if not isinstance(a, str)}
-    if not moves:
+    given = {name: answer for name, answer in answers.items() if not isinstance(answer, str)}
+    if not given:
         return Verdict()
-    followed = TFLM if TFLM in moves else LITERT
+    followed = TFLM if TFLM in given else LITERT
     integers = sum(value.size for value in got)
-    return Verdict(followed, integers, moves[followed], moves.get(LITERT, 0))
+    differing, moved, others = _differing(got, given[followed]), 0, 0
+    if LITERT in given:
+        moved = _differing(got, given[LITERT])
+        others = _differing(as_litert, given[LITERT])
+    return Verdict(followed, integers, differing, moved, others)
 
 
 def _differing(got: list[Array], answer: list[Array]) -> int:

@@ -26,7 +26,7 @@ from hwkit.ir.ops import (
     Softmax,
     SoftmaxKind,
 )
-from hwkit.ir.tflite import double_add, double_rescale, sum_ratios
+from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.types import S32
 from hwkit.targets.edge.scales import add_ratios
 
@@ -77,13 +77,9 @@ def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None:
         weight = _scales(graph, op.weight)
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
+        form = _float32_form if runtime == "litert" else _double_form
         try:
-            if runtime == "litert":
-                rescale = _float32_form(op.rescale, source, weight, output)
-            else:
-                one = isinstance(op, Dense)
-                ratios = sum_ratios(source, weight, output, per_tensor=one)
-                rescale = _double_form(op.rescale, ratios)
+            rescale = form(op.rescale, source, weight, output)
         except ValueError as error:
             remedy = f"its multiplier has no place there ({error}); use other scales"
             raise UnsupportedOp(op.name, target, remedy) from error
@@ -101,8 +97,8 @@ def _scales(graph: Graph, name: str) -> tuple[float, ...]:
     return facts.scale
 
 
-def _double_form(r: Rescale, ratios: list[float]) -> Rescale:
-    return double_rescale(ratios, r.zero_point, r.low, r.high)
+def _double_form(r: Rescale, source: float, weight: tuple[float, ...], output: float) -> Rescale:
+    return double_rescale([source * w / output for w in weight], r.zero_point, r.low, r.high)
 
 
 def _float32_form(r: Rescale, source: float, weight: tuple[float, ...], output: float) -> Rescale:
