@@ -58,14 +58,14 @@ def load_tflite(path: str | Path) -> Graph:
 def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
     """The graph of a parsed file: in LiteRT's arithmetic with ``litert``, in TFLM's without, and
     for None in TFLM's unless TFLM refuses the file."""
-    file = with_static_shapes(file)
+    declared, file = file, with_static_shapes(file)
     inputs, operators, outputs = _without_float_ends(file)
     needed = _needed(with_dilations(file, operators), outputs)
     for position, op in needed:
         _check(file, position, op)
     _check_floats(file, needed)
     if litert is None:
-        litert = only_litert(file, [op for _, op in needed])
+        litert = only_litert(declared, file)
     context = Context(file, name, litert)
     _add_inputs(context, inputs, {index for _, op in needed for index in op.inputs} | {*outputs})
     for position, op in needed:

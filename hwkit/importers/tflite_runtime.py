@@ -5,27 +5,29 @@ TFLM, unless it refuses the file: then LiteRT with its reference kernels is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from hwkit.importers.tflite_file import INT4, INT16, UINT8, FileOperator, TfliteFile
 
-_ONLY_LITERT = frozenset(("DENSIFY", "RELU_N1_TO_1", "SHAPE"))
-"""Sparse weights, open batches, and what TFLM has no 8-bit form of."""
+_ONLY_LITERT = frozenset(("CAST", "DENSIFY", "GATHER", "REDUCE_PROD", "RELU_N1_TO_1"))
+"""Sparse weights, what reckons with an open batch, and what has no 8-bit form in TFLM."""
 
 
-def only_litert(file: TfliteFile, operators: Iterable[FileOperator]) -> bool:
-    """Whether TFLM refuses the file, of which ``operators`` are what its outputs need."""
-    return any(op.code in _ONLY_LITERT for op in file.operators) or any(
-        _refused(file, op) for op in operators
+def only_litert(declared: TfliteFile, file: TfliteFile) -> bool:
+    """Whether TFLM refuses the file, whose shapes are ``declared`` and turn out to be those of
+    ``file``. It prepares every operator, also one that no output needs."""
+    shapes = zip(declared.tensors, file.tensors, strict=True)
+    return any(a.shape != b.shape and b.data is None for a, b in shapes) or any(
+        _refused(declared, op) for op in file.operators
     )
 
 
 def _refused(file: TfliteFile, op: FileOperator) -> bool:
     present = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
     types = {tensor.type for tensor in present}
-    if op.code == "FULLY_CONNECTED":
-        by_channel = any(t.type == INT4 and len(t.scale) > 1 for t in present)
-        return by_channel or UINT8 in types
-    if op.code == "QUANTIZE":
-        return types == {UINT8}
-    return UINT8 in types or (op.code == "REDUCE_MAX" and INT16 in types)
+    if op.code == "FULLY_CONNECTED" and any(t.type == INT4 and len(t.scale) > 1 for t in present):
+        return True
+    if op.code == "FILL" and present and present[0].data is None:
+        return True
+    if op.code == "REDUCE_MAX" and INT16 in types:
+        return True
+    unsigned = types == {UINT8} if op.code == "QUANTIZE" else UINT8 in types
+    return unsigned or op.code in _ONLY_LITERT

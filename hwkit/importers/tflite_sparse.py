@@ -17,6 +17,8 @@ from hwkit.ir.types import Array, Shape
 
 _LARGEST = 1 << 26
 """Integers of a sparse constant when it is dense."""
+_EMPTY_ROWS = 1 << 20
+"""Places of a level that lead to no value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +51,13 @@ def densified(values: Array, shape: Shape, record: Sparsity, where: str) -> Arra
     for level, size in zip(record.levels, sizes, strict=True):
         count = len(places[0])
         if level.compressed is None:
+            if count * size > len(values) + _EMPTY_ROWS:
+                raise _damaged(where, f"{len(values)} values for {count * size} places or more")
             repeats: Array | int = size
             coordinate = np.tile(np.arange(size), count)
         else:
             repeats, coordinate = _row_lengths(level.compressed, count, size, where)
         places = [np.repeat(axis, repeats) for axis in places] + [coordinate]
-        if len(coordinate) > len(values):
-            raise _damaged(where, f"{len(values)} values for {len(coordinate)} places or more")
     if len(places[0]) != len(values):
         raise _damaged(where, f"{len(values)} values for {len(places[0])} places")
     at = [np.zeros(len(values), np.int64) for _ in shape]

@@ -9,7 +9,7 @@ from math import floor, ldexp
 
 import numpy as np
 
-from hwkit.ir.arith import quantize_multiplier, reduced_multiplier
+from hwkit.ir.arith import MAX_SHIFT, quantize_multiplier, reduced_multiplier
 from hwkit.ir.ops import Rescale, Rounding
 from hwkit.ir.types import S8, S32, IntType
 
@@ -71,19 +71,26 @@ def nearest_rescale(
 ) -> Rescale:
     """Once rounded, half away from zero: of sums of at most ``largest`` in magnitude.
 
-    Most ratios have no sum that falls half-way. Where one may, ratios have few bits, and enough
+    Most ratios have no sum that falls half-way. Where one may, its ratio has few bits, and enough
     bits in front of ``DOUBLE``'s first rounding leave that nothing to do; ``ValueError`` where
-    there are not enough. Example: 1/4 becomes a left shift by 1 and twice 1/8.
+    there are not enough. Example: 1/4, of sums up to 1000, becomes a left shift by 21 and
+    ``DOUBLE`` of 1/2**23.
     """
     multipliers, shifts = zip(*map(quantize_multiplier, ratios), strict=True)
-    trailing = [(m & -m).bit_length() - 1 for m in multipliers]
-    if not any(largest >> max(s - 1 - t, 0) for s, t in zip(shifts, trailing, strict=True)):
+    half_way = [m for m, r in zip(multipliers, ratios, strict=True) if _may_tie(r, largest)]
+    if not half_way:
         return Rescale(multipliers, shifts, Rounding.HALF_UP, low, high, zero_point)
-    left = 31 - min(trailing)
-    if largest << left >= 1 << 31:
+    needed = 31 - min((m & -m).bit_length() - 1 for m in half_way)
+    left = min(31 - largest.bit_length(), MAX_SHIFT - max(shifts))
+    if left < needed:
         raise ValueError(f"ratios {ratios[:4]} round half-way sums of {largest}")
-    shifts = tuple(s + left for s in shifts)
+    shifts = tuple(shift + left for shift in shifts)
     return Rescale(multipliers, shifts, Rounding.DOUBLE, low, high, zero_point, left)
+
+
+def _may_tie(ratio: float, largest: int) -> bool:
+    """Whether an integer of at most ``largest`` times ``ratio`` is a whole number and a half."""
+    return 2 * largest >= ratio.as_integer_ratio()[1] > 1
 
 
 def wide_rescale(ratios: list[float], low: int, high: int) -> Rescale:
