@@ -29,8 +29,12 @@ import numpy as np
 with atheris.instrument_imports(include=["hwkit"]):
     from hwkit.errors import HwkitError
     from hwkit.flow.models import load, load_array
+    from hwkit.importers import qonnx, tflite
     from hwkit.ir import serialize
     from hwkit.ir.graph import Graph
+
+INSTRUMENTED = (qonnx, tflite)
+"""What ``load`` would import later: by then it is too late to count their branches."""
 
 SLOW_S = 5.0
 MEMORY_BYTES = 4 << 30
