@@ -19,6 +19,16 @@ class HwkitError(Exception):
     exit_code = 2
 
 
+_LONGEST_NAME = 120
+
+
+def _named(node: str) -> str:
+    """A name out of a file as one line: no control characters, cut in its middle where long."""
+    name = "".join(letter if letter.isprintable() else "?" for letter in node)
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}...{name[-half:]}"
+
+
 class ConfigError(HwkitError):
     """A recipe, board file, option or input array is wrong."""
 
@@ -31,7 +41,7 @@ class GraphError(HwkitError):
     """A graph breaks a rule of ``ir/SPEC.md``; ``node`` is where."""
 
     def __init__(self, node: str, message: str) -> None:
-        super().__init__(f"{node}: {message}")
+        super().__init__(f"{_named(node)}: {message}")
         self.node = node
 
 
@@ -39,7 +49,7 @@ class UnsupportedOp(HwkitError):
     """``target`` has no form of ``node``; ``remedy`` says what would."""
 
     def __init__(self, node: str, target: str, remedy: str) -> None:
-        super().__init__(f"{node}: not supported by {target}; {remedy}")
+        super().__init__(f"{_named(node)}: not supported by {target}; {remedy}")
         self.node = node
         self.target = target
 

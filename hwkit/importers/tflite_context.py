@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from math import prod
+
 from hwkit.errors import FormatError, UnsupportedOp
-from hwkit.importers.tflite_file import INT8, INT16, UINT8, FileOperator, FileTensor, TfliteFile
+from hwkit.importers.tflite_file import (
+    INT8,
+    INT16,
+    TYPE_NAMES,
+    UINT8,
+    FileOperator,
+    FileTensor,
+    TfliteFile,
+)
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import (
     NO_PADDING,
@@ -32,18 +43,17 @@ LARGEST = 1 << 16
 
 
 class Context:
-    """The file, the graph so far, and one unique name for each tensor."""
+    """The file, the graph so far, and one unique name for each tensor.
 
-    def __init__(self, file: TfliteFile, name: str) -> None:
-        self.file = file
+    ``litert``: the graph's integers are those of LiteRT's reference kernels, else TFLM's.
+    """
+
+    def __init__(self, file: TfliteFile, name: str, litert: bool = False) -> None:
+        self.file, self.litert = file, litert
         self.builder = GraphBuilder(name)
-        seen: dict[str, int] = {}
-        self.names: list[str] = []
-        for index, tensor in enumerate(file.tensors):
-            unique = tensor.name and seen.setdefault(tensor.name, index) == index
-            self.names.append(tensor.name if unique else f"{tensor.name}#{index}")
+        self.names = _unique_names(file)
 
-    def computed(self, index: int, types: tuple[int, ...] = (INT8, INT16)) -> str:
+    def computed(self, index: int) -> str:
         """Name of an activation that exists by now; a constant becomes one."""
         if index >= 0 and self.file.tensors[index].data is not None:
             return self.operand(index, len(self.sample_shape(index)))
@@ -52,8 +62,6 @@ class Context:
             raise FormatError(
                 f"tensor {index} is read before it is computed; damaged, copy it again"
             )
-        if self.file.tensors[index].type not in types:
-            raise UnsupportedOp(f"tensor {name!r}", TARGET, "convert the model to full int8")
         return name
 
     def operand(self, index: int, rank: int) -> str:
@@ -130,6 +138,29 @@ class Context:
         )
 
 
+_GENERATED = re.compile(r"/(rank|constant)\d+(/value)?$")
+"""Endings of the names that a ``Context`` itself gives."""
+
+
+def _unique_names(file: TfliteFile) -> list[str]:
+    """A name for each tensor: its own, but where that is empty, or taken by an earlier tensor, or
+    of the form that the importer's own tensors have: then with its number behind it."""
+    codes = {op.code.lower() for op in file.operators}
+    given = {tensor.name for tensor in file.tensors}
+    taken: dict[str, None] = {}
+    for index, tensor in enumerate(file.tensors):
+        name, _, inside = tensor.name.partition("/")
+        code = name.rpartition("_")[0]
+        own = (inside and code in codes) or _GENERATED.search(tensor.name)
+        name = tensor.name
+        if not name or own or name in taken:
+            name = f"{name}#{index}"
+            while name in given or name in taken:
+                name += "#"
+        taken[name] = None
+    return list(taken)
+
+
 def with_rank(shape: Shape, rank: int) -> Shape:
     """``shape`` with leading sizes of 1 added, or taken away, to have ``rank`` axes if it can."""
     while len(shape) > rank and shape[0] == 1:
@@ -139,16 +170,23 @@ def with_rank(shape: Shape, rank: int) -> Shape:
 
 def tensor_facts(tensor: FileTensor) -> Quantization:
     """Scale and zero point of an 8-bit or int16 activation."""
-    whole = len(tensor.scale) == 1 and len(tensor.zero_point) == 1
-    if tensor.type not in DTYPES or not whole:
-        raise UnsupportedOp(
-            f"tensor {tensor.name!r}", TARGET, "convert the model to full int8, per-tensor"
-        )
+    what = f"tensor {tensor.name!r}"
+    if tensor.type not in DTYPES:
+        kind = TYPE_NAMES.get(tensor.type, f"type {tensor.type}")
+        raise UnsupportedOp(f"{what} ({kind})", TARGET, "convert the model to full int8")
+    if not prod(tensor.shape):
+        raise UnsupportedOp(what, TARGET, f"its shape {tensor.shape} holds nothing")
+    if len(tensor.scale) > 1:
+        remedy = f"it has {len(tensor.scale)} scales along axis {tensor.axis}; only weights may"
+        raise UnsupportedOp(what, TARGET, remedy)
+    if len(tensor.scale) != 1 or len(tensor.zero_point) != 1:
+        raise UnsupportedOp(what, TARGET, "it has no scale and zero point; convert to full int8")
     dtype = DTYPES[tensor.type]
     if dtype == S16 and tensor.zero_point[0]:
         raise UnsupportedOp(f"tensor {tensor.name!r}", TARGET, "16-bit zero points must be 0")
     if not dtype.low <= tensor.zero_point[0] <= dtype.high:
-        raise FormatError(f"tensor {tensor.name!r}: zero point {tensor.zero_point[0]} is no int8")
+        kind = TYPE_NAMES[tensor.type]
+        raise FormatError(f"{what}: zero point {tensor.zero_point[0]} is no {kind}")
     return Quantization(tensor.scale, tensor.zero_point[0])
 
 
@@ -160,9 +198,14 @@ def node_name(position: int, op: FileOperator) -> str:
 def check_operands(
     op: FileOperator, position: int, inputs: tuple[int, int], outputs: int = 1
 ) -> None:
-    """``FormatError`` unless ``op`` has the number of outputs and inputs in the given range."""
+    """``FormatError`` unless ``op`` has the number of outputs, and of inputs one in the given
+    range; the first of these, as many as it must have, are present."""
     low, high = inputs
-    if not low <= len(op.inputs) <= high or len(op.outputs) != outputs or min(op.outputs) < 0:
+    if (
+        not low <= len(op.inputs) <= high
+        or len(op.outputs) != outputs
+        or min(*op.outputs, *op.inputs[:low]) < 0
+    ):
         raise FormatError(
             f"{node_name(position, op)}: {len(op.inputs)} inputs, {len(op.outputs)} outputs; "
             "damaged, copy it again"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from hwkit.importers import tflite_unary16 as unary16
+from hwkit.importers import tflite_unary_float as unary_float
 from hwkit.importers.tflite_context import (
     Context,
     check_operands,
@@ -36,7 +39,7 @@ from hwkit.ir.tflite import (
     double_add,
     double_rescale,
 )
-from hwkit.ir.types import S8, S16, Array, IntType, Quantization
+from hwkit.ir.types import S8, S16, U8, Array, IntType, Quantization
 
 
 def _two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
@@ -68,6 +71,9 @@ def mul(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (2, 2))
     first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
     ratio = first.scale[0] * second.scale[0] / output.scale[0]
+    if context.litert:
+        product = np.float32(first.scale[0]) * np.float32(second.scale[0])
+        ratio = float(product / np.float32(output.scale[0]))
     rescale = _rescale(position, op, ratio, output, *fused_range(context, op, position))
     names, target = _two_operands(context, op), context.names[op.outputs[0]]
     zero_points = (first.zero_point, second.zero_point)
@@ -88,19 +94,20 @@ def prelu(context: Context, position: int, op: FileOperator) -> None:
     """PRELU with constant slopes."""
     check_operands(op, position, (2, 2))
     name = node_name(position, op)
-    slope = constant(context, op.inputs[1], (INT8,), f"{name}: slope")
+    dtype = context.dtype(op.outputs[0])
+    slope = constant(context, op.inputs[1], (INT8, UINT8), f"{name}: slope")
     source, alpha, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
     x = context.computed(op.inputs[0])
     shape = with_rank(slope.shape, len(context.builder.shape(x)))
     ratio = source.scale[0] / output.scale[0]
     falling = source.scale[0] * alpha.scale[0] / output.scale[0]
     positive, negative = (
-        _rescale(position, op, r, output, S8.low, S8.high) for r in (ratio, falling)
+        _rescale(position, op, r, output, dtype.low, dtype.high) for r in (ratio, falling)
     )
     node = Prelu(
         name,
         x,
-        context.builder.constant(f"{name}/slope", slope.reshape(shape), S8, alpha),
+        context.builder.constant(f"{name}/slope", slope.reshape(shape), dtype, alpha),
         context.names[op.outputs[0]],
         positive,
         negative,
@@ -143,22 +150,22 @@ def _extremum_of_two(context: Context, position: int, op: FileOperator) -> None:
     largest = op.code == "MAXIMUM"
     order, above = (z, x) if largest else (x, z), f"{name}/above"
     point = facts.zero_point
-    excess = Sub(above, order, above, (point, point), rescale=_unchanged(unsigned, 0))
+    excess = Sub(above, order, above, (point, point), rescale=unchanged(unsigned, 0))
     steps = Quantization(facts.scale, 0)
     operands = (x, context.builder.add(excess, unsigned, steps))
     kind, target = Add if largest else Sub, context.names[op.outputs[0]]
-    node = kind(name, operands, target, (point, 0), rescale=_unchanged(dtype, point))
+    node = kind(name, operands, target, (point, 0), rescale=unchanged(dtype, point))
     context.add(op.outputs[0], node)
 
 
-def _unchanged(dtype: IntType, zero_point: int) -> Rescale:
+def unchanged(dtype: IntType, zero_point: int) -> Rescale:
     """An integer as it is, but for the zero point, clamped to the range of ``dtype``."""
     return Rescale((1 << 30,), (30,), Rounding.DOUBLE, dtype.low, dtype.high, zero_point)
 
 
 def scalar(context: Context, position: int, op: FileOperator, index: int, like: int) -> int:
     """The one integer of a constant that means the same as the tensor ``like``."""
-    value = constant(context, index, (INT8, INT16), f"{node_name(position, op)}: constant")
+    value = constant(context, index, (INT8, INT16, UINT8), f"{node_name(position, op)}: constant")
     if value.size != 1:
         raise unsupported(position, op, "its constant must be one integer")
     if context.file.tensors[index].scale and context.facts(index) != context.facts(like):
@@ -174,19 +181,21 @@ def same_meaning(context: Context, position: int, op: FileOperator, inputs: list
 
 
 def requantize(context: Context, position: int, op: FileOperator) -> None:
-    """QUANTIZE between 8-bit types, and RELU: a rescale with the ratio of the scales."""
+    """QUANTIZE, and RELU; RELU6 and RELU_N1_TO_1 in LiteRT: a rescale with the ratio of the
+    scales."""
     check_operands(op, position, (1, 1))
     source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
-    types = (INT8, UINT8, INT16) if op.code == "QUANTIZE" else (INT8, INT16)
-    name, target = context.computed(op.inputs[0], types), context.names[op.outputs[0]]
+    name, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
     dtype = context.dtype(op.outputs[0])
-    low, high = dtype.low, dtype.high
-    if op.code == "RELU":
-        low, high = ordered(*activation_range(RELU, output.scale[0], output.zero_point, dtype))
+    activation = _ACTIVATIONS.get(op.code, NONE)
+    low, high = ordered(*activation_range(activation, output.scale[0], output.zero_point, dtype))
     if source == output and dtype == context.dtype(op.inputs[0]):
         context.add(op.outputs[0], Clamp(node_name(position, op), name, target, low, high))
         return
-    rescale = _rescale(position, op, source.scale[0] / output.scale[0], output, low, high)
+    ratio = source.scale[0] / output.scale[0]
+    if context.litert and activation != NONE:
+        ratio = float(np.float32(source.scale[0]) / np.float32(output.scale[0]))
+    rescale = _rescale(position, op, ratio, output, low, high)
     node = Requantize(node_name(position, op), name, target, rescale, source.zero_point)
     context.add(op.outputs[0], node)
 
@@ -195,12 +204,18 @@ def clamp(context: Context, position: int, op: FileOperator) -> None:
     """RELU6 and RELU_N1_TO_1: the range in the input's integers, which TFLM passes on as they
     are, whatever the output's scale."""
     check_operands(op, position, (1, 1))
-    activation = {"RELU6": RELU6, "RELU_N1_TO_1": RELU_N1_TO_1}.get(op.code, NONE)
     facts = context.facts(op.inputs[0])
     dtype = context.dtype(op.inputs[0])
-    low, high = ordered(*activation_range(activation, facts.scale[0], facts.zero_point, dtype))
+    if context.litert:
+        requantize(context, position, op)
+        return
+    bounds = activation_range(_ACTIVATIONS[op.code], facts.scale[0], facts.zero_point, dtype)
+    low, high = ordered(*bounds)
     source, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
     context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
+
+
+_ACTIVATIONS = {"RELU": RELU, "RELU6": RELU6, "RELU_N1_TO_1": RELU_N1_TO_1}
 
 
 def unary(context: Context, position: int, op: FileOperator) -> None:
@@ -208,12 +223,18 @@ def unary(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
     source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
     dtype = context.dtype(op.outputs[0])
+    in_float = context.litert and dtype != S16 and op.code in _IN_FLOAT
     fixed = _FIXED_OUTPUTS[dtype].get(op.code, output)
+    if in_float:
+        fixed = output if op.code == "TANH" else replace(output, scale=(1 / 256,))
     if output != fixed:
         remedy = f"its output must have scale 1/{round(1 / fixed.scale[0])} and zero point "
         raise unsupported(position, op, f"{remedy}{fixed.zero_point}")
     try:
-        table = _TABLES[dtype][op.code](source, output, op)
+        if in_float:
+            table = _IN_FLOAT[op.code](source, output, dtype)
+        else:
+            table = _TABLES[dtype][op.code](source, output, op)
     except ValueError as error:
         raise unsupported(position, op, f"{error}; calibrate the model again") from error
     name = node_name(position, op)
@@ -224,10 +245,19 @@ def unary(context: Context, position: int, op: FileOperator) -> None:
 
 _FIXED_OUTPUTS = {
     S8: {"LOGISTIC": Quantization((1 / 256,), -128), "TANH": Quantization((1 / 128,), 0)},
+    U8: {},
     S16: {"LOGISTIC": Quantization((1 / 32768,), 0), "TANH": Quantization((1 / 32768,), 0)},
 }
+_IN_FLOAT = {"LOGISTIC": unary_float.logistic_table, "TANH": unary_float.tanh_table}
+"""Functions of 8 bits that LiteRT computes in float32."""
 _Table = Callable[[Quantization, Quantization, FileOperator], Array]
 _TABLES: dict[IntType, dict[str, _Table]] = {
+    U8: {
+        "HARD_SWISH": lambda source, output, op: hard_swish_table(source, output, U8),
+        "LEAKY_RELU": lambda source, output, op: leaky_relu_table(
+            source, output, float(op.options["alpha"]), U8
+        ),
+    },
     S8: {
         "HARD_SWISH": lambda source, output, op: hard_swish_table(source, output),
         "LEAKY_RELU": lambda source, output, op: leaky_relu_table(

@@ -1,14 +1,10 @@
 """Reads the bytes of a .tflite file into plain records.
 
-A flatbuffer is a web of offsets that its own libraries follow without looking. Here every read is
-checked against the file's end, and all reads together against a budget, so that a file whose parts
-point at each other costs no more than its length allows. Field numbers are those of the schema
-``tensorflow/lite/schema/schema.fbs``, version 3.
+Field numbers are those of the schema ``tensorflow/lite/schema/schema.fbs``, version 3.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite, prod
@@ -17,25 +13,25 @@ from typing import Any
 import numpy as np
 
 from hwkit.errors import FormatError
+from hwkit.importers.flatbuffer_reader import Reader, Table
 from hwkit.importers.tflite_names import operator_name
+from hwkit.importers.tflite_sparse import Level, Sparsity, densified
 from hwkit.ir.types import Array, Shape
 
 MAX_FILE_BYTES = 256 << 20
 _MAX_RANK = 6
-_MAX_NAME = 200
-"""Bytes of a name that are kept."""
-_BUDGET_PER_BYTE = 8
-"""Shared constants and names are read once for each use: this many times the file in all."""
-_BUDGET_BASE = 1 << 20
 
-FLOAT32, INT32, UINT8, INT64, INT16, INT8, INT4 = 0, 2, 3, 4, 7, 9, 17
+FLOAT32, FLOAT16, INT32, UINT8, INT64, INT16, INT8, FLOAT64, INT4 = 0, 1, 2, 3, 4, 7, 9, 10, 17
+FLOATS = frozenset((FLOAT32, FLOAT16, FLOAT64))
 TYPE_NAMES = {
     FLOAT32: "float32",
+    FLOAT16: "float16",
     INT32: "int32",
     UINT8: "uint8",
     INT64: "int64",
     INT16: "int16",
     INT8: "int8",
+    FLOAT64: "float64",
 }
 _DTYPES = {number: np.dtype(name).newbyteorder("<") for number, name in TYPE_NAMES.items()}
 
@@ -77,7 +73,7 @@ _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
 @dataclass(frozen=True, slots=True)
 class FileTensor:
     """``shape`` with the batch; ``scale`` empty where it is not quantized; ``data`` None for an
-    activation; ``type`` a number of the schema."""
+    activation; ``type`` a number of the schema. A size may be 0: such a tensor holds nothing."""
 
     name: str
     shape: Shape
@@ -113,7 +109,7 @@ def parse(data: bytes) -> TfliteFile:
     """The records in ``data``; ``FormatError`` when an offset, a count or a size is wrong."""
     if len(data) < 8 or data[4:8] != b"TFL3":
         raise FormatError("not a TensorFlow Lite file (no TFL3 mark); convert the model again")
-    reader = _Reader(data)
+    reader = Reader(data)
     root = reader.table(reader.number("<I", 0))
     subgraphs = root.tables(2)
     if len(subgraphs) != 1:
@@ -133,94 +129,13 @@ def parse(data: bytes) -> TfliteFile:
     return TfliteFile(graph.text(4), tensors, operators, inputs, outputs)
 
 
-class _Reader:
-    """The bytes, and what is left of the budget."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.budget = _BUDGET_BASE + _BUDGET_PER_BYTE * len(data)
-
-    def number(self, form: str, at: int) -> Any:
-        self.spend(8)
-        if not 0 <= at <= len(self.data) - struct.calcsize(form):
-            raise FormatError(
-                f"offset {at} is outside the file's {len(self.data)} bytes; damaged, copy it again"
-            )
-        return struct.unpack_from(form, self.data, at)[0]
-
-    def spend(self, size: int) -> None:
-        self.budget -= size
-        if self.budget < 0:
-            raise FormatError("its parts overlap without end; damaged, copy it again")
-
-    def table(self, at: int) -> _Table:
-        return _Table(self, at)
-
-    def span(self, at: int, size: int) -> bytes:
-        if size < 0 or not 0 <= at <= len(self.data) - size:
-            raise FormatError(
-                f"{size} bytes at {at} leave the file's {len(self.data)}; damaged, copy it again"
-            )
-        self.spend(size)
-        return self.data[at : at + size]
-
-
-class _Table:
-    """A flatbuffer table; fields by number, with the schema's defaults where absent."""
-
-    __slots__ = ("at", "reader", "size", "vtable")
-
-    def __init__(self, reader: _Reader, at: int) -> None:
-        self.reader, self.at = reader, at
-        self.vtable = at - reader.number("<i", at)
-        self.size = reader.number("<H", self.vtable)
-
-    def position(self, field: int) -> int | None:
-        offset = 4 + 2 * field
-        if offset + 2 > self.size:
-            return None
-        relative = self.reader.number("<H", self.vtable + offset)
-        return self.at + relative if relative else None
-
-    def number(self, field: int, form: str, default: int | float) -> Any:
-        at = self.position(field)
-        return default if at is None else self.reader.number("<" + form, at)
-
-    def target(self, field: int) -> int | None:
-        at = self.position(field)
-        return None if at is None else at + self.reader.number("<I", at)
-
-    def child(self, field: int) -> _Table | None:
-        at = self.target(field)
-        return None if at is None else self.reader.table(at)
-
-    def vector(self, field: int, item_bytes: int) -> bytes:
-        at = self.target(field)
-        if at is None:
-            return b""
-        return self.reader.span(at + 4, self.reader.number("<I", at) * item_bytes)
-
-    def tables(self, field: int) -> list[_Table]:
-        at = self.target(field)
-        offsets = np.frombuffer(self.vector(field, 4), "<u4")
-        assert at is not None or not len(offsets)
-        start = 0 if at is None else at + 4
-        return [self.reader.table(start + 4 * k + int(o)) for k, o in enumerate(offsets)]
-
-    def indices(self, field: int) -> tuple[int, ...]:
-        return tuple(np.frombuffer(self.vector(field, 4), "<i4").tolist())
-
-    def text(self, field: int) -> str:
-        return self.vector(field, 1)[:_MAX_NAME].decode(errors="replace")
-
-
-def _operator_name(table: _Table) -> str:
+def _operator_name(table: Table) -> str:
     # Old files have the code in the 8-bit field, new ones in both.
     code = max(table.number(0, "b", 0), table.number(3, "i", 0))
     return operator_name(code)
 
 
-def _operator(table: _Table, codes: list[str]) -> FileOperator:
+def _operator(table: Table, codes: list[str]) -> FileOperator:
     index = table.number(0, "I", 0)
     if index >= len(codes):
         raise FormatError(f"operator code {index} of {len(codes)}; damaged, copy it again")
@@ -232,14 +147,16 @@ def _operator(table: _Table, codes: list[str]) -> FileOperator:
     return FileOperator(code, table.indices(1), table.indices(2), fields)
 
 
-def _tensor(table: _Table, buffers: list[_Table]) -> FileTensor:
+def _tensor(table: Table, buffers: list[Table]) -> FileTensor:
     name, shape = table.text(3), table.indices(0)
-    if len(shape) > _MAX_RANK or any(size < 1 for size in shape):
+    if len(shape) > _MAX_RANK or any(size < 0 for size in shape):
         raise FormatError(f"tensor {name!r} has shape {shape[:8]}; convert with a fixed shape")
     scale: tuple[float, ...] = ()
     zero_point: tuple[int, ...] = ()
     axis = 0
     if (quantization := table.child(4)) is not None:
+        if quantization.number(4, "B", 0) == _BLOCKWISE:
+            raise FormatError(f"tensor {name!r} has scales by block; convert with one a channel")
         scale = tuple(np.frombuffer(quantization.vector(2, 4), "<f4").tolist())
         zero_point = tuple(np.frombuffer(quantization.vector(3, 8), "<i8").tolist())
         axis = quantization.number(6, "i", 0)
@@ -251,7 +168,11 @@ def _tensor(table: _Table, buffers: list[_Table]) -> FileTensor:
     return FileTensor(name, shape, kind, scale, zero_point, axis, _data(table, buffers, name, kind))
 
 
-def _data(table: _Table, buffers: list[_Table], name: str, kind: int) -> Array | None:
+_BLOCKWISE = 2
+"""Number of ``BlockwiseQuantization`` among the details of a quantization."""
+
+
+def _data(table: Table, buffers: list[Table], name: str, kind: int) -> Array | None:
     index = table.number(2, "I", 0)
     if index == 0:
         return None
@@ -259,19 +180,54 @@ def _data(table: _Table, buffers: list[_Table], name: str, kind: int) -> Array |
         raise FormatError(
             f"tensor {name!r} names buffer {index} of {len(buffers)}; damaged, copy it again"
         )
-    content = buffers[index].vector(0, 1)
+    content, shape = _content(buffers[index]), table.indices(0)
     if not content or kind not in (*_DTYPES, INT4):
         return None
-    dtype, shape = _DTYPES[INT8 if kind == INT4 else kind], table.indices(0)
+    dtype = _DTYPES[INT8 if kind == INT4 else kind]
+    if (record := table.child(6)) is not None:
+        if kind == INT4:
+            raise FormatError(f"tensor {name!r} is sparse int4; convert it as int8 or dense")
+        values = _elements(content, kind, dtype, len(content) // dtype.itemsize, name, shape)
+        return densified(values, shape, _sparsity(record), f"tensor {name!r}")
+    return _elements(content, kind, dtype, prod(shape), name, shape).reshape(shape)
+
+
+def _sparsity(table: Table) -> Sparsity:
+    levels = []
+    for level in table.tables(2):
+        dense = level.number(0, "b", 0) == 0
+        numbers = None if dense else (_index_vector(level, 2), _index_vector(level, 4))
+        levels.append(Level(level.number(1, "i", 0), numbers))
+    return Sparsity(table.indices(0), table.indices(1), tuple(levels))
+
+
+def _index_vector(level: Table, field: int) -> Array:
+    """A union: the field before says which integers its one vector holds."""
+    vector, kind = level.child(field + 1), level.number(field, "B", 0)
+    form = {1: "<i4", 2: "<u2", 3: "<u1"}.get(kind)
+    if vector is None or form is None:
+        return np.zeros(0, np.int64)
+    return np.frombuffer(vector.vector(0, np.dtype(form).itemsize), form).astype(np.int64)
+
+
+def _content(buffer: Table) -> bytes:
+    """The bytes of a buffer: inside the flatbuffer, or behind it in a file above 2 GB."""
+    at, size = buffer.number(1, "Q", 0), buffer.number(2, "Q", 0)
+    return buffer.reader.span(at, size) if at > 1 and size else buffer.vector(0, 1)
+
+
+def _elements(
+    content: bytes, kind: int, dtype: np.dtype[Any], count: int, name: str, shape: Shape
+) -> Array:
     packed = 2 if kind == INT4 else 1
-    if len(content) != -(-prod(shape) * dtype.itemsize // packed):
+    if len(content) != -(-count * dtype.itemsize // packed):
         raise FormatError(
             f"tensor {name!r} of shape {shape} has {len(content)} bytes of data; "
             "damaged, copy it again"
         )
     if kind == INT4:
-        return _nibbles(content)[: prod(shape)].reshape(shape)
-    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+        return _nibbles(content)[:count]
+    return np.frombuffer(content, dtype).astype(dtype.newbyteorder("="))
 
 
 def _nibbles(content: bytes) -> Array:

@@ -20,8 +20,8 @@ from hwkit.importers.tflite_context import (
     unsupported,
     window,
 )
-from hwkit.importers.tflite_elementwise import same_meaning
-from hwkit.importers.tflite_file import INT4, INT8, INT32, INT64, FileOperator
+from hwkit.importers.tflite_elementwise import same_meaning, unchanged
+from hwkit.importers.tflite_file import INT4, INT8, INT32, INT64, UINT8, FileOperator
 from hwkit.ir.ops import (
     NO_PADDING,
     AvgPool2d,
@@ -30,29 +30,37 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     MaxPool2d,
+    Requantize,
     Rescale,
     Reshape,
     Softmax,
     SoftmaxKind,
     SumPool2d,
 )
-from hwkit.ir.tflite import double_rescale, mean_rescale, wide_rescale
-from hwkit.ir.types import S8, S16, S32, S48, Array, IntType, Quantization, Shape
+from hwkit.ir.tflite import double_rescale, mean_rescale, nearest_rescale, wide_rescale
+from hwkit.ir.types import S8, S16, S32, S48, U8, Array, IntType, Quantization, Shape
 
-S4 = IntType(4, True)
+S4, S9 = IntType(4, True), IntType(9, True)
 
 
 def _weights(
     context: Context, position: int, op: FileOperator, axis: int
 ) -> tuple[str, str | None]:
     """Adds weight and bias as constants; returns their names."""
-    weight = context.file.tensors[op.inputs[1]]
     value = checked_weights(context, position, op, axis)
     if op.code == "CONV_2D":
         value = _ungrouped(context, op, value)
-    facts, dtype = Quantization(weight.scale), S4 if weight.type == INT4 else S8
-    name = context.builder.constant(f"{node_name(position, op)}/weight", value, dtype, facts)
+    name = weight_constant(context, position, op, value)
     return name, bias_constant(context, position, op, 2)
+
+
+def weight_constant(context: Context, position: int, op: FileOperator, value: Array) -> str:
+    """Adds the weight, whose integers are ``value``; less a zero point they may have 9 bits."""
+    weight = context.file.tensors[op.inputs[1]]
+    wide = value.size and (value.min() < S8.low or value.max() > S8.high)
+    dtype = S4 if weight.type == INT4 else S9 if wide else S8
+    facts = Quantization(weight.scale)
+    return context.builder.constant(f"{node_name(position, op)}/weight", value, dtype, facts)
 
 
 def _ungrouped(context: Context, op: FileOperator, value: Array) -> Array:
@@ -71,19 +79,30 @@ def _ungrouped(context: Context, op: FileOperator, value: Array) -> Array:
 
 
 def checked_weights(context: Context, position: int, op: FileOperator, axis: int) -> Array:
-    """The second input's integers: symmetric, one scale, or one for each channel of ``axis``."""
+    """The second input's integers, less their zero point: symmetric with one scale, or one for
+    each channel of ``axis``; with uint8 activations uint8 with one scale and zero point."""
     weight = context.file.tensors[op.inputs[1]]
-    value = constant(context, op.inputs[1], (INT8, INT4), f"{node_name(position, op)}: weight")
-    channels = weight.shape[axis] if len(weight.shape) > axis else 0
-    per_channel = len(weight.scale) > 1
-    if (
-        not weight.scale
-        or len(weight.scale) not in (1, channels)
-        or (per_channel and weight.axis != axis)
-    ):
+    unsigned = context.dtype(op.outputs[0]) == U8
+    if weight.data is not None and (weight.type == UINT8) != unsigned:
+        remedy = "uint8 weights go with uint8 activations, int8 ones with int8 and int16"
+        raise unsupported(position, op, remedy)
+    if weight.type == INT4 and (op.code == "TRANSPOSE_CONV" or context.dtype(op.outputs[0]) != S8):
+        remedy = "int4 weights go with int8 activations, in CONV_2D, DEPTHWISE_CONV_2D and "
+        raise unsupported(position, op, f"{remedy}FULLY_CONNECTED")
+    kinds = (UINT8,) if unsigned else (INT8, INT4)
+    value = constant(context, op.inputs[1], kinds, f"{node_name(position, op)}: weight")
+    if not value.size:
+        raise unsupported(position, op, f"its weight of shape {value.shape} holds nothing")
+    channels, count = weight.shape[axis] if len(weight.shape) > axis else 0, len(weight.scale)
+    if count > 1 and weight.axis != axis:
+        remedy = f"{count} weight scales along axis {weight.axis}; channels are axis {axis}"
+        raise unsupported(position, op, remedy)
+    if count not in (1, channels) or (unsigned and count > 1):
         raise FormatError(
-            f"{node_name(position, op)}: {len(weight.scale)} weight scales; damaged, copy it again"
+            f"{node_name(position, op)}: {count} weight scales; damaged, copy it again"
         )
+    if unsigned and len(weight.zero_point) == 1 and 0 <= weight.zero_point[0] <= U8.high:
+        return value.astype(np.int16) - weight.zero_point[0]
     if any(weight.zero_point):
         raise unsupported(position, op, "weights must be symmetric (zero point 0)")
     return value
@@ -97,10 +116,12 @@ def bias_constant(context: Context, position: int, op: FileOperator, place: int)
     if kind == INT32 and _is_wide(context, op):
         raise unsupported(position, op, "16-bit activations want a 64-bit bias here")
     if not _is_wide(context, op):
-        bias = constant(context, op.inputs[place], (INT32,), what)
+        longer = context.dtype(op.outputs[0]) == S16 and _rounds_once(context, op)
+        kinds = (INT32, INT64) if longer else (INT32,)
+        bias = constant(context, op.inputs[place], kinds, what)
         return context.builder.constant(f"{node_name(position, op)}/bias", bias, S32)
     bias = constant(context, op.inputs[place], (INT64,), what)
-    if bias.min() < S48.low or bias.max() > S48.high:
+    if bias.size and (bias.min() < S48.low or bias.max() > S48.high):
         raise damaged(position, op, "a bias leaves 48 bits")
     return context.builder.constant(f"{node_name(position, op)}/bias", bias, S48)
 
@@ -108,14 +129,20 @@ def bias_constant(context: Context, position: int, op: FileOperator, place: int)
 def _is_wide(context: Context, op: FileOperator) -> bool:
     """Whether the layer has 16-bit activations, and so 64-bit sums, of which 48 are ever used;
     with a 32-bit bias sums have 32."""
-    bias = op.inputs[2] if len(op.inputs) > 2 else -1
-    narrow = (
-        bias >= 0 and context.file.tensors[bias].type == INT32 and op.code != "DEPTHWISE_CONV_2D"
-    )
-    return context.dtype(op.inputs[0]) == S16 and not narrow
+    place = 3 if op.code == "TRANSPOSE_CONV" else 2
+    bias = op.inputs[place] if len(op.inputs) > place else -1
+    narrow = op.code in ("CONV_2D", "FULLY_CONNECTED") and bias >= 0
+    narrow = narrow and context.file.tensors[bias].type == INT32
+    return context.dtype(op.outputs[0]) == S16 and not (narrow or _rounds_once(context, op))
 
 
-def _accumulator_bits(context: Context, op: FileOperator) -> int:
+def _rounds_once(context: Context, op: FileOperator) -> bool:
+    """LiteRT's dense layers round a sum's product once, as if it were exact: 32 bits hold the sums
+    that this is done for."""
+    return context.litert and op.code == "FULLY_CONNECTED"
+
+
+def accumulator_bits(context: Context, op: FileOperator) -> int:
     return S48.bits if _is_wide(context, op) else S32.bits
 
 
@@ -123,14 +150,33 @@ def weighted_rescale(context: Context, position: int, op: FileOperator, data: in
     """From sums to the output; input ``data`` is the activation."""
     source, output = (context.facts(index) for index in (op.inputs[data], op.outputs[0]))
     weight = context.file.tensors[op.inputs[1]]
-    ratios = [source.scale[0] * scale / output.scale[0] for scale in weight.scale]
     low, high = fused_range(context, op, position)
     try:
+        ratios = [source.scale[0] * scale / output.scale[0] for scale in weight.scale]
+        if _rounds_once(context, op):
+            largest = _largest_sum(context, op)
+            if largest > S32.high and context.dtype(op.outputs[0]) == S16:
+                raise unsupported(position, op, f"its sums reach {largest}, beyond 32 bits")
+            return nearest_rescale(ratios, largest, output.zero_point, low, high)
+        if weight.type == UINT8:  # LiteRT multiplies these two in float32.
+            product = np.float32(source.scale[0]) * np.float32(weight.scale[0])
+            ratios = [float(product) / output.scale[0]]
         if _is_wide(context, op):
             return wide_rescale(ratios, low, high)
         return double_rescale(ratios, output.zero_point, low, high)
     except ValueError as error:
         raise damaged(position, op, error) from error
+
+
+def _largest_sum(context: Context, op: FileOperator) -> int:
+    """No sum of the dense layer, whatever its input, is larger in magnitude."""
+    weight, bias = context.file.tensors[op.inputs[1]], op.inputs[2] if len(op.inputs) > 2 else -1
+    added = context.file.tensors[bias].data if bias >= 0 else None
+    assert weight.data is not None
+    rows = np.abs(weight.data.astype(np.int64) - weight.zero_point[0]).sum(axis=-1)
+    rest = 0 if added is None else int(np.abs(added.astype(np.int64)).max())
+    dtype = context.dtype(op.inputs[0])
+    return int(rows.max()) * (dtype.high - dtype.low) + rest
 
 
 def conv(context: Context, position: int, op: FileOperator) -> None:
@@ -159,7 +205,7 @@ def conv(context: Context, position: int, op: FileOperator) -> None:
         padding=padding,
         dilation=dilation,
         input_zero_point=context.facts(op.inputs[0]).zero_point,
-        accumulator_bits=_accumulator_bits(context, op),
+        accumulator_bits=accumulator_bits(context, op),
         rescale=weighted_rescale(context, position, op),
     )
     if not line:
@@ -193,7 +239,7 @@ def dense(context: Context, position: int, op: FileOperator) -> None:
             bias=bias,
             output=context.names[op.outputs[0]],
             input_zero_point=context.facts(op.inputs[0]).zero_point,
-            accumulator_bits=_accumulator_bits(context, op),
+            accumulator_bits=accumulator_bits(context, op),
             rescale=weighted_rescale(context, position, op),
         ),
     )
@@ -223,19 +269,31 @@ def pool(context: Context, position: int, op: FileOperator) -> None:
 
 def softmax(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
+    dtype, name = context.dtype(op.outputs[0]), node_name(position, op)
     beta, scale = (
         np.float32(v) for v in (op.options["beta"], context.facts(op.inputs[0]).scale[0])
     )
-    if context.dtype(op.outputs[0]) == S16:
-        steps, zero_point, step = 32768, 0, float(beta) * float(scale)
-    else:
-        steps, zero_point, step = 256, -128, float(beta * scale)
+    step = float(beta) * float(scale) if dtype == S16 else float(beta * scale)
+    steps, zero_point = (32768, 0) if dtype == S16 else (256, dtype.low)
     if context.facts(op.outputs[0]) != Quantization((1 / steps,), zero_point):
         remedy = f"its output must have scale 1/{steps} and zero point {zero_point}"
         raise unsupported(position, op, remedy)
+    if dtype == S16 and step >= _LARGEST_STEP_16:
+        raise unsupported(
+            position, op, f"its input times beta has steps of {step:.3g}, not below 5"
+        )
     source, output = context.computed(op.inputs[0]), context.names[op.outputs[0]]
-    node = Softmax(node_name(position, op), source, output, step, SoftmaxKind.FIXED)
-    context.add(op.outputs[0], node)
+    if dtype != U8:
+        context.add(op.outputs[0], Softmax(name, source, output, step, SoftmaxKind.FIXED))
+        return
+    signed = Softmax(name, source, f"{name}/signed", step, SoftmaxKind.FIXED)
+    centred = context.builder.add(signed, S8, Quantization((1 / steps,), S8.low))
+    moved = Requantize(f"{name}/unsigned", centred, output, unchanged(U8, 0), S8.low)
+    context.add(op.outputs[0], moved)
+
+
+_LARGEST_STEP_16 = 5.0
+"""From here on TFLM's 16-bit softmax leaves 32 bits when it scales a difference."""
 
 
 def reduce(context: Context, position: int, op: FileOperator) -> None:

@@ -17,9 +17,10 @@ from hwkit.importers.tflite_context import (
 )
 from hwkit.importers.tflite_elementwise import same_meaning, scalar
 from hwkit.importers.tflite_file import INT32, INT64, FileOperator
-from hwkit.ir.ops import Concat, Pad, Padding, Reshape, ResizeNearest, Slice, Transpose
+from hwkit.importers.tflite_unary_float import rescale_table
+from hwkit.ir.ops import Concat, Lookup, Pad, Padding, Reshape, ResizeNearest, Slice, Transpose
 from hwkit.ir.tflite import NONE, nearest
-from hwkit.ir.types import Shape
+from hwkit.ir.types import U8, Shape
 
 _Range = tuple[int, int, int]
 """Begin, size and stride along one axis."""
@@ -166,14 +167,28 @@ def pack(context: Context, position: int, op: FileOperator) -> None:
 def concat(context: Context, position: int, op: FileOperator) -> None:
     """CONCATENATION of activations and constants of one meaning."""
     check_operands(op, position, (1, LARGEST))
-    same_meaning(context, position, op, list(op.inputs))
+    if context.dtype(op.outputs[0]) != U8:
+        same_meaning(context, position, op, list(op.inputs))
     if op.options["activation"] != NONE:
         raise unsupported(position, op, "joins without a fused activation")
     output = op.outputs[0]
     axis = _axis(position, op, int(op.options["axis"]), len(context.file.tensors[output].shape))
     rank = len(context.sample_shape(output))
-    parts = [context.operand(index, rank) for index in op.inputs]
+    parts = [
+        _brought(context, position, op, k, context.operand(index, rank))
+        for k, index in enumerate(op.inputs)
+    ]
     _joined(context, position, op, parts, axis - context.dropped(output))
+
+
+def _brought(context: Context, position: int, op: FileOperator, place: int, part: str) -> str:
+    """``part``, which is input ``place``, in the output's steps: uint8 ones may differ."""
+    source, output = (context.facts(index) for index in (op.inputs[place], op.outputs[0]))
+    if source == output:
+        return part
+    name = f"{node_name(position, op)}/part{place}"
+    entries = context.builder.constant(f"{name}/table", rescale_table(source, output), U8)
+    return context.builder.add(Lookup(name, part, entries, name), U8, output)
 
 
 def _joined(context: Context, position: int, op: FileOperator, parts: list[str], axis: int) -> None:

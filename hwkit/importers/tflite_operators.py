@@ -73,6 +73,7 @@ TAKE_INT16 = {
     "PAD",
     "PADV2",
     "QUANTIZE",
+    "REDUCE_MAX",
     "RELU",
     "RELU6",
     "RESHAPE",
@@ -87,9 +88,13 @@ TAKE_INT16 = {
     "SUB",
     "TANH",
     "TRANSPOSE",
+    "TRANSPOSE_CONV",
     "UNPACK",
 }
 """Operators that also take int16 activations."""
+
+WEIGHTED = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
+"""Operators whose constants have types of their own."""
 
 DATA_INPUTS = {"RESHAPE": slice(0, 1), "TRANSPOSE_CONV": slice(1, None)}
 """Which of an operator's inputs reach its output; all where none are stated. The shape that a

@@ -49,6 +49,8 @@ def _folded(tensors: list[FileTensor], op: FileOperator, output: FileTensor) -> 
     known = [tensor.data for tensor in inputs if tensor.data is not None]
     if op.code == "SHAPE":
         value: Array | None = np.array(inputs[0].shape)
+    elif op.code == "DENSIFY":
+        value = inputs[0].data
     elif op.code == "FILL" and output.type in (INT8, INT16) and len(known) == 2:
         return _filled(known, output)
     elif output.type in (INT32, INT64) and op.code in _FOLDS and len(known) == len(op.inputs):
@@ -122,7 +124,7 @@ def _shape(op: FileOperator, inputs: list[FileTensor]) -> Shape | None:
         return _reshaped(inputs[0].shape, inputs[1].data)
     if op.code == "FULLY_CONNECTED" and len(inputs) > 1 and len(inputs[1].shape) == 2:
         outputs, width = inputs[1].shape
-        return (prod(inputs[0].shape) // width, outputs)
+        return (prod(inputs[0].shape) // width, outputs) if width else None
     if op.code in _LIKE_THEIR_INPUT:
         return inputs[0].shape
     return None

@@ -12,10 +12,16 @@ from hwkit.importers.tflite_context import (
     size_option,
 )
 from hwkit.importers.tflite_file import FileOperator
-from hwkit.importers.tflite_layers import bias_constant, checked_weights, weighted_rescale
+from hwkit.importers.tflite_layers import (
+    accumulator_bits,
+    bias_constant,
+    checked_weights,
+    weight_constant,
+    weighted_rescale,
+)
 from hwkit.ir.ops import Conv2d, Pad, Padding, Slice
 from hwkit.ir.tflite import same_padding
-from hwkit.ir.types import S8, Quantization, Shape
+from hwkit.ir.types import Shape
 
 _SAME, _VALID = 0, 1
 
@@ -30,8 +36,7 @@ def transpose_conv(context: Context, position: int, op: FileOperator) -> None:
     if values.ndim != 4:
         raise FormatError(f"{name}: weight has {values.ndim} axes; damaged, copy it again")
     turned = values[:, ::-1, ::-1, :]
-    scales = Quantization(context.file.tensors[op.inputs[1]].scale)
-    weight = context.builder.constant(f"{name}/weight", turned, S8, scales)
+    weight = weight_constant(context, position, op, turned)
     before = map_shape(context, source, position, op)
     after = context.sample_shape(op.outputs[0])
     if len(after) != 3:
@@ -52,6 +57,7 @@ def transpose_conv(context: Context, position: int, op: FileOperator) -> None:
             output=context.names[op.outputs[0]],
             padding=Padding(*rows, *columns),
             input_zero_point=context.facts(op.inputs[2]).zero_point,
+            accumulator_bits=accumulator_bits(context, op),
             rescale=weighted_rescale(context, position, op, 2),
         ),
     )
@@ -84,7 +90,7 @@ def _spread(
         flat = context.reshaped(f"{name}/{axis}/flat", source, (rows, length, 1))
         border = Padding(right=(step - 1) * length)
         padded = Pad(f"{name}/{axis}", flat, f"{name}/{axis}", border, facts.zero_point)
-        source = context.builder.add(padded, S8, facts)
+        source = context.builder.add(padded, context.dtype(op.inputs[2]), facts)
     whole = (height * stride[0], width * stride[1], channels)
     return context.reshaped(f"{name}/spread", source, whole)
 
@@ -94,4 +100,4 @@ def _cut(context: Context, op: FileOperator, source: str, shape: Shape, name: st
     if context.builder.shape(source) == shape:
         return source
     part = Slice(name, source, name, (0, 0, 0), shape, (1, 1, 1))
-    return context.builder.add(part, S8, context.facts(op.inputs[2]))
+    return context.builder.add(part, context.dtype(op.inputs[2]), context.facts(op.inputs[2]))

@@ -1,6 +1,7 @@
-"""Functions of one int8 as tables of 256: what TFLM's kernels give for every input.
+"""Functions of one 8-bit integer as tables of 256: what TFLM's kernels give for every input.
 
-A table is ascending in the input, -128 first. Constants, shifts and the order of roundings are
+A table is ascending in the input, the lowest first: also of uint8, where LiteRT has the same
+templates. Constants, shifts and the order of roundings are
 those of TFLM's int8 reference kernels.
 """
 
@@ -11,19 +12,19 @@ from math import frexp, ldexp
 import numpy as np
 
 from hwkit.ir.fixed_point import logistic, round_shift, srdhm, tanh
-from hwkit.ir.types import S8, Array, Quantization
+from hwkit.ir.types import S8, Array, IntType, Quantization
 
 _INTEGER_BITS = 4
 """Integer bits of the argument of logistic and tanh (Q4.27)."""
 _INT16 = (-(1 << 15), (1 << 15) - 1)
 
 
-def _centred(source: Quantization) -> Array:
-    return np.arange(S8.low, S8.high + 1, dtype=np.int64) - source.zero_point
+def _centred(source: Quantization, dtype: IntType = S8) -> Array:
+    return np.arange(dtype.low, dtype.high + 1, dtype=np.int64) - source.zero_point
 
 
-def _clipped(values: Array) -> Array:
-    return np.clip(values, S8.low, S8.high).astype(np.int8)
+def _clipped(values: Array, dtype: IntType = S8) -> Array:
+    return np.clip(values, dtype.low, dtype.high).astype(dtype.container)
 
 
 def _fraction(ratio: float) -> tuple[int, int]:
@@ -39,7 +40,10 @@ def _fraction(ratio: float) -> tuple[int, int]:
 
 
 def _multiplied(x: Array, ratio: float) -> Array:
-    """``x * ratio``, rounded twice. ``ValueError`` when ``x`` shifted by it leaves 32 bits."""
+    """``x * ratio``, rounded twice; the negative of it for a negative ratio. ``ValueError`` when
+    ``x`` shifted by it leaves 32 bits."""
+    if ratio < 0:
+        return -_multiplied(x, -ratio)
     multiplier, exponent = _fraction(ratio)
     if exponent > 22:
         raise ValueError(f"ratio {ratio} is not below 2**22")
@@ -83,9 +87,12 @@ def _saturated(source: Quantization, inside: Array, values: Array) -> Array:
     return _clipped(np.where(inside, values, ends))
 
 
-def leaky_relu_table(source: Quantization, output: Quantization, alpha: float) -> Array:
+def leaky_relu_table(
+    source: Quantization, output: Quantization, alpha: float, dtype: IntType = S8
+) -> Array:
     """``x`` where it is 0 or more, else ``alpha * x``."""
-    return _clipped(leaky_relu(_centred(source), source, output, alpha) + output.zero_point)
+    values = leaky_relu(_centred(source, dtype), source, output, alpha)
+    return _clipped(values + output.zero_point, dtype)
 
 
 def leaky_relu(x: Array, source: Quantization, output: Quantization, alpha: float) -> Array:
@@ -95,7 +102,7 @@ def leaky_relu(x: Array, source: Quantization, output: Quantization, alpha: floa
     return np.where(x >= 0, rising, falling)
 
 
-def hard_swish_table(source: Quantization, output: Quantization) -> Array:
+def hard_swish_table(source: Quantization, output: Quantization, dtype: IntType = S8) -> Array:
     """``x * min(max(x + 3, 0), 6) / 6`` in 16-bit fixed point.
 
     ``ValueError`` for an output scale so small that TFLM refuses it.
@@ -107,7 +114,7 @@ def hard_swish_table(source: Quantization, output: Quantization) -> Array:
     if output_exponent > 0:
         raise ValueError(f"output scale {output.scale[0]} is below 1/128 of the input's")
     gate_multiplier, gate_exponent = _int16_fraction(ratios[1])
-    x = _centred(source) << 7
+    x = _centred(source, dtype) << 7
     before_shift = _srdhm16(x, output_multiplier)
     gate = _shifted_left(x, gate_exponent - 1) if gate_exponent > 0 else x
     gate = _srdhm16(gate, gate_multiplier)
@@ -119,7 +126,7 @@ def hard_swish_table(source: Quantization, output: Quantization) -> Array:
     product = gate * before_shift
     high = np.sign(product) * (np.abs(product) >> 15)
     scaled = _round_shift16(high, -output_exponent) if output_exponent < 0 else high
-    return _clipped(scaled + output.zero_point)
+    return _clipped(scaled + output.zero_point, dtype)
 
 
 def _int16_fraction(ratio: float) -> tuple[int, int]:

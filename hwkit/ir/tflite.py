@@ -67,6 +67,33 @@ def double_rescale(
     return Rescale(multiplier, shift, Rounding.DOUBLE, low, high, zero_point)
 
 
+def nearest_rescale(
+    ratios: list[float], largest: int, zero_point: int, low: int, high: int
+) -> Rescale:
+    """Once rounded, half away from zero: of sums of at most ``largest`` in magnitude.
+
+    Most ratios have no sum that falls half-way. Where one may, its ratio has few bits, and enough
+    bits in front of ``DOUBLE``'s first rounding leave that nothing to do; ``ValueError`` where
+    there are not enough. Example: 1/4, of sums up to 1000, becomes a left shift by 21 and
+    ``DOUBLE`` of 1/2**23.
+    """
+    multipliers, shifts = zip(*map(quantize_multiplier, ratios), strict=True)
+    half_way = [m for m, r in zip(multipliers, ratios, strict=True) if _may_tie(r, largest)]
+    if not half_way:
+        return Rescale(multipliers, shifts, Rounding.HALF_UP, low, high, zero_point)
+    needed = 31 - min((m & -m).bit_length() - 1 for m in half_way)
+    left = min(31 - largest.bit_length(), MAX_SHIFT - max(shifts))
+    if left < needed:
+        raise ValueError(f"ratios {ratios[:4]} round half-way sums of {largest}")
+    shifts = tuple(shift + left for shift in shifts)
+    return Rescale(multipliers, shifts, Rounding.DOUBLE, low, high, zero_point, left)
+
+
+def _may_tie(ratio: float, largest: int) -> bool:
+    """Whether an integer of at most ``largest`` times ``ratio`` is a whole number and a half."""
+    return 2 * largest >= ratio.as_integer_ratio()[1] > 1
+
+
 def wide_rescale(ratios: list[float], low: int, high: int) -> Rescale:
     """The rescale of 64-bit sums, of zero point 0; ``ValueError`` if a ratio has no form."""
     multiplier, shift = zip(*map(reduced_multiplier, ratios), strict=True)

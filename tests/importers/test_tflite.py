@@ -202,7 +202,7 @@ def _unsupported(tmp_path: Path) -> list[tuple[Path, str]]:
         ({"code": "MAX_POOL_2D", "scale": 0.3, "options": "Pool2DOptions"}, "share scale"),
         ({"code": "SOFTMAX", "options": "SoftmaxOptions"}, "1/256"),
         ({"code": "ADD", "inputs": ("x", "z"), "options": "AddOptions"}, "differ in shape"),
-        ({"code": "RELU", "source": FileTensor("x", (1, 4), "float32")}, "int8 inputs"),
+        ({"code": "RELU", "source": FileTensor("x", (1, 4), "float32")}, "are float32"),
         ({"code": "RELU", "source": FileTensor("x", (3, 4), "int8", (0.1,))}, "batch of 1"),
     ]
     paths = []

@@ -125,9 +125,7 @@ def _lowest_terms(
 def _scaled(symbol: Symbol, multiplier: int, shift: int, offset: int, rounding: Rounding) -> Symbol:
     """``round((symbol * multiplier + offset) / 2**shift)``."""
     if symbol.low == symbol.high:
-        wide = Rescale(
-            (multiplier,), (shift,), rounding, -(1 << 47), 1 << 47, offset=(offset,)
-        )
+        wide = Rescale((multiplier,), (shift,), rounding, -(1 << 47), 1 << 47, offset=(offset,))
         value = arith.rescale(np.array([int(symbol.low)]), wide, TARGET)
         return symbol.from_const(float(value[0]), hwconf=symbol.hwconf)
     product = symbol * multiplier + float(offset)
