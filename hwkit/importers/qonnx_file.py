@@ -140,9 +140,8 @@ def _external(tensor: Any, path: Path) -> bytes:
 
     info = ExternalDataInfo(tensor)
     beside = path.parent / Path(info.location).name
-    outside = beside.is_symlink() and os.path.realpath(beside.parent) != os.path.dirname(
-        os.path.realpath(beside)
-    )
+    folder = Path(os.path.realpath(path.parent))
+    outside = beside.is_symlink() and Path(os.path.realpath(beside)).parent != folder
     if info.location != beside.name or outside:
         raise FormatError(
             f"{path}: data file {info.location!r:.60} is not beside it; copy it there"

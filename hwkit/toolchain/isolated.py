@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from pathlib import Path
 from hwkit.errors import ConfigError, FormatError, ToolMissing
 from hwkit.files import read_json, remove_abandoned, replace_folder, write_json
 from hwkit.toolchain import process
-from hwkit.toolchain.cache import cache_folder
+from hwkit.toolchain.cache import cache_folder, data_folder
 from hwkit.toolchain.environments import Environment, environment
 
 _SEAL = "environment.json"
@@ -66,8 +65,7 @@ class Installed:
 
 def tools_folder() -> Path:
     """``$XDG_DATA_HOME/hwkit/tools``, or ``~/.local/share/hwkit/tools``; not made."""
-    base = os.environ.get("XDG_DATA_HOME") or str(Path("~/.local/share").expanduser())
-    return Path(base).absolute() / "hwkit" / "tools"
+    return data_folder() / "tools"
 
 
 def find(name: str) -> Installed | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hwkit.errors import ConfigError, FormatError
+from hwkit.files import read_file
 from hwkit.record import from_json
 
 MAX_RECIPE_BYTES = 1 << 20
