@@ -60,8 +60,7 @@ def opened(path: Path, most_bytes: int, remedy: str) -> Iterator[BinaryIO]:
         # A pipe would otherwise block until somebody writes to it.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        reason = "no such file" if error.errno == errno.ENOENT else error.strerror
-        raise ConfigError(f"{path}: {reason}; {remedy}") from error
+        raise ConfigError(f"{path}: {error.strerror}; {remedy}") from error
     except ValueError as error:  # a NUL in the name
         raise ConfigError(f"{path}: {error}; {remedy}") from error
     state = os.fstat(handle)

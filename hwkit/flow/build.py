@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,6 @@ from hwkit.errors import BudgetInfeasible, ConfigError, FormatError
 from hwkit.files import (
     read_file,
     read_json,
-    real_folder,
     remove_abandoned,
     replace_folder,
     write_json,
@@ -103,8 +103,8 @@ def deploy(
     ``ConfigError`` when ``out`` is a file or a folder that no deploy made, ``BudgetInfeasible``
     when ``goal`` cannot be met.
     """
-    out = real_folder(out)
-    if out.exists() and not _is_deployed(out) and any(out.iterdir()):
+    out = Path(os.path.realpath(out))  # a link stays, what it leads to is replaced
+    if out.exists() and not (out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))):
         raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
     target, lowered = lower(graph, board_name, goal)
     plan = target.emit(lowered)

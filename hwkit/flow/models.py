@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ def load(path: str | Path) -> Graph:
     one, ``UnsupportedOp`` for an operation that hwkit lacks.
     """
     path = Path(path)
+    remedy = "give a .hwk, .onnx or .tflite file"
+    if not os.path.lexists(path):
+        raise ConfigError(f"{path}: no such file; {remedy}")
     if path.suffix == ".hwk":
         return serialize.load(path)
     if path.suffix in (".onnx", ".tflite"):
         from hwkit.importers import load_model
 
         return load_model(path)
-    remedy = "give a .hwk, .onnx or .tflite file"
     with opened(path, serialize.MAX_FILE_BYTES, remedy):
         raise ConfigError(f"{path}: unknown ending {path.suffix!r}; {remedy}")
 

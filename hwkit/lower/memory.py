@@ -3,13 +3,14 @@
 Tensors that may share (a reshape with its input, an element-wise op over an input that nobody
 reads later) become one block. Blocks are placed largest first, each into the smallest gap that
 fits among the blocks alive at the same time (Pisarchyk and Lee, "Efficient Memory Management for
-Deep Neural Net Inference", 2020, greedy by size; best fit). From there ``memory_search`` looks for
-less, and where a lower bound leaves room ``memory_exact`` decides a small graph for good.
+Deep Neural Net Inference", 2020, greedy by size; best fit). Then ``memory_core`` decides the
+largest blocks, which often settles it. Else ``memory_search`` looks for less, and where a lower
+bound leaves room ``memory_exact`` decides a small graph for good. What was found is remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,9 +28,11 @@ from hwkit.ir.ops import (
     Sub,
     activations,
 )
+from hwkit.lower.memory_core import core
 from hwkit.lower.memory_exact import solve
 from hwkit.lower.memory_packing import Box, Problem, conflict, height, lower_bound
 from hwkit.lower.memory_packing import problem as pack
+from hwkit.lower.memory_remembered import Placed, remembered
 from hwkit.lower.memory_search import search
 
 ALIGNMENT_BYTES = 16
@@ -123,23 +126,42 @@ def plan_memory(
     loose = [*_blocks(free, tensor_bytes, lifetimes).values(), *scratch]
     in_place = _in_place(graph, tensor_bytes, overlaps)
     loose_problem = _problem(graph, free, loose, alignment, in_place)
-    bound = lower_bound(loose_problem)
+    names = [block.name for block in merged]
+    home = [names.index(owner.get(block.name, block.name)) for block in loose]
 
-    found = search(problem, bound, start)
-    at = {block.name: offset for block, offset in zip(merged, found, strict=True)}
-    spread = [at[owner.get(block.name, block.name)] for block in loose]
-    solution = solve(loose_problem, bound, search(loose_problem, bound, spread))
-    if (pair := conflict(loose_problem, solution.offsets)) is not None:
+    def place() -> Placed:
+        return _placed(problem, start, loose_problem, home)
+
+    # The rest of what the placement depends on: numbers alone, so that names don't count.
+    boxes = [[box.size, box.first, box.last] for box in problem.boxes]
+    closer = [sorted(near.items()) for near in problem.above]
+    placed = remembered(loose_problem, [boxes, closer, start, home], place)
+    if (pair := conflict(loose_problem, placed.offsets)) is not None:
         raise GraphError(loose[pair[0]].name, f"overlaps {loose[pair[1]].name} in the memory plan")
     offsets = {
-        block.name: units * alignment for block, units in zip(loose, solution.offsets, strict=True)
+        block.name: units * alignment for block, units in zip(loose, placed.offsets, strict=True)
     }
+    units = height(loose_problem, placed.offsets)
     return MemoryPlan(
-        height(loose_problem, solution.offsets) * alignment,
+        units * alignment,
         _placements(graph, tensor_bytes, lifetimes, free, offsets, scratch),
-        bound * alignment,
-        solution.proven,
+        placed.bound * alignment,
+        units == placed.bound,
     )
+
+
+def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequence[int]) -> Placed:
+    """The lowest placement of the ``loose`` boxes that is found, from ``start``, a legal one of
+    the merged boxes of ``problem``; ``home`` says in which of these each loose box lies."""
+    bound, found = core(loose, lower_bound(loose), [start[k] for k in home])
+    if height(loose, found) > bound:
+        merged = search(problem, bound, start)
+        spread = [merged[k] for k in home]
+        lowest = min(found, spread, key=lambda offsets: height(loose, offsets))
+        solution = solve(loose, bound, search(loose, bound, lowest))
+        found = list(solution.offsets)
+        bound = height(loose, found) if solution.proven else bound
+    return Placed(tuple(found), bound)
 
 
 def _scratch(graph: Graph, scratch_bytes: Mapping[str, int]) -> list[_Block]:
