@@ -153,12 +153,11 @@ def plan_memory(
 def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequence[int]) -> Placed:
     """The lowest placement of the ``loose`` boxes that is found, from ``start``, a legal one of
     the merged boxes of ``problem``; ``home`` says in which of these each loose box lies."""
-    bound, found = core(loose, lower_bound(loose), [start[k] for k in home])
+    bound, around = core(loose, lower_bound(loose), [start[k] for k in home])
+    merged = search(problem, bound, start)
+    found = min([merged[k] for k in home], around, key=lambda offsets: height(loose, offsets))
     if height(loose, found) > bound:
-        merged = search(problem, bound, start)
-        spread = [merged[k] for k in home]
-        lowest = min(found, spread, key=lambda offsets: height(loose, offsets))
-        solution = solve(loose, bound, search(loose, bound, lowest))
+        solution = solve(loose, bound, search(loose, bound, found))
         found = list(solution.offsets)
         bound = height(loose, found) if solution.proven else bound
     return Placed(tuple(found), bound)
