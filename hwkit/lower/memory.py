@@ -32,8 +32,8 @@ from hwkit.lower.memory_core import core
 from hwkit.lower.memory_exact import solve
 from hwkit.lower.memory_packing import Box, Problem, conflict, height, lower_bound
 from hwkit.lower.memory_packing import problem as pack
-from hwkit.lower.memory_remembered import Placed, remembered
 from hwkit.lower.memory_search import search
+from hwkit.lower.remembered import remembered
 
 ALIGNMENT_BYTES = 16
 
@@ -94,6 +94,14 @@ class _Block:
     offset: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Offsets of boxes, and a height that no placement beats."""
+
+    offsets: tuple[int, ...]
+    bound: int
+
+
 def plan_memory(
     graph: Graph,
     tensor_bytes: Mapping[str, int],
@@ -129,13 +137,13 @@ def plan_memory(
     names = [block.name for block in merged]
     home = [names.index(owner.get(block.name, block.name)) for block in loose]
 
-    def place() -> Placed:
-        return _placed(problem, start, loose_problem, home)
-
-    # The rest of what the placement depends on: numbers alone, so that names don't count.
-    boxes = [[box.size, box.first, box.last] for box in problem.boxes]
-    closer = [sorted(near.items()) for near in problem.above]
-    placed = remembered(loose_problem, [boxes, closer, start, home], place)
+    # Numbers alone, so that names don't count.
+    placed = remembered(
+        _Placed,
+        [_numbers(loose_problem), _numbers(problem), start, home],
+        lambda: _placed(problem, start, loose_problem, home),
+        lambda found: _legal(loose_problem, found),
+    )
     if (pair := conflict(loose_problem, placed.offsets)) is not None:
         raise GraphError(loose[pair[0]].name, f"overlaps {loose[pair[1]].name} in the memory plan")
     offsets = {
@@ -150,7 +158,17 @@ def plan_memory(
     )
 
 
-def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequence[int]) -> Placed:
+def _numbers(problem: Problem) -> list[object]:
+    boxes = [[box.size, box.first, box.last] for box in problem.boxes]
+    return [boxes, [sorted(near.items()) for near in problem.above]]
+
+
+def _legal(problem: Problem, placed: _Placed) -> bool:
+    whole = len(placed.offsets) == len(problem.boxes) and min(placed.offsets, default=0) >= 0
+    return whole and conflict(problem, placed.offsets) is None
+
+
+def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequence[int]) -> _Placed:
     """The lowest placement of the ``loose`` boxes that is found, from ``start``, a legal one of
     the merged boxes of ``problem``; ``home`` says in which of these each loose box lies."""
     bound, around = core(loose, lower_bound(loose), [start[k] for k in home])
@@ -160,7 +178,7 @@ def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequen
         solution = solve(loose, bound, search(loose, bound, found))
         found = list(solution.offsets)
         bound = height(loose, found) if solution.proven else bound
-    return Placed(tuple(found), bound)
+    return _Placed(tuple(found), bound)
 
 
 def _scratch(graph: Graph, scratch_bytes: Mapping[str, int]) -> list[_Block]:
