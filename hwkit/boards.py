@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from hwkit.errors import ConfigError, FormatError
+from hwkit.files import read_file
 from hwkit.record import from_json
 from hwkit.resources import folder
+
+_MAX_FILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,19 +231,20 @@ def names() -> list[str]:
 @cache
 def load(name: str) -> Board:
     """The board called ``name``; ``ConfigError`` lists the known names when there is none."""
-    path = folder("boards") / f"{name}.toml"
     if name not in names():
         if name in PLANNED:
             raise ConfigError(f"board {name!r} is not there yet; boards: {', '.join(names())}")
-        raise ConfigError(f"no board {name!r}; known boards: {', '.join(names())}")
-    return parse(path)
+        close = get_close_matches(name, names(), 1)
+        meant = f"; did you mean {close[0]!r}?" if close else ";"
+        raise ConfigError(f"no board {name!r:.80}{meant} known boards: {', '.join(names())}")
+    return parse(folder("boards") / f"{name}.toml")
 
 
 def parse(path: Path) -> Board:
     """Reads one board file. ``ConfigError`` names the file and the key that is wrong."""
     try:
-        data = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        data = tomllib.loads(read_file(path, _MAX_FILE_BYTES, "give a board file").decode())
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}") from error
     try:
         board = from_json(Board, data, str(path))

@@ -11,11 +11,12 @@ from hwkit.cli.options import (
     artifact_option,
     board_option,
     example,
+    input_option,
     json_option,
     model_argument,
     port_option,
 )
-from hwkit.cli.terminal import busy, plain, print_json
+from hwkit.cli.terminal import busy, plain, print_json, told_beside
 
 
 @hwkit.command("import", **example("hwkit import model.tflite -o model.hwk"))
@@ -23,11 +24,13 @@ from hwkit.cli.terminal import busy, plain, print_json
 @click.option("-o", "--out", required=True, metavar="M.hwk", type=click.Path(path_type=Path))
 def import_(file: Path, out: Path) -> None:
     """QONNX (.onnx) or int8 .tflite to an integer graph."""
+    from hwkit.files import check_writable
     from hwkit.flow.models import load
 
+    check_writable(out)
     graph = load(file)
     graph.save(str(out))
-    click.echo(f"{out}: {len(graph.nodes)} nodes")
+    told_beside(out, f"{out}: {len(graph.nodes)} nodes")
 
 
 @hwkit.command(**example("hwkit inspect model.hwk"))
@@ -58,26 +61,37 @@ def inspect(model: Path, as_json: bool) -> None:
 
 @hwkit.command(**example("hwkit predict model.hwk -i x.npy -o y.npy --board virtual_m4"))
 @model_argument
-@click.option("-i", "--input", "source", required=True, metavar="x.npy", type=click.Path())
-@click.option("-o", "--output", required=True, metavar="y.npy", type=click.Path(path_type=Path))
+@input_option(required=True)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    required=True,
+    multiple=True,
+    metavar="[NAME=]y.npy",
+    help="Where the output goes; several by name, or all of them as .npz.",
+)
 @click.option("--board", metavar="B", help="Build and run there; without it the interpreter.")
 @port_option
 @artifact_option
 def predict(
     model: Path,
-    source: str,
-    output: Path,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
     board: str | None,
     port: str | None,
     artifact: Path | None,
 ) -> None:
     """Integers in, integers out; the first axis is the batch."""
-    from hwkit.flow.models import load, load_array, save_array
-    from hwkit.flow.verify import predict as flow
+    from hwkit.flow.arrays import load_inputs, output_files, save_outputs
+    from hwkit.flow.models import load
+    from hwkit.flow.verify import predict_named as flow
 
+    graph = load(model)
+    files = output_files(graph, outputs)
     with busy(f"{board or 'interpreter'}: predicting"):
-        y = flow(load(model), load_array(source), board, port, artifact)
-    save_array(output, y)
+        results = flow(graph, load_inputs(graph, inputs), board, port, artifact)
+    save_outputs(files, results)
 
 
 @hwkit.command(**example("hwkit verify model.hwk --board virtual_m4 -n 100"))
@@ -85,7 +99,7 @@ def predict(
 @board_option
 @click.option("-n", "samples", default=16, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("-i", "--input", "source", metavar="x.npy", type=click.Path(), help="These instead.")
+@input_option(required=False)
 @port_option
 @artifact_option
 @json_option
@@ -94,20 +108,22 @@ def verify(
     board: str,
     samples: int,
     seed: int,
-    source: str | None,
+    inputs: tuple[str, ...],
     port: str | None,
     artifact: Path | None,
     as_json: bool,
 ) -> int:
     """Board against interpreter: exit 0 only if every integer is equal."""
-    from hwkit.flow.models import load, load_array
+    from hwkit.flow.arrays import load_inputs
+    from hwkit.flow.models import load
     from hwkit.flow.verify import verify as flow
 
+    graph = load(model)
     with busy(f"{board}: verifying"):
         result = flow(
-            load(model),
+            graph,
             board,
-            None if source is None else load_array(source),
+            load_inputs(graph, inputs) if inputs else None,
             samples=samples,
             seed=seed,
             port=port,

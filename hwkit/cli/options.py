@@ -19,6 +19,19 @@ def board_option(command: F) -> F:
     return click.option("--board", required=True, metavar="B", help="See 'hwkit boards'.")(command)
 
 
+def input_option(required: bool) -> Callable[[F], F]:
+    what = "Integers, first axis the batch: one file, several by name, or an .npz with all of them."
+    return click.option(
+        "-i",
+        "--input",
+        "inputs",
+        required=required,
+        multiple=True,
+        metavar="[NAME=]x.npy",
+        help=what if required else f"{what} In place of random ones.",
+    )
+
+
 def port_option(command: F) -> F:
     return click.option(
         "--port",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,6 +27,15 @@ def complain(message: str) -> None:
 def plain(text: str) -> str:
     """``text`` from a file, safe on a terminal: escapes and line ends are shown, not obeyed."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def told_beside(out: Path, text: str) -> None:
+    """Prints ``text`` about the file ``out``: on stderr where the file itself went to stdout."""
+    with suppress(OSError):
+        if os.path.samestat(out.stat(), os.fstat(1)):
+            click.echo(text, err=True)
+            return
+    click.echo(text)
 
 
 def print_json(value: Any) -> None:

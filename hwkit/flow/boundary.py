@@ -6,11 +6,34 @@ and get back the original integers; this converts both ways, and refuses any oth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hwkit.errors import ConfigError, GraphError
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import run
+from hwkit.ir.interpret import feed
 from hwkit.ir.types import Array, TensorType
 from hwkit.lower.shift_to_signed import from_signed, to_signed
+
+
+def require_single(graph: Graph, board: str) -> None:
+    """Refuses, before anything is built, what no board runs: ``ConfigError``."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ConfigError(
+            f"{graph.name}: board {board} runs networks of one input and one output, this has "
+            f"inputs {', '.join(graph.inputs)} and outputs {', '.join(graph.outputs)}; leave out "
+            "--board for the interpreter, or split it"
+        )
+
+
+def checked(graph: Graph, board: str, x: Array | Mapping[str, Array]) -> Array:
+    """The graph's one input of ``x``, checked against its type.
+
+    Raises ``ConfigError`` for a graph of several inputs or outputs, and for an array that does
+    not fit: both before anything is built.
+    """
+    require_single(graph, board)
+    feeds = x if isinstance(x, Mapping) else {graph.inputs[0]: x}
+    return feed(graph, graph.inputs[0], feeds)
 
 
 def enter(graph: Graph, lowered: Graph, x: Array) -> Array:
@@ -18,16 +41,11 @@ def enter(graph: Graph, lowered: Graph, x: Array) -> Array:
 
     Raises ``ConfigError`` for an array that does not fit the graph's one input.
     """
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise ConfigError(
-            f"{graph.name}: boards run graphs of one input and one output, this has "
-            f"{len(graph.inputs)} and {len(graph.outputs)}; split it"
-        )
-    checked = run(graph, {graph.inputs[0]: x}, keep=[graph.inputs[0]])[graph.inputs[0]]
     before, after = graph.tensors[graph.inputs[0]], lowered.tensors[lowered.inputs[0]]
+    taken = checked(graph, lowered.name, x)
     if _shifted(before, after, lowered.inputs[0]):
-        return to_signed(checked, before)
-    return checked
+        return to_signed(taken, before)
+    return taken
 
 
 def leave(graph: Graph, lowered: Graph, y: Array) -> Array:

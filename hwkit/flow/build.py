@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from hwkit import boards, targets
 from hwkit.boards import NO_GOAL, Board, FoldingGoal, folded_for
 from hwkit.errors import BudgetInfeasible, ConfigError, FormatError
 from hwkit.files import (
+    read_file,
     read_json,
     remove_abandoned,
     replace_folder,
@@ -30,12 +32,19 @@ _COMPLETE = ".complete"
 """In a folder of the cache whose build ended well: name and SHA-256 of the file that runs."""
 
 
-def lower(graph: Graph, board_name: str, goal: FoldingGoal = NO_GOAL) -> tuple[Target, Lowered]:
+_MOST_ARTIFACT_BYTES = 1 << 30
+"""No file that runs is longer: a board has less memory, and a simulation some megabytes."""
+
+
+def lower(
+    graph: Graph, board_name: str, goal: FoldingGoal = NO_GOAL, measure: bool = True
+) -> tuple[Target, Lowered]:
     """The target of ``board_name`` and the graph in its form, with the choices that the target
-    makes by measuring: now, or remembered. ``goal`` is for boards whose designs are folded."""
+    makes by measuring: remembered, or made now if ``measure``, else those of its rule. ``goal`` is
+    for boards whose designs are folded."""
     board = folded_for(boards.load(board_name), goal)
     target = targets.get(board)
-    return target, targets.choose(target.lower(graph, board))
+    return target, targets.choose(target.lower(graph, board), measure)
 
 
 def cached(target: Target, lowered: Lowered) -> Artifact:
@@ -57,12 +66,13 @@ def _is_whole(folder: Path) -> bool:
     try:
         seal = read_json(folder / _COMPLETE)
         return bool(_sha256(folder / seal["name"]) == seal["sha256"])
-    except (OSError, FormatError, KeyError, TypeError):
+    except (OSError, ConfigError, FormatError, KeyError, TypeError):
         return False
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    data = read_file(path, _MOST_ARTIFACT_BYTES, "build it again")
+    return hashlib.sha256(data).hexdigest()
 
 
 def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Path) -> None:
@@ -93,7 +103,7 @@ def deploy(
     ``ConfigError`` when ``out`` is a file or a folder that no deploy made, ``BudgetInfeasible``
     when ``goal`` cannot be met.
     """
-    out = Path(out).absolute()
+    out = Path(os.path.realpath(out))  # a link stays, what it leads to is replaced
     if out.exists() and not (out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))):
         raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
     target, lowered = lower(graph, board_name, goal)
@@ -101,7 +111,7 @@ def deploy(
     packed = {kind: targets.package(lowered, kind) for kind in packages}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+        beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:40]}."))
     except OSError as error:
         raise ConfigError(f"{out}: cannot be made ({error.strerror}); choose another") from error
     try:
@@ -155,18 +165,19 @@ def _is_deployed(out: Path) -> bool:
 
 
 def artifact_for(
-    graph: Graph, board_name: str, folder: str | Path | None
+    graph: Graph, board_name: str, folder: str | Path | None, measure: bool = True
 ) -> tuple[Target, Artifact]:
     """The artifact to run ``graph`` on ``board_name``: from ``folder``, a deploy made earlier
-    (possibly edited since: what lies there is what runs), or built and cached. ``folder`` may also
-    be the very file that ``graph`` was imported from: see ``targets.open_original``."""
+    (possibly edited since: what lies there is what runs), or built and cached; ``measure`` as for
+    ``lower`` then. ``folder`` may also be the very file that ``graph`` was imported from: see
+    ``targets.open_original``."""
     if folder is not None and Path(folder).is_file():
         board = boards.load(board_name)
         return targets.get(board), targets.open_original(graph, board, Path(folder).absolute())
     if folder is None:
-        target, lowered = lower(graph, board_name)
+        target, lowered = lower(graph, board_name, measure=measure)
         return target, cached(target, lowered)
-    target, lowered = lower(graph, board_name, _goal_of(Path(folder)))
+    target, lowered = lower(graph, board_name, _goal_of(Path(folder)), measure=False)
     return target, target.open_artifact(Path(folder).absolute(), lowered)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from hwkit.errors import ConfigError, FormatError
+from hwkit.errors import ConfigError
+from hwkit.files import opened
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs, peak_activation_bytes, weight_bits, weight_bytes
 from hwkit.ir.graph import Graph
-from hwkit.ir.types import Array
 
 
 def load(path: str | Path) -> Graph:
@@ -19,31 +20,17 @@ def load(path: str | Path) -> Graph:
     one, ``UnsupportedOp`` for an operation that hwkit lacks.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; give a .hwk, .onnx or .tflite file")
+    remedy = "give a .hwk, .onnx or .tflite file"
+    if not os.path.lexists(path):
+        raise ConfigError(f"{path}: no such file; {remedy}")
     if path.suffix == ".hwk":
         return serialize.load(path)
     if path.suffix in (".onnx", ".tflite"):
         from hwkit.importers import load_model
 
         return load_model(path)
-    raise ConfigError(f"{path}: unknown ending {path.suffix!r}; give a .hwk, .onnx or .tflite file")
-
-
-def load_array(path: str | Path) -> Array:
-    """The integers in a ``.npy`` file (never pickle); ``ConfigError`` for anything else."""
-    import numpy as np
-
-    try:
-        value = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; give an existing .npy") from error
-    except (ValueError, EOFError, SyntaxError, OverflowError, TypeError) as error:
-        raise FormatError(f"{path}: not a readable .npy ({error}); save it with numpy") from error
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu" or value.ndim < 2:
-        what = f"{value.dtype}{value.shape}" if isinstance(value, np.ndarray) else "an archive"
-        raise ConfigError(f"{path}: holds {what}; needs integers, first axis the batch")
-    return np.asarray(value)
+    with opened(path, serialize.MAX_FILE_BYTES, remedy):
+        raise ConfigError(f"{path}: unknown ending {path.suffix!r}; {remedy}")
 
 
 def inspect(graph: Graph) -> dict[str, Any]:
@@ -79,16 +66,3 @@ def inspect(graph: Graph) -> dict[str, Any]:
         "peak_activation_bytes": peak_activation_bytes(graph),
         "metadata": dict(graph.metadata),
     }
-
-
-def save_array(path: Path, value: Array) -> None:
-    """Writes ``value`` as ``.npy``, whole or not at all."""
-    import io
-
-    import numpy as np
-
-    from hwkit.files import write_whole
-
-    buffer = io.BytesIO()
-    np.save(buffer, value, allow_pickle=False)
-    write_whole(path, buffer.getvalue())

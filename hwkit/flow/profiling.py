@@ -38,6 +38,8 @@ def profile(
     to the measurement store (``store``: its path, default the user's).
     """
     check_reachable(boards.load(board), port)
+    boundary.require_single(graph, board)
+    database.check(store)
     target, artifact = artifact_for(graph, board, None)
     x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, seed))
     runs = target.profile(artifact, x, repeats, port)

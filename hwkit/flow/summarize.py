@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from hwkit.allocate.budget import Budget
 from hwkit.allocate.cost import CostTable, Sensitivity
 from hwkit.allocate.plan import BitPlan
-from hwkit.errors import FormatError
+from hwkit.errors import ConfigError, FormatError
+from hwkit.files import read_file
 from hwkit.flow.verify import Verification
 from hwkit.ir.graph import Graph
 from hwkit.lower.fuse_requantize import fuse_requantize
@@ -24,6 +26,8 @@ from hwkit.report.summary import (
     Profile,
 )
 from hwkit.target import Evidence
+
+_MAX_TEST_SET_BYTES = 1 << 30
 
 
 def model_part(name: str, graph: Graph, trained: Mapping[str, Any]) -> Model:
@@ -119,7 +123,10 @@ def inputs_and_labels(run: Path) -> tuple[Any, Any]:
 
     path = run / "test.npz"
     try:
-        with np.load(path, allow_pickle=False) as data:
+        stream = io.BytesIO(read_file(path, _MAX_TEST_SET_BYTES, "train the recipe first"))
+        with np.load(stream, allow_pickle=False) as data:
             return data["inputs"], data["labels"]
+    except ConfigError as error:
+        raise FormatError(str(error)) from error
     except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FormatError(f"{path}: not a test set ({error}); train again") from error

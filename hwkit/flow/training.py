@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hwkit.errors import ConfigError, ToolMissing
+from hwkit.errors import ToolMissing
+from hwkit.files import real_folder
 
 Say = Callable[[str], None]
 
@@ -27,7 +28,7 @@ def train(
     recipe with the same blocks, whose quantized-trained weights are. Raises ``ToolMissing``
     without torch.
     """
-    _check(out)
+    out = real_folder(out)
     try:
         from hwkit.train.pipeline import train as run
         from hwkit.train.sensitivity import sensitivity
@@ -40,8 +41,3 @@ def train(
     result = run(recipe, out, plan, float_from, progress, start_from)
     sensitivity(recipe, out, progress=progress)
     return asdict(result)
-
-
-def _check(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out}: is a file; give a folder for the run")

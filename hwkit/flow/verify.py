@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,25 +82,40 @@ def predict(
     port: str | None = None,
     artifact_folder: str | Path | None = None,
 ) -> Array:
-    """Integers in, integers out, first axis the batch: by the interpreter, or really built and
-    run on ``board``. ``port`` is a device that already runs the artifact."""
+    """``predict_named`` of a graph of one input and one output."""
+    boundary.require_single(graph, board or "interpreter")
+    feeds = {graph.inputs[0]: x}
+    return predict_named(graph, feeds, board, port, artifact_folder)[graph.outputs[0]]
+
+
+def predict_named(
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    board: str | None = None,
+    port: str | None = None,
+    artifact_folder: str | Path | None = None,
+) -> dict[str, Array]:
+    """Integers in, integers out by name, first axis the batch: by the interpreter, or really built
+    and run on ``board``. ``port`` is a device that already runs the artifact.
+
+    Nothing is measured for it: where no choice of kernels is remembered, the rule's are built.
+    """
     if board is None:
         if port is not None or artifact_folder is not None:
             raise ConfigError("a port or an artifact needs its board; give --board too")
-        result = graph.predict(x)
-        assert isinstance(result, np.ndarray)
-        return result
+        return run(graph, feeds)
     check_reachable(boards.load(board), port)
-    target, artifact = artifact_for(graph, board, artifact_folder)
+    checked = boundary.checked(graph, board, feeds)
+    target, artifact = artifact_for(graph, board, artifact_folder, measure=False)
     lowered = artifact.lowered.graph
-    y = target.run(artifact, boundary.enter(graph, lowered, x), port)
-    return boundary.leave(graph, lowered, y)
+    y = target.run(artifact, boundary.enter(graph, lowered, checked), port)
+    return {graph.outputs[0]: boundary.leave(graph, lowered, y)}
 
 
 def verify(
     graph: Graph,
     board: str,
-    x: Array | None = None,
+    x: Array | Mapping[str, Array] | None = None,
     *,
     samples: int = 16,
     seed: int = 0,
@@ -111,11 +127,13 @@ def verify(
     The interpreter runs the graph as lowered for that board. Nothing raises for a difference:
     see ``Verification.check``.
     """
+    check_reachable(boards.load(board), port)
+    boundary.require_single(graph, board)
     if x is None:
         x = random_inputs(graph, samples, seed)
+    x = boundary.checked(graph, board, x)
     if not len(x):
         raise ConfigError("no inputs: nothing would be compared; give at least one")
-    check_reachable(boards.load(board), port)
     target, artifact = artifact_for(graph, board, artifact_folder)
     lowered = artifact.lowered.graph
     entered = boundary.enter(graph, lowered, x)

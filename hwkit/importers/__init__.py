@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwkit.errors import ConfigError, FormatError
+from hwkit.errors import FormatError
+from hwkit.files import opened
 from hwkit.ir.graph import Graph
+
+MAX_FILE_BYTES = 512 << 20
+"""Of either kind; the importers may take less."""
 
 _TFLITE_MARK = b"TFL3"
 
@@ -17,13 +21,8 @@ def load_model(path: str | Path) -> Graph:
     the importers raise.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(8)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror or error}; give an existing .onnx or .tflite"
-        ) from error
+    with opened(path, MAX_FILE_BYTES, "give an existing .onnx or .tflite") as stream:
+        head = stream.read(8)
     if head[4:8] == _TFLITE_MARK:
         from hwkit.importers.tflite import load_tflite
 

@@ -3,6 +3,7 @@ memory bounded first."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from hwkit.errors import ConfigError, FormatError, GraphError, ToolMissing
+from hwkit.errors import FormatError, GraphError, ToolMissing
+from hwkit.files import opened, read_file
 from hwkit.ir.types import Array, Shape
 
 MAX_FILE_BYTES = 512 << 20
+MAX_DATA_BYTES = 1 << 30
+"""Of a data file beside the model."""
 MAX_NODES = 5_000
 MAX_ELEMENTS = 1 << 27
 """Largest constant, as in ``ir.verify``: 128 million integers."""
@@ -23,6 +27,8 @@ MAX_INPUT_ELEMENTS = 1 << 24
 """Largest sample, and largest map that may be flattened."""
 
 _REMEDY = "export the model again"
+_WIDEST = 8
+"""Bytes of the widest element."""
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -71,7 +77,7 @@ def read_onnx(path: Path) -> OnnxModel:
         raise ToolMissing("onnx", "pip install 'onnx>=1.17,<1.22'") from error
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(_read(path))
+        model.ParseFromString(read_file(path, MAX_FILE_BYTES, "give an existing .onnx"))
     except (DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: not an ONNX file or cut short; {_REMEDY}") from error
     graph = model.graph
@@ -83,6 +89,7 @@ def read_onnx(path: Path) -> OnnxModel:
         raise FormatError(f"{path}: no opset for {name!r:.40}, is it cut short? {_REMEDY}")
     if len(graph.node) > MAX_NODES:
         raise FormatError(f"{path}: {len(graph.node)} nodes are more than {MAX_NODES}")
+    _check_external(graph, path)
     constants = {_text(t.name, path): _array(t, path) for t in graph.initializer}
     nodes = []
     for index, proto in enumerate(graph.node):
@@ -116,35 +123,54 @@ def _check_order(nodes: list[Node], defined: set[str]) -> None:
         defined.update(node.outputs)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise FormatError(f"{path}: {size} bytes are more than {MAX_FILE_BYTES}")
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; give an existing .onnx") from error
+def _check_external(graph: Any, path: Path) -> None:
+    """Many constants may name the same bytes of a data file: their elements count together."""
+    tensors = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute)]
+    elements = sum(abs(prod(t.dims)) for t in tensors if t.data_location == t.EXTERNAL)
+    if elements > MAX_ELEMENTS:
+        raise FormatError(
+            f"{path}: {elements} values in files beside it are more than {MAX_ELEMENTS}; split it"
+        )
+
+
+def _external(tensor: Any, path: Path) -> bytes:
+    """The part of a file beside the model that holds a tensor's values; ``FormatError`` for a file
+    that is elsewhere, or led elsewhere by a link, and for a part that is too long or not there."""
+    from onnx.external_data_helper import ExternalDataInfo
+
+    info = ExternalDataInfo(tensor)
+    beside = path.parent / Path(info.location).name
+    folder = Path(os.path.realpath(path.parent))
+    outside = beside.is_symlink() and Path(os.path.realpath(beside)).parent != folder
+    if info.location != beside.name or outside:
+        raise FormatError(
+            f"{path}: data file {info.location!r:.60} is not beside it; copy it there"
+        )
+    with opened(beside, MAX_DATA_BYTES, "export the model again, in one file") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        start = int(info.offset or 0)
+        length = int(info.length or size - start)
+        if not 0 <= start <= start + length <= size or length > _WIDEST * prod(tensor.dims):
+            raise FormatError(
+                f"{path}: constant {tensor.name!r:.60} is said to be {length} bytes at {start} of "
+                f"{info.location!r:.60}, which has {size}; {_REMEDY}"
+            )
+        stream.seek(start)
+        return stream.read(length)
 
 
 def _array(tensor: Any, path: Path) -> Array:
     """The tensor's values; data in a file beside the model are read from its folder alone."""
     from onnx import TensorProto, numpy_helper
-    from onnx.external_data_helper import ExternalDataInfo
 
     dims = tuple(tensor.dims)
     if any(d < 0 for d in dims) or prod(dims) > MAX_ELEMENTS:
         raise FormatError(f"{path}: constant {tensor.name!r} has shape {dims}; {_REMEDY}")
     try:
         if tensor.data_location == TensorProto.EXTERNAL:
-            info = ExternalDataInfo(tensor)
-            beside = path.parent / Path(info.location).name
-            if info.location != beside.name:
-                raise FormatError(f"{path}: data file {info.location!r:.60} is not beside it")
-            data = _read(beside)
-            start = int(info.offset or 0)
-            length = int(info.length or len(data) - start)
+            data = _external(tensor, path)
             tensor = TensorProto(name=tensor.name, dims=dims, data_type=tensor.data_type)
-            tensor.raw_data = data[start : start + length]
+            tensor.raw_data = data
         return np.asarray(numpy_helper.to_array(tensor))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FormatError(

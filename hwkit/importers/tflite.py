@@ -12,7 +12,8 @@ from dataclasses import replace
 from math import prod
 from pathlib import Path
 
-from hwkit.errors import ConfigError, FormatError, HwkitError, UnsupportedOp
+from hwkit.errors import FormatError, HwkitError, UnsupportedOp
+from hwkit.files import read_file
 from hwkit.importers.tflite_context import DTYPES, TARGET, Context, tensor_facts, unsupported
 from hwkit.importers.tflite_dilated import with_dilations
 from hwkit.importers.tflite_file import (
@@ -41,12 +42,7 @@ def load_tflite(path: str | Path) -> Graph:
     ``UnsupportedOp`` naming operator and index when hwkit has no form of it.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise FormatError(f"{path}: longer than {MAX_FILE_BYTES} bytes; split the model")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give an existing .tflite") from error
+    data = read_file(path, MAX_FILE_BYTES, "give an existing .tflite")
     try:
         return convert(parse(data), path.stem)
     except UnsupportedOp:

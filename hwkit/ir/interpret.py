@@ -66,7 +66,7 @@ def run(
     Example: a graph of one ``Clamp`` to 0..6 maps [[-3, 9]] to [[0, 6]].
     """
     wanted = tuple(graph.outputs if keep is None else keep)
-    checked = {name: _feed(graph, name, feeds) for name in graph.inputs}
+    checked = {name: feed(graph, name, feeds) for name in graph.inputs}
     batches = {len(value) for value in checked.values()}
     if len(batches) != 1:
         raise ConfigError(f"inputs have different batch sizes {sorted(batches)}")
@@ -95,7 +95,9 @@ Step = Callable[[list[Array]], Array]
 """Input arrays (batch first) to the output array in its container dtype."""
 
 
-def _feed(graph: Graph, name: str, feeds: Mapping[str, Array]) -> Array:
+def feed(graph: Graph, name: str, feeds: Mapping[str, Array]) -> Array:
+    """The input ``name`` of ``feeds`` in its container dtype; ``ConfigError`` when it is missing or
+    does not fit its type."""
     if name not in feeds:
         raise ConfigError(f"input {name!r} is missing; the graph needs {', '.join(graph.inputs)}")
     value, tensor = np.asarray(feeds[name]), graph.tensors[name]

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from hwkit.errors import ConfigError, FormatError, GraphError
-from hwkit.files import write_whole
+from hwkit.errors import FormatError, GraphError
+from hwkit.files import read_file, write_whole
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import NO_OFFSET, OP_TYPES, Op, Overflow
 from hwkit.ir.types import Array, TensorType
@@ -104,15 +104,7 @@ def save(graph: Graph, path: str | Path) -> None:
 
 def load(path: str | Path) -> Graph:
     """Reads a ``.hwk`` file of at most 1 GiB; ``ConfigError`` when it cannot be opened."""
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise FormatError(f"{path}: {size} bytes are more than a .hwk may have")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; give an existing .hwk") from error
-    return from_bytes(data, str(path))
+    return from_bytes(read_file(Path(path), MAX_FILE_BYTES, "give an existing .hwk"), str(path))
 
 
 def _graph(header: Mapping[str, Any], payload: memoryview) -> Graph:

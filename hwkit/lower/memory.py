@@ -3,13 +3,14 @@
 Tensors that may share (a reshape with its input, an element-wise op over an input that nobody
 reads later) become one block. Blocks are placed largest first, each into the smallest gap that
 fits among the blocks alive at the same time (Pisarchyk and Lee, "Efficient Memory Management for
-Deep Neural Net Inference", 2020, greedy by size; best fit). From there ``memory_search`` looks for
-less, and where a lower bound leaves room ``memory_exact`` decides a small graph for good.
+Deep Neural Net Inference", 2020, greedy by size; best fit). Then ``memory_core`` decides the
+largest blocks, which often settles it. Else ``memory_search`` looks for less, and where a lower
+bound leaves room ``memory_exact`` decides a small graph for good. What was found is remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,10 +28,12 @@ from hwkit.ir.ops import (
     Sub,
     activations,
 )
+from hwkit.lower.memory_core import core
 from hwkit.lower.memory_exact import solve
 from hwkit.lower.memory_packing import Box, Problem, conflict, height, lower_bound
 from hwkit.lower.memory_packing import problem as pack
 from hwkit.lower.memory_search import search
+from hwkit.lower.remembered import remembered
 
 ALIGNMENT_BYTES = 16
 
@@ -91,6 +94,14 @@ class _Block:
     offset: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Offsets of boxes, and a height that no placement beats."""
+
+    offsets: tuple[int, ...]
+    bound: int
+
+
 def plan_memory(
     graph: Graph,
     tensor_bytes: Mapping[str, int],
@@ -123,23 +134,51 @@ def plan_memory(
     loose = [*_blocks(free, tensor_bytes, lifetimes).values(), *scratch]
     in_place = _in_place(graph, tensor_bytes, overlaps)
     loose_problem = _problem(graph, free, loose, alignment, in_place)
-    bound = lower_bound(loose_problem)
+    names = [block.name for block in merged]
+    home = [names.index(owner.get(block.name, block.name)) for block in loose]
 
-    found = search(problem, bound, start)
-    at = {block.name: offset for block, offset in zip(merged, found, strict=True)}
-    spread = [at[owner.get(block.name, block.name)] for block in loose]
-    solution = solve(loose_problem, bound, search(loose_problem, bound, spread))
-    if (pair := conflict(loose_problem, solution.offsets)) is not None:
+    # Numbers alone, so that names don't count.
+    placed = remembered(
+        _Placed,
+        [_numbers(loose_problem), _numbers(problem), start, home],
+        lambda: _placed(problem, start, loose_problem, home),
+        lambda found: _legal(loose_problem, found),
+    )
+    if (pair := conflict(loose_problem, placed.offsets)) is not None:
         raise GraphError(loose[pair[0]].name, f"overlaps {loose[pair[1]].name} in the memory plan")
     offsets = {
-        block.name: units * alignment for block, units in zip(loose, solution.offsets, strict=True)
+        block.name: units * alignment for block, units in zip(loose, placed.offsets, strict=True)
     }
+    units = height(loose_problem, placed.offsets)
     return MemoryPlan(
-        height(loose_problem, solution.offsets) * alignment,
+        units * alignment,
         _placements(graph, tensor_bytes, lifetimes, free, offsets, scratch),
-        bound * alignment,
-        solution.proven,
+        placed.bound * alignment,
+        units == placed.bound,
     )
+
+
+def _numbers(problem: Problem) -> list[object]:
+    boxes = [[box.size, box.first, box.last] for box in problem.boxes]
+    return [boxes, [sorted(near.items()) for near in problem.above]]
+
+
+def _legal(problem: Problem, placed: _Placed) -> bool:
+    whole = len(placed.offsets) == len(problem.boxes) and min(placed.offsets, default=0) >= 0
+    return whole and conflict(problem, placed.offsets) is None
+
+
+def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequence[int]) -> _Placed:
+    """The lowest placement of the ``loose`` boxes that is found, from ``start``, a legal one of
+    the merged boxes of ``problem``; ``home`` says in which of these each loose box lies."""
+    bound, around = core(loose, lower_bound(loose), [start[k] for k in home])
+    merged = search(problem, bound, start)
+    found = min([merged[k] for k in home], around, key=lambda offsets: height(loose, offsets))
+    if height(loose, found) > bound:
+        solution = solve(loose, bound, search(loose, bound, found))
+        found = list(solution.offsets)
+        bound = height(loose, found) if solution.proven else bound
+    return _Placed(tuple(found), bound)
 
 
 def _scratch(graph: Graph, scratch_bytes: Mapping[str, int]) -> list[_Block]:

@@ -52,17 +52,21 @@ class _Tree:
     height: int
     steps: int
     crowds: list[tuple[int, ...]] = field(default_factory=list)
-    common: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    common: list[list[tuple[int, int, int]]] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.crowds = _crowds(self.problem)
-        for k, crowd in enumerate(self.crowds):
-            self.common[k] = [
+        self.sizes = [box.size for box in self.problem.boxes]
+        self.common = [
+            [
                 (a, b, units)
                 for i, a in enumerate(crowd)
                 for b in crowd[:i]
                 if (units := shared(self.problem, a, b))
             ]
+            for crowd in self.crowds
+        ]
 
     def descend(self, lows: list[int], offsets: list[int], last: int) -> None:
         """Tries every next box; ``lows`` is how low each unplaced box can lie."""
@@ -89,7 +93,7 @@ class _Tree:
                 if offsets[b] < 0:
                     raised[b] = max(raised[b], offset + distance)
             offsets[box] = offset
-            if self._least(raised, offsets, offset) < self.height:
+            if self._can_win(raised, offsets, offset):
                 self.descend(raised, offsets, box)
             offsets[box] = -1
 
@@ -98,20 +102,25 @@ class _Tree:
         come in that of their two orders that is not looked at."""
         return last > box and low == floor and box not in self.problem.above[last]
 
-    def _least(self, lows: list[int], offsets: list[int], floor: int) -> int:
-        """A height that this branch cannot beat."""
-        boxes = self.problem.boxes
-        least = 0
-        for k, crowd in enumerate(self.crowds):
-            rest = [b for b in crowd if offsets[b] < 0]
-            if rest:
-                base = max(floor, min(lows[b] for b in rest))
-                total = sum(boxes[b].size for b in rest)
-                for a, b, units in self.common[k]:
-                    if offsets[a] < 0 and offsets[b] < 0:
-                        total -= units
-                least = max(least, base + total, *(lows[b] + boxes[b].size for b in rest))
-        return least
+    def _can_win(self, lows: list[int], offsets: list[int], floor: int) -> bool:
+        """Whether this branch might end below the best height: in no layer do the boxes that are
+        left reach it, stacked on the lowest of them."""
+        sizes = self.sizes
+        for crowd, common in zip(self.crowds, self.common, strict=True):
+            total, lowest = 0, self.height
+            for b in crowd:
+                if offsets[b] < 0:
+                    low, size = lows[b], sizes[b]
+                    if low + size >= self.height:
+                        return False
+                    total += size
+                    lowest = min(lowest, low)
+            base = max(floor, lowest)
+            if total and base + total >= self.height:
+                total -= sum(n for a, b, n in common if offsets[a] < 0 and offsets[b] < 0)
+                if base + total >= self.height:
+                    return False
+        return True
 
 
 def _crowds(problem: Problem) -> list[tuple[int, ...]]:

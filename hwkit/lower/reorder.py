@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Lookup, Op, Requantize, Reshape, activations
+from hwkit.lower.remembered import remembered
 
 MOST_SETS = 150_000
 """Sets of layers looked at before the search settles for a good order: about a second."""
@@ -57,13 +58,23 @@ def best_order(
     work = _Work(graph, tensor_bytes, scratch_bytes)
     present = tuple(range(len(graph.nodes)))
     peak = work.peak(present)
-    if work.chain():
+    if work.chain() or peak == work.least():
         return Order(graph.nodes, peak, True)
-    path, bound = _search(work, most_sets)
-    lowest = work.peak(path)
+    found = remembered(
+        _Path, [work.facts(), most_sets], lambda: _search(work, most_sets), work.legal
+    )
+    lowest = work.peak(found.layers)
     if lowest >= peak:
-        return Order(graph.nodes, peak, peak == bound)
-    return Order(tuple(graph.nodes[k] for k in path), lowest, lowest == bound)
+        return Order(graph.nodes, peak, peak == found.bound)
+    return Order(tuple(graph.nodes[k] for k in found.layers), lowest, lowest == found.bound)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """Layers by number, each after those that it needs, and a peak that no order is below."""
+
+    layers: tuple[int, ...]
+    bound: int
 
 
 class _Work:
@@ -90,6 +101,28 @@ class _Work:
                 self.readers[name] |= 1 << k
                 if name in makers:
                     self.needs[k] |= 1 << makers[name]
+
+    def facts(self) -> list[object]:
+        """All that an order depends on, as numbers: names don't count."""
+        number = {name: k for k, name in enumerate(self.readers)}
+        return [
+            [self.sizes[name] for name in number],
+            [[number[name] for name in names] for names in self.inputs],
+            [number[name] for name in self.outputs],
+            sorted(number[name] for name in self.kept),
+            [number[name] for name in self.sources],
+            self.scratch,
+            self.in_place,
+        ]
+
+    def legal(self, path: _Path) -> bool:
+        """Whether every layer is there once, behind all that it needs."""
+        done = 0
+        for k in path.layers:
+            if not 0 <= k < self.count or done >> k & 1 or self.needs[k] & ~done:
+                return False
+            done |= 1 << k
+        return done == (1 << self.count) - 1
 
     def chain(self) -> bool:
         """Whether each layer needs the one before: then there is one order."""
@@ -123,6 +156,14 @@ class _Work:
             left -= self.sizes[output]
         return needed, left
 
+    def least(self) -> int:
+        """No order needs fewer bytes: its inputs, and each layer with what it reads and writes."""
+        most = self.start()
+        for k, output in enumerate(self.outputs):
+            needed = self.scratch[k] + sum(self.sizes[name] for name in self.inputs[k])
+            most = max(most, needed if self.in_place[k] else needed + self.sizes[output])
+        return most
+
     def peak(self, order: tuple[int, ...]) -> int:
         """Most bytes needed by any layer of an order."""
         done, alive, most = 0, self.start(), self.start()
@@ -137,7 +178,7 @@ def _may_overwrite(op: Op) -> bool:
     return isinstance(op, Reshape | Requantize | Clamp | Lookup | Add)
 
 
-def _search(work: _Work, most_sets: int) -> tuple[tuple[int, ...], int]:
+def _search(work: _Work, most_sets: int) -> _Path:
     """The path with the lowest highest step, the set with the lowest one first, and a peak that
     no order is below; when there are too many sets, the path goes on with the cheapest step each
     time from the largest set reached."""
@@ -150,7 +191,7 @@ def _search(work: _Work, most_sets: int) -> tuple[tuple[int, ...], int]:
     while queue:
         peak, _, done = heapq.heappop(queue)
         if done == whole:
-            return _path(came, whole), peak
+            return _Path(_path(came, whole), peak)
         if peak > best[done]:
             continue
         bound = peak  # Every set that is left was reached over a step as high as this, or higher.
@@ -164,7 +205,8 @@ def _search(work: _Work, most_sets: int) -> tuple[tuple[int, ...], int]:
             if highest < best.get(after, highest + 1):
                 best[after], came[after], alive[after] = highest, (done, k), left
                 heapq.heappush(queue, (highest, -after.bit_count(), after))
-    return _greedy(work, furthest, alive[furthest], _path(came, furthest)), bound
+    path = _greedy(work, furthest, alive[furthest], _path(came, furthest))
+    return _Path(path, bound)
 
 
 def _path(came: Mapping[int, tuple[int, int]], done: int) -> tuple[int, ...]:

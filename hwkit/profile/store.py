@@ -8,7 +8,6 @@ campaigns may run side by side. A measurement is stored whole or not at all.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -18,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from hwkit.errors import ConfigError, FormatError
+from hwkit.files import opened
 from hwkit.record import from_json
 from hwkit.target import WHOLE_MODEL, Evidence
+from hwkit.toolchain.cache import data_folder
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x68776B74  # "hwkt", in the header of the file: tells ours from any other
 BUSY_TIMEOUT_S = 30.0
 _MAGIC = b"SQLite format 3\0"
+_MOST_BYTES = 1 << 40
 
 _SCHEMA = """
 CREATE TABLE measurement (
@@ -103,14 +105,14 @@ class Measurement:
 
 
 def default_path() -> Path:
-    """``$XDG_DATA_HOME/hwkit/measurements.sqlite``, in ``~/.local/share`` where that is not set."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    if not Path(base).is_absolute():
-        try:
-            base = str(Path.home() / ".local" / "share")
-        except RuntimeError as error:
-            raise ConfigError("no home folder for the measurements; set XDG_DATA_HOME") from error
-    return Path(base) / "hwkit" / "measurements.sqlite"
+    """``$XDG_DATA_HOME/hwkit/measurements.sqlite``; see ``data_folder``."""
+    return data_folder() / "measurements.sqlite"
+
+
+def check(path: Path | None = None) -> None:
+    """Makes the file where there is none; raises as ``add`` does, before anything is measured."""
+    with _opened(path or default_path(), create=True):
+        pass
 
 
 def add(profile: Mapping[str, Any], context: Context, path: Path | None = None) -> int:
@@ -233,10 +235,11 @@ def _opened(path: Path, create: bool) -> Iterator[sqlite3.Connection]:
 
 
 def _check_magic(path: Path) -> None:
-    """SQLite takes some files that are too short to be its own for empty ones."""
-    if not path.is_file():
+    """SQLite takes some files that are too short to be its own for empty ones, and waits for what
+    a pipe never gives."""
+    if not path.exists():
         return
-    with path.open("rb") as file:
+    with opened(path, _MOST_BYTES, "give another path") as file:
         head = file.read(len(_MAGIC))
     if head not in (b"", _MAGIC):
         raise FormatError(f"{path}: not a SQLite file; move the file away or give another path")

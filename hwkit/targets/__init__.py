@@ -28,13 +28,14 @@ def get(board: Board) -> Target:
 _CHOOSERS = {"mcu": "hwkit.targets.mcu.choice"}
 
 
-def choose(lowered: Lowered) -> Lowered:
+def choose(lowered: Lowered, measure: bool = True) -> Lowered:
     """``lowered`` with the choices made that its target makes by measuring; see its ``choose``.
-    Targets that measure nothing give it back as it is."""
+    Without ``measure`` only those that are remembered. Targets that measure nothing give it back
+    as it is."""
     module = _CHOOSERS.get(lowered.board.target)
     if module is None:
         return lowered
-    chosen: Lowered = import_module(module).choose(lowered)
+    chosen: Lowered = import_module(module).choose(lowered, measure)
     return chosen
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shlex
 import shutil
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from hwkit.errors import ToolMissing
 from hwkit.toolchain import process
-from hwkit.toolchain.cache import cache_folder
+from hwkit.toolchain.cache import cache_folder, kept
 
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O2")
 SANITIZERS = (
@@ -50,7 +50,8 @@ def executable(sources: Sequence[Path], flags: Sequence[str] = ()) -> Path:
 
 def _build(sources: Sequence[Path], flags: Sequence[str], suffix: str) -> Path:
     command = [*program(), *FLAGS, *flags]
-    state = hashlib.sha256("\0".join(command).encode())
+    # A home folder may serve machines of several kinds.
+    state = hashlib.sha256("\0".join((platform.machine(), *command)).encode())
     # What a source includes lies beside it or in a folder that is named by -I.
     folders = {source.parent for source in sources}
     folders |= {Path(flag[2:]) for flag in flags if flag.startswith("-I")}
@@ -61,16 +62,13 @@ def _build(sources: Sequence[Path], flags: Sequence[str], suffix: str) -> Path:
         content = path.read_bytes()
         state.update(f"{path}\0{len(content)}\0".encode())
         state.update(content)
-    folder = cache_folder("host")
-    target = folder / f"{sources[0].stem}-{state.hexdigest()[:32]}{suffix}"
-    if target.exists():
-        return target
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
-        made = Path(scratch) / "made"
+    target = cache_folder("host") / f"{sources[0].stem}-{state.hexdigest()[:32]}{suffix}"
+
+    def make(made: Path) -> None:
         process.run(
             [*command, *map(str, sources), "-o", str(made)],
             cache_folder("logs") / f"{target.name}.log",
             how_to_get_it="apt install gcc, or set CC",
         )
-        made.replace(target)
-    return target
+
+    return kept(target, make)

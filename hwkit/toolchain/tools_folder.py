@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,12 +10,12 @@ from pathlib import Path
 
 from hwkit.errors import ConfigError
 from hwkit.files import remove_abandoned, replace_folder
+from hwkit.toolchain.cache import data_folder
 
 
 def tools_folder() -> Path:
     """``$XDG_DATA_HOME/hwkit/tools``, or ``~/.local/share/hwkit/tools``; not made."""
-    base = os.environ.get("XDG_DATA_HOME") or str(Path("~/.local/share").expanduser())
-    return Path(base).absolute() / "hwkit" / "tools"
+    return data_folder() / "tools"
 
 
 @contextmanager

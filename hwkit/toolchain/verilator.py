@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 from hwkit.errors import ToolMissing
 from hwkit.toolchain import process
-from hwkit.toolchain.cache import cache_folder
+from hwkit.toolchain.cache import cache_folder, kept
 
 FLAGS = ("--cc", "--x-assign", "fast", "--x-initial", "fast", "-O3", "-Wno-fatal", "--no-timing")
 CXX_FLAGS = ("-std=c++17", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
@@ -114,12 +115,9 @@ def _runtime() -> list[Path]:
     made = []
     for name in _RUNTIME:
         source = root() / "include" / name
-        key = hashlib.sha256("\0".join((version(), *CXX_FLAGS)).encode() + source.read_bytes())
+        facts = (platform.machine(), version(), *CXX_FLAGS)
+        key = hashlib.sha256("\0".join(facts).encode() + source.read_bytes())
         target = folder / f"{source.stem}-{key.hexdigest()[:16]}.o"
-        if not target.exists():
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
-                beside = Path(scratch) / "object.o"
-                _compile(source, beside, cache_folder("logs") / f"{target.name}.log", ("-O2",))
-                beside.replace(target)
-        made.append(target)
+        log = cache_folder("logs") / f"{target.name}.log"
+        made.append(kept(target, partial(_compile, source, log=log, more=("-O2",))))
     return made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -13,10 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hwkit.boards import McuBoard
-from hwkit.errors import ConfigError, ToolMissing
+from hwkit.errors import ConfigError, ToolFailed, ToolMissing
 from hwkit.files import write_whole
 from hwkit.toolchain import process
-from hwkit.toolchain.cache import cache_folder
+from hwkit.toolchain.cache import cache_folder, kept
 from hwkit.toolchain.linker_script import linker_script
 
 OPTIMIZE = "-O2"
@@ -36,7 +35,10 @@ COMPILE_FLAGS = (
     # zig adds its own checks, which trap; the host builds run under the real sanitizers.
     "-fno-sanitize=undefined",
 )
-LINK_FLAGS = ("-rtlib=compiler-rt", "-Wl,--gc-sections", "-Wl,-e,Reset_Handler", "-g0")
+LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,-e,Reset_Handler", "-g0")
+_WITHOUT_LIBRARY, _WITH_LIBRARY = "-nostdlib", "-rtlib=compiler-rt"
+"""The compiler's own library is built on first use, for each core, which takes many seconds. Most
+cores need nothing of it, and an image that links without it has the same bytes with it."""
 
 _HOW_TO_GET_IT = "pip install 'hwkit[mcu]'"
 
@@ -90,18 +92,12 @@ def link(
     overflows is a ``ToolFailed`` whose log says by how much. The linker script stays beside it."""
     script = out.with_suffix(".ld")
     write_whole(script, linker_script(board, stack_bytes).encode())
-    _run(
-        [
-            "cc",
-            *board.cpu_flags,
-            *LINK_FLAGS,
-            f"-Wl,-T,{script}",
-            *map(str, objects),
-            "-o",
-            str(out),
-        ],
-        f"link-{hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]}",
-    )
+    files = (f"-Wl,-T,{script}", *map(str, objects), "-o", str(out))
+    log = f"link-{hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]}"
+    try:
+        _run(["cc", *board.cpu_flags, *LINK_FLAGS, _WITHOUT_LIBRARY, *files], log)
+    except ToolFailed:
+        _run(["cc", *board.cpu_flags, *LINK_FLAGS, _WITH_LIBRARY, *files], log)
 
 
 def _hash_headers(state: hashlib._Hash, folder: Path) -> None:
@@ -121,20 +117,13 @@ def _compile(
     _hash_headers(key, source.parent)
     key.update("\0".join((version(), *COMPILE_FLAGS, *flags, source.name)).encode())
     key.update(content)
-    objects = cache_folder("objects")
-    target = objects / f"{source.stem}-{key.hexdigest()[:32]}.o"
-    if target.exists():
-        return target
-    with tempfile.TemporaryDirectory(dir=objects, prefix=".new-") as scratch:
-        made = Path(scratch) / "object.o"
-        command = ["cc", "-c", *COMPILE_FLAGS, *flags, *(f"-I{path}" for path in include)]
-        _run([*command, str(source), "-o", str(made)], target.stem)
-        made.replace(target)
-    return target
+    target = cache_folder("objects") / f"{source.stem[:60]}-{key.hexdigest()[:32]}.o"
+    command = ["cc", "-c", *COMPILE_FLAGS, *flags, *(f"-I{path}" for path in include)]
+    return kept(target, lambda made: _run([*command, str(source), "-o", str(made)], target.stem))
 
 
-def _run(arguments: Sequence[str], log_name: str) -> str:
-    return process.run(
+def _run(arguments: Sequence[str], log_name: str) -> None:
+    process.run(
         [str(program()), *arguments],
         cache_folder("logs") / f"{log_name}.log",
         env={

@@ -10,7 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import pickle
 import platform
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -25,7 +29,7 @@ from torch import Tensor, nn
 from hwkit.allocate import plan as plans
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, FormatError
-from hwkit.files import write_json, write_whole
+from hwkit.files import read_file, write_json, write_whole
 from hwkit.importers import load_model
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
@@ -44,6 +48,23 @@ CALIBRATION_IMAGES = 128
 _START_IMAGES = 512
 """What QFX takes its first binary points from."""
 Share = float  # The field ``Accuracy.float`` hides the builtin from its annotations.
+MAX_CHECKPOINT_BYTES = 1 << 30
+_NO_CHECKPOINT = (  # what the readers of archives, pickles and tensors raise on other files
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    ImportError,
+    MemoryError,
+    OverflowError,
+)
 _PACKAGES = ("torch", "brevitas", "onnx", "onnxoptimizer", "numpy")
 
 
@@ -145,14 +166,14 @@ def _origins(plan: BitPlan | None, start_from: str | Path | None) -> dict[str, s
     if plan is not None:
         text = json.dumps(to_json(plan), sort_keys=True)
         found["plan"] = hashlib.sha256(text.encode()).hexdigest()
-    if start_from is not None and Path(start_from).is_file():
+    if start_from is not None:
         found["start"] = _file_digest(Path(start_from))
     return found
 
 
 def recipe_digest(recipe: str | Path) -> str:
     """SHA-256 of the recipe's file: what a run was made from."""
-    return hashlib.sha256(recipe_path(recipe).read_bytes()).hexdigest()
+    return _file_digest(recipe_path(recipe))
 
 
 def versions() -> dict[str, str]:
@@ -209,19 +230,50 @@ def _accuracy(outputs: Array, labels: Array) -> float:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The dictionary in a ``checkpoint.pt``, of tensors and plain values alone (no pickled code).
 
-    Raises ``FormatError`` when it is missing, damaged or something else.
+    Raises ``ConfigError`` when it cannot be opened, ``FormatError`` when it is damaged or something
+    else.
     """
+    data = read_file(path, MAX_CHECKPOINT_BYTES, "give a checkpoint.pt of a training run")
     try:
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise FormatError(f"{path}: {error.strerror or error}; train the recipe first") from error
-    except (RuntimeError, ValueError, KeyError, EOFError, TypeError) as error:
+        _check_archive(data)
+        value = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except _NO_CHECKPOINT as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FormatError(f"{path}: not a checkpoint ({reason:.80}); train again") from error
-    keys = {"recipe", "weight_bits", "float", "float_accuracy", "quantized"}
-    if not isinstance(value, dict) or set(value) != keys:
+    if not _is_checkpoint(value):
         raise FormatError(f"{path}: not a checkpoint of hwkit's; train again")
-    return value
+    checkpoint: dict[str, Any] = value
+    return checkpoint
+
+
+def _check_archive(data: bytes) -> None:
+    """Refuses all but the archive that ``torch.save`` writes, which compresses nothing."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > len(data):
+            raise ValueError("its parts are larger than the file")
+
+
+def _is_checkpoint(value: object) -> bool:
+    match value:
+        case {
+            "recipe": str(),
+            "weight_bits": dict(bits),
+            "float": dict(before),
+            "float_accuracy": float(),
+            "quantized": dict(after),
+            **rest,
+        } if not rest:
+            named = all(isinstance(name, str) for name in (*bits, *before, *after))
+            widths = all(type(width) is int for width in bits.values())
+            return named and widths and all(map(_is_plain, (*before.values(), *after.values())))
+    return False
+
+
+def _is_plain(tensor: object) -> bool:
+    """Whether it is a tensor with its values, not a view of a few that stands for terabytes."""
+    if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def _read_float(path: Path, recipe_digest: str) -> tuple[dict[str, Tensor], float]:
@@ -308,4 +360,5 @@ def _measure(
 
 
 def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    data = read_file(path, MAX_CHECKPOINT_BYTES, "give a file of a training run")
+    return hashlib.sha256(data).hexdigest()

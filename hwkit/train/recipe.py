@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hwkit.errors import ConfigError, FormatError
+from hwkit.files import read_file
 from hwkit.record import from_json
 
 MAX_RECIPE_BYTES = 1 << 20
@@ -103,16 +104,8 @@ def read_recipe(name: str | Path) -> Recipe:
     """
     path = recipe_path(name)
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_RECIPE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror or error}; give a recipe file or one of "
-            f"{', '.join(built_in())}"
-        ) from error
-    if len(data) > MAX_RECIPE_BYTES:
-        raise ConfigError(f"{path}: more than {MAX_RECIPE_BYTES} bytes; not a recipe")
-    try:
+        remedy = f"give a recipe file or one of {', '.join(built_in())}"
+        data = read_file(path, MAX_RECIPE_BYTES, remedy)
         recipe = from_json(Recipe, tomllib.loads(data.decode()), str(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML ({error}); correct the recipe") from error

@@ -224,7 +224,7 @@ def test_a_path_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="give another path"):
         store.add(PROFILE, CONTEXT, tmp_path / "file" / "m.sqlite")
-    with pytest.raises(ConfigError, match="unable to open database file"):
+    with pytest.raises(ConfigError, match="is a folder, no regular file"):
         store.add(PROFILE, CONTEXT, tmp_path)
 
 

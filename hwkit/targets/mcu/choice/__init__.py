@@ -21,14 +21,15 @@ from hwkit.targets.mcu.choices import Choice
 from hwkit.targets.mcu.lower import plan, section
 
 
-def choose(lowered: Lowered) -> Lowered:
-    """``lowered`` with every layer's kernel chosen: as remembered, or by measuring now.
+def choose(lowered: Lowered, measure: bool = True) -> Lowered:
+    """``lowered`` with every layer's kernel chosen: as remembered, or by measuring now. Without
+    ``measure`` the picks stay as the rule has them where no choice is remembered.
 
     Where nothing can be measured (no emulator of this core, or not installed) the picks stay as
     the rule has them and ``plan.choice.note`` says why. The same lowered graph on the same
     toolchain gives the same choice.
     """
-    found = _choice(lowered)
+    found = _choice(lowered, measure)
     planned = lowered.plan
     if found.picks != planned.picks:
         planned = plan(lowered.graph, section(lowered.board), found.picks, planned)
@@ -55,7 +56,7 @@ def stand_in(board: Board) -> Board | None:
     return None
 
 
-def _choice(lowered: Lowered) -> Choice:
+def _choice(lowered: Lowered, measure: bool) -> Choice:
     by_rule = lowered.plan.picks
     measuring = stand_in(lowered.board)
     if measuring is None:
@@ -63,6 +64,8 @@ def _choice(lowered: Lowered) -> Choice:
     try:
         path = remembered.path(lowered, measuring)
         known = remembered.load(path, lowered)
+        if known is None and not measure:
+            return Choice("", "nothing was measured for this build", by_rule)
         if known is None:
             known = choice(lowered, measuring)
             remembered.save(path, known)
