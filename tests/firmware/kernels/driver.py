@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import subprocess
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from types import TracebackType
 import numpy as np
 
 from hwkit import resources
+from hwkit.files import write_whole
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op
 from hwkit.ir.types import Array
@@ -22,6 +24,8 @@ from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.lower import tensor_bytes
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
+from hwkit.toolchain import host_cc
+from hwkit.toolchain.cache import cache_folder
 
 HERE = Path(__file__).parent
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
@@ -43,14 +47,16 @@ def includes(variant: str) -> list[str]:
     return [f"-I{folder}" for folder in folders]
 
 
-def compile_driver(variant: str, folder: Path) -> Path:
-    """Compiles driver.c with every kernel of ``variant``; the executable's path."""
+def compile_driver(variant: str) -> Path:
+    """Compiles driver.c with every kernel of ``variant``, or takes it from the cache, which keys
+    it by all that it includes; the executable's path."""
     lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in listed())]
-    (folder / "all_kernels.h").write_text("\n".join(lines) + "\n")
-    path = folder / "driver"
-    sources = [f"-I{folder}", *includes(variant), str(HERE / "driver.c"), "-o", str(path)]
-    subprocess.run(["gcc", *FLAGS, *SANITIZERS, *sources], check=True)
-    return path
+    text = ("\n".join(lines) + "\n").encode()
+    folder = cache_folder("drivers") / hashlib.sha256(text).hexdigest()[:16]
+    if not (folder / "all_kernels.h").exists():
+        write_whole(folder / "all_kernels.h", text)
+    flags = ["-O1", *host_cc.SANITIZERS, f"-I{folder}", *includes(variant)]
+    return host_cc.executable([HERE / "driver.c"], flags)
 
 
 @dataclass(frozen=True)
