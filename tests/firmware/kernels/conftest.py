@@ -10,10 +10,7 @@ from tests.firmware.kernels.driver import VARIANTS, Driver, compile_driver
 
 
 @pytest.fixture(scope="session", params=sorted(VARIANTS))
-def driver(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Driver]:
+def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
     variant = str(request.param)
-    path = compile_driver(variant, tmp_path_factory.mktemp(f"kernels_{variant}"))
-    with Driver(variant, path) as running:
+    with Driver(variant, compile_driver(variant)) as running:
         yield running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import subprocess
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from types import TracebackType
 import numpy as np
 
 from hwkit import resources
+from hwkit.files import write_whole
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op
 from hwkit.ir.types import Array
@@ -22,6 +24,8 @@ from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.lower import tensor_bytes
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
+from hwkit.toolchain import host_cc
+from hwkit.toolchain.cache import cache_folder
 
 HERE = Path(__file__).parent
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
@@ -56,17 +60,22 @@ def _folder(variant: str, kernel: str) -> str | None:
     return next((f for f in VARIANTS[variant] if (root / f / f"hwk_{kernel}.h").is_file()), None)
 
 
-def compile_driver(variant: str, folder: Path) -> Path:
-    """Compiles driver.c with every kernel of ``variant``; the executable's path."""
+def compile_driver(variant: str) -> Path:
+    """Compiles driver.c with every kernel of ``variant``, or takes it from the cache, which keys
+    it by all that it includes; the executable's path."""
     names = tested(variant)
     lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in names)]
-    (folder / "all_kernels.h").write_text("\n".join(lines) + "\n")
-    listing = "".join(f"HWK_KERNEL({k}, {d}, {n})\n" for k, d, n in names)
-    (folder / "tested_kernels.inc").write_text(listing)
-    path = folder / "driver"
-    sources = [f"-I{folder}", *includes(variant), str(HERE / "driver.c"), "-o", str(path)]
-    subprocess.run(["gcc", *FLAGS, *SANITIZERS, *sources], check=True)
-    return path
+    listing = [f"HWK_KERNEL({k}, {d}, {n})" for k, d, n in names]
+    texts = {"all_kernels.h": lines, "tested_kernels.inc": listing}
+    content = {name: "".join(f"{line}
+" for line in of).encode() for name, of in texts.items()}
+    digest = hashlib.sha256(b"".join(content.values())).hexdigest()
+    folder = cache_folder("drivers") / digest[:16]
+    for name, text in content.items():
+        if not (folder / name).exists():
+            write_whole(folder / name, text)
+    flags = ["-O1", *host_cc.SANITIZERS, f"-I{folder}", *includes(variant)]
+    return host_cc.executable([HERE / "driver.c"], flags)
 
 
 @dataclass(frozen=True)
