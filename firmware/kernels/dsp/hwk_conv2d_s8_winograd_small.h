@@ -8,7 +8,7 @@
 #include <hwk_winograd.h>
 
 /* Tiles that are transformed together. */
-#define HWK_WINOGRAD_SMALL_TILES 8
+#define HWK_WINOGRAD_SMALL_TILES (HWK_WINOGRAD_MOST_FOURS * HWK_WINOGRAD_TILES)
 
 HWK_INLINE size_t hwk_conv2d_s8_winograd_small_scratch_bytes(const hwk_conv2d_t *d) {
   int32_t words = hwk_winograd_tile_words(d);

@@ -19,45 +19,60 @@
 #include <hwk_tile_winograd.h>
 #include <hwk_window.h>
 
+/* Tiles that are transformed together, by four, at the most. */
+#define HWK_WINOGRAD_MOST_FOURS 2
+
 /* Words of a transformed tile, and of a pair of output channels' transformed weights. */
 HWK_INLINE int32_t hwk_winograd_tile_words(const hwk_conv2d_t *d) {
   return HWK_WINOGRAD_POSITIONS * d->window.channels / 2;
 }
 
-HWK_INLINE int32_t hwk_winograd_tiles_across(const hwk_conv2d_t *d) {
-  return (d->window.output_width + 1) / 2;
+/* B^T of four pairs: to the first word of `to` and the ones behind it, `apart` from each other. */
+HWK_INLINE void hwk_winograd_forward(int32_t a, int32_t b, int32_t c, int32_t e, int32_t *to,
+                                     int32_t apart) {
+  to[0] = __ssub16(a, c);
+  to += apart;
+  to[0] = __sadd16(b, c);
+  to += apart;
+  to[0] = __ssub16(c, b);
+  to += apart;
+  to[0] = __ssub16(b, e);
 }
 
-HWK_INLINE int32_t hwk_winograd_tiles(const hwk_conv2d_t *d) {
-  return hwk_winograd_tiles_across(d) * ((d->window.output_height + 1) / 2);
+/* Rows of a tile whose columns are transformed: to positions `apart` words from each other. */
+HWK_INLINE void hwk_winograd_forward_rows(const int32_t *rows, int32_t *to, int32_t apart) {
+  for (int32_t row = 0; row < 4; ++row, rows += 4, to += 4 * apart) {
+    hwk_winograd_forward(rows[0], rows[1], rows[2], rows[3], to, apart);
+  }
 }
 
-/* B^T of four pairs, `apart` words from each other. */
-HWK_INLINE void hwk_winograd_forward(int32_t *pairs, int32_t apart) {
-  int32_t a = pairs[0], b = pairs[apart], c = pairs[2 * apart], e = pairs[3 * apart];
-  pairs[0] = __ssub16(a, c);
-  pairs[apart] = __sadd16(b, c);
-  pairs[2 * apart] = __ssub16(c, b);
-  pairs[3 * apart] = __ssub16(b, e);
+/* Transforms four channels of a tile. The words of its pixels lie `pixel` bytes from each other, its
+ * rows `row` bytes; the positions go to words `apart` from each other, the second pair of channels
+ * behind the first. A function of its own: every register is needed. */
+HWK_NOINLINE void hwk_winograd_four_channels(const int8_t *at, int32_t row, int32_t pixel,
+                                             int32_t *to, int32_t apart) {
+  int32_t even[HWK_WINOGRAD_POSITIONS], odd[HWK_WINOGRAD_POSITIONS];
+  for (int32_t column = 0; column < 4; ++column, at += pixel) {
+    uint32_t a = hwk_load4_aligned(at), b = hwk_load4_aligned(at + row);
+    uint32_t c = hwk_load4_aligned(at + 2 * row), e = hwk_load4_aligned(at + 3 * row);
+    hwk_winograd_forward(hwk_even_pair(a), hwk_even_pair(b), hwk_even_pair(c), hwk_even_pair(e),
+                         even + column, 4);
+    hwk_winograd_forward(hwk_odd_pair(a), hwk_odd_pair(b), hwk_odd_pair(c), hwk_odd_pair(e),
+                         odd + column, 4);
+  }
+  hwk_winograd_forward_rows(even, to, apart);
+  hwk_winograd_forward_rows(odd, to + HWK_WINOGRAD_TILES, apart);
 }
 
-/* Transforms two pairs of channels of a tile; `bytes` has its 16 words of four channels. */
-HWK_INLINE void hwk_winograd_four_channels(const uint32_t *bytes, int32_t *to, int32_t apart) {
-  for (int32_t half = 0; half < 2; ++half, to += HWK_WINOGRAD_TILES) {
-    int32_t pairs[HWK_WINOGRAD_POSITIONS];
-    for (int32_t column = 0; column < 4; ++column) {
-      for (int32_t row = 0; row < 4; ++row) {
-        uint32_t word = bytes[4 * row + column];
-        pairs[4 * row + column] = half == 0 ? hwk_even_pair(word) : hwk_odd_pair(word);
-      }
-      hwk_winograd_forward(pairs + column, 4);
-    }
-    for (int32_t row = 0; row < 4; ++row) {
-      hwk_winograd_forward(pairs + 4 * row, 1);
-    }
-    for (int32_t position = 0; position < HWK_WINOGRAD_POSITIONS; ++position) {
-      to[position * apart] = pairs[position];
-    }
+/* The words of four channels from `c` on of a tile at the border, the padding in its place. */
+HWK_INLINE void hwk_winograd_bordered(const hwk_window_t *w, const int8_t *input, int32_t top,
+                                      int32_t left, int32_t c, uint32_t padding,
+                                      uint32_t words[HWK_WINOGRAD_POSITIONS]) {
+  for (int32_t n = 0; n < HWK_WINOGRAD_POSITIONS; ++n) {
+    int32_t y = top + n / 4, x = left + n % 4;
+    int inside = y >= 0 && y < w->input_height && x >= 0 && x < w->input_width;
+    words[n] =
+        inside ? hwk_load4_aligned(input + (y * w->input_width + x) * w->channels + c) : padding;
   }
 }
 
@@ -68,17 +83,16 @@ HWK_INLINE void hwk_winograd_inputs(const hwk_conv2d_t *d, const int8_t *input, 
   uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
   int32_t apart = w->channels / 2 * HWK_WINOGRAD_TILES;
   int32_t top = y - w->padding_top, left = x - w->padding_left;
+  int inside = top >= 0 && left >= 0 && top + 4 <= w->input_height && left + 4 <= w->input_width;
   for (int32_t c = 0; c < w->channels; c += 4, to += 2 * HWK_WINOGRAD_TILES) {
-    uint32_t bytes[HWK_WINOGRAD_POSITIONS];
-    for (int32_t row = 0; row < 4; ++row) {
-      for (int32_t column = 0; column < 4; ++column) {
-        int inside = top + row >= 0 && top + row < w->input_height && left + column >= 0 &&
-                     left + column < w->input_width;
-        int32_t at = ((top + row) * w->input_width + left + column) * w->channels + c;
-        bytes[4 * row + column] = inside ? hwk_load4_aligned(input + at) : padding;
-      }
+    if (inside) {
+      const int8_t *at = input + (top * w->input_width + left) * w->channels + c;
+      hwk_winograd_four_channels(at, w->input_width * w->channels, w->channels, to, apart);
+    } else {
+      uint32_t words[HWK_WINOGRAD_POSITIONS];
+      hwk_winograd_bordered(w, input, top, left, c, padding, words);
+      hwk_winograd_four_channels((const int8_t *)words, 16, 4, to, apart);
     }
-    hwk_winograd_four_channels(bytes, to, apart);
   }
 }
 
@@ -90,13 +104,10 @@ HWK_INLINE int32_t hwk_winograd_lower(int32_t b, int32_t c, int32_t e) {
   return (int32_t)((uint32_t)b - (uint32_t)c - (uint32_t)e);
 }
 
-/* Rescales and writes the outputs of a tile of one channel; `sums` has its positions, `apart`
- * words from each other. Outputs outside of the map are dropped. */
-HWK_INLINE void hwk_winograd_outputs(const hwk_conv2d_t *d, const hwk_channel_t *scale,
-                                     int32_t channel, const int32_t *sums, int32_t y, int32_t x,
-                                     void *output) {
+/* The four outputs of a tile before their bias, in rows; `sums` has its positions, a row of
+ * channels and tiles from each other. */
+HWK_INLINE void hwk_winograd_back(const int32_t *sums, int32_t outputs[4]) {
   const int32_t apart = HWK_WINOGRAD_ROWS * HWK_WINOGRAD_TILES;
-  const hwk_window_t *w = &d->window;
   int32_t upper[4], lower[4];
   for (int32_t column = 0; column < 4; ++column) {
     const int32_t *at = sums + column * apart;
@@ -104,31 +115,49 @@ HWK_INLINE void hwk_winograd_outputs(const hwk_conv2d_t *d, const hwk_channel_t 
     upper[column] = hwk_winograd_upper(at[0], b, c);
     lower[column] = hwk_winograd_lower(b, c, at[12 * apart]);
   }
-  for (int32_t row = 0; row < 2 && y + row < w->output_height; ++row) {
-    const int32_t *m = row == 0 ? upper : lower;
-    int32_t index = ((y + row) * w->output_width + x) * d->output_channels + channel;
-    int32_t left = hwk_winograd_upper(m[0], m[1], m[2]) >> 2;
-    hwk_store_scaled(&d->rescale, scale, output, index,
-                     hwk_wrapping_add(left, d->bias[channel]));
-    if (x + 1 < w->output_width) {
-      int32_t right = hwk_winograd_lower(m[1], m[2], m[3]) >> 2;
-      hwk_store_scaled(&d->rescale, scale, output, index + d->output_channels,
-                       hwk_wrapping_add(right, d->bias[channel]));
-    }
+  outputs[0] = hwk_winograd_upper(upper[0], upper[1], upper[2]) >> 2;
+  outputs[1] = hwk_winograd_lower(upper[1], upper[2], upper[3]) >> 2;
+  outputs[2] = hwk_winograd_upper(lower[0], lower[1], lower[2]) >> 2;
+  outputs[3] = hwk_winograd_lower(lower[1], lower[2], lower[3]) >> 2;
+}
+
+/* A place in the map of outputs that goes from tile to tile, row by row. */
+typedef struct {
+  int32_t y;
+  int32_t x;
+} hwk_winograd_place_t;
+
+HWK_INLINE void hwk_winograd_next(const hwk_conv2d_t *d, hwk_winograd_place_t *at) {
+  at->x += 2;
+  if (at->x >= d->window.output_width) {
+    at->x = 0;
+    at->y += 2;
   }
 }
 
-/* Outputs of `count` tiles from tile `first` on, two channels, from their sums. */
+/* Rescales and writes the outputs of one channel of `count` tiles from `at` on; those outside of the
+ * map are dropped. */
 HWK_INLINE void hwk_winograd_store(const hwk_conv2d_t *d, int32_t channel, const int32_t *sums,
-                                   int32_t first, int32_t count, void *output) {
-  int32_t across = hwk_winograd_tiles_across(d);
-  int32_t rows = hwk_min(d->output_channels - channel, HWK_WINOGRAD_ROWS);
-  for (int32_t r = 0; r < rows; ++r) {
-    hwk_channel_t scale = hwk_channel(&d->rescale, channel + r);
-    for (int32_t n = 0; n < count; ++n) {
-      int32_t tile = first + n;
-      hwk_winograd_outputs(d, &scale, channel + r, sums + r * HWK_WINOGRAD_TILES + n,
-                           tile / across * 2, tile % across * 2, output);
+                                   hwk_winograd_place_t at, int32_t count, void *output) {
+  const hwk_window_t *w = &d->window;
+  const hwk_rescale_t *r = &d->rescale;
+  hwk_channel_t scale = hwk_channel(r, channel);
+  int32_t bias = d->bias[channel];
+  int32_t next = d->output_channels, below = w->output_width * next;
+  for (; count > 0; --count, ++sums, hwk_winograd_next(d, &at)) {
+    int32_t y[4];
+    hwk_winograd_back(sums, y);
+    int32_t index = at.y * below + at.x * next + channel;
+    int wide = at.x + 1 < w->output_width;
+    hwk_store_scaled(r, &scale, output, index, hwk_wrapping_add(y[0], bias));
+    if (wide) {
+      hwk_store_scaled(r, &scale, output, index + next, hwk_wrapping_add(y[1], bias));
+    }
+    if (at.y + 1 < w->output_height) {
+      hwk_store_scaled(r, &scale, output, index + below, hwk_wrapping_add(y[2], bias));
+      if (wide) {
+        hwk_store_scaled(r, &scale, output, index + below + next, hwk_wrapping_add(y[3], bias));
+      }
     }
   }
 }
@@ -142,21 +171,28 @@ HWK_INLINE void hwk_winograd(const hwk_conv2d_t *d, const int8_t *input, void *o
                              void *scratch, int32_t most, hwk_winograd_rows_t *rows_of) {
   int32_t words = hwk_winograd_tile_words(d);
   int32_t *tiles = scratch, *sums = tiles + most * words, *room = sums + HWK_WINOGRAD_SUMS;
-  int32_t all = hwk_winograd_tiles(d), across = hwk_winograd_tiles_across(d);
-  for (int32_t first = 0; first < all; first += most) {
-    int32_t count = hwk_min(all - first, most);
-    for (int32_t n = 0; n < count; ++n) {
-      int32_t tile = first + n;
-      int32_t *group = tiles + n / HWK_WINOGRAD_TILES * HWK_WINOGRAD_TILES * words;
-      hwk_winograd_inputs(d, input, tile / across * 2, tile % across * 2,
-                          group + n % HWK_WINOGRAD_TILES);
+  hwk_winograd_place_t at = {0, 0};
+  while (at.y < d->window.output_height) {
+    hwk_winograd_place_t fours[HWK_WINOGRAD_MOST_FOURS];
+    int32_t count = 0;
+    for (; count < most && at.y < d->window.output_height; ++count) {
+      int32_t four = count / HWK_WINOGRAD_TILES, n = count % HWK_WINOGRAD_TILES;
+      if (n == 0) {
+        fours[four] = at;
+      }
+      hwk_winograd_inputs(d, input, at.y, at.x, tiles + four * HWK_WINOGRAD_TILES * words + n);
+      hwk_winograd_next(d, &at);
     }
     for (int32_t channel = 0; channel < d->output_channels; channel += HWK_WINOGRAD_ROWS) {
       const int32_t *rows = rows_of(d, channel, room);
       for (int32_t n = 0; n < count; n += HWK_WINOGRAD_TILES) {
+        int32_t there = hwk_min(count - n, HWK_WINOGRAD_TILES);
+        hwk_winograd_place_t from = fours[n / HWK_WINOGRAD_TILES];
         hwk_winograd_products(tiles + n * words, rows, sums, d->window.channels / 2);
-        hwk_winograd_store(d, channel, sums, first + n, hwk_min(count - n, HWK_WINOGRAD_TILES),
-                           output);
+        hwk_winograd_store(d, channel, sums, from, there, output);
+        if (channel + 1 < d->output_channels) {
+          hwk_winograd_store(d, channel + 1, sums + HWK_WINOGRAD_TILES, from, there, output);
+        }
       }
     }
   }
