@@ -139,6 +139,16 @@ def _h8_conv2d(struct: Struct) -> int:
     return 8 * padded + (0 if channels % 4 == 0 else padded)
 
 
+def _winograd(tiles: int, rows: int) -> Callable[[Struct], int]:
+    """Transformed tiles, the sums of four of them and two channels, and ``rows`` of weights."""
+
+    def scratch_bytes(struct: Struct) -> int:
+        words = 16 * channels_in(struct) // 2
+        return 4 * (tiles * words + 128 + rows * words)
+
+    return scratch_bytes
+
+
 def _dense(step: int) -> Callable[[Struct], int]:
     """One widened row of the input."""
     return lambda struct: 2 * _round_up(_number(struct, "input_features"), step)
@@ -156,6 +166,11 @@ def is_3x3(struct: Struct) -> bool:
 def taps(struct: Struct) -> int:
     """Of the window of a descriptor."""
     return _number(_window(struct), "kernel_height") * _number(_window(struct), "kernel_width")
+
+
+def channels_in(struct: Struct) -> int:
+    """Of the map under the window of a descriptor."""
+    return _number(_window(struct), "channels")
 
 
 def _numbers(struct: Struct) -> dict[str, int]:
@@ -240,6 +255,8 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8"): _conv2d(4),
     ("dsp", "conv2d_s8_s4"): _conv2d(8),
     ("dsp", "conv2d_s8_h8"): _h8_conv2d,
+    ("dsp", "conv2d_s8_winograd"): _winograd(4, 0),
+    ("dsp", "conv2d_s8_winograd_small"): _winograd(8, 2),
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
@@ -275,7 +292,19 @@ def _fits_h8(struct: Struct) -> bool:
     return one_shift and whole and small and int(weights.values.min()) > -128
 
 
+def _fits_winograd(struct: Struct) -> bool:
+    """3x3 at a stride of 1; fours of channels, so few that sums times 4 fit 32 bits
+    (``dsp/hwk_winograd.h``)."""
+    f = _numbers(_window(struct))
+    square = f["kernel_height"] == f["kernel_width"] == 3
+    steps = ("stride_height", "stride_width", "dilation_height", "dilation_width")
+    single = all(f[name] == 1 for name in steps)
+    return square and single and f["channels"] % 8 == 0 and f["channels"] <= 3640
+
+
 _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
+    ("dsp", "conv2d_s8_winograd"): _fits_winograd,
+    ("dsp", "conv2d_s8_winograd_small"): _fits_winograd,
     ("dsp", "conv2d_s8_h8"): _fits_h8,
     ("dsp", "dense_s8_h8"): _fits_h8,
 }

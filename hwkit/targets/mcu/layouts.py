@@ -7,10 +7,17 @@ from dataclasses import replace
 import numpy as np
 
 from hwkit.ir.types import Array
-from hwkit.targets.mcu.kernels import Kernel, is_3x3, taps
+from hwkit.targets.mcu.kernels import Kernel, channels_in, is_3x3, taps
 from hwkit.targets.mcu.layers import Call
 from hwkit.targets.mcu.structs import Struct, Table
-from hwkit.targets.mcu.weights import group_rows, pair_stream, tap_blocks, tap_channels, tap_columns
+from hwkit.targets.mcu.weights import (
+    group_rows,
+    pair_stream,
+    tap_blocks,
+    tap_channels,
+    tap_columns,
+    winograd_rows,
+)
 
 _ROW_GROUPS = {
     ("dsp", "conv2d_s8"): 2,
@@ -45,6 +52,8 @@ def laid_out(call: Call, kernel: Kernel) -> Call:
 
 
 def _values(descriptor: Struct, packed: Array, kernel: Kernel) -> Array:
+    if kernel.name == "conv2d_s8_winograd":
+        return winograd_rows(packed, channels_in(descriptor))
     group = _ROW_GROUPS.get((kernel.variant, kernel.name), 1)
     if group > 1:
         return group_rows(packed, group)

@@ -103,6 +103,9 @@ def _channels(struct: Struct) -> int:
 _CONV2D = _windowed(lambda d: _number(d, "output_channels"))
 
 
+_CONV2D_ROWS = _windowed(lambda d: _number(d, "output_channels"), rows=2)
+
+
 def _depthwise_outputs(struct: Struct) -> int:
     return _channels(struct) * _number(struct, "channel_multiplier")
 
@@ -127,6 +130,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8"): _CONV2D,
     ("dsp", "conv2d_s8_s4"): _CONV2D,
     ("dsp", "conv2d_s8_h8"): _CONV2D,
+    ("dsp", "conv2d_s8_winograd"): _CONV2D_ROWS,
     ("ref", "depthwise_conv2d_s8"): _DEPTHWISE,
     ("dsp", "depthwise_conv2d_s8"): _depthwise_rows,
     ("dsp", "dense_s8"): _dense,

@@ -73,6 +73,27 @@ def pair_stream(packed: Array, bias: Array, factors: Array, group: int) -> Array
     return wrapped
 
 
+def winograd_rows(packed: Array, channels: int) -> Array:
+    """Transformed weights of 3x3 kernels, as ``dsp/hwk_tile_winograd.h`` reads them: int32 words.
+
+    ``packed`` is the rows layout in 8 bits, 9 * channels bytes a row, ``channels`` a multiple of 4.
+    Of each two rows, of each of 16 positions, of each pair of channels (of four the first and
+    third, then the second and fourth) a word of two 16-bit integers a row: 2G g (2G)^T. A missing
+    row is zeros. Example: a kernel of nine ones gives 4 at position 0, 6 at 1, 9 at 5.
+    """
+    rows = packed.shape[0]
+    kernels = np.zeros((-(-rows // 2) * 2, 3, 3, channels), np.int64)
+    kernels[:rows] = packed.reshape(rows, 3, 3, channels)
+    g = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.int64)
+    moved = np.einsum("ir,nrsc,js->nijc", g, kernels, g).reshape(-1, 16, channels // 4, 2, 2)
+    # (row, position, four, channel in pair, pair) to (row, position, pair, channel in pair)
+    pairs = moved.transpose(0, 1, 2, 4, 3).reshape(-1, 2, 16, channels // 2, 2) & 0xFFFF
+    words = pairs[..., 0] | pairs[..., 1] << 16
+    ordered = np.ascontiguousarray(words.transpose(0, 2, 3, 1)).astype(np.uint32)
+    rows_of: Array = ordered.view(np.int32).reshape(-1)
+    return rows_of
+
+
 def pack_taps(weight: Array) -> Array:
     """Taps layout of depthwise weights (1, KH, KW, C): int8 bytes.
 

@@ -240,6 +240,27 @@ def conv2d_into_int8(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def conv2d_3x3(draw: st.DrawFn) -> Graph:
+    """Stride 1 and pairs of channels, which variants have an algorithm of its own for."""
+    b = GraphBuilder("conv2d")
+    channels, outputs = draw(st.sampled_from([8, 16])), draw(st.integers(1, 5))
+    padding = Padding(*(draw(st.integers(0, 2)) for _ in range(4)))
+    h = draw(st.integers(max(1, 3 - padding.top - padding.bottom), 9))
+    w = draw(st.integers(max(1, 3 - padding.left - padding.right), 11))
+    dtype = draw(activations())
+    zero_point = draw(zero_points(dtype))
+    b.input("x", (h, w, channels), dtype)
+    value, w_dtype = draw(weights((outputs, 3, 3, channels), (8, 8, 6)))
+    b.constant("w", value, w_dtype)
+    largest = bound(value, _x_most(dtype, zero_point))
+    biased = draw(biases(largest))
+    bias = None if biased is None else b.constant("b", biased, S32)
+    most = int((largest + (0 if biased is None else np.abs(biased))).max())
+    op = Conv2d("op", "x", "w", bias, "y", (1, 1), padding, (1, 1), zero_point)
+    return _finish(draw, b, op, outputs, most)
+
+
+@st.composite
 def into_int8(draw: st.DrawFn, outputs: int) -> Rescale:
     ratios = [draw(st.floats(2.0**-22, 0.45)) for _ in range(draw(st.sampled_from([1, outputs])))]
     multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)
