@@ -67,8 +67,7 @@ def compile_driver(variant: str) -> Path:
     lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in names)]
     listing = [f"HWK_KERNEL({k}, {d}, {n})" for k, d, n in names]
     texts = {"all_kernels.h": lines, "tested_kernels.inc": listing}
-    content = {name: "".join(f"{line}
-" for line in of).encode() for name, of in texts.items()}
+    content = {name: "".join(f"{line}\n" for line in of).encode() for name, of in texts.items()}
     digest = hashlib.sha256(b"".join(content.values())).hexdigest()
     folder = cache_folder("drivers") / digest[:16]
     for name, text in content.items():
