@@ -104,7 +104,9 @@ def deploy(
     when ``goal`` cannot be met.
     """
     out = Path(os.path.realpath(out))  # a link stays, what it leads to is replaced
-    if out.exists() and not (out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))):
+    if os.path.lexists(out) and not (
+        out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))
+    ):
         raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
     target, lowered = lower(graph, board_name, goal)
     plan = target.emit(lowered)
