@@ -58,6 +58,16 @@ def test_a_damaged_cache_is_built_again(damage: str) -> None:
     assert build.cached(target, lowered).path.read_bytes() == content
 
 
+def test_facts_that_are_damaged_are_made_again() -> None:
+    """The file that runs is whole, what lies beside it is not."""
+    target, lowered = build.lower(network(), BOARD)
+    first = build.cached(target, lowered)
+    for path in (p for p in first.folder.rglob("*.json") if p != first.path):
+        path.write_text("[")
+    again = build.cached(target, lowered)
+    assert dict(again.facts) == dict(first.facts) and again.path.is_file()
+
+
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target, lowered = build.lower(network(), BOARD)
     whole = target.build
