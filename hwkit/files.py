@@ -174,10 +174,10 @@ def _replace(target: Path, data: bytes) -> None:
 
 
 def _take_over(handle: int, state: os.stat_result) -> None:
-    """Owner, group and permissions of the file that is replaced; whose it is, only root can say."""
-    with suppress(PermissionError):
+    """Permissions of the file that is replaced, and its owner and group where this may be said."""
+    with suppress(OSError):
         os.fchown(handle, state.st_uid, state.st_gid)
-    os.fchmod(handle, stat.S_IMODE(state.st_mode))
+    os.fchmod(handle, stat.S_IMODE(state.st_mode) & 0o777)
 
 
 def check_writable(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -280,3 +281,185 @@ def test_doctor_lists_tools_and_boards(capsys: pytest.CaptureFixture[str]) -> No
     found = json.loads(capsys.readouterr().out)
     assert all(tool["version"] or tool["remedy"] for tool in found["tools"])
     assert any(board["name"] == "virtual_m4" for board in found["boards"])
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of files that are none; a name says what is wrong with one, the ending is added."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lfs").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    (tmp_path / "deep").write_text("[" * 100_000)
+    (tmp_path / "nan").write_text('{"weight_bits": {"a": NaN, "b": 1e999}, "board": -1}')
+    (tmp_path / "noise").write_bytes(bytes(range(256)) * 9)
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with (tmp_path / "sparse").open("wb") as stream:
+        stream.truncate(5 << 30)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name",
+    (
+        "lfs",
+        "deep",
+        "nan",
+        "noise",
+        "empty",
+        "folder",
+        "pipe",
+        "device",
+        "dangling",
+        "sparse",
+        "no",
+    ),
+)
+def test_hostile_files_are_refused_everywhere(
+    name: str, model: Path, hostile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    m, kept = str(model), hostile / "kept"
+    kept.write_bytes(b"kept")
+
+    def given(ending: str) -> str:
+        link = hostile / f"{name}.{ending}"
+        link.symlink_to(name)
+        return link.name
+
+    lines = [refused(capsys, "inspect", given(ending)) for ending in ("hwk", "onnx", "tflite")]
+    lines += [
+        refused(capsys, "import", f"{name}.onnx", "-o", "kept"),
+        refused(capsys, "predict", m, "-i", given("npy"), "-o", "kept"),
+        refused(capsys, "predict", m, "-i", f"x={name}.npy", "-o", "kept"),
+        refused(capsys, "predict", m, "-i", given("npz"), "-o", "kept"),
+        refused(capsys, "verify", m, "--board", "virtual_m4", "-i", f"{name}.npy"),
+        refused(capsys, "train", given("toml"), "-o", "run"),
+        refused(capsys, "train", "digits", "-o", "run", "--plan", given("json")),
+        refused(capsys, "report", name, "-o", "kept"),
+    ]
+    said = {"lfs": "git lfs pull", "sparse": "is 5,368,709,120 bytes; at most"}
+    for line in lines[:-1]:
+        assert said.get(name, "") in line
+    assert kept.read_bytes() == b"kept" and not (hostile / "run").exists()
+
+
+@pytest.mark.parametrize("out", ["folder", "lfs/below", "pipe/below", "loop"])
+def test_outputs_that_cannot_be_are_refused_first(
+    out: str, model: Path, hostile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (hostile / "loop").symlink_to("loop")
+    np.save("x.npy", np.zeros((1, 3), np.int8))
+    for command in (["import"], ["predict", "-i", "x.npy"]):
+        line = refused(capsys, command[0], str(model), *command[1:], "-o", out)
+        assert f"{out}: cannot be written" in line
+
+
+@pytest.mark.parametrize("out", ["/dev/null", "pipe", "lfs", "device"])
+def test_folders_that_are_none_are_refused(
+    out: str, model: Path, hostile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(capsys, "deploy", str(model), "--board", "virtual_m4", "-o", out)
+    assert "give a folder" in refused(capsys, "train", "digits", "-o", out)
+    assert (hostile / "lfs").is_file() and (hostile / "pipe").is_fifo()
+
+
+def test_devices_and_links_as_outputs(model: Path, hostile: Path) -> None:
+    np.save("x.npy", np.array([[-3, 3, 9]], np.int8))
+    predict = ("predict", str(model), "-i", "x.npy", "-o")
+    assert _run([*predict, "/dev/null"]) == 0 and Path("/dev/null").is_char_device()
+    assert _run([*predict, "dangling"]) == 0 and Path("dangling").is_symlink()
+    assert np.load("nowhere").tolist() == [[0, 3, 6]]
+    assert _run(["import", str(model), "-o", "/dev/null"]) == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_model_on_stdout_is_whole(model: Path) -> None:
+    command = [sys.executable, "-m", "hwkit", "import", str(model), "-o", "/dev/stdout"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout == model.read_bytes() and done.stderr == b"/dev/stdout: 1 nodes\n"
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        "",
+        "flash",
+        "flash=",
+        "flash=-1B",
+        "flash=nan",
+        "flash=1e9999B",
+        "flash=1",
+        "x=1",
+        "lut=1.5.5",
+        "flash=1kB,flash=2kB",
+        "latency=3",
+        "flash=0.1B",
+        f"flash={'9' * 5000}B",
+    ],
+)
+def test_budgets_that_are_none(
+    budget: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ("allocate", str(tmp_path), "--board", "virtual_m4", "-o", str(tmp_path / "p.json"))
+    assert "budget" in refused(capsys, *run, "--budget", budget)
+
+
+@pytest.mark.parametrize("number", ["-1", "1.5", "x", "", "0x10"])
+def test_numbers_that_are_none(
+    number: str, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    m4, ulx3s = (str(model), "--board", "virtual_m4"), (str(model), "--board", "ulx3s_85f")
+    for command, board, option in (
+        ("verify", m4, "-n"),
+        ("verify", m4, "--seed"),
+        ("profile", m4, "--repeats"),
+        ("deploy", ulx3s, "--lut"),
+        ("deploy", ulx3s, "--frames-per-second"),
+    ):
+        assert option in refused(capsys, command, *board, option, number)
+
+
+@pytest.mark.parametrize("name", ["", "virtual_m5", "../boards/virtual_m4", "\udcff\udcfe", "a\0b"])
+def test_boards_that_are_none(
+    name: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        refused(capsys, "boards", "show", name),
+        refused(capsys, "bringup", name),
+        *(refused(capsys, c, str(model), "--board", name) for c in ("verify", "profile")),
+        refused(capsys, "deploy", str(model), "--board", name, "-o", str(tmp_path / "d")),
+    ]
+    for line in lines:
+        assert ("did you mean 'virtual_m" in line) == ("virtual" in name)
+
+
+def test_arguments_that_are_no_text(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name of bytes that are not UTF-8 is a name like others."""
+    odd = str(tmp_path / "\udcff.hwk")
+    assert _run(["import", str(model), "-o", odd]) == 0
+    assert "\\udcff.hwk: 1 nodes" in capsys.readouterr().out
+    assert _run(["inspect", odd]) == 0
+    capsys.readouterr()
+    assert "\\udcfe" in refused(capsys, "inspect", str(tmp_path / "\udcfe.hwk"))
+
+
+@pytest.mark.parametrize(
+    "store", ["pipe", "/dev/null", "folder", "lfs", "sparse", "noise", "lfs/x"]
+)
+def test_stores_that_are_none_are_refused_before_a_build(
+    store: str,
+    model: Path,
+    hostile: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise AssertionError("built")
+
+    monkeypatch.setattr("hwkit.flow.profiling.artifact_for", fail)
+    line = refused(capsys, "profile", str(model), "--board", "virtual_m4", "--store", store)
+    assert store in line

@@ -67,7 +67,8 @@ def deploy(
         print_json(facts)
         return
     sizes = {k: v for k, v in facts.items() if k.endswith("_bytes") and v is not None}
-    click.echo(f"{out}/{facts['artifact']}: " + ", ".join(f"{k} {v}" for k, v in sizes.items()))
+    figures = ", ".join(f"{k} {v}" for k, v in sizes.items())
+    click.echo(plain(f"{out}/{facts['artifact']}: {figures}"))
 
 
 @hwkit.command(**example("hwkit profile model.hwk --board virtual_m4 --repeats 5"))

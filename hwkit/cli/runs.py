@@ -12,7 +12,7 @@ from hwkit.cli.options import (
     example,
     json_option,
 )
-from hwkit.cli.terminal import busy, plain, print_json, progress
+from hwkit.cli.terminal import busy, plain, print_json, progress, told_beside
 
 
 @hwkit.command(**example("hwkit train digits -o runs/digits"))
@@ -43,7 +43,7 @@ def train(
         return
     accuracy = facts["accuracy"]
     click.echo(
-        f"{out}: accuracy float {accuracy['float']:.4f}, fake-quantized "
+        f"{plain(str(out))}: accuracy float {accuracy['float']:.4f}, fake-quantized "
         f"{accuracy['fake_quantized']:.4f}, integer {accuracy['integer']:.4f}"
     )
 
@@ -58,9 +58,11 @@ def train(
 @json_option
 def allocate(run: Path, board: str, budget: str, out: Path, as_json: bool) -> None:
     """Bits for each layer, from what the board measured; exit 1 if the budget cannot be met."""
+    from hwkit.files import check_writable
     from hwkit.flow.loop import allocate as flow
     from hwkit.record import to_json
 
+    check_writable(out)
     with busy(f"{board}: measuring costs"):
         plan = flow(run, board, budget, out)
     if as_json:
@@ -75,10 +77,12 @@ def allocate(run: Path, board: str, budget: str, out: Path, as_json: bool) -> No
 @click.option("-o", "--out", required=True, metavar="report.html", type=click.Path(path_type=Path))
 def report(run: Path, out: Path) -> None:
     """One self-contained HTML file from RUN/summary.json."""
+    from hwkit.files import check_writable
     from hwkit.flow.reporting import report as flow
 
+    check_writable(out)
     flow(run, out)
-    click.echo(str(out))
+    told_beside(out, str(out))
 
 
 @hwkit.command(**example("hwkit demo -o runs/demo"))
@@ -89,4 +93,4 @@ def demo(out: Path) -> None:
     """All of it on data that ships with a package: train, verify, profile, the loop, the report."""
     from hwkit.flow.demo import demo as flow
 
-    flow(out, click.echo)
+    flow(out, lambda line: click.echo(plain(line)))

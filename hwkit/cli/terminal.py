@@ -33,9 +33,9 @@ def told_beside(out: Path, text: str) -> None:
     """Prints ``text`` about the file ``out``: on stderr where the file itself went to stdout."""
     with suppress(OSError):
         if os.path.samestat(out.stat(), os.fstat(1)):
-            click.echo(text, err=True)
+            click.echo(plain(text), err=True)
             return
-    click.echo(text)
+    click.echo(plain(text))
 
 
 def print_json(value: Any) -> None:
@@ -69,4 +69,4 @@ def progress() -> Callable[[str], None]:
     """Prints a line of progress on a terminal, nothing when piped."""
     if not sys.stderr.isatty():
         return lambda line: None
-    return lambda line: click.echo(f"\r\033[K{line}", err=True, nl=False)
+    return lambda line: click.echo(f"\r\033[K{plain(line)}", err=True, nl=False)

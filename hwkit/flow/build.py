@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -53,12 +54,19 @@ def cached(target: Target, lowered: Lowered) -> Artifact:
     folder = cache_folder("builds") / f"{lowered.board.name}-{_key(plan, target, lowered.board)}"
     if not _is_whole(folder):
         _build_beside(target, plan, lowered, folder)
-    return target.open_artifact(folder, lowered)
+    try:
+        return target.open_artifact(folder, lowered)
+    except (ConfigError, FormatError):  # what lies beside the file that runs is damaged
+        (folder / _COMPLETE).unlink(missing_ok=True)
+        _build_beside(target, plan, lowered, folder)
+        return target.open_artifact(folder, lowered)
 
 
 def _key(plan: BuildPlan, target: Target, board: Board) -> str:
     tools = json.dumps(target.tools(board), sort_keys=True)
-    return hashlib.sha256((plan.digest() + tools).encode()).hexdigest()[:24]
+    # A home folder may serve machines of several kinds, and simulations run on this one.
+    text = plan.digest() + tools + platform.machine()
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _is_whole(folder: Path) -> bool:
@@ -104,7 +112,9 @@ def deploy(
     when ``goal`` cannot be met.
     """
     out = Path(os.path.realpath(out))  # a link stays, what it leads to is replaced
-    if out.exists() and not (out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))):
+    if os.path.lexists(out) and not (
+        out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))
+    ):
         raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
     target, lowered = lower(graph, board_name, goal)
     plan = target.emit(lowered)

@@ -55,7 +55,7 @@ def _home() -> Path:
     # A uid without a name has no home but what HOME says.
     with suppress(RuntimeError, OSError):
         home = Path.home()
-        if home.is_absolute() and _takes_files(home):
+        if os.environ.get("HOME") != "" and home.is_absolute() and _takes_files(home):
             return home
     instead = Path(tempfile.gettempdir()).absolute() / f"hwkit-{os.geteuid()}"
     try:

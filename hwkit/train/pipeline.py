@@ -230,13 +230,14 @@ def _accuracy(outputs: Array, labels: Array) -> float:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The dictionary in a ``checkpoint.pt``, of tensors and plain values alone (no pickled code).
 
-    Raises ``ConfigError`` when it cannot be opened, ``FormatError`` when it is damaged or something
-    else.
+    Raises ``FormatError`` when it is missing, damaged or something else.
     """
-    data = read_file(path, MAX_CHECKPOINT_BYTES, "give a checkpoint.pt of a training run")
     try:
+        data = read_file(path, MAX_CHECKPOINT_BYTES, "train the recipe first")
         _check_archive(data)
         value = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except ConfigError as error:
+        raise FormatError(str(error)) from error
     except _NO_CHECKPOINT as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FormatError(f"{path}: not a checkpoint ({reason:.80}); train again") from error

@@ -58,6 +58,16 @@ def test_a_damaged_cache_is_built_again(damage: str) -> None:
     assert build.cached(target, lowered).path.read_bytes() == content
 
 
+def test_facts_that_are_damaged_are_made_again() -> None:
+    """The file that runs is whole, what lies beside it is not."""
+    target, lowered = build.lower(network(), BOARD)
+    first = build.cached(target, lowered)
+    for path in (p for p in first.folder.rglob("*.json") if p != first.path):
+        path.write_text("[")
+    again = build.cached(target, lowered)
+    assert dict(again.facts) == dict(first.facts) and again.path.is_file()
+
+
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target, lowered = build.lower(network(), BOARD)
     whole = target.build
@@ -234,3 +244,29 @@ def test_more_luts_than_the_part_has_are_refused() -> None:
         folded_for(board, FoldingGoal(lut=60_000))
     goal = folded_for(board, FoldingGoal(frames_per_second=7)).fpga
     assert goal is not None and goal.frames_per_second == 7
+
+
+def test_a_link_to_a_folder_is_deployed_into(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    for _ in range(2):
+        build.deploy(network(), BOARD, link)
+        assert link.is_symlink() and (tmp_path / "real" / "deploy.json").is_file()
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "cache") == ["link", "real"]
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigError, match="loop"):
+        build.deploy(network(), BOARD, tmp_path / "loop")
+
+
+def test_predict_measures_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It uses the choice that is remembered, or the rule's kernels."""
+    from hwkit.targets.mcu import choice
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(choice, "choice", fail)
+    _, lowered = build.lower(network(), "virtual_m4", measure=False)
+    assert lowered.plan.choice.note == "nothing was measured for this build"
+    with pytest.raises(AssertionError, match="measured"):
+        build.lower(network(), "virtual_m4")
