@@ -10,6 +10,7 @@ from benchmarks import (
     bitstreams,
     cores,
     finn,
+    firmware_sanitized,
     flags,
     hls4ml,
     interpreter,
@@ -40,6 +41,7 @@ def main() -> None:
     pipelines.main()
     finn.main([])
     bitstreams.main([])
+    firmware_sanitized.main([])
     table.main([])
 
 

@@ -2,8 +2,8 @@
 
 python -m benchmarks.firmware_sanitized [GRAPHS]
 
-A program holds a batch of models, of all families of kernels that compile for this machine. A row
-a batch; what a sanitizer finds, or a differing integer, ends the run with the graph.
+A program holds a batch of models, of all families of kernels that compile for this machine. What a
+sanitizer finds, or a differing integer, ends the run with the graph.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,16 @@ from tests.conformance.graphs import graphs
 from tests.conformance.test_targets import MCU
 from tests.targets.mcu import together
 
+Row = dict[str, Any]
+
 GRAPHS = 1000
 _BATCH = 25
 
 
-def batch(number: int) -> dict[str, Any]:
-    """Draws the graphs of seed ``number``, builds them into one program and runs it."""
+def batch(number: int) -> list[Row]:
+    """Draws the graphs of seed ``number``, builds them into one program and runs it; a row a
+    model."""
     models: list[together.Model] = []
-    refused = 0
 
     @seed(number)
     @settings(
@@ -43,38 +46,51 @@ def batch(number: int) -> dict[str, Any]:
     )
     @given(graphs(MCU))
     def collect(graph: Graph) -> None:
-        nonlocal refused
         try:
             models.append(together.lowered_as(graph, len(models)))
         except UnsupportedOp:
-            refused += 1
+            return
 
     collect()
     with tempfile.TemporaryDirectory() as folder:
-        compared = together.check(models, Path(folder))
+        integers = together.check(models, Path(folder))
+    return [_row(model, n) for model, n in zip(models, integers, strict=True)]
+
+
+def _row(model: together.Model, integers: int) -> Row:
+    nodes = model.graph.nodes
     return {
-        "seed": number,
-        "graphs": len(models),
-        "refused": refused,
-        "layers": sum(len(model.lowered.graph.nodes) for model in models),
-        "offsets": sum(
-            any(any(r.offset) for r in rescales(op)) for m in models for op in m.graph.nodes
-        ),
-        "integers": compared,
-        "differing": 0,
+        "board": model.lowered.board.name,
+        "graphs": 1,
+        "layers": len(nodes),
+        "layers_with_offsets": sum(any(any(r.offset) for r in rescales(op)) for op in nodes),
+        "integers": integers,
         "evidence": "measured",
     }
+
+
+def by_board(rows: Sequence[Row]) -> list[Row]:
+    """The sums of the rows of each board."""
+    numbers = [name for name in rows[0] if name not in ("board", "evidence")]
+    sums: dict[str, Row] = {}
+    for row in rows:
+        total = sums.setdefault(row["board"], {**row, **dict.fromkeys(numbers, 0)})
+        for name in numbers:
+            total[name] += row[name]
+    return list(sums.values())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Writes ``results/firmware_sanitized.csv`` after each batch, until there are enough graphs."""
     arguments = sys.argv[1:] if argv is None else argv
     wanted = int(arguments[0]) if arguments else GRAPHS
-    rows: list[dict[str, Any]] = []
-    while sum(row["graphs"] for row in rows) < wanted:
-        rows.append(batch(len(rows)))
-        print(rows[-1], flush=True)
-        write("firmware_sanitized", rows)
+    rows: list[Row] = []
+    for number in count():
+        rows += batch(number)
+        write("firmware_sanitized", by_board(rows))
+        print(f"{len(rows)} graphs, {sum(row['integers'] for row in rows)} integers", flush=True)
+        if len(rows) >= wanted:
+            return
 
 
 if __name__ == "__main__":

@@ -132,11 +132,11 @@ static void arm_guard(void) {
 }
 
 static bool guard_intact(void) {
-  bool intact = true;
+  uint32_t changed = 0;
   for (uint32_t i = 0; i < HWK_GUARD_WORDS; i++) {
-    intact = intact && hwk_arena_guard[i] == GUARD_WORD + i;
+    changed |= hwk_arena_guard[i] ^ (GUARD_WORD + i);
   }
-  return intact;
+  return changed == 0;
 }
 
 static uint8_t selftest(hwk_server_t *server, exchange_t *exchange) {
@@ -226,40 +226,41 @@ static uint8_t execute(hwk_server_t *server, uint8_t command, exchange_t *exchan
   }
 }
 
-static void refuse_frame(uint8_t status, void (*put)(uint8_t byte)) {
-  uint8_t body[HWK_HEADER_BYTES + HWK_CRC_BYTES] = {HWK_COMMAND_NONE, status};
+/* Answers without a payload, and without the kept answer; `head` is the body's first four bytes. */
+static void refuse(uint32_t head, void (*put)(uint8_t byte)) {
+  uint8_t body[HWK_HEADER_BYTES + HWK_CRC_BYTES] = {0};
+  hwk_store_u32(body, head);
   hwk_frame_send(body, 0, put);
 }
 
-static void refuse_late(const uint8_t *request, void (*put)(uint8_t byte)) {
-  uint8_t body[HWK_HEADER_BYTES + HWK_CRC_BYTES] = {request[0], HWK_STATUS_LATE, request[2],
-                                                    request[3]};
-  hwk_frame_send(body, 0, put);
-}
-
-/* Whether the request is the next one of the session, or begins one. */
-static bool in_turn(hwk_server_t *server, uint8_t command, uint16_t sequence) {
-  const uint16_t behind = (uint16_t)(server->last_sequence - sequence);
-  if (server->requests == 0 || (command == HWK_COMMAND_INFO && behind >= server->requests)) {
-    if (behind != UINT16_MAX) {
-      server->requests = 0;
-      server->input_bytes = 0;
-      server->layers_run = 0;
-    }
-    return true;
-  }
-  return behind == UINT16_MAX;
-}
-
-static void answer_request(hwk_server_t *server) {
+/* Executes a request whose body starts with `head` and keeps the answer. */
+static void answer_request(hwk_server_t *server, uint32_t head) {
   const uint8_t *request = server->receiver.body;
   exchange_t exchange = {request + HWK_HEADER_BYTES, hwk_load_u16(request + 4),
                          server->answer + HWK_HEADER_BYTES, 0};
-  server->answer[0] = request[0];
-  server->answer[2] = request[2];
-  server->answer[3] = request[3];
-  server->answer[1] = execute(server, request[0], &exchange);
-  server->answer_bytes = server->answer[1] == HWK_STATUS_OK ? exchange.answer_bytes : 0;
+  hwk_store_u32(server->answer, head);
+  const uint8_t status = execute(server, request[0], &exchange);
+  server->answer[1] = status;
+  server->answer_bytes = status == HWK_STATUS_OK ? exchange.answer_bytes : 0;
+}
+
+/* Takes a readable request; whether the kept answer is the one to it. */
+static bool take_request(hwk_server_t *server, uint32_t head) {
+  const uint8_t *body = server->receiver.body;
+  const uint32_t crc = hwk_load_u32(body + server->receiver.body_bytes - HWK_CRC_BYTES);
+  const uint16_t behind = (uint16_t)(hwk_load_u16(server->answer + 2) - (head >> 16));
+  const bool next = behind == UINT16_MAX || !server->answered;
+  /* The CRC covers sequence and payload: equal means the host did not get the answer. */
+  if (!next && crc == server->last_crc) {
+    return true;
+  }
+  if (!next && (body[0] != HWK_COMMAND_INFO || behind < HWK_LATE_REQUESTS)) {
+    return false;
+  }
+  answer_request(server, head);
+  server->last_crc = crc;
+  server->answered = true;
+  return true;
 }
 
 void hwk_server_receive(hwk_server_t *server, uint8_t byte, void (*put)(uint8_t byte)) {
@@ -267,23 +268,14 @@ void hwk_server_receive(hwk_server_t *server, uint8_t byte, void (*put)(uint8_t 
   if (event == HWK_FRAME_PENDING) {
     return;
   }
-  if (event != HWK_FRAME_READY) {
-    refuse_frame(event == HWK_FRAME_BAD_CRC ? HWK_STATUS_BAD_CRC : HWK_STATUS_BAD_FRAME, put);
-    return;
-  }
-  const uint8_t *body = server->receiver.body;
-  const uint32_t crc = hwk_load_u32(body + server->receiver.body_bytes - HWK_CRC_BYTES);
-  const uint16_t sequence = hwk_load_u16(body + 2);
-  /* The CRC covers sequence and payload: equal means the host did not get the answer. */
-  if (server->requests == 0 || sequence != server->last_sequence || crc != server->last_crc) {
-    if (!in_turn(server, body[0], sequence)) {
-      refuse_late(body, put);
+  uint32_t head = (event == HWK_FRAME_BAD_CRC ? HWK_STATUS_BAD_CRC : HWK_STATUS_BAD_FRAME) << 8;
+  if (event == HWK_FRAME_READY) {
+    const uint32_t request = hwk_load_u32(server->receiver.body) & 0xFFFF00FFu;
+    if (take_request(server, request)) {
+      hwk_frame_send(server->answer, server->answer_bytes, put);
       return;
     }
-    answer_request(server);
-    server->last_crc = crc;
-    server->last_sequence = sequence;
-    server->requests += server->requests < HWK_LATE_REQUESTS;
+    head = request | HWK_STATUS_LATE << 8;
   }
-  hwk_frame_send(server->answer, server->answer_bytes, put);
+  refuse(head, put);
 }

@@ -12,8 +12,7 @@
  * answer         body of the last answer, kept to be sent again
  * answer_bytes   its payload
  * last_crc       CRC of the request that it answers
- * last_sequence  its sequence
- * requests       answered in this session, at most HWK_LATE_REQUESTS; 0 before any
+ * answered       there is such an answer
  * input_bytes    input bytes loaded since the last infer, from offset 0 without a gap
  * layers_run     layers that the last infer ran; 0 before any
  */
@@ -22,8 +21,7 @@ typedef struct {
   uint8_t answer[HWK_BODY_BYTES];
   uint32_t answer_bytes;
   uint32_t last_crc;
-  uint16_t last_sequence;
-  uint16_t requests;
+  bool answered;
   uint32_t input_bytes;
   uint32_t layers_run;
 } hwk_server_t;

@@ -6,9 +6,9 @@
  *   const hwk_@ID@_output_t *y = hwk_@ID@_output();
  *
  * Integers in, integers out, the same on every core: real = scale * (integer - zero point).
- * Nothing is allocated; all memory is HWK_@UPPER@_ARENA_BYTES of static arena and some stack. Not from two
- * threads at once. Any number of models in a program: each has names of its own, in sources and for
- * the linker; hwk.h gives a program of one model the plain names hwk_init, HWK_INPUT_ELEMENTS, ...
+ * Nothing is allocated; all memory is HWK_@UPPER@_ARENA_BYTES of static arena and some stack.
+ * Not from two threads at once. Any number of models in a program: each has names of its own, in
+ * sources and for the linker; hwk.h gives a program of one model the plain names hwk_init, ...
  */
 #ifndef HWK_@UPPER@_MODEL_H
 #define HWK_@UPPER@_MODEL_H

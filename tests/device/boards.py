@@ -70,10 +70,11 @@ def host_firmware(
 ) -> Callable[[socket.socket], None]:
     """The firmware's host program behind a wire: each frame passes through ``to_board`` or
     ``to_host``, which get its number and its bytes."""
+    program = stub.host_program(size)  # compiled before a host waits for its answers
 
     def serve(client: socket.socket) -> None:
         with subprocess.Popen(
-            [stub.host_program(size)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         ) as board:
             assert board.stdin is not None and board.stdout is not None
             back = threading.Thread(target=_carry, args=(board.stdout, client, to_host))

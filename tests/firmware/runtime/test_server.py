@@ -227,12 +227,6 @@ def test_info_begins_a_session_where_no_late_one_can_be() -> None:
     assert statuses(*many, info(363 - 255), info(363 - 256))[-2:] == [late, 0]
 
 
-def test_a_session_has_nothing_of_the_one_before() -> None:
-    load = request(Command.LOAD_INPUT, bytes(4 + 64), 1)
-    infer = request(Command.INFER, struct.pack("<I", 1), 4001)
-    assert statuses(load, request(Command.INFO, b"", 4000), infer) == [0, 0, Status.NO_INPUT]
-
-
 def test_selftest_computes_the_documented_crc() -> None:
     (answer,) = converse(request(Command.SELFTEST))
     assert answer is not None

@@ -24,6 +24,7 @@ BOARD = "virtual_rv32"
         pytest.param(dense(3, 3), id="one word"),
         pytest.param(dense(33, 5, rounding=Rounding.HALF_EVEN), id="a last row alone"),
         pytest.param(dense(37, 6, bits=4), id="4 bits, 37 features"),
+        pytest.param(dense(9, 5, rounding=Rounding.HALF_EVEN, offsets=True), id="offsets"),
         pytest.param(depthwise((5, 5, 3)), id="depthwise, a last row and column alone"),
         pytest.param(depthwise((6, 7, 2), stride=2), id="depthwise, two phases"),
         pytest.param(depthwise((4, 6, 2), kernel=(1, 4), multiplier=2), id="depthwise, four taps"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hwkit.ir.arith import rescale as rescaled
 from hwkit.ir.ops import Rescale, Rounding
 from hwkit.ir.types import IntType
-from hwkit.targets.mcu.rescales import has_tie, normalized, rescale
+from hwkit.targets.mcu.rescales import ROUNDINGS, has_tie, normalized, rescale
+from hwkit.targets.mcu.structs import Table
 from hwkit.targets.mcu.weights import (
     folded_bias,
     pack_rows,
@@ -85,6 +86,27 @@ def test_equal_channels_need_no_tables() -> None:
     other = rescale(Rescale((1, 3), (3, 4), Rounding.FLOOR, -128, 127), 100)
     assert other.fields["multipliers"] is not None and other.fields["shift"] == 33
     assert other.fields["input_bits"] == 8
+
+
+def test_an_offset_takes_in_rounding_constant_and_zero_point() -> None:
+    r = Rescale((1 << 30,), (40,), Rounding.HALF_EVEN, -128, 127, -3, offset=(5, 7))
+    fields = rescale(r, 1 << 20).fields
+    offsets = fields["offsets"]
+    assert isinstance(offsets, Table) and offsets.values.dtype == np.int64
+    assert offsets.values.tolist() == [o + (1 << 39) - (3 << 40) for o in (5, 7)]
+    assert fields["rounding"] == ROUNDINGS[Rounding.FLOOR]
+    assert (fields["zero_point"], fields["offset_step"]) == (0, 1)
+    # At shift 62 a zero point has no room beside the sum, and stays what it is.
+    far = rescale(Rescale((1 << 30,), (62,), Rounding.HALF_UP, -128, 127, -3, offset=(5,)), 9)
+    assert far.fields["zero_point"] == -3 and far.fields["offset_step"] == 0
+
+
+def test_a_half_even_rescale_without_ties_is_half_up() -> None:
+    odd = Rescale(((1 << 30) + 1,), (40,), Rounding.HALF_EVEN, -128, 127)
+    even = Rescale((1 << 30,), (40,), Rounding.HALF_EVEN, -128, 127)
+    assert rescale(odd, 1 << 20).fields["rounding"] == ROUNDINGS[Rounding.HALF_UP]
+    assert rescale(even, 1 << 20).fields["rounding"] == ROUNDINGS[Rounding.HALF_EVEN]
+    assert rescale(odd, 1 << 20).fields["offsets"] is None
 
 
 def test_tap_columns() -> None:

@@ -116,24 +116,26 @@ def compiled(models: Sequence[Model], folder: Path) -> Path:
     return program
 
 
-def check(models: Sequence[Model], folder: Path) -> int:
+def check(models: Sequence[Model], folder: Path) -> list[int]:
     """Runs every model on a few samples, in turn, and compares all integers with the interpreter's.
-    How many these were; ``AssertionError`` with the graph for a differing one, or with what a
-    sanitizer says."""
+
+    Returns how many these were by model; ``AssertionError`` with the graph for a differing one, or
+    with what a sanitizer says.
+    """
     inputs = [_inputs(model) for model in models]
     order = [(k, n) for n in range(_SAMPLES) for k in range(len(models))]
     data = b"".join(struct.pack("<I", k) + _sent(models[k], inputs[k][n]) for k, n in order)
     done = subprocess.run([compiled(models, folder)], input=data, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     expected = [_expected(model, x) for model, x in zip(models, inputs, strict=True)]
-    compared = at = 0
+    compared, at = [0] * len(models), 0
     for k, n in order:
         graph = models[k].lowered.graph
         tensor = graph.tensors[graph.outputs[0]]
         size = len(to_device(expected[k][n], tensor.dtype))
         got = from_device(done.stdout[at : at + size], tensor)
         assert np.array_equal(got, expected[k][n]), (models[k], inputs[k][n], got, expected[k][n])
-        at, compared = at + size, compared + got.size
+        at, compared[k] = at + size, compared[k] + got.size
     assert at == len(done.stdout)
     return compared
 
