@@ -16,9 +16,7 @@ SUMS = np.arange(-70, 71)
 
 @settings(max_examples=400)
 @given(ROUNDINGS, st.integers(0, 9), st.integers(0, 20), st.integers(0, 12), st.integers())
-def test_every_integer(
-    rounding: Rounding, odd: int, zeros: int, shift: int, offset: int
-) -> None:
+def test_every_integer(rounding: Rounding, odd: int, zeros: int, shift: int, offset: int) -> None:
     multiplier, offset = odd << zeros, offset % (1 << 16) - (1 << 15)
     m, s, o = lowest_terms(multiplier, shift, offset, rounding)
     wide = (1 << 61, -(1 << 61))

@@ -99,7 +99,8 @@ def rescale(symbols: Array, r: Rescale, node: str) -> Array:
     ]
     result = np.empty(symbols.shape, object)
     for index in np.ndindex(symbols.shape):
-        value = _scaled(symbols[index], *factors[index[-1] % len(factors)], r.rounding)
+        m, s, o = factors[index[-1] % len(factors)]
+        value = _scaled(symbols[index], m, s, o, r.rounding)
         limit = _wrapped if r.overflow is Overflow.WRAP else clamp
         result[index] = limit(value + r.zero_point, r.low, r.high)
     return result
@@ -125,9 +126,7 @@ def _lowest_terms(
 def _scaled(symbol: Symbol, multiplier: int, shift: int, offset: int, rounding: Rounding) -> Symbol:
     """``round((symbol * multiplier + offset) / 2**shift)``."""
     if symbol.low == symbol.high:
-        wide = Rescale(
-            (multiplier,), (shift,), rounding, -(1 << 47), 1 << 47, offset=(offset,)
-        )
+        wide = Rescale((multiplier,), (shift,), rounding, -(1 << 47), 1 << 47, offset=(offset,))
         value = arith.rescale(np.array([int(symbol.low)]), wide, TARGET)
         return symbol.from_const(float(value[0]), hwconf=symbol.hwconf)
     product = symbol * multiplier + float(offset)

@@ -233,7 +233,9 @@ def test_what_has_no_circuit_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedOp, match=r"r: .* = 0.0110485 needs a shift of 37, at most 24"):
         unroll(rescaled(fine))
     far = Rescale((1,), (3,), Rounding.FLOOR, -128, 127, offset=(1 << 40,))
-    with pytest.raises(UnsupportedOp, match=r"r: .* its offset 137438953472/2\*\*0 is out of reach"):
+    with pytest.raises(
+        UnsupportedOp, match=r"r: .* its offset 137438953472/2\*\*0 is out of reach"
+    ):
         unroll(rescaled(replace(far, multiplier=(8,))))
     with pytest.raises(UnsupportedOp, match=r"one: .* its output is always 0"):
         unroll(rescaled(Rescale((1,), (0,), Rounding.FLOOR, 0, 0)))
