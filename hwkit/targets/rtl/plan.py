@@ -75,7 +75,7 @@ def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
     files: dict[str, bytes] = {
         f"{TOP}.v": verilog(netlist, {name: name for name in taps.values()}),
         **{f"rtl/{name}": text for name, text in modules().items()},
-        **netlist.images,
+        **{f"rtl/{name}": content for name, content in netlist.images.items()},
     }
     return Core(
         files=files,

@@ -109,7 +109,7 @@ def simulate(
         command = [str(simulator), *map(str, shape), *files, str(seed), "+fifos", *arguments]
         if taps:
             command.append(f"+taps={scratch}")
-        # Memory images are read from the folder of the program.
+        # Memory images are found from the folder of the program.
         printed = process.run(command, log, cwd=simulator.parent, timeout_s=_TIMEOUT_S)
         log.unlink()
         y = np.fromfile(scratch / "y", "<i4")
