@@ -79,8 +79,8 @@ def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
     found = {}
     for name, (stream, _) in core.taps.items():
         tensor = artifact.lowered.graph.tensors[name]
-        values = done.seen[stream][1].reshape(-1, tensor.elements)[: len(x)]
-        found[name] = values.reshape(len(x), *tensor.shape).astype(tensor.dtype.container)
+        values = done.seen[stream][1].reshape(len(x), *tensor.shape)
+        found[name] = values.astype(tensor.dtype.container)
     return found
 
 
@@ -121,7 +121,7 @@ def simulate(
         seen = {}
         if taps:
             streams = dict(core.taps.values())
-            seen = {name: _tap(scratch / name, stream) for name, stream in streams.items()}
+            seen = {name: _tap(scratch / name, stream, len(x)) for name, stream in streams.items()}
         stamps = np.fromfile(scratch / "stamps", "<u8").reshape(len(x), 3)
     return Simulation(y.reshape(len(x), -1), stamps, _fifos(printed), seen)
 
@@ -131,9 +131,10 @@ def _fifos(printed: str) -> dict[str, tuple[int, int]]:
     return {name: (int(most), int(depth)) for name, most, depth in found}
 
 
-def _tap(path: Path, stream: Stream) -> tuple[Array, Array]:
-    """Times of the beats of a stream and the integers in them."""
-    lines = [line.split() for line in path.read_text().splitlines()]
+def _tap(path: Path, stream: Stream, inferences: int) -> tuple[Array, Array]:
+    """Times of the beats of a stream in so many inferences, and the integers in them. More may have
+    passed: a border in front of the next map needs no input."""
+    lines = [line.split() for line in path.read_text().splitlines()[: stream.beats * inferences]]
     times = np.array([int(time) for time, _ in lines], np.int64)
     mask, bits = (1 << stream.dtype.bits) - 1, stream.dtype.bits
     beats = [int(word, 16) for _, word in lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def random_folding(graph: Graph, seed: int) -> tuple[Core, Folding]:
 
 
 def build(cores: Sequence[Core], folder: Path) -> Path:
-    """One program for all; ``+select=K`` runs core ``K``."""
+    """One program for all; ``+select=K`` runs core ``K``, whose taps ``tapped`` names."""
     files: dict[str, bytes] = {}
     widths = [(core.source.beat_bits, core.sink.beat_bits) for core in cores]
     wide_in, wide_out = max(w for w, _ in widths), max(w for _, w in widths)
@@ -39,6 +40,7 @@ def build(cores: Sequence[Core], folder: Path) -> Path:
         for name, content in core.files.items():
             if name == "hwk_core.v":
                 text = content.decode().replace("module hwk_core ", f"module hwk_core_{k} ")
+                text = text.replace('.NAME("', f'.NAME("core{k}_')
                 files[f"hwk_core_{k}.v"] = text.encode()
             else:
                 files[name] = content
@@ -55,6 +57,12 @@ def build(cores: Sequence[Core], folder: Path) -> Path:
     return verilator.simulator(
         sources, "hwk_core", harness, folder / "sim", optimize="-O0", cwd=folder
     )
+
+
+def tapped(core: Core, k: int) -> Core:
+    """Core ``k`` of a program, with the names of its taps there."""
+    taps = {tensor: (f"core{k}_{name}", stream) for tensor, (name, stream) in core.taps.items()}
+    return replace(core, taps=taps)
 
 
 _SLOT = """
