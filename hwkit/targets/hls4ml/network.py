@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
+from hwkit.identifiers import identifier
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
@@ -108,10 +108,7 @@ class _Maker:
 
     def fresh(self, name: str) -> str:
         """A C++ identifier like ``name``, used once."""
-        letters = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
-        if not letters[:1].isalpha():
-            letters = f"layer_{letters}"
-        return f"{letters}_{len(self.layers)}"
+        return f"{identifier(name).lower()}_{len(self.layers)}"
 
     def put(self, made: tuple[Layer, Value]) -> Value:
         layer, value = made

@@ -14,6 +14,7 @@ import numpy as np
 from hwkit import resources
 from hwkit.device.protocol import MAX_TENSOR_BYTES
 from hwkit.errors import ConfigError
+from hwkit.identifiers import one_line
 from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
@@ -155,7 +156,7 @@ def _device(core: Core, graph: Graph, clock_hz: int, frame_log2: int) -> str:
     info = _info(graph, payload_bytes, clock_hz)
     constants = info + struct.pack("<I", _selftest_crc32(graph))
     return _DEVICE.format(
-        name=graph.name.encode("ascii", "replace").decode().replace("\n", " "),
+        name=one_line(graph.name),
         frame_log2=frame_log2,
         payload_bytes=payload_bytes,
         input_bytes=_stream_bytes(core.source),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,21 @@ def written(core: Core, folder: Path) -> list[Path]:
     return [folder / name for name in sorted(core.files) if name.endswith(".v")]
 
 
+def hostile(graph: Graph) -> Graph:
+    """The graph with layers called as keywords, ports and each other, or at any length."""
+    names = ["output", "S_data", "m_valid", "a" * 300, "a" * 299 + "b", "s_fc", "wire", "1/`\n"]
+    nodes = tuple(
+        replace(op, name=names[k] if k < len(names) else f"{op.name} {k}")
+        for k, op in enumerate(graph.nodes)
+    )
+    return graph.with_nodes(nodes)
+
+
 def cores() -> list[tuple[Graph, Core]]:
     """Weights, biases, offsets and a table; the second one unrolled."""
     graph = networks.pointwise()
     return [
-        (networks.mixed(), together.random_folding(networks.mixed(), 1)[0]),
+        (hostile(networks.mixed()), together.random_folding(hostile(networks.mixed()), 1)[0]),
         (graph, unroll(graph).core),
     ]
 
