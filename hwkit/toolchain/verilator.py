@@ -62,7 +62,7 @@ def simulator(
 
     ``flags`` go to Verilator (``-GWIDTH=8`` sets a parameter of ``top``); it runs in ``cwd``.
     ``optimize`` goes to the C++ compiler: ``-O0`` for a large design that runs for few cycles.
-    Memory images are read when the program starts, relative to where it runs. ``ToolMissing``
+    A module that reads files knows its own path as ``verilog`` has it. ``ToolMissing``
     without verilator or g++, ``ToolFailed`` with the log, which is kept in the cache.
     """
     key = hashlib.sha256(str(program.absolute()).encode()).hexdigest()[:16]

@@ -60,10 +60,14 @@ def test_every_integer_and_cycle_of_random_graphs() -> None:
             program = together.build([core for _, core in made], Path(folder))
             for k, (graph, core) in enumerate(made):
                 x = inputs_for(graph, SAMPLES, k)
-                y = run(graph, {graph.inputs[0]: x})[graph.outputs[0]].reshape(SAMPLES, -1)
+                y = run(graph, {graph.inputs[0]: x}, keep=list(core.taps))
+                mine, arguments = together.tapped(core, k), [f"+select={k}"]
                 for seed in (0, 1):
-                    seen = simulate(core, program, x, seed=seed, arguments=[f"+select={k}"])
-                    np.testing.assert_array_equal(seen.y, y)
+                    seen = simulate(mine, program, x, seed=seed, taps=True, arguments=arguments)
+                    for tensor, (name, _) in mine.taps.items():
+                        np.testing.assert_array_equal(seen.seen[name][1], y[tensor].reshape(-1))
+                    expected = y[graph.outputs[0]].reshape(SAMPLES, -1)
+                    np.testing.assert_array_equal(seen.y, expected)
                     if seed == 0:
                         assert seen.latency_cycles == core.latency_cycles
                         assert seen.interval_cycles == pytest.approx(

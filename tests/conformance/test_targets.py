@@ -63,6 +63,7 @@ FPGA = Space(
     weight_bits=(3, 6, 8),
     dyadic=True,
     dilation=False,
+    offsets=True,
 )
 
 

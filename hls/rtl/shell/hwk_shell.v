@@ -6,9 +6,11 @@
 // address is the payload's size. The last CONSTANT_BYTES before address -10 hold what never
 // changes: the answer to INFO and, behind it, the four bytes of the self-test's expected CRC.
 //
-// To the host the core is one layer. A repeated request is executed again, not answered from
-// memory: every command gives the same answer twice (COUNTER apart), because an inference leaves
-// its input in place. READ_LAYER, STACK and MEMORY_TEST are answered with UNKNOWN_COMMAND.
+// To the host the core is one layer. A request with the sequence number of the one before it is
+// executed again, not answered from memory: every command gives the same answer twice (COUNTER
+// apart), because an inference leaves its input in place. One with the next number is the next.
+// INFO begins a session at any number but those of the last 256; another request is LATE and not
+// obeyed. READ_LAYER, STACK and MEMORY_TEST are answered with UNKNOWN_COMMAND.
 //
 // The self-test's input is a pseudo-random sequence: the CRC's register, all ones at first, takes
 // eight zero bits for each byte, which is then its low eight bits.
@@ -47,15 +49,15 @@ module hwk_shell #(
   // Bits of a position in a tensor or in the frame's memory.
   localparam W = $clog2(LONGEST + 1) > N ? $clog2(LONGEST + 1) : N;
 
-  localparam [N-1:0] HEADER = -10, LENGTH = -6, PAYLOAD = -4;
+  localparam [N-1:0] HEADER = -10, SEQUENCE = -8, LENGTH = -6, PAYLOAD = -4;
   localparam [N-1:0] INFO_AT = -10 - CONSTANT_BYTES;
   localparam [N-1:0] EXPECTED_AT = INFO_AT + INFO_BYTES;
 
   localparam [3:0] INFO = 1, LOAD_INPUT = 2, INFER = 3, READ_OUTPUT = 4, READ_CYCLES = 5;
   localparam [3:0] SELFTEST = 7, ECHO = 9, RUN = 10, COUNTER = 12;
 
-  localparam [2:0] OK = 0, BAD_CRC = 1, BAD_FRAME = 2, UNKNOWN_COMMAND = 3, BAD_ARGUMENT = 4;
-  localparam [2:0] NO_INPUT = 5, NO_OUTPUT = 6;
+  localparam [3:0] OK = 0, BAD_CRC = 1, BAD_FRAME = 2, UNKNOWN_COMMAND = 3, BAD_ARGUMENT = 4;
+  localparam [3:0] NO_INPUT = 5, NO_OUTPUT = 6, LATE = 8;
 
   // A pair NAME, NAME_STEP moves one byte in two cycles: a memory is read, its byte is used.
   localparam [4:0] RECEIVE = 0, CHECK = 1, DISPATCH = 2, RANGE = 3, FILL = 4, FILL_STEP = 5;
@@ -74,7 +76,9 @@ module hwk_shell #(
   reg payload_large;
   reg [3:0] command;
   reg command_large;
-  reg [2:0] status;
+  reg [3:0] status;
+  reg [15:0] sequence_number, last_sequence;
+  reg in_session;             // there is a last sequence
   reg refused;                // the frame itself, not its command
   reg [W-1:0] loaded;         // bytes of the input, from the first one without a gap
   reg computed;               // there is an output
@@ -113,6 +117,14 @@ module hwk_shell #(
   assign rx_ready = state == RECEIVE && !crc_busy;
   assign idle = state == RECEIVE;
 
+  // A byte of an argument at its place in the word, and whether the word has more than W bits.
+  wire [31:0] placed = {24'd0, appended} << 8 * to[1:0];
+  wire above = placed >> W != 0;
+  // How many requests ago this one was sent; 16'hFFFF: it is the next.
+  wire [15:0] behind = last_sequence - sequence_number;
+  wire next = behind == 16'hFFFF;
+  wire begins = !in_session || command == INFO && !command_large && behind >= 16'd256 && !next;
+
   wire selftest = command == SELFTEST;
   wire loads = command == LOAD_INPUT;
   wire reads = command == READ_OUTPUT;
@@ -121,7 +133,9 @@ module hwk_shell #(
   wire [W:0] range_end = first + count;
   wire past_end = range_end > (reads ? OUTPUT_BYTES : INPUT_BYTES);
 
-  assign input_restart = state == RANGE;
+  // A part that follows the last one goes where that ended; others are looked for from the start.
+  wire follows = loads && first == loaded && first != 0;
+  assign input_restart = state == RANGE && !reads && !past_end && !follows;
   assign input_step = state == FILL_STEP && !crc_busy;
   assign input_write = input_step && wanted;
   assign output_restart = state == RANGE;
@@ -170,7 +184,7 @@ module hwk_shell #(
         write = refused || part == 3'd1 || part[2];
         write_at = HEADER + part;
         case (part)
-          3'd1: write_byte = {5'd0, status};
+          3'd1: write_byte = {4'd0, status};
           3'd4: write_byte = answer_bytes[7:0];
           3'd5: write_byte = answer_bytes[15:8];
           default: write_byte = 8'd0;
@@ -205,12 +219,12 @@ module hwk_shell #(
             HEADER: {command_large, command} <= {|appended[7:4], appended[3:0]};
             LENGTH: payload[7:0] <= appended;
             LENGTH + 1: {payload_large, payload[N-1:8]} <= {|appended[7:N-8], appended[N-9:0]};
-            PAYLOAD: first <= appended;
-            PAYLOAD + 1: {first_large, first[W-1:8]} <= {|(appended >> (W - 8)), appended[W-9:0]};
-            PAYLOAD + 2, PAYLOAD + 3: first_large <= first_large || appended != 8'd0;
-            0: count <= appended;
-            1: {count_large, count[W-1:8]} <= {|(appended >> (W - 8)), appended[W-9:0]};
-            2, 3: count_large <= count_large || appended != 8'd0;
+            SEQUENCE, SEQUENCE + 1: sequence_number <= {appended, sequence_number[15:8]};
+            PAYLOAD: {first_large, first} <= appended;
+            PAYLOAD + 1, PAYLOAD + 2, PAYLOAD + 3:
+            {first_large, first} <= {first_large || above, first | placed[W-1:0]};
+            0: {count_large, count} <= appended;
+            1, 2, 3: {count_large, count} <= {count_large || above, count | placed[W-1:0]};
             default: ;
           endcase
         end
@@ -224,6 +238,17 @@ module hwk_shell #(
           refused <= 1'b1;
           to <= PAYLOAD;
           state <= HEAD;
+        end else if (!begins && !next && behind != 16'd0) begin
+          status <= LATE;
+          to <= PAYLOAD;
+          state <= HEAD;
+        end else begin
+          last_sequence <= sequence_number;
+          in_session <= 1'b1;
+          if (begins) begin
+            loaded <= 0;
+            computed <= 1'b0;
+          end
         end
       end
 
@@ -241,7 +266,7 @@ module hwk_shell #(
           ECHO: to <= payload + PAYLOAD;
           LOAD_INPUT: begin
             from <= 0;
-            count <= payload + PAYLOAD;
+            count <= payload - 4;
             if (payload < 4 || first_large || first > loaded) status <= BAD_ARGUMENT;
             else state <= RANGE;
           end
@@ -276,6 +301,7 @@ module hwk_shell #(
       end
 
       RANGE: begin
+        if (follows) index <= first;
         limit <= range_end[W-1:0];
         state <= reads ? DRAIN : FILL;
         if (past_end) begin
@@ -394,6 +420,7 @@ module hwk_shell #(
       state <= RECEIVE;
       loaded <= 0;
       computed <= 1'b0;
+      in_session <= 1'b0;
       timing <= 1'b0;
       counter <= 32'd0;
       elapsed <= 32'd0;

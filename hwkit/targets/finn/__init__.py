@@ -22,7 +22,6 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import Array
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.offsets import require_no_offset
 from hwkit.lower.saturating import require_saturating
 from hwkit.target import Artifact, Capabilities, LayerTiming, Lowered
 from hwkit.targets.finn import report, simulate
@@ -78,7 +77,6 @@ def lower(graph: Graph, board: Board) -> Lowered:
     one that has no exact form there.
     """
     require_saturating(graph, TARGET)
-    require_no_offset(graph, TARGET)
     fused = apply(graph, fuse_requantize)
     return Lowered(fused, board, (), network(fused))
 

@@ -25,7 +25,6 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import Array
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.offsets import require_no_offset
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.target import Artifact, Capabilities, LayerTiming, Lowered
 from hwkit.targets.hls4ml import simulate
@@ -86,7 +85,6 @@ def lower(graph: Graph, board: Board) -> Lowered:
     zero point, or an op that hls4ml has no exact form of. A board that states its resources gets
     reuse factors that fit it: ``BudgetInfeasible`` where none do.
     """
-    require_no_offset(graph, TARGET)
     fused = apply(graph, fuse_requantize)
     rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
     made, resources = network(rounded, fpga(board).io_type), fpga(board).resources

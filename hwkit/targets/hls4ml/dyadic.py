@@ -5,10 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from math import frexp
 
+import numpy as np
+
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, Rescale, Rounding, activations, constants
 from hwkit.ir.types import TensorType
+from hwkit.lower.lowest_terms import lowest_terms
 from hwkit.targets.hls4ml.fixed import QUANTIZATION_MODES
 
 TARGET = "hls4ml_csim"
@@ -32,6 +35,21 @@ def shifts(r: Rescale, node: str) -> tuple[int, ...]:
     return tuple(
         _shift(m, s - r.left_shift, node) for m, s in zip(r.multiplier, r.shift, strict=True)
     )
+
+
+def offsets(r: Rescale | None) -> tuple[tuple[int, ...], int]:
+    """What ``r`` adds to each channel (one entry or all), in units of ``2**-fraction`` of its
+    result, and ``fraction``: as few bits as give the same integers.
+
+    Example: multiplier 2**30, shift 33 (a factor of 1/8), offset 5 * 2**29 gives ((5,), 4) where
+    halves go to the even integer, and ((2,), 3) where they go up.
+    """
+    if r is None or not any(r.offset):
+        return (0,), 0
+    rows = zip(*np.broadcast_arrays(r.multiplier, r.shift, r.offset), strict=True)
+    terms = [lowest_terms(int(m) << r.left_shift, int(s), int(o), r.rounding) for m, s, o in rows]
+    fraction = max((s for _, s, o in terms if o), default=0)
+    return tuple(o << (fraction - s) if o else 0 for _, s, o in terms), fraction
 
 
 def _shift(multiplier: int, shift: int, node: str) -> int:

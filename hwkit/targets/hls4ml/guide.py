@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwkit.boards import FpgaBoard
+from hwkit.identifiers import one_line
 from hwkit.ir.graph import Graph
 from hwkit.targets.hls4ml.estimate import estimate, kernel
 from hwkit.targets.hls4ml.network import Network
@@ -50,7 +51,7 @@ def guide(graph: Graph, plan: Network, board: FpgaBoard) -> str:
             cells = (layer.name, size, f"`{weight}`", layer.reuse_factor, strategy)
             rows.append(f"| {' | '.join(map(str, cells))} | {found.cycles[layer.name]} |\n")
     return _PAGE.format(
-        name=graph.name,
+        name=one_line(graph.name),
         backend=board.backend,
         part=board.part,
         clock=f"{board.clock_period_ns:g}",

@@ -85,40 +85,45 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights (outputs last) and bias as integers in units of ``2**-fraction``, and what the
-    accumulator of ``x`` in ``low..high`` can be in the same units.
+    """Weights (outputs last) as integers in units of ``2**-fraction``, the bias in those of
+    ``2**-bias_fraction``, which are as fine or finer, and what the accumulator of ``x`` in
+    ``low..high`` can be in units of the bias.
 
     ``bits`` and ``signed`` are those that a weight is stored with.
     """
 
     weight: Array
-    bias: Array
     fraction: int
     bits: int
     signed: bool
+    bias: Array
+    bias_fraction: int
 
     def accumulator(self, low: int, high: int) -> tuple[int, int]:
         """Range of every partial sum, taken in any order, for inputs of ``low..high``."""
         w = self.weight.reshape(-1, self.weight.shape[-1])
         terms = np.stack([w * low, w * high, np.zeros_like(w)])
-        least, most = terms.min(0).sum(0), terms.max(0).sum(0)
+        finer = self.bias_fraction - self.fraction
+        least, most = terms.min(0).sum(0) << finer, terms.max(0).sum(0) << finer
         first = min(0, int(least.min()), int((least + self.bias).min()))
         return first, max(0, int(most.max()), int((most + self.bias).max()))
 
     def precision(self, low: int, high: int, result: Fixed) -> dict[str, Fixed]:
         """The types of a weighted layer with inputs of ``low..high``."""
-        bias = holding(int(self.bias.min()), int(self.bias.max()), self.fraction)
+        bias = holding(int(self.bias.min()), int(self.bias.max()), self.bias_fraction)
         return {
             "weight": Fixed(self.bits, self.fraction, self.signed),
             "bias": bias,
-            "accum": whole(holding(*self.accumulator(low, high), self.fraction)),
+            "accum": whole(holding(*self.accumulator(low, high), self.bias_fraction)),
             "result": result,
         }
 
     def data(self, weight: str) -> dict[str, Array]:
         """hls4ml's constants by its names."""
-        step = 2.0**-self.fraction
-        return {weight: self.weight * step, "bias_data": self.bias * step}
+        return {
+            weight: self.weight * 2.0**-self.fraction,
+            "bias_data": self.bias * 2.0**-self.bias_fraction,
+        }
 
 
 def _reuse_factor(multiplications: int) -> int:
@@ -248,18 +253,14 @@ def cast(name: str, x: Value, result: Clamped) -> tuple[Layer, Value]:
     return layer, value_of(layer, x.shape, result)
 
 
-def scaling(name: str, x: Value, shifts: tuple[int, ...], result: Clamped) -> tuple[Layer, Value]:
-    """Multiplication of each channel by ``2**-shift``: shifts of the binary point in hardware."""
-    channels = x.shape[-1]
-    fraction = max(shifts)
-    steps = np.broadcast_to(np.array([1 << (fraction - k) for k in shifts]), (channels,))
-    data = {"scale_data": steps * 2.0**-fraction, "bias_data": np.zeros(channels)}
-    precision = {
-        "scale": holding(0, int(steps.max()), fraction),
-        "bias": Fixed(1, 0, False),
-        "result": result.type,
-    }
-    attributes: dict[str, Attribute] = {"n_in": prod(x.shape), "n_filt": channels}
+def scaling(name: str, x: Value, weights: Weights, result: Clamped) -> tuple[Layer, Value]:
+    """Each channel times its weight (weights (1, C)) and plus its bias: shifts of the binary point
+    and an adder in hardware."""
+    precision = weights.precision(x.low, x.high, result.type)
+    precision = {"scale": precision["weight"], "bias": precision["bias"], "result": result.type}
+    data = weights.data("scale_data")
+    data["scale_data"] = data["scale_data"][0]
+    attributes: dict[str, Attribute] = {"n_in": prod(x.shape), "n_filt": x.shape[-1]}
     layer = Layer("BatchNormalization", name, (x.layer,), attributes, precision, data)
     return layer, value_of(layer, x.shape, result)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
+from hwkit.identifiers import identifier
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
@@ -29,7 +29,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import Array, IntType, Shape
 from hwkit.targets.hls4ml import layers
-from hwkit.targets.hls4ml.dyadic import TARGET, check_scales, shifts
+from hwkit.targets.hls4ml.dyadic import TARGET, check_scales, offsets, shifts
 from hwkit.targets.hls4ml.fixed import (
     HALF_AWAY,
     QUANTIZATION_MODES,
@@ -108,10 +108,7 @@ class _Maker:
 
     def fresh(self, name: str) -> str:
         """A C++ identifier like ``name``, used once."""
-        letters = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
-        if not letters[:1].isalpha():
-            letters = f"layer_{letters}"
-        return f"{letters}_{len(self.layers)}"
+        return f"{identifier(name).lower()}_{len(self.layers)}"
 
     def put(self, made: tuple[Layer, Value]) -> Value:
         layer, value = made
@@ -178,47 +175,62 @@ class _Maker:
         table = {v: min(max(v, low), high) for v in range(x.type.low, x.type.high + 1)}
         return self.put(layers.lookup(self.fresh(f"{name}_clamp"), x, table))
 
-    def fits(self, node: str, bits: int, factors: tuple[int, ...]) -> None:
-        """Refuses sums of ``bits`` (32 at least: the bias) that the spread of scales makes wider
-        than 62: the arithmetic here and the simulation's fast types end there."""
+    def fits(self, node: str, bits: int, factors: tuple[int, ...], r: Rescale | None) -> None:
+        """Refuses sums of ``bits`` (32 at least: the bias) that the spread of scales, or an offset
+        finer than them, makes wider than 62: the arithmetic here and the simulation's fast types
+        end there."""
         spread = max(factors) - min(factors)
         if max(bits, 32) + spread > 62:
             remedy = f"its channels' scales differ by 2**{spread}; train with one scale per tensor"
+            raise UnsupportedOp(node, TARGET, remedy)
+        added, fraction = offsets(r)
+        finer = max(fraction - min(factors), 0)
+        wide = max(max(bits, 32) + finer, *(abs(o).bit_length() + 2 for o in added))
+        if wide > 62:
+            remedy = f"its offset makes sums of {wide} bits; quantize its bias"
             raise UnsupportedOp(node, TARGET, remedy)
 
     def requantized(self, name: str, x: Value, r: Rescale) -> Value:
         """``r`` of ``x``: an assignment, or a scaling where the factor is not 1."""
         factors = shifts(r, name)
-        if not any(factors):
+        if not any(factors) and not any(offsets(r)[0]):
             result = self.result((x.low, x.high, 0), r)
             if result.exact and result.type.overflow == "AP_WRAP":
                 return x
             value = self.put(layers.cast(self.fresh(name), x, result))
         else:
-            self.fits(name, x.type.bits, factors)
-            fraction = max(factors)
-            largest = 1 << (fraction - min(factors))
-            low, high = min(x.low, x.low * largest), max(x.high, x.high * largest)
-            result = self.result((low, high, fraction), r)
-            value = self.put(layers.scaling(self.fresh(name), x, factors, result))
+            self.fits(name, x.type.bits, factors, r)
+            ones = np.ones((1, x.shape[-1]), np.int64)
+            scaled = self.weights(ones, None, IntType(1, False), factors, r)
+            source = (*scaled.accumulator(x.low, x.high), scaled.bias_fraction)
+            result = self.result(source, r)
+            value = self.put(layers.scaling(self.fresh(name), x, scaled, result))
         return self.finished(name, value, result, r)
 
     # Weighted ops -------------------------------------------------------------------------------
 
     def weights(
-        self, weight: Array, bias: Array | None, dtype: IntType, factors: tuple[int, ...]
+        self,
+        weight: Array,
+        bias: Array | None,
+        dtype: IntType,
+        factors: tuple[int, ...],
+        r: Rescale | None,
     ) -> Weights:
-        """Weights with outputs last, times ``2**-factor`` for each output."""
+        """Weights with outputs last, times ``2**-factor`` for each output, and the bias with the
+        offset of ``r``, in units as fine as either needs."""
         outputs = weight.shape[-1]
+        added, finest = offsets(r)
         fraction = max(factors)
+        bias_fraction = max(fraction, finest)
         up = np.array([fraction - k for k in factors], np.int64)
         bias = np.zeros(outputs, np.int64) if bias is None else bias.astype(np.int64)
+        bias = (bias << (up + bias_fraction - fraction)) + (
+            np.array(added, np.int64) << (bias_fraction - finest)
+        )
+        bits = dtype.bits + int(up.max())
         return Weights(
-            weight.astype(np.int64) << up,
-            bias << up,
-            fraction,
-            dtype.bits + int(up.max()),
-            dtype.signed,
+            weight.astype(np.int64) << up, fraction, bits, dtype.signed, bias, bias_fraction
         )
 
     def weighted(
@@ -230,9 +242,10 @@ class _Maker:
         factors = (0,) if op.rescale is None else shifts(op.rescale, op.name)
         dtype = self.graph.tensors[op.weight].dtype
         taps = weight.size // weight.shape[-1]
-        self.fits(op.name, dtype.bits + x.type.bits + taps.bit_length(), factors)
-        scaled = self.weights(weight, bias, dtype, factors)
-        source = (*scaled.accumulator(x.low, x.high), scaled.fraction)
+        bits = dtype.bits + x.type.bits + taps.bit_length()
+        self.fits(op.name, bits, factors, op.rescale)
+        scaled = self.weights(weight, bias, dtype, factors, op.rescale)
+        source = (*scaled.accumulator(x.low, x.high), scaled.bias_fraction)
         return scaled, self.result(source, op.rescale)
 
     def dense(self, op: Dense, shape: Shape) -> Value:
@@ -280,7 +293,7 @@ class _Maker:
             for name, r in zip(op.inputs, op.input_rescales, strict=True)
         )
         low, high, r = a.low + b.low, a.high + b.high, op.rescale
-        if r is None or not any(shifts(r, op.name)):
+        if r is None or not any((*shifts(r, op.name), *offsets(r)[0])):
             result = self.result((low, high, 0), r)
             value = self.put(layers.addition(self.fresh(op.name), a, b, result))
             return self.finished(op.name, value, result, r)
@@ -295,14 +308,16 @@ class _Maker:
         window = Window(op.kernel, op.stride, op.padding)
         taps = op.kernel[0] * op.kernel[1]
         factors = (0,) if op.rescale is None else shifts(op.rescale, op.name)
-        if {1 << max(k, 0) for k in factors} == {taps} and _is_tiling(window):
+        divides = {1 << max(k, 0) for k in factors} == {taps} and not any(offsets(op.rescale)[0])
+        if divides and _is_tiling(window):
             source = (min(taps * x.low, 0), max(taps * x.high, 0), factors[0])
             result = self.result(source, op.rescale)
             made = layers.mean(self.fresh(op.name), x, window, shape, source, result)
         else:
             ones = np.ones((*op.kernel, shape[2]), np.int64)
-            scaled = self.weights(ones, None, IntType(1, False), factors)
-            source = (*scaled.accumulator(x.low, x.high), scaled.fraction)
+            self.fits(op.name, x.type.bits + taps.bit_length(), factors, op.rescale)
+            scaled = self.weights(ones, None, IntType(1, False), factors, op.rescale)
+            source = (*scaled.accumulator(x.low, x.high), scaled.bias_fraction)
             result = self.result(source, op.rescale)
             made = layers.convolution(self.fresh(op.name), x, window, shape, scaled, result)
         return self.finished(op.name, self.put(made), result, op.rescale)

@@ -29,8 +29,6 @@ def assemble(
     until ``with_depths`` says what they need.
     """
     net = Netlist()
-    for port in (SOURCE, SINK):
-        net.names.add(port)
     first = folds[0].simd if folds and network.layers[0].inputs == (network.source,) else 1
     readers = Counter(name for layer in network.layers for name in layer.inputs)
     readers[network.sink] += 1

@@ -43,7 +43,8 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """``files`` are the Verilog sources (and memory images that they read) by relative path.
+    """``files`` are the Verilog sources, and memory images beside ``rtl/hwk_rom.v``, which reads
+    them, by relative path.
 
     ``interval_cycles`` is the predicted initiation interval (cycles from one inference's first
     input beat to the next one's, when neither side ever waits), ``latency_cycles`` from the first

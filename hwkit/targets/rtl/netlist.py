@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import gcd
 
+from hwkit.identifiers import Identifiers, identifier
 from hwkit.targets.rtl.core import Stream
+
+_PORTS = ("clk", "rst", *(f"{p}{part}" for p in "sm" for part in ("", "_data", "_valid", "_ready")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,36 +28,32 @@ class Instance:
 class Netlist:
     """Streams by name, instances in order of flow, image files by name.
 
-    A name is a legal Verilog identifier and used once.
+    A name is an identifier and used once; those of streams alone begin with ``s_``.
     """
 
     streams: dict[str, Stream] = field(default_factory=dict)
     instances: list[Instance] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
+    names: Identifiers = field(default_factory=lambda: Identifiers(_PORTS))
 
     def fresh(self, wish: str) -> str:
         """An unused identifier like ``wish``. Example: ``block1.add`` gives ``block1_add``."""
-        plain = re.sub(r"\W", "_", wish, flags=re.ASCII)
-        plain = plain if re.match(r"[A-Za-z]", plain) else f"n{plain}"
-        name, count = plain, 1
-        while name.lower() in self.names:
-            count += 1
-            name = f"{plain}_{count}"
-        self.names.add(name.lower())
-        return name
+        plain = identifier(wish).lower()
+        return self.names.fresh(f"x{wish}" if plain.startswith("s_") else wish)
 
     def stream(self, wish: str, stream: Stream) -> str:
         """Adds a stream and returns its name."""
-        name = self.fresh(f"s_{wish.removeprefix('s_')}")
+        name = self.names.fresh(f"s_{wish.removeprefix('s_')}")
         self.streams[name] = stream
         return name
 
     def image(self, wish: str, words: Iterable[int], bits: int) -> str:
-        """Adds a file of hexadecimal words of ``bits`` bits each and returns its name."""
-        name = f"{self.fresh(wish)}.hex"
+        """Adds a file of hexadecimal words of ``bits`` bits each and returns its name, which has
+        digits of the contents' SHA-256: no other core's image is taken for it."""
         digits = -(-bits // 4)
-        self.images[name] = "".join(f"{word:0{digits}x}\n" for word in words).encode()
+        content = "".join(f"{word:0{digits}x}\n" for word in words).encode()
+        name = f"{self.fresh(wish)}_{hashlib.sha256(content).hexdigest()[:8]}.hex"
+        self.images[name] = content
         return name
 
     def add(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from hwkit import resources
 from hwkit.boards import Board, FpgaBoard, FpgaResources
-from hwkit.errors import ConfigError
+from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.targets.rtl.assemble import SINK, SOURCE, assemble, with_depths
 from hwkit.targets.rtl.core import Core
-from hwkit.targets.rtl.cost import Cost
-from hwkit.targets.rtl.folding import Folding, search
+from hwkit.targets.rtl.cost import Cost, ram_block
+from hwkit.targets.rtl.folding import SHELL, Folding, search
+from hwkit.targets.rtl.larger import boards_with_room
 from hwkit.targets.rtl.layers import Layer
 from hwkit.targets.rtl.network import Network, network
 from hwkit.targets.rtl.timing import timing
@@ -50,10 +52,30 @@ def folded(graph: Graph, board: Board) -> Plan:
     """
     net = network(graph)
     part = fpga(board).part
-    folding = search(net.layers, part_resources(board), wanted_cycles(board), part)
+    room = _without_buffers(graph, part_resources(board), part)
+    folding = search(net.layers, room, wanted_cycles(board), part)
     core = core_of(graph, net, folding, part)
     core = replace(core, files={**core.files, REPORT: _report(net.layers, folding, core)})
     return Plan(core, folding.cost, net.layers, folding)
+
+
+def _without_buffers(graph: Graph, resources: FpgaResources, part: str) -> FpgaResources:
+    """What the shell's buffers of the input and the output leave of a part for the core, beyond
+    the ``SHELL`` of small ones; ``BudgetInfeasible`` where they alone are too large."""
+    ports = [graph.tensors[name] for name in (*graph.inputs, *graph.outputs)]
+    bits = sum(tensor.elements * tensor.dtype.bits for tensor in ports)
+
+    def blocks(part: FpgaResources) -> int:
+        return max(ceil(bits / ram_block(part).bits) - SHELL.bram, 0)
+
+    if blocks(resources) + SHELL.bram > resources.bram:
+        larger = boards_with_room(lambda part: blocks(part) + SHELL.bram <= part.bram)
+        remedy = f"{larger[0]} has enough" if larger else "no board here has enough"
+        raise BudgetInfeasible(
+            f"{part}: buffers of the input and the output take {bits} bits of RAM blocks, which "
+            f"have {resources.bram_bits} for all; {remedy}, or take a smaller input"
+        )
+    return replace(resources, bram=resources.bram - blocks(resources))
 
 
 def wanted_cycles(board: Board) -> int | None:
@@ -75,7 +97,7 @@ def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
     files: dict[str, bytes] = {
         f"{TOP}.v": verilog(netlist, {name: name for name in taps.values()}),
         **{f"rtl/{name}": text for name, text in modules().items()},
-        **netlist.images,
+        **{f"rtl/{name}": content for name, content in netlist.images.items()},
     }
     return Core(
         files=files,

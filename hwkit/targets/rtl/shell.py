@@ -12,15 +12,14 @@ import zlib
 import numpy as np
 
 from hwkit import resources
+from hwkit.device.protocol import MAX_TENSOR_BYTES
 from hwkit.errors import ConfigError
+from hwkit.identifiers import one_line
 from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.targets.rtl.core import Core, Stream
-
-MAX_TENSOR_BYTES = 0xFFFF
-"""Of the input or the output on the link: positions in the shell have 16 bits."""
 
 _PROTOCOL_VERSION = 1
 _LAYERS = 1
@@ -135,15 +134,16 @@ def selftest_input(tensor: TensorType) -> Array:
 def shell_files(core: Core, graph: Graph, clock_hz: int, frame_log2: int) -> dict[str, bytes]:
     """``hwk_device.v`` and the shell's sources, by path in the build folder.
 
-    The frame's memory takes ``2**frame_log2`` bytes, of which a payload may fill half.
-    ``ConfigError`` when the input or the output is longer than the shell can address.
+    The frame's memory takes ``2**frame_log2`` bytes, of which a payload may fill half; tensors
+    that are longer go over the link in parts.
+    ``ConfigError`` when the input or the output is longer than the protocol has.
     """
     source, sink = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     for what, tensor in (("input", source), ("output", sink)):
         size = tensor.elements * element_bytes(tensor.dtype)
         if size > MAX_TENSOR_BYTES:
             raise ConfigError(
-                f"{graph.name}: {what} of {size} bytes; the shell takes at most {MAX_TENSOR_BYTES}"
+                f"{graph.name}: {what} of {size} bytes; the link takes at most {MAX_TENSOR_BYTES}"
             )
     folder = resources.folder("hls") / "rtl" / "shell"
     files = {f"shell/{name}": (folder / name).read_bytes() for name in _SOURCES}
@@ -156,7 +156,7 @@ def _device(core: Core, graph: Graph, clock_hz: int, frame_log2: int) -> str:
     info = _info(graph, payload_bytes, clock_hz)
     constants = info + struct.pack("<I", _selftest_crc32(graph))
     return _DEVICE.format(
-        name=graph.name.encode("ascii", "replace").decode().replace("\n", " "),
+        name=one_line(graph.name),
         frame_log2=frame_log2,
         payload_bytes=payload_bytes,
         input_bytes=_stream_bytes(core.source),

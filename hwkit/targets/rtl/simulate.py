@@ -79,8 +79,8 @@ def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
     found = {}
     for name, (stream, _) in core.taps.items():
         tensor = artifact.lowered.graph.tensors[name]
-        values = done.seen[stream][1].reshape(-1, tensor.elements)[: len(x)]
-        found[name] = values.reshape(len(x), *tensor.shape).astype(tensor.dtype.container)
+        values = done.seen[stream][1].reshape(len(x), *tensor.shape)
+        found[name] = values.astype(tensor.dtype.container)
     return found
 
 
@@ -101,7 +101,10 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="hwkit-rtl-") as name:
         scratch = Path(name)
         log = simulator.parent / f"{scratch.name}.log"
-        x.reshape(len(x), -1).astype("<i4").tofile(scratch / "x")
+        # What no output needs may not have passed when the last one is out: with one more
+        # inference behind it, all of those before have.
+        fed = np.concatenate([x, x[-1:]]) if taps else x
+        fed.reshape(len(fed), -1).astype("<i4").tofile(scratch / "x")
         source, sink = core.source, core.sink
         shape = [source.elements, source.dtype.bits, source.beats]
         shape += [sink.elements, sink.dtype.bits, int(sink.dtype.signed), sink.beats]
@@ -109,21 +112,22 @@ def simulate(
         command = [str(simulator), *map(str, shape), *files, str(seed), "+fifos", *arguments]
         if taps:
             command.append(f"+taps={scratch}")
-        # Memory images are read from the folder of the program.
+        # Memory images are found from the folder of the program.
         printed = process.run(command, log, cwd=simulator.parent, timeout_s=_TIMEOUT_S)
         log.unlink()
         y = np.fromfile(scratch / "y", "<i4")
-        if y.size != len(x) * sink.size:
+        if y.size != len(fed) * sink.size:
             raise DeviceError(
-                f"the simulation gave {y.size} integers instead of {len(x) * sink.size}; "
+                f"the simulation gave {y.size} integers instead of {len(fed) * sink.size}; "
                 "deploy again into an empty folder"
             )
         seen = {}
         if taps:
             streams = dict(core.taps.values())
-            seen = {name: _tap(scratch / name, stream) for name, stream in streams.items()}
-        stamps = np.fromfile(scratch / "stamps", "<u8").reshape(len(x), 3)
-    return Simulation(y.reshape(len(x), -1), stamps, _fifos(printed), seen)
+            seen = {name: _tap(scratch / name, stream, len(x)) for name, stream in streams.items()}
+        stamps = np.fromfile(scratch / "stamps", "<u8").reshape(len(fed), 3)
+    y = y.reshape(len(fed), -1)[: len(x)]
+    return Simulation(y, stamps[: len(x)], _fifos(printed), seen)
 
 
 def _fifos(printed: str) -> dict[str, tuple[int, int]]:
@@ -131,9 +135,10 @@ def _fifos(printed: str) -> dict[str, tuple[int, int]]:
     return {name: (int(most), int(depth)) for name, most, depth in found}
 
 
-def _tap(path: Path, stream: Stream) -> tuple[Array, Array]:
-    """Times of the beats of a stream and the integers in them."""
-    lines = [line.split() for line in path.read_text().splitlines()]
+def _tap(path: Path, stream: Stream, inferences: int) -> tuple[Array, Array]:
+    """Times of the beats of a stream in so many inferences, and the integers in them. More may have
+    passed: a border in front of the next map needs no input."""
+    lines = [line.split() for line in path.read_text().splitlines()[: stream.beats * inferences]]
     times = np.array([int(time) for time, _ in lines], np.int64)
     mask, bits = (1 << stream.dtype.bits) - 1, stream.dtype.bits
     beats = [int(word, 16) for _, word in lines]

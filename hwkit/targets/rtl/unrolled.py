@@ -7,9 +7,11 @@ handshakes of every core. A sink that waits stops the whole pipeline.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import metadata
+from importlib import resources as packages
 from typing import Any
 
+from hwkit import resources
 from hwkit.errors import ToolMissing, UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import IntType
@@ -20,7 +22,7 @@ from hwkit.targets.rtl.unrolled_trace import trace
 ADDERS_PER_STAGE = 5
 """Adders in a chain between two registers."""
 
-_PRIMITIVES = ("binop", "lookup_table", "multiplier", "mux", "negative", "shift_adder")
+_PRIMITIVES = ("binop", "multiplier", "mux", "negative", "shift_adder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +82,25 @@ def _files(pipeline: Any, source: IntType, sink: IntType) -> dict[str, bytes]:
     from da4ml.codegen.rtl.verilog.comb import comb_logic_gen, table_mem_gen
 
     files: dict[str, str] = {"hwk_core.v": _top(pipeline, source, sink)}
+    tables: dict[str, str] = {}
     for number, stage in enumerate(pipeline.solutions):
         name = f"hwk_core_stage{number}"
-        files[f"{name}.v"] = comb_logic_gen(stage, name)
-        files |= table_mem_gen(stage)
+        # hwk_table finds its image wherever the core is simulated; da4ml's own does not.
+        files[f"{name}.v"] = comb_logic_gen(stage, name).replace(
+            " lookup_table #(", " hwk_table #("
+        )
+        tables |= table_mem_gen(stage)
     text = "".join(files.values())
-    library = resources.files("da4ml.codegen.rtl.verilog") / "source"
+    library = packages.files("da4ml.codegen.rtl.verilog") / "source"
     for name in _PRIMITIVES:
         if f" {name} #(" in text:
             lines = (library / f"{name}.v").read_text().splitlines(keepends=True)
             files[f"{name}.v"] = "".join(x for x in lines if not x.startswith("`timescale"))
+    if tables:
+        folder = resources.folder("hls") / "rtl"
+        for path in (folder / "hwk_rom.v", folder / "unrolled" / "hwk_table.v"):
+            files[f"rtl/{path.name}"] = path.read_text()
+        files |= {f"rtl/{name}": content for name, content in tables.items()}
     return {name: content.encode() for name, content in files.items()}
 
 

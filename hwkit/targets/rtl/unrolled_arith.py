@@ -99,7 +99,8 @@ def rescale(symbols: Array, r: Rescale, node: str) -> Array:
     ]
     result = np.empty(symbols.shape, object)
     for index in np.ndindex(symbols.shape):
-        value = _scaled(symbols[index], *factors[index[-1] % len(factors)], r.rounding)
+        m, s, o = factors[index[-1] % len(factors)]
+        value = _scaled(symbols[index], m, s, o, r.rounding)
         limit = _wrapped if r.overflow is Overflow.WRAP else clamp
         result[index] = limit(value + r.zero_point, r.low, r.high)
     return result

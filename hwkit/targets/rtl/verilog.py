@@ -44,16 +44,13 @@ def verilog(net: Netlist, taps: Mapping[str, str]) -> bytes:
 def _instance(net: Netlist, instance: Instance) -> list[str]:
     lines = []
     if instance.module == "hwk_fork":
-        # A fork's outputs carry the same data: one name for all of them.
-        width = net.streams[instance.inputs[0]].beat_bits
-        whole = f"{instance.name}_data"
-        count = len(instance.outputs)
-        lines.append(f"    wire [{count * width - 1}:0] {whole};")
-        for k, name in enumerate(instance.outputs):
-            part = f"{whole}[{k * width} +: {width}]"
-            lines.append(f"    wire [{width - 1}:0] {name}_data = {part};")
+        # A fork's outputs carry the data of its input.
+        (source,) = instance.inputs
+        for name in instance.outputs:
+            width = net.streams[name].beat_bits
+            lines.append(f"    wire [{width - 1}:0] {name}_data = {source}_data;")
         out = {
-            "m_data": whole,
+            "m_data": "",
             "m_valid": _joined(f"{name}_valid" for name in instance.outputs),
             "m_ready": _joined(f"{name}_ready" for name in instance.outputs),
         }

@@ -63,8 +63,15 @@ DYADIC = Space(
     activations=WIDTHS,
     weight_bits=(2, 4, 8),
     dyadic=True,
+    offsets=True,
 )
-ANY_SCALE = Space(ops=OPS, roundings=tuple(Rounding), activations=WIDTHS, weight_bits=(4, 8))
+ANY_SCALE = Space(
+    ops=OPS,
+    roundings=tuple(Rounding),
+    activations=WIDTHS,
+    weight_bits=(4, 8),
+    offsets=True,
+)
 
 
 def lowered(graph: Graph) -> Lowered:
@@ -89,7 +96,7 @@ def executed(low: Lowered, x: Array) -> dict[str, Array]:
 def test_every_integer_of_random_graphs(space: Space) -> None:
     accepted = 0
 
-    @settings(max_examples=60)
+    @settings(max_examples=80)
     @given(graphs(space))
     def one(graph: Graph) -> None:
         nonlocal accepted

@@ -27,6 +27,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8, S32, U8, IntType, Quantization
 from hwkit.targets import hls4ml
+from hwkit.targets.hls4ml.dyadic import offsets
 from hwkit.targets.hls4ml.network import network
 
 BOARD = boards.load("hls4ml_csim")
@@ -163,13 +164,25 @@ def test_a_board_without_fpga_section_is_refused() -> None:
         hls4ml.lower(dense_graph(halved(5)), replace(BOARD, fpga=None))
 
 
+def test_an_offset_is_a_bias_on_a_finer_grid() -> None:
+    eighth = Rescale((1 << 30,), (33,), Rounding.HALF_EVEN, -8, 7, offset=(5 << 29,))
+    assert offsets(eighth) == ((5,), 4)
+    assert offsets(replace(eighth, rounding=Rounding.HALF_UP)) == ((2,), 3)
+    layer = hls4ml.lower(dense_graph(eighth), BOARD).plan.layers[1]
+    assert layer.precision["weight"].fraction == 3 and layer.precision["accum"].fraction == 4
+    np.testing.assert_array_equal(layer.data["bias_data"] % 0.125, 1 / 16)
+    far = Rescale((1,), (62,), Rounding.FLOOR, -8, 7, offset=(1 << 61,))
+    with pytest.raises(UnsupportedOp, match="its offset makes sums of 64 bits"):
+        hls4ml.lower(dense_graph(far), BOARD)
+
+
 def test_names_are_identifiers() -> None:
     b = GraphBuilder("names")
     b.input("input", (4,), S8)
     b.constant("w", np.ones((3, 4)), S8)
     b.add(Dense("1 fc.out/ä", "input", "w", None, "y"), S32)
     names = [layer.name for layer in network(b.build(["y"]), "auto").layers]
-    assert names == ["input_0", "layer_1_fc_out_1"]
+    assert names == ["input_x_0", "x1_fc_out_1"]
 
 
 def test_layers_that_nothing_needs_are_left_out() -> None:

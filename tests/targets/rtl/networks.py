@@ -171,3 +171,21 @@ def pointwise(seed: int = 3) -> Graph:
     r = Rescale((5, 1, 2, 7), (3, 1, 2, 4), Rounding.FLOOR, -32, 31, 1)
     sub = Sub("sub", (a, b), "sub_y", (3, -4), (None, double), rescale=r)
     return m.b.build([m.b.add(sub, s6)])
+
+
+def bordered(height: int = 7, seed: int = 4) -> Graph:
+    """A border, whole or of one side, in front of everything that slides a window."""
+    m = Maker("bordered", seed)
+    u4 = IntType(4, False)
+    x = m.b.input("x", (height, 8, 2), u4)
+
+    def pad(x: str, *sides: int) -> str:
+        name = m.name("pad")
+        return m.b.add(Pad(name, x, f"{name}_y", Padding(*sides), 3), u4)
+
+    x = m.conv(pad(x, 1, 1, 1, 1), 3, u4, stride=2)
+    x = m.conv(pad(x, 2, 1, 0, 3), 3, u4, depthwise=True)
+    x = m.b.add(MaxPool2d("maxima", pad(x, 0, 2, 1, 0), "maxima_y", (2, 3), (1, 2)), u4)
+    r = Rescale((1,), (2,), Rounding.HALF_UP, 0, 15)
+    x = m.b.add(SumPool2d("sums", pad(x, 3, 0, 0, 0), "sums_y", (2, 2), (2, 2), rescale=r), u4)
+    return m.b.build([m.b.add(Clamp("last", pad(x, 1, 1, 0, 2), "y", 1, 14), u4)])

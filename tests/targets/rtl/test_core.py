@@ -31,6 +31,7 @@ def core(graph: Graph, interval_cycles: int) -> Core:
 
 CASES = [(graph, core(graph, cycles)) for graph in GRAPHS for cycles in INTERVALS]
 CASES.append((networks.pointwise(), core(networks.pointwise(), 1)))
+CASES += [(graph, core(graph, 1)) for graph in (networks.bordered(), networks.bordered(1))]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,20 @@ def test_every_integer(program: Path, k: int, seed: int) -> None:
     x = inputs_for(graph, SAMPLES, 3)
     expected = run(graph, {graph.inputs[0]: x})[graph.outputs[0]]
     np.testing.assert_array_equal(simulated(program, k, seed).y, expected.reshape(SAMPLES, -1))
+
+
+@pytest.mark.parametrize("k", range(len(CASES)))
+def test_every_integer_between_the_layers(program: Path, k: int) -> None:
+    graph, made = CASES[k]
+    x = inputs_for(graph, SAMPLES, 3)
+    mine = together.tapped(made, k)
+    seen = simulate(mine, program, x, taps=True, arguments=[f"+select={k}"]).seen
+    expected = run(graph, {graph.inputs[0]: x}, keep=list(mine.taps))
+    assert mine.taps
+    for tensor, (name, stream) in mine.taps.items():
+        times, values = seen[name]
+        np.testing.assert_array_equal(values, expected[tensor].reshape(-1))
+        assert len(times) == SAMPLES * stream.beats
 
 
 @pytest.mark.parametrize("k", range(len(CASES)))

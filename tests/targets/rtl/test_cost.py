@@ -8,7 +8,12 @@ import pytest
 
 from hwkit import boards
 from hwkit.boards import FpgaResources
+from hwkit.errors import BudgetInfeasible
+from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Clamp
+from hwkit.ir.types import U8
+from hwkit.targets import rtl
 from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
 from hwkit.targets.rtl.layers import Fold
 from hwkit.targets.rtl.network import network
@@ -64,3 +69,14 @@ def test_blocks_of_ram() -> None:
     assert ram_block(boards.load("icebreaker").fpga.resources) == RamBlock(4096, 16)
     assert ram_block(boards.load("ulx3s_85f").fpga.resources).width == 36
     assert ram_block(FpgaResources(1, 1, 140, 140 * 36_864, 1)) == RamBlock(36_864, 72)
+
+
+def test_buffers_that_a_part_has_no_room_for_are_refused_before_anything_is_made() -> None:
+    b = GraphBuilder("large")
+    b.input("x", (96, 96, 3), U8)
+    b.add(Clamp("clamp", "x", "y", 1, 9), U8)
+    graph = b.build(["y"])
+    with pytest.raises(BudgetInfeasible) as caught:
+        rtl.lower(graph, boards.load("ice40_hx8k"))
+    assert "take 442368 bits of RAM blocks, which have 131072 for all; " in str(caught.value)
+    assert rtl.lower(graph, boards.load("ulx3s_85f")).plan.core.source.size == 96 * 96 * 3

@@ -83,5 +83,8 @@ def test_names_are_legal_and_unique() -> None:
     assert net.fresh("block1.add") == "block1_add"
     assert net.fresh("block1_add") == "block1_add_2"
     assert net.fresh("Block1.ADD") == "Block1_ADD_3"  # files may ignore case
-    assert net.fresh("1st").startswith("n1st")
+    for taken in ("clk", "m_data", "s_ready", "S_1", "_s_1"):  # ports, and names of streams
+        made = net.fresh(taken)
+        assert made.lower() not in ("clk", "m_data") and not made.lower().startswith("s_")
+    assert net.fresh("output") == "output_x" and net.fresh("l" * 300).startswith("lll")
     assert packed((1, -1, 7), 4) == 0x7F1

@@ -18,7 +18,7 @@ from hwkit import resources
 from hwkit.device.fpga import FpgaSimulation
 from hwkit.device.frame import Frame, FrameReceiver, encode, stuff
 from hwkit.device.link import Link
-from hwkit.device.protocol import Client, Command, Status
+from hwkit.device.protocol import MAX_TENSOR_BYTES, Client, Command, Status
 from hwkit.device.session import Device
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.ir import serialize
@@ -62,6 +62,7 @@ class Wire:
     def __init__(self, link: Link) -> None:
         self.link = link
         self.receiver = FrameReceiver()
+        self.sequence = 0xFFFD
 
     def send(self, data: bytes) -> Frame:
         """What the board answers to ``data``, which must hold one request."""
@@ -73,8 +74,12 @@ class Wire:
                 return frame
         raise AssertionError("no answer")
 
-    def ask(self, command: int, payload: bytes = b"", sequence: int = 7) -> tuple[int, bytes]:
-        """Status and payload of the answer."""
+    def ask(
+        self, command: int, payload: bytes = b"", sequence: int | None = None
+    ) -> tuple[int, bytes]:
+        """Status and payload of the answer to the next request, or to one of any ``sequence``."""
+        if sequence is None:
+            sequence = self.sequence = (self.sequence + 1) & 0xFFFF
         answer = self.send(encode(Frame(command, 0, sequence, payload)))
         assert (answer.command, answer.sequence) == (command, sequence)
         return answer.status, answer.payload
@@ -127,12 +132,34 @@ def test_integers_of_every_width_go_through(
         assert device.selftest().passed
 
 
+@pytest.mark.parametrize(
+    ("size", "frame_log2"), [(600, 9), (3072, 9), (2048, 11), (4800, 11), (70_000, 11)]
+)
+def test_tensors_of_any_size_go_through(size: int, frame_log2: int, tmp_path: Path) -> None:
+    graph = clamps.graph(size, S8)
+    program = simulator(
+        tmp_path, size, S8, max(k for k in range(1, 9) if size % k == 0), frame_log2
+    )
+    x = np.random.default_rng(size).integers(-128, 128, (2, size)).astype(np.int8)
+    expected = run(graph, {"x": x})["y"]
+    with FpgaSimulation(program) as board, Link(board.port, 115200) as link:
+        device = Device(Client(link), None)
+        for sample, row in zip(x, expected, strict=True):
+            assert device.infer(sample.tobytes()) == row.tobytes()
+        assert device.selftest().passed
+        assert device.infer(x[0].tobytes()) == expected[0].tobytes()
+
+
 def test_loading_in_parts_of_any_size(wire: Wire) -> None:
     x = bytes(range(SIZE))
     y = bytes(min(max(v, -3), 5) & 0xFF for v in range(SIZE))
     assert wire.ask(Command.INFER, u32(0)) == (Status.NO_INPUT, b"")
     assert wire.ask(Command.READ_OUTPUT, u32(0, 1)) == (Status.NO_OUTPUT, b"")
-    for offset, size in ((0, 5), (3, 2), (5, 0), (5, 7)):
+    assert wire.ask(Command.LOAD_INPUT, u32(0) + x[::-1]) == (Status.OK, b"")
+    refused = u32(0) + bytes(SIZE + 1), u32(SIZE) + b"x", u32(1) + bytes(SIZE)
+    for offset, size in ((0, 5), (3, 2), (5, 0), (5, 3), (8, 1), (9, 3)):
+        for wrong in refused:
+            assert wire.ask(Command.LOAD_INPUT, wrong)[0] == Status.BAD_ARGUMENT
         part = u32(offset) + x[offset : offset + size]
         assert wire.ask(Command.LOAD_INPUT, part) == (Status.OK, b"")
     assert wire.ask(Command.INFER, u32(0)) == (Status.OK, u32(1))
@@ -143,6 +170,35 @@ def test_loading_in_parts_of_any_size(wire: Wire) -> None:
     assert wire.ask(Command.READ_CYCLES, u32(1)) == (Status.OK, b"")
     # A lost answer: the same request once more.
     assert wire.ask(Command.INFER, u32(0)) == (Status.OK, u32(1))
+    assert wire.ask(Command.INFER, u32(0), wire.sequence) == (Status.OK, u32(1))
+
+
+LATE = 8
+
+
+def test_a_late_request_is_not_obeyed(wire: Wire) -> None:
+    ones, twos, y = b"\1" * SIZE, b"\2" * SIZE, b"\2" * SIZE
+    assert wire.ask(Command.LOAD_INPUT, u32(0) + ones) == (Status.OK, b"")
+    late = wire.sequence
+    assert wire.ask(Command.LOAD_INPUT, u32(0) + twos) == (Status.OK, b"")
+    for command, payload in ((Command.LOAD_INPUT, u32(0) + ones), (Command.RUN, ones)):
+        for behind in (0, 2, 200, -9):
+            assert wire.ask(command, payload, (late - behind) & 0xFFFF) == (LATE, b"")
+    assert wire.ask(Command.INFER, u32(0)) == (Status.OK, u32(1))
+    assert wire.ask(Command.INFO, sequence=late) == (LATE, b"")
+    assert wire.ask(Command.READ_OUTPUT, u32(0, SIZE)) == (Status.OK, y)
+    # The answer was lost: what is asked again is answered again.
+    assert wire.ask(Command.READ_OUTPUT, u32(0, SIZE), wire.sequence) == (Status.OK, y)
+
+
+def test_a_session_begins_at_any_number_and_from_nothing(wire: Wire) -> None:
+    assert wire.ask(Command.RUN, bytes(SIZE))[0] == Status.OK
+    for sequence in (wire.sequence + 9, wire.sequence - 256):
+        assert wire.ask(Command.RUN, bytes(SIZE), sequence & 0xFFFF)[0] == LATE
+        wire.sequence = sequence & 0xFFFF
+        assert wire.ask(Command.INFO, sequence=wire.sequence)[0] == Status.OK
+        assert wire.ask(Command.READ_OUTPUT, u32(0, 1)) == (Status.NO_OUTPUT, b"")
+        assert wire.ask(Command.RUN, bytes(SIZE))[0] == Status.OK
 
 
 @pytest.mark.parametrize(
@@ -195,7 +251,8 @@ def test_frames_that_are_none(wire: Wire) -> None:
         assert (answer.command, answer.status, answer.sequence) == (Command.NONE, status, 0)
         assert answer.payload == b""
         assert wire.ask(Command.ECHO, b"xyz") == (Status.OK, b"xyz")
-    assert wire.send(b"\0\0\0" + good) == request
+    last = Frame(Command.ECHO, 0, wire.sequence + 1, b"abc")
+    assert wire.send(b"\0\0\0" + encode(last)) == last
 
 
 def test_counter_stands_still_only_while_it_is_read(wire: Wire) -> None:
@@ -225,9 +282,11 @@ def test_selftest_input_is_what_the_shell_makes() -> None:
     assert x.tolist() == [[114, 0, 237, 227]]
 
 
-def test_too_long_for_the_shell() -> None:
-    size = shell.MAX_TENSOR_BYTES + 1
-    with pytest.raises(ConfigError, match="input of 65536 bytes; the shell takes at most 65535"):
+def test_too_long_for_the_link() -> None:
+    size = MAX_TENSOR_BYTES + 1
+    with pytest.raises(
+        ConfigError, match="input of 67108865 bytes; the link takes at most 67108864"
+    ):
         shell.shell_files(clamps.core(size, S8), clamps.graph(size, S8), CLOCK_HZ, 9)
 
 

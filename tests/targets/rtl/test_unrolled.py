@@ -50,6 +50,7 @@ S4, U4 = IntType(4, True), IntType(4, False)
 def compiled(core: Core, folder: Path) -> Path:
     """A program that simulates ``core``: little is simulated, so it is not optimized."""
     for name, content in core.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
     sources = [Path(name) for name in core.files if name.endswith(".v")]
     harness = resources.folder("hls") / "tb" / "rtl_core.cpp"

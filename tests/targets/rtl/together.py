@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +31,7 @@ def random_folding(graph: Graph, seed: int) -> tuple[Core, Folding]:
 
 
 def build(cores: Sequence[Core], folder: Path) -> Path:
-    """One program for all; ``+select=K`` runs core ``K``.
-
-    The images of core K have the prefix ``cK_``.
-    """
+    """One program for all; ``+select=K`` runs core ``K``, whose taps ``tapped`` names."""
     files: dict[str, bytes] = {}
     widths = [(core.source.beat_bits, core.sink.beat_bits) for core in cores]
     wide_in, wide_out = max(w for w, _ in widths), max(w for _, w in widths)
@@ -43,10 +40,10 @@ def build(cores: Sequence[Core], folder: Path) -> Path:
         for name, content in core.files.items():
             if name == "hwk_core.v":
                 text = content.decode().replace("module hwk_core ", f"module hwk_core_{k} ")
-                content = re.sub(r'"(\w+\.hex)"', rf'"c{k}_\1"', text).encode()
-                files[f"hwk_core_{k}.v"] = content
+                text = text.replace('.NAME("', f'.NAME("core{k}_')
+                files[f"hwk_core_{k}.v"] = text.encode()
             else:
-                files[name if name.endswith(".v") else f"c{k}_{name}"] = content
+                files[name] = content
         parts.append(_SLOT.format(k=k, i=widths[k][0] - 1, o=widths[k][1] - 1))
     files["hwk_core.v"] = _TOP.format(
         i=wide_in - 1, o=wide_out - 1, n=len(cores), last=len(cores) - 1, parts="".join(parts)
@@ -60,6 +57,12 @@ def build(cores: Sequence[Core], folder: Path) -> Path:
     return verilator.simulator(
         sources, "hwk_core", harness, folder / "sim", optimize="-O0", cwd=folder
     )
+
+
+def tapped(core: Core, k: int) -> Core:
+    """Core ``k`` of a program, with the names of its taps there."""
+    taps = {tensor: (f"core{k}_{name}", stream) for tensor, (name, stream) in core.taps.items()}
+    return replace(core, taps=taps)
 
 
 _SLOT = """
