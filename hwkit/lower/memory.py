@@ -77,6 +77,11 @@ class MemoryPlan:
         """Where a tensor, or ``scratch_name(op)``, starts."""
         return next(p.offset for p in self.placements if p.tensor == tensor)
 
+    def in_use(self, layer: int) -> int:
+        """Bytes of what is alive in ``layer``; what shares bytes counts for each."""
+        alive = (p for p in self.placements if p.first_layer <= layer <= p.last_layer)
+        return sum(p.size_bytes for p in alive)
+
 
 def scratch_name(op: Op) -> str:
     """The name under which the scratch of ``op`` is placed; no tensor has it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from hwkit.targets.mcu.choice.policy import Option, Price, exchange, select, sma
 from hwkit.targets.mcu.choices import Choice, Figure
 from hwkit.targets.mcu.kernels import implementations
 from hwkit.targets.mcu.layers import calls
-from hwkit.targets.mcu.lower import plan, section
+from hwkit.targets.mcu.lower import McuPlan, plan, section
 from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain.linker_script import region
 
@@ -83,18 +83,53 @@ def _room(board: Board, measuring: Board) -> int:
 def _picks(
     lowered: Lowered, board: Board, measured: Sequence[Measured], price: Price
 ) -> list[Pick]:
-    """The selection at ``price``; from the first kernels alone where others would take SRAM."""
-    picks = [option.figure.pick for option in _selected(measured, price)]
-    planned = plan(lowered.graph, section(board), picks, lowered.plan)
-    if planned.memory.arena_bytes <= measured[0].total.arena_bytes:
-        return picks
-    kernels = [pick.kernel for pick in measured[0].plan.picks]
-    same = [m for m in measured if [pick.kernel for pick in m.plan.picks] == kernels]
-    return [option.figure.pick for option in _selected(same, price)]
+    """The selection at ``price`` whose arena is no larger than the rule's.
+
+    Where it is larger, the layer that needs most memory has to do with less scratch, until the
+    arena is small enough: in the end every layer has the rule's kernel.
+    """
+    limit, picks_by_rule = measured[0].total.arena_bytes, measured[0].plan.picks
+    scratch = {
+        (layer, pick.kernel): m.plan.layers[layer].scratch_bytes
+        for m in measured
+        for layer, pick in enumerate(m.plan.picks)
+    }
+    most = [max(n for (of, _), n in scratch.items() if of == i) for i in range(len(picks_by_rule))]
+    while True:
+        allowed = [
+            {k for (of, k), n in scratch.items() if of == layer and n <= room}
+            for layer, room in enumerate(most)
+        ]
+        picks = [option.figure.pick for option in _selected(measured, price, allowed)]
+        planned = plan(lowered.graph, section(board), picks, lowered.plan)
+        if planned.memory.arena_bytes <= limit:
+            return picks
+        layer = _neediest(planned, measured[0].plan)
+        if layer is None:
+            return list(picks_by_rule)
+        most[layer] = planned.layers[layer].scratch_bytes - 1
 
 
-def _selected(measured: Sequence[Measured], price: Price) -> list[Option]:
-    by_layer = list(zip(*(m.options for m in measured), strict=True))
+def _neediest(planned: McuPlan, by_rule: McuPlan) -> int | None:
+    """The layer with the most bytes in use among those that take more scratch than by the rule."""
+    more = [
+        layer
+        for layer, (now, then) in enumerate(zip(planned.layers, by_rule.layers, strict=True))
+        if now.scratch_bytes > then.scratch_bytes
+    ]
+    return max(more, key=planned.memory.in_use, default=None)
+
+
+def _selected(
+    measured: Sequence[Measured], price: Price, allowed: Sequence[Container[str]] | None = None
+) -> list[Option]:
+    """At ``price``; from the kernels ``allowed`` for each layer, if given."""
+    by_layer = [list(of) for of in zip(*(m.options for m in measured), strict=True)]
+    if allowed is not None:
+        by_layer = [
+            [option for option in of if option.figure.pick.kernel in kernels]
+            for of, kernels in zip(by_layer, allowed, strict=True)
+        ]
     functions: dict[str, int] = {}
     for m in measured:
         functions |= m.functions
