@@ -28,7 +28,8 @@ import numpy as np
 
 with atheris.instrument_imports(include=["hwkit"]):
     from hwkit.errors import HwkitError
-    from hwkit.flow.models import load, load_array
+    from hwkit.flow.arrays import load_array
+    from hwkit.flow.models import load
     from hwkit.importers import qonnx, tflite
     from hwkit.ir import serialize
     from hwkit.ir.graph import Graph

@@ -45,8 +45,9 @@ def _multiplied(x: Array, ratio: float) -> Array:
     if ratio < 0:
         return -_multiplied(x, -ratio)
     multiplier, exponent = _fraction(ratio)
-    if exponent > 22:
-        raise ValueError(f"ratio {ratio} is not below 2**22")
+    room = 31 - int(np.abs(x).max()).bit_length()
+    if exponent > room:
+        raise ValueError(f"ratio {ratio} is not below 2**{room}")
     high = srdhm(x << max(exponent, 0), np.int64(multiplier))
     return round_shift(high, -exponent) if exponent < 0 else high
 
