@@ -33,8 +33,8 @@ _COLUMNS = (
 
 
 def main(arguments: list[str]) -> int:
-    """Writes results/doors_tflite.csv, a row for each type, and results/doors_tflite_operators.csv,
-    a row for each operator and type; returns 1 where an integer differs.
+    """Writes results/doors_tflite.csv, a row for each type, and prints one for each operator and
+    type; returns 1 where an integer differs.
 
     ``as_tflm`` and ``as_litert`` are graphs that were compared with that runtime; those of neither
     are files that no runtime takes. ``moved_in_litert`` counts integers that LiteRT has otherwise
@@ -60,14 +60,12 @@ def main(arguments: list[str]) -> int:
             row["differing_as_litert"] += verdict.differing_litert
             if verdict.refused or verdict.differing or verdict.differing_litert:
                 print(f"seed {seed}, {drawn.operators}, {dtype}: {verdict}")
-    write("doors_tflite_operators", [_row(key, rows[key]) for key in sorted(rows)])
+    for key in sorted(rows):
+        print(_row(key, rows[key]))
     totals = {dtype: Counter[str]() for dtype in TYPES}
     for (dtype, _), row in rows.items():
         totals[dtype].update(row)
-    table = [_row((dtype,), row) for dtype, row in totals.items()]
-    write("doors_tflite", table)
-    for line in table:
-        print(line)
+    write("doors_tflite", [_row((dtype,), row) for dtype, row in totals.items()])
     return int(any(row["differing"] or row["differing_as_litert"] for row in totals.values()))
 
 
