@@ -1,5 +1,5 @@
-"""All benchmarks but ``qfx``, which wants data sets of the user's, then the tables:
-python -m benchmarks"""
+"""All benchmarks but ``qfx``, which wants data sets of the user's, and ``fuzz``, which measures
+nothing, then the tables: python -m benchmarks"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from benchmarks import (
     bitstreams,
     cores,
+    doors_tflite,
     finn,
     firmware_sanitized,
     flags,
@@ -35,6 +36,7 @@ def main() -> None:
     models.main([])
     flags.main()
     cores.main()
+    doors_tflite.main([])
     stages.main()
     hls4ml.main()
     jets.main([])

@@ -20,8 +20,21 @@ SAMPLES = 6
 SEVERAL = "several"
 
 
+_COLUMNS = (
+    "graphs",
+    "refused_by_hwkit",
+    f"as_{TFLM}",
+    f"as_{LITERT}",
+    "integers",
+    "differing",
+    "moved_in_litert",
+    "differing_as_litert",
+)
+
+
 def main(arguments: list[str]) -> int:
-    """Writes results/doors_tflite.csv, a row for each operator and type; 1 where one differs.
+    """Writes results/doors_tflite.csv, a row for each type, and prints one for each operator and
+    type; returns 1 where an integer differs.
 
     ``as_tflm`` and ``as_litert`` are graphs that were compared with that runtime; those of neither
     are files that no runtime takes. ``moved_in_litert`` counts integers that LiteRT has otherwise
@@ -37,7 +50,7 @@ def main(arguments: list[str]) -> int:
             kind = str(rng.choice([*kinds(dtype), SEVERAL, SEVERAL, SEVERAL]))
             drawn = random_file(rng, dtype, None if kind == SEVERAL else kind)
             verdict = judge(drawn, runtimes, SAMPLES, seed)
-            row = rows[SEVERAL if kind == SEVERAL else drawn.operators[0], dtype]
+            row = rows[dtype, SEVERAL if kind == SEVERAL else drawn.operators[0]]
             row["graphs"] += 1
             row["refused_by_hwkit"] += bool(verdict.refused)
             row[f"as_{verdict.runtime}"] += 1
@@ -47,25 +60,18 @@ def main(arguments: list[str]) -> int:
             row["differing_as_litert"] += verdict.differing_litert
             if verdict.refused or verdict.differing or verdict.differing_litert:
                 print(f"seed {seed}, {drawn.operators}, {dtype}: {verdict}")
-    columns = (
-        "graphs",
-        "refused_by_hwkit",
-        f"as_{TFLM}",
-        f"as_{LITERT}",
-        "integers",
-        "differing",
-        "moved_in_litert",
-        "differing_as_litert",
-    )
-    table = [
-        {"operator": code, "type": dtype}
-        | {column: rows[code, dtype][column] for column in columns}
-        for code, dtype in sorted(rows)
-    ]
-    write("doors_tflite", table)
-    total = {column: sum(row[column] for row in table) for column in columns}
-    print(total)
-    return int(total["differing"] > 0)
+    for key in sorted(rows):
+        print(_row(key, rows[key]))
+    totals = {dtype: Counter[str]() for dtype in TYPES}
+    for (dtype, _), row in rows.items():
+        totals[dtype].update(row)
+    write("doors_tflite", [_row((dtype,), row) for dtype, row in totals.items()])
+    return int(any(row["differing"] or row["differing_as_litert"] for row in totals.values()))
+
+
+def _row(key: tuple[str, ...], counts: Counter[str]) -> dict[str, object]:
+    named = dict(zip(("type", "operator"), key, strict=False))
+    return named | {column: counts[column] for column in _COLUMNS} | {"evidence": "measured"}
 
 
 if __name__ == "__main__":

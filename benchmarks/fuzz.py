@@ -28,10 +28,13 @@ import numpy as np
 
 with atheris.instrument_imports(include=["hwkit"]):
     from hwkit.errors import HwkitError
-    from hwkit.flow.models import load, load_array
+    from hwkit.flow.arrays import load_array
+    from hwkit.flow.models import load
     from hwkit.importers import qonnx, tflite
     from hwkit.ir import serialize
     from hwkit.ir.graph import Graph
+
+from tests.conformance.tflite_graphs import TYPES, kinds, random_file
 
 INSTRUMENTED = (qonnx, tflite)
 """What ``load`` would import later: by then it is too late to count their branches."""
@@ -220,11 +223,12 @@ def _hwk_seeds() -> list[bytes]:
 
 
 def _tflite_seeds() -> list[bytes]:
-    from tests.importers.tflite_every_operator import EVERY_OPERATOR
-    from tests.importers.tflite_networks import NETWORKS
-
-    small = ("mobilenet_v3", "streaming", "decoder", "sixteen_bits")
-    return [NETWORKS[n]() for n in small] + [make() for make in EVERY_OPERATOR.values()]
+    """A small file of each operator and type."""
+    return [
+        random_file(np.random.default_rng(seed), dtype, kind).data
+        for dtype in TYPES
+        for seed, kind in enumerate(kinds(dtype))
+    ]
 
 
 _Mutate = Callable[[bytes, random.Random], bytes]

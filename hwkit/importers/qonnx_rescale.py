@@ -67,6 +67,8 @@ def read_quantizer(node: Node, constants: Mapping[str, Array], max_bits: int) ->
 
 def quantizer(node: Node, scale: Array, zero_point: int, dtype: IntType, narrow: bool) -> Quantizer:
     """The checked quantizer with these fields and the rounding mode of ``node``."""
+    if abs(zero_point) >= 1 << 31:
+        raise GraphError(node.name, f"zero point {zero_point} is no 32-bit integer; export again")
     with np.errstate(all="ignore"):
         steps = scale.astype(np.float32)
     if scale.dtype.kind != "f" or scale.size == 0 or not (np.isfinite(steps) & (steps > 0)).all():

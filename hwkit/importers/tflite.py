@@ -94,6 +94,8 @@ def _output_names(context: Context, outputs: list[int]) -> list[str]:
         name = context.computed(index)
         if name in names:
             copy, tensor = f"{name}#copy{place}", context.builder.tensors[name]
+            while copy in context.builder.tensors:
+                copy += "#"
             node = Reshape(copy, name, copy)
             name = context.builder.add(node, tensor.dtype, tensor.quantization, tensor.shape)
         names.append(name)

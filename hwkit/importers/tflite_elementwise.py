@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-
-import numpy as np
 
 from hwkit.importers import tflite_unary16 as unary16
 from hwkit.importers import tflite_unary_float as unary_float
@@ -25,6 +22,7 @@ from hwkit.importers.tflite_unary import (
     hard_swish_table,
     leaky_relu_table,
     logistic_table,
+    scale_ratio,
     tanh_table,
 )
 from hwkit.ir.ops import Add, Clamp, Lookup, Mul, Prelu, Requantize, Rescale, Rounding, Sub
@@ -39,7 +37,7 @@ from hwkit.ir.tflite import (
     double_add,
     double_rescale,
 )
-from hwkit.ir.types import S8, S16, U8, Array, IntType, Quantization
+from hwkit.ir.types import S16, Array, IntType, Quantization
 
 
 def _two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
@@ -70,10 +68,7 @@ def mul(context: Context, position: int, op: FileOperator) -> None:
     """MUL, with sizes of 1 repeated."""
     check_operands(op, position, (2, 2))
     first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
-    ratio = first.scale[0] * second.scale[0] / output.scale[0]
-    if context.litert:
-        product = np.float32(first.scale[0]) * np.float32(second.scale[0])
-        ratio = float(product / np.float32(output.scale[0]))
+    ratio = scale_ratio(first.scale[0], second.scale[0], output.scale[0], context.litert)
     rescale = _rescale(position, op, ratio, output, *fused_range(context, op, position))
     names, target = _two_operands(context, op), context.names[op.outputs[0]]
     zero_points = (first.zero_point, second.zero_point)
@@ -99,8 +94,10 @@ def prelu(context: Context, position: int, op: FileOperator) -> None:
     source, alpha, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
     x = context.computed(op.inputs[0])
     shape = with_rank(slope.shape, len(context.builder.shape(x)))
-    ratio = source.scale[0] / output.scale[0]
-    falling = source.scale[0] * alpha.scale[0] / output.scale[0]
+    ratio, falling = (
+        scale_ratio(source.scale[0], factor, output.scale[0], context.litert)
+        for factor in (1.0, alpha.scale[0])
+    )
     positive, negative = (
         _rescale(position, op, r, output, dtype.low, dtype.high) for r in (ratio, falling)
     )
@@ -192,9 +189,8 @@ def requantize(context: Context, position: int, op: FileOperator) -> None:
     if source == output and dtype == context.dtype(op.inputs[0]):
         context.add(op.outputs[0], Clamp(node_name(position, op), name, target, low, high))
         return
-    ratio = source.scale[0] / output.scale[0]
-    if context.litert and activation != NONE:
-        ratio = float(np.float32(source.scale[0]) / np.float32(output.scale[0]))
+    single = context.litert and activation != NONE
+    ratio = scale_ratio(source.scale[0], 1.0, output.scale[0], single)
     rescale = _rescale(position, op, ratio, output, low, high)
     node = Requantize(node_name(position, op), name, target, rescale, source.zero_point)
     context.add(op.outputs[0], node)
@@ -223,18 +219,12 @@ def unary(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (1, 1))
     source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
     dtype = context.dtype(op.outputs[0])
-    in_float = context.litert and dtype != S16 and op.code in _IN_FLOAT
-    fixed = _FIXED_OUTPUTS[dtype].get(op.code, output)
-    if in_float:
-        fixed = output if op.code == "TANH" else replace(output, scale=(1 / 256,))
+    fixed = _fixed_output(context, op.code, dtype, output)
     if output != fixed:
         remedy = f"its output must have scale 1/{round(1 / fixed.scale[0])} and zero point "
         raise unsupported(position, op, f"{remedy}{fixed.zero_point}")
     try:
-        if in_float:
-            table = _IN_FLOAT[op.code](source, output, dtype)
-        else:
-            table = _TABLES[dtype][op.code](source, output, op)
+        table = _table(context, op, dtype, source, output)
     except ValueError as error:
         raise unsupported(position, op, f"{error}; calibrate the model again") from error
     name = node_name(position, op)
@@ -243,34 +233,33 @@ def unary(context: Context, position: int, op: FileOperator) -> None:
     context.add(op.outputs[0], Lookup(name, x, entries, target))
 
 
-_FIXED_OUTPUTS = {
-    S8: {"LOGISTIC": Quantization((1 / 256,), -128), "TANH": Quantization((1 / 128,), 0)},
-    U8: {},
-    S16: {"LOGISTIC": Quantization((1 / 32768,), 0), "TANH": Quantization((1 / 32768,), 0)},
-}
-_IN_FLOAT = {"LOGISTIC": unary_float.logistic_table, "TANH": unary_float.tanh_table}
-"""Functions of 8 bits that LiteRT computes in float32."""
-_Table = Callable[[Quantization, Quantization, FileOperator], Array]
-_TABLES: dict[IntType, dict[str, _Table]] = {
-    U8: {
-        "HARD_SWISH": lambda source, output, op: hard_swish_table(source, output, U8),
-        "LEAKY_RELU": lambda source, output, op: leaky_relu_table(
-            source, output, float(op.options["alpha"]), U8
-        ),
-    },
-    S8: {
-        "HARD_SWISH": lambda source, output, op: hard_swish_table(source, output),
-        "LEAKY_RELU": lambda source, output, op: leaky_relu_table(
-            source, output, float(op.options["alpha"])
-        ),
-        "LOGISTIC": lambda source, output, op: logistic_table(source),
-        "TANH": lambda source, output, op: tanh_table(source),
-    },
-    S16: {
-        "LEAKY_RELU": lambda source, output, op: unary16.leaky_relu_table(
-            source, output, float(op.options["alpha"])
-        ),
-        "LOGISTIC": lambda source, output, op: unary16.logistic_table(source),
-        "TANH": lambda source, output, op: unary16.tanh_table(source),
-    },
-}
+def _fixed_output(
+    context: Context, code: str, dtype: IntType, output: Quantization
+) -> Quantization:
+    """``output`` with the scale and zero point that the runtime asks for."""
+    if code not in ("LOGISTIC", "TANH"):
+        return output
+    if dtype == S16:
+        return Quantization((1 / 32768,), 0)
+    if context.litert:
+        return output if code == "TANH" else replace(output, scale=(1 / 256,))
+    return Quantization((1 / 256,), -128) if code == "LOGISTIC" else Quantization((1 / 128,), 0)
+
+
+def _table(
+    context: Context, op: FileOperator, dtype: IntType, source: Quantization, output: Quantization
+) -> Array:
+    match op.code:
+        case "HARD_SWISH":
+            return hard_swish_table(source, output, dtype, context.litert)
+        case "LEAKY_RELU":
+            alpha = float(op.options["alpha"])
+            return leaky_relu_table(source, output, alpha, dtype, context.litert)
+    if dtype == S16:
+        wide = unary16.logistic_table if op.code == "LOGISTIC" else unary16.tanh_table
+        return wide(source)
+    if context.litert:
+        real = unary_float.logistic_table if op.code == "LOGISTIC" else unary_float.tanh_table
+        return real(source, output, dtype)
+    narrow = logistic_table if op.code == "LOGISTIC" else tanh_table
+    return narrow(source)

@@ -173,8 +173,8 @@ def _largest_sum(context: Context, op: FileOperator) -> int:
     weight, bias = context.file.tensors[op.inputs[1]], op.inputs[2] if len(op.inputs) > 2 else -1
     added = context.file.tensors[bias].data if bias >= 0 else None
     assert weight.data is not None
-    rows = np.abs(weight.data.astype(np.int64) - weight.zero_point[0]).sum(axis=-1)
-    rest = 0 if added is None else int(np.abs(added.astype(np.int64)).max())
+    rows = np.abs(weight.data.astype(np.int64) - sum(weight.zero_point[:1])).sum(axis=-1)
+    rest = 0 if added is None else int(np.abs(added.astype(np.int64)).max(initial=0))
     dtype = context.dtype(op.inputs[0])
     return int(rows.max()) * (dtype.high - dtype.low) + rest
 

@@ -45,14 +45,18 @@ def _multiplied(x: Array, ratio: float) -> Array:
     if ratio < 0:
         return -_multiplied(x, -ratio)
     multiplier, exponent = _fraction(ratio)
-    if exponent > 22:
-        raise ValueError(f"ratio {ratio} is not below 2**22")
+    room = 31 - int(np.abs(x).max()).bit_length()
+    if exponent > room:
+        raise ValueError(f"ratio {ratio} is not below 2**{room}")
     high = srdhm(x << max(exponent, 0), np.int64(multiplier))
     return round_shift(high, -exponent) if exponent < 0 else high
 
 
-def _float32_ratio(scale: float, factor: float, divisor: float) -> float:
-    """``scale * factor / divisor`` in float32, as TFLM has it; infinite where that overflows."""
+def scale_ratio(scale: float, factor: float, divisor: float, single: bool) -> float:
+    """``scale * factor / divisor``: in float32 (``single``), as LiteRT has it, infinite where that
+    overflows; else in double, as TFLM has it."""
+    if not single:
+        return scale * factor / divisor
     with np.errstate(over="ignore"):
         return float(np.float32(scale) * np.float32(factor) / np.float32(divisor))
 
@@ -88,27 +92,26 @@ def _saturated(source: Quantization, inside: Array, values: Array) -> Array:
 
 
 def leaky_relu_table(
-    source: Quantization, output: Quantization, alpha: float, dtype: IntType = S8
+    source: Quantization, output: Quantization, alpha: float, dtype: IntType, single: bool
 ) -> Array:
-    """``x`` where it is 0 or more, else ``alpha * x``."""
-    values = leaky_relu(_centred(source, dtype), source, output, alpha)
-    return _clipped(values + output.zero_point, dtype)
+    """``x`` where it is 0 or more, else ``alpha * x``, of 8 or 16 bits; the ratios as
+    ``scale_ratio`` has them."""
+    x = _centred(source, dtype)
+    falling = _multiplied(x, scale_ratio(source.scale[0], alpha, output.scale[0], single))
+    rising = _multiplied(x, scale_ratio(source.scale[0], 1.0, output.scale[0], single))
+    return _clipped(np.where(x >= 0, rising, falling) + output.zero_point, dtype)
 
 
-def leaky_relu(x: Array, source: Quantization, output: Quantization, alpha: float) -> Array:
-    """The same of any integers, without zero points; both ratios are products of float32."""
-    falling = _multiplied(x, _float32_ratio(source.scale[0], alpha, output.scale[0]))
-    rising = _multiplied(x, _float32_ratio(source.scale[0], 1.0, output.scale[0]))
-    return np.where(x >= 0, rising, falling)
-
-
-def hard_swish_table(source: Quantization, output: Quantization, dtype: IntType = S8) -> Array:
+def hard_swish_table(
+    source: Quantization, output: Quantization, dtype: IntType, single: bool
+) -> Array:
     """``x * min(max(x + 3, 0), 6) / 6`` in 16-bit fixed point.
 
     ``ValueError`` for an output scale so small that TFLM refuses it.
     """
     ratios = [
-        _float32_ratio(source.scale[0], 1 / 128, scale) for scale in (output.scale[0], 3 / 32768)
+        scale_ratio(source.scale[0], 1 / 128, scale, single)
+        for scale in (output.scale[0], 3 / 32768)
     ]
     output_multiplier, output_exponent = _int16_fraction(ratios[0])
     if output_exponent > 0:

@@ -10,7 +10,6 @@ from math import frexp
 
 import numpy as np
 
-from hwkit.importers.tflite_unary import leaky_relu
 from hwkit.ir.types import S16, Array, Quantization
 
 _STEPS_OF_ONE = 24
@@ -47,12 +46,6 @@ def tanh_table(source: Quantization) -> Array:
     half, rest = 1 << 23, 1 << 7
     whole = np.where(x >= 0, value - half + rest, -value + half + rest - 1)
     return (whole >> 8).astype(np.int16)
-
-
-def leaky_relu_table(source: Quantization, output: Quantization, alpha: float) -> Array:
-    """``x`` where it is 0 or more, else ``alpha * x``."""
-    values = leaky_relu(_inputs(), source, output, alpha)
-    return np.clip(values, S16.low, S16.high).astype(np.int16)
 
 
 def _argument(source: Quantization) -> Array:

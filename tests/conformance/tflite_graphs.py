@@ -316,7 +316,7 @@ def unary(d: Draw, x: str) -> str:
     shape = d.shape(x)
     if code in _TABLES:
         return d.op(code, (x,), d.activation(shape, *_TABLES[code][d.dtype]))
-    if code in ("RELU6", "RELU_N1_TO_1"):
+    if code in ("RELU6", "RELU_N1_TO_1") and d.rng.random() < 0.5:
         return d.op(code, (x,), d.like(x, shape))
     y = d.activation(shape, d.scale(x) * d.pick(1.0, d.log(-1, 1), d.log(-2, 2)))
     if code == "LEAKY_RELU":

@@ -135,6 +135,26 @@ def test_dense_layers_that_round_once(dtype: str, scale: float) -> None:
     as_litert(file_bytes(tensors, [op]), 400)
 
 
+@pytest.mark.parametrize("bias", [None, "b"])
+def test_uint8_weights_without_a_zero_point(bias: str | None) -> None:
+    """A file may leave zero points out: then they are 0."""
+    tensors = [
+        unsigned("x", (1, 9)),
+        FileTensor("w", (2, 9), "uint8", (0.01,), 0, 0, RNG.integers(0, 256, (2, 9))),
+        FileTensor("b", (2,), "int32", (0.001,), 0, 0, np.array([500, -500])),
+        unsigned("y", (1, 2), 0.9),
+    ]
+    op = operator("FULLY_CONNECTED", ("x", "w", bias), options="FullyConnectedOptions")
+
+    def forget(tree: Any) -> None:
+        tree.subgraphs[0].tensors[1].quantization.zeroPoint = None
+
+    model = file_bytes(tensors, [op])
+    whole, bare = imported(model), imported(changed(model, forget))
+    x = random_feeds(whole, 20, 0)["x"]
+    np.testing.assert_array_equal(whole.predict(x), bare.predict(x))
+
+
 def test_transposed_convolution_of_int16(tmp_path: Path) -> None:
     tensors = [
         FileTensor("x", MAP, "int16", (0.001,), 0),

@@ -221,7 +221,7 @@ def test_mean(side: tuple[int, int], scale: float, keep: bool, tmp_path: Path) -
     as_tflm(file_bytes(tensors, [op]), tmp_path, 12)
 
 
-@pytest.mark.parametrize("code", ["PRELU", "HARD_SWISH", "TRANSPOSE_CONV"])
+@pytest.mark.parametrize("code", ["PRELU", "HARD_SWISH", "DEPTH_TO_SPACE"])
 def test_what_has_no_16_bit_form_is_named(code: str) -> None:
     model = file_bytes([wide("x", MAP), wide("y", MAP)], [operator(code, ("x",))])
     with pytest.raises(UnsupportedOp, match=rf"operator 0 \({code}\).*int16 activations"):
