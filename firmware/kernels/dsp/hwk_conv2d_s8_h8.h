@@ -10,10 +10,10 @@
 /* Words from four taps of a pixel to its next four. */
 #define HWK_H8_STRIDE (2 * HWK_H8_PIXELS)
 
-/* As hwk_widen. */
+/* As hwk_widen, from any address. */
 HWK_INLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t count) {
   for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
-    hwk_h8_write_word(column, HWK_H8_PIXELS, hwk_load4_aligned(bytes + k));
+    hwk_h8_write_word(column, HWK_H8_PIXELS, hwk_load4(bytes + k));
   }
   return column;
 }
@@ -38,29 +38,55 @@ HWK_INLINE size_t hwk_conv2d_s8_h8_scratch_bytes(const hwk_conv2d_t *d) {
   return (size_t)(8 * padded + (d->window.channels % 4 == 0 ? 0 : padded));
 }
 
-HWK_INLINE void hwk_conv2d_s8_h8(const hwk_conv2d_t *d, const int8_t *input, void *output,
-                                 void *scratch) {
+/* Whether every output reads one pixel, its own. */
+HWK_INLINE int hwk_h8_is_pointwise(const hwk_window_t *w) {
+  return w->kernel_height * w->kernel_width == 1 && w->stride_height * w->stride_width == 1 &&
+         w->padding_top == 0 && w->padding_left == 0 && w->output_width == w->input_width;
+}
+
+/* The column of output (y, x). A pixel by itself is read where it lies, whole words at a time: what
+ * lies behind it meets weights of zero. Only behind the last pixel there may be nothing to read. */
+HWK_INLINE void hwk_h8_gather(const hwk_conv2d_t *d, const int8_t *input, int32_t y, int32_t x,
+                              int32_t *column, int8_t *patch) {
   const hwk_window_t *w = &d->window;
-  int32_t *columns = scratch;
+  int32_t at = (y * w->input_width + x) * w->channels;
+  int32_t end = w->input_height * w->input_width * w->channels;
+  if (hwk_h8_is_pointwise(w) && at + hwk_round_up(w->channels, 4) <= end) {
+    hwk_h8_widen(column, input + at, w->channels);
+  } else {
+    hwk_gather_as(w, input, d->input_zero_point, y, x, column, patch, hwk_h8_widen,
+                  hwk_h8_widen_value);
+  }
+}
+
+/* One copy for all layers of a network: what a layer's own sizes would save in the loops here is
+ * little beside the products, and a copy a layer is a thousand bytes each. */
+HWK_NOINLINE void hwk_h8_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8_t *output,
+                                int32_t *columns) {
+  const hwk_window_t *w = &d->window;
   int32_t outputs = d->output_channels;
   int32_t pixels = w->output_height * w->output_width;
   int32_t y = 0, x = 0;
   hwk_h8_pixels_t four;
   four.end = columns + 2 * hwk_h8_padded_taps(d);
   for (int32_t pixel = 0; pixel < pixels; pixel += HWK_H8_PIXELS) {
-    int8_t *first = (int8_t *)output + pixel * outputs;
+    int8_t *first = output + pixel * outputs;
     for (int32_t n = 0; n < HWK_H8_PIXELS; ++n) {
       int there = pixel + n < pixels;
       four.output[n] = there ? first + n * outputs : first;
       if (there) {
-        hwk_gather_as(w, input, d->input_zero_point, y, x, columns + n, (int8_t *)four.end,
-                      hwk_h8_widen, hwk_h8_widen_value);
+        hwk_h8_gather(d, input, y, x, columns + n, (int8_t *)four.end);
         x = x + 1 == w->output_width ? 0 : x + 1;
         y += x == 0;
       }
     }
     hwk_h8_channels(columns, d->weights, outputs, &four);
   }
+}
+
+HWK_INLINE void hwk_conv2d_s8_h8(const hwk_conv2d_t *d, const int8_t *input, void *output,
+                                 void *scratch) {
+  hwk_h8_conv2d(d, input, output, scratch);
 }
 
 #endif
