@@ -16,6 +16,7 @@ from benchmarks import (
     jets,
     kernels,
     models,
+    moved,
     pipelines,
     stages,
     table,
@@ -32,6 +33,7 @@ def main() -> None:
     interpreter.main([])
     kernels.main()
     models.main([])
+    moved.main([])
     flags.main()
     cores.main()
     stages.main()

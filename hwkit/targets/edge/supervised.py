@@ -43,6 +43,10 @@ _LONGEST_LINE_BYTES = 16 << 20
 _SAID_CHARACTERS = 200
 
 
+_ANSWERS = {"load": "facts", "run": "outputs", "time": "ns"}
+"""What the answer to each request has."""
+
+
 class Refused(DeviceError):
     """A runtime says no to a model or an input, and lives on."""
 
@@ -51,12 +55,12 @@ class Child:
     """One process that runs models; started on the first request and again after a death.
 
     ``what`` names the file or the models that it serves, for messages; ``paths`` are where its
-    Python finds packages.
+    Python finds packages, by default where this one does.
     """
 
-    def __init__(self, what: str, paths: Sequence[str] = tuple(sys.path)) -> None:
+    def __init__(self, what: str, paths: Sequence[str] | None = None) -> None:
         self.what = what
-        self._paths = paths
+        self._paths = sys.path if paths is None else paths
         self._lock = threading.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -83,11 +87,19 @@ class Child:
             name = self._written(folder, model)
             described = write_arrays(folder, "input", inputs)
             line = json.dumps({**request, "model": name, "inputs": described, "limit_s": limit})
-            answer = self._answer(line, limit, str(request["runtime"]))
+            runtime = str(request["runtime"])
             try:
+                answer = self._answer(line, limit, runtime)
+                if _ANSWERS[request["do"]] not in answer:
+                    raise self._died(runtime, f"answered rubbish ({sorted(answer)})")
                 return answer, read_arrays(folder, "output", answer.get("outputs", []))
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                raise self._died(str(request["runtime"]), f"answered rubbish ({error})") from error
+            except Refused:
+                raise
+            except (OSError, ValueError, TypeError) as error:
+                raise self._died(runtime, f"answered rubbish ({error})") from error
+            except BaseException:
+                self.close()  # An interrupted child would answer the next request with this one's.
+                raise
 
     def close(self) -> None:
         """Ends the process; another request starts a new one."""

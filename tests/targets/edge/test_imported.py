@@ -15,6 +15,8 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.types import Shape
 from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
+from tests.importers.tflite_every_operator import EVERY_OPERATOR
+from tests.importers.tflite_networks import NETWORKS
 from tests.targets.edge.networks import BOARDS, lowered
 
 _RNG = np.random.default_rng(11)
@@ -180,3 +182,15 @@ def test_a_gated_block(board: str, tmp_path: Path) -> None:
         assert found.moved == 0 and lowered(graph, board).retargeted == ()
     path = tmp_path / "m.tflite"
     assert verify(graph, "host_tflm", samples=60, artifact_folder=path).exact
+
+
+_NETWORKS = ("mobilenet_v2", "mobilenet_v3", "streaming", "autoencoder")
+
+
+@pytest.mark.parametrize("name", [*_NETWORKS, *EVERY_OPERATOR])
+def test_tflm_moves_nothing_of_networks(name: str, tmp_path: Path) -> None:
+    """PyTorch's exports among them: means, explicit borders, products, differences, constants."""
+    path = tmp_path / "m.tflite"
+    path.write_bytes({**NETWORKS, **EVERY_OPERATOR}[name]())
+    found = verify(load_tflite(path), "host_tflm", samples=4)
+    assert (found.differing, found.moved) == (0, 0)
