@@ -66,7 +66,7 @@ def test_sums_at_the_edge(board: str, kind: type[Conv2d | DepthwiseConv2d | Dens
 
 @pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("kind", [Add, Sub])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_sum_of_every_pair(board: str, kind: type[Add | Sub], seed: int) -> None:
     """The convolutions pass one channel each; their zero point is not the add's, so that a
     Reshape must stand between the two meanings."""
@@ -100,7 +100,7 @@ def test_sum_of_every_pair(board: str, kind: type[Add | Sub], seed: int) -> None
 
 
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_product_of_every_pair(board: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     zero_points = [int(z) for z in rng.integers(-128, 128, 3)]
@@ -119,7 +119,7 @@ def test_product_of_every_pair(board: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_prelu_of_every_pair(board: str, seed: int) -> None:
     """Every input with every slope: on both runtimes the reference kernel."""
     rng = np.random.default_rng(seed)
