@@ -18,6 +18,7 @@ from benchmarks import (
     jets,
     kernels,
     models,
+    moved,
     pipelines,
     stages,
     table,
@@ -34,6 +35,7 @@ def main() -> None:
     interpreter.main([])
     kernels.main()
     models.main([])
+    moved.main([])
     flags.main()
     cores.main()
     doors_tflite.main([])

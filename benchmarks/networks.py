@@ -46,14 +46,21 @@ def resnet8() -> Graph:
     return b.build([b.add(op, S8, Quantization((1 / 256,), -128))])
 
 
-def resnet8_low_bits() -> Graph:
+def resnet8_low_bits(*, real_scales: bool = False) -> Graph:
     """``resnet8`` as an FPGA would have it: 4-bit activations, 3-bit weights (4 in the first and
-    last layer), shifts for rescales, its logits for output."""
-    b, rng = GraphBuilder("resnet8_low_bits"), np.random.default_rng(0)
+    last layer), shifts for rescales, its logits for output. With ``real_scales`` as it comes from
+    PyTorch: multipliers of 30 bits, biases that are no whole steps of a sum, half to even."""
+    b = GraphBuilder("resnet8_real_scales" if real_scales else "resnet8_low_bits")
+    rng, scales = np.random.default_rng(0), np.random.default_rng(1)
     u4 = IntType(4, False)
 
     def shifted(by: int, dtype: IntType = u4) -> Rescale:
-        return Rescale((1,), (by,), Rounding.HALF_UP, dtype.low, dtype.high)
+        if not real_scales:
+            return Rescale((1,), (by,), Rounding.HALF_UP, dtype.low, dtype.high)
+        multiplier, offset = (int(v) for v in scales.integers(7 << 26, 9 << 26, 2))
+        shift, fraction = by + 29, (offset % multiplier,)
+        halves = Rounding.HALF_EVEN
+        return Rescale((multiplier,), (shift,), halves, dtype.low, dtype.high, offset=fraction)
 
     def conv(x: str, name: str, out: int, kernel: int, stride: int, bits: int = 3) -> str:
         shape = (out, kernel, kernel, b.shape(x)[2])

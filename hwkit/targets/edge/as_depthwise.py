@@ -1,4 +1,5 @@
-"""Sums over windows and changes of scale become depthwise convolutions with weights of one.
+"""Sums over windows and changes of scale become depthwise convolutions with weights of one; a
+change of scale that these would round otherwise becomes a table.
 
 The weight's scale is free there, so that any multiplier, per channel too, has an exact place in
 the file; AVERAGE_POOL_2D divides by the window and rounds by itself, and QUANTIZE is held to the
@@ -13,8 +14,9 @@ from math import prod
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
+from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import DepthwiseConv2d, Op, Requantize, Reshape, SumPool2d
+from hwkit.ir.ops import DepthwiseConv2d, Lookup, Op, Requantize, Reshape, Rounding, SumPool2d
 from hwkit.ir.types import S8, Array, TensorType
 from hwkit.targets.edge.native import is_native
 
@@ -23,7 +25,7 @@ def as_depthwise(graph: Graph, target: str, runtime: str) -> Graph:
     """The graph without the ``SumPool2d`` and ``Requantize`` that ``runtime`` has no operator for.
     Exact.
 
-    A vector is requantized under the shape (1, 1, C). Raises ``UnsupportedOp`` for a requantize
+    A vector is convolved under the shape (1, 1, C). Raises ``UnsupportedOp`` for a requantize
     of an accumulator that other ops read as well.
     """
     tensors, constants = dict(graph.tensors), dict(graph.constants)
@@ -51,10 +53,28 @@ def as_depthwise(graph: Graph, target: str, runtime: str) -> Graph:
             if tensors[op.input].dtype != S8:
                 remedy = "it shares a 32-bit sum with other ops; quantize the sum once, then branch"
                 raise UnsupportedOp(op.name, target, remedy)
-            nodes += _requantize(op, tensors, constants)
+            if _is_float32(op, runtime) or op.rescale.channels > 1:
+                nodes += _requantize(op, tensors, constants)
+            else:
+                nodes.append(_table(op, tensors, constants))
         else:
             nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)
+
+
+def _is_float32(op: Requantize, runtime: str) -> bool:
+    """Whether XNNPACK's convolutions round as ``op`` does."""
+    half_even = op.rescale.rounding in (Rounding.FLOAT32, Rounding.HALF_EVEN)
+    return runtime == "litert" and half_even and not any(op.rescale.offset)
+
+
+def _table(op: Requantize, tensors: dict[str, TensorType], constants: dict[str, Array]) -> Lookup:
+    """A change of scale of 8 bits as a table, which every runtime reads exactly."""
+    name = f"{op.name}/table"
+    values = np.arange(S8.low, S8.high + 1) - op.input_zero_point
+    constants[name] = rescale(values, op.rescale, op.name).astype(np.int8)
+    tensors[name] = TensorType((len(values),), S8)
+    return Lookup(op.name, op.input, name, op.output)
 
 
 def _requantize(

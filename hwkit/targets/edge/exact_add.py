@@ -22,7 +22,7 @@ from hwkit.targets.edge.scales import ratio
 
 def add_as_depthwise(graph: Graph, lacking: tuple[Rounding, ...]) -> Graph:
     """The graph with adds that weigh their inputs by integers of 1..127, and round as ``lacking``
-    says or have an offset, as a ``Concat`` and a ``DepthwiseConv2d``. Exact.
+    says or have an offset or channels, as a ``Concat`` and a ``DepthwiseConv2d``. Exact.
 
     A vector is added under the shape (1, 1, C).
     Example: ``round(a + 2 b)`` of (4, 4, 8) maps: weights 1 and 2, kernel (2, 1), dilation (4, 1).
@@ -41,7 +41,7 @@ def add_as_depthwise(graph: Graph, lacking: tuple[Rounding, ...]) -> Graph:
 
 
 def _is_lacking(r: Rescale | None, lacking: tuple[Rounding, ...]) -> bool:
-    return r is not None and (r.rounding in lacking or any(r.offset))
+    return r is not None and (r.rounding in lacking or any(r.offset) or r.channels > 1)
 
 
 def _depthwise(
@@ -109,7 +109,7 @@ def _integer(r: Rescale | None) -> int | None:
     if r is None:
         return 1
     factor = ratio(r)
-    if any(r.offset):
+    if any(r.offset) or r.channels > 1:
         return None
     wide = r.low <= -256 * factor and r.high >= 256 * factor and r.zero_point == 0
     return int(factor) if wide and factor == int(factor) and 1 <= factor <= S8.high else None

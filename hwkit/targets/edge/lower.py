@@ -20,14 +20,16 @@ from hwkit.ir.ops import (
     Rounding,
     Sub,
     activations,
+    rescales,
 )
-from hwkit.ir.types import S8, S32, Array, TensorType
+from hwkit.ir.types import S8, S32, Array
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.finer_steps import finer_steps
 from hwkit.lower.floor_as_half_up import floor_as_half_up
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.offset_to_bias import rounded_to_bias
+from hwkit.lower.prelu_to_table import prelu_to_table
 from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.target import Lowered
@@ -62,6 +64,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     require_saturating(graph, target)
     passes: list[Callable[[Graph], Graph]] = [
         fuse_requantize,
+        partial(prelu_to_table, kept=Rounding.DOUBLE),
         partial(widen_to_8_bits, target=target),
     ]
     for step in passes:
@@ -70,6 +73,11 @@ def lower(graph: Graph, board: Board) -> Lowered:
     passes = [
         partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime]),
         partial(as_depthwise, target=target, runtime=runtime),
+    ]
+    for step in passes:
+        graph = apply(graph, step)
+    _check_scales(graph, target)
+    passes = [
         floor_as_half_up,
         partial(finer_steps, largest_weight=S8.high),
         partial(split_borders, target=target),
@@ -100,8 +108,6 @@ def _check_interface(graph: Graph, target: str) -> None:
             if len(shapes) > 1 and len(graph.tensors[op.output].shape) > _BROADCAST_AXES:
                 remedy = "it repeats sizes of 1 in more than 3 axes; reshape its operands"
                 raise UnsupportedOp(op.name, target, remedy)
-        if isinstance(op, Prelu):
-            _check_prelu(op, graph.tensors[op.output], target)
         if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
             weight = graph.constants[op.weight]
             if int(weight.min()) < S8.low or int(weight.max()) > S8.high:
@@ -109,15 +115,20 @@ def _check_interface(graph: Graph, target: str) -> None:
                 raise UnsupportedOp(op.name, target, remedy)
 
 
-def _check_prelu(op: Prelu, output: TensorType, target: str) -> None:
-    """The file has one range and one zero point for both sides, and no offset."""
-    sides = op.positive, op.negative
-    alike = {(r.low, r.high, r.zero_point) for r in sides}
-    if len(alike) > 1 or any(len(r.multiplier) > 1 for r in sides):
-        remedy = "its two sides have ranges, zero points or channels of their own; give both one"
-        raise UnsupportedOp(op.name, target, remedy)
-    if len(output.shape) > _BROADCAST_AXES:
-        raise UnsupportedOp(op.name, target, "it has more than 3 axes; reshape its input")
+def _check_scales(graph: Graph, target: str) -> None:
+    """What has no weights has one scale for all channels in the file, and a PReLU one range and
+    zero point for both sides."""
+    for op in graph.nodes:
+        if isinstance(op, Add | Sub | Mul | Prelu) and any(r.channels > 1 for r in rescales(op)):
+            remedy = "it rescales each channel by itself; quantize its output per tensor"
+            raise UnsupportedOp(op.name, target, remedy)
+        if isinstance(op, Prelu):
+            ends = {(r.low, r.high, r.zero_point) for r in (op.positive, op.negative)}
+            if len(ends) > 1:
+                remedy = "its two sides have ranges or zero points of their own; give both one"
+                raise UnsupportedOp(op.name, target, remedy)
+            if len(graph.tensors[op.output].shape) > _BROADCAST_AXES:
+                raise UnsupportedOp(op.name, target, "it has more than 3 axes; reshape its input")
 
 
 def _check_sums(graph: Graph, target: str) -> None:

@@ -39,8 +39,13 @@ _LAST_WORDS_S = 5.0
 """How long a child that closed its pipe may take to end, a core dump included."""
 _TRACE = "Fatal Python error"
 """What Python prints below the last words of native code."""
+_CHATTER = "INFO"
 _LONGEST_LINE_BYTES = 16 << 20
 _SAID_CHARACTERS = 200
+
+
+_ANSWERS = {"load": "facts", "run": "outputs", "time": "ns"}
+"""What the answer to each request has."""
 
 
 class Refused(DeviceError):
@@ -51,16 +56,17 @@ class Child:
     """One process that runs models; started on the first request and again after a death.
 
     ``what`` names the file or the models that it serves, for messages; ``paths`` are where its
-    Python finds packages.
+    Python finds packages, by default where this one does.
     """
 
-    def __init__(self, what: str, paths: Sequence[str] = tuple(sys.path)) -> None:
+    def __init__(self, what: str, paths: Sequence[str] | None = None) -> None:
         self.what = what
-        self._paths = paths
+        self._paths = sys.path if paths is None else paths
         self._lock = threading.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log = Path(os.devnull)
+        self._printed = 0
         self._unread = b""
         self._models: list[str] = []
 
@@ -82,12 +88,21 @@ class Child:
             folder = self._started()
             name = self._written(folder, model)
             described = write_arrays(folder, "input", inputs)
+            self._printed = len(self._log_bytes())
             line = json.dumps({**request, "model": name, "inputs": described, "limit_s": limit})
-            answer = self._answer(line, limit, str(request["runtime"]))
+            runtime = str(request["runtime"])
             try:
+                answer = self._answer(line, limit, runtime)
+                if _ANSWERS[request["do"]] not in answer:
+                    raise self._died(runtime, f"answered rubbish ({sorted(answer)})")
                 return answer, read_arrays(folder, "output", answer.get("outputs", []))
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                raise self._died(str(request["runtime"]), f"answered rubbish ({error})") from error
+            except Refused:
+                raise
+            except (OSError, ValueError, TypeError) as error:
+                raise self._died(runtime, f"answered rubbish ({error})") from error
+            except BaseException:
+                self.close()  # An interrupted child would answer the next request with this one's.
+                raise
 
     def close(self) -> None:
         """Ends the process; another request starts a new one."""
@@ -138,7 +153,8 @@ class Child:
             if not isinstance(answer, dict):
                 raise self._died(runtime, f"answered rubbish ({str(answer)[:_SAID_CHARACTERS]})")
             if "refused" in answer:
-                raise Refused(f"{TITLES[runtime]} refuses {self.what}: {answer['refused']}")
+                said = f"{answer['refused']}{self._last_words()}"
+                raise Refused(f"{TITLES[runtime]} refuses {self.what}: {said}")
             if answer:
                 return answer
 
@@ -163,12 +179,23 @@ class Child:
         code = self._end(wait_s=0.0 if how else _LAST_WORDS_S)
         if how is None:
             how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        printed = self._log.read_text(errors="replace")
-        said = printed.partition(_TRACE)[0].strip().splitlines()
-        last = f" ({said[-1][:_SAID_CHARACTERS]})" if said else ""
         return DeviceError(
-            f"{TITLES[runtime]} {how} on {self.what}{last}; what it printed is in {self._log}"
+            f"{TITLES[runtime]} {how} on {self.what}{self._last_words()}; "
+            f"what it printed is in {self._log}"
         )
+
+    def _last_words(self) -> str:
+        """The last line that this request made the runtime print, in parentheses."""
+        printed = self._log_bytes()[self._printed :].decode(errors="replace")
+        lines = [
+            line
+            for line in printed.partition(_TRACE)[0].splitlines()
+            if line.strip() and not line.startswith(_CHATTER)
+        ]
+        return f" ({lines[-1].strip()[:_SAID_CHARACTERS]})" if lines else ""
+
+    def _log_bytes(self) -> bytes:
+        return self._log.read_bytes() if self._log.exists() else b""  # Caches are cleaned.
 
     def _end(self, wait_s: float = 0.0) -> int:
         """Stops the process, after ``wait_s`` to go by itself; its exit code, or minus the signal

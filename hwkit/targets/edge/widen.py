@@ -41,8 +41,9 @@ def widen_to_8_bits(graph: Graph, target: str) -> Graph:
             op = replace(op, table=table)
         elif isinstance(op, Constant):
             value = f"{op.name}/value"
-            constants[value] = graph.constants[op.value]
-            tensors[value] = replace(tensors[op.value], dtype=tensors[op.output].dtype)
+            dtype = tensors[op.output].dtype
+            constants[value] = graph.constants[op.value].astype(dtype.container)
+            tensors[value] = replace(tensors[op.value], dtype=dtype)
             op = replace(op, value=value)
         elif isinstance(op, Prelu):
             op = _with_signed_slope(op, tensors, constants)

@@ -18,10 +18,13 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     MaxPool2d,
+    Mul,
     Pad,
     Padding,
+    Prelu,
     Rescale,
     Reshape,
+    ResizeNearest,
     Rounding,
     Slice,
     Softmax,
@@ -290,3 +293,59 @@ def test_a_rescale_to_32_bits_is_refused_by_name(board: str) -> None:
     b.add(Dense("fc", "x", "w", None, "y", rescale=r), S32)
     with pytest.raises(UnsupportedOp, match=r"fc: .*gives 32-bit integers; requantize its output"):
         lowered(b.build(["y"]), board)
+
+
+def _prelu(slopes: list[int], positive: Rescale, negative: Rescale) -> Graph:
+    b = GraphBuilder("prelu")
+    b.input("x", (5, 4, len(slopes)), S8, Quantization((0.5,), 3))
+    b.constant("slopes", np.array(slopes).reshape(1, 1, -1), U8)
+    facts = Quantization((0.625,), positive.zero_point)
+    b.add(Prelu("prelu", "x", "slopes", "y", positive, negative, 3, 128), S8, facts)
+    return b.build(["y"])
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_prelu_of_one_slope_is_exact_whatever_it_rounds(board: str) -> None:
+    positive = Rescale((3,), (2,), Rounding.HALF_EVEN, -100, 90, 4)
+    negative = Rescale((5,), (9,), Rounding.FLOOR, -128, 127, -2, offset=(77,))
+    graph = _prelu([200], positive, negative)
+    x = np.random.default_rng(0).integers(-128, 128, (20, 5, 4, 1)).astype(np.int8)
+    form = compare(graph, board, x)
+    np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))  # type: ignore[arg-type]
+    assert form.retargeted == ()
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_unsigned_slopes_of_each_channel(board: str) -> None:
+    ratio = 0.5 / 0.625
+    graph = _prelu([0, 255, 128, 7], rescale([ratio], 4), rescale([ratio / 64], 4))
+    x = np.random.default_rng(0).integers(-128, 128, (20, 5, 4, 4)).astype(np.int8)
+    form = compare(graph, board, x)
+    np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))  # type: ignore[arg-type]
+
+
+def test_prelus_that_no_kernel_has_are_refused_by_name() -> None:
+    other = replace(rescale([0.01], 4), low=-7)
+    with pytest.raises(UnsupportedOp, match=r"prelu: .*two sides"):
+        lowered(_prelu([1, 2], rescale([0.7], 4), other), "host_tflm")
+    with pytest.raises(UnsupportedOp, match=r"prelu: .*each channel by itself"):
+        lowered(_prelu([1, 2], rescale([0.7, 0.3], 4), rescale([0.01], 4)), "host_tflm")
+
+
+def test_a_product_rescaled_by_channel_is_refused_by_name() -> None:
+    b = GraphBuilder("product")
+    b.input("x", (3, 2), S8)
+    b.add(Mul("mul", ("x", "x"), "y", rescale=rescale([0.01, 0.02])), S8)
+    with pytest.raises(UnsupportedOp, match=r"mul: .*each channel by itself"):
+        lowered(b.build(["y"]), "host_litert")
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_rows_and_columns_that_no_convention_chooses_are_gathered(board: str) -> None:
+    b = GraphBuilder("gathered")
+    b.input("x", (4, 3, 2), S8, Quantization((0.5,), 3))
+    b.add(ResizeNearest("resize", "x", "y", (3, 0, 0, 1, 2), (2, 2, 0)), S8)
+    graph = b.build(["y"])
+    x = np.random.default_rng(0).integers(-128, 128, (5, 4, 3, 2)).astype(np.int8)
+    form = compare(graph, board, x)
+    np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))  # type: ignore[arg-type]

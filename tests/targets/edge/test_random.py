@@ -14,22 +14,26 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Requantize,
     Reshape,
+    ResizeNearest,
     Softmax,
+    Sub,
     SumPool2d,
 )
 from hwkit.ir.types import S8, U8, IntType
 from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.runtimes import run_all, session
-from tests.conformance.graphs import WRITTEN_OPS, Space, graphs, inputs_for
+from tests.conformance.graphs import ALL_OPS, Space, graphs, inputs_for
 from tests.targets.edge.networks import BOARDS, lowered, runtime
 
 _WIDTHS = (S8, U8, IntType(3, True), IntType(7, False))
@@ -85,6 +89,11 @@ def _taken(space: Space, examples: int) -> int:
         (Concat,),
         (Lookup,),
         (Reshape, Softmax, Lookup),
+        (Sub,),
+        (Mul,),
+        (Constant, Add),
+        (Constant, Mul, Sub),
+        (ResizeNearest,),
     ],
     ids=lambda ops: "-".join(op.__name__ for op in ops),
 )
@@ -93,4 +102,4 @@ def test_graphs_of_one_kind(ops: tuple[type[Op], ...]) -> None:
 
 
 def test_graphs_of_all_kinds() -> None:
-    assert _taken(_space(*WRITTEN_OPS), 100) > 100
+    assert _taken(_space(*ALL_OPS), 100) > 100

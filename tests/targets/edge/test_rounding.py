@@ -12,13 +12,17 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    Mul,
+    Prelu,
     Rescale,
     Rounding,
     Softmax,
     SoftmaxKind,
+    Sub,
 )
 from hwkit.ir.types import S8, S32, Quantization
 from tests.targets.edge.networks import BOARDS, compare, rescale
@@ -61,8 +65,9 @@ def test_sums_at_the_edge(board: str, kind: type[Conv2d | DepthwiseConv2d | Dens
 
 
 @pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("seed", range(8))
-def test_add_of_every_pair(board: str, seed: int) -> None:
+@pytest.mark.parametrize("kind", [Add, Sub])
+@pytest.mark.parametrize("seed", range(4))
+def test_sum_of_every_pair(board: str, kind: type[Add | Sub], seed: int) -> None:
     """The convolutions pass one channel each; their zero point is not the add's, so that a
     Reshape must stand between the two meanings."""
     rng = np.random.default_rng(seed)
@@ -79,7 +84,7 @@ def test_add_of_every_pair(board: str, seed: int) -> None:
         b.constant(name, np.array(taps).reshape(1, 1, 1, 2), S8)
         b.add(Conv2d(name, "x", name, None, f"{name}_out", rescale=rescale([1.0])), S8)
     b.add(
-        Add(
+        kind(
             "add",
             ("first_out", "second_out"),
             "y",
@@ -92,6 +97,44 @@ def test_add_of_every_pair(board: str, seed: int) -> None:
     values = np.arange(-128, 128, dtype=np.int8)
     x = np.stack(np.meshgrid(values, values, indexing="ij"), axis=-1)[None]
     compare(b.build(["y"]), board, x)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_product_of_every_pair(board: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    zero_points = [int(z) for z in rng.integers(-128, 128, 3)]
+    scales = [float(s) for s in (2.0 ** rng.uniform(-7, -1, 3)).astype(np.float32)]
+    b = GraphBuilder("product")
+    values = np.arange(-128, 128, dtype=np.int8)
+    b.input("x", (256, 1, 1), S8, Quantization((scales[0],), zero_points[0]))
+    b.constant("values", values.reshape(1, 256, 1), S8)
+    second = Quantization((scales[1],), zero_points[1])
+    b.add(Constant("constant", "values", "c"), S8, second)
+    ratio = rescale([scales[0] * scales[1] / scales[2]], zero_points[2])
+    mul = Mul("mul", ("x", "c"), "y", (zero_points[0], zero_points[1]), rescale=ratio)
+    b.add(mul, S8, Quantization((scales[2],), zero_points[2]))
+    form = compare(b.build(["y"]), board, values.reshape(1, 256, 1, 1))
+    assert form.retargeted == (() if board == "host_tflm" else ("mul",))
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_prelu_of_every_pair(board: str, seed: int) -> None:
+    """Every input with every slope: on both runtimes the reference kernel."""
+    rng = np.random.default_rng(seed)
+    zero_points = [int(z) for z in rng.integers(-128, 128, 3)]
+    scales = [float(s) for s in (2.0 ** rng.uniform(-7, -1, 3)).astype(np.float32)]
+    b = GraphBuilder("prelu")
+    values = np.arange(-128, 128, dtype=np.int8)
+    b.input("x", (1, 256, 256), S8, Quantization((scales[0],), zero_points[0]))
+    b.constant("slopes", values.reshape(1, 1, 256), S8, Quantization((scales[1],), zero_points[1]))
+    positive = rescale([scales[0] / scales[2]], zero_points[2])
+    negative = rescale([scales[0] * scales[1] / scales[2]], zero_points[2])
+    prelu = Prelu("p", "x", "slopes", "y", positive, negative, zero_points[0], zero_points[1])
+    b.add(prelu, S8, Quantization((scales[2],), zero_points[2]))
+    x = np.broadcast_to(values.reshape(1, 1, 256, 1), (1, 1, 256, 256))
+    assert compare(b.build(["y"]), board, x).retargeted == ()
 
 
 @pytest.mark.parametrize("board", BOARDS)

@@ -61,6 +61,8 @@ class Interpreter:
             os.write(self.answers(), b"rubbish\\n")
         if self.what == "lie":
             os.write(self.answers(), b'{"outputs": [["int8", [1000000]]]}\\n')
+        if self.what == "silent":
+            os.write(self.answers(), b'{"ns": [1]}\\n')
         if self.what == "endless":
             while True:
                 os.write(self.answers(), bytes(1 << 16))
@@ -116,6 +118,7 @@ def _logs(tmp_path: Path) -> list[Path]:
         ("hang", "took longer than 0.5 s on model.tflite"),
         ("inject", r"answered rubbish .* on model.tflite"),
         ("lie", r"answered rubbish .* on model.tflite"),
+        ("silent", r"answered rubbish .* on model.tflite"),
         ("endless", "answered without end on model.tflite"),
     ],
 )
@@ -123,10 +126,11 @@ def test_a_runtime_that_goes_wrong(
     what: str, said: str, fake: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = Session("tflm", what.encode(), child=fake)
-    if what == "hang":
-        monkeypatch.setattr(supervised, "INFERENCE_LIMIT_S", 0.5)
-    with pytest.raises(DeviceError, match=f"^TFLM {said}.*what it printed is in ") as caught:
-        loaded.run([_X])
+    with monkeypatch.context() as patch:
+        if what == "hang":
+            patch.setattr(supervised, "INFERENCE_LIMIT_S", 0.5)
+        with pytest.raises(DeviceError, match=f"^TFLM {said}.*what it printed is in ") as caught:
+            loaded.run([_X])
     assert caught.value.exit_code == 3 and "\n" not in str(caught.value)
     (log,) = _logs(tmp_path)
     assert str(log) in str(caught.value)
@@ -145,6 +149,21 @@ def test_a_runtime_that_eats_memory(fake: Child) -> None:
 def test_a_runtime_that_says_no(fake: Child) -> None:
     with pytest.raises(Refused, match=r"^TFLM refuses model.tflite: no$"):
         Session("tflm", b"refuse", child=fake)
+
+
+def test_an_interrupted_request_is_not_the_next_ones_answer(
+    fake: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = Session("tflm", b"well", child=fake)
+
+    def interrupted(self: Child, limit_s: float, runtime: str) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Child, "_line", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            loaded.run([_X])
+    assert np.array_equal(loaded.run([_X + 1])[0], _X[:, None] + 2)
 
 
 def test_what_a_runtime_prints_is_no_answer(fake: Child, tmp_path: Path) -> None:
