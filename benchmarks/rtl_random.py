@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -34,6 +33,15 @@ COUNT = 200
 SAMPLES = 12
 AT_ONCE = 20
 """Cores that share a program."""
+
+
+_NOT_RUN = {
+    "offsets": "",
+    "integers": 0,
+    "differing": 0,
+    "predicted_latency_cycles": "",
+    "latency_cycles": "",
+}
 
 
 def drawn(count: int) -> list[Graph]:
@@ -84,7 +92,7 @@ def compared(graph: Graph, core: Core, k: int, program: Path, number: int) -> di
 
 
 def main(count: int) -> None:
-    """Writes ``rtl_random.csv``; one line a graph."""
+    """Writes ``rtl_random.csv`` after each program; one line a graph."""
     rows: list[dict[str, Any]] = []
     made: list[tuple[int, Graph, Core]] = []
     for number, graph in enumerate(drawn(count)):
@@ -93,9 +101,7 @@ def main(count: int) -> None:
             made.append((number, fused, together.random_folding(fused, number)[0]))
         except UnsupportedOp as error:
             ops = " ".join(type(op).__name__ for op in fused.nodes)
-            empty = dict.fromkeys(("predicted_latency_cycles", "latency_cycles"), "")
-            none = {"offsets": "", "integers": 0, "differing": 0}
-            rows.append({"graph": number, "ops": ops, **none, **empty, "refused": str(error)})
+            rows.append({"graph": number, "ops": ops, **_NOT_RUN, "refused": str(error)})
     for first in range(0, len(made), AT_ONCE):
         some = made[first : first + AT_ONCE]
         with tempfile.TemporaryDirectory() as folder:
@@ -105,9 +111,7 @@ def main(count: int) -> None:
         wrong = [r["graph"] for r in rows if r["differing"]]
         late = [r["graph"] for r in rows if r["predicted_latency_cycles"] != r["latency_cycles"]]
         print(f"{len(rows)} of {count}: integers wrong in {wrong}, cycles in {late}", flush=True)
-    columns = ["graph", *(key for key in rows[0] if key != "graph")]
-    rows = [{key: row[key] for key in columns} for row in rows]
-    write("rtl_random", sorted(rows, key=lambda row: int(np.int64(row["graph"]))))
+        write("rtl_random", sorted(rows, key=lambda row: int(row["graph"])))
 
 
 if __name__ == "__main__":
