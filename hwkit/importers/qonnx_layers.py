@@ -10,16 +10,13 @@ import numpy as np
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import Node
-from hwkit.importers.qonnx_rescale import (
-    IMPORTER,
-    quantize_weights,
-    quantizer,
-    read_quantizer,
-)
+from hwkit.importers.qonnx_integers import narrow, quantize, settle, settled
+from hwkit.importers.qonnx_rescale import Quantizer, quantize_weights, quantizer, read_quantizer
+from hwkit.importers.qonnx_rounding import IMPORTER
 from hwkit.importers.qonnx_values import Fresh, Integers, Layer, Real, Table, Weight
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding
 from hwkit.ir.shapes import extent, output_shape
-from hwkit.ir.types import S8, Array, IntType
+from hwkit.ir.types import S8, S32, Array, IntType
 
 
 def quant(ctx: Context, node: Node) -> None:
@@ -29,9 +26,11 @@ def quant(ctx: Context, node: Node) -> None:
     if isinstance(value, Weight):
         raise UnsupportedOp(node.name, IMPORTER, "a weight quantized twice; quantize it once")
     if isinstance(value, Real | Fresh):
-        q = read_quantizer(node, constants, 16)
-        ctx.put(node, ctx.quantize(node, value, q, ""))
+        q = read_quantizer(node, constants, 16, value.shape)
+        ctx.put(node, quantize(ctx, node, value, q, ""))
         return
+    if value.size == 0:
+        raise GraphError(node.name, f"its weight has shape {value.shape}, no values; export again")
     q = read_quantizer(node, constants, 32)
     integers = quantize_weights(node, value, q)
     dtype = q.dtype
@@ -64,7 +63,11 @@ def trunc(ctx: Context, node: Node) -> None:
     scale, zero_point, _, output_scale, bits = (
         float(c.flat[0]) for c in constants if c is not None
     )
-    real = ctx.settled(node, 0)
+    real = settled(ctx, node, 0)
+    if real.offset.any():
+        # Trunc first rounds to the input's integers.
+        sums = Quantizer(real.scale, 0, S32, S32.low, S32.high, "ROUND")
+        real = quantize(ctx, node, real, sums, f"{real.integers.tensor}.rounded")
     if zero_point or not np.allclose(real.scale, scale, rtol=1e-5, atol=0):
         raise UnsupportedOp(node.name, IMPORTER, "Trunc of another scale than its input's")
     if not 1 <= bits <= 16 or output_scale <= 0 or scale <= 0:
@@ -73,7 +76,8 @@ def trunc(ctx: Context, node: Node) -> None:
     step = 2.0 ** round(np.log2(output_scale / scale))
     q = quantizer(node, np.array([output_scale]), 0, dtype, bool(node.attribute("narrow", 0)))
     # The input's scale restated so that the ratio is the shift exactly, as Trunc defines it.
-    ctx.put(node, ctx.quantize(node, replace(real, scale=np.array([output_scale / step])), q, ""))
+    real = replace(real, scale=np.array([output_scale / step]))
+    ctx.put(node, quantize(ctx, node, real, q, ""))
 
 
 def _parameter(node: Node) -> str:
@@ -122,7 +126,7 @@ def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
 
 def conv(ctx: Context, node: Node) -> None:
     """``Conv`` of one or two spatial axes, with one group or one for each input channel."""
-    x, weight = ctx.narrow(node, 0), _weight(ctx, node, 1)
+    x, weight = narrow(ctx, node, 0), _weight(ctx, node, 1)
     taps = weight.integers if weight.integers.ndim != 3 else weight.integers[:, :, None, :]
     if taps.ndim != 4 or len(x.shape) != weight.integers.ndim - 1:
         raise UnsupportedOp(
@@ -217,7 +221,7 @@ def matmul(ctx: Context, node: Node) -> None:
 
 
 def _dense(ctx: Context, node: Node, output_first: bool) -> None:
-    x, weight = ctx.narrow(node, 0), _weight(ctx, node, 1)
+    x, weight = narrow(ctx, node, 0), _weight(ctx, node, 1)
     matrix = weight.integers if output_first else weight.integers.T
     if len(x.shape) != 1 or matrix.ndim != 2 or matrix.shape[1] != x.shape[0]:
         raise UnsupportedOp(
@@ -293,7 +297,7 @@ def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> 
             low, high = (float(gain[0] * b + offset[0]) for b in (real.low, real.high))
             real = replace(real, low=low, high=high)
         else:
-            real = ctx.settle(node, real)
+            real = settle(ctx, node, real)
     return replace(real, scale=real.scale * gain, offset=real.offset * gain + offset)
 
 
@@ -324,7 +328,7 @@ def _clamp(real: Real, low: float, high: float) -> Real:
 
 def _table(ctx: Context, node: Node) -> tuple[Real, Integers, Array]:
     """A narrow input with one scale, and the real of each value of its type."""
-    real = ctx.narrow(node, 0)
+    real = narrow(ctx, node, 0)
     source = real.integers
     if source.dtype.bits > 8 or real.scale.size > 1:
         raise UnsupportedOp(
