@@ -33,6 +33,7 @@ from hwkit.importers.qonnx_maps import unflattened
 from hwkit.importers.qonnx_rescale import Quantizer
 from hwkit.importers.qonnx_rewrite import rewrite
 from hwkit.importers.qonnx_rounding import IMPORTER
+from hwkit.importers.qonnx_source import Imported, Meaning
 from hwkit.importers.qonnx_values import Fresh, Layer, Real
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Reshape, activations
@@ -72,14 +73,20 @@ _GENERATED_NAMES = frozenset({"main_graph", "torch_jit", "torch-jit-export", "gr
 
 
 def load_qonnx(path: Path) -> Graph:
-    """The graph of a QONNX file.
+    """The graph of a QONNX file; see ``import_qonnx``."""
+    return import_qonnx(path).graph
+
+
+def import_qonnx(path: Path) -> Imported:
+    """The graph of a QONNX file, and what it takes to run the file beside it.
 
     Activations are (H, W, C), so an image of (N, C, H, W) is fed as (N, H, W, C).
 
     Raises ``ConfigError`` (cannot be opened), ``FormatError`` (cut short, no ONNX), ``GraphError``
     (values or shapes that make no sense) and ``UnsupportedOp`` (naming node, op and a remedy).
     """
-    model = rewrite(read_onnx(path))
+    original = read_onnx(path)
+    model = rewrite(original)
     context = Context(_graph_name(model, path), model.constants)
     for name, shape in model.inputs.items():
         context.take(name)
@@ -87,7 +94,16 @@ def load_qonnx(path: Path) -> Graph:
     for node in model.nodes:
         _import(context, node)
     outputs = [_output(context, name) for name in model.outputs]
-    return context.builder.build(outputs, {"source": "qonnx"})
+    graph = context.builder.build(outputs, {"source": "qonnx"})
+    renamed = dict(zip(original.outputs, model.outputs, strict=True))
+    values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
+    meanings = {
+        name: Meaning(value.integers.tensor, value.shape, value.order)
+        for name, value in values.items()
+        if isinstance(value, Real) and value.is_plain and value.integers.tensor in graph.tensors
+    }
+    inputs = {name: real.shape for name, (_, real) in context.read_inputs.items()}
+    return Imported(graph, original, inputs, meanings)
 
 
 def _graph_name(model: OnnxModel, path: Path) -> str:
@@ -122,7 +138,7 @@ def _output(context: Context, name: str) -> str:
     node = Node(name, "output", (name,), (name,), {})
     real = context.real(node, 0)
     wide = isinstance(real.source, Layer) or real.integers.dtype == S32
-    if real.offset.any() or (wide and real.scale.size > 1):
+    if real.offset.any() or (wide and real.scale.size > 1) or real.refined:
         real = _sums(context, node, real)
     real = settle(context, node, real)
     if real.integers.tensor in context.builder.inputs:
@@ -141,8 +157,11 @@ def _sums(context: Context, node: Node, real: Real) -> Real:
     step, largest = extent(real)
     rest = real.offset / step
     finer = 0
-    if (np.abs(rest - np.rint(rest)) > _SEEN).any():
-        finer = max(_OUTPUT_BITS - int(np.ceil(np.log2(largest / step))), 0)
+    room = _OUTPUT_BITS - int(np.ceil(np.log2(largest / step)))
+    if real.refined:
+        finer = room
+    elif (np.abs(rest - np.rint(rest)) > _SEEN).any():
+        finer = max(room, 0)
     if np.abs(rest).max() > S32.high:
         raise GraphError(tensor, "its bias does not fit 32 bits; use larger scales")
     step = max(step * 2.0**-finer, largest / ((1 << 31) - 1))

@@ -112,7 +112,14 @@ def refine(ctx: Context, node: Node, real: Real, room: int = 1) -> Real:
     finer = _REFINED_BITS - int(np.ceil(np.log2(largest * room / smallest)))
     step = smallest * 2.0**-finer
     q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
-    return quantize(ctx, node, real, q, f"{real.integers.tensor}.refined")
+    return replace(quantize(ctx, node, real, q, f"{real.integers.tensor}.refined"), refined=True)
+
+
+def with_room(ctx: Context, node: Node, real: Real, count: int) -> Real:
+    """``real`` on a coarser grid if a sum of ``count`` of its integers might not fit 32 bits."""
+    source = real.integers
+    reach = max(source.high - source.zero_point, source.zero_point - source.low)
+    return refine(ctx, node, real, count) if reach * count > S32.high else real
 
 
 def extent(real: Real) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from hwkit.errors import UnsupportedOp
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import MAX_INPUT_ELEMENTS, Node
-from hwkit.importers.qonnx_integers import settle, settled, whole
+from hwkit.importers.qonnx_integers import settle, settled, whole, with_room
 from hwkit.importers.qonnx_layers import read_padding, read_pair
 from hwkit.importers.qonnx_rounding import IMPORTER
 from hwkit.importers.qonnx_values import Fresh, Integers, Real, one_or_all
@@ -105,10 +105,11 @@ def _sum_pool(
     stride: tuple[int, int],
     pad: Padding,
 ) -> Real:
+    taps = prod(kernel)
+    real = with_room(ctx, node, real, taps)
     source = real.integers
     name = ctx.name(node)
     op = SumPool2d(name, source.tensor, name, kernel, stride, pad, source.zero_point)
-    taps = prod(kernel)
     scale = real.scale / taps
     ctx.builder.add(op, S32, Quantization(tuple(float(s) for s in scale)))
     low = taps * min(0, source.low - source.zero_point)

@@ -7,7 +7,7 @@ only selects or moves values (max pool, flatten, concat): those then work on nar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hwkit.importers.qonnx_file import Node, OnnxModel
@@ -24,7 +24,7 @@ def rewrite(model: OnnxModel) -> OnnxModel:
     """Drops nodes that do nothing or that nothing needs, folds what stands for a fixed-point
     quantizer, then moves quantizers and ReLUs ahead of pools and reshapes."""
     nodes, outputs = _without_identities(model)
-    nodes = _alive(nodes, outputs)
+    nodes = alive(nodes, outputs)
     nodes = fixed_point(nodes, model.constants, outputs)
     for _ in range(len(nodes)):
         moved = _hoist_one(nodes, model.constants, outputs)
@@ -48,9 +48,9 @@ def _without_identities(model: OnnxModel) -> tuple[list[Node], tuple[str, ...]]:
     return nodes, tuple(renamed.get(n, n) for n in model.outputs)
 
 
-def _alive(nodes: list[Node], outputs: tuple[str, ...]) -> list[Node]:
+def alive(nodes: Sequence[Node], outputs: tuple[str, ...]) -> list[Node]:
     """The nodes that an output needs."""
-    needed, kept = set(outputs), []
+    needed, kept = set(outputs), list[Node]()
     for node in reversed(nodes):
         if not needed.isdisjoint(node.outputs):
             needed.update(node.inputs)

@@ -11,7 +11,7 @@ from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx_axes import along_channels
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import Node
-from hwkit.importers.qonnx_integers import settled
+from hwkit.importers.qonnx_integers import settled, with_room
 from hwkit.importers.qonnx_layers import affine
 from hwkit.importers.qonnx_maps import unflattened
 from hwkit.importers.qonnx_rounding import IMPORTER, ratio
@@ -49,6 +49,7 @@ def _same_order(a: Real, b: Real) -> bool:
 
 
 def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:
+    a, b = with_room(ctx, node, a, 2), with_room(ctx, node, b, 2)
     one, two = a.integers, b.integers
     rescales, scale = _common_scale(node, (a, b), (one, two))
     name = ctx.name(node)
@@ -57,7 +58,8 @@ def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:
     steps = [int(np.ceil(r.scale / scale).max()) for r in (a, b)]
     reach = sum(k * _reach(s) for k, s in zip(steps, (one, two), strict=True))
     summed = Integers(name, S32, -reach, reach)
-    return replace(a, source=summed, scale=scale, offset=a.offset + b.offset)
+    offset, refined = a.offset + b.offset, a.refined or b.refined
+    return replace(a, source=summed, scale=scale, offset=offset, refined=refined)
 
 
 def _common_scale(

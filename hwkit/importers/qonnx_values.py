@@ -169,7 +169,7 @@ class Real:
     tensor's last axis; ``scale`` may be negative or 0 only where a batch norm made it so.
     ``shape`` is one sample's in ONNX order: a map is (C, H, W) here and (H, W, C) in the graph.
     ``order`` is set for a flattened map: entry i of the graph's vector is entry ``order[i]`` of
-    ONNX's.
+    ONNX's. ``refined`` tells integers on a grid finer than any sum's, which are rounded reals.
     """
 
     source: Integers | Layer | Table
@@ -179,6 +179,7 @@ class Real:
     low: float = -np.inf
     high: float = np.inf
     order: Array | None = None
+    refined: bool = False
 
     @property
     def integers(self) -> Integers:
