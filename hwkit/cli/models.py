@@ -20,14 +20,43 @@ from hwkit.cli.terminal import busy, plain, print_json
 
 @hwkit.command("import", **example("hwkit import model.tflite -o model.hwk"))
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--out", required=True, metavar="M.hwk", type=click.Path(path_type=Path))
-def import_(file: Path, out: Path) -> None:
-    """QONNX (.onnx) or int8 .tflite to an integer graph."""
-    from hwkit.flow.models import load
+@click.option("-o", "--out", metavar="M.hwk", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Exit 1 if integers differ from the file's own.")
+@click.option("-n", "samples", type=click.IntRange(1), help="Random inputs to compare on.")
+@click.option("-i", "--input", "source", metavar="x.npy", type=click.Path(), help="These instead.")
+@json_option
+def import_(
+    file: Path,
+    out: Path | None,
+    check: bool,
+    samples: int | None,
+    source: str | None,
+    as_json: bool,
+) -> int:
+    """QONNX (.onnx) or int8 .tflite to an integer graph, beside the file's own execution."""
+    from hwkit.errors import ConfigError
+    from hwkit.flow.models import load_array
+    from hwkit.flow.source import import_file
 
-    graph = load(file)
-    graph.save(str(out))
-    click.echo(f"{out}: {len(graph.nodes)} nodes")
+    if out is None and not check:
+        raise ConfigError("nothing to do: give -o M.hwk, or --check")
+    x = None if source is None else load_array(source)
+    with busy(f"{file.name}: importing"):
+        graph, proof = import_file(file, samples, x, required=check)
+    if out is not None:
+        graph.save(str(out))
+    if as_json:
+        print_json({"nodes": len(graph.nodes), **(proof.to_json() if proof else {})})
+    else:
+        if out is not None:
+            click.echo(f"{out}: {len(graph.nodes)} nodes")
+        if proof is not None:
+            click.echo(f"{file}: {proof.line()}")
+    if not check or proof is None or proof.exact:
+        return 0
+    if not as_json:
+        proof.check()
+    return 1
 
 
 @hwkit.command(**example("hwkit inspect model.hwk"))
@@ -86,6 +115,13 @@ def predict(
 @click.option("-n", "samples", default=16, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("-i", "--input", "source", metavar="x.npy", type=click.Path(), help="These instead.")
+@click.option(
+    "--source",
+    "original",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The .onnx that the model was imported from: its own execution against the board.",
+)
 @port_option
 @artifact_option
 @json_option
@@ -95,18 +131,20 @@ def verify(
     samples: int,
     seed: int,
     source: str | None,
+    original: Path | None,
     port: str | None,
     artifact: Path | None,
     as_json: bool,
 ) -> int:
     """Board against interpreter: exit 0 only if every integer is equal."""
     from hwkit.flow.models import load, load_array
-    from hwkit.flow.verify import verify as flow
+    from hwkit.flow.source import verify as flow
 
     with busy(f"{board}: verifying"):
         result = flow(
             load(model),
             board,
+            original,
             None if source is None else load_array(source),
             samples=samples,
             seed=seed,
@@ -119,6 +157,7 @@ def verify(
     click.echo(
         f"{board}: {result.inputs} inputs, {result.integers} integers, "
         f"{result.differing} differing, {result.moved} moved by lowering"
+        + (f", {result.ties} ties" if original is not None else "")
     )
     result.check()
     return 0

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hwkit.errors import BitExactnessError
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
@@ -81,20 +82,42 @@ class Proof:
         """Whether every integer is equal or a tie."""
         return self.differing == 0
 
+    def check(self) -> Proof:
+        """Itself, or ``BitExactnessError`` naming tensor, index, expected and got."""
+        if self.first is not None:
+            first = self.first
+            raise BitExactnessError(first.layer, first.index, first.expected, first.got)
+        return self
+
     def line(self) -> str:
         """What commands print."""
-        return (
-            f"{self.inputs} inputs in the file's own execution: {self.integers} integers, "
-            f"{self.differing} differing, {self.ties} ties"
-        )
+        return counts_line(self.counts())
 
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` prints it."""
         return asdict(self)
 
-    def metadata(self) -> dict[str, str]:
-        """The counts as a graph keeps them."""
-        return {key: str(getattr(self, key)) for key in ("inputs", "integers", "differing", "ties")}
+    def counts(self) -> dict[str, int]:
+        """The figures alone, as ``train.json`` and a graph's metadata have them."""
+        return {
+            "inputs": self.inputs,
+            "integers": self.integers,
+            "differing": self.differing,
+            "ties": self.ties,
+        }
+
+
+def counts_line(counts: Mapping[str, int | str]) -> str:
+    """``Proof.counts`` as a line for people."""
+    return (
+        f"{counts['inputs']} inputs in the file's own execution: {counts['integers']} integers, "
+        f"{counts['differing']} differing, {counts['ties']} ties"
+    )
+
+
+def counted(graph: Graph) -> str:
+    """The line for what a graph's metadata keeps of its import; "" if it keeps nothing."""
+    return counts_line(graph.metadata) if "ties" in graph.metadata else ""
 
 
 def prove(graph: Graph, runner: FileRunner, feeds: Mapping[str, Array]) -> Proof:

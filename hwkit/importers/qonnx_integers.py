@@ -131,8 +131,9 @@ def extent(real: Real) -> tuple[float, float]:
     else:
         source, scale = real.integers, np.abs(real.scale)
         reach = np.array([max(source.high - source.zero_point, source.zero_point - source.low)])
-    largest = (np.maximum(reach, 1) * scale + np.abs(real.offset)).max()
-    return float(scale.min()), float(largest)
+    largest = float((np.maximum(reach, 1) * scale + np.abs(real.offset)).max())
+    # A batch norm's channels of gain 0 have no step.
+    return float(scale[scale > 0].min(initial=largest or 1.0)), largest or 1.0
 
 
 def _with_integers(ctx: Context, node: Node, real: Real) -> Real:

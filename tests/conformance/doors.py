@@ -110,7 +110,9 @@ class Network:
         source = self.constant(values)
         terms = float(np.sqrt(np.prod(shape) / shape[axis]))
         if bits == 1:
-            return self.node("BipolarQuant", [source, self.constant(np.float32(scale))]), terms * low
+            return self.node(
+                "BipolarQuant", [source, self.constant(np.float32(scale))]
+            ), terms * low
         return self.quant(source, scale, bits, narrow=True), 0.5 * terms
 
     # --- layers --------------------------------------------------------------------------------
