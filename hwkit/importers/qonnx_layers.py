@@ -8,15 +8,22 @@ from math import ceil
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx_axes import along_channels
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import Node
 from hwkit.importers.qonnx_integers import narrow, quantize, settle, settled
-from hwkit.importers.qonnx_rescale import Quantizer, quantize_weights, quantizer, read_quantizer
+from hwkit.importers.qonnx_rescale import (
+    Quantizer,
+    is_bipolar,
+    quantize_weights,
+    quantizer,
+    read_quantizer,
+)
 from hwkit.importers.qonnx_rounding import IMPORTER
 from hwkit.importers.qonnx_values import Fresh, Integers, Layer, Real, Table, Weight
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Lookup, Padding
 from hwkit.ir.shapes import extent, output_shape
-from hwkit.ir.types import S8, S32, Array, IntType
+from hwkit.ir.types import S8, S32, Array, IntType, Quantization
 
 
 def quant(ctx: Context, node: Node) -> None:
@@ -25,12 +32,14 @@ def quant(ctx: Context, node: Node) -> None:
     constants = {n: v for n in node.inputs[1:] if isinstance(v := ctx.values.get(n), np.ndarray)}
     if isinstance(value, Weight):
         raise UnsupportedOp(node.name, IMPORTER, "a weight quantized twice; quantize it once")
+    if is_bipolar(node, constants):
+        _bipolar(ctx, node, constants[node.inputs[1]])
+        return
     if isinstance(value, Real | Fresh):
         q = read_quantizer(node, constants, 16, value.shape)
         ctx.put(node, quantize(ctx, node, value, q, ""))
         return
-    if value.size == 0:
-        raise GraphError(node.name, f"its weight has shape {value.shape}, no values; export again")
+    _require_values(node, value)
     q = read_quantizer(node, constants, 32)
     integers = quantize_weights(node, value, q)
     dtype = q.dtype
@@ -44,13 +53,39 @@ def quant(ctx: Context, node: Node) -> None:
 
 
 def bipolar_quant(ctx: Context, node: Node) -> None:
-    """``BipolarQuant``: weights of -1 and 1; binary activations are refused."""
-    value, scale = ctx.value(node, 0), ctx.value(node, 1)
-    if isinstance(value, Real | Fresh | Weight) or not isinstance(scale, np.ndarray):
-        raise UnsupportedOp(node.name, IMPORTER, "binary activations; use 2 bits or more")
-    q = quantizer(node, scale, 0, IntType(2, True), True)
-    signs = np.where(value >= 0, 1, -1).astype(np.int64)
-    ctx.put(node, Weight(signs, q.scale, q.dtype, _parameter(node)))
+    """``BipolarQuant``: -1 below 0, else 1."""
+    _bipolar(ctx, node, ctx.value(node, 1))
+
+
+def _bipolar(ctx: Context, node: Node, scale: object) -> None:
+    """Binary weights, or activations: a comparison with 0, then -1 and 1 for its two results."""
+    value = ctx.value(node, 0)
+    if isinstance(value, Weight | Fresh) or not isinstance(scale, np.ndarray):
+        raise UnsupportedOp(node.name, IMPORTER, "a binary input or scale; use 2 bits or more")
+    if isinstance(value, np.ndarray):
+        _require_values(node, value)
+        q = quantizer(node, scale, 0, IntType(2, True), True)
+        signs = np.where(value >= 0, 1, -1).astype(np.int64)
+        ctx.put(node, Weight(signs, q.scale, q.dtype, _parameter(node)))
+        return
+    if (scale <= 0).any():
+        raise GraphError(node.name, "its scale is not above 0; calibrate or train it")
+    steps = along_channels(node, "scale", scale.astype(np.float64), value)
+    bit = IntType(1, False)
+    q = Quantizer(steps[:1], 1, bit, bit.low, bit.high, "FLOOR")
+    compared = quantize(ctx, node, value, q, "")
+    name = ctx.name(node, f"{compared.integers.tensor}.signs")
+    ctx.builder.constant(f"{name}.table", np.array([-1, 1]), IntType(2, True))
+    facts = Quantization(tuple(float(s) for s in steps))
+    op = Lookup(name, compared.integers.tensor, f"{name}.table", name)
+    ctx.builder.add(op, IntType(2, True), facts)
+    source = Integers(name, IntType(2, True), -1, 1)
+    ctx.put(node, Real(source, value.shape, steps, order=compared.order))
+
+
+def _require_values(node: Node, value: Array) -> None:
+    if value.size == 0:
+        raise GraphError(node.name, f"its weight has shape {value.shape}, no values; export again")
 
 
 def trunc(ctx: Context, node: Node) -> None:

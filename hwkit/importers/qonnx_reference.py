@@ -21,8 +21,8 @@ from hwkit.importers.qonnx_rewrite import alive
 from hwkit.importers.qonnx_rounding import round_array, tie_distance
 from hwkit.ir.types import Array
 
-QUANTIZERS = frozenset({"Quant", "IntQuant", "Trunc"})
-_QUANTS = QUANTIZERS - {"Trunc"}
+QUANTIZERS = frozenset({"Quant", "IntQuant", "BipolarQuant", "Trunc"})
+_QUANTS = frozenset({"Quant", "IntQuant"})
 WHO = "the reference execution"
 
 
@@ -54,6 +54,8 @@ class Execution:
         if node.op_type in _QUANTS:
             x, *rest = (np.asarray(v, np.float32) for v in given)
             return _quantized(node, x, *rest)[0].astype(np.float64)
+        if node.op_type == "BipolarQuant":
+            return _bipolar(*given)[0]
         return _compute(node, given)
 
     def run(
@@ -75,6 +77,8 @@ class Execution:
             found = None
             if node.op_type in _QUANTS:
                 y, found = _quantized(node, *given)
+            elif node.op_type == "BipolarQuant":
+                y, found = _bipolar(*given)
             elif node.op_type == "Trunc":
                 y, found = _truncated(node, *given)
             else:
@@ -96,14 +100,18 @@ def _quantized(
     mode = node.attribute("rounding_mode", "ROUND").upper()
     y = x / scale + zero_point
     if signed and (bits == 1).all():
-        integers = np.where(y >= 0, 1, -1).astype(y.dtype)
-        distance = np.abs(y)
+        integers, distance = np.where(y >= 0, 1, -1).astype(y.dtype), np.abs(y)
     else:
         low, high = _limits(bits, signed, narrow)
         integers = round_array(np.clip(y, low, high), mode)
         distance = tie_distance(y, mode)
     out = (integers - zero_point) * scale
     return out, Quantized(integers.astype(np.int64), distance)
+
+
+def _bipolar(x: Array, scale: Array) -> tuple[Array, Quantized]:
+    signs = np.where(x >= 0, 1, -1)
+    return signs * scale, Quantized(signs, np.abs(x / scale))
 
 
 def _limits(bits: Array, signed: bool, narrow: bool) -> tuple[Array, Array]:
@@ -310,7 +318,6 @@ def _filled(node: Node, shape: Array) -> Array:
 
 
 _FUNCTIONS: dict[str, Callable[..., Array]] = {
-    "BipolarQuant": lambda node, x, scale: np.where(x >= 0, 1.0, -1.0) * scale,
     "Conv": _conv,
     "Gemm": _gemm,
     "MatMul": lambda node, a, b: a @ b,

@@ -30,6 +30,14 @@ class Quantizer:
     overflow: Overflow = Overflow.SATURATE
 
 
+def is_bipolar(node: Node, constants: Mapping[str, Array]) -> bool:
+    """Whether a ``Quant`` has one signed bit: QONNX takes that for -1 and 1, without rounding."""
+    bits, zero_point = (constants.get(name) for name in (*node.inputs[3:4], *node.inputs[2:3]))
+    if bits is None or zero_point is None or not node.attribute("signed", 1):
+        return False
+    return bits.size > 0 and bool((bits == 1).all()) and not zero_point.any()
+
+
 def read_quantizer(
     node: Node, constants: Mapping[str, Array], max_bits: int, shape: Shape | None = None
 ) -> Quantizer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class QonnxRunner:
     the graph's integers of the ones before."""
 
     def __init__(self, imported: Imported) -> None:
-        self._imported, self._execution = imported, Execution(imported.model)
+        self._imported = imported
         graph, model = imported.graph, imported.model
         made = {n for node in model.nodes for n in node.outputs if node.op_type in QUANTIZERS}
         self._followed = made | {n for node in model.nodes for n in node.outputs
@@ -60,6 +61,10 @@ class QonnxRunner:
         self._compared = {n: m for n, m in meanings.items() if n not in self._fed}
         self._tensors = tuple(dict.fromkeys(m.tensor for m in self._compared.values()))
 
+    @cached_property
+    def _execution(self) -> Execution:
+        return Execution(self._imported.model)
+
     @property
     def tensors(self) -> tuple[str, ...]:
         """See ``FileRunner``."""
@@ -68,7 +73,8 @@ class QonnxRunner:
     def run(self, known: Mapping[str, Array]) -> Mapping[str, Observed]:
         """See ``FileRunner``."""
         samples = len(next(iter(known.values())))
-        rows = [self._sample({k: v[i] for k, v in known.items()}) for i in range(samples)]
+        with np.errstate(all="ignore"):  # A file's own scales may be as odd as they like.
+            rows = [self._sample({k: v[i] for k, v in known.items()}) for i in range(samples)]
         observed = {}
         for name in self._tensors:
             integers = np.stack([row[name][0] for row in rows])

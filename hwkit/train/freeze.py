@@ -23,6 +23,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, Quantization, TensorType
 from hwkit.train.fit import predict
 
+
 def freeze(model: nn.Module, example: Tensor) -> Graph:
     """The integer graph of a Brevitas model; ``example`` is one input batch, as (1, C, H, W).
 

@@ -92,6 +92,10 @@ class Network:
         scale: Any = self.scale(0.6 * spread / steps, 3 * spread / steps)
         zero_point = int(self.rng.integers(1, steps)) if not signed and self.chance(0.3) else 0
         mode = "ROUND" if self.chance(0.6) else self.pick(*MODES)
+        if self.chance(0.08):
+            self.now = self.node("BipolarQuant", [self.now, self.constant(np.float32(spread))])
+            self.narrow = True
+            return
         per_channel = self.chance(0.1) and zero_point == 0
         if per_channel:
             scale = self.along(np.stack([self.scale(scale, 2 * scale)] * self.shape[0]))

@@ -155,8 +155,9 @@ def broken(kind: str) -> Onnx:
         case "input not quantized":
             model.node("MatMul", ["q", "wq"], "s")
             model.node("MatMul", ["s", "wq"], "y")
-        case "signed 1 bit":
-            model.quant("q", "y", bits=1)
+        case "binary input":
+            model.nodes.pop(0)
+            model.quant("x", "y", bits=1)
         case "12 bit weight":
             model = Onnx((1, 2))
             model.quant("x", "q")
@@ -207,7 +208,7 @@ def broken(kind: str) -> Onnx:
         ("unknown op", UnsupportedOp, "y/LSTM", "supported: Add"),
         ("softmax", UnsupportedOp, "y/Softmax", "supported"),
         ("input not quantized", UnsupportedOp, "y/MatMul", "QuantReLU"),
-        ("signed 1 bit", UnsupportedOp, "y/Quant", "use 2 to 16 bits"),
+        ("binary input", UnsupportedOp, "y/Quant", "use 2 bits or more"),
         ("12 bit weight", UnsupportedOp, "y/MatMul", "use 8 bits or fewer"),
         ("unknown rounding", UnsupportedOp, "y/Quant", "HALF_UP, ROUND"),
         ("two activations", UnsupportedOp, "y/Mul", "use Add"),
