@@ -2,8 +2,9 @@
 python -m benchmarks.doors
 
 Random Brevitas models (1 to 8 bits, biases, batch norms, residual sums, depthwise, asymmetric,
-every rounding) and random QONNX graphs, each compared layer by layer on random inputs. ``differing`` are
-integers that no tie explains, ``ties`` those whose real value lies within 1e-5 steps of one.
+every rounding) and random QONNX graphs, each compared layer by layer on random inputs.
+``differing`` are integers that no tie explains, ``ties`` those whose real value lies within 1e-5
+steps of one.
 ``qonnx_numbers`` are compared between our float64 execution and the qonnx package's float32 one.
 """
 

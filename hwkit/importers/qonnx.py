@@ -163,7 +163,7 @@ def _sums(context: Context, node: Node, real: Real) -> Real:
     elif (np.abs(rest - np.rint(rest)) > _SEEN).any():
         finer = max(room, 0)
     if np.abs(rest).max() > S32.high:
-        raise GraphError(tensor, "its bias does not fit 32 bits; use larger scales")
+        finer = room  # Sums so small beside a bias that its own steps have to do.
     step = max(step * 2.0**-finer, largest / ((1 << 31) - 1))
     q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
     return quantize(context, node, real, q, f"{tensor}.common_scale")

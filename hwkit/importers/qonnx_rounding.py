@@ -29,7 +29,7 @@ IMPORTER = "the QONNX importer"
 EVEN = ("ROUND", "HALF_EVEN")
 
 HALF = Fraction(1, 2)
-UNSEEN = Fraction(1, 1 << 18)
+UNSEEN = Fraction(1, 1 << 17)
 """In steps of the output: an offset so close to a whole step of the sum becomes one. A bias that
 was quantized to the sum's grid in float32 is that far off it."""
 

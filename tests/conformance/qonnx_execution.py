@@ -18,9 +18,9 @@ CLOSE = 2e-6
 
 def compare(path: Path, x: np.ndarray) -> tuple[int, int]:
     """Executes ``path`` on ``x``, its one input, by qonnx (float32) and by our reference (float64),
-    which goes on with qonnx's values after each node. Asserts that reals are equal up to float32's error and
-    integers wherever no tie is near; returns how many numbers were compared, and how many
-    integers fell the other way at a tie."""
+    which goes on with qonnx's values after each node. Asserts that reals are equal up to float32's
+    error and integers wherever no tie is near; returns how many numbers were compared, and how
+    many integers fell the other way at a tie."""
     model = ModelWrapper(str(path)).transform(InferShapes())
     for node in model.graph.node:
         for attribute in node.attribute:

@@ -187,7 +187,8 @@ def broken(kind: str) -> Onnx:
             model.node("Gemm", ["q", "wq", bias], "y")
         case "huge bias":
             bias = model.constant("fc.bias", np.float32([1e30, 0]))
-            model.node("Gemm", ["q", "wq", bias], "y")
+            model.node("Gemm", ["q", "wq", bias], "s")
+            model.node("Add", ["s", "s"], "y")
         case "wrong shapes":
             model.constant("other", np.float32(np.zeros((5, 3))))
             model.quant("other", "oq")
