@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Difference
 
+Inputs = Array | Mapping[str, Array]
+"""Integers (N, *shape) of the only input, or of each by name."""
+
 
 def import_file(
-    path: Path, samples: int | None = None, x: Array | None = None, *, required: bool = False
+    path: Path, samples: int | None = None, x: Inputs | None = None, *, required: bool = False
 ) -> tuple[Graph, Proof | None]:
     """The graph of a model file, and how it compares with the file's own execution on ``samples``
-    random inputs or on ``x``, integers (N, *shape) of its one input.
+    random inputs or on ``x``.
 
     ``ConfigError`` if there is no such execution although ``x`` is given or it is ``required``.
     """
@@ -28,7 +32,7 @@ def import_file(
         graph, runner = open_model(path)
         if runner is None:
             raise ConfigError(f"{path}: has no execution here to compare with; leave -i out")
-        proof = prove(graph, runner, {_only_input(graph, path): _some(x)})
+        proof = prove(graph, runner, _feeds(graph, path, x))
         return noted(graph, proof), proof
     graph, found = load_proven(path, samples)
     if found is None and required:
@@ -43,7 +47,7 @@ def verify(
     graph: Graph,
     board: str,
     source: Path | None = None,
-    x: Array | None = None,
+    x: Inputs | None = None,
     *,
     samples: int = 16,
     seed: int = 0,
@@ -51,13 +55,14 @@ def verify(
 ) -> Verification:
     """``flow.verify.verify``, and with ``source`` also that file's own execution against
     ``graph`` on the same inputs: file, graph, lowered graph and board, each against the next."""
+    only = x[graph.inputs[0]] if isinstance(x, Mapping) else x
     if source is None:
-        return boards.verify(graph, board, x, samples=samples, seed=seed, **options)
+        return boards.verify(graph, board, only, samples=samples, seed=seed, **options)
     runner = _runner_for(graph, source)
-    if x is None:
-        x = random_inputs(graph, samples, seed)
-    proof = prove(graph, runner, {_only_input(graph, source): _some(x)})
-    result = boards.verify(graph, board, x, **options)
+    if only is None:
+        only = random_inputs(graph, samples, seed)
+    proof = prove(graph, runner, _feeds(graph, source, only))
+    result = boards.verify(graph, board, only, **options)
     first = proof.first and Difference(
         proof.first.layer, proof.first.index, proof.first.expected, proof.first.got
     )
@@ -84,13 +89,13 @@ def _runner_for(graph: Graph, source: Path) -> FileRunner:
     return runner
 
 
-def _only_input(graph: Graph, path: Path) -> str:
-    if len(graph.inputs) != 1:
-        raise ConfigError(f"{path}: has {len(graph.inputs)} inputs; check it with random ones")
-    return graph.inputs[0]
-
-
-def _some(x: Array) -> Array:
-    if not len(x):
+def _feeds(graph: Graph, who: object, x: Inputs) -> dict[str, Array]:
+    if not isinstance(x, Mapping):
+        if len(graph.inputs) != 1:
+            raise ConfigError(f"{who}: {graph.name} has {len(graph.inputs)} inputs; name each")
+        x = {graph.inputs[0]: x}
+    if x.keys() != set(graph.inputs):
+        raise ConfigError(f"{who}: inputs {sorted(x)}; give {', '.join(graph.inputs)}")
+    if not all(len(values) for values in x.values()):
         raise ConfigError("no inputs: nothing would be compared; give at least one")
-    return x
+    return dict(x)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import ceil
 
 import numpy as np
@@ -209,37 +208,28 @@ def _pool(node: Node, x: Array) -> Array:
     flat, x = x.ndim == 3, _as_map(x)
     kernel, stride = read_pair(node, "kernel_shape"), read_pair(node, "strides")
     dilation = read_pair(node, "dilations")
-    shape = x.shape[1:] if not flat else (x.shape[1], x.shape[3])
+    shape = (x.shape[1], x.shape[3]) if flat else x.shape[1:]
     pad = read_padding(node, shape, kernel, stride, dilation)
-    before, after = (pad.top, pad.left), (pad.bottom, pad.right)
-    largest = node.op_type == "MaxPool"
-    counted = bool(node.attribute("count_include_pad", 0))
     up = bool(node.attribute("ceil_mode", 0))
-    axes: list[tuple[int, ...]] = list(
-        zip(x.shape[2:], kernel, stride, dilation, before, after, strict=True)
-    )
-    sizes = [_pooled(*axis, up=up) for axis in axes]
-    y = np.empty((*x.shape[:2], *sizes))
-    for row, column in product(*map(range, sizes)):
-        rows, columns = (_inside(i, *a) for i, a in zip((row, column), axes, strict=True))
-        window = x[:, :, rows[0]][:, :, :, columns[0]]
-        if largest:
-            y[:, :, row, column] = window.max(axis=(2, 3))
-        else:
-            taps = rows[1] * columns[1] if counted else window.shape[2] * window.shape[3]
-            y[:, :, row, column] = window.sum(axis=(2, 3)) / taps
-    return y[:, :, 0, :] if flat else y
+    axes = list(zip(x.shape[2:], kernel, stride, dilation, (pad.top, pad.left), strict=True))
+    ends = (pad.bottom, pad.right)
+    sizes = [_pooled(*axis, end, up=up) for axis, end in zip(axes, ends, strict=True)]
+    widths = [(0, 0), (0, 0), (pad.top, pad.bottom), (pad.left, pad.right)]
+    # A window that reaches past the padding is cut there, as ceil_mode has it.
+    past = [(0, 0), (0, 0), *((0, (k - 1) * d + s) for _, k, s, d, _ in axes)]
 
+    def windows(values: Array, padding: float, beyond: float) -> Array:
+        padded = np.pad(values, widths, constant_values=padding)
+        padded = np.pad(padded, past, constant_values=beyond)
+        return _windows(padded, kernel, stride, dilation)[:, :, : sizes[0], : sizes[1]]
 
-def _inside(
-    at: int, size: int, kernel: int, stride: int, dilation: int, before: int, after: int
-) -> tuple[slice, int]:
-    """The part of window ``at`` that lies inside the map, and its taps with the padding; a window
-    that reaches past the padding is cut there, as ``ceil_mode`` has it."""
-    first = at * stride - before
-    taps = range(first, min(first + kernel * dilation, size + after), dilation)
-    inside = [p for p in taps if 0 <= p < size]
-    return slice(inside[0], inside[-1] + 1, dilation), len(taps)
+    if node.op_type == "MaxPool":
+        y = windows(x, -np.inf, -np.inf).max(axis=(4, 5))
+    else:
+        counted = float(node.attribute("count_include_pad", 0))
+        taps = windows(np.ones((1, 1, *x.shape[2:])), counted, 0).sum(axis=(4, 5))
+        y = windows(x, 0, 0).sum(axis=(4, 5)) / taps
+    return np.asarray(y[:, :, 0, :] if flat else y)
 
 
 def _pooled(
