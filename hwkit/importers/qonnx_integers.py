@@ -7,10 +7,7 @@ multiplier``, into the quantizer's rescale. Where there is no layer the rescale 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from math import floor
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,14 +15,12 @@ from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx_axes import along_channels
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import Node
+from hwkit.importers.qonnx_plan import planned_for
 from hwkit.importers.qonnx_rescale import Quantizer, bound
 from hwkit.importers.qonnx_rounding import (
     IMPORTER,
-    UNSEEN,
-    Channel,
     Rescales,
     ratio,
-    rescales_to,
 )
 from hwkit.importers.qonnx_values import Fresh, Integers, Layer, Real, Table, one_or_all
 from hwkit.ir.ops import (
@@ -212,7 +207,7 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     if q.scale.size > 1 and any(np.isfinite(b) and b != 0 for b in (real.low, real.high)):
         raise UnsupportedOp(node.name, IMPORTER, "a clip before per-channel scales; drop it")
     least, most = bound(real.low, q), bound(real.high, q)
-    source, planned = _planned(ctx, node, real, q, least, most)
+    source, planned = planned_for(ctx, node, real, q, least, most)
     facts = Quantization(tuple(float(s) for s in q.scale), q.zero_point)
     plain = Real(source, real.shape, q.scale, order=real.order)
     if _changes_nothing(planned, source, q):
@@ -253,107 +248,6 @@ def _rounded(
     step = Quantization(tuple(s * 2.0 ** -planned.second.shift[0] for s in facts.scale))
     add(Requantize(fine, tensor, fine, planned.first, zero), S32, step)
     return add(Requantize(name, fine, name, planned.second), dtype, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """Sums of one channel without a bias, and the bias that they have or may get."""
-
-    ratio: Fraction
-    offset: Fraction
-    low: int
-    high: int
-    bias: int = 0
-
-    def whole_steps(self) -> int:
-        """Whole steps of the sum in the offset; 0 where the sums with it would not fit 32 bits, as
-        those of a channel that a batch norm has nearly switched off."""
-        steps = floor(self.offset / self.ratio) if self.ratio else 0
-        return steps if self.fits(steps - 1) and self.fits(steps + 1) else 0
-
-    def fits(self, bias: int) -> bool:
-        """Whether the sums with ``bias`` fit 32 bits."""
-        return S32.low <= self.low + bias and self.high + bias <= S32.high
-
-    def channel(self) -> Channel:
-        """The sums with their bias."""
-        return Channel(
-            self.ratio,
-            self.offset - self.bias * self.ratio,
-            self.low + self.bias,
-            self.high + self.bias,
-        )
-
-
-def _planned(
-    ctx: Context, node: Node, real: Real, q: Quantizer, least: int, most: int
-) -> tuple[Integers, Rescales]:
-    """The integers to rescale, and how; a layer gets its bias and enters the graph here."""
-    layer = real.source
-    if not isinstance(layer, Layer):
-        source = real.integers
-        low, high = (np.array([b - source.zero_point]) for b in (source.low, source.high))
-        sums = _sums(real.scale, real.offset, q.scale, low, high)
-        return source, _plan(node, sums, q, least, most)
-    sign, positive = layer.signs(real.scale)
-    low, high = layer.sums(sign)
-    known = layer.bias_of(sign)
-    if known is None and real.scale.size == real.offset.size == q.scale.size == 1:
-        low, high = low.min(keepdims=True), high.max(keepdims=True)
-    sums = _sums(one_or_all(positive), real.offset, q.scale, low, high)
-    if known is not None:
-        bias = known
-        sums = [replace(s, bias=int(b)) for s, b in zip(sums, known, strict=True)]
-        planned = _plan(node, sums, q, least, most)
-    else:
-        sums = [replace(s, bias=s.whole_steps()) for s in sums]
-        planned = _plan(node, sums, q, least, most)
-        bias = np.array([s.bias for s in sums], np.int64)
-        if planned.negative is None:
-            more, first = _whole_steps(sums, planned.first)
-            bias, planned = bias + more, replace(planned, first=first)
-    source = layer.add(ctx.builder, sign, positive, np.broadcast_to(bias, sign.shape))
-    return source, planned
-
-
-def _sums(scale: Array, offset: Array, step: Array, low: Array, high: Array) -> list[_Sums]:
-    """One entry, or one a channel, in steps of the output."""
-    return [
-        _Sums(ratio(float(s), float(q)), ratio(float(o), float(q)), int(lo), int(hi))
-        for s, o, q, lo, hi in np.broadcast(scale, offset, step, low, high)
-    ]
-
-
-def _plan(node: Node, sums: Sequence[_Sums], q: Quantizer, least: int, most: int) -> Rescales:
-    channels = [s.channel() for s in sums]
-    return rescales_to(node.name, channels, q.mode, q.zero_point, least, most, q.overflow)
-
-
-def _whole_steps(sums: Sequence[_Sums], r: Rescale) -> tuple[Array, Rescale]:
-    """The canonical form: ``0 <= offset < multiplier``, whole steps apart."""
-    more, rest = [], []
-    columns = np.broadcast_arrays(
-        np.array(r.multiplier, object), np.array(r.shift, object), np.array(r.offset, object),
-        np.zeros(len(sums), object),
-    )  # fmt: skip
-    for s, m, shift, offset, _ in zip(sums, *columns, strict=True):
-        if not m:
-            more.append(0)
-            rest.append(offset)
-            continue
-        steps, left = divmod(offset, m)
-        if not s.channel().is_dyadic:
-            unseen = floor(UNSEEN * (1 << shift))
-            if left > m - 1 - unseen:
-                steps, left = steps + 1, 0
-            elif left <= unseen:
-                left = 0
-        fits = s.fits(s.bias + steps)
-        more.append(steps if fits else 0)
-        rest.append(left if fits else offset)
-    return np.array(more, np.int64), replace(
-        r, offset=tuple(rest[:1] if len(set(rest)) == 1 else rest)
-    )
 
 
 def _input(ctx: Context, node: Node, fresh: Fresh, q: Quantizer) -> Real:
