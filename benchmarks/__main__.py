@@ -1,4 +1,4 @@
-"""All benchmarks but ``qfx``, which wants data sets of the user's, then the tables:
+"""All benchmarks but ``qfx`` (data sets of the user's) and ``doors`` (time), then the tables:
 python -m benchmarks"""
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TypeVar
 
 import numpy as np
 
-from hwkit.errors import UnsupportedOp
+from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx_file import Node, OnnxModel
 from hwkit.importers.qonnx_layers import read_padding, read_pair
 from hwkit.importers.qonnx_rewrite import alive
@@ -44,18 +45,10 @@ class Execution:
         self._moving = []
         for node in alive(model.nodes, model.outputs):
             if node.op_type != "Shape" and all(n in self.constants for n in node.inputs):
-                self.constants[node.outputs[0]] = self._constant(node)
+                given = [self.constants[n] for n in node.inputs]
+                self.constants[node.outputs[0]] = _guarded(node, given, _constant)
             else:
                 self._moving.append(node)
-
-    def _constant(self, node: Node) -> Array:
-        given = [self.constants[n] for n in node.inputs]
-        if node.op_type in _QUANTS:
-            x, *rest = (np.asarray(v, np.float32) for v in given)
-            return _quantized(node, x, *rest)[0].astype(np.float64)
-        if node.op_type == "BipolarQuant":
-            return _bipolar(*given)[0]
-        return _compute(node, given)
 
     def run(
         self,
@@ -72,24 +65,53 @@ class Execution:
             values[name] = replace(name, x.astype(np.float64), None)
         quantized: dict[str, Quantized] = {}
         for node in self._moving:
-            given = [values[n] for n in node.inputs]
-            found = None
-            if node.op_type in _QUANTS:
-                y, found = _quantized(node, *given)
-            elif node.op_type == "BipolarQuant":
-                y, found = _bipolar(*given)
-            elif node.op_type == "Trunc":
-                y, found = _truncated(node, *given)
-            else:
-                y = _compute(node, given)
-                if node.op_type == "Sub" and node.inputs[0] in quantized:
-                    # The end of a quantizer that wraps: its ties are the quantizer's.
-                    found = Quantized(np.zeros(0, np.int64), quantized[node.inputs[0]].distance)
+            y, found = _guarded(node, [values[n] for n in node.inputs], _execute)
+            if node.op_type == "Sub" and node.inputs[0] in quantized:
+                # The end of a quantizer that wraps: its ties are the quantizer's.
+                found = Quantized(np.zeros(0, np.int64), quantized[node.inputs[0]].distance)
             name = node.outputs[0]
             if found is not None:
                 quantized[name] = found
             values[name] = replace(name, y, found)
         return {name: values[name] for name in self.model.outputs}
+
+
+T = TypeVar("T")
+
+
+def _guarded(
+    node: Node, given: Sequence[Array], compute: Callable[[Node, Sequence[Array]], T]
+) -> T:
+    """What ``compute`` gives; ``GraphError`` naming ``node`` where its inputs make no sense."""
+    try:
+        return compute(node, given)
+    except (ValueError, IndexError, TypeError, ArithmeticError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise GraphError(
+            node.name, f"{node.op_type} cannot be executed ({reason:.100}); export again"
+        ) from error
+
+
+def _constant(node: Node, given: Sequence[Array]) -> Array:
+    """A node of constants alone: quantized in float32, as PyTorch does."""
+    if node.op_type in _QUANTS:
+        x, *rest = (np.asarray(v, np.float32) for v in given)
+        return _quantized(node, x, *rest)[0].astype(np.float64)
+    return _execute(node, given)[0]
+
+
+def _execute(node: Node, given: Sequence[Array]) -> tuple[Array, Quantized | None]:
+    """What a node computes, and its integers if it is a quantizer."""
+    if node.op_type in _QUANTS:
+        return _quantized(node, *given)
+    if node.op_type == "BipolarQuant":
+        return _bipolar(*given)
+    if node.op_type == "Trunc":
+        return _truncated(node, *given)
+    function = _FUNCTIONS.get(node.op_type)
+    if function is None:
+        raise UnsupportedOp(node.name, WHO, f"ONNX op {node.op_type!r}; import without --check")
+    return np.asarray(function(node, *given)), None
 
 
 def _quantized(
@@ -135,13 +157,6 @@ def _truncated(
     # Whole steps of a power of two: exact but for the ties of the first rounding.
     distance = tie_distance(x / scale + zero_point, "ROUND")
     return out, Quantized(integers.astype(np.int64), distance)
-
-
-def _compute(node: Node, given: Sequence[Array]) -> Array:
-    function = _FUNCTIONS.get(node.op_type)
-    if function is None:
-        raise UnsupportedOp(node.name, WHO, f"ONNX op {node.op_type!r}; import without --check")
-    return np.asarray(function(node, *given))
 
 
 # --- layers --------------------------------------------------------------------------------------

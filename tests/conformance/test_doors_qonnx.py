@@ -15,7 +15,7 @@ from tests.conformance.doors import Network
 
 QONNX_SEEDS = range(60)
 EXECUTED_SEEDS = range(100, 116)
-BREVITAS_SEEDS = range(8)
+BREVITAS_SEEDS = range(5)
 
 
 @pytest.fixture

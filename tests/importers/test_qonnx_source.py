@@ -13,7 +13,7 @@ from onnx import helper
 
 from hwkit import importers
 from hwkit.cli import _run
-from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import load_model, load_proven, open_model
 from hwkit.importers.proof import Observed, counted, prove
 from hwkit.ir.interpret import run
@@ -413,6 +413,22 @@ def test_any_names(path):
     model.quant("s", "y")
     graph = proven(model, path)
     assert graph.inputs == ("x",)
+
+
+def test_a_damaged_file_gives_one_line_from_its_execution_too(path):
+    from .test_qonnx import sample
+
+    data = sample(path)
+    rng = np.random.default_rng(6)
+    for _ in range(250):
+        damaged = bytearray(data)
+        for _ in range(int(rng.integers(1, 6))):
+            damaged[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            load_proven(path, 2)
+        except HwkitError as error:
+            assert "\n" not in str(error)
 
 
 def test_a_mean_with_axes_as_an_input(path):
