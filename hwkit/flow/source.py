@@ -9,6 +9,7 @@ from typing import Any
 
 from hwkit.errors import ConfigError
 from hwkit.flow import verify as boards
+from hwkit.flow.models import load
 from hwkit.flow.verify import Verification, random_inputs
 from hwkit.importers import load_proven, noted, open_model
 from hwkit.importers.proof import FileRunner, Proof, prove
@@ -28,13 +29,14 @@ def import_file(
 
     ``ConfigError`` if there is no such execution although ``x`` is given or it is ``required``.
     """
+    foreign = path.suffix in (".onnx", ".tflite") and path.is_file()
     if x is not None:
-        graph, runner = open_model(path)
+        graph, runner = open_model(path) if foreign else (load(path), None)
         if runner is None:
             raise ConfigError(f"{path}: has no execution here to compare with; leave -i out")
         proof = prove(graph, runner, _feeds(graph, path, x))
         return noted(graph, proof), proof
-    graph, found = load_proven(path, samples)
+    graph, found = load_proven(path, samples) if foreign else (load(path), None)
     if found is None and required:
         raise ConfigError(
             f"{path}: not compared: it is no QONNX, or random inputs overflow its sums; "
