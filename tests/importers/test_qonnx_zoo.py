@@ -86,7 +86,7 @@ def test_one_dimensional(dyadic):
 
 def test_float_biases_are_kept():
     for name in ("strided", "residual", "averaged"):
-        graph, found = frozen(zoo.EXACT[name](Kit(bias_quant=None, weight_bits=2, bits=2)))
+        graph, found = frozen(zoo.EXACT[name](Kit(bias_quant=None, weight_bits=4, bits=4)))
         assert any(any(r.offset) for op in graph.nodes for r in rescales(op))
         assert graph.metadata["differing"] == "0"
         assert_near(found)
