@@ -3,6 +3,7 @@ and needs nothing that is not used."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,17 @@ def load(path: str | Path) -> Graph:
 
 
 def freeze(model: Any, example: Any) -> Graph:
-    """The integer graph of a Brevitas ``model``; ``example`` is one batch of its input."""
+    """The integer graph of a Brevitas ``model``; ``example`` is one batch of its input.
+
+    One line on stderr counts how it compares with the exported file's own execution.
+    """
+    from hwkit.importers.proof import counted
     from hwkit.train.freeze import freeze as flow
 
-    return flow(model, example)
+    graph = flow(model, example)
+    if line := counted(graph):
+        print(f"{type(model).__name__}: {line}", file=sys.stderr)
+    return graph
 
 
 def deploy(

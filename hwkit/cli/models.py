@@ -21,16 +21,44 @@ from hwkit.cli.terminal import busy, plain, print_json, told_beside
 
 @hwkit.command("import", **example("hwkit import model.tflite -o model.hwk"))
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--out", required=True, metavar="M.hwk", type=click.Path(path_type=Path))
-def import_(file: Path, out: Path) -> None:
-    """QONNX (.onnx) or int8 .tflite to an integer graph."""
+@click.option("-o", "--out", metavar="M.hwk", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Exit 1 if integers differ from the file's own.")
+@click.option("-n", "samples", type=click.IntRange(1), help="Random inputs to compare on.")
+@input_option(required=False)
+@json_option
+def import_(
+    file: Path,
+    out: Path | None,
+    check: bool,
+    samples: int | None,
+    inputs: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """QONNX (.onnx) or int8 .tflite to an integer graph, beside the file's own execution."""
+    from hwkit.errors import ConfigError
     from hwkit.files import check_writable
-    from hwkit.flow.models import load
+    from hwkit.flow.source import import_file
 
-    check_writable(out)
-    graph = load(file)
-    graph.save(str(out))
-    told_beside(out, f"{out}: {len(graph.nodes)} nodes")
+    if out is None and not check:
+        raise ConfigError("nothing to do: give -o M.hwk, or --check")
+    if out is not None:
+        check_writable(out)
+    with busy(f"{file.name}: importing"):
+        graph, proof = import_file(file, samples, inputs, required=check)
+    if out is not None:
+        graph.save(str(out))
+    if as_json:
+        print_json({"nodes": len(graph.nodes), **(proof.to_json() if proof else {})})
+    else:
+        if out is not None:
+            told_beside(out, f"{out}: {len(graph.nodes)} nodes")
+        if proof is not None:
+            told_beside(out, f"{file}: {proof.line()}")
+    if not check or proof is None or proof.exact:
+        return 0
+    if not as_json:
+        proof.check()
+    return 1
 
 
 @hwkit.command(**example("hwkit inspect model.hwk"))
@@ -100,6 +128,13 @@ def predict(
 @click.option("-n", "samples", default=16, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @input_option(required=False)
+@click.option(
+    "--source",
+    "original",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The file that the model was imported from: its own execution against the board.",
+)
 @port_option
 @artifact_option
 @json_option
@@ -109,6 +144,7 @@ def verify(
     samples: int,
     seed: int,
     inputs: tuple[str, ...],
+    original: Path | None,
     port: str | None,
     artifact: Path | None,
     as_json: bool,
@@ -116,13 +152,14 @@ def verify(
     """Board against interpreter: exit 0 only if every integer is equal."""
     from hwkit.flow.arrays import load_inputs
     from hwkit.flow.models import load
-    from hwkit.flow.verify import verify as flow
+    from hwkit.flow.source import verify as flow
 
     graph = load(model)
     with busy(f"{board}: verifying"):
         result = flow(
             graph,
             board,
+            original,
             load_inputs(graph, inputs) if inputs else None,
             samples=samples,
             seed=seed,
@@ -135,6 +172,7 @@ def verify(
     click.echo(
         f"{board}: {result.inputs} inputs, {result.integers} integers, "
         f"{result.differing} differing, {result.moved} moved by lowering"
+        + (f", {result.ties} ties" if original is not None else "")
     )
     result.check()
     return 0

@@ -36,6 +36,7 @@ def train(
 ) -> None:
     """Quantization-aware training; RECIPE is a file or the name of a recipe that hwkit ships."""
     from hwkit.flow.training import train as flow
+    from hwkit.importers.proof import counts_line
 
     facts = flow(recipe, out, plan, progress(), start_from=start_from)
     if as_json:
@@ -46,6 +47,8 @@ def train(
         f"{plain(str(out))}: accuracy float {accuracy['float']:.4f}, fake-quantized "
         f"{accuracy['fake_quantized']:.4f}, integer {accuracy['integer']:.4f}"
     )
+    if source := facts["source"]:
+        click.echo(f"{out / 'model.onnx'}: {counts_line(source)}")
 
 
 @hwkit.command(

@@ -29,10 +29,10 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def told_beside(out: Path, text: str) -> None:
+def told_beside(out: Path | None, text: str) -> None:
     """Prints ``text`` about the file ``out``: on stderr where the file itself went to stdout."""
     with suppress(OSError):
-        if os.path.samestat(out.stat(), os.fstat(1)):
+        if out is not None and os.path.samestat(out.stat(), os.fstat(1)):
             click.echo(plain(text), err=True)
             return
     click.echo(plain(text))

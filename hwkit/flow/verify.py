@@ -31,7 +31,9 @@ class Verification:
 
     ``moved`` integers differ between the graph as given and as lowered for the board (another
     rounding); they are no fault of the board and are counted apart. ``argmax_moved`` counts the
-    samples whose largest output moved with them. ``first`` is the first difference, or None.
+    samples whose largest output moved with them. ``ties`` are integers that differ from those of
+    the file that the graph came from where the file's real value lies on a tie; only
+    ``flow.source`` looks for them. ``first`` is the first difference, or None.
     """
 
     board: str
@@ -41,6 +43,7 @@ class Verification:
     moved: int
     argmax_moved: int
     first: Difference | None
+    ties: int = 0
 
     @property
     def exact(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import Node
-from hwkit.importers.qonnx_rescale import IMPORTER
+from hwkit.importers.qonnx_rounding import IMPORTER
 from hwkit.importers.qonnx_values import Weight
 from hwkit.ir.types import Array
 
@@ -39,7 +39,7 @@ def fold(ctx: Context, node: Node) -> bool:
     if len(arrays) != len(given):
         return False
     try:
-        ctx.put(node, _compute(node, arrays))
+        ctx.put(node, np.asarray(_compute(node, arrays)))
     except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise GraphError(node.name, f"cannot be computed ({error}); export again") from error
     return True

@@ -8,18 +8,22 @@ from math import ceil
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx_axes import along_channels
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import Node
+from hwkit.importers.qonnx_integers import narrow, quantize, settle, settled
 from hwkit.importers.qonnx_rescale import (
-    IMPORTER,
+    Quantizer,
+    is_bipolar,
     quantize_weights,
     quantizer,
     read_quantizer,
 )
+from hwkit.importers.qonnx_rounding import IMPORTER
 from hwkit.importers.qonnx_values import Fresh, Integers, Layer, Real, Table, Weight
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Lookup, Padding
 from hwkit.ir.shapes import extent, output_shape
-from hwkit.ir.types import S8, Array, IntType
+from hwkit.ir.types import S8, S32, Array, IntType, Quantization
 
 
 def quant(ctx: Context, node: Node) -> None:
@@ -28,10 +32,14 @@ def quant(ctx: Context, node: Node) -> None:
     constants = {n: v for n in node.inputs[1:] if isinstance(v := ctx.values.get(n), np.ndarray)}
     if isinstance(value, Weight):
         raise UnsupportedOp(node.name, IMPORTER, "a weight quantized twice; quantize it once")
-    if isinstance(value, Real | Fresh):
-        q = read_quantizer(node, constants, 16)
-        ctx.put(node, ctx.quantize(node, value, q, ""))
+    if is_bipolar(node, constants):
+        _bipolar(ctx, node, constants[node.inputs[1]])
         return
+    if isinstance(value, Real | Fresh):
+        q = read_quantizer(node, constants, 16, value.shape)
+        ctx.put(node, quantize(ctx, node, value, q, ""))
+        return
+    _require_values(node, value)
     q = read_quantizer(node, constants, 32)
     integers = quantize_weights(node, value, q)
     dtype = q.dtype
@@ -45,13 +53,39 @@ def quant(ctx: Context, node: Node) -> None:
 
 
 def bipolar_quant(ctx: Context, node: Node) -> None:
-    """``BipolarQuant``: weights of -1 and 1; binary activations are refused."""
-    value, scale = ctx.value(node, 0), ctx.value(node, 1)
-    if isinstance(value, Real | Fresh | Weight) or not isinstance(scale, np.ndarray):
-        raise UnsupportedOp(node.name, IMPORTER, "binary activations; use 2 bits or more")
-    q = quantizer(node, scale, 0, IntType(2, True), True)
-    signs = np.where(value >= 0, 1, -1).astype(np.int64)
-    ctx.put(node, Weight(signs, q.scale, q.dtype, _parameter(node)))
+    """``BipolarQuant``: -1 below 0, else 1."""
+    _bipolar(ctx, node, ctx.value(node, 1))
+
+
+def _bipolar(ctx: Context, node: Node, scale: object) -> None:
+    """Binary weights, or activations: a comparison with 0, then -1 and 1 for its two results."""
+    value = ctx.value(node, 0)
+    if isinstance(value, Weight | Fresh) or not isinstance(scale, np.ndarray):
+        raise UnsupportedOp(node.name, IMPORTER, "a binary input or scale; use 2 bits or more")
+    if isinstance(value, np.ndarray):
+        _require_values(node, value)
+        q = quantizer(node, scale, 0, IntType(2, True), True)
+        signs = np.where(value >= 0, 1, -1).astype(np.int64)
+        ctx.put(node, Weight(signs, q.scale, q.dtype, _parameter(node)))
+        return
+    if (scale <= 0).any():
+        raise GraphError(node.name, "its scale is not above 0; calibrate or train it")
+    steps = along_channels(node, "scale", scale.astype(np.float64), value)
+    bit = IntType(1, False)
+    q = Quantizer(steps[:1], 1, bit, bit.low, bit.high, "FLOOR")
+    compared = quantize(ctx, node, value, q, "")
+    name = ctx.name(node, f"{compared.integers.tensor}.signs")
+    ctx.builder.constant(f"{name}.table", np.array([-1, 1]), IntType(2, True))
+    facts = Quantization(tuple(float(s) for s in steps))
+    op = Lookup(name, compared.integers.tensor, f"{name}.table", name)
+    ctx.builder.add(op, IntType(2, True), facts)
+    source = Integers(name, IntType(2, True), -1, 1)
+    ctx.put(node, Real(source, value.shape, steps, order=compared.order))
+
+
+def _require_values(node: Node, value: Array) -> None:
+    if value.size == 0:
+        raise GraphError(node.name, f"its weight has shape {value.shape}, no values; export again")
 
 
 def trunc(ctx: Context, node: Node) -> None:
@@ -64,7 +98,11 @@ def trunc(ctx: Context, node: Node) -> None:
     scale, zero_point, _, output_scale, bits = (
         float(c.flat[0]) for c in constants if c is not None
     )
-    real = ctx.settled(node, 0)
+    real = settled(ctx, node, 0)
+    if real.offset.any():
+        # Trunc first rounds to the input's integers.
+        sums = Quantizer(real.scale, 0, S32, S32.low, S32.high, "ROUND")
+        real = quantize(ctx, node, real, sums, f"{real.integers.tensor}.rounded")
     if zero_point or not np.allclose(real.scale, scale, rtol=1e-5, atol=0):
         raise UnsupportedOp(node.name, IMPORTER, "Trunc of another scale than its input's")
     if not 1 <= bits <= 16 or output_scale <= 0 or scale <= 0:
@@ -73,7 +111,8 @@ def trunc(ctx: Context, node: Node) -> None:
     step = 2.0 ** round(np.log2(output_scale / scale))
     q = quantizer(node, np.array([output_scale]), 0, dtype, bool(node.attribute("narrow", 0)))
     # The input's scale restated so that the ratio is the shift exactly, as Trunc defines it.
-    ctx.put(node, ctx.quantize(node, replace(real, scale=np.array([output_scale / step])), q, ""))
+    real = replace(real, scale=np.array([output_scale / step]))
+    ctx.put(node, quantize(ctx, node, real, q, ""))
 
 
 def _parameter(node: Node) -> str:
@@ -122,7 +161,7 @@ def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
 
 def conv(ctx: Context, node: Node) -> None:
     """``Conv`` of one or two spatial axes, with one group or one for each input channel."""
-    x, weight = ctx.narrow(node, 0), _weight(ctx, node, 1)
+    x, weight = narrow(ctx, node, 0), _weight(ctx, node, 1)
     taps = weight.integers if weight.integers.ndim != 3 else weight.integers[:, :, None, :]
     if taps.ndim != 4 or len(x.shape) != weight.integers.ndim - 1:
         raise UnsupportedOp(
@@ -217,7 +256,7 @@ def matmul(ctx: Context, node: Node) -> None:
 
 
 def _dense(ctx: Context, node: Node, output_first: bool) -> None:
-    x, weight = ctx.narrow(node, 0), _weight(ctx, node, 1)
+    x, weight = narrow(ctx, node, 0), _weight(ctx, node, 1)
     matrix = weight.integers if output_first else weight.integers.T
     if len(x.shape) != 1 or matrix.ndim != 2 or matrix.shape[1] != x.shape[0]:
         raise UnsupportedOp(
@@ -293,7 +332,7 @@ def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> 
             low, high = (float(gain[0] * b + offset[0]) for b in (real.low, real.high))
             real = replace(real, low=low, high=high)
         else:
-            real = ctx.settle(node, real)
+            real = settle(ctx, node, real)
     return replace(real, scale=real.scale * gain, offset=real.offset * gain + offset)
 
 
@@ -324,7 +363,7 @@ def _clamp(real: Real, low: float, high: float) -> Real:
 
 def _table(ctx: Context, node: Node) -> tuple[Real, Integers, Array]:
     """A narrow input with one scale, and the real of each value of its type."""
-    real = ctx.narrow(node, 0)
+    real = narrow(ctx, node, 0)
     source = real.integers
     if source.dtype.bits > 8 or real.scale.size > 1:
         raise UnsupportedOp(

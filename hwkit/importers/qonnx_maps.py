@@ -10,9 +10,10 @@ import numpy as np
 from hwkit.errors import UnsupportedOp
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import MAX_INPUT_ELEMENTS, Node
+from hwkit.importers.qonnx_integers import settle, settled, whole, with_room
 from hwkit.importers.qonnx_layers import read_padding, read_pair
-from hwkit.importers.qonnx_rescale import IMPORTER
-from hwkit.importers.qonnx_values import Fresh, Integers, Real
+from hwkit.importers.qonnx_rounding import IMPORTER
+from hwkit.importers.qonnx_values import Fresh, Integers, Real, one_or_all
 from hwkit.ir.ops import (
     NO_PADDING,
     Concat,
@@ -21,6 +22,7 @@ from hwkit.ir.ops import (
     Padding,
     Reshape,
     SumPool2d,
+    Transpose,
 )
 from hwkit.ir.types import S32, Array, Quantization, Shape
 
@@ -38,7 +40,7 @@ def _require_map(node: Node, real: Real) -> None:
 
 def max_pool(ctx: Context, node: Node) -> None:
     """``MaxPool``; rounding the output size up becomes padding, which adds no value."""
-    real = ctx.settled(node, 0)
+    real = settled(ctx, node, 0)
     _require_map(node, real)
     source = real.integers
     kernel, stride, pad = _window(ctx, node, real)
@@ -75,7 +77,10 @@ def _up(size: int, kernel: int, stride: int, last: int) -> int:
 
 def average_pool(ctx: Context, node: Node) -> None:
     """``AveragePool``: window sums; the division goes into the quantizer behind it."""
-    real = ctx.settled(node, 0)
+    taps = prod(read_pair(node, "kernel_shape"))
+    padded = any(node.attribute("pads", [0])) or node.attribute("auto_pad", "NOTSET") != "NOTSET"
+    # Where padding counts as 0, an offset would have to be missing there.
+    real = (whole if padded else settled)(ctx, node, 0, taps)
     _require_map(node, real)
     kernel, stride, pad = _window(ctx, node, real)
     if pad != NO_PADDING:
@@ -100,10 +105,11 @@ def _sum_pool(
     stride: tuple[int, int],
     pad: Padding,
 ) -> Real:
+    taps = prod(kernel)
+    real = with_room(ctx, node, real, taps)
     source = real.integers
     name = ctx.name(node)
     op = SumPool2d(name, source.tensor, name, kernel, stride, pad, source.zero_point)
-    taps = prod(kernel)
     scale = real.scale / taps
     ctx.builder.add(op, S32, Quantization(tuple(float(s) for s in scale)))
     low = taps * min(0, source.low - source.zero_point)
@@ -114,7 +120,7 @@ def _sum_pool(
 
 def global_average_pool(ctx: Context, node: Node) -> None:
     """``GlobalAveragePool``, and ``ReduceMean`` over all rows and columns."""
-    real = ctx.settled(node, 0)
+    real = settled(ctx, node, 0, prod(ctx.real(node, 0).shape[1:]))
     _require_map(node, real)
     keep = True
     if node.op_type == "ReduceMean":
@@ -137,7 +143,7 @@ def global_average_pool(ctx: Context, node: Node) -> None:
 
 def pad(ctx: Context, node: Node) -> None:
     """``Pad`` of rows and columns with a constant that the integers can hold."""
-    real = ctx.settled(node, 0)
+    real = whole(ctx, node, 0)
     _require_map(node, real)
     source = real.integers
     given = ctx.numbers(node, 1) if ctx.has(node, 1) else np.array(node.attribute("pads", [0]))
@@ -165,7 +171,7 @@ def pad(ctx: Context, node: Node) -> None:
 
 def concat(ctx: Context, node: Node) -> None:
     """``Concat`` of activations of one quantization."""
-    reals = [ctx.settled(node, i) for i in range(len(node.inputs))]
+    reals = [settled(ctx, node, i) for i in range(len(node.inputs))]
     sources = [r.integers for r in reals]
     kinds = {(s.dtype, s.zero_point, len(r.shape)) for r, s in zip(reals, sources, strict=True)}
     rank = len(reals[0].shape) + 1
@@ -177,6 +183,8 @@ def concat(ctx: Context, node: Node) -> None:
     scales = [r.scale for r in reals]
     per_channel = any(s.size > 1 for s in scales)
     same = all(np.array_equal(s, scales[0]) for s in scales)
+    if not along:
+        same = same and all(np.array_equal(r.offset, reals[0].offset) for r in reals)
     if len(kinds) != 1 or not (same and not (per_channel and along)):
         raise UnsupportedOp(
             node.name,
@@ -190,6 +198,9 @@ def concat(ctx: Context, node: Node) -> None:
     ctx.builder.add(op, sources[0].dtype, ctx.builder.tensors[sources[0].tensor].quantization)
     low, high = min(s.low for s in sources), max(s.high for s in sources)
     joined = replace(reals[0], source=replace(sources[0], tensor=name, low=low, high=high))
+    if along:
+        parts = [np.broadcast_to(r.offset, (r.shape[0],)) for r in reals]
+        joined = replace(joined, offset=one_or_all(np.concatenate(parts)))
     if rank == 2:
         size = sum(r.shape[0] for r in reals)
         ctx.put(node, replace(joined, shape=(size,), order=_joined_order(reals)))
@@ -264,12 +275,15 @@ def reshaped(ctx: Context, node: Node, real: Real, shape: Shape) -> Real:
         raise UnsupportedOp(
             node.name, IMPORTER, f"shape {real.shape} to {shape}; flatten to a vector"
         )
-    real = ctx.settle(node, real)
+    real = settle(ctx, node, real)
     source = real.integers
     name = ctx.name(node)
     space = prod(real.shape[1:])
     order = np.arange(prod(shape)).reshape(real.shape[0], space).T.reshape(-1)
-    scale = np.tile(real.scale, space) if real.scale.size > 1 and flat else real.scale
+    scale, offset = (
+        np.tile(values, space) if values.size > 1 and flat else values
+        for values in (real.scale, real.offset)
+    )
     facts = Quantization(tuple(float(s) for s in scale), source.zero_point)
     graph_shape = shape if flat else (1, 1, shape[0])
     ctx.builder.add(Reshape(name, source.tensor, name), source.dtype, facts, graph_shape)
@@ -279,5 +293,40 @@ def reshaped(ctx: Context, node: Node, real: Real, shape: Shape) -> Real:
         source=replace(source, tensor=name),
         shape=shape,
         scale=scale,
+        offset=offset,
         order=None if identity else order,
     )
+
+
+def unflattened(ctx: Context, node: Node, real: Real) -> Real:
+    """A flattened map in ONNX's own order, which takes a transposition in the graph."""
+    if real.order is None:
+        return real
+    size = real.order.size
+    space = int(real.order[1])
+    if size % space or not np.array_equal(
+        real.order, np.arange(size).reshape(size // space, space).T.reshape(-1)
+    ):
+        raise UnsupportedOp(
+            node.name, IMPORTER, "vectors joined from flattened maps; join the maps instead"
+        )
+    source = real.integers
+    name = ctx.name(node, f"{source.tensor}.channels_first")
+    apart, turned = f"{name}.map", f"{name}.turned"
+    add = ctx.builder.add
+    add(Reshape(apart, source.tensor, apart), source.dtype, None, (space, 1, size // space))
+    add(Transpose(turned, apart, turned, (2, 0, 1)), source.dtype)
+    scale, offset = (_in_onnx_order(v, real.order) for v in (real.scale, real.offset))
+    facts = Quantization(tuple(float(s) for s in scale), source.zero_point)
+    add(Reshape(name, turned, name), source.dtype, facts, (size,))
+    return replace(
+        real, source=replace(source, tensor=name), scale=scale, offset=offset, order=None
+    )
+
+
+def _in_onnx_order(values: Array, order: Array) -> Array:
+    if values.size == 1:
+        return values
+    moved = np.empty_like(values)
+    moved[order] = values
+    return moved

@@ -7,7 +7,7 @@ only selects or moves values (max pool, flatten, concat): those then work on nar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hwkit.importers.qonnx_file import Node, OnnxModel
@@ -15,14 +15,16 @@ from hwkit.importers.qonnx_fixed import WRAP_BITS, fixed_point
 from hwkit.ir.types import Array
 
 PASS_THROUGH = frozenset({"Identity", "Dropout"})
+_SYNONYMS = {"IntQuant": "Quant"}
 _MOVES = frozenset({"MaxPool", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Concat"})
 _NARROWS = frozenset({"Quant", "Trunc"})
 
 
 def rewrite(model: OnnxModel) -> OnnxModel:
-    """Drops nodes that do nothing, folds what stands for a fixed-point quantizer, then moves
-    quantizers and ReLUs ahead of pools and reshapes."""
+    """Drops nodes that do nothing or that nothing needs, folds what stands for a fixed-point
+    quantizer, then moves quantizers and ReLUs ahead of pools and reshapes."""
     nodes, outputs = _without_identities(model)
+    nodes = alive(nodes, outputs)
     nodes = fixed_point(nodes, model.constants, outputs)
     for _ in range(len(nodes)):
         moved = _hoist_one(nodes, model.constants, outputs)
@@ -36,12 +38,24 @@ def _without_identities(model: OnnxModel) -> tuple[list[Node], tuple[str, ...]]:
     renamed: dict[str, str] = {}
     nodes = []
     for node in model.nodes:
-        node = replace(node, inputs=tuple(renamed.get(n, n) for n in node.inputs))
+        op_type = _SYNONYMS.get(node.op_type, node.op_type)
+        inputs = tuple(renamed.get(n, n) for n in node.inputs)
+        node = replace(node, op_type=op_type, inputs=inputs)
         if node.op_type in PASS_THROUGH and node.inputs:
             renamed[node.outputs[0]] = node.inputs[0]
         else:
             nodes.append(node)
     return nodes, tuple(renamed.get(n, n) for n in model.outputs)
+
+
+def alive(nodes: Sequence[Node], outputs: tuple[str, ...]) -> list[Node]:
+    """The nodes that an output needs."""
+    needed, kept = set(outputs), list[Node]()
+    for node in reversed(nodes):
+        if not needed.isdisjoint(node.outputs):
+            needed.update(node.inputs)
+            kept.append(node)
+    return kept[::-1]
 
 
 def _hoist_one(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import lcm
 
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx_axes import along_channels
 from hwkit.importers.qonnx_context import Context
 from hwkit.importers.qonnx_file import Node
+from hwkit.importers.qonnx_integers import settled, with_room
 from hwkit.importers.qonnx_layers import affine
-from hwkit.importers.qonnx_rescale import IMPORTER, power_of_two_ratio
+from hwkit.importers.qonnx_maps import unflattened
+from hwkit.importers.qonnx_rounding import IMPORTER, ratio
 from hwkit.importers.qonnx_values import Integers, Real
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.ops import Add, Rescale, Rounding
@@ -27,12 +31,14 @@ def add(ctx: Context, node: Node) -> None:
         constant = numbers[i]
         if constant is not None:
             real = ctx.real(node, 1 - i)
-            offset = _aligned(node, real, constant)
+            offset = along_channels(node, "constant", constant, real)
             ctx.put(node, affine(ctx, node, real, np.ones(1), offset))
             return
-    a, b = ctx.settled(node, 0), ctx.settled(node, 1)
-    if a.shape != b.shape or not _same_order(a, b):
+    a, b = settled(ctx, node, 0), settled(ctx, node, 1)
+    if a.shape != b.shape:
         raise UnsupportedOp(node.name, IMPORTER, f"shapes {a.shape} and {b.shape}; make them equal")
+    if not _same_order(a, b):
+        a, b = unflattened(ctx, node, a), unflattened(ctx, node, b)
     ctx.put(node, _sum(ctx, node, a, b))
 
 
@@ -43,6 +49,7 @@ def _same_order(a: Real, b: Real) -> bool:
 
 
 def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:
+    a, b = with_room(ctx, node, a, 2), with_room(ctx, node, b, 2)
     one, two = a.integers, b.integers
     rescales, scale = _common_scale(node, (a, b), (one, two))
     name = ctx.name(node)
@@ -50,7 +57,9 @@ def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:
     ctx.builder.add(op, S32, Quantization(tuple(float(s) for s in scale)))
     steps = [int(np.ceil(r.scale / scale).max()) for r in (a, b)]
     reach = sum(k * _reach(s) for k, s in zip(steps, (one, two), strict=True))
-    return replace(a, source=Integers(name, S32, -reach, reach), scale=scale)
+    summed = Integers(name, S32, -reach, reach)
+    offset, refined = a.offset + b.offset, a.refined or b.refined
+    return replace(a, source=summed, scale=scale, offset=offset, refined=refined)
 
 
 def _common_scale(
@@ -58,13 +67,13 @@ def _common_scale(
 ) -> tuple[tuple[Rescale | None, Rescale | None], Array]:
     """Rescales that bring both sides to one scale, and that scale.
 
-    Equal scales need none. Scales that differ by powers of two take the smallest one, exactly.
+    Equal scales need none. Scales with a common divisor that is not too small take it, exactly.
     Others take the largest one's 2**-19, as TFLite does; the multiplier has 31 bits.
     """
     a, b = reals[0].scale, reals[1].scale
     if np.array_equal(np.broadcast_arrays(a, b)[0], np.broadcast_arrays(a, b)[1]):
         return (None, None), a if a.size >= b.size else b
-    if (exact := _dyadic_scale(reals, sources)) is not None:
+    if (exact := _common_divisor(reals, sources)) is not None:
         return exact
     bits = max(source.dtype.bits for source in sources)
     largest = 2 * max(float(a.max()), float(b.max()))
@@ -78,25 +87,26 @@ def _common_scale(
     return (rescales[0], rescales[1]), np.array([scale])
 
 
-def _dyadic_scale(
+def _common_divisor(
     reals: tuple[Real, Real], sources: tuple[Integers, Integers]
 ) -> tuple[tuple[Rescale | None, Rescale | None], Array] | None:
-    """The smallest scale of both sides where all others are it times a power of two, exactly."""
+    """A scale of which all others are whole multiples, if the sum then fits 32 bits; exact.
+
+    Example: 0.5 and 0.75 are 2 and 3 times 0.25.
+    """
     finest = min(float(r.scale.min()) for r in reals)
-    rescales: list[Rescale | None] = []
-    total = 0
-    for real, source in zip(reals, sources, strict=True):
-        steps = [power_of_two_ratio(float(s), finest) for s in real.scale]
-        known = [k for k in steps if k is not None and k <= _ADD_LEFT_SHIFT]
-        if len(known) != len(steps):
-            return None
-        total += _reach(source) << max(known)
-        gains = tuple(1 << k for k in known)
-        exact = Rescale(gains, (0,) * len(gains), Rounding.HALF_EVEN, S32.low, S32.high)
-        rescales.append(exact if max(known) else None)
-    if total > S32.high:
+    multiples = [[ratio(float(s), finest) for s in r.scale] for r in reals]
+    divisor = lcm(*(m.denominator for row in multiples for m in row))
+    gains = [[int(m * divisor) for m in row] for row in multiples]
+    if sum(max(row) * _reach(s) for row, s in zip(gains, sources, strict=True)) > S32.high:
         return None
-    return (rescales[0], rescales[1]), np.array([finest])
+    rescales = [
+        Rescale(tuple(row), (0,) * len(row), Rounding.HALF_EVEN, S32.low, S32.high)
+        if max(row) > 1
+        else None
+        for row in gains
+    ]
+    return (rescales[0], rescales[1]), np.array([finest / divisor])
 
 
 def _reach(source: Integers) -> int:
@@ -119,20 +129,6 @@ def _to_scale(node: Node, ratios: Array, left: int) -> Rescale:
     )
 
 
-def _aligned(node: Node, real: Real, constant: Array) -> Array:
-    """A constant as one number, or one a channel of the graph's last axis."""
-    if constant.size == 1:
-        return constant.reshape(1)
-    rank = len(real.shape) + 1
-    sizes = (1,) * (rank - constant.ndim) + constant.shape
-    if len(sizes) != rank or sizes[1] != constant.size or constant.size != real.shape[0]:
-        raise UnsupportedOp(
-            node.name, IMPORTER, f"a constant of shape {constant.shape}; one number a channel"
-        )
-    values = constant.reshape(-1)
-    return values[real.order] if real.order is not None else values
-
-
 def arithmetic(ctx: Context, node: Node) -> None:
     """``Mul``, ``Div`` and ``Sub`` with a constant."""
     first, constant = ctx.numbers(node, 0), ctx.numbers(node, 1)
@@ -142,7 +138,7 @@ def arithmetic(ctx: Context, node: Node) -> None:
     if constant is None:
         raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} of two activations; use Add")
     real = ctx.real(node, position)
-    values = _aligned(node, real, constant)
+    values = along_channels(node, "constant", constant, real)
     one, zero = np.ones(1), np.zeros(1)
     if node.op_type == "Sub":
         gain, offset = (-one, values) if swapped else (one, -values)

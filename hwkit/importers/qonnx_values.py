@@ -44,6 +44,15 @@ class Integers:
     zero_point: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A layer in the graph: ``source`` are its sums with ``bias`` (int64, one a channel)."""
+
+    source: Integers
+    sign: Array
+    bias: Array
+
+
 @dataclass(slots=True, eq=False)
 class Layer:
     """A convolution or dense layer that is added to the graph when its bias is known: a batch
@@ -60,42 +69,55 @@ class Layer:
     unit: Array
     source: Integers
     source_scale: float | Array
-    added: dict[bytes, Integers] = field(default_factory=dict)
+    added: Added | None = None
 
     @property
     def channels(self) -> int:
         """Number of output channels."""
         return int(self.weight.shape[self.axis])
 
-    def add(self, builder: GraphBuilder, scale: Array, offset: Array) -> tuple[Integers, Array]:
-        """Adds the op so that ``scale * accumulator`` is the layer's value plus ``offset``.
-
-        The bias ``offset / scale`` is rounded to the accumulator's grid, half to even. Channels
-        with a negative scale get negated weights, those with scale 0 get weights 0. Returns the
-        accumulators and their positive scales.
-        """
+    def signs(self, scale: Array) -> tuple[Array, Array]:
+        """The signs of ``scale`` and its magnitudes, one a channel; a scale of 0 gets the sign 0
+        and any magnitude."""
         scale = np.broadcast_to(scale, (self.channels,)).astype(np.float64)
         sign = np.sign(scale).astype(np.int64)
-        positive = np.where(sign == 0, np.broadcast_to(self.unit, scale.shape), np.abs(scale))
-        bias = np.rint(np.broadcast_to(offset, scale.shape) / positive)
-        if not np.isfinite(bias).all() or np.abs(bias).max() > INT32_MAX:
-            raise GraphError(self.op.name, "its bias does not fit 32 bits; use larger scales")
-        key = sign.tobytes() + bias.tobytes() + positive.tobytes()
-        if key not in self.added:
-            if self.added:
-                raise GraphError(
-                    self.op.name,
-                    "two readers need different biases; put a QuantIdentity behind the layer",
-                )
-            self.added[key] = self._add(builder, sign, bias.astype(np.int64), positive)
-        one = positive if np.ptp(positive) else positive[:1]
-        return self.added[key], one
+        return sign, np.where(sign == 0, np.broadcast_to(self.unit, scale.shape), np.abs(scale))
 
-    def _add(self, builder: GraphBuilder, sign: Array, bias: Array, positive: Array) -> Integers:
+    def sums(self, sign: Array) -> tuple[Array, Array]:
+        """Smallest and largest sum of each channel without a bias, under ``sign``."""
+        return _sums(np.moveaxis(self._signed(sign), self.axis, 0), self.source)
+
+    def _signed(self, sign: Array) -> Array:
         along = [1] * self.weight.ndim
         along[self.axis] = -1
-        weight = self.weight * sign.reshape(along)
-        dtype = self.dtype
+        signed: Array = self.weight * sign.reshape(along)
+        return signed
+
+    def bias_of(self, sign: Array) -> Array | None:
+        """The bias of the layer if it is in the graph already; a reader that wants other signs
+        is refused."""
+        if self.added is None:
+            return None
+        if not np.array_equal(self.added.sign, sign):
+            raise GraphError(
+                self.op.name,
+                "two readers turn its channels differently; put a QuantIdentity behind the layer",
+            )
+        return self.added.bias
+
+    def add(self, builder: GraphBuilder, sign: Array, positive: Array, bias: Array) -> Integers:
+        """The accumulators with ``bias``, weights times ``sign``; added when first asked for.
+
+        ``positive`` are their scales, one a channel, as facts.
+        """
+        if self.added is None:
+            self.added = Added(self._add(builder, sign, positive, bias), sign, bias)
+        return self.added.source
+
+    def _add(self, builder: GraphBuilder, sign: Array, positive: Array, bias: Array) -> Integers:
+        weight, dtype = self._signed(sign), self.dtype
+        if dtype.bits < 8 and weight.max() > dtype.high:
+            dtype = replace(dtype, bits=dtype.bits + 1)
         if weight.min() < dtype.low or weight.max() > dtype.high:
             raise GraphError(
                 self.op.name,
@@ -113,10 +135,14 @@ class Layer:
             )
             builder.constant(f"{name}.bias", bias, S32, facts)
             self.op = replace(self.op, bias=f"{name}.bias")
-        scales = positive if np.ptp(positive) else positive[:1]
-        builder.add(self.op, S32, Quantization(tuple(float(s) for s in scales)))
-        low, high = _sums(np.moveaxis(weight, self.axis, 0), self.source)
+        builder.add(self.op, S32, Quantization(tuple(float(s) for s in one_or_all(positive))))
+        low, high = self.sums(sign)
         return Integers(self.op.output, S32, int((low + bias).min()), int((high + bias).max()))
+
+
+def one_or_all(values: Array) -> Array:
+    """One entry where all are equal."""
+    return values if np.ptp(values) else values[:1]
 
 
 def _sums(weight: Array, source: Integers) -> tuple[Array, Array]:
@@ -143,7 +169,7 @@ class Real:
     tensor's last axis; ``scale`` may be negative or 0 only where a batch norm made it so.
     ``shape`` is one sample's in ONNX order: a map is (C, H, W) here and (H, W, C) in the graph.
     ``order`` is set for a flattened map: entry i of the graph's vector is entry ``order[i]`` of
-    ONNX's.
+    ONNX's. ``refined`` tells integers on a grid finer than any sum's, which are rounded reals.
     """
 
     source: Integers | Layer | Table
@@ -153,6 +179,7 @@ class Real:
     low: float = -np.inf
     high: float = np.inf
     order: Array | None = None
+    refined: bool = False
 
     @property
     def integers(self) -> Integers:

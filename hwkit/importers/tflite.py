@@ -53,7 +53,7 @@ def load_tflite(path: str | Path) -> Graph:
 
 def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
     """The graph of a parsed file: in LiteRT's arithmetic with ``litert``, in TFLM's without, and
-    for None in TFLM's unless TFLM refuses the file."""
+    for None in TFLM's unless TFLM refuses the file. Its metadata names the ``runtime``."""
     declared, file = file, with_static_shapes(file)
     inputs, operators, outputs = _without_float_ends(file)
     needed = _needed(with_dilations(file, operators), outputs)
@@ -66,7 +66,8 @@ def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
     _add_inputs(context, inputs, {index for _, op in needed for index in op.inputs} | {*outputs})
     for position, op in needed:
         CONVERTERS[op.code](context, position, op)
-    return context.builder.build(_output_names(context, outputs))
+    runtime = "litert_reference" if litert else "tflm"
+    return context.builder.build(_output_names(context, outputs), {"runtime": runtime})
 
 
 def _add_inputs(context: Context, inputs: list[int], read: set[int]) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hwkit.errors import GraphError
 from hwkit.files import write_whole
-from hwkit.importers import load_model
+from hwkit.importers import load_proven
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, Quantization, TensorType
@@ -27,7 +27,8 @@ from hwkit.train.fit import predict
 def freeze(model: nn.Module, example: Tensor) -> Graph:
     """The integer graph of a Brevitas model; ``example`` is one input batch, as (1, C, H, W).
 
-    The graph reads the integers of the model's first quantizer, maps as (H, W, C). Raises
+    The graph reads the integers of the model's first quantizer, maps as (H, W, C). Its metadata
+    counts how it compares with the exported file's own execution (``importers.proof``). Raises
     ``UnsupportedOp`` or ``GraphError`` naming the layer and the remedy.
 
     Example: ``freeze(model, torch.zeros(1, 1, 28, 28)).predict(pixels)``.
@@ -35,7 +36,7 @@ def freeze(model: nn.Module, example: Tensor) -> Graph:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         export(model, example, path)
-        return load_model(path)
+        return load_proven(path)[0]
 
 
 def export(model: nn.Module, example: Tensor, path: Path, name: str = "model") -> None:

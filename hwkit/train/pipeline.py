@@ -30,7 +30,8 @@ from hwkit.allocate import plan as plans
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file, write_json, write_whole
-from hwkit.importers import load_model
+from hwkit.importers import load_proven
+from hwkit.importers.proof import Proof
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.serialize import digest, to_bytes
@@ -82,7 +83,9 @@ class Trained:
     """What ``train.json`` says.
 
     ``moved`` of ``integers`` outputs of the test set differ between the fake-quantized model and
-    the integer graph; ``argmax_moved`` images change their answer.
+    the integer graph; ``argmax_moved`` images change their answer. ``source`` counts the integers
+    of ``model.onnx`` and of the graph, layer by layer, on ``inputs`` random inputs: ``differing``
+    ones, and ``ties`` (see ``importers.proof``).
     """
 
     recipe: str
@@ -94,6 +97,7 @@ class Trained:
     moved: int
     largest_difference: int
     argmax_moved: int
+    source: dict[str, int]
     weight_bits: dict[str, int]
     activation_bits: int
     scales: str
@@ -138,7 +142,7 @@ def train(
         start(settings, network, weight_bits, state, images[:_START_IMAGES])
         fit(network, images, labels, settings.qat, settings.seed, "quantized training", progress)
         export(network, images[:1], out / "model.onnx", settings.name)
-        graph = load_model(out / "model.onnx")
+        graph, proof = load_proven(out / "model.onnx")
         outputs = predict(network, torch.from_numpy(data.test_images)).numpy()
     _write_torch(
         out / "checkpoint.pt",
@@ -152,7 +156,7 @@ def train(
     )
     write_whole(out / "model.hwk", to_bytes(graph))
     _write_inputs(out, graph, data)
-    result = _measure(settings, graph, data, outputs, float_accuracy, weight_bits)
+    result = _measure(settings, graph, proof, data, outputs, float_accuracy, weight_bits)
     result.digests["recipe"] = made_from
     result.digests["model.onnx"] = _file_digest(out / "model.onnx")
     result.digests.update(origins)
@@ -332,6 +336,7 @@ def _write_inputs(out: Path, graph: Graph, data: Dataset) -> None:
 def _measure(
     recipe: Recipe,
     graph: Graph,
+    proof: Proof | None,
     data: Dataset,
     outputs: Array,
     float_accuracy: float,
@@ -352,6 +357,7 @@ def _measure(
         moved=fidelity.moved,
         largest_difference=fidelity.largest_difference,
         argmax_moved=fidelity.argmax_moved,
+        source={} if proof is None else proof.counts(),
         weight_bits=weight_bits,
         activation_bits=recipe.quantization.activation_bits,
         scales=recipe.quantization.scales,

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from hwkit.errors import ConfigError, FormatError, GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import load_model
-from hwkit.importers.qonnx_rescale import Quantizer, rescale_to
-from hwkit.ir.arith import rescale
 from hwkit.ir.ops import Clamp, Conv2d, Dense, DepthwiseConv2d, Requantize, Rounding
 from hwkit.ir.types import S8, S32, U8, IntType
 
@@ -144,33 +139,6 @@ def test_rounding_modes(path, mode, signed, expected):
     assert load_model(model.save(path)).predict(np.int8([[-3, 3]])).tolist() == [expected]
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
-@given(
-    st.integers(1, 2**24 - 1), st.integers(-30, 10), st.integers(1, 2**24 - 1), st.integers(-20, 5),
-    st.integers(-(2**20), 2**20), st.sampled_from(["ROUND", "FLOOR"]),
-)  # fmt: skip
-def test_rescale_is_the_quantizer(m_in, e_in, m_out, e_out, value, mode):
-    """A dyadic ratio gives what exact arithmetic gives; any other what it gives within the 31
-    bits of the multiplier."""
-    scale, out = float(np.ldexp(m_in, e_in)), float(np.ldexp(m_out, e_out))
-    ratio = Fraction(scale) / Fraction(out)
-    exact = value * ratio
-    if not Fraction(1, 2**28) < ratio < 2**20 or abs(exact) >= 2**30:
-        return
-    dtype = IntType(32, True)
-    q = Quantizer(np.array([out]), 0, dtype, dtype.low, dtype.high, mode)
-    r = rescale_to("t", np.array([scale]), q, -np.inf, np.inf)
-    got = int(rescale(np.array([value], np.int64), r, "t")[0])
-    if ratio.denominator & (ratio.denominator - 1) == 0 and ratio.numerator < 2**31:
-        assert got == (exact.__floor__() if mode == "FLOOR" else round(exact))
-        return
-    error = abs(exact) / 2**31
-    if mode == "FLOOR":
-        assert -error <= exact - got < 1 + error
-    else:
-        assert abs(exact - got) <= Fraction(1, 2) + error
-
-
 def broken(kind: str) -> Onnx:
     """A model with one thing wrong."""
     model = dense()
@@ -187,16 +155,17 @@ def broken(kind: str) -> Onnx:
         case "input not quantized":
             model.node("MatMul", ["q", "wq"], "s")
             model.node("MatMul", ["s", "wq"], "y")
-        case "signed 1 bit":
-            model.quant("q", "y", bits=1)
+        case "binary input":
+            model.nodes.pop(0)
+            model.quant("x", "y", bits=1)
         case "12 bit weight":
             model = Onnx((1, 2))
             model.quant("x", "q")
             model.weight(np.eye(2), bits=12)
             model.node("MatMul", ["q", "wq"], "y")
-        case "ceil":
+        case "unknown rounding":
             model.node("MatMul", ["q", "wq"], "s")
-            model.quant("s", "y", mode="CEIL")
+            model.quant("s", "y", mode="STOCHASTIC")
         case "two activations":
             model.node("Mul", ["q", "q"], "y")
         case "transposed":
@@ -218,7 +187,8 @@ def broken(kind: str) -> Onnx:
             model.node("Gemm", ["q", "wq", bias], "y")
         case "huge bias":
             bias = model.constant("fc.bias", np.float32([1e30, 0]))
-            model.node("Gemm", ["q", "wq", bias], "y")
+            model.node("Gemm", ["q", "wq", bias], "s")
+            model.node("Add", ["s", "s"], "y")
         case "wrong shapes":
             model.constant("other", np.float32(np.zeros((5, 3))))
             model.quant("other", "oq")
@@ -239,9 +209,9 @@ def broken(kind: str) -> Onnx:
         ("unknown op", UnsupportedOp, "y/LSTM", "supported: Add"),
         ("softmax", UnsupportedOp, "y/Softmax", "supported"),
         ("input not quantized", UnsupportedOp, "y/MatMul", "QuantReLU"),
-        ("signed 1 bit", UnsupportedOp, "y/Quant", "use 2 to 16 bits"),
+        ("binary input", UnsupportedOp, "y/Quant", "use 2 bits or more"),
         ("12 bit weight", UnsupportedOp, "y/MatMul", "use 8 bits or fewer"),
-        ("ceil", UnsupportedOp, "y/Quant", "use ROUND"),
+        ("unknown rounding", UnsupportedOp, "y/Quant", "HALF_UP, ROUND"),
         ("two activations", UnsupportedOp, "y/Mul", "use Add"),
         ("transposed", UnsupportedOp, "y/Transpose", "channels first"),
         ("unequal concat", UnsupportedOp, "y/Concat", "share one QuantIdentity"),

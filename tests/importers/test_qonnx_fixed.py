@@ -83,8 +83,9 @@ def test_a_value_that_another_node_reads_is_not_folded_away(tmp_path):
     model = layer()
     wrapped(model, -4.0, 8.0)
     model.node("Relu", ["turns"], "more")
+    model.node("Add", ["y", "more"], "z")
     with pytest.raises(UnsupportedOp, match="32 bits"):
-        load_model(model.save(tmp_path / "m.onnx"))
+        load_model(model.save(tmp_path / "m.onnx", "z"))
 
 
 def test_an_input_cannot_wrap(tmp_path):

@@ -12,15 +12,15 @@ pytest.importorskip("brevitas")
 
 from hwkit.importers import load_model  # noqa: E402
 from hwkit.ir.graph import Graph  # noqa: E402
-from hwkit.ir.ops import Rounding  # noqa: E402
+from hwkit.ir.ops import Rounding, rescales  # noqa: E402
 from hwkit.train.freeze import Fidelity, export, fidelity, freeze  # noqa: E402
 from tests.importers import zoo  # noqa: E402
 from tests.importers.zoo import Kit  # noqa: E402
 
 MAP = (3, 9, 9)
 MOVED_SHARE = 0.02
-"""Ties of float32 sums fall either way, a float bias is rounded to the accumulator's grid, and
-what moved in one layer is seen by all outputs of the next."""
+"""Ties of float32 sums fall either way, and what moved in one layer is seen by all outputs of the
+next."""
 
 
 @pytest.fixture(autouse=True)
@@ -84,9 +84,12 @@ def test_one_dimensional(dyadic):
     assert found.moved == 0 if dyadic else found.largest_difference <= 1
 
 
-def test_float_bias_is_rounded_to_the_grid():
+def test_float_biases_are_kept():
     for name in ("strided", "residual", "averaged"):
-        assert_near(frozen(zoo.EXACT[name](Kit(bias_quant=None)))[1])
+        graph, found = frozen(zoo.EXACT[name](Kit(bias_quant=None, weight_bits=4, bits=4)))
+        assert any(any(r.offset) for op in graph.nodes for r in rescales(op))
+        assert graph.metadata["differing"] == "0"
+        assert_near(found)
 
 
 def test_floor_rounding_is_kept():

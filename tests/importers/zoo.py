@@ -60,10 +60,10 @@ class Kit:
         return qnn.QuantLinear(*args, **{**self._layer(bias), **kwargs})
 
     def identity(self, **kwargs: object) -> nn.Module:
-        return qnn.QuantIdentity(act_quant=self.signed, **self._act(), **kwargs)
+        return qnn.QuantIdentity(act_quant=self.signed, **{**self._act(), **kwargs})
 
     def relu(self, **kwargs: object) -> nn.Module:
-        return qnn.QuantReLU(act_quant=self.unsigned, **self._act(), **kwargs)
+        return qnn.QuantReLU(act_quant=self.unsigned, **{**self._act(), **kwargs})
 
     def _act(self) -> dict[str, object]:
         return {"bit_width": self.bits, "return_quant_tensor": True, "collect_stats_steps": 2}

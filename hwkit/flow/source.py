@@ -1,0 +1,108 @@
+"""The file that a graph came from, run beside it: at import, and against a board."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hwkit.errors import ConfigError
+from hwkit.flow import verify as boards
+from hwkit.flow.arrays import load_inputs
+from hwkit.flow.models import load
+from hwkit.flow.tflite_source import TfliteRunner
+from hwkit.flow.verify import Verification, random_inputs
+from hwkit.importers import load_proven, noted, open_model
+from hwkit.importers.proof import FileRunner, Proof, prove, random_feeds
+from hwkit.ir.graph import Graph
+from hwkit.ir.types import Array
+from hwkit.target import Difference
+
+Inputs = Array | Mapping[str, Array]
+"""Integers (N, *shape) of the only input, or of each by name."""
+
+
+def import_file(
+    path: Path, samples: int | None = None, inputs: Sequence[str] = (), *, required: bool = False
+) -> tuple[Graph, Proof | None]:
+    """The graph of a model file, and how it compares with the file's own execution on ``samples``
+    random inputs or on those of the files ``inputs`` (``arrays.load_inputs``).
+
+    ``ConfigError`` if there is no such execution although ``inputs`` are given or it is
+    ``required``.
+    """
+    foreign = path.suffix in (".onnx", ".tflite") and path.is_file()
+    if foreign and (inputs or (required and path.suffix == ".tflite")):
+        graph, runner = _opened(path)
+        given = load_inputs(graph, inputs) if inputs else random_feeds(graph, samples)
+        proof = prove(graph, runner, _feeds(graph, path, given))
+        return noted(graph, proof), proof
+    graph, found = load_proven(path, samples) if foreign else (load(path), None)
+    if found is None and required:
+        raise ConfigError(
+            f"{path}: not compared: it is no model file, or random inputs overflow its sums; "
+            "give real ones with -i"
+        )
+    return graph, found
+
+
+def verify(
+    graph: Graph,
+    board: str,
+    source: Path | None = None,
+    x: Inputs | None = None,
+    *,
+    samples: int = 16,
+    seed: int = 0,
+    **options: Any,
+) -> Verification:
+    """``flow.verify.verify``, and with ``source`` also that file's own execution against
+    ``graph`` on the same inputs: file, graph, lowered graph and board, each against the next."""
+    only = x[graph.inputs[0]] if isinstance(x, Mapping) else x
+    if source is None:
+        return boards.verify(graph, board, only, samples=samples, seed=seed, **options)
+    runner = _runner_for(graph, source)
+    if only is None:
+        only = random_inputs(graph, samples, seed)
+    proof = prove(graph, runner, _feeds(graph, source, only))
+    result = boards.verify(graph, board, only, **options)
+    first = proof.first and Difference(
+        proof.first.layer, proof.first.index, proof.first.expected, proof.first.got
+    )
+    return replace(
+        result,
+        integers=result.integers + proof.integers,
+        differing=result.differing + proof.differing,
+        ties=proof.ties,
+        first=first or result.first,
+    )
+
+
+def _opened(path: Path) -> tuple[Graph, FileRunner]:
+    graph, runner = open_model(path)
+    return graph, runner or TfliteRunner(path, graph)
+
+
+def _runner_for(graph: Graph, source: Path) -> FileRunner:
+    """The execution of ``source``, if ``graph`` has the tensors that it tells of."""
+    imported, runner = _opened(source)
+    for name in (*imported.inputs, *runner.tensors, *imported.outputs):
+        mine, theirs = graph.tensors.get(name), imported.tensors[name]
+        if mine is None or (mine.shape, mine.dtype) != (theirs.shape, theirs.dtype):
+            raise ConfigError(
+                f"{source}: its {name!r} is not in the graph {graph.name!r}; import the file again"
+            )
+    return runner
+
+
+def _feeds(graph: Graph, who: object, x: Inputs) -> dict[str, Array]:
+    if not isinstance(x, Mapping):
+        if len(graph.inputs) != 1:
+            raise ConfigError(f"{who}: {graph.name} has {len(graph.inputs)} inputs; name each")
+        x = {graph.inputs[0]: x}
+    if x.keys() != set(graph.inputs):
+        raise ConfigError(f"{who}: inputs {sorted(x)}; give {', '.join(graph.inputs)}")
+    if not all(len(values) for values in x.values()):
+        raise ConfigError("no inputs: nothing would be compared; give at least one")
+    return dict(x)
