@@ -7,6 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
+# Test files side by side; what they compile is shared through the cache.
+PARALLEL ?= -n auto --dist loadfile
 
 .PHONY: demo test check lint tools env benchmarks clean
 
@@ -15,11 +17,11 @@ demo: $(STAMP)
 	@echo "report: $(DEMO)/report.html"
 
 test: $(STAMP) lint tools
-	$(BIN)/python -m pytest -q --complete
+	$(BIN)/python -m pytest -q --complete $(PARALLEL)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -q -x -m "not slow"
+	$(BIN)/python -m pytest -q -x -m "not slow" $(PARALLEL)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
