@@ -36,7 +36,7 @@ GROUPS = {
     "sum_pool": (("sum_pool_s8",), ("kernels:sum_pool",)),
     "elementwise": (("clamp_s8", "lookup_s8", "pad_s8", "concat_s8"), ("kernels:elementwise",)),
     "softmax": (("softmax_s8",), ("kernels:softmax",)),
-    "broadcast": (("broadcast_add_s8", "broadcast_mul_s8"), ("broadcast:broadcast",)),
+    "broadcast": (("broadcast_add_s8", "broadcast_mul_s8", "add_s8"), ("broadcast:broadcast",)),
     "prelu": (("prelu_s8",), ("broadcast:prelu",)),
     "moved": (("gather_s8", "resize_nearest_s8"), ("broadcast:moved",)),
 }
