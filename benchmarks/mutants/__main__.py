@@ -1,4 +1,4 @@
-"""Plants faults and counts those that the tests find: python -m benchmarks.mutants --seed 1 --count 20
+"""Plants faults and counts those that the tests find: python -m benchmarks.mutants --count 20
 
 Each line of the results says what was changed and how it ended; a run goes on where it stopped.
 """

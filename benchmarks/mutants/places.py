@@ -13,8 +13,8 @@ HERE = Path(__file__).parent
 @dataclass(frozen=True, slots=True)
 class Place:
     """``files`` are patterns relative to the repository, ``tests`` selections for pytest that are
-    tried in order. ``forms`` are the ways in which C is compiled; ``variant`` that of kernels, whose
-    tests follow from the kernels that include the file."""
+    tried in order. ``forms`` are the ways in which C is compiled; ``variant`` that of kernels,
+    whose tests follow from the kernels that include the file."""
 
     files: tuple[str, ...]
     tests: tuple[tuple[str, ...], ...]

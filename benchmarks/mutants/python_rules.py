@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from benchmarks.mutants.mutation import Mutation
 
@@ -101,7 +102,7 @@ def mutations(path: str, text: str) -> Iterator[Mutation]:
                     yield between(a, b, old, new, "comparison")
             case ast.BoolOp(operator, values):
                 old, new = ("and", "or") if isinstance(operator, ast.And) else ("or", "and")
-                for a, b in zip(values, values[1:], strict=False):
+                for a, b in pairwise(values):
                     yield between(a, b, old, new, "and, or")
                     yield put(node, source(values[0]), "dropped condition")
             case ast.UnaryOp(ast.Not() | ast.USub() | ast.Invert(), operand):
@@ -129,7 +130,7 @@ def mutations(path: str, text: str) -> Iterator[Mutation]:
             case ast.Call(function, arguments, keywords):
                 if source(function) in _SYMMETRIC:
                     arguments = []
-                for a, b in zip(arguments, arguments[1:], strict=False):
+                for a, b in pairwise(arguments):
                     if isinstance(a, ast.Starred) or isinstance(b, ast.Starred):
                         continue
                     start, end = span(a)[0], span(b)[1]
@@ -192,6 +193,8 @@ def _is_type_test(node: ast.Call) -> bool:
 
 def _is_alias(node: ast.Assign) -> bool:
     """A type's other name at module level, such as ``Step = Callable[[Array], Array]``."""
-    return isinstance(node.value, ast.Subscript) and isinstance(node.value.value, ast.Name) and (
-        node.value.value.id in ("Callable", "Mapping", "dict", "tuple", "list")
+    return (
+        isinstance(node.value, ast.Subscript)
+        and isinstance(node.value.value, ast.Name)
+        and (node.value.value.id in ("Callable", "Mapping", "dict", "tuple", "list"))
     )

@@ -72,7 +72,9 @@ def show(root: Path, rows: Sequence[Row]) -> None:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     for row in rows:
         if row["outcome"] == "survived" and key(row) not in reasons:
-            print(f"{row['path']}:{row['line']} ({row['rule']})\n- {row['before']}\n+ {row['after']}")
+            print(
+                f"{row['path']}:{row['line']} ({row['rule']})\n- {row['before']}\n+ {row['after']}"
+            )
 
 
 def write(root: Path, rows: Sequence[Row]) -> None:

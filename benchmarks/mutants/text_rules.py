@@ -9,7 +9,7 @@ from benchmarks.mutants.mutation import Mutation
 
 _SKIPPED = re.compile(
     r"/\*.*?\*/|//[^\n]*"  # comments
-    r"|^[ \t]*(?:#|`)(?!define[^\n]*\()(?:[^\n\\]|\\\n|\\.)*"  # directives but macros with arguments
+    r"|^[ \t]*(?:#|`)(?!define[^\n]*\()(?:[^\n\\]|\\\n|\\.)*"  # directives but macros with (
     r"|^[ \t]*parameter[^\n]*|^[ \t]*(?:input|output)[^\n]*"  # given by whoever uses the module
     r"|^[^\n]*\$clog2[^\n]*|:0\]",  # widths
     re.DOTALL | re.MULTILINE,
@@ -43,16 +43,21 @@ _OPERATORS = {
     "&=": ("|=",),
 }
 # With a blank on both sides, as all sources here have it: unary operators and pointers are others.
-_OPERATOR = re.compile(r"(?<=[ ])(?:<<<|>>>|<<|>>|<=|>=|==|!=|&&|\|\||[-+|&]=|[-<>+*/%&|^])(?=[ \n])")
+_OPERATOR = re.compile(
+    r"(?<=[ ])(?:<<<|>>>|<<|>>|<=|>=|==|!=|&&|\|\||[-+|&]=|[-<>+*/%&|^])(?=[ \n])"
+)
 _NUMBER = re.compile(r"(?<![\w.'])(0x[0-9a-fA-F]+|\d+)(u|U|LL|ULL|u?ll)?(?![\w.'])")
 _BIT = re.compile(r"1'b[01]")
 _NEGATION = re.compile(r"(?<=[(\s,!?:])(?:[!~](?=[\w($])|-(?=[a-zA-Z(]))")
 _CONDITION = re.compile(r"\b(if|while) \(")
 _CALL = re.compile(r"\b\w+\(")
 _CAST = re.compile(r"\((u?)int(8|16|32|64)_t\)")
-_STATEMENT = re.compile(r"^[ \t]+(?!return\b|else\b|if\b|for\b|case\b|break;|continue;)"
-                        r"(?:[*(\w][\w\[\].\->()*+ ]*? (?:[-+|&^*]|<<|>>)?(?:=|<=) [^;\n]*;|\w+\([^;\n]*\);)"
-                        r"[ \t]*$", re.MULTILINE)
+_STATEMENT = re.compile(
+    r"^[ \t]+(?!return\b|else\b|if\b|for\b|case\b|break;|continue;)"
+    r"(?:[*(\w][\w\[\].\->()*+ ]*? (?:[-+|&^*]|<<|>>)?(?:=|<=) [^;\n]*;|\w+\([^;\n]*\);)"
+    r"[ \t]*$",
+    re.MULTILINE,
+)
 _DECLARATION = re.compile(
     r"^[ \t]*(?:static |const |register )*(?:u?int\d*_t|int|unsigned|size_t|char|void|wire|reg|assign"
     r"|localparam|parameter|\w+_t)\b"

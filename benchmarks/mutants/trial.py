@@ -13,11 +13,20 @@ from pathlib import Path
 from typing import Any
 
 _HEAVY = (
-    "numpy", "pytest", "hypothesis", "hypothesis.strategies", "hypothesis.internal.conjecture.engine",
-    "onnx", "scipy.optimize", "flatbuffers", "ai_edge_litert.interpreter", "onnxruntime", "unicorn",
-    "elftools.elf.elffile", "click",
-)  # fmt: skip
-_MEMORY_BYTES = 12 << 30
+    "numpy",
+    "pytest",
+    "hypothesis",
+    "hypothesis.strategies",
+    "hypothesis.internal.conjecture.engine",
+    "onnx",
+    "scipy.optimize",
+    "flatbuffers",
+    "ai_edge_litert.interpreter",
+    "onnxruntime",
+    "unicorn",
+    "elftools.elf.elffile",
+    "click",
+)
 
 
 def preload() -> None:

@@ -81,7 +81,9 @@ def test_clamps_and_wraps_at_every_end() -> None:
 
 def test_a_sum_that_is_too_wide_is_named_whichever_side_it_leaves() -> None:
     for values, worst in (([-129, 0], "-129"), ([3, 128], "128"), ([-130, 200], "200")):
-        with pytest.raises(AccumulatorOverflow, match=f"here: a sum of {worst} does not fit its 8-"):
+        with pytest.raises(
+            AccumulatorOverflow, match=f"here: a sum of {worst} does not fit its 8-"
+        ):
             check_width(np.array(values), 8, "here")
     check_width(np.array([-128, 127]), 8, "here")
     check_width(np.array([], np.int64), 8, "here")
@@ -194,7 +196,9 @@ def test_windows_whose_axes_differ(padding: Padding) -> None:
     op = DepthwiseConv2d("op", "x", "w", None, "y", (1, 2), padding, (1, 3), 9, rescale=wide)
     _equals_plain(b, op)
     for kernel, stride in (((3, 4), (1, 2)), ((4, 4), (3, 1))):
-        _equals_plain(_map((6, 7, 3)), SumPool2d("op", "x", "y", kernel, stride, padding, 11, rescale=R))
+        _equals_plain(
+            _map((6, 7, 3)), SumPool2d("op", "x", "y", kernel, stride, padding, 11, rescale=R)
+        )
         _equals_plain(_map((6, 7, 3)), MaxPool2d("op", "x", "y", kernel, stride, padding))
         mean = AvgPool2d("op", "x", "y", kernel, stride, padding, -50, 60)
         _equals_plain(_map((6, 7, 3)), mean)

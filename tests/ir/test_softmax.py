@@ -57,8 +57,10 @@ def _plain_float(row: list[int], step: float) -> list[int]:
 def _plain_fixed(row: list[int], step: float) -> list[int]:
     multiplier, left, least = beta_multiplier(step)
     differences = [v - max(row) for v in row]
-    exponentials = [_plain_exp(_plain_high(d << left, multiplier), 5) if d >= least else None
-                    for d in differences]
+    exponentials = [
+        _plain_exp(_plain_high(d << left, multiplier), 5) if d >= least else None
+        for d in differences
+    ]
     total = sum(_plain_shift(e, 12) for e in exponentials if e is not None)
     zeros = 32 - total.bit_length()
     reciprocal = _saturated(2 * _plain_newton((total << zeros) - (1 << 31)))
@@ -88,7 +90,6 @@ def test_where_the_kinds_differ() -> None:
         for k in np.argwhere(differ).ravel().tolist():
             assert got[SoftmaxKind.FLOAT][k].tolist() == _plain_float(rows_[k].tolist(), step)
             assert got[SoftmaxKind.FIXED][k].tolist() == _plain_fixed(rows_[k].tolist(), step)
-
 
 
 @given(STEPS)

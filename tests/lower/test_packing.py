@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Concat, Lookup, Pad, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8
-from hwkit.lower import memory, reorder
+from hwkit.lower import memory, memory_search, reorder
 from hwkit.lower.memory import plan_memory, scratch_name
 from hwkit.lower.memory_packing import (
     Box,
@@ -87,6 +89,17 @@ def test_the_gap_that_a_box_goes_to() -> None:
     boxes = [Box(2, 0, 9), Box(3, 0, 9), Box(2, 0, 0), Box(2, 5, 9), Box(1, 5, 5)]
     assert first_fit(problem(boxes), [2, 0, 3, 1, 4]) == [2, 4, 0, 0, 7]
     assert first_fit(problem([Box(4, 0, 1), Box(2, 0, 1)]), (1, 0)) == [2, 0]
+
+
+def test_the_search_counts_what_reaches_the_top() -> None:
+    case = problem([Box(4, 0, 1), Box(2, 1, 2), Box(3, 3, 3), Box(1, 3, 4)])
+    assert memory_search._rank(case, [0, 4, 3, 0]) == (6, 2 + 3)
+    assert memory_search._rank(case, [2, 0, 0, 5]) == (6, 4 + 1)
+    generator = random.Random(1)
+    order = [2, 0, 3, 1]
+    for _ in range(50):
+        moved = memory_search._moved(case, order, [0, 4, 0, 3], 6, generator)
+        assert sorted(moved) == [0, 1, 2, 3] and order == [2, 0, 3, 1]
 
 
 def diamond() -> Graph:
@@ -175,7 +188,9 @@ def test_who_may_overwrite_what() -> None:
 
 def test_blocks_live_as_long_as_their_tensors() -> None:
     owner = {"a": "a", "b": "a", "c": "c"}
-    blocks = memory._blocks(owner, {"a": 5, "b": 9, "c": 2}, {"b": (3, 5), "a": (2, 3), "c": (0, 9)})
+    blocks = memory._blocks(
+        owner, {"a": 5, "b": 9, "c": 2}, {"b": (3, 5), "a": (2, 3), "c": (0, 9)}
+    )
     facts = {n: (b.name, b.size, b.first, b.last) for n, b in blocks.items()}
     assert facts == {"a": ("a", 9, 2, 5), "c": ("c", 2, 0, 9)}
 

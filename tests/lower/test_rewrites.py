@@ -109,7 +109,10 @@ def test_every_rescale_stays_in_its_place_when_rounding_changes(rounding: Roundi
 
 def test_only_what_is_not_allowed_changes_and_only_that_is_named() -> None:
     graph = every_rescale()
-    allowed = {Add: (Rounding.DOUBLE, Rounding.FLOOR), Prelu: (Rounding.HALF_UP, Rounding.HALF_EVEN)}
+    allowed = {
+        Add: (Rounding.DOUBLE, Rounding.FLOOR),
+        Prelu: (Rounding.HALF_UP, Rounding.HALF_EVEN),
+    }
     target, changed = retarget_rounding(graph, allowed, "target")
     assert changed == ("add",)
     assert {r.rounding for r in _rescales(target.nodes[3]).values()} == {Rounding.DOUBLE}
@@ -238,9 +241,7 @@ def test_the_last_reader_of_several_layers_keeps_the_order() -> None:
     [(0, 300, (0, 127)), (-300, 5, (-128, 5)), (200, 300, (200, 200)), (-400, -300, (-300, -300)),
      (-128, 127, (-128, 127)), (3, 3, (3, 3))],
 )  # fmt: skip
-def test_narrowed_is_a_clamp_behind_a_clamp(
-    low: int, high: int, expected: tuple[int, int]
-) -> None:
+def test_narrowed_is_a_clamp_behind_a_clamp(low: int, high: int, expected: tuple[int, int]) -> None:
     r = narrowed(half_even(1, 0), low, high)
     assert (r.low, r.high) == expected
     for value in range(-130, 130):
@@ -372,7 +373,9 @@ def test_steps_of_an_offset() -> None:
     rounded, moved = rounded_to_bias(_with_offset(same, None, weights), "t")
     assert (_bias_and_offset(rounded), moved) == (([3, 3, 3], (0,)), ("fc",))
     below = replace(same, offset=(9,))
-    assert _bias_and_offset(rounded_to_bias(_with_offset(below, None, weights), "t")[0])[0] == [2] * 3
+    assert (
+        _bias_and_offset(rounded_to_bias(_with_offset(below, None, weights), "t")[0])[0] == [2] * 3
+    )
 
 
 def test_a_bias_that_would_leave_32_bits_keeps_its_offset() -> None:

@@ -48,7 +48,10 @@ def host_program(size: int = BYTES) -> Path:
 @cache
 def counting_program(size: int = BYTES, layers: int = 2) -> Path:
     """The same on ``platform_stub.c``; ``layers`` above 2 do nothing more."""
-    return _program(SOURCE.with_name("platform_stub.c"), [*flags(size), f"-DSTUB_LAYERS={layers}", f"-DHWK_PROFILE_MARKS={layers + 1}"])
+    return _program(
+        SOURCE.with_name("platform_stub.c"),
+        [*flags(size), f"-DSTUB_LAYERS={layers}", f"-DHWK_PROFILE_MARKS={layers + 1}"],
+    )
 
 
 def _program(platform: Path, more: list[str]) -> Path:

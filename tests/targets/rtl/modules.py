@@ -58,9 +58,7 @@ def build(cases: Sequence[Case], folder: Path) -> Path:
             values.append(f'.{name}("{image}")')
         widths = {"i": case.in_bits - 1, "o": case.out_bits - 1}
         parts.append(_SLOT.format(k=k, module=case.module, values=", ".join(values), **widths))
-    text = _TOP.format(
-        i=wide_in - 1, o=wide_out - 1, last=len(cases) - 1, parts="".join(parts)
-    )
+    text = _TOP.format(i=wide_in - 1, o=wide_out - 1, last=len(cases) - 1, parts="".join(parts))
     (folder / "hwk_core.v").write_text(_JOINED + text)
     rtl = resources.folder("hls") / "rtl"
     sources = [rtl / f"hwk_{name}.v" for name in RTL]

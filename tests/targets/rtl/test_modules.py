@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwkit.ir.ops import Rounding
 from hwkit.targets.rtl import khot
 from hwkit.targets.rtl.netlist import packed
 from tests.targets.rtl import modules
@@ -141,7 +140,9 @@ def rescale(
             results.append((min(max(q, low), high) if clamps else q) & 0xFF)
         out.append(packed(results, 8))
     field = f_bits + r_bits
-    stored = [f | (rights[k % len(rights)] << f_bits if rights else 0) for k, f in enumerate(factors)]
+    stored = [
+        f | (rights[k % len(rights)] << f_bits if rights else 0) for k, f in enumerate(factors)
+    ]
     words = [packed(stored[g * lanes : (g + 1) * lanes], field) for g in range(groups)]
     parameters = {
         "LANES": lanes, "GROUPS": groups, "KIND": kind, "ROUNDING": rounding, "IN_BITS": bits,
@@ -315,11 +316,3 @@ def test_a_fifo_holds_what_it_is_made_for(program: Path) -> None:
     for k, case in enumerate(CASES):
         if case.module == "hwk_fifo" and case.parameters["DEPTH"] <= 4:
             assert modules.most_held(program, CASES, k) == case.parameters["DEPTH"]
-
-
-def test_rounding_modes_are_numbered_as_the_plan_has_them() -> None:
-    from hwkit.targets.rtl.rescaling import _ROUNDINGS
-
-    assert {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2, Rounding.DOUBLE: 3} == (
-        dict(_ROUNDINGS)
-    )
