@@ -59,8 +59,8 @@ _STATEMENT = re.compile(
     re.MULTILINE,
 )
 _DECLARATION = re.compile(
-    r"^[ \t]*(?:static |const |register )*(?:u?int\d*_t|int|unsigned|size_t|char|void|wire|reg|assign"
-    r"|localparam|parameter|\w+_t)\b"
+    r"^[ \t]*(?:static |const |register )*(?:u?int\d*_t|int|unsigned|size_t|char|void|wire|reg"
+    r"|assign|localparam|parameter|\w+_t)\b"
 )
 _PARAMETER = re.compile(r"(?:__attribute__|const|void|u?int\d*_t|\w+_t|int|unsigned|size_t)\b")
 _INSTRUCTION_NUMBER = re.compile(r"#(\d+)|(?<=, )(\d+)(?=\()")
