@@ -191,7 +191,7 @@ class Campaign:
             self.kernels.restore()
         elif groups:
             self.kernels.cut(groups)
-        if not trial.passes(self.tree, selection, 3 * place.limit_s, self.log):
+        if not trial.passes(self.tree, selection, place.limit_s, self.log):
             sys.exit(f"without a fault, these tests fail: {' '.join(selection)}; see {self.log}")
         self.sound[selection] = True
 

@@ -49,7 +49,7 @@ _PAIRS = (
     ("inputs", "outputs"),
     ("input", "output"),
 )
-_SYMMETRIC = ("min", "max", "np.minimum", "np.maximum", "isinstance", "cast")
+_SYMMETRIC = ("min", "max", "np.minimum", "np.maximum", "isinstance", "cast", "srdhm")
 """Calls whose arguments may change places, or must not for the types."""
 _OTHER_NAMES = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
 

@@ -27,6 +27,8 @@ _HEAVY = (
     "elftools.elf.elffile",
     "click",
 )
+_WALL = 10
+"""Seconds of waiting for each second of work."""
 
 
 def preload() -> None:
@@ -61,15 +63,18 @@ class _Counted:
             self.ran += 1
 
 
-def passes(root: Path, selection: Sequence[str], limit_s: float, log: Path) -> bool | None:
-    """Whether the tests pass in the tree ``root``; None when ``limit_s`` is over.
+def passes(root: Path, selection: Sequence[str], limit_s: int, log: Path) -> bool | None:
+    """Whether the tests pass in the tree ``root``; None when they take much too long.
+
+    ``limit_s`` is processor time, so that a busy machine kills no mutant; each program that a test
+    starts has as much.
 
     ``RuntimeError`` when pytest can't run them or runs none.
     """
     child = os.fork()
     if child == 0:
-        _in_child(root, selection, log)
-    end = time.monotonic() + limit_s
+        _in_child(root, selection, limit_s, log)
+    end = time.monotonic() + _WALL * limit_s
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
@@ -83,7 +88,7 @@ def passes(root: Path, selection: Sequence[str], limit_s: float, log: Path) -> b
     return None
 
 
-def _in_child(root: Path, selection: Sequence[str], log: Path) -> None:
+def _in_child(root: Path, selection: Sequence[str], limit_s: int, log: Path) -> None:
     import pytest
 
     os.setsid()
@@ -96,6 +101,7 @@ def _in_child(root: Path, selection: Sequence[str], log: Path) -> None:
     os.environ["PYTHONPATH"] = str(root)
     sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
     for name in [n for n in sys.modules if n.split(".")[0] in ("benchmarks", "hwkit", "tests")]:
         del sys.modules[name]
     counted = _Counted()

@@ -36,6 +36,10 @@ from hwkit.targets import mcu
 
 SAME = Padding(1, 1, 1, 1)
 S4 = IntType(4, True)
+_BOUNDS = {
+    Rounding.HALF_UP: (9, 10, 11, 32, 33, 54, 55),
+    Rounding.DOUBLE: (31, 32, 53, 54),
+}
 BOARDS = ("virtual_m0", "virtual_m4", "virtual_rv32", "virtual_m55")
 TABLE = Path(__file__).with_name("instructions.csv")
 
@@ -118,6 +122,12 @@ def graph() -> Graph:
     m.b.add(Reshape("reshape", "x", "flat"), S8, shape=(2304,))
     m.dense("dense", S8, Rounding.DOUBLE)
     m.dense("dense_4bit", S4, Rounding.HALF_UP)
+    # Around each bound of a shift up to which a core has a short way.
+    for rounding, shifts in _BOUNDS.items():
+        for shift in shifts:
+            name = f"{rounding}_{shift}"
+            m.b.add(Requantize(name, "x", f"{name}_y", m.rescale(1, rounding, shift)), S8)
+            m.outputs.append(f"{name}_y")
     m.b.add(Requantize("requantize", "x", "again", m.rescale(1, Rounding.HALF_UP, 33)), S8)
     wide = Rescale((1 << 30,), (31,), Rounding.DOUBLE, -(1 << 27), 1 << 27, 0, 18)
     add = Add("add", ("x", "again"), "sum", (3, -4), (wide, wide))

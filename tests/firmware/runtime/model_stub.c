@@ -56,6 +56,9 @@ static void add_one(void) {
 }
 
 void hwk_model_invoke(uint32_t last_layer) {
+  if (last_layer >= LAYERS) {
+    __builtin_trap(); /* there is no such layer: the server must not ask for it */
+  }
   hwk_profile_mark(0);
   copy();
   hwk_profile_mark(1);
