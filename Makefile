@@ -7,8 +7,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
+SEED ?= 1
+COUNT ?= 30
 
-.PHONY: demo test check lint env benchmarks clean
+.PHONY: demo test check lint env benchmarks mutants clean
 
 demo: $(STAMP)
 	$(BIN)/hwkit demo -o $(DEMO)
@@ -39,6 +41,11 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 
 benchmarks: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# Plants faults and runs the tests that cover them: hours; goes on where it stopped.
+mutants: $(STAMP)
+	$(BIN)/python -m benchmarks.mutants --seed $(SEED) --count $(COUNT)
+	$(BIN)/python -m benchmarks.mutants --report
 
 clean:
 	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache

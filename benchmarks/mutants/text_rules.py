@@ -11,7 +11,7 @@ _SKIPPED = re.compile(
     r"/\*.*?\*/|//[^\n]*"  # comments
     r"|^[ \t]*(?:#|`)(?!define[^\n]*\()(?:[^\n\\]|\\\n|\\.)*"  # directives but macros with (
     r"|^[ \t]*parameter[^\n]*|^[ \t]*(?:input|output)[^\n]*"  # given by whoever uses the module
-    r"|^[^\n]*\$clog2[^\n]*|:0\]",  # widths
+    r"|^[^\n]*\$clog2[^\n]*|\[[^\[\]\n]*:0\]|^[^\n]*localparam SPAN_[^\n]*",  # widths
     re.DOTALL | re.MULTILINE,
 )
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')

@@ -13,7 +13,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Concat, Lookup, Pad, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8
-from hwkit.lower import memory, memory_search, reorder
+from hwkit.lower import memory, memory_exact, memory_search, reorder
 from hwkit.lower.memory import plan_memory, scratch_name
 from hwkit.lower.memory_packing import (
     Box,
@@ -100,6 +100,11 @@ def test_the_search_counts_what_reaches_the_top() -> None:
     for _ in range(50):
         moved = memory_search._moved(case, order, [0, 4, 0, 3], 6, generator)
         assert sorted(moved) == [0, 1, 2, 3] and order == [2, 0, 3, 1]
+
+
+def test_layers_that_others_contain_bound_nothing_more() -> None:
+    case = problem([Box(1, 0, 2), Box(1, 1, 1), Box(1, 2, 3), Box(1, 3, 3)])
+    assert memory_exact._crowds(case) == [(0, 1), (0, 2), (2, 3)]
 
 
 def diamond() -> Graph:

@@ -44,13 +44,14 @@ BOARDS = ("virtual_m0", "virtual_m4", "virtual_rv32", "virtual_m55")
 TABLE = Path(__file__).with_name("instructions.csv")
 
 
-class _Layers:
-    """Layers that all read one map of 12 x 12 x 16 or its 2,304 integers in a row."""
+class Layers:
+    """Layers that all read one map, or its integers in a row."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: tuple[int, int, int] = (12, 12, 16)) -> None:
         self.b = GraphBuilder("paths")
         self.rng = np.random.default_rng(1)
-        self.b.input("x", (12, 12, 16), S8)
+        self.channels, self.elements = shape[2], shape[0] * shape[1] * shape[2]
+        self.b.input("x", shape, S8)
         self.outputs: list[str] = []
 
     def rescale(self, outputs: int, rounding: Rounding, shift: int = 40) -> Rescale:
@@ -71,7 +72,7 @@ class _Layers:
         dtype: IntType = S8,
         rounding: Rounding = Rounding.DOUBLE,
     ) -> None:
-        w = self.weights(name, (8, *kernel, 16), dtype)
+        w = self.weights(name, (8, *kernel, self.channels), dtype)
         r = self.rescale(8, rounding)
         both = (stride, stride), padding, (dilation, dilation)
         self.b.add(Conv2d(name, "x", w, None, f"{name}_y", *both, -5, rescale=r), S8)
@@ -85,8 +86,9 @@ class _Layers:
         padding: Padding = SAME,
         times: int = 1,
     ) -> None:
-        w = self.weights(name, (1, *kernel, 16 * times), S8)
-        r = self.rescale(16 * times, Rounding.DOUBLE)
+        outputs = self.channels * times
+        w = self.weights(name, (1, *kernel, outputs), S8)
+        r = self.rescale(outputs, Rounding.DOUBLE)
         op = DepthwiseConv2d(
             name, "x", w, None, f"{name}_y", (stride, stride), padding, (1, 1), -5, rescale=r
         )
@@ -94,15 +96,29 @@ class _Layers:
         self.outputs.append(f"{name}_y")
 
     def dense(self, name: str, dtype: IntType, rounding: Rounding) -> None:
-        w = self.weights(name, (6, 2304), dtype)
+        w = self.weights(name, (6, self.elements), dtype)
         r = self.rescale(6, rounding)
         self.b.add(Dense(name, "flat", w, None, f"{name}_y", -5, rescale=r), S8)
         self.outputs.append(f"{name}_y")
 
+    def flat(self) -> None:
+        """The input as one row, for dense layers."""
+        self.b.add(Reshape("reshape", "x", "flat"), S8, shape=(self.elements,))
+
+    def joined(self) -> Graph:
+        """The graph, all outputs one behind the other."""
+        rows = []
+        for name in self.outputs:
+            size = int(np.prod(self.b.shape(name)))
+            row = Reshape(f"{name}_row", name, f"{name}_r")
+            rows.append(self.b.add(row, S8, shape=(size,)))
+        self.b.add(Concat("join", tuple(rows), "y", 0), S8)
+        return self.b.build(["y"])
+
 
 def graph() -> Graph:
     """A layer for every path."""
-    m = _Layers()
+    m = Layers()
     none = Padding()
     m.conv("conv")
     m.conv("conv_inside", padding=none)
@@ -119,7 +135,7 @@ def graph() -> Graph:
     m.depthwise("depthwise_stride", stride=2)
     m.depthwise("depthwise_5x1", kernel=(5, 1), padding=Padding(2, 2, 0, 0))
     m.depthwise("depthwise_twice", times=2)
-    m.b.add(Reshape("reshape", "x", "flat"), S8, shape=(2304,))
+    m.flat()
     m.dense("dense", S8, Rounding.DOUBLE)
     m.dense("dense_4bit", S4, Rounding.HALF_UP)
     # Around each bound of a shift up to which a core has a short way.
@@ -136,12 +152,8 @@ def graph() -> Graph:
     pool = SumPool2d("sum_pool", "sum", "total", (3, 3), (1, 1), SAME)
     m.b.add(_with(pool, m.rescale(1, Rounding.DOUBLE, 34)), S8)
     m.b.add(Clamp("clamp", "total", "cut", -9, 40), S8)
-    rows = []
-    for name in (*m.outputs, "largest", "cut"):
-        size = int(np.prod(m.b.shape(name)))
-        rows.append(m.b.add(Reshape(f"{name}_row", name, f"{name}_r"), S8, shape=(size,)))
-    m.b.add(Concat("join", tuple(rows), "y", 0), S8)
-    return m.b.build(["y"])
+    m.outputs += ["largest", "cut"]
+    return m.joined()
 
 
 def _with(op: Add | SumPool2d, r: Rescale) -> Add | SumPool2d:
