@@ -38,7 +38,7 @@ def main() -> None:
     scratch = arguments.scratch.absolute()
     results = scratch / "results.jsonl"
     if arguments.report:
-        report.write(ROOT, report.read(results))
+        report.write(report.read(results))
         return
     tree = scratch / "tree"
     _copy(tree)
@@ -55,7 +55,7 @@ def main() -> None:
                 break
             outcome = campaign.outcome(mutation) or campaign.run(mutation, folder)
             count += outcome in ("killed", "survived")
-    report.show(ROOT, report.read(results))
+    report.show(report.read(results))
 
 
 def _copy(tree: Path) -> None:
@@ -146,12 +146,10 @@ class Campaign:
         self, mutation: Mutation, place: places.Place, path: Path, text: str
     ) -> tuple[str, str]:
         groups = self.kernels.groups(mutation.path, place.variant) if place.variant else []
-        if place.variant:
-            self.kernels.cut(groups)
         selections = self._selections(place, groups)
         for whole, selection in selections:
             self._require_sound(whole, selection, groups, place)
-        if place.variant:
+        if groups:
             self.kernels.cut(groups)
         normal = [self._normal(form, mutation.path, groups) for form in place.forms]
         path.write_text(mutation.applied(text))

@@ -65,7 +65,7 @@ def table(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def show(root: Path, rows: Sequence[Row]) -> None:
+def show(rows: Sequence[Row]) -> None:
     """Prints the table and every survivor that nothing explains."""
     reasons = explained()
     for row in table(rows):
@@ -77,7 +77,7 @@ def show(root: Path, rows: Sequence[Row]) -> None:
             )
 
 
-def write(root: Path, rows: Sequence[Row]) -> None:
+def write(rows: Sequence[Row]) -> None:
     """``results/mutants.csv``."""
     csvfile.write("mutants", table(rows))
-    show(root, rows)
+    show(rows)

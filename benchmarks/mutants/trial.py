@@ -27,6 +27,9 @@ _HEAVY = (
     "elftools.elf.elffile",
     "click",
 )
+_NOTHING_RAN = 70
+_NO_VERDICT = (4, 5, _NOTHING_RAN)
+"""Exit codes: pytest's for a wrong call and for no tests, and ours for skips alone."""
 _WALL = 10
 """Seconds of waiting for each second of work."""
 
@@ -79,7 +82,7 @@ def passes(root: Path, selection: Sequence[str], limit_s: int, log: Path) -> boo
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            if code in (4, 5, 70):
+            if code in _NO_VERDICT:
                 raise RuntimeError(f"tests {' '.join(selection)} do not run: see {log}")
             return code == 0
         time.sleep(0.05)
@@ -106,11 +109,11 @@ def _in_child(root: Path, selection: Sequence[str], limit_s: int, log: Path) -> 
         del sys.modules[name]
     counted = _Counted()
     options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=short", "--hypothesis-profile=mutants"]
+    code = 1
     try:
         code = int(pytest.main([*options, *selection], plugins=[counted]))
         if code == 0 and counted.ran == 0:
-            code = 70
-    except BaseException:
-        code = 1
-    sys.stdout.flush()
-    os._exit(code)
+            code = _NOTHING_RAN
+        sys.stdout.flush()
+    finally:
+        os._exit(code)  # whatever happens: behind this lies the parent's work
