@@ -85,12 +85,13 @@ class Layers:
         stride: int = 1,
         padding: Padding = SAME,
         times: int = 1,
+        source: str = "x",
     ) -> None:
-        outputs = self.channels * times
+        outputs = self.b.shape(source)[2] * times
         w = self.weights(name, (1, *kernel, outputs), S8)
         r = self.rescale(outputs, Rounding.DOUBLE)
         op = DepthwiseConv2d(
-            name, "x", w, None, f"{name}_y", (stride, stride), padding, (1, 1), -5, rescale=r
+            name, source, w, None, f"{name}_y", (stride, stride), padding, (1, 1), -5, rescale=r
         )
         self.b.add(op, S8)
         self.outputs.append(f"{name}_y")
@@ -135,6 +136,10 @@ def graph() -> Graph:
     m.depthwise("depthwise_stride", stride=2)
     m.depthwise("depthwise_5x1", kernel=(5, 1), padding=Padding(2, 2, 0, 0))
     m.depthwise("depthwise_twice", times=2)
+    # Half of a vector, and a row of channels that quads fill.
+    m.depthwise("depthwise_8", source="conv_y")
+    each = m.rescale(8, Rounding.HALF_UP, 33)
+    m.outputs.append(m.b.add(Requantize("each", "conv_y", "each_y", each), S8))
     m.flat()
     m.dense("dense", S8, Rounding.DOUBLE)
     m.dense("dense_4bit", S4, Rounding.HALF_UP)
