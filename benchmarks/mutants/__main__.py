@@ -103,7 +103,7 @@ class Campaign:
     def forget(self, drawn: list[Mutation]) -> None:
         """Takes them out of the results."""
         for mutation in drawn:
-            del self.known[self._key(mutation)]
+            self.known.pop(self._key(mutation), None)
         lines = [json.dumps(row) + "\n" for row in self.known.values()]
         self.results.write_text("".join(lines))
 

@@ -211,6 +211,8 @@ def test_gaps_of_the_first_placement() -> None:
     memory._place(blocks, 16)
     assert {b.name: b.offset for b in blocks} == {"large": 0, "middle": 0, "late": 64, "small": 112}
     memory._check(blocks)
+    assert memory._best_gap([memory._Block("high", 16, 0, 9, 32)], 32, 16) == 0
+    assert memory._best_gap([memory._Block("high", 16, 0, 9, 32)], 33, 16) == 48
 
 
 # The order of layers.

@@ -378,6 +378,17 @@ def test_steps_of_an_offset() -> None:
     )
 
 
+def test_layers_without_an_offset_stay_as_they_are() -> None:
+    b = GraphBuilder("plain")
+    b.input("x", (2,), S8)
+    b.constant("w", np.array([[1, 2], [3, 4]]), S8)
+    b.add(Dense("first", "x", "w", None, "y", rescale=R[0]), S8)
+    b.add(Dense("raw", "y", "w", None, "z"), S32)
+    graph = b.build(["z"])
+    assert whole_steps_to_bias(graph).nodes == graph.nodes
+    assert rounded_to_bias(graph, "t")[0].nodes == graph.nodes
+
+
 def test_a_bias_that_would_leave_32_bits_keeps_its_offset() -> None:
     largest = 128 * 100 * 2
     for bias, moves in (((1 << 31) - 1 - largest - 2, True), ((1 << 31) - 1 - largest - 1, False)):
