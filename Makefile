@@ -9,8 +9,10 @@ STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
 # Test files side by side; what they compile is shared through the cache.
 PARALLEL ?= -n auto --dist loadfile
+SEED ?= 1
+COUNT ?= 30
 
-.PHONY: demo test check lint tools env benchmarks clean
+.PHONY: demo test check lint tools env benchmarks mutants clean
 
 demo: $(STAMP)
 	$(BIN)/hwkit demo -o $(DEMO)
@@ -45,6 +47,11 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 
 benchmarks: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# Plants faults and runs the tests that cover them: hours; goes on where it stopped.
+mutants: $(STAMP)
+	$(BIN)/python -m benchmarks.mutants --seed $(SEED) --count $(COUNT)
+	$(BIN)/python -m benchmarks.mutants --report
 
 clean:
 	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,6 @@
 /* Descriptors of hwk_broadcast.h, as driver.c reads the others. */
+#include <hwk_broadcast.h>
+
 static void read_broadcast_add(hwk_broadcast_add_t *d) {
   READ_PLAIN(&d->extent);
   read_numbers(d->a_strides, 4);

@@ -1,4 +1,4 @@
-"""The kernel driver as an image for the Cortex-M55 in QEMU, semihosted."""
+"""The kernel driver as an image for a core in QEMU, semihosted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from hwkit.toolchain.firmware import include_folders, platform_files
 from tests.firmware.kernels import driver as host
 
 HERE = Path(__file__).parent
-KERNELS = ("mve", "ref")
+_MACHINES = {"virtual_m0": "mps2-an385"}
+"""QEMU has no board with a Cortex-M0+; a Cortex-M3 with the same memory runs its instructions."""
 
 
-def compile_driver(folder: Path) -> Path:
-    """Builds the image; the path of a program that runs it."""
-    board = boards.load("virtual_m55").mcu
+def compile_driver(folder: Path, board_name: str = "virtual_m55") -> Path:
+    """Builds the image with the board's kernels; the path of a program that runs it."""
+    board = boards.load(board_name).mcu
     assert board is not None
     lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in listed())]
     (folder / "all_kernels.h").write_text("\n".join(lines) + "\n")
@@ -30,7 +31,7 @@ def compile_driver(folder: Path) -> Path:
         HERE / "freestanding",
         folder,
         *include_folders(),
-        *(root() / name for name in KERNELS),
+        *(root() / name for name in board.kernels),
         root(),
         firmware / "startup",
         firmware / "drivers",
@@ -43,11 +44,12 @@ def compile_driver(folder: Path) -> Path:
     )
     image = folder / "driver.elf"
     zig.link(zig.compile_objects(sources, board, include=folders, flags=flags), board, image)
-    return _program(folder, board, image)
+    return _program(folder, board, _MACHINES.get(board_name, board.qemu_machine), image)
 
 
-def _program(folder: Path, board: McuBoard, image: Path) -> Path:
-    command = [find_program(board), "-M", board.qemu_machine, "-kernel", str(image)]
+def _program(folder: Path, board: McuBoard, machine: str, image: Path) -> Path:
+    kernel = ("-bios", "none", "-kernel") if board.qemu_machine == "virt" else ("-kernel",)
+    command = [find_program(board), "-M", machine, *kernel, str(image)]
     command += ["-display", "none", "-monitor", "none", "-serial", "none"]
     command += ["-semihosting-config", "enable=on,target=native"]
     path = folder / "driver"
@@ -59,8 +61,11 @@ def _program(folder: Path, board: McuBoard, image: Path) -> Path:
 class Driver(host.Driver):
     """The running image."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("mve", path)
+    def __init__(self, path: Path, board_name: str = "virtual_m55") -> None:
+        board = boards.load(board_name).mcu
+        assert board is not None
+        self._kernels = board.kernels
+        super().__init__(board.kernels[0], path)
 
     def _folder(self, kernel: str) -> str:
-        return next(name for name in KERNELS if (root() / name / f"hwk_{kernel}.h").is_file())
+        return next(name for name in self._kernels if (root() / name / f"hwk_{kernel}.h").is_file())

@@ -22,11 +22,27 @@ static FILE input = {OPEN_READ, -1}, output = {OPEN_WRITE, -1};
 FILE *const stdin = &input;
 FILE *const stdout = &output;
 
+#ifdef __riscv
+#define FIRST "a0"
+#define SECOND "a1"
+#define CALL                       \
+  ".option push\n.option norvc\n" \
+  ".balign 16\n"                   \
+  "slli zero, zero, 0x1f\n"        \
+  "ebreak\n"                       \
+  "srai zero, zero, 7\n"           \
+  ".option pop\n"
+#else
+#define FIRST "r0"
+#define SECOND "r1"
+#define CALL "bkpt 0xab"
+#endif
+
 static intptr_t ask_host(uintptr_t operation, const uintptr_t *parameters) {
-  register uintptr_t r0 __asm__("r0") = operation;
-  register const uintptr_t *r1 __asm__("r1") = parameters;
-  __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
-  return (intptr_t)r0;
+  register uintptr_t first __asm__(FIRST) = operation;
+  register const uintptr_t *second __asm__(SECOND) = parameters;
+  __asm__ volatile(CALL : "+r"(first) : "r"(second) : "memory");
+  return (intptr_t)first;
 }
 
 /* Every count is the number of bytes that were not moved. */

@@ -42,15 +42,27 @@ def flags(size: int = BYTES) -> list[str]:
 @cache
 def host_program(size: int = BYTES) -> Path:
     """The whole firmware on the host platform, under ASan and UBSan."""
+    return _program(resources.folder("firmware") / "platforms" / "host" / "platform.c", flags(size))
+
+
+@cache
+def counting_program(size: int = BYTES, layers: int = 2) -> Path:
+    """The same on ``platform_stub.c``; ``layers`` above 2 do nothing more."""
+    return _program(
+        SOURCE.with_name("platform_stub.c"),
+        [*flags(size), f"-DSTUB_LAYERS={layers}", f"-DHWK_PROFILE_MARKS={layers + 1}"],
+    )
+
+
+def _program(platform: Path, more: list[str]) -> Path:
     root = resources.folder("firmware")
     runtime = [
         root / "runtime" / f"{name}.c"
         for name in ("main", "hwk_server", "hwk_frame", "hwk_crc32", "hwk_profile", "hwk_selftest")
     ]
-    return host_cc.executable(
-        [SOURCE, *runtime, root / "platforms" / "host" / "platform.c"],
-        [*host_cc.SANITIZERS, f"-I{root / 'include'}", f"-I{root / 'runtime'}", *flags(size)],
-    )
+    folders = (root / "include", root / "runtime", root / "platforms" / "host")
+    include = [f"-I{folder}" for folder in folders]
+    return host_cc.executable([SOURCE, *runtime, platform], [*host_cc.SANITIZERS, *include, *more])
 
 
 def virtual_image(

@@ -1,0 +1,94 @@
+"""The faults that ``benchmarks.mutants`` plants, and what it says about them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from benchmarks.mutants import compiled, places, report
+from benchmarks.mutants.mutation import mutations
+
+ROOT = Path(__file__).parents[2]
+
+PYTHON = '''"""Text stays: 1 < 2."""
+def f(a: int, b: int = 3) -> int:
+    if a < b and g(a, b):
+        raise ValueError(f"{a + 1} is wrong")
+    return max(a, b) + (a << 2)
+'''
+C = """/* 1 < 2 */
+#define SIDE 4
+int32_t f(int32_t a, int32_t n) {
+  for (int32_t i = 0; i < n; ++i) {
+    a = a + g(a, 7);
+  }
+  __asm__("adds r0, #3\\n");
+  return a;
+}
+"""
+
+
+def made(tmp_path: Path, name: str, text: str) -> set[tuple[str, str]]:
+    (tmp_path / name).write_text(text)
+    return {m.lines(text) for m in mutations(tmp_path, name)}
+
+
+def test_faults_in_python(tmp_path: Path) -> None:
+    found = made(tmp_path, "m.py", PYTHON)
+    before = "if a < b and g(a, b):"
+    for after in ("a <= b and g(a, b)", "a < b or g(a, b)", "a < b and g(b, a)", "a < b", "False"):
+        assert (before, f"if {after}:") in found
+    assert ("return max(a, b) + (a << 2)", "return max(a, b) - (a << 2)") in found
+    assert ("return max(a, b) + (a << 2)", "return max(a, b) + (a << 3)") in found
+    assert ("return max(a, b) + (a << 2)", "return max(b, a) + (a << 2)") not in found
+    assert not any("1 < 2" in one or "raise" in one for one, _ in found)
+    for m in mutations(tmp_path, "m.py"):
+        ast.parse(m.applied(PYTHON))
+
+
+def test_faults_in_c(tmp_path: Path) -> None:
+    found = made(tmp_path, "m.c", C)
+    loop, line = "for (int32_t i = 0; i < n; ++i) {", "a = a + g(a, 7);"
+    assert (loop, "for (int32_t i = 0; i <= n; ++i) {") in found
+    assert (loop, "for (int32_t i = 1; i < n; ++i) {") in found
+    for after in ("a = a - g(a, 7);", "a = a + g(a, 8);", "a = a + g(7, a);", ""):
+        assert (line, after) in found
+    assert ('__asm__("adds r0, #3\\n");', '__asm__("adds r0, #4\\n");') in found
+    assert not any("1 < 2" in one or "#define" in one for one, _ in found)
+
+
+def test_every_file_has_a_place_and_faults() -> None:
+    by_file = places.by_file(ROOT)
+    for folder in ("hwkit/ir/arith.py", "firmware/kernels/mve", "hls/rtl/hwk_fifo.v"):
+        assert any(path.startswith(folder) for path in by_file)
+    for place in set(by_file.values()):
+        for selection in place.tests:
+            paths = [part.split("::")[0] for part in selection if part.startswith("tests/")]
+            assert paths and all((ROOT / path).exists() for path in paths)
+
+
+def test_explained_survivors_are_lines_that_are_there() -> None:
+    for path, before, after in report.explained():
+        lines = [" ".join(line.split()) for line in (ROOT / path).read_text().splitlines()]
+        assert before in lines and before != after, (path, before)
+
+
+@pytest.mark.parametrize("variant", sorted(compiled.VARIANTS))
+def test_kernels_that_hold_a_file(variant: str, tmp_path: Path) -> None:
+    for name in ("kernels", "include"):
+        (tmp_path / "firmware" / name).mkdir(parents=True)
+        for path in (ROOT / "firmware" / name).rglob("*"):
+            copy = tmp_path / path.relative_to(ROOT)
+            if path.is_file():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(path.read_bytes())
+    kernels = compiled.Kernels(tmp_path)
+    assert kernels.groups("hwk_softmax_s8.h", variant) == ["softmax"]
+    assert {"requantize", "dense"} <= set(kernels.groups("hwk_rescale.h", variant))
+    kernels.cut(["softmax"])
+    text = kernels.list.read_text()
+    assert "HWK_KERNEL(softmax_s8, softmax, 1)" in text and "HWK_KERNEL(add_s8" not in text
+    kernels.restore()
+    assert kernels.list.read_bytes() == (ROOT / "firmware/kernels/kernels.inc").read_bytes()

@@ -1,0 +1,53 @@
+"""The kernels with instructions of their own, as their cores run them: each integer, in QEMU.
+
+The host runs the same kernels in portable C under sanitizers; here runs their assembly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from hwkit import boards
+from hwkit.device.qemu import find_program
+from hwkit.errors import ToolMissing
+from hwkit.toolchain import zig
+from tests.firmware.kernels import cases
+from tests.firmware.kernels.test_kernels import check_examples
+from tests.firmware.mve import cases as wide
+from tests.firmware.mve.driver import Driver, compile_driver
+
+BOARDS = ("virtual_m0", "virtual_m4", "virtual_rv32")
+_EXAMPLES = {
+    "conv2d": (cases.conv2d(), 120),
+    "depthwise": (cases.depthwise(), 80),
+    "depthwise_3x3": (cases.depthwise_3x3(), 100),
+    "dense": (cases.dense(), 100),
+    "requantize": (cases.requantize(), 100),
+    "add": (cases.add(), 60),
+    "wide_conv2d": (wide.conv2d(), 40),
+    "wide_depthwise": (wide.depthwise(), 30),
+    "wide_dense": (wide.dense(), 60),
+}
+
+
+@pytest.fixture(scope="module", params=BOARDS)
+def core(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Driver]:
+    name = str(request.param)
+    board = boards.load(name).mcu
+    assert board is not None
+    try:
+        find_program(board)
+        zig.program()
+    except ToolMissing as missing:
+        pytest.skip(str(missing))
+    with Driver(compile_driver(tmp_path_factory.mktemp(name), name), name) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", sorted(_EXAMPLES))
+def test_kernel_equals_interpreter(core: Driver, name: str) -> None:
+    check_examples(core, *_EXAMPLES[name])

@@ -1,0 +1,268 @@
+"""The placement problem's own numbers, and what a plan says of each tensor, one by one."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Add, Clamp, Concat, Lookup, Pad, Padding, Rescale, Reshape, Rounding
+from hwkit.ir.types import S8
+from hwkit.lower import memory, memory_exact, memory_search, reorder
+from hwkit.lower.memory import plan_memory, scratch_name
+from hwkit.lower.memory_packing import (
+    Box,
+    conflict,
+    first_fit,
+    height,
+    lower_bound,
+    problem,
+    shared,
+)
+from tests.lower.test_memory import sizes
+
+R = Rescale((1,), (1,), Rounding.FLOOR, -128, 127)
+
+
+def test_distances_stay_between_nothing_and_the_whole_box() -> None:
+    boxes = [Box(4, 0, 1), Box(6, 1, 2), Box(5, 2, 3)]
+    for closer, expected in (
+        ({}, ({1: 4}, {0: 6, 2: 6}, {1: 5})),
+        ({(1, 0): 2, (0, 1): 1}, ({1: 1}, {0: 2, 2: 6}, {1: 5})),
+        ({(1, 0): 9, (0, 1): 8}, ({1: 4}, {0: 6, 2: 6}, {1: 5})),
+        ({(1, 0): -3, (0, 1): -1}, ({1: 0}, {0: 0, 2: 6}, {1: 5})),
+    ):
+        case = problem(boxes, closer)
+        assert tuple(dict(near) for near in case.above) == expected
+    assert list(problem(boxes).layers) == [0, 1, 2, 3]
+    assert list(problem([]).layers) == [] and lower_bound(problem([])) == 0
+
+
+def _units(case, offsets, a: int, b: int) -> int:  # type: ignore[no-untyped-def]
+    """Units that two boxes have in common in a placement."""
+    ends = [o + box.size for o, box in zip(offsets, case.boxes, strict=True)]
+    return max(0, min(ends[a], ends[b]) - max(offsets[a], offsets[b]))
+
+
+@settings(max_examples=150, derandomize=True, deadline=None, database=None)
+@given(st.integers(1, 6), st.integers(1, 6), st.data())
+def test_two_boxes_in_every_placement(one: int, other: int, data: st.DataObject) -> None:
+    closer = {
+        (0, 1): data.draw(st.integers(0, one)),
+        (1, 0): data.draw(st.integers(0, other)),
+    }
+    case = problem([Box(one, 0, 1), Box(other, 1, 2)], closer)
+    most = 0
+    for a in range(13):
+        for b in range(13):
+            allowed = b - a >= closer[0, 1] or a - b >= closer[1, 0]
+            assert (conflict(case, [a, b]) is None) == allowed
+            if allowed:
+                most = max(most, _units(case, [a, b], 0, 1))
+    assert shared(case, 0, 1) == shared(case, 1, 0) == most
+    assert lower_bound(case) == max(one + other - most, one, other)
+    for order in ((0, 1), (1, 0)):
+        offsets = first_fit(case, order)
+        first, second = order
+        assert offsets[first] == 0 and conflict(case, offsets) is None
+        # Nothing lower is free for the second.
+        for lower in range(offsets[second]):
+            tried = list(offsets)
+            tried[second] = lower
+            assert conflict(case, tried) == (0, 1)
+    assert height(case, [3, 7]) == max(3 + one, 7 + other)
+
+
+def test_boxes_that_never_meet() -> None:
+    case = problem([Box(4, 0, 1), Box(6, 2, 3), Box(3, 5, 5)])
+    assert [dict(near) for near in case.above] == [{}, {}, {}]
+    assert conflict(case, [0, 0, 0]) is None and shared(case, 0, 1) == 0
+    assert (lower_bound(case), first_fit(case, [0, 1, 2])) == (6, [0, 0, 0])
+
+
+def test_the_gap_that_a_box_goes_to() -> None:
+    boxes = [Box(2, 0, 9), Box(3, 0, 9), Box(2, 0, 0), Box(2, 5, 9), Box(1, 5, 5)]
+    assert first_fit(problem(boxes), [2, 0, 3, 1, 4]) == [2, 4, 0, 0, 7]
+    assert first_fit(problem([Box(4, 0, 1), Box(2, 0, 1)]), (1, 0)) == [2, 0]
+
+
+def test_the_search_counts_what_reaches_the_top() -> None:
+    case = problem([Box(4, 0, 1), Box(2, 1, 2), Box(3, 3, 3), Box(1, 3, 4)])
+    assert memory_search._rank(case, [0, 4, 3, 0]) == (6, 2 + 3)
+    assert memory_search._rank(case, [2, 0, 0, 5]) == (6, 4 + 1)
+    generator = random.Random(1)
+    order = [2, 0, 3, 1]
+    for _ in range(50):
+        moved = memory_search._moved(case, order, [0, 4, 0, 3], 6, generator)
+        assert sorted(moved) == [0, 1, 2, 3] and order == [2, 0, 3, 1]
+
+
+def test_layers_that_others_contain_bound_nothing_more() -> None:
+    case = problem([Box(1, 0, 2), Box(1, 1, 1), Box(1, 2, 3), Box(1, 3, 3)])
+    assert memory_exact._crowds(case) == [(0, 1), (0, 2), (2, 3)]
+
+
+def diamond() -> Graph:
+    """x -> y -> (z, w) -> sum: pads make everything larger, w is in place."""
+    b = GraphBuilder("diamond")
+    b.input("x", (4, 4, 4), S8)
+    b.add(Pad("pad", "x", "y", Padding(1, 1, 1, 1), 0), S8)
+    b.add(Pad("more", "y", "z", Padding(1, 1, 1, 1), 0), S8)
+    b.add(Clamp("clamp", "y", "w", 0, 9), S8)
+    b.add(Pad("again", "w", "v", Padding(1, 1, 1, 1), 0), S8)
+    b.add(Add("add", ("z", "v"), "sum", rescale=R), S8)
+    b.add(Reshape("flat", "sum", "out"), S8, shape=(256,))
+    return b.build(["out"])
+
+
+def test_every_fact_of_a_plan() -> None:
+    graph = diamond()
+    plan = plan_memory(graph, sizes(graph), {"more": 33, "add": 16})
+    facts = {
+        p.tensor: (p.kind, p.size_bytes, p.first_layer, p.last_layer, p.shared)
+        for p in plan.placements
+    }
+    more, add = (scratch_name(graph.nodes[k]) for k in (1, 4))
+    shared_with = facts["sum"][4]
+    assert shared_with in ("z", "v")
+    assert facts == {
+        "x": ("activation", 64, 0, 0, ""),
+        "y": ("activation", 144, 0, 2, ""),
+        "z": ("activation", 256, 1, 4, ""),
+        more: ("scratch", 33, 1, 1, ""),
+        "w": ("activation", 144, 2, 3, "y"),
+        "v": ("activation", 256, 3, 4, ""),
+        "sum": ("activation", 256, 4, 5, shared_with),
+        add: ("scratch", 16, 4, 4, ""),
+        "out": ("activation", 256, 5, 5, "sum"),
+    }
+    assert plan.offset("sum") == plan.offset(shared_with) and plan.offset("w") == plan.offset("y")
+    assert plan.arena_bytes == plan.lower_bound_bytes == 144 + 256 + 256 and plan.optimal
+
+
+@pytest.mark.parametrize("alignment", [1, 8, 32])
+def test_offsets_and_sizes_keep_the_alignment(alignment: int) -> None:
+    b = GraphBuilder("odd")
+    b.input("x", (1, 5, 1), S8)
+    b.add(Pad("pad", "x", "y", Padding(0, 0, 1, 1), 0), S8)
+    b.add(Pad("pad2", "x", "z", Padding(0, 0, 1, 0), 0), S8)
+    b.add(Concat("join", ("y", "z"), "out", 1), S8)
+    graph = b.build(["out"])
+    plan = plan_memory(graph, sizes(graph), {}, alignment)
+    assert all(p.offset % alignment == 0 for p in plan.placements)
+    if alignment == 1:
+        assert plan.arena_bytes == 7 + 6 + 13
+    else:
+        assert plan.arena_bytes == alignment * sum(-(-n // alignment) for n in (7, 6, 13))
+
+
+def test_a_kernel_that_reads_ahead_lets_its_output_come_closer() -> None:
+    b = GraphBuilder("ahead")
+    b.input("x", (4, 4, 4), S8)
+    b.add(Pad("pad", "x", "y", Padding(1, 1, 1, 1), 0), S8)
+    graph = b.build(["y"])
+    for ahead, arena in ((0, 144), (16, 144), (80, 144), (96, 160), (140, 208), (10**6, 208)):
+        plan = plan_memory(graph, sizes(graph), {}, overlaps={"pad": {"x": ahead}})
+        assert plan.arena_bytes == arena, ahead
+        if arena < 208:
+            assert plan.offset("x") - plan.offset("y") >= ahead
+
+
+def test_who_may_overwrite_what() -> None:
+    b = GraphBuilder("table")
+    b.input("x", (16,), S8)
+    b.constant("t", np.arange(-128, 128), S8)
+    b.add(Lookup("lookup", "x", "t", "y"), S8)
+    b.add(Add("twice", ("y", "y"), "z", rescale=R), S8)
+    graph = b.build(["z"])
+    plan = plan_memory(graph, sizes(graph), {})
+    assert plan.arena_bytes == 16 and {p.offset for p in plan.placements} == {0}
+    # An input that is an output as well is read by whoever asked for it.
+    b = GraphBuilder("kept")
+    b.input("x", (16,), S8)
+    b.add(Clamp("a", "x", "y", 0, 9), S8)
+    b.add(Clamp("b", "y", "z", 0, 8), S8)
+    graph = b.build(["y", "z"])
+    assert plan_memory(graph, sizes(graph), {}).arena_bytes == 32
+
+
+def test_blocks_live_as_long_as_their_tensors() -> None:
+    owner = {"a": "a", "b": "a", "c": "c"}
+    blocks = memory._blocks(
+        owner, {"a": 5, "b": 9, "c": 2}, {"b": (3, 5), "a": (2, 3), "c": (0, 9)}
+    )
+    facts = {n: (b.name, b.size, b.first, b.last) for n, b in blocks.items()}
+    assert facts == {"a": ("a", 9, 2, 5), "c": ("c", 2, 0, 9)}
+
+
+def test_gaps_of_the_first_placement() -> None:
+    """Largest first, each into the smallest gap among those alive, at a multiple of 16."""
+    blocks = [
+        memory._Block("small", 20, 0, 1),
+        memory._Block("large", 100, 0, 0),
+        memory._Block("middle", 60, 1, 2),
+        memory._Block("late", 30, 2, 2),
+    ]
+    memory._place(blocks, 16)
+    assert {b.name: b.offset for b in blocks} == {"large": 0, "middle": 0, "late": 64, "small": 112}
+    memory._check(blocks)
+    assert memory._best_gap([memory._Block("high", 16, 0, 9, 32)], 32, 16) == 0
+    assert memory._best_gap([memory._Block("high", 16, 0, 9, 32)], 33, 16) == 48
+
+
+# The order of layers.
+
+
+def branches() -> Graph:
+    """As the example: one branch over 100 bytes back to 1, one over 90 bytes."""
+    b = GraphBuilder("branches")
+    b.input("x", (10,), S8)
+    b.add(Clamp("a", "x", "wide", 0, 9), S8)
+    b.add(Clamp("b", "x", "other", 0, 9), S8)
+    b.add(Clamp("c", "wide", "narrow", 0, 9), S8)
+    b.add(Add("join", ("narrow", "other"), "y", rescale=R), S8)
+    return b.build(["y"])
+
+
+def test_the_example_of_the_order() -> None:
+    graph = branches()
+    stored = {"x": 10, "wide": 100, "narrow": 1, "other": 90, "y": 90}
+    order = reorder.best_order(graph, stored, {})
+    assert [op.name for op in order.nodes] == ["a", "c", "b", "join"]
+    assert order.peak_bytes == 111 and order.optimal
+    assert reorder._Work(graph, stored, {}).peak((0, 1, 2, 3)) == 200
+    assert reorder.best_order(graph, stored, {"c": 1000}).peak_bytes == 1111
+    same = reorder.best_order(graph, {**stored, "wide": 1, "narrow": 1}, {})
+    assert same.nodes == graph.nodes and same.peak_bytes == 101 and same.optimal
+
+
+def test_steps_of_a_set_of_layers() -> None:
+    graph = branches()
+    stored = {"x": 10, "wide": 100, "narrow": 100, "other": 90, "y": 90}
+    work = reorder._Work(graph, stored, {"b": 7})
+    assert work.start() == 10 and not work.chain()
+    assert work.ready(0) == [0, 1] and work.ready(0b11) == [2] and work.ready(0b111) == [3]
+    assert work.step(0, 0, 10) == (110, 110)
+    # x dies with its last reader; the output of c takes over what it reads.
+    assert work.step(1, 0b1, 110) == (207, 190)
+    assert work.step(2, 0b11, 190) == (190, 190)
+    assert work.step(3, 0b111, 190) == (190, 90)
+    assert not work.dies("y", 0b1111) and work.dies("x", 0b11) and not work.dies("x", 0b1)
+
+
+def test_a_search_that_is_cut_short_still_gives_an_order() -> None:
+    graph = branches()
+    stored = {"x": 10, "wide": 100, "narrow": 1, "other": 90, "y": 90}
+    for most in range(6):
+        order = reorder.best_order(graph, stored, {}, most)
+        seen = {"x"}
+        for op in order.nodes:
+            assert all(name in seen for name in getattr(op, "inputs", (getattr(op, "input", "x"),)))
+            seen.add(op.output)
+        assert len(order.nodes) == 4 and 111 <= order.peak_bytes <= 200
+        assert not order.optimal or order.peak_bytes == 111

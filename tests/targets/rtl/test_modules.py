@@ -1,0 +1,336 @@
+"""Every streaming module of ``hls/rtl`` by itself: each beat, whoever waits, and each cycle."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwkit.targets.rtl import khot
+from hwkit.targets.rtl.netlist import packed
+from tests.targets.rtl import modules
+from tests.targets.rtl.modules import Case
+
+RNG = np.random.default_rng(17)
+BEATS = 240
+
+
+def draw(bits: int, count: int = BEATS) -> list[int]:
+    """Beats of random bits, the lowest and the highest among them."""
+    beats = RNG.integers(0, 1 << bits, count).tolist()
+    return [0, (1 << bits) - 1, *beats[2:]]
+
+
+def fields(beat: int, bits: int, count: int, signed: bool = False) -> list[int]:
+    """The integers in a beat, the first in the lowest bits."""
+    values = [beat >> k * bits & ((1 << bits) - 1) for k in range(count)]
+    return [v - (1 << bits) if signed and v >> (bits - 1) else v for v in values]
+
+
+def fifo(depth: int) -> Case:
+    """Up to 16 beats are there a cycle later, more two cycles; one beat takes turns with itself."""
+    x = draw(9)
+    latency, cycles = (2 if depth > 16 else 1), (2.0 if depth == 1 else 1.0)
+    return Case("hwk_fifo", {"WIDTH": 9, "DEPTH": depth}, 9, 9, x, x, 1, 1, latency, cycles)
+
+
+def widen(ratio: int) -> Case:
+    x = draw(5)
+    y = [packed(x[k : k + ratio], 5) for k in range(0, len(x), ratio)]
+    parameters = {"WIDTH": 5, "RATIO": ratio}
+    return Case("hwk_widen", parameters, 5, 5 * ratio, x, y, ratio, 1, ratio, float(ratio))
+
+
+def narrow(ratio: int) -> Case:
+    x = draw(5 * ratio, BEATS // ratio)
+    y = [v for beat in x for v in fields(beat, 5, ratio)]
+    parameters = {"WIDTH": 5, "RATIO": ratio}
+    return Case("hwk_narrow", parameters, 5 * ratio, 5, x, y, 1, ratio, ratio, float(ratio))
+
+
+def lookup(lanes: int, in_bits: int, out_bits: int) -> Case:
+    x, table = draw(lanes * in_bits), draw(out_bits, 1 << in_bits)
+    y = [packed([table[v] for v in fields(beat, in_bits, lanes)], out_bits) for beat in x]
+    parameters = {"LANES": lanes, "IN_BITS": in_bits, "OUT_BITS": out_bits}
+    image = {"IMAGE": (out_bits, table)}
+    widths = (lanes * in_bits, lanes * out_bits)
+    return Case("hwk_lookup", parameters, *widths, x, y, 1, 1, 1, 1.0, image)
+
+
+def resize(in_bits: int, signed: int, out_bits: int) -> Case:
+    x = draw(3 * in_bits)
+    mask = (1 << out_bits) - 1
+    y = [packed([v & mask for v in fields(b, in_bits, 3, bool(signed))], out_bits) for b in x]
+    parameters = {"LANES": 3, "IN_BITS": in_bits, "IN_SIGNED": signed, "OUT_BITS": out_bits}
+    return Case("hwk_resize", parameters, 3 * in_bits, 3 * out_bits, x, y, 1, 1, 0, 1.0)
+
+
+def joined(depths: tuple[int, int], signed: tuple[int, int], subtract: int, offset: int) -> Case:
+    """``hwk_fork`` to two FIFOs that are not equally deep, and ``hwk_sum`` of what they hold."""
+    x, y = draw(2 * 13), []
+    for beat in x:
+        lanes = []
+        for lane in range(2):
+            part = beat >> 13 * lane
+            (a,) = fields(part, 6, 1, bool(signed[0]))
+            (b,) = fields(part >> 6, 7, 1, bool(signed[1]))
+            lanes.append((a - b if subtract else a + b) + offset & 0x1FF)
+        y.append(packed(lanes, 9))
+    parameters = {
+        "A_DEPTH": depths[0],
+        "B_DEPTH": depths[1],
+        "A_SIGNED": signed[0],
+        "B_SIGNED": signed[1],
+        "SUBTRACT": subtract,
+        "OFFSET": offset,
+    }
+    cycles = 2.0 if 1 in depths else 1.0
+    return Case("joined", parameters, 26, 18, x, y, 1, 1, 2, cycles)
+
+
+ROUNDED = {
+    0: floor,
+    1: lambda q: floor(q + Fraction(1, 2)),
+    2: round,
+    4: lambda q: floor(abs(q) + Fraction(1, 2)) * (1 if q >= 0 else -1),
+}
+
+
+def rescale(
+    kind: int,
+    rounding: int,
+    shift: int,
+    *,
+    bits: int = 9,
+    signed: int = 1,
+    offset: int = 0,
+    zero: int = 0,
+    clamps: int = 1,
+    lanes: int = 2,
+    groups: int = 1,
+    rights: tuple[int, ...] = (),
+) -> Case:
+    """As the plan of a layer gives widths; ``rights`` are second shifts of double rounding."""
+    f_bits = {0: 1, 1: 3, 2: 31 if rounding == 3 else 6}[kind]
+    count = lanes * groups
+    factors = {0: [0] * count, 1: [0, 3, 1, 7, 2, 5], 2: draw(f_bits, count + 1)[1:]}[kind][:count]
+    top = 1 if kind == 0 else 1 << max(factors) if kind == 1 else max(factors)
+    r_bits = max(max(rights).bit_length(), 1) if rights else 0
+    x_bits = max(bits + 2, abs(offset).bit_length() + 2)
+    p_bits = max(((1 << (x_bits - 1)) * top).bit_length() + 1 + (shift > 0), shift + 2)
+    q_bits = max(p_bits - shift, 8) + 2
+    low, high = (-100, 90) if clamps else (-128, 127)
+    into = draw(lanes * bits, BEATS)
+    out = []
+    for at, beat in enumerate(into):
+        results = []
+        for lane, v in enumerate(fields(beat, bits, lanes, bool(signed))):
+            index = at % groups * lanes + lane
+            factor = 1 << factors[index] if kind < 2 else factors[index]
+            product = Fraction((v + offset) * factor, 1 << shift)
+            if rounding == 3:
+                right = rights[index % len(rights)]
+                q = ROUNDED[4](Fraction(ROUNDED[1](product), 1 << right))
+            else:
+                q = ROUNDED[rounding](product)
+            q += zero
+            results.append((min(max(q, low), high) if clamps else q) & 0xFF)
+        out.append(packed(results, 8))
+    field = f_bits + r_bits
+    stored = [
+        f | (rights[k % len(rights)] << f_bits if rights else 0) for k, f in enumerate(factors)
+    ]
+    words = [packed(stored[g * lanes : (g + 1) * lanes], field) for g in range(groups)]
+    parameters = {
+        "LANES": lanes, "GROUPS": groups, "KIND": kind, "ROUNDING": rounding, "IN_BITS": bits,
+        "IN_SIGNED": signed, "F_BITS": f_bits, "R_BITS": r_bits, "X_BITS": x_bits,
+        "P_BITS": p_bits, "SHIFT": shift, "Q_BITS": q_bits, "CLAMPS": clamps, "OFFSET": offset,
+        "ZERO": zero, "LOW": low, "HIGH": high, "OUT_BITS": 8,
+    }  # fmt: skip
+    images = {"IMAGE": (lanes * field, words)} if kind else {}
+    widths = (lanes * bits, lanes * 8)
+    return Case("hwk_rescale", parameters, *widths, into, out, 1, 1, 4, 1.0, images)
+
+
+def matrix(
+    kind: int,
+    pe: int,
+    simd: int,
+    folds: int,
+    groups: int,
+    *,
+    lanewise: int = 0,
+    signed: int = 0,
+    biases: bool = True,
+) -> Case:
+    """Sums of products of 4-bit integers and 3-bit or K-hot weights; maxima (kind 4)."""
+    a_bits, acc, hot, s_bits = 4, 30 // pe if pe > 2 else 12, 2, 2
+    terms = 1 if lanewise else simd
+    into = draw(simd * a_bits, folds * groups * 30)
+    weights = RNG.integers(-4, 4, (groups, folds, pe, terms))
+    if kind == 2:
+        weights = RNG.choice([0, 1, -1, 3, 6, -6, 8, -7, 5], (groups, folds, pe, terms))
+    if kind >= 3:
+        weights = np.ones_like(weights)
+    bias = RNG.integers(-9, 10, (groups if biases else 1, pe))
+    if kind == 4:
+        bias[:] = 0
+    w_bits = 3
+    field = hot * (s_bits + 2) if kind == 2 else w_bits
+    out, mask = [], (1 << acc) - 1
+    for start in range(0, len(into), folds):
+        group = start // folds % groups
+        beats = [fields(b, a_bits, simd, bool(signed)) for b in into[start : start + folds]]
+        results = []
+        for p in range(pe):
+            reads = [[b[p // (pe // simd)]] if lanewise else b for b in beats]
+            if kind == 4:
+                results.append(max(r[0] for r in reads) & mask)
+                continue
+            total = int(bias[group % len(bias), p])
+            for f, read in enumerate(reads):
+                total += sum(v * int(w) for v, w in zip(read, weights[group, f, p], strict=True))
+            results.append(total & mask)
+        out.append(packed(results, acc))
+    flat = weights.reshape(groups * folds, pe * terms).tolist()
+    if kind == 2:
+        flat = [[khot.encode(w, hot, s_bits) for w in row] for row in flat]
+    images = {"BIAS": (pe * acc, [packed(row, acc) for row in bias.tolist()])}
+    if kind < 3:
+        images["WEIGHTS"] = (pe * terms * field, [packed(row, field) for row in flat])
+    parameters = {
+        "PE": pe, "SIMD": simd, "FOLDS": folds, "GROUPS": groups, "LANEWISE": lanewise,
+        "KIND": kind, "A_BITS": a_bits, "A_SIGNED": signed, "W_BITS": w_bits, "HOT": hot,
+        "S_BITS": s_bits, "PRODUCT": min(a_bits + 5, acc), "ACC": acc, "BIASES": len(bias),
+    }  # fmt: skip
+    return Case(
+        "hwk_matrix", parameters, simd * a_bits, pe * acc, into, out, folds, 1, folds + 3,
+        float(folds), images,
+    )  # fmt: skip
+
+
+def window(
+    shape: tuple[int, int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0),
+    *,
+    repeats: int = 1,
+    lanewise: int = 0,
+    cycles: float | None = None,
+) -> Case:
+    """A map of (height, width, groups) words; ``pad`` is top, bottom, left, right."""
+    height, width, groups = shape
+    top, bottom, left, right = pad
+    spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    out_h = (height + top + bottom - spans[0]) // stride[0] + 1
+    out_w = (width + left + right - spans[1]) // stride[1] + 1
+    maps, into, out = 6, [], []
+    for _ in range(maps):
+        values = RNG.integers(0, 512, shape)
+        into += values.ravel().tolist()
+        for oy, ox in np.ndindex(out_h, out_w):
+            taps = []
+            for ky, kx in np.ndindex(*kernel):
+                y = oy * stride[0] + ky * dilation[0] - top
+                x = ox * stride[1] + kx * dilation[1] - left
+                inside = 0 <= y < height and 0 <= x < width
+                taps.append(values[y, x].tolist() if inside else [77] * groups)
+            order = np.array(taps)
+            words = (order.T if lanewise else order).ravel().tolist()
+            out += words * repeats
+    parameters = {
+        "WORD": 9, "HEIGHT": height, "WIDTH": width, "GROUPS": groups, "KERNEL_H": kernel[0],
+        "KERNEL_W": kernel[1], "STRIDE_H": stride[0], "STRIDE_W": stride[1],
+        "DILATION_H": dilation[0], "DILATION_W": dilation[1], "PAD_TOP": top, "PAD_LEFT": left,
+        "OUT_H": out_h, "OUT_W": out_w, "ROWS": min(spans[0] + stride[0], 2 * height),
+        "REPEATS": repeats, "LANEWISE": lanewise, "PAD": 77,
+    }  # fmt: skip
+    beats = (height * width * groups, len(out) // maps)
+    return Case("hwk_window", parameters, 9, 9, into, out, *beats, None, cycles)
+
+
+CASES = [
+    *(fifo(depth) for depth in (1, 2, 3, 4, 16, 17, 20)),
+    *(widen(ratio) for ratio in (2, 3, 4)),
+    *(narrow(ratio) for ratio in (2, 3, 4)),
+    lookup(1, 4, 6),
+    lookup(3, 3, 5),
+    *(resize(*form) for form in ((4, 0, 7), (4, 1, 7), (7, 0, 4), (7, 1, 4), (5, 1, 5))),
+    joined((1, 2), (1, 1), 0, 0),
+    joined((2, 3), (0, 0), 0, -17),
+    joined((3, 1), (1, 0), 1, 5),
+    joined((2, 2), (0, 1), 1, -40),
+    *(rescale(0, rounding, shift) for rounding in (0, 1, 2, 4) for shift in (1, 2)),
+    rescale(0, 2, 0, zero=-3),
+    rescale(0, 1, 3, bits=9, signed=0, offset=-200, zero=7),
+    rescale(0, 1, 4, clamps=0),
+    *(rescale(1, rounding, 7, groups=3, zero=5) for rounding in (0, 1, 2, 4)),
+    *(rescale(2, rounding, 7, groups=3, offset=-9) for rounding in (0, 1, 2, 4)),
+    rescale(2, 2, 8, signed=0, lanes=3, groups=2, offset=60, zero=-20),
+    rescale(2, 3, 31, rights=(0, 3, 1, 2), groups=2, zero=4),
+    rescale(2, 3, 31, rights=(2,), bits=12, offset=-31),
+    matrix(0, 2, 2, 1, 1),
+    matrix(0, 2, 3, 2, 3, signed=1),
+    matrix(0, 1, 1, 4, 1, biases=False),
+    matrix(1, 2, 2, 3, 2, signed=1),
+    matrix(2, 2, 2, 2, 2),
+    matrix(2, 1, 3, 1, 4, signed=1, biases=False),
+    matrix(0, 2, 2, 3, 2, lanewise=1, signed=1),
+    matrix(0, 2, 1, 3, 2, lanewise=1),
+    matrix(3, 2, 2, 4, 1, lanewise=1),
+    matrix(3, 1, 1, 2, 3, lanewise=1, signed=1),
+    matrix(4, 2, 2, 4, 1, lanewise=1),
+    matrix(4, 2, 2, 1, 1, lanewise=1, signed=1),
+    matrix(4, 1, 1, 3, 2, lanewise=1, signed=1),
+    window((4, 5, 1), (3, 3), pad=(1, 1, 1, 1), cycles=180.0),
+    window((5, 4, 2), (3, 2), (2, 1), pad=(0, 1, 1, 0)),
+    window((6, 5, 2), (2, 3), (1, 2), (2, 1), (1, 1, 0, 2), lanewise=1),
+    window((3, 3, 2), (1, 1), repeats=3, cycles=54.0),
+    window((4, 4, 1), (2, 2), (2, 2), repeats=2, lanewise=0),
+    window((7, 3, 1), (2, 2), (3, 1)),
+    window((3, 7, 1), (2, 2), (1, 3)),
+    window((2, 2, 3), (3, 3), (1, 1), (1, 2), (2, 2, 3, 2)),
+    window((1, 6, 2), (1, 4), pad=(0, 0, 2, 1), lanewise=1),
+    window((6, 1, 2), (4, 1), pad=(2, 1, 0, 0), repeats=2),
+]
+
+
+MODULES = sorted({case.module for case in CASES})
+
+
+@pytest.fixture(scope="module")
+def program(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Case]]:
+    """One program with the cases of the modules that are asked for, and these cases."""
+    asked = {
+        item.callspec.params["module"]
+        for item in request.session.items
+        if item.path == request.path
+    }
+    cases = [case for case in CASES if case.module in asked]
+    return modules.build(cases, tmp_path_factory.mktemp("modules")), cases
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_beat_and_cycle(program: tuple[Path, list[Case]], module: str) -> None:
+    """Nobody waits, or both sides at random, in two ways."""
+    path, cases = program
+    for seed in (0, 1, 2):
+        for k, case in enumerate(cases):
+            if case.module == module:
+                modules.check(path, cases, k, seed)
+
+
+@pytest.mark.parametrize("module", ["hwk_fifo"])
+def test_a_fifo_holds_what_it_is_made_for(program: tuple[Path, list[Case]], module: str) -> None:
+    """Some sink is slow enough to fill the shallow ones: the simulation tells how far."""
+    path, cases = program
+    for k, case in enumerate(cases):
+        if case.module == module and case.parameters["DEPTH"] <= 4:
+            assert modules.most_held(path, cases, k) == case.parameters["DEPTH"]
