@@ -30,6 +30,7 @@ from hwkit.ir.ops import (
     rescales,
 )
 from hwkit.ir.types import S32, Array, IntType, TensorType
+from hwkit.lower.fresh import fresh
 
 _Layer = Conv2d | DepthwiseConv2d | Dense
 _SINGLE = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
@@ -252,9 +253,7 @@ def added(
     constants: dict[str, Array],
 ) -> str:
     """Adds a constant under a name as wished, or a new one of that kind; returns the name."""
-    name, k = wish, 0
-    while name in tensors:
-        name, k = f"{wish}_{k}", k + 1
+    name = fresh(wish, tensors)
     tensors[name] = TensorType(value.shape, dtype)
     constants[name] = value.astype(dtype.container)
     return name
