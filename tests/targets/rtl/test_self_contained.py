@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,13 +90,3 @@ def test_every_module_is_read_by_yosys_with_its_defaults(tmp_path: Path) -> None
     (tmp_path / "all.ys").write_text("\n".join(lines) + "\n")
     process.run([yosys.find_program("yosys"), "-q", "all.ys"], tmp_path / "log", cwd=tmp_path)
     assert len(names) > 15
-
-
-@pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
-def test_icarus_finds_the_images_too(tmp_path: Path) -> None:
-    core = together.random_folding(networks.mixed(), 1)[0]
-    sources = written(core, tmp_path / "deployed")
-    command = ["iverilog", "-g2012", "-s", "hwk_core", "-o", str(tmp_path / "sim"), *sources]
-    subprocess.run(command, check=True, cwd=tmp_path)
-    done = subprocess.run([tmp_path / "sim"], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0 and "no memory image" not in done.stdout
