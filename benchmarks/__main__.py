@@ -17,6 +17,7 @@ from benchmarks import (
     interpreter,
     jets,
     kernels,
+    mlperf_tiny,
     models,
     moved,
     pipelines,
@@ -35,6 +36,7 @@ def main() -> None:
     interpreter.main([])
     kernels.main()
     models.main([])
+    mlperf_tiny.main([])
     moved.main([])
     flags.main()
     cores.main()
