@@ -43,7 +43,7 @@ def test_the_virtual_board_passes(golden: Artifact, capsys: pytest.CaptureFixtur
 
 def test_a_wrong_weight_is_found(golden: Artifact, tmp_path: Path) -> None:
     shutil.copytree(golden.folder, tmp_path / "board")
-    image = tmp_path / "board" / "conv_weights.hex"
+    image = min((tmp_path / "board").glob("rtl/conv_weights_*.hex"))
     text = image.read_text()
     image.write_text(f"{int(text[0], 16) ^ 4:x}{text[1:]}")
     with FpgaSimulation(tmp_path / "board" / golden.path.name) as board:

@@ -72,7 +72,7 @@ def change_tflite(folder: Path) -> None:
 
 def change_memory_image(folder: Path) -> None:
     """Changes one weight of the first layer in the image that its ROM is filled from."""
-    path = folder / "conv_weights.hex"
+    path = min(folder.glob("rtl/conv_weights_*.hex"))
     text = path.read_text()
     path.write_text(f"{int(text[0], 16) ^ 4:x}{text[1:]}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.emit import from_device, to_device
-from hwkit.targets.mcu.kernels import Kernel, alternatives, listed
+from hwkit.targets.mcu.kernels import Kernel, alternatives, listed, root
 from hwkit.targets.mcu.layers import Call, calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.lower import tensor_bytes
@@ -47,27 +47,31 @@ def includes(variant: str) -> list[str]:
     return [f"-I{folder}" for folder in folders]
 
 
-def tested(variant: str) -> tuple[tuple[str, str, int], ...]:
-    """Name, descriptor and inputs of every kernel, then of the alternatives that a folder of
-    ``variant`` has."""
+def tested(folders: Sequence[str]) -> tuple[tuple[str, str, int], ...]:
+    """Name, descriptor and inputs of every kernel, then of the alternatives that one of ``folders``
+    has."""
     of = {name: (descriptor, inputs) for name, descriptor, inputs in listed()}
-    return (*listed(), *((k, *of[name]) for name, k in alternatives() if _folder(variant, k)))
+    return (*listed(), *((k, *of[name]) for name, k in alternatives() if folder_of(k, folders)))
 
 
-def _folder(variant: str, kernel: str) -> str | None:
-    """Where the variant has the kernel; None if nowhere."""
-    root = resources.folder("firmware") / "kernels"
-    return next((f for f in VARIANTS[variant] if (root / f / f"hwk_{kernel}.h").is_file()), None)
+def folder_of(kernel: str, folders: Sequence[str]) -> str:
+    """The first of ``folders`` that has the kernel; "" if none has."""
+    return next((f for f in folders if (root() / f / f"hwk_{kernel}.h").is_file()), "")
+
+
+def listings(folders: Sequence[str]) -> dict[str, bytes]:
+    """The files that driver.c includes: every kernel's header, and the list of them."""
+    names = tested(folders)
+    lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in names)]
+    listing = [f"HWK_KERNEL({k}, {d}, {n})" for k, d, n in names]
+    texts = {"all_kernels.h": lines, "tested_kernels.inc": listing}
+    return {name: "".join(f"{line}\n" for line in of).encode() for name, of in texts.items()}
 
 
 def compile_driver(variant: str) -> Path:
     """Compiles driver.c with every kernel of ``variant``, or takes it from the cache, which keys
     it by all that it includes; the executable's path."""
-    names = tested(variant)
-    lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in names)]
-    listing = [f"HWK_KERNEL({k}, {d}, {n})" for k, d, n in names]
-    texts = {"all_kernels.h": lines, "tested_kernels.inc": listing}
-    content = {name: "".join(f"{line}\n" for line in of).encode() for name, of in texts.items()}
+    content = listings(VARIANTS[variant])
     digest = hashlib.sha256(b"".join(content.values())).hexdigest()
     folder = cache_folder("drivers") / digest[:16]
     for name, text in content.items():
@@ -88,9 +92,11 @@ class Answer:
 class Driver:
     """A running driver; ``call`` runs one kernel."""
 
-    def __init__(self, variant: str, path: Path) -> None:
+    def __init__(self, variant: str, path: Path, folders: Sequence[str] = ()) -> None:
+        """``folders`` of firmware/kernels, best first, where they are not those of ``variant``."""
         self.variant = variant
-        self._kernels = tested(variant)
+        self._folders = folders or VARIANTS[variant]
+        self._kernels = tested(self._folders)
         self._index = {name: k for k, (name, _, _) in enumerate(self._kernels)}
         self._process = subprocess.Popen(
             [path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -159,7 +165,7 @@ class Driver:
         names = (call.kernel, *(other for of, other in alternatives() if of == call.kernel))
         known = {name: (descriptor, n) for name, descriptor, n in self._kernels}
         kernels = [
-            Kernel(name, *known[name], _folder(self.variant, name) or "")
+            Kernel(name, *known[name], folder_of(name, self._folders))
             for name in names
             if name in known
         ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from hwkit import boards, resources
 from hwkit.boards import McuBoard
 from hwkit.device.qemu import find_program
-from hwkit.targets.mcu.kernels import listed, root
+from hwkit.targets.mcu.kernels import root
 from hwkit.toolchain import zig
 from hwkit.toolchain.firmware import include_folders, platform_files
 from tests.firmware.kernels import driver as host
@@ -22,8 +22,8 @@ def compile_driver(folder: Path, board_name: str = "virtual_m55") -> Path:
     """Builds the image with the board's kernels; the path of a program that runs it."""
     board = boards.load(board_name).mcu
     assert board is not None
-    lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in listed())]
-    (folder / "all_kernels.h").write_text("\n".join(lines) + "\n")
+    for name, content in host.listings(board.kernels).items():
+        (folder / name).write_bytes(content)
     firmware = resources.folder("firmware")
     sources = [host.HERE / "driver.c", HERE / "libc.c", firmware / "runtime" / "hwk_memory.c"]
     sources += [firmware / name for name in platform_files(board) if name.endswith(".c")]
@@ -64,8 +64,4 @@ class Driver(host.Driver):
     def __init__(self, path: Path, board_name: str = "virtual_m55") -> None:
         board = boards.load(board_name).mcu
         assert board is not None
-        self._kernels = board.kernels
-        super().__init__(board.kernels[0], path)
-
-    def _folder(self, kernel: str) -> str:
-        return next(name for name in self._kernels if (root() / name / f"hwk_{kernel}.h").is_file())
+        super().__init__(board.kernels[0], path, board.kernels)
