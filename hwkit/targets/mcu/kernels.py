@@ -149,6 +149,11 @@ def _winograd(tiles: int, rows: int) -> Callable[[Struct], int]:
     return scratch_bytes
 
 
+def _winograd4(struct: Struct) -> int:
+    """Two transformed tiles, and their sums with four channels."""
+    return 4 * (2 * 36 * channels_in(struct) // 2 + 288)
+
+
 def _dense(step: int) -> Callable[[Struct], int]:
     """One widened row of the input."""
     return lambda struct: 2 * _round_up(_number(struct, "input_features"), step)
@@ -257,6 +262,7 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_h8"): _h8_conv2d,
     ("dsp", "conv2d_s8_winograd"): _winograd(4, 0),
     ("dsp", "conv2d_s8_winograd_small"): _winograd(8, 2),
+    ("dsp", "conv2d_s8_winograd4"): _winograd4,
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
@@ -276,20 +282,24 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
 """Formulas of the kernels that need any; tests hold them against the C twins."""
 
 
-def _fits_h8(struct: Struct) -> bool:
-    """Double rounding into the whole of int8 by one shift, sums below 2**23, no weight of -128
-    (``dsp/hwk_h8.h``)."""
-    r, weights = struct.fields["rescale"], struct.fields["weights"]
-    if not (isinstance(r, Struct) and isinstance(weights, Table)):
-        return False
+def _fits_double_rounding(struct: Struct, bits: int) -> bool:
+    """Double rounding into the whole of int8 by one shift, sums of so many bits."""
+    r = struct.fields["rescale"]
+    assert isinstance(r, Struct)
     rounding = r.fields["rounding"]
     if not (isinstance(rounding, Enumerator) and rounding.name == "HWK_ROUND_DOUBLE"):
         return False
     f = {name: value for name, value in r.fields.items() if isinstance(value, int)}
     one_shift = f["lowest_shift"] >= 32 and f["highest_shift"] <= 53
     whole = (f["low"], f["high"]) == (-128, 127) and -128 <= f["zero_point"] <= 128
-    small = f["input_bits"] <= 24 and f["left_shift"] == 0
-    return one_shift and whole and small and int(weights.values.min()) > -128
+    return one_shift and whole and f["input_bits"] <= bits and f["left_shift"] == 0
+
+
+def _fits_h8(struct: Struct) -> bool:
+    """Sums below 2**23, no weight of -128 (``dsp/hwk_h8.h``)."""
+    weights = struct.fields["weights"]
+    assert isinstance(weights, Table)
+    return _fits_double_rounding(struct, 24) and int(weights.values.min()) > -128
 
 
 def _fits_winograd(struct: Struct) -> bool:
@@ -302,9 +312,15 @@ def _fits_winograd(struct: Struct) -> bool:
     return square and single and f["channels"] % 8 == 0 and f["channels"] <= 3640
 
 
+def _fits_winograd4(struct: Struct) -> bool:
+    """Sums below 2**25 (``dsp/hwk_winograd4.h``)."""
+    return _fits_winograd(struct) and _fits_double_rounding(struct, 26)
+
+
 _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_winograd"): _fits_winograd,
     ("dsp", "conv2d_s8_winograd_small"): _fits_winograd,
+    ("dsp", "conv2d_s8_winograd4"): _fits_winograd4,
     ("dsp", "conv2d_s8_h8"): _fits_h8,
     ("dsp", "dense_s8_h8"): _fits_h8,
 }

@@ -104,6 +104,7 @@ _CONV2D = _windowed(lambda d: _number(d, "output_channels"))
 
 
 _CONV2D_ROWS = _windowed(lambda d: _number(d, "output_channels"), rows=2)
+_CONV2D_4_ROWS = _windowed(lambda d: _number(d, "output_channels"), rows=4)
 
 
 def _depthwise_outputs(struct: Struct) -> int:
@@ -131,6 +132,8 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_s4"): _CONV2D,
     ("dsp", "conv2d_s8_h8"): _CONV2D,
     ("dsp", "conv2d_s8_winograd"): _CONV2D_ROWS,
+    ("dsp", "conv2d_s8_winograd_small"): _CONV2D_ROWS,
+    ("dsp", "conv2d_s8_winograd4"): _CONV2D_4_ROWS,
     ("ref", "depthwise_conv2d_s8"): _DEPTHWISE,
     ("dsp", "depthwise_conv2d_s8"): _depthwise_rows,
     ("dsp", "dense_s8"): _dense,

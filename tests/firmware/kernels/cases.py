@@ -261,6 +261,26 @@ def conv2d_3x3(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def conv2d_3x3_into_int8(draw: st.DrawFn) -> Graph:
+    """``conv2d_3x3`` with rescales as ``conv2d_into_int8`` has them; sums up to 2**25."""
+    b = GraphBuilder("conv2d")
+    channels, outputs = draw(st.sampled_from([8, 16, 24])), draw(st.integers(1, 9))
+    padding = Padding(*(draw(st.integers(0, 3)) for _ in range(4)))
+    h = draw(st.integers(max(1, 3 - padding.top - padding.bottom), 13))
+    w = draw(st.integers(max(1, 3 - padding.left - padding.right), 15))
+    zero_point = draw(zero_points(S8))
+    b.input("x", (h, w, channels), S8)
+    value, _ = draw(weights((outputs, 3, 3, channels), (8,)))
+    b.constant("w", value, S8)
+    room = (1 << 25) - 1 - bound(value, _x_most(S8, zero_point))
+    bias = draw(st.sampled_from([room, -room, room % 2000, -(room % 2000)]))
+    name = b.constant("b", bias, S32)
+    r = draw(into_int8(outputs))
+    b.add(Conv2d("op", "x", "w", name, "y", (1, 1), padding, (1, 1), zero_point, rescale=r), S8)
+    return b.build(["y"])
+
+
+@st.composite
 def into_int8(draw: st.DrawFn, outputs: int) -> Rescale:
     ratios = [draw(st.floats(2.0**-22, 0.45)) for _ in range(draw(st.sampled_from([1, outputs])))]
     multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)

@@ -19,6 +19,7 @@ _EXAMPLES = {
     "conv2d": (cases.conv2d(), 300),
     "conv2d_into_int8": (cases.conv2d_into_int8(), 300),
     "conv2d_3x3": (cases.conv2d_3x3(), 200),
+    "conv2d_3x3_into_int8": (cases.conv2d_3x3_into_int8(), 200),
     "dense_into_int8": (cases.dense_into_int8(), 200),
     "depthwise": (cases.depthwise(), 200),
     "depthwise_3x3": (cases.depthwise_3x3(), 300),
