@@ -15,11 +15,20 @@ HWK_INLINE void hwk_winograd4_back(const uint32_t m[6], uint32_t to[4]) {
   to[3] = m[5] - q + 2 * s;
 }
 
+/* What a channel's outputs share; `bias` is 64 times that. */
+typedef struct {
+  uint32_t bias;
+  int32_t multiplier;
+  int32_t offset;
+  int32_t right;
+} hwk_winograd4_channel_t;
+
 /* The int8 output of `y`, a sum that `missing` makes 64 times the true one. */
-HWK_INLINE int8_t hwk_winograd4_rescaled(uint32_t y, uint32_t missing, const int32_t *factors) {
-  int32_t sum = (int32_t)(y * missing + (uint32_t)factors[0]);
-  int32_t rounded = __smmla(sum, factors[1], 16) >> 5;
-  return (int8_t)__ssat((factors[2] + (sum >> 31) + rounded) >> factors[3], 8);
+HWK_INLINE int8_t hwk_winograd4_rescaled(uint32_t y, uint32_t missing,
+                                         const hwk_winograd4_channel_t *c) {
+  int32_t twice = (int32_t)(y * missing + c->bias) >> 5;
+  int32_t rounded = __smmlar(twice, c->multiplier, c->offset);
+  return (int8_t)__ssat((rounded + (twice >> 31)) >> c->right, 8);
 }
 
 /* The outputs of one tile and channel, `row` and `pixel` bytes from each other. `sums` has its
@@ -38,13 +47,16 @@ HWK_NOINLINE void hwk_winograd4_tile(const int32_t *sums, const int32_t *factors
       rows[6 * r + c] = y[r];
     }
   }
+  hwk_winograd4_channel_t channel = {(uint32_t)factors[0], factors[1], factors[2], factors[3]};
+  uint32_t missing = HWK_WINOGRAD4_NINTH;
   for (int32_t r = 0; r < 4; ++r, to += row) {
-    uint32_t missing = HWK_WINOGRAD4_NINTH << (r < 2 ? r : 2), y[4];
+    uint32_t y[4];
     hwk_winograd4_back(rows + 6 * r, y);
-    to[0] = hwk_winograd4_rescaled(y[0], missing, factors);
-    to[pixel] = hwk_winograd4_rescaled(y[1], missing << 1, factors);
-    to[2 * pixel] = hwk_winograd4_rescaled(y[2], missing << 2, factors);
-    to[3 * pixel] = hwk_winograd4_rescaled(y[3], missing << 2, factors);
+    to[0] = hwk_winograd4_rescaled(y[0], missing, &channel);
+    to[pixel] = hwk_winograd4_rescaled(y[1], missing << 1, &channel);
+    to[2 * pixel] = hwk_winograd4_rescaled(y[2], missing << 2, &channel);
+    to[3 * pixel] = hwk_winograd4_rescaled(y[3], missing << 2, &channel);
+    missing <<= r < 2;
   }
 }
 
