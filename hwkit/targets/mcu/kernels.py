@@ -154,6 +154,13 @@ def _winograd4(struct: Struct) -> int:
     return 4 * (2 * 36 * channels_in(struct) // 2 + 288)
 
 
+def _winograd4_small(struct: Struct) -> int:
+    """Eight tiles or four, half of two channels' weights, and the sums of all tiles with these."""
+    channels = channels_in(struct)
+    tiles = 8 if channels <= 32 else 4
+    return 4 * ((tiles + 1) * 36 * channels // 2 + tiles // 4 * 288)
+
+
 def _dense(step: int) -> Callable[[Struct], int]:
     """One widened row of the input."""
     return lambda struct: 2 * _round_up(_number(struct, "input_features"), step)
@@ -263,6 +270,7 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_winograd"): _winograd(4, 0),
     ("dsp", "conv2d_s8_winograd_small"): _winograd(8, 2),
     ("dsp", "conv2d_s8_winograd4"): _winograd4,
+    ("dsp", "conv2d_s8_winograd4_small"): _winograd4_small,
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
@@ -321,6 +329,7 @@ _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_winograd"): _fits_winograd,
     ("dsp", "conv2d_s8_winograd_small"): _fits_winograd,
     ("dsp", "conv2d_s8_winograd4"): _fits_winograd4,
+    ("dsp", "conv2d_s8_winograd4_small"): _fits_winograd4,
     ("dsp", "conv2d_s8_h8"): _fits_h8,
     ("dsp", "dense_s8_h8"): _fits_h8,
 }

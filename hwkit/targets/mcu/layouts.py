@@ -18,6 +18,7 @@ from hwkit.targets.mcu.weights import (
     tap_blocks,
     tap_channels,
     tap_columns,
+    winograd4_rows,
     winograd4_stream,
     winograd_rows,
 )
@@ -39,6 +40,7 @@ _STREAMS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "conv2d_s8_h8": partial(pair_stream, group=2),
     "dense_s8_h8": partial(pair_stream, group=4),
     "conv2d_s8_winograd4": winograd4_stream,
+    "conv2d_s8_winograd4_small": winograd4_rows,
 }
 """Kernels that read one stream of weights, biases and factors, and what makes it of these."""
 

@@ -134,6 +134,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_winograd"): _CONV2D_ROWS,
     ("dsp", "conv2d_s8_winograd_small"): _CONV2D_ROWS,
     ("dsp", "conv2d_s8_winograd4"): _CONV2D_4_ROWS,
+    ("dsp", "conv2d_s8_winograd4_small"): _CONV2D_4_ROWS,
     ("ref", "depthwise_conv2d_s8"): _DEPTHWISE,
     ("dsp", "depthwise_conv2d_s8"): _depthwise_rows,
     ("dsp", "dense_s8"): _dense,

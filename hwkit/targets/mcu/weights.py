@@ -116,6 +116,17 @@ def winograd4_stream(packed: Array, bias: Array, factors: Array) -> Array:
     return as_words(np.concatenate(parts, axis=1)).reshape(-1)
 
 
+def winograd4_rows(packed: Array, bias: Array, factors: Array) -> Array:
+    """Each row's int8 weights and then its factors, as
+    ``dsp/hwk_conv2d_s8_winograd4_small.h`` reads them; arguments as in ``winograd4_stream``.
+
+    Example: a row of 36 bytes gives 9 words of these and 4 of factors.
+    """
+    words = np.ascontiguousarray(packed).view(np.int32)
+    ends = as_words(winograd4_factors(packed, bias, factors))
+    return np.concatenate([words, ends], axis=1).reshape(-1)
+
+
 def winograd4_factors(packed: Array, bias: Array, factors: Array) -> Array:
     """The four words of each row that ``dsp/hwk_winograd4.h`` names, int64 (rows, 4).
 
