@@ -155,10 +155,8 @@ def _winograd4(struct: Struct) -> int:
 
 
 def _winograd4_small(struct: Struct) -> int:
-    """Eight tiles or four, half of two channels' weights, and the sums of all tiles with these."""
-    channels = channels_in(struct)
-    tiles = 8 if channels <= 32 else 4
-    return 4 * ((tiles + 1) * 36 * channels // 2 + tiles // 4 * 288)
+    """Four transformed tiles, half of two channels' weights, and the sums of these."""
+    return 4 * (5 * 36 * channels_in(struct) // 2 + 288)
 
 
 def _dense(step: int) -> Callable[[Struct], int]:
