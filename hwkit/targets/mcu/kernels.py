@@ -200,6 +200,11 @@ def _depthwise(struct: Struct) -> int:
     return f["kernel_height"] * (4 * words + 2 * pairs) * 4
 
 
+def _bands(struct: Struct) -> int:
+    """Four channels' columns, six rows in pairs."""
+    return 48 * (_number(_window(struct), "output_width") + 2)
+
+
 def _mve_conv2d(struct: Struct) -> int:
     """A column, unless a 1x1 kernel finds every column inside the map."""
     window = _window(struct)
@@ -270,6 +275,7 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_winograd4"): _winograd4,
     ("dsp", "conv2d_s8_winograd4_small"): _winograd4_small,
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
+    ("dsp", "depthwise_conv2d_s8_bands"): _bands,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
     ("dsp", "dense_s8_h8"): _dense(4),
@@ -323,12 +329,21 @@ def _fits_winograd4(struct: Struct) -> bool:
     return _fits_winograd(struct) and _fits_double_rounding(struct, 26)
 
 
+def _fits_bands(struct: Struct) -> bool:
+    """3x3 at a stride of 1, fours of channels with one output for each, sums below 2**30
+    (``dsp/hwk_depthwise_conv2d_s8_bands.h``)."""
+    fours = channels_in(struct) % 4 == 0 and _number(struct, "channel_multiplier") == 1
+    single = _number(_window(struct), "stride_height") == 1
+    return is_3x3(struct) and single and fours and _fits_double_rounding(struct, 31)
+
+
 _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_winograd"): _fits_winograd,
     ("dsp", "conv2d_s8_winograd_small"): _fits_winograd,
     ("dsp", "conv2d_s8_winograd4"): _fits_winograd4,
     ("dsp", "conv2d_s8_winograd4_small"): _fits_winograd4,
     ("dsp", "conv2d_s8_h8"): _fits_h8,
+    ("dsp", "depthwise_conv2d_s8_bands"): _fits_bands,
     ("dsp", "dense_s8_h8"): _fits_h8,
 }
 """Conditions of the kernels that compute only some layers."""

@@ -13,6 +13,7 @@ from hwkit.targets.mcu.kernels import Kernel, channels_in, is_3x3, taps
 from hwkit.targets.mcu.layers import Call
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import (
+    band_stream,
     group_rows,
     pair_stream,
     tap_blocks,
@@ -41,6 +42,7 @@ _STREAMS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "dense_s8_h8": partial(pair_stream, group=4),
     "conv2d_s8_winograd4": winograd4_stream,
     "conv2d_s8_winograd4_small": winograd4_rows,
+    "depthwise_conv2d_s8_bands": band_stream,
 }
 """Kernels that read one stream of weights, biases and factors, and what makes it of these."""
 
@@ -92,8 +94,7 @@ def _streamed(
     offsets = (2 * zero_point + 1) << (rights - 1)
     multipliers = _entries(r, "multipliers", "multiplier", len(bias.values))
     factors = np.stack([multipliers, offsets, rights], axis=1)
-    rows = weights.values.reshape(len(bias.values), -1)
-    stream = Table(weights.purpose, made(rows, bias.values, factors))
+    stream = Table(weights.purpose, made(weights.values, bias.values, factors))
     alone = Struct({**r.fields, "multipliers": None, "shifts": None})
     return Struct({**descriptor.fields, "weights": stream, "bias": None, "rescale": alone})
 

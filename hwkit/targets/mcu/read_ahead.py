@@ -116,6 +116,7 @@ _DEPTHWISE = _windowed(_depthwise_outputs)
 
 _DEPTHWISE_ROW = _windowed(_depthwise_outputs, rows=1)
 _DEPTHWISE_ROWS = _windowed(_depthwise_outputs, rows=2)
+_DEPTHWISE_4_ROWS = _windowed(_depthwise_outputs, rows=4)
 
 
 def _depthwise_rows(struct: Struct) -> int:
@@ -137,6 +138,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_winograd4_small"): _CONV2D_4_ROWS,
     ("ref", "depthwise_conv2d_s8"): _DEPTHWISE,
     ("dsp", "depthwise_conv2d_s8"): _depthwise_rows,
+    ("dsp", "depthwise_conv2d_s8_bands"): _DEPTHWISE_4_ROWS,
     ("dsp", "dense_s8"): _dense,
     ("dsp", "dense_s8_s4"): _dense,
     ("dsp", "dense_s8_h8"): _dense,

@@ -198,6 +198,19 @@ def tap_columns(packed: Array, channels: int) -> Array:
     return np.ascontiguousarray(rows.transpose(0, 2, 1)).reshape(-1)
 
 
+def band_stream(packed: Array, bias: Array, factors: Array) -> Array:
+    """Weights and factors of each channel as ``dsp/hwk_tile_bands.h`` reads them: int32 words.
+
+    ``packed`` is the taps layout of 3x3 kernels, ``bias`` (channels,) int32 and ``factors``
+    (channels, 3) int32: multiplier, offset, right.
+
+    Example: a channel with bias 5 gives the 12 bytes of ``tap_columns``, then 10 and its factors.
+    """
+    weights = tap_columns(packed, len(bias)).view(np.int32).reshape(-1, 3)
+    ends = as_words(np.concatenate([2 * bias.astype(np.int64)[:, None], factors], axis=1))
+    return np.concatenate([weights, ends], axis=1).reshape(-1)
+
+
 def folded_bias(matrix: Array, bias: Array | None, zero_point: int) -> Array:
     """``bias - zero_point * row sums`` modulo 2**32, int32; ``matrix`` is (outputs, taps).
 
