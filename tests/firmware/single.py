@@ -94,7 +94,7 @@ def _rescale(rng: np.random.Generator, outputs: int, rounding: Rounding, offsets
 
 
 def artifact(graph: Graph, board_name: str, folder: Path, kernel: str = "") -> Artifact:
-    """The layer's firmware, computed by ``kernel`` or by the rule's; skips where the emulator or the
+    """The layer's firmware, computed by ``kernel`` or the rule's; skips where the emulator or the
     compiler is missing."""
     board = boards.load(board_name)
     skip_without_emulator(board)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from hwkit.ir.graph import Graph
-from tests.firmware.single import check_integers, conv, dense
+from tests.firmware.single import check_integers, conv, dense, depthwise
 
 BOARD = "virtual_m4"
+BANDS = "depthwise_conv2d_s8_bands"
 _TILES = {
     "one output channel": conv(5, 8, 1),
     "inner tiles": conv(14, 16, 4),
@@ -38,7 +39,10 @@ def test_winograd(kernel: str, size: str, tmp_path: Path) -> None:
         pytest.param("conv2d_s8_h8", conv(5, 6, 3, bits=7), id="54 taps"),
         pytest.param("conv2d_s8_h8", conv(3, 4, 2, bits=7, kernel=1), id="one word a row"),
         pytest.param("dense_s8_h8", dense(37, 9, bits=7), id="a last row alone"),
+        pytest.param(BANDS, depthwise((9, 5, 4)), id="a last row and column alone"),
+        pytest.param(BANDS, depthwise((6, 2, 8)), id="a tile of columns"),
+        pytest.param(BANDS, depthwise((3, 1, 4)), id="a column alone"),
     ],
 )
-def test_h8(kernel: str, graph: Graph, tmp_path: Path) -> None:
+def test_others(kernel: str, graph: Graph, tmp_path: Path) -> None:
     check_integers(graph, BOARD, tmp_path, kernel)

@@ -338,6 +338,27 @@ def depthwise_3x3(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def depthwise_3x3_into_int8(draw: st.DrawFn) -> Graph:
+    """Fours of channels at a stride of 1 with rescales as ``conv2d_into_int8`` has them; sums up to
+    2**30."""
+    b = GraphBuilder("depthwise")
+    sizes = [draw(st.integers(1, 11)) for _ in range(2)]
+    before = [max(draw(st.integers(0, 3)), 3 - size) for size in sizes]
+    after = [draw(st.integers(0, 3)) for _ in range(2)]
+    padding = Padding(before[0], after[0], before[1], after[1])
+    channels, zero_point = draw(st.sampled_from([4, 8, 12])), draw(zero_points(S8))
+    b.input("x", (*sizes, channels), S8)
+    value, _ = draw(weights((1, 3, 3, channels), (8,)))
+    b.constant("w", value, S8)
+    room = (1 << 30) - 1 - bound(np.moveaxis(value, 3, 0), _x_most(S8, zero_point))
+    bias = draw(st.sampled_from([room, -room, room % 2000, -(room % 2000)]))
+    name, r = b.constant("b", bias, S32), draw(into_int8(channels))
+    op = DepthwiseConv2d("op", "x", "w", name, "y", (1, 1), padding, (1, 1), zero_point, rescale=r)
+    b.add(op, S8)
+    return b.build(["y"])
+
+
+@st.composite
 def dense(draw: st.DrawFn) -> Graph:
     b = GraphBuilder("dense")
     inputs = draw(st.sampled_from([8, 7, 16, 1, 2, 3, 12, 33, 64]))

@@ -23,6 +23,7 @@ _EXAMPLES = {
     "dense_into_int8": (cases.dense_into_int8(), 200),
     "depthwise": (cases.depthwise(), 200),
     "depthwise_3x3": (cases.depthwise_3x3(), 300),
+    "depthwise_3x3_into_int8": (cases.depthwise_3x3_into_int8(), 150),
     "dense": (cases.dense(), 200),
     "add": (cases.add(), 200),
     "sum_pool": (cases.sum_pool(), 100),
