@@ -34,31 +34,32 @@ typedef struct {
   "asrs r7, r4\n"                         \
   "ssat r7, #8, r7\n"
 
-/* (a, b) of the kernel's columns in r4, r6, r8, (b, c) in r5, r7, r9. On the stack: 0 multiplier,
- * offset, right, pixel, row, 20 the six pairs of weights, 44 bias, 48 where whole tiles end,
- * 52 columns, 56 to, 60 width, 64 rows. A lower row that is not there is the upper one, which is
- * written after it. */
+/* (a, b) of the kernel's columns in r4, r6, r8, (b, c) in r5, r7, r9, the bias in lr. On the stack:
+ * 0 multiplier, offset, right, pixel, row, 20 the first four pairs of weights, 36 bias, 40 where
+ * whole tiles end, 44 columns, 48 to, 52 width, 56 rows. A lower row that is not there is the upper
+ * one, which is written after it. */
 __attribute__((naked)) HWK_NOINLINE void hwk_band_channel(
     __attribute__((unused)) const int32_t *columns, __attribute__((unused)) const int32_t *stream,
     __attribute__((unused)) int8_t *to, __attribute__((unused)) const hwk_band_outputs_t *outputs) {
   __asm__(
       ".syntax unified\n"
       "push.w {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-      "sub sp, #68\n"
+      "sub sp, #60\n"
       "ldmia.w r3, {r4, r5, r6, r7}\n"
       "ldmia.w r1!, {r8, r9, r10, r11, r12, lr}\n"
       "ldr r3, [r1]\n"
       "strd r12, lr, [sp]\n"
       "strd r3, r4, [sp, #8]\n"
-      "str r5, [sp, #16]\n"
-      "str r11, [sp, #44]\n"
       "bic r1, r6, #1\n"
       "add.w r1, r1, r1, lsl #1\n"
       "add.w r1, r0, r1, lsl #2\n"
-      "str r1, [sp, #48]\n"
-      "strd r0, r2, [sp, #52]\n"
-      "strd r6, r7, [sp, #60]\n"
+      "strd r11, r1, [sp, #36]\n"
+      "strd r0, r2, [sp, #44]\n"
+      "strd r6, r7, [sp, #52]\n"
+      "str r5, [sp, #16]\n"
+      "mov r3, r7\n"
       "mov r1, r2\n"
+      "mov lr, r11\n"
       "sxtb16 r4, r8\n"
       "sxtb16 r5, r8, ror #8\n"
       "sxtb16 r6, r9\n"
@@ -71,21 +72,20 @@ __attribute__((naked)) HWK_NOINLINE void hwk_band_channel(
       "sadd16 r7, r7, r7\n"
       "sadd16 r8, r8, r8\n"
       "sadd16 r9, r9, r9\n"
-      "add r10, sp, #20\n"
-      "stmia.w r10, {r4, r5, r6, r7, r8, r9}\n"
-      /* Two rows. */
+      "strd r4, r5, [sp, #20]\n"
+      "strd r6, r7, [sp, #28]\n"
+      /* Two of the rows that r3 counts. */
       "1:\n"
-      "ldrd r2, r3, [sp, #60]\n"
       "cmp r3, #1\n"
       "bne.n 2f\n"
-      "movs r3, #0\n"
-      "str r3, [sp, #16]\n"
+      "movs r2, #0\n"
+      "str r2, [sp, #16]\n"
       "2:\n"
+      "ldr r2, [sp, #52]\n"
       "cmp r2, #1\n"
       "beq.n 4f\n"
       /* Two columns. */
       "3:\n"
-      "ldr lr, [sp, #44]\n"
       "ldrd r2, r3, [r0]\n"
       "smlad r10, r2, r4, lr\n"
       "smlatb r12, r2, r4, lr\n"
@@ -115,27 +115,27 @@ __attribute__((naked)) HWK_NOINLINE void hwk_band_channel(
       "smlabt r11, r3, r9, r11\n"
       "smlad lr, r3, r9, lr\n"
       "ldmia.w sp, {r2, r3, r4, r5, r6}\n"
-      "add.w r8, r1, r5\n"
       HWK_BAND_RESCALE("r12")
       "strb r7, [r1, r6]\n"
-      HWK_BAND_RESCALE("lr")
-      "strb.w r7, [r8, r6]\n"
       HWK_BAND_RESCALE("r10")
       "strb r7, [r1]\n"
+      "add r1, r5\n"
+      HWK_BAND_RESCALE("lr")
+      "strb r7, [r1, r6]\n"
       HWK_BAND_RESCALE("r11")
-      "strb.w r7, [r8]\n"
-      "add.w r1, r8, r5\n"
-      "add r9, sp, #20\n"
-      "ldmia.w r9, {r4, r5, r6, r7, r8, r9}\n"
-      "ldr r2, [sp, #48]\n"
+      "strb r7, [r1]\n"
+      "add r1, r5\n"
+      "ldrd r4, r5, [sp, #20]\n"
+      "ldrd r6, r7, [sp, #28]\n"
+      "ldr r2, [sp, #40]\n"
+      "ldr lr, [sp, #36]\n"
       "cmp r0, r2\n"
       "bne.w 3b\n"
       /* The last column of an odd number. */
-      "ldr r2, [sp, #60]\n"
+      "ldr r2, [sp, #52]\n"
       "lsls r2, r2, #31\n"
       "beq.n 5f\n"
       "4:\n"
-      "ldr lr, [sp, #44]\n"
       "ldrd r2, r3, [r0]\n"
       "smlad r10, r2, r4, lr\n"
       "smlatb r12, r2, r4, lr\n"
@@ -156,24 +156,24 @@ __attribute__((naked)) HWK_NOINLINE void hwk_band_channel(
       "strb r7, [r1, r6]\n"
       HWK_BAND_RESCALE("r10")
       "strb r7, [r1]\n"
-      "add r9, sp, #20\n"
-      "ldmia.w r9, {r4, r5, r6, r7, r8, r9}\n"
       "5:\n"
-      "ldr r3, [sp, #64]\n"
-      "ldr.w r10, [sp, #48]\n"
-      "ldrd r0, r1, [sp, #52]\n"
-      "ldr r2, [sp, #16]\n"
+      "ldr r3, [sp, #56]\n"
       "subs r3, #2\n"
       "ble.n 6f\n"
-      "str r3, [sp, #64]\n"
+      "str r3, [sp, #56]\n"
+      "ldrd r0, r1, [sp, #44]\n"
+      "ldrd r4, r5, [sp, #20]\n"
+      "ldrd r6, r7, [sp, #28]\n"
+      "ldr r2, [sp, #16]\n"
+      "ldr.w r10, [sp, #40]\n"
+      "ldr lr, [sp, #36]\n"
       "adds r0, #4\n"
-      "add.w r10, r10, #4\n"
       "add.w r1, r1, r2, lsl #1\n"
-      "str.w r10, [sp, #48]\n"
-      "strd r0, r1, [sp, #52]\n"
+      "add.w r10, r10, #4\n"
+      "str.w r10, [sp, #40]\n"
       "b.n 1b\n"
       "6:\n"
-      "add sp, #68\n"
+      "add sp, #60\n"
       "pop.w {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
 }
 
