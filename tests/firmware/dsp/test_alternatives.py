@@ -38,6 +38,7 @@ def test_winograd(kernel: str, size: str, tmp_path: Path) -> None:
     [
         pytest.param("conv2d_s8_h8", conv(5, 6, 3, bits=7), id="54 taps"),
         pytest.param("conv2d_s8_h8", conv(3, 4, 2, bits=7, kernel=1), id="one word a row"),
+        pytest.param("conv2d_s8_h8", conv(7, 8, 3, bits=7), id="a last pixel alone"),
         pytest.param("dense_s8_h8", dense(37, 9, bits=7), id="a last row alone"),
         pytest.param(BANDS, depthwise((9, 5, 4)), id="a last row and column alone"),
         pytest.param(BANDS, depthwise((6, 2, 8)), id="a tile of columns"),
