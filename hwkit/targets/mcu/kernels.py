@@ -188,16 +188,33 @@ def _numbers(struct: Struct) -> dict[str, int]:
 
 
 def _depthwise(struct: Struct) -> int:
-    """3x3: four channels' columns, rows in pairs, and the sums of two output rows. Else strips of
-    four channels, a row of an output's whole fours wide, and a channel's weights."""
+    """3x3: four channels' columns, rows in pairs, and the sums of two output rows. Else strips."""
     f = _numbers(_window(struct))
     if is_3x3(struct):
         outputs = _round_up(f["output_width"], 2)
         columns = (outputs - 1) * f["stride_width"] + 3
         return 16 * (f["stride_height"] + 1) * columns + 8 * outputs
+    return _strips(f)
+
+
+def _strips(f: dict[str, int]) -> int:
+    """Strips of four channels, a row of an output's whole fours wide, and a channel's weights."""
     pairs = ((f["kernel_width"] - 1) * f["dilation_width"] + 1) // 2 + 1
     words = (_round_up(f["output_width"], 4) - 1) * f["stride_width"] // 2 + pairs
     return f["kernel_height"] * (4 * words + 2 * pairs) * 4
+
+
+def _turned(struct: Struct) -> int:
+    """Strips with rows and columns exchanged."""
+    f = _numbers(_window(struct))
+    return _strips({name: f[_EXCHANGED.get(name, name)] for name in f})
+
+
+_EXCHANGED = {
+    f"{of}_{this}": f"{of}_{other}"
+    for of in ("input", "output", "kernel", "stride", "dilation")
+    for this, other in (("height", "width"), ("width", "height"))
+}
 
 
 def _bands(struct: Struct) -> int:
@@ -276,6 +293,7 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_winograd4_small"): _winograd4_small,
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
     ("dsp", "depthwise_conv2d_s8_bands"): _bands,
+    ("dsp", "depthwise_conv2d_s8_turned"): _turned,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
     ("dsp", "dense_s8_h8"): _dense(4),
@@ -337,6 +355,12 @@ def _fits_bands(struct: Struct) -> bool:
     return is_3x3(struct) and single and fours and _fits_double_rounding(struct, 31)
 
 
+def _fits_turned(struct: Struct) -> bool:
+    """A map and a kernel of one column (``dsp/hwk_depthwise_conv2d_s8_turned.h``)."""
+    f = _numbers(_window(struct))
+    return f["input_width"] == f["output_width"] == f["kernel_width"] == 1 < f["kernel_height"]
+
+
 _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_winograd"): _fits_winograd,
     ("dsp", "conv2d_s8_winograd_small"): _fits_winograd,
@@ -344,6 +368,7 @@ _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_winograd4_small"): _fits_winograd4,
     ("dsp", "conv2d_s8_h8"): _fits_h8,
     ("dsp", "depthwise_conv2d_s8_bands"): _fits_bands,
+    ("dsp", "depthwise_conv2d_s8_turned"): _fits_turned,
     ("dsp", "dense_s8_h8"): _fits_h8,
 }
 """Conditions of the kernels that compute only some layers."""

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Padding
 from tests.firmware.single import check_integers, conv, dense, depthwise
 
 BOARD = "virtual_m4"
 BANDS = "depthwise_conv2d_s8_bands"
+TURNED = "depthwise_conv2d_s8_turned"
+ALONG = Padding(4, 5, 0, 0)
 _TILES = {
     "one output channel": conv(5, 8, 1),
     "inner tiles": conv(14, 16, 4),
@@ -43,6 +46,8 @@ def test_winograd(kernel: str, size: str, tmp_path: Path) -> None:
         pytest.param(BANDS, depthwise((9, 5, 4)), id="a last row and column alone"),
         pytest.param(BANDS, depthwise((6, 2, 8)), id="a tile of columns"),
         pytest.param(BANDS, depthwise((3, 1, 4)), id="a column alone"),
+        pytest.param(TURNED, depthwise((21, 1, 4), kernel=(9, 1), pad=ALONG), id="short, 1-D"),
+        pytest.param(TURNED, depthwise((21, 1, 4), kernel=(17, 1), pad=ALONG), id="long, 1-D"),
     ],
 )
 def test_others(kernel: str, graph: Graph, tmp_path: Path) -> None:

@@ -359,6 +359,28 @@ def depthwise_3x3_into_int8(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def depthwise_1d(draw: st.DrawFn) -> Graph:
+    """Kernels of one column or one row over a map of the same, as nets on signals have them."""
+    b = GraphBuilder("depthwise")
+    kernel, stride, dilation = (draw(st.integers(1, most)) for most in (19, 3, 2))
+    before, after = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    length = max(1, extent(kernel, dilation) - before - after) + draw(st.integers(0, 9))
+    channels = draw(st.sampled_from([4, 3, 8, 1, 5]))
+    outputs = channels * draw(st.sampled_from([1, 1, 2]))
+    dtype = draw(activations())
+    zero_point = draw(zero_points(dtype))
+    turn = slice(None, None, draw(st.sampled_from([1, 1, -1])))
+    b.input("x", (*(length, 1)[turn], channels), dtype)
+    shape = (1, *(kernel, 1)[turn], outputs)
+    bias, most = _constants(draw, b, shape, _x_most(dtype, zero_point), ALL_BITS)
+    sides = [(before, after), (0, 0)][turn]
+    padding = Padding(*sides[0], *sides[1])
+    strides, dilations = (stride, 1)[turn], (dilation, 1)[turn]
+    op = DepthwiseConv2d("op", "x", "w", bias, "y", strides, padding, dilations, zero_point)
+    return _finish(draw, b, op, outputs, most)
+
+
+@st.composite
 def dense(draw: st.DrawFn) -> Graph:
     b = GraphBuilder("dense")
     inputs = draw(st.sampled_from([8, 7, 16, 1, 2, 3, 12, 33, 64]))

@@ -22,6 +22,7 @@ _EXAMPLES = {
     "conv2d_3x3_into_int8": (cases.conv2d_3x3_into_int8(), 200),
     "dense_into_int8": (cases.dense_into_int8(), 200),
     "depthwise": (cases.depthwise(), 200),
+    "depthwise_1d": (cases.depthwise_1d(), 150),
     "depthwise_3x3": (cases.depthwise_3x3(), 300),
     "depthwise_3x3_into_int8": (cases.depthwise_3x3_into_int8(), 150),
     "dense": (cases.dense(), 200),
