@@ -15,6 +15,8 @@ from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Round
 from hwkit.ir.types import S8, IntType
 from hwkit.target import Artifact
 from hwkit.targets import mcu
+from hwkit.targets.mcu.call import Pick
+from hwkit.targets.mcu.lower import plan, section
 from tests.emulators import skip_without_emulator
 
 SAME = Padding(1, 1, 1, 1)
@@ -91,17 +93,21 @@ def _rescale(rng: np.random.Generator, outputs: int, rounding: Rounding, offsets
     return replace(r, offset=offset) if offsets else r
 
 
-def artifact(graph: Graph, board_name: str, folder: Path) -> Artifact:
-    """The layer's firmware; skips where the emulator or the compiler is missing."""
+def artifact(graph: Graph, board_name: str, folder: Path, kernel: str = "") -> Artifact:
+    """The layer's firmware, computed by ``kernel`` or the rule's; skips where the emulator or the
+    compiler is missing."""
     board = boards.load(board_name)
     skip_without_emulator(board)
     lowered = mcu.lower(graph, board)
+    if kernel:
+        planned = plan(lowered.graph, section(board), [Pick(kernel, False)], lowered.plan)
+        lowered = replace(lowered, plan=planned)
     return mcu.build(mcu.emit(lowered), lowered, folder)
 
 
-def check_integers(graph: Graph, board: str, folder: Path) -> None:
+def check_integers(graph: Graph, board: str, folder: Path, kernel: str = "") -> None:
     """Four samples, the ends of int8 among them, equal the interpreter's."""
-    made = artifact(graph, board, folder)
+    made = artifact(graph, board, folder, kernel)
     rng = np.random.default_rng(2)
     x = rng.integers(-128, 128, (4, *graph.tensors["x"].shape)).astype(np.int8)
     x[0], x[1] = -128, 127

@@ -62,25 +62,43 @@ HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int
   }
 }
 
+/* A row of taps from column `first` of the map on, `row` its first pixel; NULL in the padding. */
+HWK_INLINE void hwk_gather_row(const hwk_window_t *w, const int8_t *row, int32_t zero_point,
+                               int32_t first, int8_t *patch) {
+  int32_t last = first + (w->kernel_width - 1) * w->dilation_width;
+  if (w->dilation_width == 1 && row != NULL && first >= 0 && last < w->input_width) {
+    hwk_copy(patch, row + first * w->channels, (size_t)(w->kernel_width * w->channels));
+    return;
+  }
+  if (row == NULL) {
+    memset(patch, zero_point, (size_t)(w->kernel_width * w->channels));
+    return;
+  }
+  for (int32_t c = 0, x = first; c < w->kernel_width; ++c, x += w->dilation_width) {
+    if (x >= 0 && x < w->input_width) {
+      hwk_copy(patch, row + x * w->channels, (size_t)w->channels);
+    } else {
+      memset(patch, zero_point, (size_t)w->channels);
+    }
+    patch += w->channels;
+  }
+}
+
 /* Taps of output (y, x) in order, any number of channels, as bytes. */
 HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
                                  int32_t y, int32_t x, int8_t *patch) {
+  int32_t first = hwk_window_column(w, x, 0), row_bytes = w->kernel_width * w->channels;
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
-    int32_t row_bytes = w->kernel_width * w->channels;
     for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes) {
       hwk_copy(patch, hwk_window_pixel(w, input, y, x, r, 0), (size_t)row_bytes);
     }
     return;
   }
-  for (int32_t r = 0; r < w->kernel_height; ++r) {
-    for (int32_t c = 0; c < w->kernel_width; ++c, patch += w->channels) {
-      const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
-      if (pixel != NULL) {
-        hwk_copy(patch, pixel, (size_t)w->channels);
-      } else {
-        memset(patch, zero_point, (size_t)w->channels);
-      }
-    }
+  for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes) {
+    int32_t row = hwk_window_row(w, y, r);
+    int inside = row >= 0 && row < w->input_height;
+    const int8_t *at = inside ? input + row * w->input_width * w->channels : NULL;
+    hwk_gather_row(w, at, zero_point, first, patch);
   }
 }
 

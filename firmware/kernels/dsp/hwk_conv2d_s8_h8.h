@@ -5,7 +5,7 @@
 #define HWK_CONV2D_S8_H8_H
 
 #include <hwk_columns.h>
-#include <hwk_tile_2x4_h8.h>
+#include <hwk_tile_2x2_h8.h>
 
 /* Words from four taps of a pixel to its next four. */
 #define HWK_H8_STRIDE (2 * HWK_H8_PIXELS)
@@ -80,7 +80,11 @@ HWK_NOINLINE void hwk_h8_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8
         y += x == 0;
       }
     }
-    hwk_h8_channels(columns, d->weights, outputs, &four);
+    if (pixels - pixel <= 2) {
+      hwk_h8_channels_of_two(columns, d->weights, outputs, &four);
+    } else {
+      hwk_h8_channels(columns, d->weights, outputs, &four);
+    }
   }
 }
 

@@ -9,8 +9,10 @@
 
 #include <hwk_channels.h>
 #include <hwk_store.h>
+#include <hwk_tile_1x6.h>
 
 #define HWK_OUTPUTS_AT_ONCE 4
+#define HWK_LONG_PAIRS 8 /* of a kernel that six outputs at once pay for */
 
 /* Words that hold a kernel row, from an even or an odd column on. */
 HWK_INLINE int32_t hwk_strip_pairs(const hwk_window_t *w) {
@@ -122,7 +124,18 @@ HWK_INLINE void hwk_strip_row(const hwk_depthwise_conv2d_t *d, int32_t o, const 
   int32_t words = hwk_strip_words(w);
   hwk_channel_t scale = hwk_channel(&d->rescale, o);
   int32_t bias = d->bias[o];
-  for (int32_t x = 0; x < w->output_width; x += HWK_OUTPUTS_AT_ONCE) {
+  int32_t x = 0, count = hwk_strip_pairs(w);
+  if (w->kernel_height == 1 && w->stride_width == 1 && count >= HWK_LONG_PAIRS) {
+    for (; x + HWK_OUTPUTS_OF_A_ROW <= w->output_width; x += HWK_OUTPUTS_OF_A_ROW) {
+      int32_t sum[HWK_OUTPUTS_OF_A_ROW] = {bias};
+      hwk_strip_six(strip, pairs, sum, pairs + 2 * count);
+      strip += HWK_OUTPUTS_OF_A_ROW / 2;
+      for (int32_t k = 0; k < HWK_OUTPUTS_OF_A_ROW; ++k, index += outputs) {
+        hwk_store_scaled(&d->rescale, &scale, output, index, sum[k]);
+      }
+    }
+  }
+  for (; x < w->output_width; x += HWK_OUTPUTS_AT_ONCE) {
     int32_t sum[HWK_OUTPUTS_AT_ONCE] = {bias, bias, bias, bias};
     hwk_strip_tile(w, strip, words, pairs, sum);
     strip += HWK_OUTPUTS_AT_ONCE / 2 * w->stride_width;

@@ -34,9 +34,26 @@ typedef struct {
   "sxtb16 r3, r3\n"                            \
   HWK_H8_FOUR("")
 
+/* The biases, in r4 and r8, and the first four taps: nothing is copied or zeroed. */
+#define HWK_H8_FIRST                           \
+  "ldmia.w r1!, {r4, r8, r12, lr}\n"           \
+  "ldmia.w r0!, {r2, r3, r10, r11}\n"          \
+  "smlad r5, r12, r3, r4\n"                    \
+  "smlad r9, lr, r3, r8\n"                     \
+  "smlad r6, r12, r10, r4\n"                   \
+  "smlad r10, lr, r10, r8\n"                   \
+  "smlad r7, r12, r11, r4\n"                   \
+  "smlad r11, lr, r11, r8\n"                   \
+  "smlad r4, r12, r2, r4\n"                    \
+  "smlad r8, lr, r2, r8\n"                     \
+  "sxtb16 r2, r12\n"                           \
+  "sxtb16 r3, lr\n"                            \
+  HWK_H8_FOUR("")
+
 /* All channels of four pixels. columns: for each four taps the odd pairs of the pixels, then
- * their mixed pairs; at least four taps. Unrolled four times, and entered where the rest of the
- * quads by four says. On the stack: end, the outputs, columns, the present channel, `channels`. */
+ * their mixed pairs; at least four taps. After the first quad of taps unrolled eight times, and
+ * entered where the rest of the quads by eight says. On the stack: the present channel, the outputs,
+ * columns, `channels`, end. */
 __attribute__((naked)) HWK_NOINLINE void hwk_h8_channels(
     __attribute__((unused)) const int32_t *columns, __attribute__((unused)) const int32_t *stream,
     __attribute__((unused)) int32_t channels,
@@ -44,59 +61,58 @@ __attribute__((naked)) HWK_NOINLINE void hwk_h8_channels(
   __asm__(
       ".syntax unified\n"
       "push.w {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-      "ldmia.w r3, {r4, r5, r6, r7, r8}\n"
-      "movs r3, #0\n"
+      "ldmia.w r3, {r3, r5, r6, r7, r8}\n"
+      "movs r4, #0\n"
       "mov r9, r0\n"
-      "mov r10, r3\n"
-      "mov r11, r2\n"
+      "mov r10, r2\n"
+      "mov r11, r3\n"
       "push.w {r4, r5, r6, r7, r8, r9, r10, r11}\n"
-      "5:\n"
-      "ldr r3, [sp]\n"
-      "sub r3, r3, r0\n"
-      "ubfx r3, r3, #5, #2\n"
-      "ldmia.w r1!, {r4, r8}\n"
-      "mov r5, r4\n"
-      "mov r6, r4\n"
-      "mov r7, r4\n"
-      "mov r9, r8\n"
-      "mov r10, r8\n"
-      "mov r11, r8\n"
-      "tbb [pc, r3]\n"
+      "9:\n"
+      HWK_H8_FIRST
+      "ldr r3, [sp, #28]\n"
+      "subs r3, r3, r0\n"
+      "beq.w 10f\n"
+      "ubfx r3, r3, #5, #3\n"
+      "tbh [pc, r3, lsl #1]\n"
       "0:\n"
-      ".byte (4f - 0b) / 2, (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2\n"
+      ".short (8f - 0b) / 2, (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2\n"
+      ".short (4f - 0b) / 2, (5f - 0b) / 2, (6f - 0b) / 2, (7f - 0b) / 2\n"
+      "8:\n" HWK_H8_STEP
+      "7:\n" HWK_H8_STEP
+      "6:\n" HWK_H8_STEP
+      "5:\n" HWK_H8_STEP
       "4:\n" HWK_H8_STEP
       "3:\n" HWK_H8_STEP
       "2:\n" HWK_H8_STEP
       "1:\n" HWK_H8_STEP
-      "ldr r2, [sp]\n"
+      "ldr r2, [sp, #28]\n"
       "cmp r0, r2\n"
-      "bne.w 4b\n"
+      "bne.w 8b\n"
+      "10:\n"
       "mov.w lr, #64\n"
       "ldmia.w r1!, {r2, r3, r12}\n"
       HWK_H8_RESCALE("r4") HWK_H8_RESCALE("r5") HWK_H8_RESCALE("r6") HWK_H8_RESCALE("r7")
       "ldmia.w r1!, {r2, r3, r12}\n"
       HWK_H8_RESCALE("r8") HWK_H8_RESCALE("r9") HWK_H8_RESCALE("r10") HWK_H8_RESCALE("r11")
-      "add.w r12, sp, #4\n"
-      "ldmia.w r12, {r2, r3, r12, lr}\n"
-      "ldr r0, [sp, #24]\n"
+      "ldmia.w sp, {r0, r2, r3, r12, lr}\n"
       "strb.w r7, [lr, r0]\n"
       "strb.w r6, [r12, r0]\n"
       "strb.w r5, [r3, r0]\n"
       "strb.w r4, [r2, r0]\n"
-      "ldr r4, [sp, #28]\n"
+      "ldr r4, [sp, #24]\n"
       "adds r0, #1\n"
       "cmp r0, r4\n"
-      "beq.n 6f\n"
+      "beq.n 11f\n"
       "strb.w r11, [lr, r0]\n"
       "strb.w r10, [r12, r0]\n"
       "strb.w r9, [r3, r0]\n"
       "strb.w r8, [r2, r0]\n"
       "adds r0, #1\n"
-      "str r0, [sp, #24]\n"
+      "str r0, [sp]\n"
       "cmp r0, r4\n"
       "ldr r0, [sp, #20]\n"
-      "bne.w 5b\n"
-      "6:\n"
+      "bne.w 9b\n"
+      "11:\n"
       "add sp, #32\n"
       "pop.w {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
 }

@@ -19,6 +19,11 @@
 #include <hwk_tile_winograd.h>
 #include <hwk_window.h>
 
+#define HWK_WINOGRAD_POSITIONS 16 /* of a transformed tile of 4x4 */
+#define HWK_WINOGRAD_TILES HWK_WINOGRAD_FOURS
+#define HWK_WINOGRAD_ROWS HWK_WINOGRAD_TWOS
+#define HWK_WINOGRAD_SUMS (HWK_WINOGRAD_POSITIONS * HWK_WINOGRAD_PRODUCTS)
+
 /* Tiles that are transformed together, by four, at the most. */
 #define HWK_WINOGRAD_MOST_FOURS 2
 
@@ -188,7 +193,7 @@ HWK_INLINE void hwk_winograd(const hwk_conv2d_t *d, const int8_t *input, void *o
       for (int32_t n = 0; n < count; n += HWK_WINOGRAD_TILES) {
         int32_t there = hwk_min(count - n, HWK_WINOGRAD_TILES);
         hwk_winograd_place_t from = fours[n / HWK_WINOGRAD_TILES];
-        hwk_winograd_products(tiles + n * words, rows, sums, d->window.channels / 2);
+        hwk_winograd_products(tiles + n * words, rows, sums, d->window.channels / 2, room);
         hwk_winograd_store(d, channel, sums, from, there, output);
         if (channel + 1 < d->output_channels) {
           hwk_winograd_store(d, channel + 1, sums + HWK_WINOGRAD_TILES, from, there, output);

@@ -149,6 +149,16 @@ def _winograd(tiles: int, rows: int) -> Callable[[Struct], int]:
     return scratch_bytes
 
 
+def _winograd4(struct: Struct) -> int:
+    """Two transformed tiles, and their sums with four channels."""
+    return 4 * (2 * 36 * channels_in(struct) // 2 + 288)
+
+
+def _winograd4_small(struct: Struct) -> int:
+    """Four transformed tiles, half of two channels' weights, and the sums of these."""
+    return 4 * (5 * 36 * channels_in(struct) // 2 + 288)
+
+
 def _dense(step: int) -> Callable[[Struct], int]:
     """One widened row of the input."""
     return lambda struct: 2 * _round_up(_number(struct, "input_features"), step)
@@ -178,16 +188,38 @@ def _numbers(struct: Struct) -> dict[str, int]:
 
 
 def _depthwise(struct: Struct) -> int:
-    """3x3: four channels' columns, rows in pairs, and the sums of two output rows. Else strips of
-    four channels, a row of an output's whole fours wide, and a channel's weights."""
+    """3x3: four channels' columns, rows in pairs, and the sums of two output rows. Else strips."""
     f = _numbers(_window(struct))
     if is_3x3(struct):
         outputs = _round_up(f["output_width"], 2)
         columns = (outputs - 1) * f["stride_width"] + 3
         return 16 * (f["stride_height"] + 1) * columns + 8 * outputs
+    return _strips(f)
+
+
+def _strips(f: dict[str, int]) -> int:
+    """Strips of four channels, a row of an output's whole fours wide, and a channel's weights."""
     pairs = ((f["kernel_width"] - 1) * f["dilation_width"] + 1) // 2 + 1
     words = (_round_up(f["output_width"], 4) - 1) * f["stride_width"] // 2 + pairs
     return f["kernel_height"] * (4 * words + 2 * pairs) * 4
+
+
+def _turned(struct: Struct) -> int:
+    """Strips with rows and columns exchanged."""
+    f = _numbers(_window(struct))
+    return _strips({name: f[_EXCHANGED.get(name, name)] for name in f})
+
+
+_EXCHANGED = {
+    f"{of}_{this}": f"{of}_{other}"
+    for of in ("input", "output", "kernel", "stride", "dilation")
+    for this, other in (("height", "width"), ("width", "height"))
+}
+
+
+def _bands(struct: Struct) -> int:
+    """Four channels' columns, six rows in pairs."""
+    return 48 * (_number(_window(struct), "output_width") + 2)
 
 
 def _mve_conv2d(struct: Struct) -> int:
@@ -257,7 +289,11 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_h8"): _h8_conv2d,
     ("dsp", "conv2d_s8_winograd"): _winograd(4, 0),
     ("dsp", "conv2d_s8_winograd_small"): _winograd(8, 2),
+    ("dsp", "conv2d_s8_winograd4"): _winograd4,
+    ("dsp", "conv2d_s8_winograd4_small"): _winograd4_small,
     ("dsp", "depthwise_conv2d_s8"): _depthwise,
+    ("dsp", "depthwise_conv2d_s8_bands"): _bands,
+    ("dsp", "depthwise_conv2d_s8_turned"): _turned,
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
     ("dsp", "dense_s8_h8"): _dense(4),
@@ -276,20 +312,24 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
 """Formulas of the kernels that need any; tests hold them against the C twins."""
 
 
-def _fits_h8(struct: Struct) -> bool:
-    """Double rounding into the whole of int8 by one shift, sums below 2**23, no weight of -128
-    (``dsp/hwk_h8.h``)."""
-    r, weights = struct.fields["rescale"], struct.fields["weights"]
-    if not (isinstance(r, Struct) and isinstance(weights, Table)):
-        return False
+def _fits_double_rounding(struct: Struct, bits: int) -> bool:
+    """Double rounding into the whole of int8 by one shift, sums of so many bits."""
+    r = struct.fields["rescale"]
+    assert isinstance(r, Struct)
     rounding = r.fields["rounding"]
     if not (isinstance(rounding, Enumerator) and rounding.name == "HWK_ROUND_DOUBLE"):
         return False
     f = {name: value for name, value in r.fields.items() if isinstance(value, int)}
     one_shift = f["lowest_shift"] >= 32 and f["highest_shift"] <= 53
     whole = (f["low"], f["high"]) == (-128, 127) and -128 <= f["zero_point"] <= 128
-    small = f["input_bits"] <= 24 and f["left_shift"] == 0
-    return one_shift and whole and small and int(weights.values.min()) > -128
+    return one_shift and whole and f["input_bits"] <= bits and f["left_shift"] == 0
+
+
+def _fits_h8(struct: Struct) -> bool:
+    """Sums below 2**23, no weight of -128 (``dsp/hwk_h8.h``)."""
+    weights = struct.fields["weights"]
+    assert isinstance(weights, Table)
+    return _fits_double_rounding(struct, 24) and int(weights.values.min()) > -128
 
 
 def _fits_winograd(struct: Struct) -> bool:
@@ -302,10 +342,33 @@ def _fits_winograd(struct: Struct) -> bool:
     return square and single and f["channels"] % 8 == 0 and f["channels"] <= 3640
 
 
+def _fits_winograd4(struct: Struct) -> bool:
+    """Sums below 2**25 (``dsp/hwk_winograd4.h``)."""
+    return _fits_winograd(struct) and _fits_double_rounding(struct, 26)
+
+
+def _fits_bands(struct: Struct) -> bool:
+    """3x3 at a stride of 1, fours of channels with one output for each, sums below 2**30
+    (``dsp/hwk_depthwise_conv2d_s8_bands.h``)."""
+    fours = channels_in(struct) % 4 == 0 and _number(struct, "channel_multiplier") == 1
+    single = _number(_window(struct), "stride_height") == 1
+    return is_3x3(struct) and single and fours and _fits_double_rounding(struct, 31)
+
+
+def _fits_turned(struct: Struct) -> bool:
+    """A map and a kernel of one column (``dsp/hwk_depthwise_conv2d_s8_turned.h``)."""
+    f = _numbers(_window(struct))
+    return f["input_width"] == f["output_width"] == f["kernel_width"] == 1 < f["kernel_height"]
+
+
 _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_winograd"): _fits_winograd,
     ("dsp", "conv2d_s8_winograd_small"): _fits_winograd,
+    ("dsp", "conv2d_s8_winograd4"): _fits_winograd4,
+    ("dsp", "conv2d_s8_winograd4_small"): _fits_winograd4,
     ("dsp", "conv2d_s8_h8"): _fits_h8,
+    ("dsp", "depthwise_conv2d_s8_bands"): _fits_bands,
+    ("dsp", "depthwise_conv2d_s8_turned"): _fits_turned,
     ("dsp", "dense_s8_h8"): _fits_h8,
 }
 """Conditions of the kernels that compute only some layers."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -11,11 +13,14 @@ from hwkit.targets.mcu.kernels import Kernel, channels_in, is_3x3, taps
 from hwkit.targets.mcu.layers import Call
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import (
+    band_stream,
     group_rows,
     pair_stream,
     tap_blocks,
     tap_channels,
     tap_columns,
+    winograd4_rows,
+    winograd4_stream,
     winograd_rows,
 )
 
@@ -32,8 +37,14 @@ _ROW_GROUPS = {
 """Rows that a variant multiplies at once, and whose words it therefore wants side by side."""
 
 
-_STREAMED = {"conv2d_s8_h8": 2, "dense_s8_h8": 4}
-"""Kernels that read one stream of weights, biases and factors, and their channels at a time."""
+_STREAMS: dict[str, Callable[[Array, Array, Array], Array]] = {
+    "conv2d_s8_h8": partial(pair_stream, group=2),
+    "dense_s8_h8": partial(pair_stream, group=4),
+    "conv2d_s8_winograd4": winograd4_stream,
+    "conv2d_s8_winograd4_small": winograd4_rows,
+    "depthwise_conv2d_s8_bands": band_stream,
+}
+"""Kernels that read one stream of weights, biases and factors, and what makes it of these."""
 
 
 def laid_out(call: Call, kernel: Kernel) -> Call:
@@ -41,9 +52,9 @@ def laid_out(call: Call, kernel: Kernel) -> Call:
     weights = call.descriptor.fields.get("weights")
     if not isinstance(weights, Table):
         return call
-    if kernel.name in _STREAMED:
-        group = _STREAMED[kernel.name]
-        return replace(call, descriptor=_streamed(call.descriptor, weights, group))
+    if kernel.name in _STREAMS:
+        stream = _STREAMS[kernel.name]
+        return replace(call, descriptor=_streamed(call.descriptor, weights, stream))
     values = _values(call.descriptor, weights.values, kernel)
     if values is weights.values:
         return call
@@ -71,7 +82,9 @@ def _values(descriptor: Struct, packed: Array, kernel: Kernel) -> Array:
     return packed
 
 
-def _streamed(descriptor: Struct, weights: Table, group: int) -> Struct:
+def _streamed(
+    descriptor: Struct, weights: Table, made: Callable[[Array, Array, Array], Array]
+) -> Struct:
     """Weights, biases and factors in one table, and the tables that it replaces gone."""
     bias, r = descriptor.fields["bias"], descriptor.fields["rescale"]
     assert isinstance(bias, Table) and isinstance(r, Struct)
@@ -81,8 +94,7 @@ def _streamed(descriptor: Struct, weights: Table, group: int) -> Struct:
     offsets = (2 * zero_point + 1) << (rights - 1)
     multipliers = _entries(r, "multipliers", "multiplier", len(bias.values))
     factors = np.stack([multipliers, offsets, rights], axis=1)
-    rows = weights.values.reshape(len(bias.values), -1)
-    stream = Table(weights.purpose, pair_stream(rows, bias.values, factors, group))
+    stream = Table(weights.purpose, made(weights.values, bias.values, factors))
     alone = Struct({**r.fields, "multipliers": None, "shifts": None})
     return Struct({**descriptor.fields, "weights": stream, "bias": None, "rescale": alone})
 

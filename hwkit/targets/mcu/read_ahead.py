@@ -104,6 +104,7 @@ _CONV2D = _windowed(lambda d: _number(d, "output_channels"))
 
 
 _CONV2D_ROWS = _windowed(lambda d: _number(d, "output_channels"), rows=2)
+_CONV2D_4_ROWS = _windowed(lambda d: _number(d, "output_channels"), rows=4)
 
 
 def _depthwise_outputs(struct: Struct) -> int:
@@ -115,6 +116,7 @@ _DEPTHWISE = _windowed(_depthwise_outputs)
 
 _DEPTHWISE_ROW = _windowed(_depthwise_outputs, rows=1)
 _DEPTHWISE_ROWS = _windowed(_depthwise_outputs, rows=2)
+_DEPTHWISE_4_ROWS = _windowed(_depthwise_outputs, rows=4)
 
 
 def _depthwise_rows(struct: Struct) -> int:
@@ -131,8 +133,12 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "conv2d_s8_s4"): _CONV2D,
     ("dsp", "conv2d_s8_h8"): _CONV2D,
     ("dsp", "conv2d_s8_winograd"): _CONV2D_ROWS,
+    ("dsp", "conv2d_s8_winograd_small"): _CONV2D_ROWS,
+    ("dsp", "conv2d_s8_winograd4"): _CONV2D_4_ROWS,
+    ("dsp", "conv2d_s8_winograd4_small"): _CONV2D_4_ROWS,
     ("ref", "depthwise_conv2d_s8"): _DEPTHWISE,
     ("dsp", "depthwise_conv2d_s8"): _depthwise_rows,
+    ("dsp", "depthwise_conv2d_s8_bands"): _DEPTHWISE_4_ROWS,
     ("dsp", "dense_s8"): _dense,
     ("dsp", "dense_s8_s4"): _dense,
     ("dsp", "dense_s8_h8"): _dense,

@@ -69,8 +69,7 @@ def pair_stream(packed: Array, bias: Array, factors: Array, group: int) -> Array
     ends[:rows] = factors
     parts = words.reshape(groups, group, -1).transpose(0, 2, 1), ends
     stream = np.concatenate([part.reshape(groups, -1) for part in parts], axis=1)
-    wrapped: Array = (stream & 0xFFFFFFFF).astype(np.uint32).view(np.int32).reshape(-1)
-    return wrapped
+    return as_words(stream).reshape(-1)
 
 
 def winograd_rows(packed: Array, channels: int) -> Array:
@@ -85,13 +84,74 @@ def winograd_rows(packed: Array, channels: int) -> Array:
     kernels = np.zeros((-(-rows // 2) * 2, 3, 3, channels), np.int64)
     kernels[:rows] = packed.reshape(rows, 3, 3, channels)
     g = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.int64)
-    moved = np.einsum("ir,nrsc,js->nijc", g, kernels, g).reshape(-1, 16, channels // 4, 2, 2)
-    # (row, position, four, channel in pair, pair) to (row, position, pair, channel in pair)
-    pairs = moved.transpose(0, 1, 2, 4, 3).reshape(-1, 2, 16, channels // 2, 2) & 0xFFFF
-    words = pairs[..., 0] | pairs[..., 1] << 16
-    ordered = np.ascontiguousarray(words.transpose(0, 2, 3, 1)).astype(np.uint32)
-    rows_of: Array = ordered.view(np.int32).reshape(-1)
-    return rows_of
+    moved = np.einsum("ir,nrsc,js->nijc", g, kernels, g)
+    words = channel_pairs(moved.reshape(-1, 2, 16, channels))
+    return as_words(words.transpose(0, 2, 3, 1)).reshape(-1)
+
+
+_WINOGRAD4 = np.array(
+    [[6, 0, 0], [1, 1, 1], [1, -1, 1], [1, 2, 4], [1, -2, 4], [0, 0, 6]], np.int64
+)
+
+
+def winograd4_stream(packed: Array, bias: Array, factors: Array) -> Array:
+    """Transformed weights and factors of four channels at a time, as
+    ``dsp/hwk_conv2d_s8_winograd4.h`` reads them: int32 words.
+
+    ``packed`` is the rows layout in 8 bits of 3x3 kernels, (rows, 9 * channels), ``channels`` a
+    multiple of 4; ``bias`` (rows,) int32 and ``factors`` (rows, 3) int32: multiplier, offset,
+    right. Missing rows are zeros.
+
+    Example: a kernel of nine ones gives 36 at position 0, 18 at 1, 9 at 7, 49 at 21.
+    """
+    rows, channels = packed.shape[0], packed.shape[1] // 9
+    kernels = np.zeros((-(-rows // 4) * 4, 3, 3, channels), np.int64)
+    kernels[:rows] = packed.reshape(rows, 3, 3, channels)
+    moved = np.einsum("ir,nrsc,js->nijc", _WINOGRAD4, kernels, _WINOGRAD4)
+    pairs = channel_pairs(moved.reshape(-1, 36, channels))
+    words = pairs.reshape(-1, 4, 36 * channels // 2).transpose(0, 2, 1)
+    ends = np.zeros((len(kernels), 4), np.int64)
+    ends[:rows] = winograd4_factors(packed, bias, factors)
+    parts = [words.reshape(len(words), -1), ends.reshape(len(words), -1)]
+    return as_words(np.concatenate(parts, axis=1)).reshape(-1)
+
+
+def winograd4_rows(packed: Array, bias: Array, factors: Array) -> Array:
+    """Each row's int8 weights and then its factors, as
+    ``dsp/hwk_conv2d_s8_winograd4_small.h`` reads them; arguments as in ``winograd4_stream``.
+
+    Example: a row of 36 bytes gives 9 words of these and 4 of factors.
+    """
+    words = np.ascontiguousarray(packed).view(np.int32)
+    ends = as_words(winograd4_factors(packed, bias, factors))
+    return np.concatenate([words, ends], axis=1).reshape(-1)
+
+
+def winograd4_factors(packed: Array, bias: Array, factors: Array) -> Array:
+    """The four words of each row that ``dsp/hwk_winograd4.h`` names, int64 (rows, 4).
+
+    Example: a row of nine ones, bias 5 and factors 1, 2, 3 give 64 * (5 - 128 * 9), 1, 2, 3.
+    """
+    start = 64 * (bias.astype(np.int64) - 128 * packed.astype(np.int64).sum(axis=1))
+    joined: Array = np.concatenate([start[:, None], factors.astype(np.int64)], axis=1)
+    return joined
+
+
+def channel_pairs(values: Array) -> Array:
+    """Pairs of 16-bit integers along the last axis, of each four the first and third, then the
+    second and fourth: int64 words.
+
+    Example: 1 2 3 4 gives 0x30001, 0x40002.
+    """
+    fours = values.reshape(*values.shape[:-1], -1, 2, 2) & 0xFFFF
+    pairs: Array = fours[..., 0, :] | fours[..., 1, :] << 16
+    return pairs.reshape(*values.shape[:-1], -1)
+
+
+def as_words(values: Array) -> Array:
+    """Integers modulo 2**32 as int32. Example: 0xFFFFFFFF gives -1."""
+    words: Array = (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return words
 
 
 def pack_taps(weight: Array) -> Array:
@@ -136,6 +196,19 @@ def tap_columns(packed: Array, channels: int) -> Array:
     """
     rows = tap_channels(packed, channels, 9).reshape(channels, 3, 3)[:, [0, 1, 1, 2]]
     return np.ascontiguousarray(rows.transpose(0, 2, 1)).reshape(-1)
+
+
+def band_stream(packed: Array, bias: Array, factors: Array) -> Array:
+    """Weights and factors of each channel as ``dsp/hwk_tile_bands.h`` reads them: int32 words.
+
+    ``packed`` is the taps layout of 3x3 kernels, ``bias`` (channels,) int32 and ``factors``
+    (channels, 3) int32: multiplier, offset, right.
+
+    Example: a channel with bias 5 gives the 12 bytes of ``tap_columns``, then 10 and its factors.
+    """
+    weights = tap_columns(packed, len(bias)).view(np.int32).reshape(-1, 3)
+    ends = as_words(np.concatenate([2 * bias.astype(np.int64)[:, None], factors], axis=1))
+    return np.concatenate([weights, ends], axis=1).reshape(-1)
 
 
 def folded_bias(matrix: Array, bias: Array | None, zero_point: int) -> Array:

@@ -261,6 +261,26 @@ def conv2d_3x3(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def conv2d_3x3_into_int8(draw: st.DrawFn) -> Graph:
+    """``conv2d_3x3`` with rescales as ``conv2d_into_int8`` has them; sums up to 2**25."""
+    b = GraphBuilder("conv2d")
+    channels, outputs = draw(st.sampled_from([8, 16, 24])), draw(st.integers(1, 9))
+    padding = Padding(*(draw(st.integers(0, 3)) for _ in range(4)))
+    h = draw(st.integers(max(1, 3 - padding.top - padding.bottom), 13))
+    w = draw(st.integers(max(1, 3 - padding.left - padding.right), 15))
+    zero_point = draw(zero_points(S8))
+    b.input("x", (h, w, channels), S8)
+    value, _ = draw(weights((outputs, 3, 3, channels), (8,)))
+    b.constant("w", value, S8)
+    room = (1 << 25) - 1 - bound(value, _x_most(S8, zero_point))
+    bias = draw(st.sampled_from([room, -room, room % 2000, -(room % 2000)]))
+    name = b.constant("b", bias, S32)
+    r = draw(into_int8(outputs))
+    b.add(Conv2d("op", "x", "w", name, "y", (1, 1), padding, (1, 1), zero_point, rescale=r), S8)
+    return b.build(["y"])
+
+
+@st.composite
 def into_int8(draw: st.DrawFn, outputs: int) -> Rescale:
     ratios = [draw(st.floats(2.0**-22, 0.45)) for _ in range(draw(st.sampled_from([1, outputs])))]
     multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)
@@ -314,6 +334,49 @@ def depthwise_3x3(draw: st.DrawFn) -> Graph:
     bias, most = _constants(draw, b, (1, 3, 3, outputs), _x_most(dtype, zero_point), ALL_BITS)
     strides = (stride, draw(st.sampled_from([stride] * 5 + [1])))
     op = DepthwiseConv2d("op", "x", "w", bias, "y", strides, padding, (1, 1), zero_point)
+    return _finish(draw, b, op, outputs, most)
+
+
+@st.composite
+def depthwise_3x3_into_int8(draw: st.DrawFn) -> Graph:
+    """Fours of channels at a stride of 1 with rescales as ``conv2d_into_int8`` has them; sums up to
+    2**30."""
+    b = GraphBuilder("depthwise")
+    sizes = [draw(st.integers(1, 11)) for _ in range(2)]
+    before = [max(draw(st.integers(0, 3)), 3 - size) for size in sizes]
+    after = [draw(st.integers(0, 3)) for _ in range(2)]
+    padding = Padding(before[0], after[0], before[1], after[1])
+    channels, zero_point = draw(st.sampled_from([4, 8, 12])), draw(zero_points(S8))
+    b.input("x", (*sizes, channels), S8)
+    value, _ = draw(weights((1, 3, 3, channels), (8,)))
+    b.constant("w", value, S8)
+    room = (1 << 30) - 1 - bound(np.moveaxis(value, 3, 0), _x_most(S8, zero_point))
+    bias = draw(st.sampled_from([room, -room, room % 2000, -(room % 2000)]))
+    name, r = b.constant("b", bias, S32), draw(into_int8(channels))
+    op = DepthwiseConv2d("op", "x", "w", name, "y", (1, 1), padding, (1, 1), zero_point, rescale=r)
+    b.add(op, S8)
+    return b.build(["y"])
+
+
+@st.composite
+def depthwise_1d(draw: st.DrawFn) -> Graph:
+    """Kernels of one column or one row over a map of the same, as nets on signals have them."""
+    b = GraphBuilder("depthwise")
+    kernel, stride, dilation = (draw(st.integers(1, most)) for most in (19, 3, 2))
+    before, after = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    length = max(1, extent(kernel, dilation) - before - after) + draw(st.integers(0, 9))
+    channels = draw(st.sampled_from([4, 3, 8, 1, 5]))
+    outputs = channels * draw(st.sampled_from([1, 1, 2]))
+    dtype = draw(activations())
+    zero_point = draw(zero_points(dtype))
+    turn = slice(None, None, draw(st.sampled_from([1, 1, -1])))
+    b.input("x", (*(length, 1)[turn], channels), dtype)
+    shape = (1, *(kernel, 1)[turn], outputs)
+    bias, most = _constants(draw, b, shape, _x_most(dtype, zero_point), ALL_BITS)
+    sides = [(before, after), (0, 0)][turn]
+    padding = Padding(*sides[0], *sides[1])
+    strides, dilations = (stride, 1)[turn], (dilation, 1)[turn]
+    op = DepthwiseConv2d("op", "x", "w", bias, "y", strides, padding, dilations, zero_point)
     return _finish(draw, b, op, outputs, most)
 
 

@@ -12,6 +12,9 @@ from hwkit.ir.types import IntType
 from hwkit.targets.mcu.rescales import ROUNDINGS, has_tie, normalized, rescale
 from hwkit.targets.mcu.structs import Table
 from hwkit.targets.mcu.weights import (
+    as_words,
+    band_stream,
+    channel_pairs,
     folded_bias,
     pack_rows,
     pack_taps,
@@ -19,6 +22,9 @@ from hwkit.targets.mcu.weights import (
     tap_blocks,
     tap_channels,
     tap_columns,
+    winograd4_factors,
+    winograd4_rows,
+    winograd4_stream,
 )
 
 
@@ -38,6 +44,32 @@ def test_taps_layout() -> None:
     # taps a = 1..4, b = 5..8, c = 9..12 of channels 0..3
     assert pack_taps(weight).tolist() == [1, 2, 5, 6, 3, 4, 7, 8, 9, 10, 0, 0, 11, 12, 0, 0]
     assert pack_taps(np.array([[[[1]], [[2]]]], np.int8)).tolist() == [1, 0, 2, 0, 0, 0, 0, 0]
+
+
+def test_pairs_of_channels() -> None:
+    assert channel_pairs(np.array([1, 2, 3, 4])).tolist() == [0x30001, 0x40002]
+    assert channel_pairs(np.array([[-1, 0, 0, -2]])).tolist() == [[0xFFFF, 0xFFFE0000]]
+    assert as_words(np.array([0xFFFFFFFF, 5])).tolist() == [-1, 5]
+
+
+def test_winograd4_layouts() -> None:
+    ones, bias, factors = np.ones((1, 36), np.int8), np.array([5]), np.array([[1, 2, 3]])
+    start = 64 * (5 - 128 * 36)
+    assert winograd4_factors(ones, bias, factors).tolist() == [[start, 1, 2, 3]]
+    rows = winograd4_rows(ones, bias, factors)
+    assert rows.tolist() == [0x01010101] * 9 + [start, 1, 2, 3]
+    stream = winograd4_stream(ones, bias, factors)
+    words, ends = stream[: 36 * 2 * 4].reshape(36, 2, 4), stream[36 * 2 * 4 :].reshape(4, 4)
+    # The products of 6, 3, 1, 7, 3 and 6, the sums of the rows of G, in a pair of channels.
+    assert words[[0, 1, 7, 21], 1, 0].tolist() == [n * 0x10001 for n in (36, 18, 9, 49)]
+    assert not words[..., 1:].any() and ends.tolist() == [[start, 1, 2, 3], *[[0] * 4] * 3]
+
+
+def test_band_stream() -> None:
+    packed = pack_taps(np.arange(1, 10, dtype=np.int8).reshape(1, 3, 3, 1))
+    stream = band_stream(packed, np.array([5]), np.array([[7, 8, 9]]))
+    assert stream[:3].view(np.int8).tolist() == [1, 4, 4, 7, 2, 5, 5, 8, 3, 6, 6, 9]
+    assert stream[3:].tolist() == [10, 7, 8, 9]
 
 
 def test_folded_bias_wraps() -> None:

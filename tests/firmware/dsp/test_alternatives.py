@@ -1,0 +1,54 @@
+"""Kernels that a build takes for some layers only, on virtual_m4: every integer, at sizes around
+their tiles. Elsewhere they run as portable C; here their assembly does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Padding
+from tests.firmware.single import check_integers, conv, dense, depthwise
+
+BOARD = "virtual_m4"
+BANDS = "depthwise_conv2d_s8_bands"
+TURNED = "depthwise_conv2d_s8_turned"
+ALONG = Padding(4, 5, 0, 0)
+_TILES = {
+    "one output channel": conv(5, 8, 1),
+    "inner tiles": conv(14, 16, 4),
+    "more": conv(6, 24, 7),
+}
+
+
+@pytest.mark.parametrize("size", sorted(_TILES))
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "conv2d_s8_winograd",
+        "conv2d_s8_winograd_small",
+        "conv2d_s8_winograd4",
+        "conv2d_s8_winograd4_small",
+    ],
+)
+def test_winograd(kernel: str, size: str, tmp_path: Path) -> None:
+    check_integers(_TILES[size], BOARD, tmp_path, kernel)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "graph"),
+    [
+        pytest.param("conv2d_s8_h8", conv(5, 6, 3, bits=7), id="54 taps"),
+        pytest.param("conv2d_s8_h8", conv(3, 4, 2, bits=7, kernel=1), id="one word a row"),
+        pytest.param("conv2d_s8_h8", conv(7, 8, 3, bits=7), id="a last pixel alone"),
+        pytest.param("dense_s8_h8", dense(37, 9, bits=7), id="a last row alone"),
+        pytest.param(BANDS, depthwise((9, 5, 4)), id="a last row and column alone"),
+        pytest.param(BANDS, depthwise((6, 2, 8)), id="a tile of columns"),
+        pytest.param(BANDS, depthwise((3, 1, 4)), id="a column alone"),
+        pytest.param(TURNED, depthwise((21, 1, 4), kernel=(9, 1), pad=ALONG), id="short, 1-D"),
+        pytest.param(TURNED, depthwise((21, 1, 4), kernel=(17, 1), pad=ALONG), id="long, 1-D"),
+    ],
+)
+def test_others(kernel: str, graph: Graph, tmp_path: Path) -> None:
+    check_integers(graph, BOARD, tmp_path, kernel)
