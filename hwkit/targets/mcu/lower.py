@@ -29,6 +29,7 @@ from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
+from hwkit.targets.mcu.wide import wide_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     mcu = section(board)
     require_saturating(graph, board.name)
     optimized = optimize(apply(graph, lambda g: whole_steps_to_bias(fuse_requantize(g))))
-    signed = verify(shift_to_signed(optimized.graph))
+    signed = apply(verify(shift_to_signed(optimized.graph)), wide_apart)
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)
     ordered, planned = _ordered(verify(lowered), mcu)
