@@ -20,6 +20,7 @@ from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
+from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Call, Pick
 from hwkit.targets.mcu.capabilities import CAPABILITIES, check
@@ -29,7 +30,6 @@ from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
-from hwkit.targets.mcu.wide import wide_apart
 
 
 @dataclass(frozen=True, slots=True)
