@@ -93,7 +93,7 @@ def import_qonnx(path: Path) -> Imported:
         context.values[name] = Fresh(name, shape[1:])
     for node in model.nodes:
         _import(context, node)
-    outputs = [_output(context, name) for name in model.outputs]
+    outputs = [_output(context, name) for name in _computed(context, model.outputs)]
     graph = context.builder.build(outputs, {"source": "qonnx"})
     renamed = dict(zip(original.outputs, model.outputs, strict=True))
     values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
@@ -104,6 +104,13 @@ def import_qonnx(path: Path) -> Imported:
     }
     inputs = {name: real.shape for name, (_, real) in context.read_inputs.items()}
     return Imported(graph, original, inputs, meanings)
+
+
+def _computed(context: Context, names: tuple[str, ...]) -> list[str]:
+    """The outputs that depend on an input. A Brevitas model that returns a ``QuantTensor`` gives
+    its scale, zero point and width too, which are constants."""
+    computed = [name for name in names if not isinstance(context.values.get(name), np.ndarray)]
+    return computed or list(names)
 
 
 def _graph_name(model: OnnxModel, path: Path) -> str:

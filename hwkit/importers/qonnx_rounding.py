@@ -228,7 +228,7 @@ def _half_even(
     if not any(tied) and not exact:
         return Rescales(_one_piece(name, channels, HALF_UP, zero_point, least, most, overflow))
     terms = [_even_terms(name, c, all(dyadic), exact) for c in channels]
-    return Rescales(_rescale(terms, Rounding.HALF_EVEN, zero_point, least, most, overflow))
+    return Rescales(_rescale(name, terms, Rounding.HALF_EVEN, zero_point, least, most, overflow))
 
 
 def _even_terms(name: str, c: Channel, native: bool, exact: bool) -> tuple[int, int, int]:
@@ -276,7 +276,7 @@ def _one_piece(
             bias -= 1 << (shift - 1)
         terms.append((multiplier, shift, bias))
     rounding = Rounding.HALF_UP if half else Rounding.FLOOR
-    return _rescale(terms, rounding, zero_point, least, most, overflow)
+    return _rescale(name, terms, rounding, zero_point, least, most, overflow)
 
 
 def _piece_terms(name: str, c: Channel, piece: Piece, native: bool) -> tuple[int, int, int]:
@@ -331,10 +331,13 @@ def _nearest(name: str, value: Fraction) -> tuple[int, int]:
 
 
 def _rescale(
-    terms: Sequence[tuple[int, int, int]], rounding: Rounding, zero_point: int, least: int,
-    most: int, overflow: Overflow,
+    name: str, terms: Sequence[tuple[int, int, int]], rounding: Rounding, zero_point: int,
+    least: int, most: int, overflow: Overflow,
 ) -> Rescale:  # fmt: skip
     multipliers, shifts, offsets = zip(*terms, strict=True)
+    if max(map(abs, offsets)) > MAX_OFFSET:
+        steps = max(abs(b) / 2.0**s for _, s, b in terms)
+        raise GraphError(name, f"its bias is {steps:.3g} steps of its output; check both scales")
     if len(set(zip(multipliers, shifts, strict=True))) == 1:
         multipliers, shifts = multipliers[:1], shifts[:1]
     if len(set(offsets)) == 1:

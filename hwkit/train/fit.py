@@ -100,4 +100,6 @@ def predict(network: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor
     """Outputs of ``network`` in evaluation mode for images (N, ...), batch by batch."""
     network.eval()
     with torch.no_grad():
-        return torch.cat([network(part) for part in images.split(batch_size)])
+        outputs = [network(part) for part in images.split(batch_size)]
+    # A Brevitas model may return a QuantTensor, which has the values as a field.
+    return torch.cat([getattr(output, "value", output) for output in outputs])

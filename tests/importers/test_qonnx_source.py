@@ -110,6 +110,15 @@ def test_a_switched_off_channel_with_an_offset_is_a_constant(path):
     assert set(proven(model, path).predict(np.int8([[9, -100], [127, 127]]))[:, 0]) == {7}
 
 
+def test_a_bias_beyond_all_scales_is_refused_by_name(path):
+    model = dense()
+    bias = model.constant("fc.bias", np.float32([1e30, 0.0]))
+    model.node("Gemm", ["q", "wq", bias], "s", transB=1)
+    model.quant("s", "y", scale=0.3)
+    with pytest.raises(GraphError, match=r"its bias is 3.33e\+30 steps of its output; check both"):
+        load_model(model.save(path, "y"))
+
+
 def test_two_readers_with_different_biases_share_one_layer(path):
     model = dense()
     model.node("MatMul", ["q", "wq"], "s")

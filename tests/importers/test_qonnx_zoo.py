@@ -154,3 +154,21 @@ def test_agrees_with_qonnx(name, tmp_path: Path):
         ]
         wanted = output_integers(graph, reals)
         assert np.array_equal(graph.predict(input_integers(graph, x)), wanted)
+
+
+class _Returned(torch.nn.Module):
+    """A model that returns a ``QuantTensor``: its export has scale and zero point as outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        kit = Kit(weight_bits=4, bits=5)
+        self.quant, self.conv, self.out = kit.identity(), kit.conv(3, 4, 3), kit.identity()
+
+    def forward(self, x):
+        return self.out(self.conv(self.quant(x)))
+
+
+def test_a_model_that_returns_a_quant_tensor():
+    graph, found = frozen(_Returned())
+    assert len(graph.outputs) == 1
+    assert_near(found)

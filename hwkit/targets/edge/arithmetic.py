@@ -35,7 +35,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.types import S32
 from hwkit.targets.edge.native import derived_rescale
-from hwkit.targets.edge.scales import ratio, tied_ratios
+from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
 
 _XNN_ADD_BITS = 20
 """XNNPACK's larger add multiplier lies in 2**20..2**21."""
@@ -91,6 +91,8 @@ def in_runtime(graph: Graph, runtime: str, target: str) -> tuple[Graph, tuple[st
 
 
 def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
+    if is_wide(graph, op):
+        return op
     if isinstance(op, Softmax):
         return replace(op, kind=SoftmaxKind.FLOAT if runtime == "litert" else SoftmaxKind.FIXED)
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None:

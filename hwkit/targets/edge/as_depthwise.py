@@ -13,12 +13,12 @@ from math import prod
 
 import numpy as np
 
-from hwkit.errors import UnsupportedOp
 from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import DepthwiseConv2d, Lookup, Op, Requantize, Reshape, Rounding, SumPool2d
 from hwkit.ir.types import S8, Array, TensorType
 from hwkit.targets.edge.native import is_native
+from hwkit.targets.edge.scales import is_wide
 
 
 def as_depthwise(graph: Graph, target: str, runtime: str) -> Graph:
@@ -31,7 +31,9 @@ def as_depthwise(graph: Graph, target: str, runtime: str) -> Graph:
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     nodes: list[Op] = []
     for op in graph.nodes:
-        if isinstance(op, SumPool2d | Requantize) and is_native(graph, op, runtime):
+        if isinstance(op, SumPool2d | Requantize) and (
+            is_native(graph, op, runtime) or is_wide(graph, op)
+        ):
             nodes.append(op)
         elif isinstance(op, SumPool2d):
             weight = _ones(op.name, (*op.kernel, tensors[op.input].shape[2]), tensors, constants)
@@ -50,9 +52,6 @@ def as_depthwise(graph: Graph, target: str, runtime: str) -> Graph:
                 )
             )
         elif isinstance(op, Requantize):
-            if tensors[op.input].dtype != S8:
-                remedy = "it shares a 32-bit sum with other ops; quantize the sum once, then branch"
-                raise UnsupportedOp(op.name, target, remedy)
             if _is_float32(op, runtime) or op.rescale.channels > 1:
                 nodes += _requantize(op, tensors, constants)
             else:

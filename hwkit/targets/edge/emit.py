@@ -11,6 +11,7 @@ import numpy as np
 from hwkit.errors import GraphError
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
+    NO_PADDING,
     Add,
     AvgPool2d,
     Clamp,
@@ -36,11 +37,12 @@ from hwkit.ir.ops import (
     activations,
 )
 from hwkit.ir.tflite import nearest
-from hwkit.ir.types import S8, Array, Quantization, Shape
+from hwkit.ir.types import S8, S32, Array, Quantization, Shape
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
 from hwkit.targets.edge.lower import float_weight_and_bias
 from hwkit.targets.edge.native import mean_axes
+from hwkit.targets.edge.scales import is_wide, ratio
 from hwkit.targets.edge.split import file_padding, kernel_of
 
 MODEL = "model.tflite"
@@ -154,6 +156,10 @@ class _Emitter:
                 self.weighted(op) if op.rescale is not None else self.float_sum(op)
             case Add() if op.rescale is None:
                 self.int32_add(op)
+            case Requantize() if is_wide(self.graph, op):
+                self.float_rescale(op)
+            case SumPool2d() if is_wide(self.graph, op):
+                self.float_window(op)
             case Add() | Sub() | Mul():
                 fused = {"fusedActivationFunction": _activation(op)}
                 name = type(op).__name__
@@ -262,15 +268,84 @@ class _Emitter:
         self.cast(total, op.output, _FLOAT32, _INT32)
 
     def int32_add(self, op: Add) -> None:
-        shape = self.graph.tensors[op.output].shape
-        names = [self.fresh(f"{op.name}/wide_input{k}", shape, "int32") for k in range(2)]
-        for source, wide in zip(op.inputs, names, strict=True):
-            self.cast(source, wide, _INT8, _INT32)
-        total = self.fresh(f"{op.name}/sum", shape, "int32")
+        names = list(op.inputs)
+        for k, source in enumerate(op.inputs):
+            if self.graph.tensors[source].dtype == S8:
+                shape = self.graph.tensors[source].shape
+                names[k] = self.fresh(f"{op.name}/wide_input{k}", shape, "int32")
+                self.cast(source, names[k], _INT8, _INT32)
+        if not any(op.input_zero_points):
+            self.add("ADD", (names[0], names[1]), op.output, "AddOptions")
+            return
+        total = self.fresh(f"{op.name}/sum", self.graph.tensors[op.output].shape, "int32")
         self.add("ADD", (names[0], names[1]), total, "AddOptions")
         offset = np.array([-sum(op.input_zero_points)], np.int32)
         constant = self.constant(f"{op.name}/offset", offset, "int32")
         self.add("ADD", (total, constant), op.output, "AddOptions")
+
+    def as_float(self, op: Requantize | SumPool2d) -> str:
+        """The input of ``op`` in float32, its zero point subtracted."""
+        tensor = self.graph.tensors[op.input]
+        source = self.fresh(f"{op.name}/wide_input", tensor.shape, "float32")
+        self.cast(op.input, source, _INT8 if tensor.dtype == S8 else _INT32, _FLOAT32)
+        return self.plus(op, "centred", source, -op.input_zero_point)
+
+    def plus(self, op: Op, step: str, source: str, number: int) -> str:
+        """``source`` and a number, in float32."""
+        if not number:
+            return source
+        constant = self.constant(f"{op.name}/{step}_by", np.array([number]), "float32")
+        shape = self.tensors[source].shape[1:]
+        total = self.fresh(f"{op.name}/{step}", shape, "float32")
+        self.add("ADD", (source, constant), total, "AddOptions")
+        return total
+
+    def float_rescale(self, op: Requantize) -> None:
+        """One float32 product for each integer, rounded half to even, clamped."""
+        r, output = op.rescale, self.graph.tensors[op.output]
+        factors = np.array([ratio(r, k) for k in range(r.channels)])
+        constant = self.constant(f"{op.name}/factors", factors, "float32")
+        product, rounded = (
+            self.fresh(f"{op.name}/{step}", output.shape, "float32")
+            for step in ("scaled", "rounded")
+        )
+        self.add("MUL", (self.as_float(op), constant), product, "MulOptions")
+        self.add("ROUND", (product,), rounded)
+        rounded = self.plus(op, "shifted", rounded, r.zero_point)
+        ends = (("MAXIMUM", r.low, S32.low), ("MINIMUM", r.high, S32.high))
+        for code, end, free in ends:
+            if end != free:
+                bound = self.constant(f"{op.name}/{code.lower()}_of", np.array([end]), "float32")
+                clamped = self.fresh(f"{op.name}/{code.lower()}", output.shape, "float32")
+                self.add(code, (rounded, bound), clamped, "MaximumMinimumOptions")
+                rounded = clamped
+        self.cast(rounded, op.output, _FLOAT32, _INT8 if output.dtype == S8 else _INT32)
+
+    def float_window(self, op: SumPool2d) -> None:
+        """Sums of 32-bit integers as a depthwise convolution with weights of 1.0, padded by 0."""
+        height, width, channels = self.graph.tensors[op.input].shape
+        source, p = self.as_float(op), op.padding
+        if p != NO_PADDING:
+            amounts = np.array([[0, 0], [p.top, p.bottom], [p.left, p.right], [0, 0]], np.int32)
+            name = self.constant(f"{op.name}/amounts", amounts, "int32")
+            shape = (height + p.top + p.bottom, width + p.left + p.right, channels)
+            padded = self.fresh(f"{op.name}/padded", shape, "float32")
+            self.add("PAD", (source, name), padded, "PadOptions")
+            source = padded
+        ones = self.constant(f"{op.name}/ones", np.ones((1, *op.kernel, channels)), "float32")
+        zeros = self.constant(f"{op.name}/zeros", np.zeros(channels), "float32")
+        total = self.fresh(f"{op.name}/sum", self.graph.tensors[op.output].shape, "float32")
+        fields = {
+            "padding": _PADDING["VALID"],
+            "strideH": op.stride[0],
+            "strideW": op.stride[1],
+            "dilationHFactor": 1,
+            "dilationWFactor": 1,
+            "depthMultiplier": 1,
+        }
+        code, options = _OPERATOR[DepthwiseConv2d]
+        self.add(code, (source, ones, zeros), total, options, fields)
+        self.cast(total, op.output, _FLOAT32, _INT32)
 
     def cast(self, source: str, output: str, old: int, new: int) -> None:
         fields = {"inDataType": old, "outDataType": new}

@@ -12,14 +12,18 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Mul,
+    Op,
     Prelu,
+    Requantize,
+    Reshape,
     Rounding,
     Sub,
-    activations,
+    SumPool2d,
     rescales,
 )
 from hwkit.ir.types import S8, S32, Array
@@ -32,12 +36,14 @@ from hwkit.lower.offset_to_bias import rounded_to_bias
 from hwkit.lower.prelu_to_table import prelu_to_table
 from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
+from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
 from hwkit.targets.edge.arithmetic import check_ratios, in_runtime
 from hwkit.targets.edge.as_depthwise import as_depthwise
 from hwkit.targets.edge.exact_add import add_as_depthwise
-from hwkit.targets.edge.scales import assign_scales
+from hwkit.targets.edge.scales import assign_scales, is_wide
 from hwkit.targets.edge.split import split_borders, split_ranges
+from hwkit.targets.edge.wide import float32_rescales
 from hwkit.targets.edge.widen import widen_to_8_bits
 
 _BROADCAST_AXES = 3
@@ -54,9 +60,9 @@ _FLOAT32_EXACT = 1 << 24
 def lower(graph: Graph, board: Board) -> Lowered:
     """The graph as ``board``'s runtime computes it; what it must equal, integer by integer.
 
-    Every pass but two is exact and checked on golden vectors. Those two round what is finer than a
-    bias and take over the runtime's rounding; the nodes that they changed are named. Raises
-    ``UnsupportedOp``.
+    Every pass but three is exact and checked on golden vectors. Those three rescale 32-bit integers
+    in float32, round what is finer than a bias and take over the runtime's rounding; the nodes that
+    they changed are named. Raises ``UnsupportedOp``.
     """
     assert board.edge is not None
     runtime, target = board.edge.runtime, board.name
@@ -69,7 +75,9 @@ def lower(graph: Graph, board: Board) -> Lowered:
     ]
     for step in passes:
         graph = apply(graph, step)
-    graph = verify(shift_to_signed(graph))
+    graph = apply(verify(shift_to_signed(graph)), partial(wide_apart, operands=True))
+    graph, wide = float32_rescales(graph, target)
+    verify(graph)
     passes = [
         partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime]),
         partial(as_depthwise, target=target, runtime=runtime),
@@ -91,7 +99,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     check_ratios(graph, runtime, target)
     graph = apply(graph, assign_scales)
     graph, changed = in_runtime(graph, runtime, target)
-    return Lowered(verify(graph), board, tuple(dict.fromkeys((*rounded, *changed))))
+    return Lowered(verify(graph), board, tuple(dict.fromkeys((*wide, *rounded, *changed))))
 
 
 def _check_interface(graph: Graph, target: str) -> None:
@@ -132,18 +140,19 @@ def _check_scales(graph: Graph, target: str) -> None:
 
 
 def _check_sums(graph: Graph, target: str) -> None:
-    """A 32-bit sum may only leave the graph, and only if float32 holds it exactly."""
+    """What has 32 bits is one of the forms that the file has, and float32 holds every sum."""
     if not graph.nodes:
         raise UnsupportedOp(graph.name, target, "it has no nodes; give a graph that computes")
     for op in graph.nodes:
-        if any(graph.tensors[name].dtype == S32 for name in activations(op)):
+        if not is_wide(graph, op):
+            continue
+        if not isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+            _check_wide(op, target)
+            continue
+        if graph.tensors[op.input].dtype == S32:
             remedy = "it reads a 32-bit sum; requantize the sum to 8 bits first"
             raise UnsupportedOp(op.name, target, remedy)
-        if graph.tensors[op.output].dtype != S32:
-            continue
-        if isinstance(op, Add) and op.input_rescales == (None, None):
-            continue
-        if not isinstance(op, Conv2d | DepthwiseConv2d | Dense) or op.rescale is not None:
+        if op.rescale is not None:
             remedy = "it gives 32-bit integers; requantize its output to 8 bits"
             raise UnsupportedOp(op.name, target, remedy)
         largest = _largest_partial_sum(graph, op)
@@ -154,6 +163,15 @@ def _check_sums(graph: Graph, target: str) -> None:
                 f"its sums reach {largest}, and only sums below {_FLOAT32_EXACT} leave the "
                 "runtime exactly; quantize its output to 8 bits",
             )
+
+
+def _check_wide(op: Op, target: str) -> None:
+    whole = isinstance(op, Add | SumPool2d) and op.rescale is None
+    if isinstance(op, Add) and op.input_rescales != (None, None):
+        whole = False
+    if not (whole or isinstance(op, Requantize | Reshape | Constant)):
+        remedy = "it works on 32-bit integers; requantize them to 8 bits first"
+        raise UnsupportedOp(op.name, target, remedy)
 
 
 def _largest_partial_sum(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> int:

@@ -151,6 +151,8 @@ class _Assignment:
         while changed:
             changed = False
             for op in self.graph.nodes:
+                if is_wide(self.graph, op):
+                    continue
                 if isinstance(op, Mul):
                     changed |= self._spread_over_product(op)
                 elif (ratios := tied_ratios(op)) is not None:
@@ -231,12 +233,10 @@ def _produced(op: Op) -> int | None:
 
 def _read(op: Op) -> tuple[int | None, ...]:
     """The zero points that ``op`` subtracts from its inputs, or None."""
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
-        return (None if op.rescale is None else op.input_zero_point,)
-    if isinstance(op, Requantize | SumPool2d | Prelu):
+    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Requantize | SumPool2d | Prelu):
         return (op.input_zero_point,)
     if isinstance(op, Add | Sub | Mul):
-        return op.input_zero_points if op.rescale is not None else (None, None)
+        return op.input_zero_points
     return (None,) * len(activations(op))
 
 
@@ -269,16 +269,21 @@ def _relabelled(graph: Graph, assignment: _Assignment) -> Graph:
     return graph.with_nodes(tuple(nodes), tensors)
 
 
+def is_wide(graph: Graph, op: Op) -> bool:
+    """Whether ``op`` takes or gives 32-bit integers: scales do not matter to it."""
+    return S32 in [graph.tensors[name].dtype for name in (*activations(op), op.output)]
+
+
 def _needed(op: Op, assignment: _Assignment) -> list[Quantization | None]:
     """What ``op`` takes each of its inputs to mean; None: it does not matter."""
     if isinstance(op, Softmax):
         stated = assignment.meaning(op.input)
         return [replace(stated, scale=(float(np.float32(op.input_scale)),))]
+    wide = is_wide(assignment.graph, op)
+    scales = [None] * len(activations(op)) if wide else _wanted(op, assignment)
     result: list[Quantization | None] = []
-    for name, zero_point, wanted in zip(
-        activations(op), _read(op), _wanted(op, assignment), strict=True
-    ):
-        if zero_point is None:
+    for name, zero_point, wanted in zip(activations(op), _read(op), scales, strict=True):
+        if zero_point is None or assignment.graph.tensors[name].dtype == S32:
             result.append(None)
             continue
         scale = assignment.meaning(name).scale[0]
@@ -304,7 +309,7 @@ def _made(op: Op, assignment: _Assignment) -> Quantization | None:
     if isinstance(op, Softmax):
         return SOFTMAX_OUTPUT
     zero_point = _produced(op)
-    if zero_point is None:
+    if zero_point is None or assignment.graph.tensors[op.output].dtype == S32:
         return None
     return Quantization(assignment.meaning(op.output).scale, zero_point)
 

@@ -7,6 +7,7 @@ from typing import get_args
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
+    Add,
     Constant,
     Conv2d,
     Dense,
@@ -19,8 +20,8 @@ from hwkit.ir.ops import (
     Rounding,
     Softmax,
     SoftmaxKind,
+    SumPool2d,
     activations,
-    rescales,
 )
 from hwkit.ir.types import S32
 from hwkit.ir.verify import Accumulating
@@ -72,9 +73,7 @@ def _missing(graph: Graph, op: Op) -> str:
     """What stands in the way of ``op``, with its remedy; "" if nothing does."""
     wide = [name for name in activations(op) if graph.tensors[name].dtype.bits > 8]
     bits = graph.tensors[op.output].dtype.bits
-    if bits > 8 and rescales(op) and not (isinstance(op, Accumulating) and op.rescale is None):
-        return f"rescaled to {bits} bits; give 8"
-    if isinstance(op, Accumulating) and not wide and op.accumulator_bits > 32:
+    if isinstance(op, Accumulating) and op.accumulator_bits > 32:
         largest = largest_sum(graph, op)
         if largest > S32.high:
             return f"sums of up to {largest} do not fit 32 bits; use fewer inputs or fewer bits"
@@ -84,6 +83,8 @@ def _missing(graph: Graph, op: Op) -> str:
         case Requantize() if wide and op.input_zero_point:
             return "a zero point on an input of more than 8 bits; fold it into a bias"
         case Requantize() | Reshape():
+            return ""
+        case Add() | SumPool2d() if wide and not _is_broadcast(graph, op):
             return ""
         case _ if wide:
             width = graph.tensors[wide[0]].dtype.bits
@@ -97,6 +98,10 @@ def _missing(graph: Graph, op: Op) -> str:
         case Conv2d() | DepthwiseConv2d() | Dense():
             return _missing_for_weights(graph, op)
     return ""
+
+
+def _is_broadcast(graph: Graph, op: Op) -> bool:
+    return len({graph.tensors[name].shape for name in activations(op)}) > 1
 
 
 def _missing_for_weights(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> str:

@@ -209,7 +209,8 @@ def _add(graph: Graph, op: Add) -> Call:
         ),
         "rescale": rescale(op.rescale, largest_sum(graph, op)),
     }
-    return Call("add_s8", Struct(fields), op.inputs)
+    wide = graph.tensors[op.inputs[0]].dtype.bits > 8
+    return Call("add_s32" if wide else "add_s8", Struct(fields), op.inputs)
 
 
 def _sum_pool(graph: Graph, op: SumPool2d) -> Call:
@@ -218,7 +219,8 @@ def _sum_pool(graph: Graph, op: SumPool2d) -> Call:
         "input_zero_point": op.input_zero_point,
         "rescale": rescale(op.rescale, largest_sum(graph, op)),
     }
-    return Call("sum_pool_s8", Struct(fields), (op.input,))
+    wide = graph.tensors[op.input].dtype.bits > 8
+    return Call("sum_pool_s32" if wide else "sum_pool_s8", Struct(fields), (op.input,))
 
 
 def _pad(graph: Graph, op: Pad) -> Call:
@@ -265,7 +267,8 @@ def _requantize(graph: Graph, op: Requantize) -> Call:
         "input_zero_point": op.input_zero_point,
         "rescale": rescale(op.rescale, most),
     }
-    return Call("requantize_s32" if wide else "requantize_s8", Struct(fields), (op.input,))
+    action = "rescale" if output.dtype.bits > 8 else "requantize"
+    return Call(f"{action}_s32" if wide else f"{action}_s8", Struct(fields), (op.input,))
 
 
 def _lookup(graph: Graph, op: Lookup) -> Call:

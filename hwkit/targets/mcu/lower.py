@@ -20,6 +20,7 @@ from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
+from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Call, Pick
 from hwkit.targets.mcu.capabilities import CAPABILITIES, check
@@ -65,7 +66,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     mcu = section(board)
     require_saturating(graph, board.name)
     optimized = optimize(apply(graph, lambda g: whole_steps_to_bias(fuse_requantize(g))))
-    signed = verify(shift_to_signed(optimized.graph))
+    signed = apply(verify(shift_to_signed(optimized.graph)), wide_apart)
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)
     ordered, planned = _ordered(verify(lowered), mcu)

@@ -94,7 +94,7 @@ def rescales(
     if draw(st.integers(0, 4)) == 0:
         low = draw(st.integers(low, high))
         high = draw(st.integers(low, high))
-    zero_point = draw(zero_points(dtype))
+    zero_point = max(draw(zero_points(dtype)), -_INT32_MAX)
     if draw(st.integers(0, 15)) == 0:
         zero_point = draw(st.sampled_from([_INT32_MAX, -_INT32_MAX, 1 << 29, -(1 << 29) + 1]))
     multiplier, shift = zip(*pairs, strict=True)
@@ -503,3 +503,31 @@ def softmax(draw: st.DrawFn) -> Graph:
     step = draw(st.floats(2.0**-20, 40.0, width=32))
     b.add(Softmax("op", "x", "y", step, SoftmaxKind.FIXED), S8)
     return b.build(["y"])
+
+
+@st.composite
+def wide(draw: st.DrawFn) -> Graph:
+    """32-bit integers in, out or both: a rescale by itself, a sum of two maps or of windows."""
+    b = GraphBuilder("wide")
+    shape = draw(st.sampled_from([(2, 3, 4), (1, 1, 5), (3, 2, 1)]))
+    channels, kind = shape[-1], draw(st.sampled_from([Requantize, Add, SumPool2d]))
+    if kind is Requantize:
+        dtype = draw(st.sampled_from([S8, S32]))
+        zero_point = 0 if dtype == S32 else draw(zero_points(dtype))
+        b.input("x", shape, dtype)
+        r = draw(rescales(channels, _x_most(dtype, zero_point), S32))
+        b.add(Requantize("op", "x", "y", r, zero_point), S32)
+        return b.build(["y"])
+    b.input("x", shape, S32)
+    if kind is SumPool2d:
+        kernel = draw(st.sampled_from([(1, 1), (2, 2), (2, 1)] if shape[1] > 1 else [(1, 1)]))
+        padding = Padding(kernel[0] - 1, 0, 0, 0)
+        return _finish(
+            draw, b, SumPool2d("op", "x", "y", kernel, (1, 1), padding), channels, 1 << 31
+        )
+    b.input("z", shape, S32)
+    halves = [replace(draw(rescales(channels, 1 << 31)), low=-(1 << 30), high=(1 << 30) - 1)] * 2
+    if draw(st.booleans()):
+        halves[0] = draw(rescales(channels, 1 << 31, IntType(30, True)))
+    op = Add("op", ("x", "z"), "y", (0, 0), (halves[0], halves[1]))
+    return _finish(draw, b, op, channels, 1 << 31)

@@ -30,6 +30,7 @@ _EXAMPLES = {
     "sum_pool": (cases.sum_pool(), 100),
     "pool": (cases.pool(), 150),
     "requantize": (cases.requantize(), 200),
+    "wide": (cases.wide(), 200),
     "elementwise": (cases.elementwise(), 150),
     "softmax": (cases.softmax(), 150),
 }

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hwkit import boards
-from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.errors import UnsupportedOp
 from hwkit.flow import boundary
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import (
     Add,
+    Clamp,
     Constant,
+    Conv2d,
     Dense,
     Lookup,
     Op,
@@ -24,11 +27,12 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Rescale,
+    Reshape,
     Rounding,
+    SumPool2d,
 )
-from hwkit.ir.types import S8, S32, U8, Array, IntType
+from hwkit.ir.types import S8, S16, S32, U8, Array, IntType
 from hwkit.targets import mcu
-from hwkit.targets.mcu.call import stored
 
 BOARD = boards.load("virtual_m4")
 EVERY_U8 = np.arange(256)
@@ -120,16 +124,32 @@ def test_a_wide_accumulator_whose_sums_fit_is_exact(tmp_path: Path) -> None:
     assert np.array_equal(mcu.run(artifact, x), run(graph, {"x": x})["y"])
 
 
-def test_a_rescale_to_more_than_8_bits_is_refused() -> None:
+def test_a_rescale_to_16_bits_is_refused() -> None:
     b = GraphBuilder("wide")
     b.input("x", (4,), S8)
-    b.add(Requantize("r", "x", "y", Rescale((3,), (0,), Rounding.FLOOR, -999, 999)), S32)
-    with pytest.raises(UnsupportedOp, match=r"r.*rescaled to 32 bits; give 8"):
+    b.add(Requantize("r", "x", "y", Rescale((3,), (0,), Rounding.FLOOR, -999, 999)), S16)
+    with pytest.raises(UnsupportedOp, match=r"r.*output of 16 bits; give 8, or whole sums"):
         mcu.lower(b.build(["y"]), BOARD)
 
 
-def test_no_constant_is_stored_narrower_than_it_is() -> None:
-    op = Lookup("l", "x", "t", "y")
-    with pytest.raises(GraphError, match=r"l.*its table are 0..255, kernels read int8; requantize"):
-        stored(op, "table", EVERY_U8)
-    assert stored(op, "table", EVERY_U8 - 128).values.dtype == np.int8
+def test_rescales_to_32_bits_are_exact(tmp_path: Path) -> None:
+    """Two layers of unlike units with float biases, their sum, its mean, and logits on a grid."""
+    b = GraphBuilder("wide")
+    x = b.input("x", (2, 3, 2), S8)
+    fine = Rescale((3 << 27, 1), (20, 0), Rounding.HALF_EVEN, S32.low, S32.high, offset=(5, 77))
+    b.constant("w", np.arange(-4, 4).reshape(2, 1, 1, 4)[..., :2], S8)
+    conv = Conv2d("conv", x, "w", None, "sum", rescale=fine)
+    b.add(conv, S32)
+    b.add(Clamp("relu", "sum", "relu", 0, 1 << 20), S32)
+    b.add(Add("add", ("relu", x), "add", (0, 3), (None, fine)), S32)
+    mean = Rescale((715827883,), (32,), Rounding.HALF_UP, -128, 127)
+    b.add(SumPool2d("mean", "add", "mean", (2, 3), (1, 1)), S32)
+    b.add(Requantize("q", "mean", "q", replace(mean, shift=(50,))), S8)
+    b.add(Reshape("flat", "q", "flat"), S8, shape=(2,))
+    b.constant("fc.w", np.array([[1, -2], [3, 4]]), S8)
+    b.add(Dense("fc", "flat", "fc.w", None, "y", rescale=fine), S32)
+    graph = b.build(["y"])
+    lowered = mcu.lower(graph, BOARD)
+    artifact = mcu.build(mcu.emit(lowered), lowered, tmp_path)
+    feeds = np.random.default_rng(3).integers(-128, 128, (9, 2, 3, 2)).astype(np.int8)
+    assert np.array_equal(mcu.run(artifact, feeds), run(graph, {"x": feeds})["y"])

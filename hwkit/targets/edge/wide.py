@@ -1,0 +1,219 @@
+"""32-bit integers between operators: kept below 2**24, where float32 has every one.
+
+A .tflite has no operator that rescales 32-bit integers, but both runtimes compute in float32: a
+product with a constant, rounded to an integer, half to even. So logits with a float bias and
+averages of unquantized sums stay integers; a grid finer than 24 bits becomes coarser by a power of
+two, and offsets become integers of the finer side of a rescale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.arith import float32_multiplier
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    NO_OFFSET,
+    Add,
+    Constant,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    MaxPool2d,
+    Op,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    SumPool2d,
+    activations,
+)
+from hwkit.ir.types import S32, Array, IntType, TensorType
+from hwkit.lower.fresh import fresh
+from hwkit.lower.offset_to_bias import largest_product_sums
+from hwkit.targets.edge.scales import ratio
+
+EXACT_BITS = 24
+_LIMIT = 1 << EXACT_BITS
+_SMALLEST = 2.0**-38
+"""Factors below bring everything to 0."""
+
+
+def float32_rescales(graph: Graph, target: str) -> tuple[Graph, tuple[str, ...]]:
+    """Every ``Requantize`` of or to 32 bits rounds as float32 does and has no offset; the names
+    of these nodes. ``UnsupportedOp`` where 24 bits do not hold sums that stand for themselves.
+
+    ``graph`` comes from ``wide_apart``.
+    """
+    lane = _Lane(graph, target)
+    return lane.result(), tuple(lane.changed)
+
+
+class _Lane:
+    def __init__(self, graph: Graph, target: str) -> None:
+        self.graph, self.target = graph, target
+        self.tensors, self.constants = dict(graph.tensors), dict(graph.constants)
+        self.nodes: list[Op] = []
+        self.changed: list[str] = []
+        self.reach: dict[str, int] = {}
+        for op in graph.nodes:
+            if self.is_wide(op.output):
+                self.reach[op.output] = self.largest(op)
+        self.coarser = self.coarsened()
+
+    def is_wide(self, name: str) -> bool:
+        return self.graph.tensors[name].dtype == S32
+
+    def largest(self, op: Op) -> int:
+        """The largest magnitude of an op's 32-bit output, its partial sums included."""
+        match op:
+            case Conv2d() | DepthwiseConv2d() | Dense():
+                products = largest_product_sums(op, self.tensors, self.constants)
+                bias = 0 if op.bias is None else np.abs(self.constants[op.bias].astype(np.int64))
+                return int((products + bias).max())
+            case SumPool2d():
+                return prod(op.kernel) * self.of(op.input, op.input_zero_point)
+            case Add():
+                pairs = zip(op.inputs, op.input_zero_points, strict=True)
+                return sum(self.of(name, zero) for name, zero in pairs)
+            case Requantize():
+                most = self.of(op.input, op.input_zero_point)
+                r = op.rescale
+                of = max(most * f + abs(o) for f, o in zip(*_factors(r), strict=True))
+                limit = max(abs(r.low), abs(r.high))
+                return min(int(of) + abs(r.zero_point) + 1, limit)
+            case MaxPool2d() | Reshape():
+                return self.of(op.input, 0)
+        return S32.high
+
+    def of(self, name: str, zero_point: int) -> int:
+        dtype = self.graph.tensors[name].dtype
+        wide = self.reach.get(name)
+        return _most(dtype, zero_point) if wide is None else wide + abs(zero_point)
+
+    def coarsened(self) -> dict[str, int]:
+        """By 32-bit tensor: how many bits its integers lose. All that are added, pooled or moved
+        together share a grid; a grid that a layer or an output has stays as it is."""
+        group = {name: {name} for name in self.reach}
+        fixed: set[str] = {name for name in self.graph.outputs if name in group}
+        for op in self.graph.nodes:
+            wide = [n for n in (*activations(op), op.output) if n in group]
+            if isinstance(op, Requantize) or not wide:
+                continue
+            if not any(map(self.is_wide, activations(op))):
+                fixed.add(op.output)
+            joined = set().union(*(group[name] for name in wide))
+            for name in joined:
+                group[name] = joined
+        coarser = {}
+        for name, members in group.items():
+            reach = max(self.reach[n] for n in members)
+            coarser[name] = 0 if members & fixed else max(reach.bit_length() - EXACT_BITS, 0)
+        return coarser
+
+    def result(self) -> Graph:
+        for op in self.graph.nodes:
+            wide = [n for n in (*activations(op), op.output) if self.is_wide(n)]
+            if isinstance(op, Requantize) and wide:
+                self.changed.append(op.name)
+                self.nodes += self.rescaled(op)
+            else:
+                self.nodes.append(op)
+            for name in () if isinstance(op, Conv2d | DepthwiseConv2d | Dense) else wide:
+                if name in self.reach and self.reach[name] >> self.coarser[name] >= _LIMIT:
+                    remedy = f"its integers reach {self.reach[name]}, float32 has those below "
+                    remedy += f"{_LIMIT}; quantize its output to 8 bits"
+                    raise UnsupportedOp(op.name, self.target, remedy)
+        return self.graph.with_nodes(tuple(self.nodes), self.tensors, self.constants)
+
+    def rescaled(self, op: Requantize) -> Iterator[Op]:
+        """``op`` in float32; an offset is added to integers behind it if they have 32 bits, else
+        to those before it, on a grid as fine as there is room for."""
+        r, source, zero_point = op.rescale, op.input, op.input_zero_point
+        factors, offsets = _factors(r)
+        if r.rounding is Rounding.FLOOR:
+            offsets = offsets - 0.5
+        factors = factors * 2.0 ** self.coarser.get(source, 0)
+        if self.is_wide(op.output):
+            by = 2.0 ** -self.coarser[op.output]
+            offsets = offsets * by + r.zero_point * by
+            low, high = (round(b * by) if abs(b) < S32.high else b for b in (r.low, r.high))
+            scaled = self.added(f"{op.name}.scaled", op.output)
+            whole = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
+            product = self.multiplied(op, whole, factors * by)
+            if np.rint(offsets).any():
+                yield Requantize(f"{op.name}.scaled", source, scaled, product, zero_point)
+                yield from self.plus(op.name, scaled, np.rint(offsets), op.output, (low, high))
+                return
+            product = replace(product, low=low, high=high)
+            yield Requantize(op.name, source, op.output, product, zero_point)
+            return
+        most = self.of(source, zero_point) >> self.coarser.get(source, 0)
+        if offsets.any() or r.rounding in (Rounding.FLOOR, Rounding.HALF_UP):
+            steps = offsets / np.maximum(factors, _SMALLEST)
+            if np.abs(steps).max() + most < _LIMIT:
+                room = EXACT_BITS - int(np.abs(steps).max() + most).bit_length() - 1
+                finer = 2.0 ** max(room, 0)
+                grown = self.added(f"{op.name}.grown", op.input)
+                whole = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
+                product = self.multiplied(op, whole, np.array([finer]))
+                yield Requantize(f"{op.name}.grown", source, grown, product, zero_point)
+                # A tie that goes up becomes a little more than one.
+                above = r.rounding in (Rounding.FLOOR, Rounding.HALF_UP) and room > 0
+                source, zero_point = self.added(f"{op.name}.offset", op.input), 0
+                ends = (S32.low, S32.high)
+                yield from self.plus(op.name, grown, np.rint(steps * finer) + above, source, ends)
+                factors = factors / finer
+        product = self.multiplied(op, replace(r, rounding=Rounding.FLOAT32), factors)
+        yield Requantize(op.name, source, op.output, product, zero_point)
+
+    def plus(
+        self, name: str, source: str, values: Array, output: str, ends: tuple[int, int]
+    ) -> Iterator[Op]:
+        """``source`` and a constant for each channel, clamped to ``ends``."""
+        shape = (*(1 for _ in self.tensors[source].shape[1:]), len(values))
+        constant = self.added(f"{name}.addend", source)
+        value = fresh(f"{constant}.value", self.tensors)
+        self.tensors[constant] = self.tensors[value] = TensorType(shape, S32)
+        self.constants[value] = values.reshape(shape).astype(np.int32)
+        yield Constant(constant, value, constant)
+        if ends == (S32.low, S32.high):
+            yield Add(f"{name}.plus", (source, constant), output)
+            return
+        total = self.added(f"{name}.total", source)
+        yield Add(f"{name}.plus", (source, constant), total)
+        same = Rescale((1,), (0,), Rounding.FLOAT32, *ends)
+        yield Requantize(name, total, output, same)
+
+    def multiplied(self, op: Requantize, r: Rescale, factors: Array) -> Rescale:
+        try:
+            pairs = [float32_multiplier(float(f)) if f > _SMALLEST else (0, 0) for f in factors]
+        except ValueError as error:
+            raise UnsupportedOp(op.name, self.target, f"{error}; use other scales") from error
+        multiplier, shift = zip(*pairs, strict=True)
+        return replace(r, multiplier=multiplier, shift=shift, left_shift=0, offset=NO_OFFSET)
+
+    def added(self, wish: str, like: str) -> str:
+        name = fresh(wish, self.tensors)
+        self.tensors[name] = TensorType(self.tensors[like].shape, S32)
+        return name
+
+
+def _factors(r: Rescale) -> tuple[Array, Array]:
+    """Each channel's real factor, and its offset in steps of the output."""
+    entries = range(r.channels)
+    factors = np.array([ratio(r, k) for k in entries])
+    offsets = [
+        r.offset[min(k, len(r.offset) - 1)] / 2.0 ** r.shift[min(k, len(r.shift) - 1)]
+        for k in entries
+    ]
+    return factors, np.array(offsets)
+
+
+def _most(dtype: IntType, zero_point: int) -> int:
+    return max(dtype.high - zero_point, zero_point - dtype.low)

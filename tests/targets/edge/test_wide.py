@@ -1,0 +1,114 @@
+"""32-bit integers between operators: in float32, below 2**24; what moves is next to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    Clamp,
+    Conv2d,
+    Dense,
+    Padding,
+    Requantize,
+    Rescale,
+    Reshape,
+    Rounding,
+    SumPool2d,
+)
+from hwkit.ir.types import S8, S32, Array
+from tests.targets.edge.networks import BOARDS, compare, lowered
+
+FINE = Rescale((3 << 28, 5 << 27), (20, 20), Rounding.HALF_EVEN, S32.low, S32.high)
+"""Sums of a few hundred reach 2**19."""
+
+
+def _x(graph: Graph) -> Array:
+    shape = graph.tensors["x"].shape
+    return np.random.default_rng(5).integers(-128, 128, (60, *shape)).astype(np.int8)
+
+
+def _moved(graph: Graph, board: str, most: int = 0) -> int:
+    """How many outputs are not the graph's, by at most ``most``; the runtime's equal its form's."""
+    x = _x(graph)
+    after, before = (np.asarray(g.predict(x)) for g in (compare(graph, board, x).graph, graph))
+    difference = np.abs(after.astype(np.int64) - before)
+    assert difference.max() <= most
+    return int(np.count_nonzero(difference))
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_logits_with_a_float_bias(board: str) -> None:
+    """What freezing makes of a last layer without a quantizer, its scales per channel or not."""
+    for multiplier in ((1 << 20,), (1 << 20, 1234567)):
+        b = GraphBuilder("logits")
+        b.input("x", (4,), S8)
+        b.constant("w", np.array([[1, 2, 1, 0], [-2, 1, 0, 1]]), S8)
+        b.constant("b", np.array([7, -3]), S32)
+        r = Rescale(multiplier, (14,) * len(multiplier), Rounding.HALF_EVEN, S32.low, S32.high,
+                    offset=(123456, 777777))  # fmt: skip
+        b.add(Dense("fc", "x", "w", "b", "y", rescale=r), S32)
+        moved = _moved(b.build(["y"]), board, len(multiplier) - 1)
+        assert moved == 0 if len(multiplier) == 1 else moved < 60
+
+
+def _averaged(rounding: Rounding, offset: int, low: int = -128) -> Graph:
+    """A float ReLU with a bias, its mean over 3 x 4, which no dyadic ratio gives."""
+    b = GraphBuilder("averaged")
+    b.input("x", (3, 4, 2), S8)
+    b.constant("w", np.array([[2, 1], [-1, 3]]).reshape(2, 1, 1, 2), S8)
+    b.add(Conv2d("conv", "x", "w", None, "sum", rescale=replace(FINE, offset=(1 << 27, 5))), S32)
+    b.add(Clamp("relu", "sum", "relu", 0, S32.high), S32)
+    b.add(SumPool2d("mean", "relu", "mean", (3, 4), (1, 1)), S32)
+    b.add(Reshape("flat", "mean", "flat"), S32, shape=(2,))
+    r = Rescale((715827883,), (50,), rounding, low, 100, 3, offset=(offset,))
+    b.add(Requantize("q", "flat", "y", r), S8)
+    return b.build(["y"])
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("rounding", [Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.FLOOR])
+def test_a_mean_of_unquantized_sums(rounding: Rounding, board: str) -> None:
+    for offset in (0, 1 << 48):
+        assert _moved(_averaged(rounding, offset), board, 1) <= 1
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_ties_of_a_tenth_stay_even(board: str) -> None:
+    """A sum over 10 steps: first to a grid that has every tie, then half to even."""
+    b = GraphBuilder("tenth")
+    b.input("x", (2, 5, 3), S8)
+    b.add(SumPool2d("sum", "x", "sum", (2, 5), (2, 5)), S32)
+    fine = Rescale((1717986918,), (13,), Rounding.HALF_UP, S32.low, S32.high)
+    b.add(Requantize("fine", "sum", "fine", fine), S32)
+    b.add(Requantize("q", "fine", "y", Rescale((1,), (21,), Rounding.HALF_EVEN, -128, 127)), S8)
+    assert _moved(b.build(["y"]), board) == 0
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_sum_of_two_units_and_padded_windows(board: str) -> None:
+    b = GraphBuilder("units")
+    x = b.input("x", (4, 5, 2), S8)
+    b.constant("w", np.array([[2, 1], [-1, 3]]).reshape(2, 1, 1, 2), S8)
+    b.add(Conv2d("conv", x, "w", None, "conv"), S32)
+    b.add(Add("add", ("conv", x), "add", (0, 7), (FINE, replace(FINE, offset=(1 << 29, 0)))), S32)
+    b.add(SumPool2d("pool", "add", "pool", (3, 3), (2, 1), Padding(1, 0, 1, 2)), S32)
+    r = Rescale((1 << 30,), (54,), Rounding.HALF_UP, -128, 127, -9)
+    b.add(Requantize("q", "pool", "y", r), S8)
+    assert _moved(b.build(["y"]), board, 1) <= 2
+
+
+def test_sums_that_float32_cannot_hold_are_refused() -> None:
+    """They are the layer's own integers, and leave the graph as they are."""
+    b = GraphBuilder("large")
+    b.input("x", (300, 300, 1), S8)
+    b.add(SumPool2d("sum", "x", "sum", (300, 300), (1, 1)), S32)
+    b.add(Add("add", ("sum", "sum"), "y"), S32)
+    with pytest.raises(UnsupportedOp, match=r"add.*integers reach 23040000.* quantize its output"):
+        lowered(b.build(["y"]), "host_tflm")
