@@ -58,11 +58,8 @@ def deploy(
     from hwkit.flow.models import load
 
     with busy(f"{board}: building"):
-        facts = flow(load(model), board, out, packages, FoldingGoal(frames_per_second, lut))
-    if flash:
-        from hwkit.flow.build import flash as write
-
-        write(board, out)
+        goal = FoldingGoal(frames_per_second, lut)
+        facts = flow(load(model), board, out, packages, goal, flashed=flash)
     if as_json:
         print_json(facts)
         return

@@ -86,6 +86,8 @@ def bringup(
         )
     if port is None and not is_emulated(board):
         raise ConfigError(f"bringup {board_name}: give the board's serial port with --port")
+    if flash:
+        programmer.find(board)  # before anything is built
     network = golden_network() if board.mcu else small_golden_network()
     target, lowered = build.lower(network, board_name)
     artifact = build.cached(target, lowered)

@@ -27,6 +27,7 @@ from hwkit.files import (
 from hwkit.ir.graph import Graph
 from hwkit.record import from_json
 from hwkit.target import Artifact, BuildPlan, Lowered, Target
+from hwkit.toolchain import programmer
 from hwkit.toolchain.cache import cache_folder
 
 _COMPLETE = ".complete"
@@ -102,10 +103,14 @@ def deploy(
     out: str | Path,
     packages: Sequence[str] = (),
     goal: FoldingGoal = NO_GOAL,
+    *,
+    flashed: bool = False,
 ) -> dict[str, Any]:
     """Emits and builds into ``out`` and writes ``deploy.json`` there; returns its content.
 
-    Each of ``packages`` (see ``targets.package``) becomes a folder of that name in ``out``.
+    Each of ``packages`` (see ``targets.package``) becomes a folder of that name in ``out``. With
+    ``flashed`` the image is then written to the connected board. What either lacks is refused
+    before anything is built.
 
     ``out`` may exist: its files are replaced only when the build has ended well. Raises
     ``ConfigError`` when ``out`` is a file or a folder that no deploy made, ``BudgetInfeasible``
@@ -116,6 +121,11 @@ def deploy(
         out.is_dir() and (_is_deployed(out) or not any(out.iterdir()))
     ):
         raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
+    board = boards.load(board_name)
+    for kind in packages:
+        targets.check_package(board, kind)
+    if flashed:
+        programmer.find(board)
     target, lowered = lower(graph, board_name, goal)
     plan = target.emit(lowered)
     packed = {kind: targets.package(lowered, kind) for kind in packages}
@@ -145,6 +155,8 @@ def deploy(
         replace_folder(beside, out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+    if flashed:
+        programmer.flash(board, out / facts["artifact"])
     return facts
 
 
@@ -159,15 +171,6 @@ def _check_rate(board_name: str, goal: FoldingGoal, facts: Mapping[str, Any]) ->
             f"that fits takes {facts['interval_cycles']} cycles, {int(rate)} frames/s at "
             f"{facts['clock_hz']} Hz: ask for that, or take a larger part"
         )
-
-
-def flash(board_name: str, out: str | Path) -> None:
-    """Writes what ``deploy`` left in ``out`` to the connected board; see ``programmer.flash``."""
-    from hwkit.toolchain import programmer
-
-    folder = Path(out).absolute()
-    artifact = read_json(folder / "deploy.json").get("artifact", "")
-    programmer.flash(boards.load(board_name), folder / artifact)
 
 
 def _is_deployed(out: Path) -> bool:

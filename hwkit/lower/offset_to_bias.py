@@ -44,7 +44,7 @@ def whole_steps_to_bias(graph: Graph) -> Graph:
 
     A layer without a bias gets one. Example: bias 3, multiplier 4, offset 10 becomes bias 5,
     offset 2. Left as they are: offsets behind a ``left_shift``, and those whose steps could take a
-    sum out of 32 bits.
+    sum out of 32 bits or its accumulator.
     """
     nodes: list[Op] = []
     tensors, constants = dict(graph.tensors), dict(graph.constants)
@@ -222,7 +222,8 @@ def _with_whole_steps(
     offset = np.broadcast_to(np.array(r.offset, np.int64), outputs)
     steps = np.where(multiplier > 0, offset // np.maximum(multiplier, 1), 0)
     bias = steps + (0 if op.bias is None else constants[op.bias].astype(np.int64))
-    if np.abs(bias).max() + largest_product_sums(op, tensors, constants).max() > S32.high:
+    most = IntType(min(op.accumulator_bits, S32.bits), True).high
+    if np.abs(bias).max() + largest_product_sums(op, tensors, constants).max() > most:
         return op
     name = added(f"{op.name}.bias", bias, S32, tensors, constants)
     rest = offset - steps * multiplier

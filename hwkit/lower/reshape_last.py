@@ -45,7 +45,7 @@ def _reshape(nodes: list[Op], name: str) -> Reshape | None:
 def _same_channels(
     tensors: Mapping[str, TensorType], before: Reshape, op: Requantize | Clamp
 ) -> bool:
-    if isinstance(op, Clamp) or len(op.rescale.multiplier) == 1:
+    if isinstance(op, Clamp) or op.rescale.channels == 1:
         return True
     shapes = tensors[before.input].shape, tensors[before.output].shape
     return shapes[0][-1:] == shapes[1][-1:]

@@ -61,17 +61,24 @@ _PACKAGES = {
 }
 
 
+def check_package(board: Board, kind: str) -> None:
+    """``ConfigError`` for a kind of package that ``board`` has not, before anything is built."""
+    module = _PACKAGES.get(board.target)
+    if module is None:
+        raise ConfigError(
+            f"package {kind!r}: board {board.name} has none; take a microcontroller "
+            "(library, arduino, zephyr) or host_tflm (tflm)"
+        )
+    import_module(module).check_kind(board, kind)
+
+
 def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
     """The model as something that another build takes: files by relative path.
 
     ``kind`` is ``library``, ``arduino`` or ``zephyr`` for a microcontroller, ``tflm`` for
-    ``host_tflm``; ``ConfigError`` for what the board has not.
+    ``host_tflm``; raises what ``check_package`` raises.
     """
-    module = _PACKAGES.get(lowered.board.target)
-    if module is None:
-        raise ConfigError(
-            f"package {kind!r}: board {lowered.board.name} has none; take a microcontroller "
-            "(library, arduino, zephyr) or host_tflm (tflm)"
-        )
+    check_package(lowered.board, kind)
+    module = _PACKAGES[lowered.board.target]
     files: dict[str, bytes] = import_module(module).package(lowered, kind)
     return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -26,21 +27,25 @@ def cache_folder(name: str) -> Path:
     """``$XDG_CACHE_HOME/hwkit/<name>`` (``~/.cache`` when unset), made if it is missing.
 
     Entries are named by the digest of what made them and put there by a rename, so that
-    processes may share them. Without a home folder that can be written, as a container's user may
-    be, a folder for temporary files takes its place, and a line on stderr says so. ``ConfigError``
-    when ``$XDG_CACHE_HOME`` itself can't be used.
+    processes may share them. Where that or the home folder cannot be written, as in a container, a
+    folder for temporary files takes its place, and a line on stderr says so. ``ConfigError`` when
+    ``$XDG_CACHE_HOME`` is no folder.
     """
     base = os.environ.get("XDG_CACHE_HOME")
     # Absolute, for programs built there are run by this path.
     path = (Path(base) if base else _home() / ".cache").absolute() / "hwkit" / name
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(0, "it is write-protected")
+        if os.access(path, os.W_OK | os.X_OK):
+            return path
     except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be used ({error.strerror}); set XDG_CACHE_HOME to a writable folder"
-        ) from error
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ConfigError(
+                f"{path}: cannot be used ({error.strerror}); "
+                "set XDG_CACHE_HOME to a writable folder"
+            ) from error
+    path = _temporary("no cache folder that can be written") / ".cache" / "hwkit" / name
+    path.mkdir(parents=True, exist_ok=True)
     return path
 
 
@@ -57,13 +62,18 @@ def _home() -> Path:
         home = Path.home()
         if os.environ.get("HOME") != "" and home.is_absolute() and _takes_files(home):
             return home
+    return _temporary("no home folder that can be written")
+
+
+def _temporary(why: str) -> Path:
+    """A folder for temporary files that is the user's alone; the first use says ``why``."""
     instead = Path(tempfile.gettempdir()).absolute() / f"hwkit-{os.geteuid()}"
     try:
         instead.mkdir(mode=0o700, exist_ok=True)
         state = instead.lstat()
     except OSError as error:
         raise ConfigError(
-            f"{instead}: cannot be made ({error.strerror}), and there is no home folder; set "
+            f"{instead}: cannot be made ({error.strerror}), and there is {why}; set "
             "XDG_CACHE_HOME and XDG_DATA_HOME to writable folders"
         ) from error
     # Programs are run from there: it must be no folder that somebody else has prepared.
@@ -74,9 +84,7 @@ def _home() -> Path:
         )
     if instead not in _told:
         _told.add(instead)
-        sys.stderr.write(
-            f"hwkit: no home folder that can be written, using {instead}; set XDG_CACHE_HOME\n"
-        )
+        sys.stderr.write(f"hwkit: {why}, using {instead}; set XDG_CACHE_HOME\n")
     return instead
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hwkit.boards import Board
+from hwkit.boards import Board, Programmer
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.toolchain import distribution, process, programs
 from hwkit.toolchain.cache import cache_folder
@@ -17,9 +17,22 @@ def flash(board: Board, image: Path) -> None:
     """Writes ``image`` (``firmware.elf``, with ``.hex`` or ``.uf2`` beside it, or a bitstream) and
     resets the board.
 
-    ``ConfigError`` for a board that has no programmer (an emulated one needs none),
-    ``ToolMissing`` with the remedy, ``ToolFailed`` with the log of what the programmer said.
+    Raises what ``find`` raises, and ``ToolFailed`` with the log of what the programmer said.
     Example: a board with programmer pyocd runs ``pyocd flash --target T firmware.hex``.
+    """
+    program, programmer = find(board)
+    process.run(
+        [program, *_COMMANDS[programmer.tool](programmer.target, image)],
+        cache_folder("logs") / f"flash-{board.name}.log",
+        timeout_s=TIMEOUT_S,
+    )
+
+
+def find(board: Board) -> tuple[str, Programmer]:
+    """The program that writes to ``board``, and what the board's file says of it.
+
+    To be asked before an image is built. ``ConfigError`` for a board that has no programmer (an
+    emulated one needs none), ``ToolMissing`` with the remedy.
     """
     section = board.mcu or board.fpga
     programmer = None if section is None else section.programmer
@@ -32,11 +45,7 @@ def flash(board: Board, image: Path) -> None:
     program = programs.find(programmer.tool)
     if program is None:
         raise ToolMissing(programmer.tool, remedy(programmer.tool))
-    process.run(
-        [program, *_COMMANDS[programmer.tool](programmer.target, image)],
-        cache_folder("logs") / f"flash-{board.name}.log",
-        timeout_s=TIMEOUT_S,
-    )
+    return program, programmer
 
 
 def _pyocd(target: str, image: Path) -> list[str]:

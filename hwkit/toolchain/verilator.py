@@ -78,7 +78,9 @@ def simulator(
 
         def compiled(source: Path) -> str:
             made = Path(scratch) / f"{source.stem}.o"
-            _compile(source, made, log, (optimize, "-I", scratch))
+            # A folder's name may hold what an #include can't.
+            folders = ("-I", scratch, "-iquote", str(harness.parent.absolute()))
+            _compile(source, made, log, (optimize, *folders))
             return str(made)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -98,7 +100,7 @@ def _units(model: Sequence[Path], harness: Path) -> list[Path]:
     if sum(path.stat().st_size for path in model) > LARGE_BYTES:
         return [*model, harness]
     unit = model[0].with_name("unit.cpp")
-    unit.write_text("".join(f'#include "{path.absolute()}"\n' for path in (*model, harness)))
+    unit.write_text("".join(f'#include "{path.name}"\n' for path in (*model, harness)))
     return [unit]
 
 

@@ -44,7 +44,8 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
-from hwkit.ir.types import Array, IntType
+from hwkit.ir.types import S32, S48, Array, IntType
+from hwkit.ir.verify import Accumulating
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,14 +123,14 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
     channels = channels_of(graph, op.output)
     match op:
         case Conv2d() | DepthwiseConv2d() | Dense():
-            return _rescaled(op.rescale, _products(graph, op, xs[0]), op.accumulator_bits)
+            return _finished(op, _products(graph, op, xs[0]))
         case Add() | Sub():
-            return _rescaled(op.rescale, _sum(op, xs, channels), op.accumulator_bits)
+            return _finished(op, _sum(op, xs, channels))
         case Mul():
             factors = [
                 x.moved(-z).spread(channels) for x, z in zip(xs, op.input_zero_points, strict=True)
             ]
-            return _rescaled(op.rescale, _product(*factors), op.accumulator_bits)
+            return _finished(op, _product(*factors))
         case SumPool2d():
             x = xs[0].moved(-op.input_zero_point)
             taps = op.kernel[0] * op.kernel[1]
@@ -138,11 +139,11 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
                 sums = Interval(
                     np.minimum(sums.low, x.low), np.maximum(sums.high, x.high)
                 ).with_zero()
-            return _rescaled(op.rescale, sums, op.accumulator_bits)
+            return _finished(op, sums)
         case AvgPool2d():
             return xs[0].clamped(op.low, op.high)
         case Requantize():
-            return _rescaled(op.rescale, xs[0].moved(-op.input_zero_point), 32)
+            return _rescaled(op.rescale, xs[0].moved(-op.input_zero_point))
         case Clamp():
             return xs[0].clamped(op.low, op.high)
         case Pad():
@@ -196,7 +197,7 @@ def _products(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense, source: Interv
 
 def _sum(op: Add | Sub, xs: Sequence[Interval], channels: int) -> Interval:
     terms = [
-        _rescaled(r, x.moved(-z).spread(channels), 32)
+        _rescaled(r, x.moved(-z).spread(channels))
         for x, z, r in zip(xs, op.input_zero_points, op.input_rescales, strict=True)
     ]
     a, b = terms
@@ -210,27 +211,40 @@ def _product(a: Interval, b: Interval) -> Interval:
     return Interval(ends.min(axis=0), ends.max(axis=0))
 
 
-def _rescaled(r: Rescale | None, x: Interval, bits: int) -> Interval:
-    """``r`` of an accumulator of ``bits`` bits in ``x``; it grows with its argument."""
-    limit = 1 << (bits - 1)
-    x = x.clamped(-limit, limit - 1)  # beyond it the interpreter raises
+def _finished(op: Accumulating, sums: Interval) -> Interval:
+    """The output of ``op``: its sums, beyond whose width the interpreter raises, rescaled."""
+    limit = 1 << (op.accumulator_bits - 1)
+    return _rescaled(op.rescale, sums.clamped(-limit, limit - 1))
+
+
+def _rescaled(r: Rescale | None, x: Interval) -> Interval:
+    """``r`` of what ``x`` holds; it grows with its argument."""
     if r is None:
         return x
     channels = max(len(x.low), r.channels)
     if r.overflow is Overflow.WRAP:
         return _alike(r.low, r.high, channels)
-    most = _largest_argument(r)
-    ends = np.stack([x.spread(channels).low, x.spread(channels).high])
-    y = rescale(np.clip(ends, -most, most), r, "")
+    taken = arguments(r)
+    low, high = (
+        np.clip(end, taken.low, taken.high)
+        for end in (x.spread(channels).low, x.spread(channels).high)
+    )
+    y = rescale(np.stack([low, high]), r, "")
     return Interval(y[0], y[1])
 
 
-def _largest_argument(r: Rescale) -> int:
-    """Largest magnitude that a device's 32 bits take to the left, as ``arith.rescale`` checks."""
-    left = r.left_shift
+def arguments(r: Rescale) -> Interval:
+    """The integers that ``r`` takes, by channel of its shift: shifted to the left they fit a
+    device's 32 bits, beyond which the interpreter raises.
+
+    Example: with a ``left_shift`` of 24 they are -128..127.
+    """
+    left = np.full(len(r.shift), r.left_shift)
+    bits = S48.bits if r.left_shift == 0 else S32.bits
     if r.rounding is Rounding.DOUBLE:
-        left += max(31 - min(r.shift), 0)
-    return (1 << (47 if left == 0 else 31)) - 1 >> left
+        bits, left = S32.bits, left + np.maximum(31 - np.array(r.shift), 0)
+    limit = np.int64(1 << (bits - 1))
+    return Interval(-limit >> left, (limit - 1) >> left)
 
 
 def _prelu(graph: Graph, op: Prelu, source: Interval) -> Interval:
@@ -241,8 +255,8 @@ def _prelu(graph: Graph, op: Prelu, source: Interval) -> Interval:
         Interval(np.minimum(x.low, 0), np.minimum(x.high, 0)),
         Interval(slopes.min(axis=0), slopes.max(axis=0)).spread(len(x.low)),
     )
-    below = _rescaled(op.negative, falling, 32)
-    above = _rescaled(op.positive, Interval(np.maximum(x.low, 0), np.maximum(x.high, 0)), 32)
+    below = _rescaled(op.negative, falling)
+    above = _rescaled(op.positive, Interval(np.maximum(x.low, 0), np.maximum(x.high, 0)))
     falls, rises = x.low < 0, x.high >= 0
     least = np.where(rises, np.minimum(below.low, above.low), below.low)
     most = np.where(falls, np.maximum(below.high, above.high), above.high)

@@ -28,7 +28,7 @@ from hwkit.ir.ops import (
     Sub,
     SumPool2d,
 )
-from hwkit.ir.types import S32, Array, TensorType
+from hwkit.ir.types import S32, Array, IntType, TensorType
 from hwkit.lower.fresh import fresh
 from hwkit.lower.optimize.intervals import Interval, intervals
 from hwkit.lower.optimize.needed import Channels, needed_channels
@@ -39,9 +39,10 @@ Weighted = Conv2d | DepthwiseConv2d | Dense
 def remove_channels(graph: Graph) -> Graph:
     """The graph without the channels, and the nodes, that its outputs don't need; exact.
 
-    A graph in which a bias would leave 32 bits is returned as it is. Numbers of channels that are
-    no multiple of two or four any more cost the kernels less than the channels would (measured on
-    person detection, Cortex-M4: 10.36 M cycles, 10.48 M rounded up to two, 10.74 M to four).
+    A graph in which a bias would leave 32 bits (or its type, where that is wider) is returned as it
+    is. Numbers of channels that are no multiple of two or four any more cost the kernels less than
+    the channels would (measured on person detection, Cortex-M4: 10.36 M cycles, 10.48 M rounded up
+    to two, 10.74 M to four).
 
     Example: conv -> 1x1 conv with two channels in between, the second always 127 and weighed by
     3: one channel is left, and the bias is 381 more.
@@ -49,7 +50,7 @@ def remove_channels(graph: Graph) -> Graph:
     found = intervals(graph)
     smaller = _Smaller(graph, found, needed_channels(graph, found))
     nodes = tuple(smaller.op(op) for op in graph.nodes if smaller.needed[op.output].any())
-    if any(not _fits_32_bits(value) for value in smaller.biases.values()):
+    if any(not _fits(value, smaller.bias_type(name)) for name, value in smaller.biases.items()):
         return graph
     constants = {**graph.constants, **smaller.constants, **smaller.biases}
     return graph.with_nodes(nodes, smaller.types(constants), constants)
@@ -64,8 +65,8 @@ def removed_channels(before: Graph, after: Graph) -> int:
     return channels(before) - channels(after)
 
 
-def _fits_32_bits(value: Array) -> bool:
-    return bool(S32.low <= value.min() and value.max() <= S32.high)
+def _fits(value: Array, dtype: IntType) -> bool:
+    return bool(dtype.low <= value.min() and value.max() <= dtype.high)
 
 
 @dataclass(slots=True)
@@ -157,6 +158,13 @@ class _Smaller:
     def _taken(self) -> set[str]:
         return {*self.graph.tensors, *self.constants, *self.biases}
 
+    def bias_type(self, name: str) -> IntType:
+        """Of a new bias: that of the old one where it still fits, else 32 bits."""
+        old = self.source.get(name)
+        if old is None or not _fits(self.biases[name], self.graph.tensors[old].dtype):
+            return S32
+        return self.graph.tensors[old].dtype
+
     def types(self, constants: dict[str, Array]) -> dict[str, TensorType]:
         """Types of all tensors; gives the new biases in ``constants`` their containers."""
         tensors = dict(self.graph.tensors)
@@ -164,8 +172,9 @@ class _Smaller:
             if keep.any() and not keep.all():
                 tensors[name] = _of_channels(tensors[name], keep)
         for name in (*self.constants, *self.biases):
-            old = self.source.get(name)
-            dtype = S32 if old is None else tensors[old].dtype
+            dtype = (
+                tensors[self.source[name]].dtype if name in self.constants else self.bias_type(name)
+            )
             tensors[name] = TensorType(constants[name].shape, dtype)
             constants[name] = constants[name].astype(dtype.container)
         return tensors

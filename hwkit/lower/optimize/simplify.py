@@ -22,6 +22,7 @@ from hwkit.ir.ops import (
     Pad,
     Requantize,
     Reshape,
+    Rounding,
     Slice,
     Sub,
     Transpose,
@@ -114,7 +115,14 @@ class _Step:
         alike = self.graph.tensors[op.input].dtype == self.graph.tensors[op.output].dtype
         inside = r.low <= x.low.min() and x.high.max() <= r.high
         plain = not any(r.offset) and r.left_shift == 0 and r.zero_point == op.input_zero_point
-        return unit and alike and inside and plain
+        return unit and alike and inside and plain and self._is_held(op)
+
+    def _is_held(self, op: Requantize) -> bool:
+        """Whether the arithmetic of the rounding holds every argument: a float32 rounds those
+        above 2**24."""
+        x = self.found[op.input].moved(-op.input_zero_point)
+        largest = max(abs(int(x.low.min())), abs(int(x.high.max())))
+        return op.rescale.rounding is not Rounding.FLOAT32 or largest <= 1 << 24
 
     def _joined(
         self,

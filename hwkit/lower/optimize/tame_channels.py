@@ -15,9 +15,9 @@ import numpy as np
 from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, Overflow, Rescale
-from hwkit.ir.types import Array, TensorType
+from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.lower.fresh import fresh
-from hwkit.lower.optimize.intervals import Interval, intervals
+from hwkit.lower.optimize.intervals import Interval, arguments, intervals
 
 Weighted = Conv2d | DepthwiseConv2d | Dense
 
@@ -54,7 +54,7 @@ def _tamed(
         return op
     like = _ordinary(r, ~still)
     wanted = out.low[still]
-    bias = _bias_for(like, wanted)
+    bias = _bias_for(like, wanted, _biases(op, like, tensors[op.bias].dtype))
     if bias is None:
         return op
     weight = constants[op.weight].copy()
@@ -79,14 +79,22 @@ def _ordinary(r: Rescale, among: Array) -> Rescale:
     return replace(r, multiplier=(r.multiplier[k],), shift=(r.shift[k],), offset=(0,))
 
 
-def _bias_for(r: Rescale, wanted: Array) -> Array | None:
-    """The smallest biases in magnitude that ``r`` takes to ``wanted``; None where one does not
-    exist. ``r`` grows with its argument, so bisection finds the first that reaches a value."""
-    limit = (1 << 30) >> r.left_shift
+def _biases(op: Weighted, r: Rescale, dtype: IntType) -> tuple[int, int]:
+    """The biases, and sums, that the bias's type, the accumulator and ``r`` can hold."""
+    taken, sums = arguments(r), IntType(min(op.accumulator_bits, 31), True)
+    low = max(dtype.low, sums.low, int(taken.low.max()))
+    return low, min(dtype.high, sums.high, int(taken.high.min()))
+
+
+def _bias_for(r: Rescale, wanted: Array, between: tuple[int, int]) -> Array | None:
+    """The smallest biases in magnitude that ``r`` takes to ``wanted``; None where none of those
+    ``between`` does. ``r`` grows with its argument, so bisection finds the first that reaches a
+    value."""
+    least, most = between
     zero = rescale(np.zeros_like(wanted), r, "")
     up = wanted > zero  # else the largest that is not above
-    low = np.where(up, 0, -limit)
-    high = np.where(up, limit, 0)
+    low = np.where(up, 0, least)
+    high = np.where(up, most, 0)
     while (high - low > 1).any():
         middle = (low + high) >> 1
         reached = rescale(middle, r, "") >= np.where(up, wanted, wanted + 1)

@@ -173,9 +173,6 @@ def test_loading_in_parts_of_any_size(wire: Wire) -> None:
     assert wire.ask(Command.INFER, u32(0), wire.sequence) == (Status.OK, u32(1))
 
 
-LATE = 8
-
-
 def test_a_late_request_is_not_obeyed(wire: Wire) -> None:
     ones, twos, y = b"\1" * SIZE, b"\2" * SIZE, b"\2" * SIZE
     assert wire.ask(Command.LOAD_INPUT, u32(0) + ones) == (Status.OK, b"")
@@ -183,9 +180,9 @@ def test_a_late_request_is_not_obeyed(wire: Wire) -> None:
     assert wire.ask(Command.LOAD_INPUT, u32(0) + twos) == (Status.OK, b"")
     for command, payload in ((Command.LOAD_INPUT, u32(0) + ones), (Command.RUN, ones)):
         for behind in (0, 2, 200, -9):
-            assert wire.ask(command, payload, (late - behind) & 0xFFFF) == (LATE, b"")
+            assert wire.ask(command, payload, (late - behind) & 0xFFFF) == (Status.LATE, b"")
     assert wire.ask(Command.INFER, u32(0)) == (Status.OK, u32(1))
-    assert wire.ask(Command.INFO, sequence=late) == (LATE, b"")
+    assert wire.ask(Command.INFO, sequence=late) == (Status.LATE, b"")
     assert wire.ask(Command.READ_OUTPUT, u32(0, SIZE)) == (Status.OK, y)
     # The answer was lost: what is asked again is answered again.
     assert wire.ask(Command.READ_OUTPUT, u32(0, SIZE), wire.sequence) == (Status.OK, y)
@@ -194,7 +191,7 @@ def test_a_late_request_is_not_obeyed(wire: Wire) -> None:
 def test_a_session_begins_at_any_number_and_from_nothing(wire: Wire) -> None:
     assert wire.ask(Command.RUN, bytes(SIZE))[0] == Status.OK
     for sequence in (wire.sequence + 9, wire.sequence - 256):
-        assert wire.ask(Command.RUN, bytes(SIZE), sequence & 0xFFFF)[0] == LATE
+        assert wire.ask(Command.RUN, bytes(SIZE), sequence & 0xFFFF)[0] == Status.LATE
         wire.sequence = sequence & 0xFFFF
         assert wire.ask(Command.INFO, sequence=wire.sequence)[0] == Status.OK
         assert wire.ask(Command.READ_OUTPUT, u32(0, 1)) == (Status.NO_OUTPUT, b"")

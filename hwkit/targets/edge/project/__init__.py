@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from hwkit import resources
-from hwkit.boards import EdgeBoard
+from hwkit.boards import Board, EdgeBoard
 from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
@@ -41,19 +41,23 @@ _TEMPLATES = (
 )
 
 
-def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
-    """The files of the project by relative path.
-
-    ``ConfigError`` for another kind or a board whose runtime is not TFLM, ``BitExactnessError``
-    when the interpreter's integers are not the graph's, ``ToolMissing`` without tflite-micro.
-    """
-    board = lowered.board
+def check_kind(board: Board, kind: str) -> None:
+    """``ConfigError`` for another kind than ``KINDS`` or a board whose runtime is not TFLM."""
     assert isinstance(board.edge, EdgeBoard)
     if kind not in KINDS or board.edge.runtime != "tflm":
         raise ConfigError(
             f"package {kind!r}: board {board.name} has none of that kind; "
             "'tflm' goes with host_tflm, 'library', 'arduino', 'zephyr' with a microcontroller"
         )
+
+
+def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
+    """The files of the project by relative path.
+
+    ``ConfigError`` for another kind or a board whose runtime is not TFLM, ``BitExactnessError``
+    when the interpreter's integers are not the graph's, ``ToolMissing`` without tflite-micro.
+    """
+    check_kind(lowered.board, kind)
     model = emit(lowered).files[MODEL]
     x = _inputs(lowered.graph)
     session = Session("tflm", model)

@@ -13,10 +13,12 @@ from dataclasses import replace
 
 from hwkit import boards
 from hwkit.boards import Board
-from hwkit.errors import HwkitError
+from hwkit.errors import ConfigError, HwkitError
 from hwkit.target import Lowered
+from hwkit.targets.mcu.build import check_fit
+from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice import remembered
-from hwkit.targets.mcu.choice.rounds import choice
+from hwkit.targets.mcu.choice.rounds import choice, kernels_that_fit
 from hwkit.targets.mcu.choices import Choice
 from hwkit.targets.mcu.lower import plan, section
 
@@ -26,7 +28,8 @@ def choose(lowered: Lowered, measure: bool = True) -> Lowered:
     ``measure`` the picks stay as the rule has them where no choice is remembered.
 
     Where nothing can be measured (no emulator of this core, or not installed) the picks stay as
-    the rule has them and ``plan.choice.note`` says why. The same lowered graph on the same
+    the rule has them and ``plan.choice.note`` says why. ``ConfigError`` with the bytes that are
+    missing when the board can't hold the network. The same lowered graph on the same
     toolchain gives the same choice.
     """
     found = _choice(lowered, measure)
@@ -56,11 +59,26 @@ def stand_in(board: Board) -> Board | None:
     return None
 
 
+def _check_room(lowered: Lowered) -> None:
+    """Refuses a network that the board itself can't hold before it is measured on another one.
+
+    ``ConfigError`` when neither the rule's kernels fit nor the definition's, which need the least
+    memory beside the activations.
+    """
+    try:
+        check_fit(lowered)
+    except ConfigError:
+        picks = [Pick(of[-1], True) if of else Pick("", False) for of in kernels_that_fit(lowered)]
+        check_fit(replace(lowered, plan=plan(lowered.graph, section(lowered.board), picks)))
+
+
 def _choice(lowered: Lowered, measure: bool) -> Choice:
     by_rule = lowered.plan.picks
     measuring = stand_in(lowered.board)
     if measuring is None:
         return Choice("", f"no virtual board has the core of {lowered.board.name}", by_rule)
+    if measure:
+        _check_room(lowered)
     try:
         path = remembered.path(lowered, measuring)
         known = remembered.load(path, lowered)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.target import Lowered
 from hwkit.targets.mcu.package.layouts import arduino, library, zephyr
@@ -18,15 +19,20 @@ KINDS: Mapping[str, Callable[[Lowered], dict[str, bytes]]] = {
 }
 
 
+def check_kind(board: Board, kind: str) -> None:
+    """``ConfigError`` for a kind that is not in ``KINDS``."""
+    if kind not in KINDS:
+        raise ConfigError(
+            f"package {kind!r}: board {board.name} has {', '.join(KINDS)}"
+            + ("; take board host_tflm for a TFLM project" if kind == "tflm" else "")
+        )
+
+
 def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
     """The files of a package by relative path; the same bytes for the same lowered graph.
 
     ``ConfigError`` for a kind that is not in ``KINDS``. Example: ``package(lowered, "library")``
     has ``include/hwk.h``, ``src/hwk.c`` and ``CMakeLists.txt`` among others.
     """
-    if kind not in KINDS:
-        raise ConfigError(
-            f"package {kind!r}: board {lowered.board.name} has {', '.join(KINDS)}"
-            + ("; take board host_tflm for a TFLM project" if kind == "tflm" else "")
-        )
+    check_kind(lowered.board, kind)
     return KINDS[kind](lowered)
