@@ -78,9 +78,13 @@ class MemoryPlan:
         return next(p.offset for p in self.placements if p.tensor == tensor)
 
     def in_use(self, layer: int) -> int:
-        """Bytes of what is alive in ``layer``; what shares bytes counts for each."""
+        """Bytes of the arena that hold something alive in ``layer``; shared ones count once."""
         alive = (p for p in self.placements if p.first_layer <= layer <= p.last_layer)
-        return sum(p.size_bytes for p in alive)
+        total = end = 0
+        for start, size in sorted((p.offset, p.size_bytes) for p in alive):
+            total += max(start + size - max(start, end), 0)
+            end = max(end, start + size)
+        return total
 
 
 def scratch_name(op: Op) -> str:

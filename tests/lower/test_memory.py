@@ -137,3 +137,14 @@ def test_overlap_is_a_fault() -> None:
 def test_no_two_live_tensors_overlap(graph: Graph, scratch_bytes: int) -> None:
     scratch = {op.name: scratch_bytes for op in graph.nodes}
     check(plan_memory(graph, sizes(graph), scratch))
+
+
+def test_bytes_in_use_are_counted_once() -> None:
+    placements = (
+        Placement("x", "input", 0, 64, 0, 1),
+        Placement("y", "activation", 48, 40, 1, 2, "x"),
+        Placement("c/scratch", "scratch", 100, 10, 1, 1),
+        Placement("z", "output", 0, 8, 2, 2),
+    )
+    plan = MemoryPlan(110, placements)
+    assert [plan.in_use(layer) for layer in range(4)] == [64, 98, 48, 0]
