@@ -1,10 +1,10 @@
-/* 2-D convolution 3x3, stride 1, by F(4x4, 3x3) (hwk_winograd4.h), the transformed weights in flash:
- * 8 times the bytes of int8, and no time for transforming them. Works through two tiles of 4x4
- * outputs at a time, four channels at a time.
+/* 2-D convolution 3x3, stride 1, by F(4x4, 3x3) (hwk_winograd4.h), the transformed weights in
+ * flash: 8 times the bytes of int8, and no time for transforming them. Works through two tiles of
+ * 4x4 outputs at a time, four channels at a time.
  *
- * Of the descriptor's tables only `weights` is there. It holds of each four output channels, missing
- * ones zeros: of each position, of each pair of input channels, a word a channel; then the factors of
- * each. */
+ * Of the descriptor's tables only `weights` is there. It holds of each four output channels,
+ * missing ones zeros: of each position, of each pair of input channels, a word a channel; then the
+ * factors of each. */
 #ifndef HWK_CONV2D_S8_WINOGRAD4_H
 #define HWK_CONV2D_S8_WINOGRAD4_H
 

@@ -116,7 +116,8 @@ HWK_INLINE void hwk_strip_tile(const hwk_window_t *w, const int32_t *strip, int3
   }
 }
 
-/* Output row y of one channel; element `index` of the output is its first. */
+/* Output row y of one channel. Outputs that are not there may read up to a word past the strip,
+ * where the next strip or the weights lie. Element `index` of the output is its first. */
 HWK_INLINE void hwk_strip_row(const hwk_depthwise_conv2d_t *d, int32_t o, const int32_t *strip,
                               const int32_t *pairs, void *output, int32_t index) {
   const hwk_window_t *w = &d->window;

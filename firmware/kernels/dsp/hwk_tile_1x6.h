@@ -1,5 +1,5 @@
-/* The inner loop of long depthwise kernels of one row at a stride of 1: six neighbouring outputs of a
- * channel, which share what they load.
+/* The inner loop of long depthwise kernels of one row at a stride of 1: six neighbouring outputs of
+ * a channel, which share what they load.
  *
  * strip  columns in pairs, from the first output's on
  * pairs  of weights: in turn one from an even and one from an odd column

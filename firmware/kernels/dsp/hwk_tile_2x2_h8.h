@@ -1,5 +1,5 @@
-/* hwk_tile_2x4_h8.h for what is left where the pixels are no multiple of four: one or two of them. The
- * columns and the stream are the same. */
+/* hwk_tile_2x4_h8.h for what is left where the pixels are no multiple of four: one or two of them.
+ * The columns and the stream are the same. */
 #ifndef HWK_TILE_2X2_H8_H
 #define HWK_TILE_2X2_H8_H
 

@@ -3,7 +3,8 @@
  *
  * columns  of each column of the input the six rows under four outputs, in pairs, three words
  * stream   of each kernel column a word, of its weights a, b, c the bytes a b b c; then 2 * bias
- *          modulo 2^32, multiplier, offset = (2 * zero_point + 1) << (right - 1), right = shift - 31
+ *          modulo 2^32, multiplier, offset, right: right = shift - 31 and
+ *          offset = (2 * zero_point + 1) << (right - 1)
  * to       the first output of the upper row
  *
  * Two rows at a time, as in hwk_tile_3x3.h. Weights are doubled, so are the sums, and the double

@@ -1,5 +1,5 @@
-/* Convolution 3x3 at a stride of 1 by Winograd's F(4x4, 3x3): 16 outputs of 144 products take 36, and
- * are the very integers that a direct convolution gives.
+/* Convolution 3x3 at a stride of 1 by Winograd's F(4x4, 3x3): 16 outputs of 144 products take 36,
+ * and are the very integers that a direct convolution gives.
  *
  * With the rows of the usual G freed of their fractions, and d a tile of 6x6 inputs plus 128, g a
  * kernel of 3x3:
@@ -14,13 +14,16 @@
  * The transformed inputs are -12,750 .. 17,340, the weights at most 6,272 in magnitude: both fit 16
  * bits and are multiplied two channels at a time, into sums modulo 2^32. Every s_i * s_j is 9 times
  * a power of two. So a product with the inverse of 9 modulo 2^32, times the missing power, gives
- * 64 * Y modulo 2^32, which is 64 * Y itself where |Y| < 2^25. The fits condition in kernels.py holds
- * the layer's bound against that. The rescale is the double rounding of hwk_h8.h, of 64 times the
- * sum here.
+ * 64 * Y modulo 2^32, which is 64 * Y itself where |Y| < 2^25, the bias included. The condition in
+ * kernels.py holds the layer's own bound against that. The rescale is double rounding into int8, as
+ * in hwk_rescale_high.h.
  *
- * Of each output channel four words, the bias less 128 times the sum of the weights:
+ * Of each output channel there are four words, the bias less 128 times the sum of the weights:
  *
- *   64 * bias modulo 2^32, multiplier, offset = (2 * zero_point + 1) << (right - 1), right = shift - 31
+ *   64 * bias modulo 2^32
+ *   multiplier
+ *   offset = (2 * zero_point + 1) << (right - 1)
+ *   right = shift - 31
  */
 #ifndef HWK_WINOGRAD4_H
 #define HWK_WINOGRAD4_H

@@ -1,4 +1,4 @@
-/* G g G^T of hwk_winograd4.h, made from int8: the first or the last three rows of six positions each.
+/* G g G^T of hwk_winograd4.h, made from int8: the first or the last three rows of six positions.
  *
  * taps      of one output channel, as everywhere: of each tap all channels
  * channels  a multiple of 8
