@@ -173,7 +173,7 @@ def test_what_moves_is_counted() -> None:
 
 
 def test_an_add_that_no_convolution_gives_is_computed_in_float32() -> None:
-    third = Rescale((1 << 30,), (31,), Rounding.HALF_UP, -(2**31), 2**31 - 1)
+    third = Rescale((715827883,), (31,), Rounding.HALF_UP, -(2**31), 2**31 - 1)
     graph = _one(Add("sum", ("x", "x"), "y", (0, 0), (None, third), rescale=_R), (5,))
     x = _inputs((5,), 200)
     for board in BOARDS:
