@@ -7,7 +7,9 @@ middle. Targets then have a kernel for each form instead of one for each op.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeGuard
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Op, Requantize, Rescale, Rounding, activations
@@ -18,20 +20,20 @@ from hwkit.lower.fresh import fresh
 _SAME = Rescale((1,), (0,), Rounding.FLOOR, S32.low, S32.high)
 
 
-def wide_apart(graph: Graph, operands: bool = False) -> Graph:
+def wide_apart(graph: Graph, also: Callable[[Graph, Add], bool] = lambda graph, op: False) -> Graph:
     """Every rescale to or of 32-bit integers in a ``Requantize`` of its own. Exact.
 
     So is a clamp of 32-bit integers, and both inputs of a sum of 32-bit integers have 32 bits.
-    ``operands``: 8-bit inputs of a 32-bit sum are rescaled apart too. Left as they are: sums of
-    accumulators wider than that. Example: ``dense(rescale to s32)`` becomes ``dense ->
+    ``also`` names sums of 8-bit integers that a target has no other form for. Left as they are:
+    sums of accumulators wider than 32 bits. Example: ``dense(rescale to s32)`` becomes ``dense ->
     requantize``.
     """
-    return _Apart(graph, operands).result()
+    return _Apart(graph, also).result()
 
 
 class _Apart:
-    def __init__(self, graph: Graph, operands: bool) -> None:
-        self.graph, self.operands = graph, operands
+    def __init__(self, graph: Graph, also: Callable[[Graph, Add], bool]) -> None:
+        self.graph, self.also = graph, also
         self.tensors = dict(graph.tensors)
         self.nodes: list[Op] = []
 
@@ -41,14 +43,19 @@ class _Apart:
             if is_wide and isinstance(op, Clamp):
                 r = replace(_SAME, low=op.low, high=op.high)
                 self.nodes.append(Requantize(op.name, op.input, op.output, r))
-            elif is_wide and isinstance(op, Accumulating) and op.accumulator_bits <= S32.bits:
+            elif self.is_apart(op, is_wide):
                 self.sum(op)
             else:
                 self.nodes.append(op)
         return self.graph.with_nodes(tuple(self.nodes), self.tensors)
 
+    def is_apart(self, op: Op, is_wide: bool) -> TypeGuard[Accumulating]:
+        fits = isinstance(op, Accumulating) and op.accumulator_bits <= S32.bits
+        return (fits and is_wide) or (isinstance(op, Add) and self.also(self.graph, op))
+
     def sum(self, op: Accumulating) -> None:
-        if isinstance(op, Add) and self.has_operands_apart(op):
+        wide = S32 in [self.tensors[name].dtype for name in activations(op)]
+        if isinstance(op, Add) and (wide or self.also(self.graph, op)):
             first, second = (self.operand(op, side) for side in (0, 1))
             op = replace(
                 op, inputs=(first, second), input_zero_points=(0, 0), input_rescales=(None, None)
@@ -61,10 +68,6 @@ class _Apart:
             replace(op, rescale=None, accumulator_bits=S32.bits, output=total),
             Requantize(f"{op.name}.rescale", total, op.output, op.rescale),
         ]
-
-    def has_operands_apart(self, op: Add) -> bool:
-        rescaled = self.operands and op.input_rescales != (None, None)
-        return rescaled or S32 in [self.tensors[name].dtype for name in op.inputs]
 
     def operand(self, op: Add, side: int) -> str:
         """The 32-bit tensor that side 0 or 1 of ``op`` adds."""

@@ -71,19 +71,16 @@ def lower(graph: Graph, board: Board) -> Lowered:
     passes: list[Callable[[Graph], Graph]] = [
         fuse_requantize,
         partial(prelu_to_table, kept=Rounding.DOUBLE),
-        partial(widen_to_8_bits, target=target),
+        partial(wide_apart, also=_rescales_to_32_bits),
     ]
     for step in passes:
         graph = apply(graph, step)
-    graph = apply(verify(shift_to_signed(graph)), partial(wide_apart, operands=True))
     graph, wide = float32_rescales(graph, target)
-    verify(graph)
-    passes = [
-        partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime]),
-        partial(as_depthwise, target=target, runtime=runtime),
-    ]
-    for step in passes:
-        graph = apply(graph, step)
+    graph = apply(verify(graph), partial(widen_to_8_bits, target=target))
+    graph = verify(shift_to_signed(graph))
+    graph = apply(graph, partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime]))
+    graph, added = float32_rescales(apply(graph, partial(wide_apart, also=_has_offsets)), target)
+    graph = apply(verify(graph), partial(as_depthwise, target=target, runtime=runtime))
     _check_scales(graph, target)
     passes = [
         floor_as_half_up,
@@ -99,7 +96,17 @@ def lower(graph: Graph, board: Board) -> Lowered:
     check_ratios(graph, runtime, target)
     graph = apply(graph, assign_scales)
     graph, changed = in_runtime(graph, runtime, target)
-    return Lowered(verify(graph), board, tuple(dict.fromkeys((*wide, *rounded, *changed))))
+    return Lowered(verify(graph), board, tuple(dict.fromkeys((*wide, *added, *rounded, *changed))))
+
+
+def _rescales_to_32_bits(graph: Graph, op: Add) -> bool:
+    return graph.tensors[op.output].dtype == S32 and op.input_rescales != (None, None)
+
+
+def _has_offsets(graph: Graph, op: Add) -> bool:
+    """Whether ``op`` rescales with an offset or by channel, which the file's own add does not."""
+    one_shape = len({graph.tensors[name].shape for name in op.inputs}) == 1
+    return one_shape and any(any(r.offset) or r.channels > 1 for r in rescales(op))
 
 
 def _check_interface(graph: Graph, target: str) -> None:

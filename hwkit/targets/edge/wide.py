@@ -40,6 +40,9 @@ from hwkit.targets.edge.scales import ratio
 
 EXACT_BITS = 24
 _LIMIT = 1 << EXACT_BITS
+_ROOM = 1 << 22
+"""Integers so large are clamped to what can occur: in an input that is stored in 8 bits but has
+fewer, other ones would make sums leave 32 bits."""
 _SMALLEST = 2.0**-38
 """Factors below bring everything to 0."""
 
@@ -48,7 +51,7 @@ def float32_rescales(graph: Graph, target: str) -> tuple[Graph, tuple[str, ...]]
     """Every ``Requantize`` of or to 32 bits rounds as float32 does and has no offset; the names
     of these nodes. ``UnsupportedOp`` where 24 bits do not hold sums that stand for themselves.
 
-    ``graph`` comes from ``wide_apart``.
+    ``graph`` comes from ``wide_apart``; what an earlier call has made stays as it is.
     """
     lane = _Lane(graph, target)
     return lane.result(), tuple(lane.changed)
@@ -60,6 +63,8 @@ class _Lane:
         self.tensors, self.constants = dict(graph.tensors), dict(graph.constants)
         self.nodes: list[Op] = []
         self.changed: list[str] = []
+        self.settled = {op.output for op in graph.nodes if self.is_settled(op)}
+        """Where a rescale of an earlier pass has chosen the grid."""
         self.reach: dict[str, int] = {}
         for op in graph.nodes:
             if self.is_wide(op.output):
@@ -68,6 +73,10 @@ class _Lane:
 
     def is_wide(self, name: str) -> bool:
         return self.graph.tensors[name].dtype == S32
+
+    def is_settled(self, op: Op) -> bool:
+        is_float = isinstance(op, Requantize) and op.rescale.rounding is Rounding.FLOAT32
+        return is_float and self.is_wide(op.output)
 
     def largest(self, op: Op) -> int:
         """The largest magnitude of an op's 32-bit output, its partial sums included."""
@@ -113,19 +122,25 @@ class _Lane:
         coarser = {}
         for name, members in group.items():
             reach = max(self.reach[n] for n in members)
-            coarser[name] = 0 if members & fixed else max(reach.bit_length() - EXACT_BITS, 0)
+            if members & self.settled:
+                self.settled |= members
+            coarser[name] = (
+                0 if members & (fixed | self.settled) else max(reach.bit_length() - EXACT_BITS, 0)
+            )
         return coarser
 
     def result(self) -> Graph:
         for op in self.graph.nodes:
             wide = [n for n in (*activations(op), op.output) if self.is_wide(n)]
-            if isinstance(op, Requantize) and wide:
+            if isinstance(op, Requantize) and wide and op.rescale.rounding is not Rounding.FLOAT32:
                 self.changed.append(op.name)
                 self.nodes += self.rescaled(op)
             else:
                 self.nodes.append(op)
             for name in () if isinstance(op, Conv2d | DepthwiseConv2d | Dense) else wide:
-                if name in self.reach and self.reach[name] >> self.coarser[name] >= _LIMIT:
+                if name in self.settled or name not in self.reach:
+                    continue
+                if self.reach[name] >> self.coarser[name] >= _LIMIT:
                     remedy = f"its integers reach {self.reach[name]}, float32 has those below "
                     remedy += f"{_LIMIT}; quantize its output to 8 bits"
                     raise UnsupportedOp(op.name, self.target, remedy)
@@ -143,6 +158,9 @@ class _Lane:
             by = 2.0 ** -self.coarser[op.output]
             offsets = offsets * by + r.zero_point * by
             low, high = (round(b * by) if abs(b) < S32.high else b for b in (r.low, r.high))
+            most = self.reach[op.output] >> self.coarser[op.output]
+            if most >= _ROOM:
+                low, high = max(low, -most - 1), min(high, most + 1)
             scaled = self.added(f"{op.name}.scaled", op.output)
             whole = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
             product = self.multiplied(op, whole, factors * by)

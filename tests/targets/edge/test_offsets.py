@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwkit.errors import UnsupportedOp
 from hwkit.flow.verify import verify
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -173,12 +172,12 @@ def test_what_moves_is_counted() -> None:
         assert found.moved == _moved(graph, form.graph, x) > 0
 
 
-def test_an_add_that_no_convolution_gives_is_refused_by_name() -> None:
-    third = Rescale((1 << 30,), (31,), Rounding.HALF_UP, -(2**31), 2**31 - 1)
+def test_an_add_that_no_convolution_gives_is_computed_in_float32() -> None:
+    third = Rescale((715827883,), (31,), Rounding.HALF_UP, -(2**31), 2**31 - 1)
     graph = _one(Add("sum", ("x", "x"), "y", (0, 0), (None, third), rescale=_R), (5,))
+    x = _inputs((5,), 200)
     for board in BOARDS:
-        with pytest.raises(UnsupportedOp, match=r"sum: .*offset that no bias can take"):
-            compare(graph, board, _inputs((5,)))
+        assert _moved(graph, compare(graph, board, x).graph, x) == 0
 
 
 @settings(max_examples=60)

@@ -22,7 +22,7 @@ from hwkit.ir.ops import (
     Rounding,
     SumPool2d,
 )
-from hwkit.ir.types import S8, S32, Array
+from hwkit.ir.types import S8, S32, Array, IntType
 from tests.targets.edge.networks import BOARDS, compare, lowered
 
 FINE = Rescale((3 << 28, 5 << 27), (20, 20), Rounding.HALF_EVEN, S32.low, S32.high)
@@ -102,6 +102,23 @@ def test_a_sum_of_two_units_and_padded_windows(board: str) -> None:
     r = Rescale((1 << 30,), (54,), Rounding.HALF_UP, -128, 127, -9)
     b.add(Requantize("q", "pool", "y", r), S8)
     assert _moved(b.build(["y"]), board, 1) <= 2
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_narrow_inputs_whose_sum_fills_32_bits(board: str) -> None:
+    """Two bits of an input that is stored in eight, on a grid as fine as 32 bits allow."""
+    b = GraphBuilder("narrow")
+    x = b.input("x", (2, 3, 2), IntType(2, True))
+    b.constant("w", np.array([[1, 1], [-1, 0]]).reshape(2, 1, 1, 2), S8)
+    b.add(Conv2d("conv", x, "w", None, "conv"), S32)
+    sides = [Rescale((m,), (0,), Rounding.HALF_EVEN, S32.low, S32.high) for m in (8 << 20, 1 << 27)]
+    r = Rescale((1 << 30,), (55,), Rounding.FLOOR, -128, 127, offset=(1 << 50, 3 << 50))
+    b.add(Add("add", ("conv", x), "y", input_rescales=(sides[0], sides[1]), rescale=r), S8)
+    graph = b.build(["y"])
+    every = np.indices((4,) * 6).reshape(6, -1).T.reshape(-1, 1, 3, 2)[:300] - 2
+    narrow = np.concatenate([every, every[::-1]], axis=1).astype(np.int8)
+    form = compare(graph, board, narrow)
+    assert np.count_nonzero(form.graph.predict(narrow) != graph.predict(narrow)) == 0
 
 
 def test_sums_that_float32_cannot_hold_are_refused() -> None:
