@@ -162,7 +162,7 @@ def _prepare(graph: Graph, op: Op) -> Step:
             return lambda xs: _prelu(op, xs[0], slope).astype(container)
         case Requantize():
             return lambda xs: rescale(
-                xs[0].astype(np.int64) - op.input_zero_point, op.rescale, op.name
+                _argument(op, xs[0], op.input_zero_point), op.rescale, op.name
             ).astype(container)
         case AvgPool2d():
             return lambda xs: _avg_pool(op, xs[0]).astype(container)
@@ -325,10 +325,20 @@ def _slice(op: Slice) -> Step:
 def _sum(op: Add | Sub, xs: list[Array]) -> Array:
     terms = []
     for x, zero_point, r in zip(xs, op.input_zero_points, op.input_rescales, strict=True):
-        centred = x.astype(np.int64) - zero_point
-        terms.append(centred if r is None else _broadcast_rescale(op, centred, r))
+        if r is None:
+            terms.append(x.astype(np.int64) - zero_point)
+        else:
+            terms.append(_broadcast_rescale(op, _argument(op, x, zero_point), r))
     total: Array = terms[0] - terms[1] if isinstance(op, Sub) else terms[0] + terms[1]
     return total
+
+
+def _argument(op: Add | Sub | Requantize, x: Array, zero_point: int) -> Array:
+    """``x - zero_point``, for which a device has 32 bits, as for any argument of a rescale."""
+    centred = x.astype(np.int64) - zero_point
+    if x.dtype.itemsize == 4 and (zero_point or x.dtype.kind == "u"):  # else it does fit
+        check_width(centred, 32, op.name)
+    return centred
 
 
 def _broadcast_rescale(op: Add | Sub, centred: Array, r: Rescale) -> Array:

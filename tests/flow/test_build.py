@@ -41,6 +41,32 @@ def test_the_same_plan_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert build.cached(target, lowered).folder == first.folder
 
 
+@pytest.mark.parametrize(
+    ("board", "packages", "flashed", "message"),
+    [
+        ("virtual_m4", (), True, "virtual_m4 has no programmer"),
+        ("virtual_m4", ("library", "tflm"), False, "take board host_tflm"),
+        ("rtl_sim", ("library",), False, "board rtl_sim has none"),
+        ("host_litert", ("tflm",), False, "board host_litert has none of that kind"),
+    ],
+)
+def test_what_a_board_lacks_is_said_before_anything_is_built(
+    board: str,
+    packages: tuple[str, ...],
+    flashed: bool,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lower(*arguments: object) -> None:
+        raise AssertionError("lowered first")
+
+    monkeypatch.setattr(build, "lower", lower)
+    with pytest.raises(ConfigError, match=message):
+        build.deploy(network(), board, tmp_path / "out", packages, flashed=flashed)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "removed", "seal"])
 def test_a_damaged_cache_is_built_again(damage: str) -> None:
     """What a power cut can leave: the entry is there, its content is not."""

@@ -8,7 +8,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.exact import compute_dtype
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Clamp, Dense
+from hwkit.ir.ops import Clamp, Dense, Requantize, Rescale, Rounding
 from hwkit.ir.types import S8, S32, IntType
 
 
@@ -85,3 +85,14 @@ def test_overflow_of_32_bits_raises() -> None:
     assert graph.predict(np.array([[-1]])).tolist() == [[2**31 - 128]]
     with pytest.raises(AccumulatorOverflow, match="fc: a sum of 2147483774"):
         graph.predict(np.array([[1]]))
+
+
+def test_what_is_rescaled_has_32_bits_without_its_zero_point() -> None:
+    b = GraphBuilder("far")
+    b.input("x", (1,), S32)
+    r = Rescale((1,), (1,), Rounding.FLOOR, S32.low, S32.high)
+    b.add(Requantize("half", "x", "y", r, -2), S32)
+    graph = b.build(["y"])
+    assert graph.predict(np.array([[2**31 - 3]])).tolist() == [[2**30 - 1]]
+    with pytest.raises(AccumulatorOverflow, match="half: a sum of 2147483648"):
+        graph.predict(np.array([[2**31 - 2]]))

@@ -97,6 +97,13 @@ def test_whole_steps_go_into_the_bias_exactly(m, s, o, mode, bias):
         assert all(0 <= x < k for x, k in zip(rest, m, strict=True) if k)
 
 
+def test_whole_steps_stay_where_the_sum_is_too_narrow_for_them():
+    plain = network(Rescale((1,), (5,), Rounding.FLOOR, -128, 127, offset=(1 << 19,)))
+    op = replace(plain.nodes[0], accumulator_bits=20)
+    graph = plain.with_nodes((op,))
+    assert apply(graph, whole_steps_to_bias).nodes == (op,)
+
+
 def test_rounding_into_the_bias_names_the_nodes_that_may_move():
     r = Rescale((5,), (5,), Rounding.HALF_UP, -128, 127, offset=(10, 8, -2))
     graph, moved = rounded_to_bias(network(r, [3, 3, 3]), "example")

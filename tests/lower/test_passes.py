@@ -65,6 +65,17 @@ def test_a_reshape_moves_behind_what_rescales_it() -> None:
     assert fused.tensors["y"].shape == (3,)
 
 
+def test_a_reshape_stays_before_offsets_of_its_own_channels() -> None:
+    """One multiplier, but an offset for each channel that only the reshape makes."""
+    b = GraphBuilder("flat")
+    b.input("x", (2, 2), S8)
+    b.add(Reshape("flat", "x", "h"), S8, shape=(4,))
+    r = Rescale((1,), (1,), Rounding.FLOOR, -128, 127, offset=(0, 20, 40, 60))
+    b.add(Requantize("rescale", "h", "y", r), S8)
+    graph = b.build(["y"])
+    assert apply(graph, fuse_requantize).nodes == graph.nodes
+
+
 @settings(max_examples=150)
 @given(graphs(Space(roundings=(Rounding.HALF_UP, Rounding.DOUBLE))))
 def test_retargeting_names_what_it_changed(graph: Graph) -> None:

@@ -83,6 +83,24 @@ def test_a_file_as_cache_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         cache_folder("builds")
 
 
+def test_a_cache_that_cannot_be_written_is_replaced(
+    homeless: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As one that somebody has filled and mounted read-only."""
+    warm = homeless / "warm"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(warm))
+    assert cache_folder("builds") == warm / "hwkit" / "builds"
+    writable = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: warm not in Path(path).parents and writable(path, mode)
+    )
+    instead = homeless / f"hwkit-{os.geteuid()}"
+    for _ in range(2):
+        assert cache_folder("builds") == instead / ".cache" / "hwkit" / "builds"
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"no cache folder that can be written, using {instead}" in said
+
+
 @pytest.mark.parametrize("damage", [b"", b"whol", b"whole thing, and more", None])
 def test_an_entry_that_is_damaged_is_made_again(damage: bytes | None, tmp_path: Path) -> None:
     made: list[Path] = []

@@ -143,7 +143,7 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
         case AvgPool2d():
             return xs[0].clamped(op.low, op.high)
         case Requantize():
-            return _rescaled(op.rescale, xs[0].moved(-op.input_zero_point))
+            return _rescaled(op.rescale, _argument(xs[0], op.input_zero_point))
         case Clamp():
             return xs[0].clamped(op.low, op.high)
         case Pad():
@@ -197,7 +197,7 @@ def _products(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense, source: Interv
 
 def _sum(op: Add | Sub, xs: Sequence[Interval], channels: int) -> Interval:
     terms = [
-        _rescaled(r, x.moved(-z).spread(channels))
+        (x.moved(-z) if r is None else _rescaled(r, _argument(x, z))).spread(channels)
         for x, z, r in zip(xs, op.input_zero_points, op.input_rescales, strict=True)
     ]
     a, b = terms
@@ -209,6 +209,11 @@ def _sum(op: Add | Sub, xs: Sequence[Interval], channels: int) -> Interval:
 def _product(a: Interval, b: Interval) -> Interval:
     ends = np.stack([a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high])
     return Interval(ends.min(axis=0), ends.max(axis=0))
+
+
+def _argument(x: Interval, zero_point: int) -> Interval:
+    """``x - zero_point``, beyond whose 32 bits the interpreter raises."""
+    return x.moved(-zero_point).clamped(S32.low, S32.high)
 
 
 def _finished(op: Accumulating, sums: Interval) -> Interval:

@@ -274,3 +274,84 @@ def test_wide_integers_get_no_table():
     before = b.build(["y"])
     after = apply(before, simplify)
     assert after.nodes == before.nodes
+
+
+@pytest.mark.parametrize(
+    ("dtype", "r"),
+    [
+        # -128 shifted to the left by 24 fits 32 bits, 128 does not
+        (S8, Rescale((1,), (24,), Rounding.FLOOR, -128, 127, 0, 24)),
+        # double rounding by a shift of 30 shifts to the left by 1
+        (S32, Rescale((1 << 30,), (30,), Rounding.DOUBLE, S32.low, S32.high)),
+    ],
+)
+def test_intervals_reach_the_lowest_integer_that_a_rescale_takes(dtype: IntType, r: Rescale):
+    lowest = -128 if dtype == S8 else S32.low >> 1
+    b = GraphBuilder("lowest")
+    b.input("x", (2,), dtype)
+    b.add(Clamp("bound", "x", "h", lowest, 100), dtype)
+    b.add(Requantize("scale", "h", "s", r), dtype)
+    b.add(Clamp("clamp", "s", "y", lowest + 1, 127), dtype)
+    b.add(Reshape("end", "y", "out"), dtype, shape=(1, 2))
+    before = b.build(["out"])
+    same(before, apply(before, simplify))
+    assert intervals(before)["s"].low.tolist() == [lowest, lowest]
+
+
+def test_a_float32_is_no_identity_on_large_integers():
+    """2**24 + 1 is no float32."""
+    b = GraphBuilder("large")
+    b.input("x", (1,), S32)
+    one = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
+    b.add(Requantize("one", "x", "h", one), S32)
+    b.add(Reshape("end", "h", "y"), S32, shape=(1, 1))
+    after = apply(b.build(["y"]), simplify)
+    x = {"x": np.array([[(1 << 24) + 1]], np.int32)}
+    assert run(after, x)["y"].item() == 1 << 24
+
+
+@pytest.mark.parametrize(("bias_type", "left"), [(S8, S32), (IntType(10, True), IntType(10, True))])
+def test_a_bias_that_has_grown_gets_a_type_that_holds_it(bias_type: IntType, left: IntType):
+    one = Rescale((1,), (0,), Rounding.HALF_UP, -128, 127)
+    b = GraphBuilder("grown")
+    b.input("x", (1,), S8)
+    b.constant("w0", np.array([[1], [0]]), S8)
+    b.constant("b0", np.array([0, 500]), S32)
+    b.constant("w1", np.array([[2, 3]]), S8)
+    b.constant("b1", np.array([100]), bias_type)
+    b.add(Dense("first", "x", "w0", "b0", "h", rescale=one), S8)
+    b.add(Dense("second", "h", "w1", "b1", "y"), S32)
+    before = b.build(["y"])
+    after = apply(before, remove_channels)
+    same(before, after)
+    second = after.nodes[1]
+    assert isinstance(second, Dense) and second.bias is not None
+    assert after.constants[second.bias].tolist() == [481]
+    assert after.tensors[second.bias].dtype == left
+
+
+@pytest.mark.parametrize(
+    ("bias_type", "bits", "ordinary", "tamed"),
+    [
+        (S32, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127), 506),
+        (S8, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127), 127),
+        (S32, 9, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127), 127),
+        # Sums that double rounding shifts to the left by 11 have 21 bits.
+        (S32, 32, Rescale((1 << 30, 1 << 30), (31, 20), Rounding.DOUBLE, -128, 127), 1),
+    ],
+)
+def test_channels_are_tamed_within_what_their_sums_can_hold(
+    bias_type: IntType, bits: int, ordinary: Rescale, tamed: int
+):
+    b = GraphBuilder("tame")
+    b.input("x", (2, 2, 1), S8)
+    b.constant("w", np.array([0, 1]).reshape(2, 1, 1, 1), S8)
+    b.constant("b", np.array([127 if tamed > 1 else 1000, 3]).clip(max=bias_type.high), bias_type)
+    conv = Conv2d("conv", "x", "w", "b", "y", accumulator_bits=bits, rescale=ordinary)
+    b.add(conv, S8)
+    before = b.build(["y"])
+    after = apply(before, tame_channels)
+    same(before, after)
+    first = after.nodes[0]
+    assert isinstance(first, Conv2d) and first.bias is not None
+    assert after.constants[first.bias].tolist() == [tamed, 3]

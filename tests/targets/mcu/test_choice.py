@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from hwkit import boards
-from hwkit.errors import ToolMissing
+from hwkit.errors import ConfigError, ToolMissing
 from hwkit.flow.build import deploy
 from hwkit.ir.interpret import run as interpret
 from hwkit.targets.mcu import build, emit, lower, run
@@ -213,6 +213,22 @@ def test_real_boards_are_measured_on_virtual_ones_of_their_core() -> None:
         "rpi_pico2": "virtual_m33",
         "hifive1": "virtual_rv32",
     }
+
+
+def test_what_a_board_cannot_hold_is_not_measured_elsewhere(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The virtual board has 4 MB where the real one has 16 KB."""
+    no_builds(monkeypatch)
+    assert M4.mcu
+    flash, sram = M4.mcu.memory
+    for memory, kind in (
+        ((flash, replace(sram, size_bytes=1500)), "sram"),
+        ((replace(flash, size_bytes=400), sram), "flash"),
+    ):
+        small = replace(M4, name="tiny_m4", mcu=replace(M4.mcu, emulator="", memory=memory))
+        with pytest.raises(ConfigError, match=f"board tiny_m4: .* bytes of {kind}, .* more than"):
+            choose(lower(separable(), small))
 
 
 def test_where_flash_is_short_the_smallest_is_taken(chosen: Choice) -> None:

@@ -52,11 +52,12 @@ def cores() -> list[tuple[Graph, Core]]:
 @pytest.mark.parametrize(("graph", "core"), cores(), ids=["folded", "unrolled"])
 def test_a_core_is_simulated_from_any_folder(graph: Graph, core: Core, tmp_path: Path) -> None:
     sources = written(core, tmp_path / "deployed")
-    elsewhere = tmp_path / "elsewhere"
+    elsewhere = tmp_path / 'else"\nwhere'
     elsewhere.mkdir()
+    harness = Path(shutil.copy(HARNESS, elsewhere))
     # As a user would: the sources' paths, and a program that runs in a folder of its own.
     program = verilator.simulator(
-        sources, "hwk_core", HARNESS, elsewhere / "sim", optimize="-O0", cwd=elsewhere
+        sources, "hwk_core", harness, elsewhere / "sim", optimize="-O0", cwd=elsewhere
     )
     x = inputs_for(graph, 4, 4)
     y = run(graph, {graph.inputs[0]: x})[graph.outputs[0]].reshape(len(x), -1)
