@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file
@@ -49,6 +50,11 @@ class Programmer:
     target: str = ""
 
 
+Optimize = Literal["balanced", "speed", "size"]
+"""What kernels are chosen for: time against flash at a moderate rate, and no more SRAM than without
+a choice; time, as long as flash and SRAM last; or flash alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class McuBoard:
     """What a firmware build needs.
@@ -61,7 +67,7 @@ class McuBoard:
     ``firmware/drivers/counter``; ``boot2_bytes`` the length of the stage at the start of the
     flash that a boot ROM checks by a CRC, 0 without one; ``uf2_family`` the family number of UF2
     files, 0 where the board takes none; ``stack_bytes`` what is reserved for the stack, of which
-    the firmware reports how much it used.
+    the firmware reports how much it used; ``optimize`` what kernels are chosen for.
     """
 
     core: str
@@ -79,6 +85,7 @@ class McuBoard:
     boot2_bytes: int = 0
     uf2_family: int = 0
     programmer: Programmer | None = None
+    optimize: Optimize = "balanced"
 
 
 def is_riscv(board: McuBoard) -> bool:

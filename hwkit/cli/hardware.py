@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from hwkit.cli.options import (
     example,
     json_option,
     model_argument,
+    optimize_option,
     port_option,
 )
 from hwkit.cli.terminal import busy, plain, print_json
@@ -41,6 +43,7 @@ _MAX_REPEATS = 100_000
 @click.option(
     "--lut", metavar="N", type=click.IntRange(1, 10**9), help="FPGA: fold into so many LUTs."
 )
+@optimize_option
 @json_option
 def deploy(
     model: Path,
@@ -50,6 +53,7 @@ def deploy(
     packages: tuple[str, ...],
     frames_per_second: int | None,
     lut: int | None,
+    optimize: Any,
     as_json: bool,
 ) -> None:
     """Emit and build; DIR holds sources, artifact and deploy.json."""
@@ -59,7 +63,7 @@ def deploy(
 
     with busy(f"{board}: building"):
         goal = FoldingGoal(frames_per_second, lut)
-        facts = flow(load(model), board, out, packages, goal, flashed=flash)
+        facts = flow(load(model), board, out, packages, goal, flashed=flash, optimize=optimize)
     if as_json:
         print_json(facts)
         return
@@ -73,17 +77,24 @@ def deploy(
 @board_option
 @click.option("--repeats", default=10, show_default=True, type=click.IntRange(1, _MAX_REPEATS))
 @click.option("--store", metavar="DB", type=click.Path(path_type=Path), help="SQLite database.")
+@optimize_option
 @port_option
 @json_option
 def profile(
-    model: Path, board: str, repeats: int, store: Path | None, port: str | None, as_json: bool
+    model: Path,
+    board: str,
+    repeats: int,
+    store: Path | None,
+    optimize: Any,
+    port: str | None,
+    as_json: bool,
 ) -> None:
     """Per layer and total: cycles, instructions, microseconds; stored with full context."""
     from hwkit.flow.models import load
     from hwkit.flow.profiling import profile as flow
 
     with busy(f"{board}: profiling"):
-        rows = flow(load(model), board, repeats=repeats, store=store, port=port)
+        rows = flow(load(model), board, repeats=repeats, store=store, port=port, optimize=optimize)
     if as_json:
         print_json(rows)
         return

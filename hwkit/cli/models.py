@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from hwkit.cli.options import (
     input_option,
     json_option,
     model_argument,
+    optimize_option,
     port_option,
 )
 from hwkit.cli.terminal import busy, plain, print_json, told_beside
@@ -100,6 +102,7 @@ def inspect(model: Path, as_json: bool) -> None:
     help="Where the output goes; several by name, or all of them as .npz.",
 )
 @click.option("--board", metavar="B", help="Build and run there; without it the interpreter.")
+@optimize_option
 @port_option
 @artifact_option
 def predict(
@@ -107,6 +110,7 @@ def predict(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     board: str | None,
+    optimize: Any,
     port: str | None,
     artifact: Path | None,
 ) -> None:
@@ -118,7 +122,7 @@ def predict(
     graph = load(model)
     files = output_files(graph, outputs)
     with busy(f"{board or 'interpreter'}: predicting"):
-        results = flow(graph, load_inputs(graph, inputs), board, port, artifact)
+        results = flow(graph, load_inputs(graph, inputs), board, port, artifact, optimize)
     save_outputs(files, results)
 
 
@@ -135,6 +139,7 @@ def predict(
     type=click.Path(path_type=Path),
     help="The file that the model was imported from: its own execution against the board.",
 )
+@optimize_option
 @port_option
 @artifact_option
 @json_option
@@ -145,6 +150,7 @@ def verify(
     seed: int,
     inputs: tuple[str, ...],
     original: Path | None,
+    optimize: Any,
     port: str | None,
     artifact: Path | None,
     as_json: bool,
@@ -165,6 +171,7 @@ def verify(
             seed=seed,
             port=port,
             artifact_folder=artifact,
+            optimize=optimize,
         )
     if as_json:
         print_json(result.to_json())

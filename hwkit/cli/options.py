@@ -50,6 +50,14 @@ def artifact_option(command: F) -> F:
     )(command)
 
 
+def optimize_option(command: F) -> F:
+    return click.option(
+        "--optimize",
+        type=click.Choice(["balanced", "speed", "size"]),
+        help="Microcontrollers: what kernels are chosen for; speed may take more flash and SRAM.",
+    )(command)
+
+
 def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 

@@ -9,12 +9,12 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hwkit import boards, targets
-from hwkit.boards import NO_GOAL, Board, FoldingGoal, folded_for
+from hwkit.boards import NO_GOAL, Board, FoldingGoal, Optimize, folded_for
 from hwkit.errors import BudgetInfeasible, ConfigError, FormatError
 from hwkit.files import (
     read_file,
@@ -39,12 +39,17 @@ _MOST_ARTIFACT_BYTES = 1 << 30
 
 
 def lower(
-    graph: Graph, board_name: str, goal: FoldingGoal = NO_GOAL, measure: bool = True
+    graph: Graph,
+    board_name: str,
+    goal: FoldingGoal = NO_GOAL,
+    measure: bool = True,
+    optimize: Optimize | None = None,
 ) -> tuple[Target, Lowered]:
     """The target of ``board_name`` and the graph in its form, with the choices that the target
     makes by measuring: remembered, or made now if ``measure``, else those of its rule. ``goal`` is
-    for boards whose designs are folded."""
-    board = folded_for(boards.load(board_name), goal)
+    for boards whose designs are folded, ``optimize`` for those whose kernels are chosen
+    (``ConfigError`` for others); None is as the board says."""
+    board = optimized_for(folded_for(boards.load(board_name), goal), optimize)
     target = targets.get(board)
     return target, targets.choose(target.lower(graph, board), measure)
 
@@ -105,6 +110,7 @@ def deploy(
     goal: FoldingGoal = NO_GOAL,
     *,
     flashed: bool = False,
+    optimize: Optimize | None = None,
 ) -> dict[str, Any]:
     """Emits and builds into ``out`` and writes ``deploy.json`` there; returns its content.
 
@@ -126,7 +132,7 @@ def deploy(
         targets.check_package(board, kind)
     if flashed:
         programmer.find(board)
-    target, lowered = lower(graph, board_name, goal)
+    target, lowered = lower(graph, board_name, goal, optimize=optimize)
     plan = target.emit(lowered)
     packed = {kind: targets.package(lowered, kind) for kind in packages}
     try:
@@ -178,20 +184,43 @@ def _is_deployed(out: Path) -> bool:
 
 
 def artifact_for(
-    graph: Graph, board_name: str, folder: str | Path | None, measure: bool = True
+    graph: Graph,
+    board_name: str,
+    folder: str | Path | None,
+    measure: bool = True,
+    optimize: Optimize | None = None,
 ) -> tuple[Target, Artifact]:
     """The artifact to run ``graph`` on ``board_name``: from ``folder``, a deploy made earlier
-    (possibly edited since: what lies there is what runs), or built and cached; ``measure`` as for
-    ``lower`` then. ``folder`` may also be the very file that ``graph`` was imported from: see
-    ``targets.open_original``."""
+    (possibly edited since: what lies there is what runs), or built and cached; ``measure`` and
+    ``optimize`` as for ``lower`` then. ``folder`` may also be the very file that ``graph`` was
+    imported from: see ``targets.open_original``."""
     if folder is not None and Path(folder).is_file():
         board = boards.load(board_name)
         return targets.get(board), targets.open_original(graph, board, Path(folder).absolute())
     if folder is None:
-        target, lowered = lower(graph, board_name, measure=measure)
+        target, lowered = lower(graph, board_name, measure=measure, optimize=optimize)
         return target, cached(target, lowered)
-    target, lowered = lower(graph, board_name, _goal_of(Path(folder)), measure=False)
+    made_for = _optimized_for(Path(folder)) if optimize is None else optimize
+    goal = _goal_of(Path(folder))
+    target, lowered = lower(graph, board_name, goal, measure=False, optimize=made_for)
     return target, target.open_artifact(Path(folder).absolute(), lowered)
+
+
+def optimized_for(board: Board, optimize: Optimize | None) -> Board:
+    """``board`` with its kernels chosen for something else."""
+    if optimize is None:
+        return board
+    if board.mcu is None:
+        raise ConfigError(f"board {board.name}: --optimize is for microcontrollers; leave it out")
+    return replace(board, mcu=replace(board.mcu, optimize=optimize))
+
+
+def _optimized_for(folder: Path) -> Optimize | None:
+    """What the kernels in ``folder`` were chosen for."""
+    if not _is_deployed(folder):
+        return None
+    found = read_json(folder / "deploy.json").get("optimized_for")
+    return next((known for known in get_args(Optimize) if known == found), None)
 
 
 def _goal_of(folder: Path) -> FoldingGoal:

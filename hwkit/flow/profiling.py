@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hwkit import boards
-from hwkit.boards import Board
+from hwkit.boards import Board, Optimize
 from hwkit.device.session import check_reachable
 from hwkit.device.virtual.cost_models import cost_model
 from hwkit.flow import boundary
@@ -31,6 +31,7 @@ def profile(
     seed: int = 0,
     store: Path | None = None,
     port: str | None = None,
+    optimize: Optimize | None = None,
 ) -> dict[str, Any]:
     """Per-layer and total figures of ``repeats`` runs of one random input on ``board``.
 
@@ -40,7 +41,7 @@ def profile(
     check_reachable(boards.load(board), port)
     boundary.require_single(graph, board)
     database.check(store)
-    target, artifact = artifact_for(graph, board, None)
+    target, artifact = artifact_for(graph, board, None, optimize=optimize)
     x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, seed))
     runs = target.profile(artifact, x, repeats, port)
     result = profile_json(artifact.board, runs, WARM_UP)

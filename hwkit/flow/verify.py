@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hwkit import boards
+from hwkit.boards import Optimize
 from hwkit.device.session import check_reachable
 from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.flow import boundary
@@ -97,6 +98,7 @@ def predict_named(
     board: str | None = None,
     port: str | None = None,
     artifact_folder: str | Path | None = None,
+    optimize: Optimize | None = None,
 ) -> dict[str, Array]:
     """Integers in, integers out by name, first axis the batch: by the interpreter, or really built
     and run on ``board``. ``port`` is a device that already runs the artifact.
@@ -109,7 +111,7 @@ def predict_named(
         return run(graph, feeds)
     check_reachable(boards.load(board), port)
     checked = boundary.checked(graph, board, feeds)
-    target, artifact = artifact_for(graph, board, artifact_folder, measure=False)
+    target, artifact = artifact_for(graph, board, artifact_folder, False, optimize)
     lowered = artifact.lowered.graph
     y = target.run(artifact, boundary.enter(graph, lowered, checked), port)
     return {graph.outputs[0]: boundary.leave(graph, lowered, y)}
@@ -124,6 +126,7 @@ def verify(
     seed: int = 0,
     port: str | None = None,
     artifact_folder: str | Path | None = None,
+    optimize: Optimize | None = None,
 ) -> Verification:
     """Runs ``x`` (or ``samples`` random inputs) on ``board`` and in the interpreter.
 
@@ -137,7 +140,7 @@ def verify(
     x = boundary.checked(graph, board, x)
     if not len(x):
         raise ConfigError("no inputs: nothing would be compared; give at least one")
-    target, artifact = artifact_for(graph, board, artifact_folder)
+    target, artifact = artifact_for(graph, board, artifact_folder, optimize=optimize)
     lowered = artifact.lowered.graph
     entered = boundary.enter(graph, lowered, x)
     expected = run(lowered, {lowered.inputs[0]: entered})[lowered.outputs[0]]

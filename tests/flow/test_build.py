@@ -296,3 +296,11 @@ def test_predict_measures_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lowered.plan.choice.note == "nothing was measured for this build"
     with pytest.raises(AssertionError, match="measured"):
         build.lower(network(), "virtual_m4")
+
+
+def test_kernels_are_chosen_on_microcontrollers_only() -> None:
+    board = build.optimized_for(boards.load("nucleo_l4r5zi"), "speed")
+    assert board.mcu is not None and board.mcu.optimize == "speed"
+    assert build.optimized_for(board, None) is board
+    with pytest.raises(ConfigError, match="host_tflm: --optimize is for microcontrollers"):
+        build.optimized_for(boards.load("host_tflm"), "size")

@@ -62,9 +62,10 @@ def kernel_facts(graph: Graph, plan: McuPlan, mcu: McuBoard) -> dict[str, Any]:
 
 def compiler_facts(mcu: McuBoard) -> dict[str, Any]:
     """``flags`` of the kernels and the model, ``optimize`` among them, and ``lto``: whether the
-    image was optimised as a whole."""
+    image was optimised as a whole; ``optimized_for`` what its kernels were chosen for."""
     return {
         "flags": [*mcu.cpu_flags, zig.OPTIMIZE, *zig.COMPILE_FLAGS],
         "optimize": zig.OPTIMIZE,
+        "optimized_for": mcu.optimize,
         "lto": any(flag.startswith("-flto") for flag in zig.COMPILE_FLAGS),
     }

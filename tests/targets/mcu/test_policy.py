@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwkit.targets.mcu.call import Pick
-from hwkit.targets.mcu.choice.policy import Option, Price, exchange, select, smallest
+from hwkit.targets.mcu.choice.policy import Option, Price, exchange, price_for, select, smallest
 from hwkit.targets.mcu.choices import Figure
 
 
@@ -68,3 +68,18 @@ def test_close_to_the_best_of_all(
     best = min(total(every, functions, price) for every in product(*options))
     assert best <= found <= total(alone, functions, price)
     assert found <= 1.5 * best
+
+
+def test_what_is_wanted_sets_the_price() -> None:
+    """A thousand bytes for a fiftieth of the time: too little to be small, enough by default. For a
+    two-hundredth: only where speed counts."""
+    assert price_for("balanced", 10_000) == exchange(10_000)
+    assert price_for("size", 10_000) == smallest(10_000)
+    for saved, taken in ((200, {"balanced", "speed"}), (45, {"speed"}), (4, set())):
+        faster = {
+            optimize
+            for optimize in ("balanced", "speed", "size")
+            if price_for(optimize, 10_000).cost(10_000 - saved, 6_000)
+            < price_for(optimize, 10_000).cost(10_000, 5_000)
+        }
+        assert faster == taken

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hwkit.boards import Optimize
 from hwkit.targets.mcu.choices import Figure
 
 TIME_PER_FLASH = (1, 200_000)
 """The exchange rate: a byte of flash must save 1/200,000 of the inference's time. So two thousand
 bytes are worth one percent."""
+
+SPEED_PER_FLASH = (1, 2_000_000)
+"""The same where speed is what counts: twenty thousand bytes for one percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,18 @@ def exchange(whole_time: int) -> Price:
     """
     share, of = TIME_PER_FLASH
     return Price(of, share * whole_time)
+
+
+def price_for(optimize: Optimize, whole_time: int) -> Price:
+    """The price at which kernels of a model that takes ``whole_time`` are chosen."""
+    match optimize:
+        case "balanced":
+            return exchange(whole_time)
+        case "speed":
+            share, of = SPEED_PER_FLASH
+            return Price(of, share * whole_time)
+        case "size":
+            return smallest(whole_time)
 
 
 def smallest(whole_time: int) -> Price:

@@ -14,7 +14,7 @@ from hwkit.errors import FormatError
 from hwkit.files import read_json, remove_abandoned, write_json
 from hwkit.record import from_json, to_json
 from hwkit.target import Lowered
-from hwkit.targets.mcu.choice.policy import TIME_PER_FLASH
+from hwkit.targets.mcu.choice.policy import SPEED_PER_FLASH, TIME_PER_FLASH
 from hwkit.targets.mcu.choice.rounds import kernels_that_fit
 from hwkit.targets.mcu.choices import Choice
 from hwkit.targets.mcu.lower import McuPlan, section
@@ -24,27 +24,28 @@ from hwkit.toolchain import zig
 from hwkit.toolchain.cache import cache_folder
 from hwkit.toolchain.linker_script import region
 
-_VERSION = 2
+_VERSION = 3
 """Of the way to choose: a choice made in another way is made again."""
 
 
 def path(lowered: Lowered, board: Board) -> Path:
     """The file of the choice for ``lowered``, measured on ``board``.
 
-    Kernel sources, compiler and flags, core and cycle model, the room in flash, the exchange
-    rate, and each layer's descriptor count; the integers in its tables don't, for the time of
-    a convolution, depthwise or dense layer does not depend on them: a network that was trained
-    again has its choice already.
+    Kernel sources, compiler and flags, core and cycle model, the room in flash and SRAM, the
+    exchange rate, and each layer's descriptor count; the integers in its tables don't, for the
+    time of a convolution, depthwise or dense layer does not depend on them: a network that was
+    trained again has its choice already.
     """
     mcu = section(board)
     depends = {
         "version": _VERSION,
-        "rate": TIME_PER_FLASH,
+        "rate": [section(lowered.board).optimize, TIME_PER_FLASH, SPEED_PER_FLASH],
         "zig": zig.version(),
         "flags": [*mcu.cpu_flags, *zig.COMPILE_FLAGS, zig.OPTIMIZE],
         "board": [board.name, board.name == lowered.board.name, mcu.emulator, *mcu.kernels],
         "cycles": cost_model(mcu).version,
         "flash_bytes": region(section(lowered.board), "flash").size_bytes,
+        "sram_bytes": region(section(lowered.board), "sram").size_bytes,
         "sources": _sources(mcu.kernels),
         "layers": list(_layers(lowered.plan)),
         "fitting": kernels_that_fit(lowered),

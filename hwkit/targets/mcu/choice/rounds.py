@@ -12,7 +12,7 @@ from hwkit.ir.counts import macs
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice.measure import Measured, measure
-from hwkit.targets.mcu.choice.policy import Option, Price, exchange, select, smallest
+from hwkit.targets.mcu.choice.policy import Option, Price, price_for, select, smallest
 from hwkit.targets.mcu.choices import Choice, Figure
 from hwkit.targets.mcu.kernels import implementations
 from hwkit.targets.mcu.layers import calls
@@ -21,7 +21,8 @@ from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain.linker_script import region
 
 MARGIN_BYTES = 2048
-"""By how much a board's own clock, UART and entry code may be longer than the virtual board's."""
+"""By how much a board's own clock, UART and entry code may be longer than the virtual board's, and
+the most that a runtime takes in SRAM beside arena and stack."""
 
 MOST_MACS = 16_000_000
 """Of an inference, for which other implementations are tried as well."""
@@ -55,7 +56,7 @@ def choice(lowered: Lowered, board: Board) -> Choice:
     if sum(macs(lowered.graph, op) for op in lowered.graph.nodes) <= MOST_MACS:
         first += [_round(fitting, k, False) for k in range(1, max(map(len, fitting)))]
     measured = _measured(lowered, board, first, [])
-    best = _selected(measured, exchange(measured[0].total.time))
+    best = _selected(measured, price_for(section(lowered.board).optimize, measured[0].total.time))
     sharing = _sharing_others(fitting, [option.figure.pick for option in best])
     return _taken(lowered, board, _measured(lowered, board, sharing, measured))
 
@@ -64,10 +65,12 @@ def _taken(lowered: Lowered, board: Board, measured: list[Measured]) -> Choice:
     """The best whole build that fits, the chosen ones among them; where none fits at the exchange
     rate, the smallest."""
     by_rule, room = measured[0].total, _room(lowered.board, board)
+    limit = _most_arena(lowered, by_rule.arena_bytes)
     whole = list(measured)
-    for price in (exchange(by_rule.time), smallest(by_rule.time)):
-        whole = _measured(lowered, board, [_picks(lowered, board, measured, price)], whole)
-        fitting = [m for m in whole if m.total.arena_bytes <= by_rule.arena_bytes]
+    optimize = section(lowered.board).optimize
+    for price in (price_for(optimize, by_rule.time), smallest(by_rule.time)):
+        whole = _measured(lowered, board, [_picks(lowered, board, measured, price, limit)], whole)
+        fitting = [m for m in whole if m.total.arena_bytes <= limit]
         best = min(fitting, key=lambda m: price.cost(m.total.time, m.total.flash_bytes))
         if best.total.flash_bytes <= room:
             break
@@ -80,15 +83,24 @@ def _room(board: Board, measuring: Board) -> int:
     return room if board.name == measuring.name else room - MARGIN_BYTES
 
 
+def _most_arena(lowered: Lowered, by_rule: int) -> int:
+    """The arena that kernels may bring about: the rule's, or for speed all that the board has
+    beside the stack and what a runtime needs."""
+    mcu = section(lowered.board)
+    if mcu.optimize != "speed":
+        return by_rule
+    return max(region(mcu, "sram").size_bytes - mcu.stack_bytes - MARGIN_BYTES, by_rule)
+
+
 def _picks(
-    lowered: Lowered, board: Board, measured: Sequence[Measured], price: Price
+    lowered: Lowered, board: Board, measured: Sequence[Measured], price: Price, limit: int
 ) -> list[Pick]:
-    """The selection at ``price`` whose arena is no larger than the rule's.
+    """The selection at ``price`` whose arena has at most ``limit`` bytes.
 
     Where it is larger, the layer that needs most memory has to do with less scratch, until the
     arena is small enough: in the end every layer has the rule's kernel.
     """
-    limit, picks_by_rule = measured[0].total.arena_bytes, measured[0].plan.picks
+    picks_by_rule = measured[0].plan.picks
     scratch = {
         (layer, pick.kernel): m.plan.layers[layer].scratch_bytes
         for m in measured
