@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hwkit.errors import UnsupportedOp
+from hwkit.errors import BudgetInfeasible, UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -63,7 +63,8 @@ OPS: frozenset[type[Op]] = frozenset(
 def trace(graph: Graph, adders_per_stage: int) -> Any:
     """The circuit (a da4ml ``CombLogic``) from all integers of the input to all of the output.
 
-    Raises ``UnsupportedOp`` naming the op and the remedy.
+    Raises ``UnsupportedOp`` naming the op and the remedy, ``BudgetInfeasible`` for a network so
+    deep that da4ml can't follow the path from an output to the input.
     """
     from da4ml.trace import comb_trace
 
@@ -74,7 +75,13 @@ def trace(graph: Graph, adders_per_stage: int) -> Any:
     for op in graph.nodes:
         like = [values[name] for name in activations(op)] or [source]
         values[op.output] = _step(graph, op, like)
-    return comb_trace(source, values[graph.outputs[0]].ravel(), keep_dead_inputs=True)
+    try:
+        return comb_trace(source, values[graph.outputs[0]].ravel(), keep_dead_inputs=True)
+    except RecursionError as error:
+        raise BudgetInfeasible(
+            f"{graph.name}: {len(graph.nodes)} layers are too many to unroll; use a network with "
+            "fewer, or a board whose style is folded (rtl_sim)"
+        ) from error
 
 
 def _step(graph: Graph, op: Op, xs: list[Array]) -> Array:

@@ -209,6 +209,16 @@ def test_large_networks_are_refused_before_anything_is_made() -> None:
         rtl.lower(mlp(8, 48, 48, 48, 48, 16), BOARD)
 
 
+def test_deep_networks_are_refused() -> None:
+    b = GraphBuilder("deep")
+    x = b.input("x", (1,), IntType(4, True))
+    grown = Rescale((3,), (1,), Rounding.FLOOR, -8, 7)
+    for k in range(1500):
+        x = b.add(Requantize(f"r{k}", x, f"y{k}", grown), IntType(4, True))
+    with pytest.raises(BudgetInfeasible, match=r"deep: 1500 layers are too many.*rtl_sim"):
+        unroll(b.build([x]))
+
+
 def test_a_part_that_is_too_small_is_refused_with_the_number() -> None:
     assert BOARD.fpga is not None
     small = FpgaResources(lut=500, ff=9_000, bram=1, bram_bits=18_432, dsp=0)
