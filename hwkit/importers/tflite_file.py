@@ -160,7 +160,8 @@ def _tensor(table: Table, buffers: list[Table]) -> FileTensor:
         scale = tuple(np.frombuffer(quantization.vector(2, 4), "<f4").tolist())
         zero_point = tuple(np.frombuffer(quantization.vector(3, 8), "<i8").tolist())
         axis = quantization.number(6, "i", 0)
-        if not all(isfinite(s) and s > 0 for s in scale) or len(zero_point) not in (0, len(scale)):
+        # LiteRT refuses scales without zero points, and TFLM drops both without a word.
+        if not all(isfinite(s) and s > 0 for s in scale) or len(zero_point) != len(scale):
             raise FormatError(
                 f"tensor {name!r}: scales must be finite and above 0, with zero points"
             )
