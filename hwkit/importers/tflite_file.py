@@ -46,7 +46,12 @@ _OPTIONS: dict[str, _Fields] = {
     "CONV_2D": _WINDOW
     | {"activation": (3, "b", 0), "dilation_w": (4, "i", 1), "dilation_h": (5, "i", 1)},
     "DEPTHWISE_CONV_2D": _WINDOW
-    | {"activation": (4, "b", 0), "dilation_w": (5, "i", 1), "dilation_h": (6, "i", 1)},
+    | {
+        "multiplier": (3, "i", 0),
+        "activation": (4, "b", 0),
+        "dilation_w": (5, "i", 1),
+        "dilation_h": (6, "i", 1),
+    },
     "DEPTH_TO_SPACE": {"block": (0, "i", 0)},
     "FULLY_CONNECTED": {"activation": (0, "b", 0), "weights_format": (1, "b", 0)},
     "LEAKY_RELU": {"alpha": (0, "f", 0.0)},

@@ -157,6 +157,20 @@ def test_scales_without_zero_points_are_refused(missing: Any) -> None:
     assert isinstance(answer, str)
 
 
+@pytest.mark.parametrize("multiplier", [0, 1, 3])
+def test_a_depth_multiplier_that_the_weights_do_not_have(multiplier: int) -> None:
+    """TFLM reads past the weights with it, XNNPACK refuses it."""
+    tensors = [
+        activation("x", MAP),
+        weights("w", RNG.integers(-127, 128, (1, 3, 3, 8)), 0.01, 3),
+        activation("y", (1, 2, 2, 8)),
+    ]
+    fields = {"padding": 1, "strideH": 1, "strideW": 1, "depthMultiplier": multiplier}
+    op = operator("DEPTHWISE_CONV_2D", ("x", "w", None), options="DepthwiseConv2DOptions", **fields)
+    with pytest.raises(FormatError, match=f"multiplier {multiplier} of 4 channels with 8 weights"):
+        imported(file_bytes(tensors, [op]))
+
+
 def test_transposed_convolution_of_int16(tmp_path: Path) -> None:
     tensors = [
         FileTensor("x", MAP, "int16", (0.001,), 0),
