@@ -221,6 +221,9 @@ class _Lane:
     ) -> Iterator[Op]:
         """``source`` and a constant for each channel, clamped to ``ends``."""
         shape = (*(1 for _ in self.tensors[source].shape[1:]), len(values))
+        if np.abs(values).max() > S32.high >> 1:
+            remedy = f"its offset is {np.abs(values).max():.3g} steps; use other scales"
+            raise UnsupportedOp(name, self.target, remedy)
         constant = self.added(f"{name}.addend", source)
         value = fresh(f"{constant}.value", self.tensors)
         self.tensors[constant] = self.tensors[value] = TensorType(shape, S32)
