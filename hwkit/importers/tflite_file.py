@@ -46,7 +46,12 @@ _OPTIONS: dict[str, _Fields] = {
     "CONV_2D": _WINDOW
     | {"activation": (3, "b", 0), "dilation_w": (4, "i", 1), "dilation_h": (5, "i", 1)},
     "DEPTHWISE_CONV_2D": _WINDOW
-    | {"activation": (4, "b", 0), "dilation_w": (5, "i", 1), "dilation_h": (6, "i", 1)},
+    | {
+        "multiplier": (3, "i", 0),
+        "activation": (4, "b", 0),
+        "dilation_w": (5, "i", 1),
+        "dilation_h": (6, "i", 1),
+    },
     "DEPTH_TO_SPACE": {"block": (0, "i", 0)},
     "FULLY_CONNECTED": {"activation": (0, "b", 0), "weights_format": (1, "b", 0)},
     "LEAKY_RELU": {"alpha": (0, "f", 0.0)},
@@ -160,7 +165,8 @@ def _tensor(table: Table, buffers: list[Table]) -> FileTensor:
         scale = tuple(np.frombuffer(quantization.vector(2, 4), "<f4").tolist())
         zero_point = tuple(np.frombuffer(quantization.vector(3, 8), "<i8").tolist())
         axis = quantization.number(6, "i", 0)
-        if not all(isfinite(s) and s > 0 for s in scale) or len(zero_point) not in (0, len(scale)):
+        # LiteRT refuses scales without zero points, and TFLM drops both without a word.
+        if not all(isfinite(s) and s > 0 for s in scale) or len(zero_point) != len(scale):
             raise FormatError(
                 f"tensor {name!r}: scales must be finite and above 0, with zero points"
             )

@@ -191,6 +191,10 @@ def conv(context: Context, position: int, op: FileOperator) -> None:
     shape = context.builder.shape(weight)
     if len(shape) != 4:
         raise FormatError(f"{name}: weight has {len(shape)} axes; damaged, copy it again")
+    channels = context.builder.shape(source)[-1]
+    if depthwise and op.options["multiplier"] * channels != shape[3]:
+        reason = f"depth multiplier {op.options['multiplier']} of {channels} channels"
+        raise damaged(position, op, f"{reason} with {shape[3]} weights a tap")
     kernel = (shape[1], shape[2])
     dilation = (size_option(op, "dilation_h"), size_option(op, "dilation_w"))
     stride, padding = window(op, map_shape(context, source, position, op), kernel, dilation)

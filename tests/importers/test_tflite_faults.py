@@ -135,24 +135,40 @@ def test_dense_layers_that_round_once(dtype: str, scale: float) -> None:
     as_litert(file_bytes(tensors, [op]), 400)
 
 
-@pytest.mark.parametrize("bias", [None, "b"])
-def test_uint8_weights_without_a_zero_point(bias: str | None) -> None:
-    """A file may leave zero points out: then they are 0."""
+@pytest.mark.parametrize("missing", [None, np.array([], np.int64)])
+def test_scales_without_zero_points_are_refused(missing: Any) -> None:
+    """As LiteRT does; TFLM drops the scale too, and gives the zero point of the output."""
     tensors = [
-        unsigned("x", (1, 9)),
-        FileTensor("w", (2, 9), "uint8", (0.01,), 0, 0, RNG.integers(0, 256, (2, 9))),
-        FileTensor("b", (2,), "int32", (0.001,), 0, 0, np.array([500, -500])),
-        unsigned("y", (1, 2), 0.9),
+        activation("x", (1, 9)),
+        weights("w", RNG.integers(-127, 128, (2, 9)), (0.01, 0.02)),
+        activation("y", (1, 2), 0.9),
     ]
-    op = operator("FULLY_CONNECTED", ("x", "w", bias), options="FullyConnectedOptions")
+    op = operator("FULLY_CONNECTED", ("x", "w", None), options="FullyConnectedOptions")
 
     def forget(tree: Any) -> None:
-        tree.subgraphs[0].tensors[1].quantization.zeroPoint = None
+        tree.subgraphs[0].tensors[1].quantization.zeroPoint = missing
 
     model = file_bytes(tensors, [op])
-    whole, bare = imported(model), imported(changed(model, forget))
-    x = random_feeds(whole, 20, 0)["x"]
-    np.testing.assert_array_equal(whole.predict(x), bare.predict(x))
+    imported(model)
+    with pytest.raises(FormatError, match="'w': scales must be finite and above 0, with zero"):
+        imported(changed(model, forget))
+    with Runtimes() as runtimes:
+        answer = runtimes.run(LITERT, changed(model, forget), {"x": np.zeros((1, 9), np.int8)}, 1)
+    assert isinstance(answer, str)
+
+
+@pytest.mark.parametrize("multiplier", [0, 1, 3])
+def test_a_depth_multiplier_that_the_weights_do_not_have(multiplier: int) -> None:
+    """TFLM reads past the weights with it, XNNPACK refuses it."""
+    tensors = [
+        activation("x", MAP),
+        weights("w", RNG.integers(-127, 128, (1, 3, 3, 8)), 0.01, 3),
+        activation("y", (1, 2, 2, 8)),
+    ]
+    fields = {"padding": 1, "strideH": 1, "strideW": 1, "depthMultiplier": multiplier}
+    op = operator("DEPTHWISE_CONV_2D", ("x", "w", None), options="DepthwiseConv2DOptions", **fields)
+    with pytest.raises(FormatError, match=f"multiplier {multiplier} of 4 channels with 8 weights"):
+        imported(file_bytes(tensors, [op]))
 
 
 def test_transposed_convolution_of_int16(tmp_path: Path) -> None:

@@ -40,7 +40,10 @@ from hwkit.targets.edge.scales import ratio
 
 EXACT_BITS = 24
 _LIMIT = 1 << EXACT_BITS
-_ROOM = 1 << 22
+_GRID_BITS = EXACT_BITS - 3
+"""Of a grid that can be chosen; the rest is room for offsets."""
+_WHOLE = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
+_ROOM = 1 << (_GRID_BITS - 2)
 """Integers so large are clamped to what can occur: in an input that is stored in 8 bits but has
 fewer, other ones would make sums leave 32 bits."""
 _SMALLEST = 2.0**-38
@@ -125,7 +128,7 @@ class _Lane:
             if members & self.settled:
                 self.settled |= members
             coarser[name] = (
-                0 if members & (fixed | self.settled) else max(reach.bit_length() - EXACT_BITS, 0)
+                0 if members & (fixed | self.settled) else max(reach.bit_length() - _GRID_BITS, 0)
             )
         return coarser
 
@@ -162,8 +165,7 @@ class _Lane:
             if most >= _ROOM:
                 low, high = max(low, -most - 1), min(high, most + 1)
             scaled = self.added(f"{op.name}.scaled", op.output)
-            whole = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
-            product = self.multiplied(op, whole, factors * by)
+            product = self.multiplied(op, _WHOLE, factors * by)
             if np.rint(offsets).any():
                 yield Requantize(f"{op.name}.scaled", source, scaled, product, zero_point)
                 yield from self.plus(op.name, scaled, np.rint(offsets), op.output, (low, high))
@@ -171,30 +173,57 @@ class _Lane:
             product = replace(product, low=low, high=high)
             yield Requantize(op.name, source, op.output, product, zero_point)
             return
-        most = self.of(source, zero_point) >> self.coarser.get(source, 0)
-        if offsets.any() or r.rounding in (Rounding.FLOOR, Rounding.HALF_UP):
-            steps = offsets / np.maximum(factors, _SMALLEST)
-            if np.abs(steps).max() + most < _LIMIT:
-                room = EXACT_BITS - int(np.abs(steps).max() + most).bit_length() - 1
-                finer = 2.0 ** max(room, 0)
-                grown = self.added(f"{op.name}.grown", op.input)
-                whole = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
-                product = self.multiplied(op, whole, np.array([finer]))
-                yield Requantize(f"{op.name}.grown", source, grown, product, zero_point)
-                # A tie that goes up becomes a little more than one.
-                above = r.rounding in (Rounding.FLOOR, Rounding.HALF_UP) and room > 0
-                source, zero_point = self.added(f"{op.name}.offset", op.input), 0
-                ends = (S32.low, S32.high)
-                yield from self.plus(op.name, grown, np.rint(steps * finer) + above, source, ends)
-                factors = factors / finer
+        terms = self.terms(op, factors, offsets)
+        if terms is not None:
+            grown, addends, factors = terms
+            product = self.multiplied(op, _WHOLE, grown)
+            total = self.added(f"{op.name}.grown", op.input)
+            yield Requantize(f"{op.name}.grown", source, total, product, zero_point)
+            source, zero_point = self.added(f"{op.name}.offset", op.input), 0
+            yield from self.plus(op.name, total, addends, source, (S32.low, S32.high))
         product = self.multiplied(op, replace(r, rounding=Rounding.FLOAT32), factors)
         yield Requantize(op.name, source, op.output, product, zero_point)
+
+    def terms(
+        self, op: Requantize, factors: Array, offsets: Array
+    ) -> tuple[Array, Array, Array] | None:
+        """What the input is multiplied by, what is added then, and the factor that is left; None
+        where there is nothing to add. ``UnsupportedOp`` where there is no room for it.
+
+        Exact where 24 bits hold ``input * multiplier + offset``, so that ties stay ties.
+        """
+        r = op.rescale
+        # A tie that goes up becomes a little more than one.
+        upwards = r.rounding in (Rounding.FLOOR, Rounding.HALF_UP)
+        if not (offsets.any() or upwards):
+            return None
+        bits = self.coarser.get(op.input, 0)
+        most = self.of(op.input, op.input_zero_point) >> bits
+        shifts = np.broadcast_to(r.shift, factors.shape)
+        grown, addends = np.ldexp(factors, shifts), np.ldexp(offsets, shifts)
+        common = min(_whole_bits(np.concatenate([grown, addends])), int(shifts.min()))
+        scale = np.ldexp(1.0, upwards - common)
+        grown, addends = grown * scale, addends * scale + upwards
+        if (most * grown + np.abs(addends) < _LIMIT).all():
+            return grown, addends, np.ldexp(1.0, common - upwards - shifts)
+        steps = offsets / np.maximum(factors, _SMALLEST)
+        reach = int(np.abs(steps).max() + most)
+        room = EXACT_BITS - 1 - reach.bit_length()
+        if room < 0:
+            remedy = f"its sums and their offset reach {reach}, float32 holds those below "
+            remedy += f"{_LIMIT >> 1}; quantize its bias, or its output to 8 bits"
+            raise UnsupportedOp(op.name, self.target, remedy)
+        finer = 2.0**room
+        return np.array([finer]), np.rint(steps * finer) + (upwards and room > 0), factors / finer
 
     def plus(
         self, name: str, source: str, values: Array, output: str, ends: tuple[int, int]
     ) -> Iterator[Op]:
         """``source`` and a constant for each channel, clamped to ``ends``."""
         shape = (*(1 for _ in self.tensors[source].shape[1:]), len(values))
+        if np.abs(values).max() > S32.high >> 1:
+            remedy = f"its offset is {np.abs(values).max():.3g} steps; use other scales"
+            raise UnsupportedOp(name, self.target, remedy)
         constant = self.added(f"{name}.addend", source)
         value = fresh(f"{constant}.value", self.tensors)
         self.tensors[constant] = self.tensors[value] = TensorType(shape, S32)
@@ -205,7 +234,7 @@ class _Lane:
             return
         total = self.added(f"{name}.total", source)
         yield Add(f"{name}.plus", (source, constant), total)
-        same = Rescale((1,), (0,), Rounding.FLOAT32, *ends)
+        same = replace(_WHOLE, low=ends[0], high=ends[1])
         yield Requantize(name, total, output, same)
 
     def multiplied(self, op: Requantize, r: Rescale, factors: Array) -> Rescale:
@@ -231,6 +260,14 @@ def _factors(r: Rescale) -> tuple[Array, Array]:
         for k in entries
     ]
     return factors, np.array(offsets)
+
+
+def _whole_bits(values: Array) -> int:
+    """The most bits that all of ``values`` can be shifted right by and stay whole; 0 if not so."""
+    if (values != np.rint(values)).any() or np.abs(values).max() >= 2.0**62:
+        return 0
+    together = int(np.bitwise_or.reduce(np.abs(values).astype(np.int64)))
+    return max((together & -together).bit_length() - 1, 0)
 
 
 def _most(dtype: IntType, zero_point: int) -> int:

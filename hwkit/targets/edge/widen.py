@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
+from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Constant, Lookup, Prelu
-from hwkit.ir.types import S8, U8, Array, IntType, TensorType
+from hwkit.ir.ops import Add, Constant, Lookup, Prelu, Rescale
+from hwkit.ir.types import S8, S32, U8, Array, IntType, TensorType
 
 _SUM_BITS = 32
 """Width of an accumulator that leaves the graph."""
@@ -47,8 +48,33 @@ def widen_to_8_bits(graph: Graph, target: str) -> Graph:
             op = replace(op, value=value)
         elif isinstance(op, Prelu):
             op = _with_signed_slope(op, tensors, constants)
+        elif isinstance(op, Add):
+            op = _within_range(op, graph)
         nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)
+
+
+def _within_range(op: Add, graph: Graph) -> Add:
+    """``op`` with what its inputs become clamped to what can occur, where 8 bits of an input that
+    has fewer would take the sum out of 32 bits."""
+    if op.rescale is None:
+        return op
+    sides: list[Rescale | None] = []
+    most = 0
+    for name, zero_point, r in zip(op.inputs, op.input_zero_points, op.input_rescales, strict=True):
+        if r is None:
+            sides.append(r)
+            most += U8.high - S8.low
+            continue
+        dtype = graph.tensors[name].dtype
+        if dtype.bits > S8.bits:
+            return op
+        ends = np.array([[dtype.low], [dtype.high], [S8.low], [U8.high]], np.int64) - zero_point
+        values = rescale(np.repeat(ends, r.channels, axis=1), r, op.name)
+        low, high = int(values[:2].min()), int(values[:2].max())
+        most += int(np.abs(values[2:].astype(np.int64)).max())
+        sides.append(replace(r, low=max(r.low, low), high=min(r.high, high)))
+    return op if most <= S32.high else replace(op, input_rescales=(sides[0], sides[1]))
 
 
 def _with_signed_slope(

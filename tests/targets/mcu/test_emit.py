@@ -161,8 +161,9 @@ def test_what_no_kernel_computes_is_refused_by_name() -> None:
     b.input("x", (4,), S8)
     b.constant("w", np.ones((2, 4)), S8)
     b.add(Dense("fc", "x", "w", None, "y"), S32)
-    b.add(Clamp("relu", "y", "z", 0, 99), S32)
-    with pytest.raises(UnsupportedOp, match=r"relu: .*32 bits"):
+    b.constant("v", np.ones((1, 2)), S8)
+    b.add(Dense("second", "y", "v", None, "z"), S32)
+    with pytest.raises(UnsupportedOp, match=r"second: .*input y has 32 bits; requantize it to 8"):
         lower(b.build(["z"]), BOARD)
 
 
