@@ -99,6 +99,8 @@ def _term(b: Builder, x: Tensor, zero_point: int, r: Rescale | None) -> tuple[Te
     if (table == factor * np.arange(x.low, x.high + 1)[:, np.newaxis] + offset).all():
         if (factor == 1).all():
             return x, offset
+        if not factor.any():
+            raise b.unsupported("an operand is rescaled to one value; leave the addition out")
         ends = np.stack([factor * x.low, factor * x.high])
         scaled = b.inner("scaled", x.shape, int(ends.min()), int(ends.max()))
         name = b.constant("factor", factor[:1] if (factor == factor[0]).all() else factor)

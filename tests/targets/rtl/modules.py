@@ -97,6 +97,7 @@ def _simulated(
     wide_in, wide_out = max(c.in_bits for c in cases), max(c.out_bits for c in cases)
     shape = [1, wide_in, case.beats_in, 1, wide_out, 0, case.beats_out]
     command = [str(program), *map(str, shape), *names, str(seed), f"+select={k}", "+fifos"]
+    command.append(f"+images={folder}")
     printed = process.run(command, folder / f"log{k}_{seed}", cwd=folder, timeout_s=60)
     stamps = np.fromfile(names[2], "<u8").astype(np.int64).reshape(-1, 3)
     mask = np.array([(1 << case.out_bits) - 1], "<i4")

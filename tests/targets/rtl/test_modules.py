@@ -112,15 +112,18 @@ def rescale(
     lanes: int = 2,
     groups: int = 1,
     rights: tuple[int, ...] = (),
+    more: int = 0,
 ) -> Case:
-    """As the plan of a layer gives widths; ``rights`` are second shifts of double rounding."""
+    """As the plan of a layer gives widths; ``rights`` are second shifts of double rounding, ``more``
+    is an offset of the products."""
     f_bits = {0: 1, 1: 3, 2: 31 if rounding == 3 else 6}[kind]
     count = lanes * groups
     factors = {0: [0] * count, 1: [0, 3, 1, 7, 2, 5], 2: draw(f_bits, count + 1)[1:]}[kind][:count]
     top = 1 if kind == 0 else 1 << max(factors) if kind == 1 else max(factors)
     r_bits = max(max(rights).bit_length(), 1) if rights else 0
     x_bits = max(bits + 2, abs(offset).bit_length() + 2)
-    p_bits = max(((1 << (x_bits - 1)) * top).bit_length() + 1 + (shift > 0), shift + 2)
+    largest = ((1 << (x_bits - 1)) * top) + abs(more)
+    p_bits = max(largest.bit_length() + 1 + (shift > 0), shift + 2)
     q_bits = max(p_bits - shift, 8) + 2
     low, high = (-100, 90) if clamps else (-128, 127)
     into = draw(lanes * bits, BEATS)
@@ -130,7 +133,7 @@ def rescale(
         for lane, v in enumerate(fields(beat, bits, lanes, bool(signed))):
             index = at % groups * lanes + lane
             factor = 1 << factors[index] if kind < 2 else factors[index]
-            product = Fraction((v + offset) * factor, 1 << shift)
+            product = Fraction((v + offset) * factor + more, 1 << shift)
             if rounding == 3:
                 right = rights[index % len(rights)]
                 q = ROUNDED[4](Fraction(ROUNDED[1](product), 1 << right))
@@ -144,8 +147,11 @@ def rescale(
         f | (rights[k % len(rights)] << f_bits if rights else 0) for k, f in enumerate(factors)
     ]
     words = [packed(stored[g * lanes : (g + 1) * lanes], field) for g in range(groups)]
+    half = 1 << shift >> 1 if rounding in (1, 2) else 0
     parameters = {
-        "LANES": lanes, "GROUPS": groups, "KIND": kind, "ROUNDING": rounding, "IN_BITS": bits,
+        "LANES": lanes, "GROUPS": groups, "KIND": kind, "IN_BITS": bits,
+        "ROUNDING": 0 if rounding == 1 else rounding, "ADDED": half + more,
+        "FACTOR_BITS": field if kind else 0,
         "IN_SIGNED": signed, "F_BITS": f_bits, "R_BITS": r_bits, "X_BITS": x_bits,
         "P_BITS": p_bits, "SHIFT": shift, "Q_BITS": q_bits, "CLAMPS": clamps, "OFFSET": offset,
         "ZERO": zero, "LOW": low, "HIGH": high, "OUT_BITS": 8,
@@ -267,6 +273,9 @@ CASES = [
     joined((2, 2), (0, 1), 1, -40),
     *(rescale(0, rounding, shift) for rounding in (0, 1, 2, 4) for shift in (1, 2)),
     rescale(0, 2, 0, zero=-3),
+    rescale(0, 0, 2, more=-3),
+    rescale(1, 1, 7, more=37),
+    rescale(2, 2, 7, groups=3, more=-50),
     rescale(0, 1, 3, bits=9, signed=0, offset=-200, zero=7),
     rescale(0, 1, 4, clamps=0),
     *(rescale(1, rounding, 7, groups=3, zero=5) for rounding in (0, 1, 2, 4)),
