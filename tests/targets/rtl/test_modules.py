@@ -114,8 +114,8 @@ def rescale(
     rights: tuple[int, ...] = (),
     more: int = 0,
 ) -> Case:
-    """As the plan of a layer gives widths; ``rights`` are second shifts of double rounding, ``more``
-    is an offset of the products."""
+    """As the plan of a layer gives widths; ``rights`` are second shifts of double rounding,
+    ``more`` is an offset of the products."""
     f_bits = {0: 1, 1: 3, 2: 31 if rounding == 3 else 6}[kind]
     count = lanes * groups
     factors = {0: [0] * count, 1: [0, 3, 1, 7, 2, 5], 2: draw(f_bits, count + 1)[1:]}[kind][:count]
