@@ -139,7 +139,7 @@ module hwk_rescale #(
             end else begin : once
                 reg  signed [Q_BITS-1:0] r;
                 wire signed [P_BITS-1:0] sum =
-                    p + (ROUNDING == 4 ? (p < 0 ? HALF - 1 : HALF) : added);
+                    p + (ROUNDING == 4 ? (p < 0 && SHIFT > 0 ? HALF - 1 : HALF) : added);
                 wire signed [P_BITS-1:0] down = sum >>> SHIFT;
                 // A sum without a remainder was a tie: the step before it is the even one, or it is.
                 wire tie = ROUNDING == 2 && SHIFT > 0 && (sum & ~({P_BITS{1'b1}} << SHIFT)) == 0;

@@ -273,6 +273,7 @@ CASES = [
     joined((2, 2), (0, 1), 1, -40),
     *(rescale(0, rounding, shift) for rounding in (0, 1, 2, 4) for shift in (1, 2)),
     rescale(0, 2, 0, zero=-3),
+    rescale(0, 4, 0, zero=2),  # the mean of one integer
     rescale(0, 0, 2, more=-3),
     rescale(1, 1, 7, more=37),
     rescale(2, 2, 7, groups=3, more=-50),
