@@ -88,6 +88,7 @@ def compared(graph: Graph, core: Core, k: int, program: Path, number: int) -> di
         "predicted_latency_cycles": core.latency_cycles,
         "latency_cycles": latency,
         "refused": "",
+        "evidence": "simulated",
     }
 
 
@@ -101,7 +102,15 @@ def main(count: int) -> None:
             made.append((number, fused, together.random_folding(fused, number)[0]))
         except UnsupportedOp as error:
             ops = " ".join(type(op).__name__ for op in fused.nodes)
-            rows.append({"graph": number, "ops": ops, **_NOT_RUN, "refused": str(error)})
+            rows.append(
+                {
+                    "graph": number,
+                    "ops": ops,
+                    **_NOT_RUN,
+                    "refused": str(error),
+                    "evidence": "simulated",
+                }
+            )
     for first in range(0, len(made), AT_ONCE):
         some = made[first : first + AT_ONCE]
         with tempfile.TemporaryDirectory() as folder:
