@@ -41,6 +41,7 @@ _NOT_RUN = {
     "differing": 0,
     "predicted_latency_cycles": "",
     "latency_cycles": "",
+    "evidence": "simulated",
 }
 
 
@@ -102,15 +103,7 @@ def main(count: int) -> None:
             made.append((number, fused, together.random_folding(fused, number)[0]))
         except UnsupportedOp as error:
             ops = " ".join(type(op).__name__ for op in fused.nodes)
-            rows.append(
-                {
-                    "graph": number,
-                    "ops": ops,
-                    **_NOT_RUN,
-                    "refused": str(error),
-                    "evidence": "simulated",
-                }
-            )
+            rows.append({"graph": number, "ops": ops, **_NOT_RUN, "refused": str(error)})
     for first in range(0, len(made), AT_ONCE):
         some = made[first : first + AT_ONCE]
         with tempfile.TemporaryDirectory() as folder:
