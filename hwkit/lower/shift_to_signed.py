@@ -41,6 +41,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.ops import constants as constants_of
 from hwkit.ir.types import Array, IntType, TensorType
+from hwkit.lower.fresh import fresh
 
 
 def offset(tensor: TensorType) -> int:
@@ -87,10 +88,7 @@ def _own_name(graph: Graph, constant: str) -> str:
     readers = [op for op in graph.nodes if constant in constants_of(op)]
     if all(isinstance(op, Lookup | Constant) for op in readers):
         return constant
-    name = f"{constant}.signed"
-    while name in graph.tensors:
-        name += "_"
-    return name
+    return fresh(f"{constant}.signed", graph.tensors)
 
 
 def _signed(tensor: TensorType) -> TensorType:

@@ -17,6 +17,7 @@ import numpy as np
 from hwkit import resources
 from hwkit.ir.types import Array
 from hwkit.toolchain import process, verilator
+from tests.targets.rtl.together import TOP
 
 RTL = ("fifo", "fork", "lookup", "matrix", "narrow", "product", "rescale", "resize", "rom", "sum",
        "widen", "window")  # fmt: skip
@@ -58,7 +59,7 @@ def build(cases: Sequence[Case], folder: Path) -> Path:
             values.append(f'.{name}("{image}")')
         widths = {"i": case.in_bits - 1, "o": case.out_bits - 1}
         parts.append(_SLOT.format(k=k, module=case.module, values=", ".join(values), **widths))
-    text = _TOP.format(i=wide_in - 1, o=wide_out - 1, last=len(cases) - 1, parts="".join(parts))
+    text = TOP.format(i=wide_in - 1, o=wide_out - 1, last=len(cases) - 1, parts="".join(parts))
     (folder / "hwk_core.v").write_text(_JOINED + text)
     rtl = resources.folder("hls") / "rtl"
     sources = [rtl / f"hwk_{name}.v" for name in RTL]
@@ -142,22 +143,5 @@ module joined #(
         .clk(clk), .rst(rst), .a_data(a), .a_valid(a_valid), .a_ready(a_ready),
         .b_data(b), .b_valid(b_valid), .b_ready(b_ready),
         .m_data(m_data), .m_valid(m_valid), .m_ready(m_ready));
-endmodule
-"""
-
-_TOP = """
-module hwk_core (
-    input wire clk, input wire rst,
-    input wire [{i}:0] s_data, input wire s_valid, output wire s_ready,
-    output wire [{o}:0] m_data, output wire m_valid, input wire m_ready
-);
-    integer select = 0;
-    initial void'($value$plusargs("select=%d", select));
-    wire [{o}:0] m [0:{last}];
-    wire [{last}:0] s_ready_of, m_valid_of;
-    assign s_ready = s_ready_of[select];
-    assign m_valid = m_valid_of[select];
-    assign m_data = m[select];
-{parts}
 endmodule
 """

@@ -45,7 +45,7 @@ def build(cores: Sequence[Core], folder: Path) -> Path:
             else:
                 files[name] = content
         parts.append(_SLOT.format(k=k, i=widths[k][0] - 1, o=widths[k][1] - 1))
-    files["hwk_core.v"] = _TOP.format(
+    files["hwk_core.v"] = TOP.format(
         i=wide_in - 1, o=wide_out - 1, n=len(cores), last=len(cores) - 1, parts="".join(parts)
     ).encode()
     for name, content in files.items():
@@ -74,7 +74,7 @@ _SLOT = """
         .m_data(data_{k}), .m_valid(m_valid_of[{k}]), .m_ready(m_ready && select == {k}));
 """
 
-_TOP = """
+TOP = """
 module hwk_core (
     input wire clk, input wire rst,
     input wire [{i}:0] s_data, input wire s_valid, output wire s_ready,
