@@ -21,9 +21,9 @@ from hwkit.flow.build import artifact_for
 from hwkit.flow.profiling import profile
 from hwkit.flow.verify import verify
 from hwkit.ir.graph import Graph
-from tests.importers.tflite_every_operator import EVERY_OPERATOR
-from tests.importers.tflite_files import as_tflm
-from tests.importers.tflite_networks import NETWORKS
+from tests.importers.tflite.every_operator import EVERY_OPERATOR
+from tests.importers.tflite.files import as_tflm
+from tests.importers.tflite.networks import NETWORKS
 
 IMPORTED = ("ds_cnn", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3", "streaming")
 MADE = {name: NETWORKS[name] for name in IMPORTED} | EVERY_OPERATOR

@@ -30,7 +30,8 @@ with atheris.instrument_imports(include=["hwkit"]):
     from hwkit.errors import HwkitError
     from hwkit.flow.arrays import load_array
     from hwkit.flow.models import load
-    from hwkit.importers import qonnx, tflite
+    from hwkit.importers.qonnx import importer as qonnx
+    from hwkit.importers.tflite import importer as tflite
     from hwkit.ir import serialize
     from hwkit.ir.graph import Graph
 
@@ -216,8 +217,8 @@ def _npy_seeds() -> list[bytes]:
 
 
 def _hwk_seeds() -> list[bytes]:
-    from hwkit.importers.tflite import convert
-    from hwkit.importers.tflite_file import parse
+    from hwkit.importers.tflite.file import parse
+    from hwkit.importers.tflite.importer import convert
 
     return [serialize.to_bytes(convert(parse(data), "m")) for data in _tflite_seeds()]
 

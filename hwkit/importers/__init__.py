@@ -54,15 +54,15 @@ def open_model(path: str | Path) -> tuple[Graph, FileRunner | None]:
     with opened(path, MAX_FILE_BYTES, "give an existing .onnx or .tflite") as stream:
         head = stream.read(8)
     if head[4:8] == _TFLITE_MARK:
-        from hwkit.importers.tflite import load_tflite
+        from hwkit.importers.tflite.importer import load_tflite
 
         return load_tflite(path), None
     if path.suffix.lower() == ".tflite":
         raise FormatError(f"{path}: not a TensorFlow Lite file or cut short; convert it again")
     if not head:
         raise FormatError(f"{path}: is empty; export the model again")
-    from hwkit.importers.qonnx import import_qonnx
-    from hwkit.importers.qonnx_source import QonnxRunner
+    from hwkit.importers.qonnx.importer import import_qonnx
+    from hwkit.importers.qonnx.source import QonnxRunner
 
     imported = import_qonnx(path)
     return imported.graph, QonnxRunner(imported)

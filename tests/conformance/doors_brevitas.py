@@ -15,7 +15,7 @@ from brevitas.quant import (
 )
 from torch import Tensor, nn
 
-from tests.importers.zoo import Kit, calibrated, value
+from tests.importers.qonnx.zoo import Kit, calibrated, value
 
 ROUNDINGS = ("ROUND", "ROUND", "ROUND", "FLOOR", "CEIL", "ROUND_TO_ZERO")
 

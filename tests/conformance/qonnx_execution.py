@@ -9,8 +9,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from hwkit.importers.qonnx_file import read_onnx
-from hwkit.importers.qonnx_reference import Execution
+from hwkit.importers.qonnx.file import read_onnx
+from hwkit.importers.qonnx.reference import Execution
 
 CLOSE = 2e-6
 """Relative to a tensor's largest value: what float32 sums in another order may differ by."""

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hwkit.importers.tflite_operators import CONVERTERS
+from hwkit.importers.tflite.operators import CONVERTERS
 from tests.conformance.tflite_doors import judge
 from tests.conformance.tflite_graphs import TYPES, kinds, random_file
 from tests.conformance.tflite_runtimes import TFLM, Runtimes
-from tests.importers.tflite_files import activation, file_bytes, operator, weights
+from tests.importers.tflite.files import activation, file_bytes, operator, weights
 
 _NOT_DRAWN = {"EXPAND_DIMS", "SQUEEZE"}
 """Reshapes by another name."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwkit.errors import HwkitError
-from hwkit.importers.tflite import convert
-from hwkit.importers.tflite_file import parse
+from hwkit.importers.tflite.file import parse
+from hwkit.importers.tflite.importer import convert
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from tests.conformance.tflite_graphs import Drawn
 from tests.conformance.tflite_runtimes import LITERT, TFLM, Runtimes
-from tests.importers.tflite_files import random_feeds
+from tests.importers.tflite.files import random_feeds
 
 
 @dataclass(frozen=True)

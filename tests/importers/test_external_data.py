@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from hwkit.errors import ConfigError, FormatError
-from hwkit.importers.qonnx_file import read_onnx
+from hwkit.importers.qonnx.file import read_onnx
 
 VALUES = np.arange(6, dtype=np.float32)
 

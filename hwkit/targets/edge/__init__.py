@@ -12,7 +12,7 @@ import numpy as np
 from hwkit.boards import Board, EdgeBoard
 from hwkit.errors import ConfigError, DeviceError, FormatError, UnsupportedOp
 from hwkit.files import read_json, write_json, write_whole
-from hwkit.importers.tflite_file import parse
+from hwkit.importers.tflite.file import parse
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Sub
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, BuildPlan, LayerTiming, Lowered

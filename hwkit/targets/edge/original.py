@@ -11,7 +11,7 @@ import numpy as np
 
 from hwkit.boards import Board
 from hwkit.errors import ConfigError, DeviceError, FormatError, HwkitError
-from hwkit.importers.tflite_file import FLOAT32, TYPE_NAMES, FileTensor, TfliteFile, parse
+from hwkit.importers.tflite.file import FLOAT32, TYPE_NAMES, FileTensor, TfliteFile, parse
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Lowered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwkit.importers.tflite_file import INT8, parse
+from hwkit.importers.tflite.file import INT8, parse
 from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
 from tests.targets.edge.networks import BOARDS, lowered, residual

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from hwkit.flow.verify import verify
-from hwkit.importers.tflite import load_tflite
-from hwkit.importers.tflite_file import parse
+from hwkit.importers.tflite.file import parse
+from hwkit.importers.tflite.importer import load_tflite
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Shape
 from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
-from tests.importers.tflite_every_operator import EVERY_OPERATOR
-from tests.importers.tflite_networks import NETWORKS
+from tests.importers.tflite.every_operator import EVERY_OPERATOR
+from tests.importers.tflite.networks import NETWORKS
 from tests.targets.edge.networks import BOARDS, lowered
 
 _RNG = np.random.default_rng(11)

@@ -9,7 +9,7 @@ import pytest
 
 from hwkit.errors import ConfigError, FormatError
 from hwkit.flow.verify import predict, verify
-from hwkit.importers.tflite import load_tflite
+from hwkit.importers.tflite.importer import load_tflite
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.targets.edge.emit import file_model

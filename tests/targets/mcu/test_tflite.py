@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hwkit.importers.tflite import convert
-from hwkit.importers.tflite_file import parse
+from hwkit.importers.tflite.file import parse
+from hwkit.importers.tflite.importer import convert
 from tests.conformance.run import check, lowered_or_none
-from tests.importers.tflite_networks import NETWORKS
+from tests.importers.tflite.networks import NETWORKS
 
 _NAMES = ("ds_cnn", "mobilenet_v2", "mobilenet_v3", "streaming", "decoder")
 

@@ -1,0 +1,1 @@
+"""QONNX (and Brevitas) files."""

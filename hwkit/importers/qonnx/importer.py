@@ -1,0 +1,186 @@
+"""QONNX to a graph: the way that everything trained in PyTorch takes.
+
+The first quantizer of each model input gives the graph's input integers. Layers become
+accumulators, each quantizer behind them a ``Requantize``; batch norm and bias go into the
+layer's int32 bias (whole steps of ``input scale * weight scale``) and into the rescale's offset
+(the rest), so that nothing is rounded but what the quantizer rounds; ReLU and clip into the
+rescale's range. An average is a window sum whose division goes into the
+rescale. Maps turn from (C, H, W) to (H, W, C), and weights behind a flatten follow.
+
+A model whose last layer has no quantizer ends in int32 sums. Where their scales differ by channel
+they are first brought to the smallest one, so that they can be compared.
+
+QONNX: Pappalardo et al. 2022 (2206.07527).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from hwkit.errors import GraphError, HwkitError, UnsupportedOp
+from hwkit.importers.qonnx import layers, maps, sums
+from hwkit.importers.qonnx.context import Context
+from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
+from hwkit.importers.qonnx.fold import fold
+from hwkit.importers.qonnx.integers import extent, quantize, settle
+from hwkit.importers.qonnx.maps import unflattened
+from hwkit.importers.qonnx.rescale import Quantizer
+from hwkit.importers.qonnx.rewrite import rewrite
+from hwkit.importers.qonnx.rounding import IMPORTER
+from hwkit.importers.qonnx.source import Imported, Meaning
+from hwkit.importers.qonnx.values import Fresh, Layer, Real
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Reshape, activations
+from hwkit.ir.types import S32
+
+_HANDLERS: dict[str, Callable[[Context, Node], None]] = {
+    "Quant": layers.quant,
+    "BipolarQuant": layers.bipolar_quant,
+    "Trunc": layers.trunc,
+    "Conv": layers.conv,
+    "Gemm": layers.gemm,
+    "MatMul": layers.matmul,
+    "Transpose": layers.transpose,
+    "BatchNormalization": layers.batch_norm,
+    "Relu": layers.relu,
+    "Clip": layers.clip,
+    **dict.fromkeys(
+        ("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "LeakyRelu"), layers.function
+    ),
+    "MaxPool": maps.max_pool,
+    "AveragePool": maps.average_pool,
+    "GlobalAveragePool": maps.global_average_pool,
+    "ReduceMean": maps.global_average_pool,
+    "Add": sums.add,
+    **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
+    "Pad": maps.pad,
+    "Concat": maps.concat,
+    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), maps.reshape),
+}
+_OUTPUT_BITS = 16
+"""Sums that leave the graph reach at least so far if a bias is to be seen in them."""
+
+_SEEN = 2.0**-8
+"""In steps of the sum: what is rounded off an output's bias without a finer step."""
+
+_GENERATED_NAMES = frozenset({"main_graph", "torch_jit", "torch-jit-export", "graph"})
+
+
+def load_qonnx(path: Path) -> Graph:
+    """The graph of a QONNX file; see ``import_qonnx``."""
+    return import_qonnx(path).graph
+
+
+def import_qonnx(path: Path) -> Imported:
+    """The graph of a QONNX file, and what it takes to run the file beside it.
+
+    Activations are (H, W, C), so an image of (N, C, H, W) is fed as (N, H, W, C).
+
+    Raises ``ConfigError`` (cannot be opened), ``FormatError`` (cut short, no ONNX), ``GraphError``
+    (values or shapes that make no sense) and ``UnsupportedOp`` (naming node, op and a remedy).
+    """
+    original = read_onnx(path)
+    model = rewrite(original)
+    context = Context(_graph_name(model, path), model.constants)
+    for name, shape in model.inputs.items():
+        context.take(name)
+        context.values[name] = Fresh(name, shape[1:])
+    for node in model.nodes:
+        _import(context, node)
+    outputs = [_output(context, name) for name in _computed(context, model.outputs)]
+    graph = context.builder.build(outputs, {"source": "qonnx"})
+    renamed = dict(zip(original.outputs, model.outputs, strict=True))
+    values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
+    meanings = {
+        name: Meaning(value.integers.tensor, value.shape, value.order)
+        for name, value in values.items()
+        if isinstance(value, Real) and value.is_plain and value.integers.tensor in graph.tensors
+    }
+    inputs = {name: real.shape for name, (_, real) in context.read_inputs.items()}
+    return Imported(graph, original, inputs, meanings)
+
+
+def _computed(context: Context, names: tuple[str, ...]) -> list[str]:
+    """The outputs that depend on an input. A Brevitas model that returns a ``QuantTensor`` gives
+    its scale, zero point and width too, which are constants."""
+    computed = [name for name in names if not isinstance(context.values.get(name), np.ndarray)]
+    return computed or list(names)
+
+
+def _graph_name(model: OnnxModel, path: Path) -> str:
+    return path.stem if model.name in _GENERATED_NAMES else model.name
+
+
+def _import(context: Context, node: Node) -> None:
+    if fold(context, node):
+        return
+    if node.op_type == "Cast" and isinstance(context.value(node, 0), Real | Fresh):
+        context.put(node, context.value(node, 0))
+        return
+    handler = _HANDLERS.get(node.op_type)
+    if handler is None:
+        raise UnsupportedOp(
+            node.name,
+            IMPORTER,
+            f"ONNX op {node.op_type!r}; supported: {', '.join(sorted(_HANDLERS))}",
+        )
+    try:
+        handler(context, node)
+    except HwkitError:
+        raise
+    except (ValueError, IndexError, TypeError, AssertionError) as error:
+        raise GraphError(
+            node.name, f"{node.op_type} is malformed ({error}); export again"
+        ) from error
+
+
+def _output(context: Context, name: str) -> str:
+    """Name of the integer tensor of model output ``name``; maps stay in (H, W, C) order."""
+    node = Node(name, "output", (name,), (name,), {})
+    real = context.real(node, 0)
+    wide = isinstance(real.source, Layer) or real.integers.dtype == S32
+    if real.offset.any() or (wide and real.scale.size > 1) or real.refined:
+        real = _sums(context, node, real)
+    real = settle(context, node, real)
+    if real.integers.tensor in context.builder.inputs:
+        raise GraphError(name, "the model only quantizes its input; add a layer")
+    if real.order is not None:
+        real = _before_flatten(context, node, real)
+    context.put(node, real)
+    return real.integers.tensor
+
+
+def _sums(context: Context, node: Node, real: Real) -> Real:
+    """An output without a quantizer: whole steps of the sum, of its smallest scale, or of a
+    fraction of that where the sums of a network of few bits are so coarse that what a bias adds
+    to a step would be missed."""
+    tensor = real.source.op.output if isinstance(real.source, Layer) else real.integers.tensor
+    step, largest = extent(real)
+    rest = real.offset / step
+    finer = 0
+    room = _OUTPUT_BITS - int(np.ceil(np.log2(largest / step)))
+    if real.refined:
+        finer = room
+    elif (np.abs(rest - np.rint(rest)) > _SEEN).any():
+        finer = max(room, 0)
+    if np.abs(rest).max() > S32.high:
+        finer = room  # Sums so small beside a bias that its own steps have to do.
+    step = max(step * 2.0**-finer, largest / ((1 << 31) - 1))
+    q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
+    return quantize(context, node, real, q, f"{tensor}.common_scale")
+
+
+def _before_flatten(context: Context, node: Node, real: Real) -> Real:
+    """A model that ends in a flatten ends in the map instead, whose order is known."""
+    builder, tensor = context.builder, real.integers.tensor
+    readers = [op for op in builder.nodes if tensor in activations(op)]
+    for op in builder.nodes:
+        if op.output == tensor and isinstance(op, Reshape) and not readers:
+            builder.nodes.remove(op)
+            del builder.tensors[tensor]
+            return replace(real, source=replace(real.integers, tensor=op.input))
+    return unflattened(context, node, real)

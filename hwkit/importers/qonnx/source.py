@@ -1,0 +1,150 @@
+"""A QONNX file beside the graph that it became: which tensors mean the same, and their integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hwkit.errors import GraphError
+from hwkit.importers.proof import Observed
+from hwkit.importers.qonnx.file import OnnxModel
+from hwkit.importers.qonnx.reference import QUANTIZERS, Execution, Quantized
+from hwkit.importers.qonnx.rounding import tie_distance
+from hwkit.ir.graph import Graph
+from hwkit.ir.types import Array, Shape
+
+_FLOAT32 = 2.0**-24
+"""Relative error of a float32."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Meaning:
+    """An ONNX tensor in the graph: ``tensor`` holds its integers, ``shape`` and ``order`` are as in
+    ``qonnx_values.Real``."""
+
+    tensor: str
+    shape: Shape
+    order: Array | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imported:
+    """A graph, the file's nodes as they were, and which tensors mean the same.
+
+    ``inputs`` are the ONNX shapes, without the batch, in which the graph's inputs are quantized;
+    ``meanings`` goes by the file's names.
+    """
+
+    graph: Graph
+    model: OnnxModel
+    inputs: Mapping[str, Shape]
+    meanings: Mapping[str, Meaning]
+
+
+class QonnxRunner:
+    """``proof.FileRunner`` of a QONNX file: what every quantizer and every output gives, each from
+    the graph's integers of the ones before."""
+
+    def __init__(self, imported: Imported) -> None:
+        self._imported = imported
+        graph, model = imported.graph, imported.model
+        made = {n for node in model.nodes for n in node.outputs if node.op_type in QUANTIZERS}
+        self._followed = made | {n for node in model.nodes for n in node.outputs
+                                 if node.op_type == "Sub" and node.inputs[0] in made}  # fmt: skip
+        told = self._followed | set(model.outputs)
+        meanings = {n: m for n, m in imported.meanings.items() if n in told}
+        # The first quantizers give the graph's inputs: they are fed, not compared.
+        self._fed = {n: m for n, m in meanings.items() if m.tensor in graph.inputs}
+        self._compared = {n: m for n, m in meanings.items() if n not in self._fed}
+        self._tensors = tuple(dict.fromkeys(m.tensor for m in self._compared.values()))
+
+    @cached_property
+    def _execution(self) -> Execution:
+        return Execution(self._imported.model)
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """See ``FileRunner``."""
+        return self._tensors
+
+    def run(self, known: Mapping[str, Array]) -> Mapping[str, Observed]:
+        """See ``FileRunner``."""
+        samples = len(next(iter(known.values())))
+        with np.errstate(all="ignore"):  # A file's own scales may be as odd as they like.
+            rows = [self._sample({k: v[i] for k, v in known.items()}) for i in range(samples)]
+        observed = {}
+        for name in self._tensors:
+            integers = np.stack([row[name][0] for row in rows])
+            observed[name] = Observed(integers, np.stack([row[name][1] for row in rows]))
+        return observed
+
+    def _sample(self, known: Mapping[str, Array]) -> dict[str, tuple[Array, Array]]:
+        seen: dict[str, tuple[Array, Array]] = {}
+
+        def follow(name: str, y: Array, found: Quantized | None) -> Array:
+            if name in self._fed:
+                return self._reals(self._fed[name], known).reshape(-1, *y.shape[1:])
+            meaning = self._compared.get(name)
+            if meaning is None:
+                return y
+            seen[meaning.tensor] = self._noted(meaning, y[:1], found)
+            if name not in self._followed:
+                return y
+            reals = self._reals(meaning, known).reshape(1, *y.shape[1:])
+            return np.broadcast_to(reals, y.shape)
+
+        self._execution.run(self._feeds(known), follow)
+        return seen
+
+    def _feeds(self, known: Mapping[str, Array]) -> dict[str, Array]:
+        feeds = {}
+        for name, shape in self._imported.model.inputs.items():
+            reals = np.zeros(shape)
+            if name in known:
+                meaning = Meaning(name, self._imported.inputs[name], None)
+                reals = np.broadcast_to(self._reals(meaning, known).reshape(1, *shape[1:]), shape)
+            feeds[name] = reals
+        return feeds
+
+    def _noted(self, meaning: Meaning, y: Array, found: Quantized | None) -> tuple[Array, Array]:
+        """Integers and distances from ties, in the graph's layout."""
+        if found is not None and found.integers.size:
+            integers, distance = found.integers[:1], found.distance[:1]
+            return self._in_graph(meaning, integers), self._in_graph(meaning, distance)
+        scale, zero_point = self._facts(meaning)
+        steps = self._in_graph(meaning, y) / scale + zero_point
+        if found is None:
+            # A real output has no step but the graph's: what float32 cannot tell is a tie.
+            distance = tie_distance(steps, "ROUND") - np.abs(steps) * _FLOAT32
+            return np.rint(steps).astype(np.int64), distance
+        return np.rint(steps).astype(np.int64), self._in_graph(meaning, found.distance[:1])
+
+    def _facts(self, meaning: Meaning) -> tuple[Array, int]:
+        facts = self._imported.graph.tensors[meaning.tensor].quantization
+        if facts is None:
+            raise GraphError(meaning.tensor, "has no scale; reals cannot be told from its integers")
+        return np.array(facts.scale), facts.zero_point
+
+    def _reals(self, meaning: Meaning, known: Mapping[str, Array]) -> Array:
+        """What the graph's integers stand for, in ONNX's layout, without the batch."""
+        scale, zero_point = self._facts(meaning)
+        x = scale * (known[meaning.tensor].astype(np.float64) - zero_point)
+        if x.ndim == 3:
+            x = x.transpose(2, 0, 1)
+        elif meaning.order is not None:
+            moved = np.empty_like(x)
+            moved[meaning.order] = x
+            x = moved
+        return x.reshape(meaning.shape)
+
+    def _in_graph(self, meaning: Meaning, y: Array) -> Array:
+        """One sample (1, ...) of ONNX's layout in the graph's."""
+        shape = self._imported.graph.tensors[meaning.tensor].shape
+        if len(shape) == 3:
+            rows, columns, channels = shape
+            return y.reshape(channels, rows, columns).transpose(1, 2, 0)
+        flat = y.reshape(-1)
+        return flat if meaning.order is None else flat[meaning.order]

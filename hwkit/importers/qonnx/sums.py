@@ -1,0 +1,151 @@
+"""Sums: of two activations, brought to one scale, and arithmetic with constants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import lcm
+
+import numpy as np
+
+from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx.axes import along_channels
+from hwkit.importers.qonnx.context import Context
+from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.integers import settled, with_room
+from hwkit.importers.qonnx.layers import affine
+from hwkit.importers.qonnx.maps import unflattened
+from hwkit.importers.qonnx.rounding import IMPORTER, ratio
+from hwkit.importers.qonnx.values import Integers, Real
+from hwkit.ir.arith import quantize_multiplier
+from hwkit.ir.ops import Add, Rescale, Rounding
+from hwkit.ir.types import S32, Array, Quantization
+
+_ADD_LEFT_SHIFT = 20
+"""As in TFLite: 20 fractional bits for the sum of two 8-bit tensors of different scales."""
+
+
+def add(ctx: Context, node: Node) -> None:
+    """``Add``: of two activations, or of one and a constant (a bias)."""
+    numbers = [ctx.numbers(node, i) for i in (0, 1)]
+    for i in (0, 1):
+        constant = numbers[i]
+        if constant is not None:
+            real = ctx.real(node, 1 - i)
+            offset = along_channels(node, "constant", constant, real)
+            ctx.put(node, affine(ctx, node, real, np.ones(1), offset))
+            return
+    a, b = settled(ctx, node, 0), settled(ctx, node, 1)
+    if a.shape != b.shape:
+        raise UnsupportedOp(node.name, IMPORTER, f"shapes {a.shape} and {b.shape}; make them equal")
+    if not _same_order(a, b):
+        a, b = unflattened(ctx, node, a), unflattened(ctx, node, b)
+    ctx.put(node, _sum(ctx, node, a, b))
+
+
+def _same_order(a: Real, b: Real) -> bool:
+    if a.order is None or b.order is None:
+        return a.order is b.order
+    return bool(np.array_equal(a.order, b.order))
+
+
+def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:
+    a, b = with_room(ctx, node, a, 2), with_room(ctx, node, b, 2)
+    one, two = a.integers, b.integers
+    rescales, scale = _common_scale(node, (a, b), (one, two))
+    name = ctx.name(node)
+    op = Add(name, (one.tensor, two.tensor), name, (one.zero_point, two.zero_point), rescales)
+    ctx.builder.add(op, S32, Quantization(tuple(float(s) for s in scale)))
+    steps = [int(np.ceil(r.scale / scale).max()) for r in (a, b)]
+    reach = sum(k * _reach(s) for k, s in zip(steps, (one, two), strict=True))
+    summed = Integers(name, S32, -reach, reach)
+    offset, refined = a.offset + b.offset, a.refined or b.refined
+    return replace(a, source=summed, scale=scale, offset=offset, refined=refined)
+
+
+def _common_scale(
+    node: Node, reals: tuple[Real, Real], sources: tuple[Integers, Integers]
+) -> tuple[tuple[Rescale | None, Rescale | None], Array]:
+    """Rescales that bring both sides to one scale, and that scale.
+
+    Equal scales need none. Scales with a common divisor that is not too small take it, exactly.
+    Others take the largest one's 2**-19, as TFLite does; the multiplier has 31 bits.
+    """
+    a, b = reals[0].scale, reals[1].scale
+    if np.array_equal(np.broadcast_arrays(a, b)[0], np.broadcast_arrays(a, b)[1]):
+        return (None, None), a if a.size >= b.size else b
+    if (exact := _common_divisor(reals, sources)) is not None:
+        return exact
+    bits = max(source.dtype.bits for source in sources)
+    largest = 2 * max(float(a.max()), float(b.max()))
+    left = _ADD_LEFT_SHIFT if bits <= 8 else 28 - bits if bits <= 16 else 0
+    if left:
+        scale = largest / (1 << left)
+    else:
+        reach = sum(float(r.scale.max()) * _reach(s) for r, s in zip(reals, sources, strict=True))
+        scale = reach / (1 << 29)
+    rescales = [_to_scale(node, s / (scale * (1 << left)), left) for s in (a, b)]
+    return (rescales[0], rescales[1]), np.array([scale])
+
+
+def _common_divisor(
+    reals: tuple[Real, Real], sources: tuple[Integers, Integers]
+) -> tuple[tuple[Rescale | None, Rescale | None], Array] | None:
+    """A scale of which all others are whole multiples, if the sum then fits 32 bits; exact.
+
+    Example: 0.5 and 0.75 are 2 and 3 times 0.25.
+    """
+    finest = min(float(r.scale.min()) for r in reals)
+    multiples = [[ratio(float(s), finest) for s in r.scale] for r in reals]
+    divisor = lcm(*(m.denominator for row in multiples for m in row))
+    gains = [[int(m * divisor) for m in row] for row in multiples]
+    if sum(max(row) * _reach(s) for row, s in zip(gains, sources, strict=True)) > S32.high:
+        return None
+    rescales = [
+        Rescale(tuple(row), (0,) * len(row), Rounding.HALF_EVEN, S32.low, S32.high)
+        if max(row) > 1
+        else None
+        for row in gains
+    ]
+    return (rescales[0], rescales[1]), np.array([finest / divisor])
+
+
+def _reach(source: Integers) -> int:
+    """Largest magnitude without the zero point."""
+    return max(abs(source.low - source.zero_point), abs(source.high - source.zero_point))
+
+
+def _to_scale(node: Node, ratios: Array, left: int) -> Rescale:
+    try:
+        pairs = [quantize_multiplier(float(r)) for r in ratios]
+    except ValueError as error:
+        raise GraphError(node.name, f"scales are too far apart ({error})") from error
+    return Rescale(
+        tuple(m for m, _ in pairs),
+        tuple(s for _, s in pairs),
+        Rounding.HALF_UP,
+        S32.low,
+        S32.high,
+        left_shift=left,
+    )
+
+
+def arithmetic(ctx: Context, node: Node) -> None:
+    """``Mul``, ``Div`` and ``Sub`` with a constant."""
+    first, constant = ctx.numbers(node, 0), ctx.numbers(node, 1)
+    position, swapped = 0, False
+    if constant is None and first is not None and node.op_type != "Div":
+        constant, position, swapped = first, 1, True
+    if constant is None:
+        raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} of two activations; use Add")
+    real = ctx.real(node, position)
+    values = along_channels(node, "constant", constant, real)
+    one, zero = np.ones(1), np.zeros(1)
+    if node.op_type == "Sub":
+        gain, offset = (-one, values) if swapped else (one, -values)
+    elif node.op_type == "Mul":
+        gain, offset = values, zero
+    elif (values == 0).any():
+        raise GraphError(node.name, "divides by 0; export again")
+    else:
+        gain, offset = 1 / values, zero
+    ctx.put(node, affine(ctx, node, real, gain, offset))

@@ -1,0 +1,1 @@
+"""int8 and int16 ``.tflite`` files."""

@@ -1,0 +1,264 @@
+""".tflite operators that compute each integer from those at its own place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hwkit.importers.tflite import unary16, unary_float
+from hwkit.importers.tflite.context import (
+    Context,
+    check_operands,
+    constant,
+    damaged,
+    fused_range,
+    node_name,
+    ordered,
+    unsupported,
+    with_rank,
+)
+from hwkit.importers.tflite.file import INT8, INT16, UINT8, FileOperator
+from hwkit.importers.tflite.unary import (
+    hard_swish_table,
+    leaky_relu_table,
+    logistic_table,
+    scale_ratio,
+    tanh_table,
+)
+from hwkit.ir.ops import Add, Clamp, Lookup, Mul, Prelu, Requantize, Rescale, Rounding, Sub
+from hwkit.ir.tflite import (
+    ADD_LEFT_SHIFT,
+    ADD_LEFT_SHIFT_16,
+    NONE,
+    RELU,
+    RELU6,
+    RELU_N1_TO_1,
+    activation_range,
+    double_add,
+    double_rescale,
+)
+from hwkit.ir.types import S16, Array, IntType, Quantization
+
+
+def _two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
+    rank = len(context.sample_shape(op.outputs[0]))
+    return context.operand(op.inputs[0], rank), context.operand(op.inputs[1], rank)
+
+
+def add(context: Context, position: int, op: FileOperator) -> None:
+    """ADD and SUB, with sizes of 1 repeated."""
+    check_operands(op, position, (2, 2))
+    first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
+    scales = (first.scale[0], second.scale[0], output.scale[0])
+    kind = Add if op.code == "ADD" else Sub
+    shift = ADD_LEFT_SHIFT_16 if context.dtype(op.outputs[0]) == S16 else ADD_LEFT_SHIFT
+    try:
+        low, high = fused_range(context, op, position)
+        inputs, total = double_add(*scales, output.zero_point, low, high, shift)
+    except ValueError as error:
+        raise damaged(position, op, error) from error
+    names = _two_operands(context, op)
+    zero_points = (first.zero_point, second.zero_point)
+    target = context.names[op.outputs[0]]
+    node = kind(node_name(position, op), names, target, zero_points, inputs, rescale=total)
+    context.add(op.outputs[0], node)
+
+
+def mul(context: Context, position: int, op: FileOperator) -> None:
+    """MUL, with sizes of 1 repeated."""
+    check_operands(op, position, (2, 2))
+    first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
+    ratio = scale_ratio(first.scale[0], second.scale[0], output.scale[0], context.litert)
+    rescale = _rescale(position, op, ratio, output, *fused_range(context, op, position))
+    names, target = _two_operands(context, op), context.names[op.outputs[0]]
+    zero_points = (first.zero_point, second.zero_point)
+    node = Mul(node_name(position, op), names, target, zero_points, rescale=rescale)
+    context.add(op.outputs[0], node)
+
+
+def _rescale(
+    position: int, op: FileOperator, ratio: float, output: Quantization, low: int, high: int
+) -> Rescale:
+    try:
+        return double_rescale([ratio], output.zero_point, low, high)
+    except ValueError as error:
+        raise damaged(position, op, error) from error
+
+
+def prelu(context: Context, position: int, op: FileOperator) -> None:
+    """PRELU with constant slopes."""
+    check_operands(op, position, (2, 2))
+    name = node_name(position, op)
+    dtype = context.dtype(op.outputs[0])
+    slope = constant(context, op.inputs[1], (INT8, UINT8), f"{name}: slope")
+    source, alpha, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
+    x = context.computed(op.inputs[0])
+    shape = with_rank(slope.shape, len(context.builder.shape(x)))
+    ratio, falling = (
+        scale_ratio(source.scale[0], factor, output.scale[0], context.litert)
+        for factor in (1.0, alpha.scale[0])
+    )
+    positive, negative = (
+        _rescale(position, op, r, output, dtype.low, dtype.high) for r in (ratio, falling)
+    )
+    node = Prelu(
+        name,
+        x,
+        context.builder.constant(f"{name}/slope", slope.reshape(shape), dtype, alpha),
+        context.names[op.outputs[0]],
+        positive,
+        negative,
+        source.zero_point,
+        alpha.zero_point,
+    )
+    context.add(op.outputs[0], node)
+
+
+def extremum(context: Context, position: int, op: FileOperator) -> None:
+    """MAXIMUM or MINIMUM: half of a clamp against one constant, else ``x + max(z - x, 0)`` or
+    ``x - max(x - z, 0)``."""
+    check_operands(op, position, (2, 2))
+    first, second = op.inputs
+    # Either operand may be the constant.
+    if _is_one_integer(context, first):
+        first, second = second, first
+    if not _is_one_integer(context, second):
+        _extremum_of_two(context, position, op)
+        return
+    same_meaning(context, position, op, [first])
+    bound = scalar(context, position, op, second, first)
+    dtype = context.dtype(op.outputs[0])
+    low, high = (bound, dtype.high) if op.code == "MAXIMUM" else (dtype.low, bound)
+    source, target = context.computed(first), context.names[op.outputs[0]]
+    context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
+
+
+def _is_one_integer(context: Context, index: int) -> bool:
+    data = context.file.tensors[index].data if index >= 0 else None
+    return data is not None and data.size == 1
+
+
+def _extremum_of_two(context: Context, position: int, op: FileOperator) -> None:
+    same_meaning(context, position, op, list(op.inputs))
+    name, facts = node_name(position, op), context.facts(op.outputs[0])
+    dtype = context.dtype(op.outputs[0])
+    unsigned = replace(dtype, signed=False)
+    x, z = _two_operands(context, op)
+    largest = op.code == "MAXIMUM"
+    order, above = (z, x) if largest else (x, z), f"{name}/above"
+    point = facts.zero_point
+    excess = Sub(above, order, above, (point, point), rescale=unchanged(unsigned, 0))
+    steps = Quantization(facts.scale, 0)
+    operands = (x, context.builder.add(excess, unsigned, steps))
+    kind, target = Add if largest else Sub, context.names[op.outputs[0]]
+    node = kind(name, operands, target, (point, 0), rescale=unchanged(dtype, point))
+    context.add(op.outputs[0], node)
+
+
+def unchanged(dtype: IntType, zero_point: int) -> Rescale:
+    """An integer as it is, but for the zero point, clamped to the range of ``dtype``."""
+    return Rescale((1 << 30,), (30,), Rounding.DOUBLE, dtype.low, dtype.high, zero_point)
+
+
+def scalar(context: Context, position: int, op: FileOperator, index: int, like: int) -> int:
+    """The one integer of a constant that means the same as the tensor ``like``."""
+    value = constant(context, index, (INT8, INT16, UINT8), f"{node_name(position, op)}: constant")
+    if value.size != 1:
+        raise unsupported(position, op, "its constant must be one integer")
+    if context.file.tensors[index].scale and context.facts(index) != context.facts(like):
+        raise unsupported(position, op, "its constant must have the input's scale and zero point")
+    return int(value.reshape(-1)[0])
+
+
+def same_meaning(context: Context, position: int, op: FileOperator, inputs: list[int]) -> None:
+    """``UnsupportedOp`` unless the inputs and the output share scale and zero point."""
+    output = context.facts(op.outputs[0])
+    if any(context.facts(index) != output for index in inputs):
+        raise unsupported(position, op, "its input and output must share scale and zero point")
+
+
+def requantize(context: Context, position: int, op: FileOperator) -> None:
+    """QUANTIZE, and RELU; RELU6 and RELU_N1_TO_1 in LiteRT: a rescale with the ratio of the
+    scales."""
+    check_operands(op, position, (1, 1))
+    source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
+    name, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
+    dtype = context.dtype(op.outputs[0])
+    activation = _ACTIVATIONS.get(op.code, NONE)
+    low, high = ordered(*activation_range(activation, output.scale[0], output.zero_point, dtype))
+    if source == output and dtype == context.dtype(op.inputs[0]):
+        context.add(op.outputs[0], Clamp(node_name(position, op), name, target, low, high))
+        return
+    single = context.litert and activation != NONE
+    ratio = scale_ratio(source.scale[0], 1.0, output.scale[0], single)
+    rescale = _rescale(position, op, ratio, output, low, high)
+    node = Requantize(node_name(position, op), name, target, rescale, source.zero_point)
+    context.add(op.outputs[0], node)
+
+
+def clamp(context: Context, position: int, op: FileOperator) -> None:
+    """RELU6 and RELU_N1_TO_1: the range in the input's integers, which TFLM passes on as they
+    are, whatever the output's scale."""
+    check_operands(op, position, (1, 1))
+    facts = context.facts(op.inputs[0])
+    dtype = context.dtype(op.inputs[0])
+    if context.litert:
+        requantize(context, position, op)
+        return
+    bounds = activation_range(_ACTIVATIONS[op.code], facts.scale[0], facts.zero_point, dtype)
+    low, high = ordered(*bounds)
+    source, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
+    context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
+
+
+_ACTIVATIONS = {"RELU": RELU, "RELU6": RELU6, "RELU_N1_TO_1": RELU_N1_TO_1}
+
+
+def unary(context: Context, position: int, op: FileOperator) -> None:
+    """A function of one integer, as a table."""
+    check_operands(op, position, (1, 1))
+    source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
+    dtype = context.dtype(op.outputs[0])
+    fixed = _fixed_output(context, op.code, dtype, output)
+    if output != fixed:
+        remedy = f"its output must have scale 1/{round(1 / fixed.scale[0])} and zero point "
+        raise unsupported(position, op, f"{remedy}{fixed.zero_point}")
+    try:
+        table = _table(context, op, dtype, source, output)
+    except ValueError as error:
+        raise unsupported(position, op, f"{error}; calibrate the model again") from error
+    name = node_name(position, op)
+    entries = context.builder.constant(f"{name}/table", table, dtype)
+    x, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
+    context.add(op.outputs[0], Lookup(name, x, entries, target))
+
+
+def _fixed_output(
+    context: Context, code: str, dtype: IntType, output: Quantization
+) -> Quantization:
+    """``output`` with the scale and zero point that the runtime asks for."""
+    if code not in ("LOGISTIC", "TANH"):
+        return output
+    if dtype == S16:
+        return Quantization((1 / 32768,), 0)
+    if context.litert:
+        return output if code == "TANH" else replace(output, scale=(1 / 256,))
+    return Quantization((1 / 256,), -128) if code == "LOGISTIC" else Quantization((1 / 128,), 0)
+
+
+def _table(
+    context: Context, op: FileOperator, dtype: IntType, source: Quantization, output: Quantization
+) -> Array:
+    match op.code:
+        case "HARD_SWISH":
+            return hard_swish_table(source, output, dtype, context.litert)
+        case "LEAKY_RELU":
+            alpha = float(op.options["alpha"])
+            return leaky_relu_table(source, output, alpha, dtype, context.litert)
+    if dtype == S16:
+        wide = unary16.logistic_table if op.code == "LOGISTIC" else unary16.tanh_table
+        return wide(source)
+    if context.litert:
+        real = unary_float.logistic_table if op.code == "LOGISTIC" else unary_float.tanh_table
+        return real(source, output, dtype)
+    narrow = logistic_table if op.code == "LOGISTIC" else tanh_table
+    return narrow(source)

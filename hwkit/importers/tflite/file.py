@@ -1,0 +1,243 @@
+"""Reads the bytes of a .tflite file into plain records.
+
+Field numbers are those of the schema ``tensorflow/lite/schema/schema.fbs``, version 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
+
+from hwkit.errors import FormatError
+from hwkit.importers.tflite.flatbuffer_reader import Reader, Table
+from hwkit.importers.tflite.names import operator_name
+from hwkit.importers.tflite.sparse import Level, Sparsity, densified
+from hwkit.ir.types import Array, Shape
+
+MAX_FILE_BYTES = 256 << 20
+_MAX_RANK = 6
+
+FLOAT32, FLOAT16, INT32, UINT8, INT64, INT16, INT8, FLOAT64, INT4 = 0, 1, 2, 3, 4, 7, 9, 10, 17
+FLOATS = frozenset((FLOAT32, FLOAT16, FLOAT64))
+TYPE_NAMES = {
+    FLOAT32: "float32",
+    FLOAT16: "float16",
+    INT32: "int32",
+    UINT8: "uint8",
+    INT64: "int64",
+    INT16: "int16",
+    INT8: "int8",
+    FLOAT64: "float64",
+}
+_DTYPES = {number: np.dtype(name).newbyteorder("<") for number, name in TYPE_NAMES.items()}
+
+_Fields = dict[str, tuple[int, str, int | float]]
+"""Options by name: field number, format, default."""
+_WINDOW: _Fields = {"padding": (0, "b", 0), "stride_w": (1, "i", 0), "stride_h": (2, "i", 0)}
+_OPTIONS: dict[str, _Fields] = {
+    "ADD": {"activation": (0, "b", 0)},
+    "AVERAGE_POOL_2D": _WINDOW
+    | {"filter_w": (3, "i", 0), "filter_h": (4, "i", 0), "activation": (5, "b", 0)},
+    "CONCATENATION": {"axis": (0, "i", 0), "activation": (1, "b", 0)},
+    "CONV_2D": _WINDOW
+    | {"activation": (3, "b", 0), "dilation_w": (4, "i", 1), "dilation_h": (5, "i", 1)},
+    "DEPTHWISE_CONV_2D": _WINDOW
+    | {
+        "multiplier": (3, "i", 0),
+        "activation": (4, "b", 0),
+        "dilation_w": (5, "i", 1),
+        "dilation_h": (6, "i", 1),
+    },
+    "DEPTH_TO_SPACE": {"block": (0, "i", 0)},
+    "FULLY_CONNECTED": {"activation": (0, "b", 0), "weights_format": (1, "b", 0)},
+    "LEAKY_RELU": {"alpha": (0, "f", 0.0)},
+    "MUL": {"activation": (0, "b", 0)},
+    "PACK": {"axis": (1, "i", 0)},
+    "RESIZE_NEAREST_NEIGHBOR": {"align_corners": (0, "b", 0), "half_pixel_centers": (1, "b", 0)},
+    "SOFTMAX": {"beta": (0, "f", 0.0)},
+    "SPACE_TO_DEPTH": {"block": (0, "i", 0)},
+    "STRIDED_SLICE": {
+        "begin_mask": (0, "i", 0),
+        "end_mask": (1, "i", 0),
+        "ellipsis_mask": (2, "i", 0),
+        "new_axis_mask": (3, "i", 0),
+        "shrink_axis_mask": (4, "i", 0),
+        "offset": (5, "b", 0),
+    },
+    "SUB": {"activation": (0, "b", 0)},
+    "TRANSPOSE_CONV": _WINDOW | {"activation": (3, "b", 0)},
+    "UNPACK": {"axis": (1, "i", 0)},
+}
+_OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileTensor:
+    """``shape`` with the batch; ``scale`` empty where it is not quantized; ``data`` None for an
+    activation; ``type`` a number of the schema. A size may be 0: such a tensor holds nothing."""
+
+    name: str
+    shape: Shape
+    type: int
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int
+    data: Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOperator:
+    """``code`` a builtin operator's name; tensors by index, -1 where absent."""
+
+    code: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteFile:
+    """The one subgraph of a file."""
+
+    name: str
+    tensors: tuple[FileTensor, ...]
+    operators: tuple[FileOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def parse(data: bytes) -> TfliteFile:
+    """The records in ``data``; ``FormatError`` when an offset, a count or a size is wrong."""
+    if len(data) < 8 or data[4:8] != b"TFL3":
+        raise FormatError("not a TensorFlow Lite file (no TFL3 mark); convert the model again")
+    reader = Reader(data)
+    root = reader.table(reader.number("<I", 0))
+    subgraphs = root.tables(2)
+    if len(subgraphs) != 1:
+        raise FormatError(f"{len(subgraphs)} subgraphs; convert a model of exactly one")
+    graph, buffers = subgraphs[0], root.tables(4)
+    codes = [_operator_name(table) for table in root.tables(1)]
+    tensors = tuple(_tensor(table, buffers) for table in graph.tables(0))
+    operators = tuple(_operator(table, codes) for table in graph.tables(3))
+    inputs, outputs = graph.indices(1), graph.indices(2)
+    for index in (*inputs, *outputs, *(i for op in operators for i in op.inputs + op.outputs)):
+        if not -1 <= index < len(tensors):
+            raise FormatError(
+                f"tensor {index} is named, the file has {len(tensors)}; damaged, copy it again"
+            )
+    if -1 in inputs + outputs:
+        raise FormatError("a graph input or output is absent; damaged, copy it again")
+    return TfliteFile(graph.text(4), tensors, operators, inputs, outputs)
+
+
+def _operator_name(table: Table) -> str:
+    # Old files have the code in the 8-bit field, new ones in both.
+    code = max(table.number(0, "b", 0), table.number(3, "i", 0))
+    return operator_name(code)
+
+
+def _operator(table: Table, codes: list[str]) -> FileOperator:
+    index = table.number(0, "I", 0)
+    if index >= len(codes):
+        raise FormatError(f"operator code {index} of {len(codes)}; damaged, copy it again")
+    code, options = codes[index], table.child(4)
+    fields = {
+        name: default if options is None else options.number(field, form, default)
+        for name, (field, form, default) in _OPTIONS.get(code, {}).items()
+    }
+    return FileOperator(code, table.indices(1), table.indices(2), fields)
+
+
+def _tensor(table: Table, buffers: list[Table]) -> FileTensor:
+    name, shape = table.text(3), table.indices(0)
+    if len(shape) > _MAX_RANK or any(size < 0 for size in shape):
+        raise FormatError(f"tensor {name!r} has shape {shape[:8]}; convert with a fixed shape")
+    scale: tuple[float, ...] = ()
+    zero_point: tuple[int, ...] = ()
+    axis = 0
+    if (quantization := table.child(4)) is not None:
+        if quantization.number(4, "B", 0) == _BLOCKWISE:
+            raise FormatError(f"tensor {name!r} has scales by block; convert with one a channel")
+        scale = tuple(np.frombuffer(quantization.vector(2, 4), "<f4").tolist())
+        zero_point = tuple(np.frombuffer(quantization.vector(3, 8), "<i8").tolist())
+        axis = quantization.number(6, "i", 0)
+        # LiteRT refuses scales without zero points, and TFLM drops both without a word.
+        if not all(isfinite(s) and s > 0 for s in scale) or len(zero_point) != len(scale):
+            raise FormatError(
+                f"tensor {name!r}: scales must be finite and above 0, with zero points"
+            )
+    kind = table.number(1, "b", 0)
+    return FileTensor(name, shape, kind, scale, zero_point, axis, _data(table, buffers, name, kind))
+
+
+_BLOCKWISE = 2
+"""Number of ``BlockwiseQuantization`` among the details of a quantization."""
+
+
+def _data(table: Table, buffers: list[Table], name: str, kind: int) -> Array | None:
+    index = table.number(2, "I", 0)
+    if index == 0:
+        return None
+    if index >= len(buffers):
+        raise FormatError(
+            f"tensor {name!r} names buffer {index} of {len(buffers)}; damaged, copy it again"
+        )
+    content, shape = _content(buffers[index]), table.indices(0)
+    if not content or kind not in (*_DTYPES, INT4):
+        return None
+    dtype = _DTYPES[INT8 if kind == INT4 else kind]
+    if (record := table.child(6)) is not None:
+        if kind == INT4:
+            raise FormatError(f"tensor {name!r} is sparse int4; convert it as int8 or dense")
+        values = _elements(content, kind, dtype, len(content) // dtype.itemsize, name, shape)
+        return densified(values, shape, _sparsity(record), f"tensor {name!r}")
+    return _elements(content, kind, dtype, prod(shape), name, shape).reshape(shape)
+
+
+def _sparsity(table: Table) -> Sparsity:
+    levels = []
+    for level in table.tables(2):
+        dense = level.number(0, "b", 0) == 0
+        numbers = None if dense else (_index_vector(level, 2), _index_vector(level, 4))
+        levels.append(Level(level.number(1, "i", 0), numbers))
+    return Sparsity(table.indices(0), table.indices(1), tuple(levels))
+
+
+def _index_vector(level: Table, field: int) -> Array:
+    """A union: the field before says which integers its one vector holds."""
+    vector, kind = level.child(field + 1), level.number(field, "B", 0)
+    form = {1: "<i4", 2: "<u2", 3: "<u1"}.get(kind)
+    if vector is None or form is None:
+        return np.zeros(0, np.int64)
+    return np.frombuffer(vector.vector(0, np.dtype(form).itemsize), form).astype(np.int64)
+
+
+def _content(buffer: Table) -> bytes:
+    """The bytes of a buffer: inside the flatbuffer, or behind it in a file above 2 GB."""
+    at, size = buffer.number(1, "Q", 0), buffer.number(2, "Q", 0)
+    return buffer.reader.span(at, size) if at > 1 and size else buffer.vector(0, 1)
+
+
+def _elements(
+    content: bytes, kind: int, dtype: np.dtype[Any], count: int, name: str, shape: Shape
+) -> Array:
+    packed = 2 if kind == INT4 else 1
+    if len(content) != -(-count * dtype.itemsize // packed):
+        raise FormatError(
+            f"tensor {name!r} of shape {shape} has {len(content)} bytes of data; "
+            "damaged, copy it again"
+        )
+    if kind == INT4:
+        return _nibbles(content)[:count]
+    return np.frombuffer(content, dtype).astype(dtype.newbyteorder("="))
+
+
+def _nibbles(content: bytes) -> Array:
+    """Signed 4-bit integers, two a byte, the low half first: 0xF1 holds 1 and -1."""
+    pairs = np.frombuffer(content, np.int8)
+    halves: Array = np.stack([(pairs << 4) >> 4, pairs >> 4], axis=1)
+    return halves.reshape(-1)

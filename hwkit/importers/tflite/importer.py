@@ -1,0 +1,189 @@
+"""Reads an int8 .tflite file into a graph that computes what TFLM computes.
+
+The graph's rounding is that of the reference kernels (double); lowering it for another runtime
+takes over that one's. A file that TFLM refuses, such as one of uint8, is computed as LiteRT's
+reference kernels do. Activations lose their batch axis. A model with a float input that is
+quantized at once, or a float output that was dequantized last, is taken without these two steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+
+from hwkit.errors import FormatError, HwkitError, UnsupportedOp
+from hwkit.files import read_file
+from hwkit.importers.tflite.context import DTYPES, TARGET, Context, tensor_facts, unsupported
+from hwkit.importers.tflite.dilated import with_dilations
+from hwkit.importers.tflite.file import (
+    FLOATS,
+    INT16,
+    MAX_FILE_BYTES,
+    TYPE_NAMES,
+    FileOperator,
+    TfliteFile,
+    parse,
+)
+from hwkit.importers.tflite.operators import CONVERTERS, DATA_INPUTS, TAKE_INT16, WEIGHTED
+from hwkit.importers.tflite.runtime import only_litert
+from hwkit.importers.tflite.static import with_static_shapes
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Reshape
+
+_Numbered = tuple[int, FileOperator]
+"""An operator and its place in the file."""
+
+
+def load_tflite(path: str | Path) -> Graph:
+    """The graph in an int8 ``.tflite`` file.
+
+    Raises ``ConfigError`` when it cannot be read, ``FormatError`` when it is damaged,
+    ``UnsupportedOp`` naming operator and index when hwkit has no form of it.
+    """
+    path = Path(path)
+    data = read_file(path, MAX_FILE_BYTES, "give an existing .tflite")
+    try:
+        return convert(parse(data), path.stem)
+    except UnsupportedOp:
+        raise
+    except HwkitError as error:
+        raise FormatError(f"{path}: {error}") from error
+
+
+def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
+    """The graph of a parsed file: in LiteRT's arithmetic with ``litert``, in TFLM's without, and
+    for None in TFLM's unless TFLM refuses the file. Its metadata names the ``runtime``."""
+    declared, file = file, with_static_shapes(file)
+    inputs, operators, outputs = _without_float_ends(file)
+    needed = _needed(with_dilations(file, operators), outputs)
+    for position, op in needed:
+        _check(file, position, op)
+    _check_floats(file, needed)
+    if litert is None:
+        litert = only_litert(declared, file)
+    context = Context(file, name, litert)
+    _add_inputs(context, inputs, {index for _, op in needed for index in op.inputs} | {*outputs})
+    for position, op in needed:
+        CONVERTERS[op.code](context, position, op)
+    runtime = "litert_reference" if litert else "tflm"
+    return context.builder.build(_output_names(context, outputs), {"runtime": runtime})
+
+
+def _add_inputs(context: Context, inputs: list[int], read: set[int]) -> None:
+    """Declares the graph's inputs. One that nothing reads stays, unless it holds no integers."""
+    file = context.file
+    for index in inputs:
+        tensor = file.tensors[index]
+        if tensor.type not in DTYPES or tensor.data is not None:
+            if index not in read:
+                continue
+            kind = TYPE_NAMES.get(tensor.type, f"type {tensor.type}")
+            raise UnsupportedOp(
+                f"input {tensor.name!r} ({kind})",
+                TARGET,
+                "convert the model with int8 inputs and outputs",
+            )
+        shape, facts = context.interface_shape(index), tensor_facts(tensor)
+        context.builder.input(context.names[index], shape, context.dtype(index), facts)
+
+
+def _output_names(context: Context, outputs: list[int]) -> list[str]:
+    """The graph's outputs; a tensor that the file names twice is copied the second time."""
+    names: list[str] = []
+    for place, index in enumerate(outputs):
+        name = context.computed(index)
+        if name in names:
+            copy, tensor = f"{name}#copy{place}", context.builder.tensors[name]
+            while copy in context.builder.tensors:
+                copy += "#"
+            node = Reshape(copy, name, copy)
+            name = context.builder.add(node, tensor.dtype, tensor.quantization, tensor.shape)
+        names.append(name)
+    return names
+
+
+def _check(file: TfliteFile, position: int, op: FileOperator) -> None:
+    """``UnsupportedOp`` where hwkit has no form of the operator, activations of several types
+    meet, or their type has no form."""
+    present = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+    if kinds := {tensor.type for tensor in present} & FLOATS:
+        if op.code in ("QUANTIZE", "DEQUANTIZE"):
+            return  # Some other operator may be why there is a float; ``_check_floats`` is next.
+        raise unsupported(
+            position,
+            op,
+            f"its activations are {TYPE_NAMES[min(kinds)]}; convert with a representative data "
+            "set, or use an operator that has an int8 form",
+        )
+    if op.code not in CONVERTERS:
+        raise unsupported(position, op, f"it takes int8 {', '.join(CONVERTERS)}")
+    operands = [t for t in present if t.data is None or op.code not in WEIGHTED]
+    types = {tensor.type for tensor in operands} & set(DTYPES)
+    if len(types) > 1 and op.code != "QUANTIZE":
+        names = " and ".join(sorted(TYPE_NAMES[kind] for kind in types))
+        raise unsupported(position, op, f"{names} meet; put a QUANTIZE between them")
+    if INT16 in types and op.code not in TAKE_INT16:
+        known = ", ".join(sorted(TAKE_INT16))
+        raise unsupported(position, op, f"int16 activations are taken by {known}; use int8 here")
+    for tensor in present:
+        if tensor.type in DTYPES and not prod(tensor.shape):
+            remedy = f"tensor {tensor.name!r} of shape {tensor.shape} holds nothing"
+            raise unsupported(position, op, remedy)
+
+
+def _check_floats(file: TfliteFile, needed: list[_Numbered]) -> None:
+    """``UnsupportedOp`` for a conversion to or from float in the middle of the network."""
+    for position, op in needed:
+        present = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+        if {tensor.type for tensor in present} & FLOATS:
+            remedy = "a float stands in the middle of the network; convert it to int8 throughout"
+            raise unsupported(position, op, remedy)
+
+
+def _needed(operators: list[_Numbered], outputs: list[int]) -> list[_Numbered]:
+    """The operators that an output depends on; what only computes a shape is not among them."""
+    needed = set(outputs)
+    kept = []
+    for position, op in reversed(operators):
+        if needed.intersection(op.outputs):
+            needed.update(op.inputs[DATA_INPUTS.get(op.code, slice(None))])
+            kept.append((position, op))
+    return kept[::-1]
+
+
+def _without_float_ends(
+    file: TfliteFile,
+) -> tuple[list[int], list[_Numbered], list[int]]:
+    """Inputs, operators (with their positions) and outputs without the conversions at the ends,
+    and without operators whose results are known."""
+    inputs, outputs = list(file.inputs), list(file.outputs)
+    operators = []
+    quantized: dict[int, int] = {}
+    same: dict[int, int] = {}
+    for position, op in enumerate(file.operators):
+        op = replace(op, inputs=tuple(same.get(index, index) for index in op.inputs))
+        if op.outputs and all(k >= 0 and file.tensors[k].data is not None for k in op.outputs):
+            continue
+        if op.code == "QUANTIZE" and len(op.inputs) == len(op.outputs) == 1:
+            (source,), (target,) = op.inputs, op.outputs
+            if source in inputs and file.tensors[source].type in FLOATS and target >= 0:
+                inputs[inputs.index(source)] = quantized[source] = target
+                continue
+            if source in quantized and target >= 0:
+                if _meaning(file, target) != _meaning(file, quantized[source]):
+                    raise unsupported(position, op, "it quantizes an input in a second way")
+                same[target] = quantized[source]
+                continue
+        if op.code == "DEQUANTIZE" and len(op.inputs) == len(op.outputs) == 1:
+            (source,), (target,) = op.inputs, op.outputs
+            if target in outputs and source >= 0 and file.tensors[source].data is None:
+                outputs = [source if index == target else index for index in outputs]
+                continue
+        operators.append((position, op))
+    return inputs, operators, [same.get(index, index) for index in outputs]
+
+
+def _meaning(file: TfliteFile, index: int) -> tuple[object, ...]:
+    tensor = file.tensors[index]
+    return tensor.type, tensor.scale, tensor.zero_point

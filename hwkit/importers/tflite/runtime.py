@@ -1,0 +1,33 @@
+"""Which of a file's two runtimes the graph follows, where their integers differ.
+
+TFLM, unless it refuses the file: then LiteRT with its reference kernels is the only one there is.
+"""
+
+from __future__ import annotations
+
+from hwkit.importers.tflite.file import INT4, INT16, UINT8, FileOperator, TfliteFile
+
+_ONLY_LITERT = frozenset(("CAST", "DENSIFY", "GATHER", "REDUCE_PROD", "RELU_N1_TO_1"))
+"""Sparse weights, what reckons with an open batch, and what has no 8-bit form in TFLM."""
+
+
+def only_litert(declared: TfliteFile, file: TfliteFile) -> bool:
+    """Whether TFLM refuses the file, whose shapes are ``declared`` and turn out to be those of
+    ``file``. It prepares every operator, also one that no output needs."""
+    shapes = zip(declared.tensors, file.tensors, strict=True)
+    return any(a.shape != b.shape and b.data is None for a, b in shapes) or any(
+        _refused(declared, op) for op in file.operators
+    )
+
+
+def _refused(file: TfliteFile, op: FileOperator) -> bool:
+    present = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+    types = {tensor.type for tensor in present}
+    if op.code == "FULLY_CONNECTED" and any(t.type == INT4 and len(t.scale) > 1 for t in present):
+        return True
+    if op.code == "FILL" and present and present[0].data is None:
+        return True
+    if op.code == "REDUCE_MAX" and INT16 in types:
+        return True
+    unsigned = types == {UINT8} if op.code == "QUANTIZE" else UINT8 in types
+    return unsigned or op.code in _ONLY_LITERT
