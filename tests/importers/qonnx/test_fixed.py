@@ -9,7 +9,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.importers import load_model
 from hwkit.ir.ops import Dense, Overflow, Requantize, Rounding
 
-from .test_qonnx import Onnx
+from .test_importer import Onnx
 
 
 def layer() -> Onnx:

@@ -21,7 +21,7 @@ from hwkit.ir.ops import Dense, Requantize
 from hwkit.ir.types import S32, IntType
 from hwkit.lower.fuse_requantize import fuse_requantize
 
-from .test_qonnx import Onnx, dense
+from .test_importer import Onnx, dense
 
 
 @pytest.fixture
@@ -425,7 +425,7 @@ def test_any_names(path):
 
 
 def test_a_damaged_file_gives_one_line_from_its_execution_too(path):
-    from .test_qonnx import sample
+    from .test_importer import sample
 
     data = sample(path)
     rng = np.random.default_rng(6)
