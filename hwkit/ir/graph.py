@@ -19,12 +19,28 @@ def _frozen(array: Array) -> Array:
     return array
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """A tensor that outlives an inference.
+
+    Nodes read ``tensor``: no input and no op's output, it holds what the last inference left.
+    When an inference ends, ``update`` (any activation of the same type) becomes its next value:
+    a reader never sees it in the same inference. ``initial`` names the constant (of the tensor's
+    type and shape) that it holds before the first inference and after a reset.
+    """
+
+    tensor: str
+    update: str
+    initial: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """An immutable integer network; a pass returns a new one.
 
-    ``tensors`` has the type of every input, constant and op output by name; ``constants`` the
-    read-only arrays in their container dtypes; ``metadata`` free text such as where it came from.
+    ``tensors`` has the type of every input, constant, state and op output by name; ``constants``
+    the read-only arrays in their container dtypes; ``metadata`` free text such as where it came
+    from; ``states`` what one inference leaves for the next.
     """
 
     name: str
@@ -34,6 +50,7 @@ class Graph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
         constants = {name: _frozen(value) for name, value in self.constants.items()}
@@ -57,6 +74,8 @@ class Graph:
         tensors = self.tensors if tensors is None else tensors
         constants = self.constants if constants is None else constants
         used = set(self.inputs) | set(self.outputs)
+        for state in self.states:
+            used |= {state.tensor, state.update, state.initial}
         for op in nodes:
             used |= {op.output, *activations(op), *constants_of(op)}
         return replace(
