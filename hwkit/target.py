@@ -168,6 +168,7 @@ class Difference:
     got: int
 
 
+@runtime_checkable
 class Session(Protocol):
     """An artifact that is open where it runs; a context manager, closed by its end.
 
@@ -205,6 +206,7 @@ class Session(Protocol):
     ) -> None: ...
 
 
+@runtime_checkable
 class Target(Protocol[P]):
     """How hwkit lowers to, builds for and runs on one family of boards."""
 

@@ -58,7 +58,7 @@ def _cycle_model(board: Board) -> str | None:
     return f"{model.version}: {model.error}" if model.version else model.error
 
 
-def _context(graph: Graph, artifact: Artifact, result: dict[str, Any]) -> database.Context:
+def _context(graph: Graph, artifact: Artifact[Any], result: dict[str, Any]) -> database.Context:
     return database.Context(
         board=artifact.board.name,
         evidence=result["evidence"],

@@ -183,7 +183,9 @@ class _Layers:
     A fault can hide from the outputs (behind a softmax, or a clamp): the layers show it.
     """
 
-    def __init__(self, target: Target, artifact: Artifact, x: Array, port: str | None) -> None:
+    def __init__(
+        self, target: Target[Any], artifact: Artifact[Any], x: Array, port: str | None
+    ) -> None:
         self.target, self.artifact, self.x, self.port = target, artifact, x, port
         self.integers = self.differing = 0
         self.first: Difference | None = None

@@ -26,7 +26,7 @@ FPGAS = [name for name in boards.names() if boards.load(name).target == "rtl"]
 
 def plan_for(board: Board) -> tuple[BuildPlan, Lowered]:
     core, graph = clamps.core(12, S8, 3), clamps.graph(12, S8)
-    return board_plan(core, graph, board), Lowered(graph, board, (), SimpleNamespace(core=core))
+    return board_plan(core, graph, board), Lowered(graph, board, Plan(core, NO_COST))
 
 
 @pytest.mark.parametrize("name", FPGAS)
