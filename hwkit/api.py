@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwkit.allocate.plan import BitPlan
+    from hwkit.flow.boundary import Inputs
     from hwkit.flow.verify import Verification
     from hwkit.ir.graph import Graph
-    from hwkit.ir.types import Array
 
 
 def load(path: str | Path) -> Graph:
@@ -49,7 +49,7 @@ def deploy(
     return flow(graph, board, out, packages)
 
 
-def verify(graph: Graph, board: str, x: Array | None = None, **options: Any) -> Verification:
+def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) -> Verification:
     """``board`` against the interpreter on ``x`` or random inputs; ``samples``, ``seed``, ``port``
     as in ``flow.verify.verify``."""
     from hwkit.flow.verify import verify as flow

@@ -84,6 +84,7 @@ class Capabilities:
 
 
 P_co = TypeVar("P_co", covariant=True)
+P_contra = TypeVar("P_contra", contravariant=True)
 P = TypeVar("P")
 
 
@@ -248,13 +249,13 @@ class ChoosesKernels(Protocol[P]):
 
 
 @runtime_checkable
-class Packages(Protocol[P]):
+class Packages(Protocol[P_contra]):
     """A target whose models become something that another build takes."""
 
     def check_package(self, board: Board, kind: str) -> None:
         """``ConfigError`` for a kind of package that ``board`` has not."""
 
-    def package(self, lowered: Lowered[P], kind: str) -> dict[str, bytes]:
+    def package(self, lowered: Lowered[P_contra], kind: str) -> dict[str, bytes]:
         """Files by relative path."""
 
 

@@ -11,7 +11,7 @@ from hwkit.device.session import check_reachable
 from hwkit.device.virtual.cost_models import cost_model
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
-from hwkit.flow.verify import random_inputs
+from hwkit.flow.inputs import random_feeds
 from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
 from hwkit.profile import store as database
@@ -39,11 +39,11 @@ def profile(
     to the measurement store (``store``: its path, default the user's).
     """
     check_reachable(boards.load(board), port)
-    boundary.require_single(graph, board)
     database.check(store)
     target, artifact = artifact_for(graph, board, None, optimize=optimize)
-    x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, seed))
-    runs = target.profile(artifact, x, repeats, port)
+    feeds = boundary.enter(graph, artifact.lowered.graph, random_feeds(graph, 1, seed))
+    with target.open(artifact, port) as session:
+        runs = session.timed(feeds, repeats, WARM_UP)
     result = profile_json(artifact.board, runs, WARM_UP)
     result["cycle_model"] = _cycle_model(artifact.board)
     database.add(result, _context(graph, artifact, result), store)

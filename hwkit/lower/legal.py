@@ -52,19 +52,19 @@ def check_nodes(graph: Graph, able: Capabilities, board: str) -> None:
     """Op classes, roundings, and the widths of weights and activations of a lowered graph."""
     for op in graph.nodes:
         if type(op) not in able.ops:
-            known = ", ".join(sorted(kind.__name__ for kind in able.ops))
-            raise UnsupportedOp(op.name, board, f"{type(op).__name__} has no form; use {known}")
+            ops = ", ".join(sorted(kind.__name__ for kind in able.ops))
+            raise UnsupportedOp(op.name, board, f"{type(op).__name__} has no form; use {ops}")
         roundings = able.roundings.get(type(op), ())
         for rescale in rescales(op):
             if rescale is not None and rescale.rounding not in roundings:
-                known = ", ".join(rounding.value for rounding in roundings)
+                exact = ", ".join(rounding.value for rounding in roundings)
                 raise UnsupportedOp(
-                    op.name, board, f"rounding {rescale.rounding.value}; requantize with {known}"
+                    op.name, board, f"rounding {rescale.rounding.value}; requantize with {exact}"
                 )
         _check_bits(graph, op.name, op.output, able.activation_bits, board)
-        for name in constants(op):
-            if graph.constants[name].ndim > 1:
-                _check_bits(graph, op.name, name, able.weight_bits, board)
+        for constant in constants(op):
+            if graph.constants[constant].ndim > 1:
+                _check_bits(graph, op.name, constant, able.weight_bits, board)
 
 
 def _check_bits(graph: Graph, node: str, name: str, known: tuple[int, ...], board: str) -> None:

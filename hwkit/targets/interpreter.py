@@ -119,7 +119,7 @@ class InterpreterTarget:
         return Lowered(graph, board, None)
 
     def emit(self, lowered: Lowered[None]) -> BuildPlan:
-        return BuildPlan({MODEL: serialize.dumps(lowered.graph)})
+        return BuildPlan({MODEL: serialize.to_bytes(lowered.graph)})
 
     def build(self, plan: BuildPlan, lowered: Lowered[None], out: Path) -> Artifact[None]:
         for name, content in plan.files.items():

@@ -43,6 +43,6 @@ CAPABILITIES = Capabilities(
         op: tuple(Rounding) for op in (Add, Conv2d, Dense, DepthwiseConv2d, Requantize, SumPool2d)
     },
     weight_bits=tuple(range(1, 17)),
-    activation_bits=tuple(range(1, 11)),
+    activation_bits=tuple(range(1, 33)),
     signed_activations=False,
 )

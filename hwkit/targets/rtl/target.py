@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
 from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
+from hwkit.targets.rtl.allocation import estimate_costs
 from hwkit.targets.rtl.build import build, open_artifact, tools
 from hwkit.targets.rtl.capabilities import CAPABILITIES
 from hwkit.targets.rtl.emit import emit
@@ -16,7 +19,7 @@ from hwkit.targets.rtl.session import open_session
 
 
 class Rtl:
-    """FPGA designs in Verilog, simulated cycle by cycle; see ``target.Target``."""
+    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``."""
 
     name = "rtl"
 
@@ -40,6 +43,9 @@ class Rtl:
 
     def tools(self, board: Board) -> dict[str, str]:
         return tools(board)
+
+    def costs(self, graph: Graph, board: Board, widths: Sequence[int]) -> CostTable:
+        return estimate_costs(graph, board, widths)
 
 
 TARGET = Rtl()

@@ -168,7 +168,7 @@ def _measured(
 ) -> list[Measured]:
     """``known``, and after it the builds of ``rounds`` that differ from these and from each
     other, in parallel."""
-    builds: dict[tuple[Pick, ...], Lowered] = {}
+    builds: dict[tuple[Pick, ...], Lowered[McuPlan]] = {}
     for picks in rounds:
         planned = plan(lowered.graph, section(board), picks, lowered.plan)
         copies = shared((call for layer in planned.layers for call in layer.calls), planned.kernels)
