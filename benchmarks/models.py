@@ -17,7 +17,7 @@ from hwkit.flow.build import artifact_for
 from hwkit.flow.models import load
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.profile.campaign import profile_json
+from hwkit.profile.medians import medians
 from tests import sessions
 from tests.sessions import random_inputs
 
@@ -57,18 +57,19 @@ def in_runtime(graph: Graph) -> dict[str, Any]:
     edge = artifact.board.edge
     assert edge is not None
     x = sessions.entered(graph, artifact.lowered.graph, random_inputs(graph, 1, 0))
-    whole = profile_json(artifact.board, sessions.profile(artifact, x, REPEATS), 1)["whole"]
-    spread = whole["spread"]["us"]
+    whole = medians(RUNTIME, sessions.profile(artifact, x, REPEATS), 1).whole
+    assert whole is not None
+    spread = whole.spread["us"]
     return {
         "network": graph.name,
-        "macs": whole["macs"],
+        "macs": whole.macs,
         "runtime": " ".join(f"{name} {number}" for name, number in artifact.facts["tools"].items()),
         "threads": edge.threads,
         "cores": os.cpu_count(),
         "repeats": REPEATS,
-        "us_min": f"{spread['min']:.1f}",
-        "us_median": f"{spread['median']:.1f}",
-        "us_p95": f"{spread['p95']:.1f}",
+        "us_min": f"{spread.min:.1f}",
+        "us_median": f"{spread.median:.1f}",
+        "us_p95": f"{spread.p95:.1f}",
         "model_file_bytes": artifact.facts["flash_bytes"],
         "evidence": artifact.board.evidence,
     }

@@ -58,11 +58,11 @@ def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) ->
 
 
 def profile(graph: Graph, board: str, **options: Any) -> dict[str, Any]:
-    """Per-layer figures of ``graph`` on ``board``; ``repeats``, ``store``, ``port`` as in
-    ``flow.profiling.profile``."""
+    """Per-layer figures of ``graph`` on ``board``, as ``hwkit profile --json`` prints them;
+    ``repeats``, ``store``, ``port`` as in ``flow.profiling.profile``."""
     from hwkit.flow.profiling import profile as flow
 
-    return flow(graph, board, **options)
+    return flow(graph, board, **options).to_json()
 
 
 def allocate(run: str | Path, board: str, budget: str, out: str | Path) -> BitPlan:

@@ -41,7 +41,8 @@ class Identity:
     ``name`` of the chip, emulator, simulator, runtime or model with its version; ``clock_hz`` that
     it runs at, None without one; ``model`` the SHA-256 of the graph and ``build`` of the build
     that it runs, in hex, "" where it cannot tell; ``serial`` number of a board, ``host`` name and
-    CPU where a host computes; ``cost_model`` which model its cycles come from, "" where they are
+    CPU where a host computes and the
+    ``threads`` that it uses; ``cost_model`` which model its cycles come from, "" where they are
     counted.
 
     Example: ``Identity("emulator", "unicorn 2.1.4", 80_000_000).evidence`` is ``"simulated"``.
@@ -54,6 +55,7 @@ class Identity:
     build: str = ""
     serial: str = ""
     host: str = ""
+    threads: int = 1
     cost_model: str = ""
 
     @property

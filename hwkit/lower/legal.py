@@ -39,11 +39,11 @@ def check_border(graph: Graph, able: Capabilities, board: str) -> None:
                 "network, or take another board",
             )
     if graph.states and not able.states:
-        names = ", ".join(state.tensor for state in graph.states)
+        kept = ", ".join(state.tensor for state in graph.states)
         raise UnsupportedOp(
             graph.name,
             board,
-            f"states ({names}) end with an inference there; make them inputs and outputs, or take "
+            f"states ({kept}) end with an inference there; make them inputs and outputs, or take "
             "another board",
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwkit.errors import ConfigError, FormatError
+from hwkit.errors import ConfigError, FormatError, UnsupportedOp
 from hwkit.flow import arrays
 from hwkit.flow.arrays import load_array, load_arrays, load_inputs, output_files, save_outputs
 from hwkit.flow.predict import predict
@@ -121,8 +121,8 @@ def test_boards_refuse_several_before_they_build(monkeypatch: pytest.MonkeyPatch
     def fail(*arguments: object, **options: object) -> None:
         raise AssertionError("built")
 
-    monkeypatch.setattr("hwkit.flow.predict.artifact_for", fail)
-    with pytest.raises(ConfigError, match="board virtual_m4 runs networks of one input"):
+    monkeypatch.setattr("hwkit.flow.build.cached", fail)
+    with pytest.raises(UnsupportedOp, match="virtual_m4; it takes 1 of its 2 inputs a, b=c"):
         predict(two_by_two(), {"a": A, "b=c": B}, "virtual_m4")
     with pytest.raises(ConfigError, match="has shape"):
         predict(one(), A[:, :2], "virtual_m4")

@@ -6,7 +6,9 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
+from hwkit.boards import McuBoard
 from hwkit.device.session import Device, open_board
+from hwkit.device.virtual.cost_models import cost_model
 from hwkit.errors import ConfigError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
@@ -22,7 +24,10 @@ def open_session(artifact: Artifact[McuPlan], port: str | None) -> Session:
     mcu = section(artifact.board)
     emulator = mcu.emulator if port is None else ""
     identity = Identity(
-        "emulator" if emulator else "hardware", emulator or mcu.core, clock_hz=mcu.clock_hz
+        "emulator" if emulator else "hardware",
+        emulator or mcu.core,
+        clock_hz=mcu.clock_hz,
+        cost_model=_cost_model(mcu) if emulator else "",
     )
     return of_one_input(
         artifact.lowered.graph,
@@ -31,6 +36,12 @@ def open_session(artifact: Artifact[McuPlan], port: str | None) -> Session:
         lambda x: layer_outputs(artifact, x, port),
         lambda x, repeats, warm_up: profile(artifact, x, repeats, port, warm_up),
     )
+
+
+def _cost_model(mcu: McuBoard) -> str:
+    """Which model simulated cycles come from and what is known of its error."""
+    model = cost_model(mcu)
+    return f"{model.version}: {model.error}" if model.version else model.error
 
 
 def run(artifact: Artifact[McuPlan], x: Array, port: str | None = None) -> Array:
