@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,14 +14,13 @@ from hwkit.record import from_json
 from hwkit.report.summary import Profile
 from hwkit.target import WHOLE_MODEL, LayerTiming
 
-EDGE = Board("host", "Host", "edge", "measured", "", edge=EdgeBoard("litert"))
+EDGE = Board("host", "Host", "edge", "", edge=EdgeBoard("litert"))
 MCU = Board(
     "m4",
     "M4",
     "mcu",
-    "simulated",
     "",
-    mcu=McuBoard("cortex-m4", (), "p", (), 64_000_000, (), Uart("d", 0, 1)),
+    mcu=McuBoard("cortex-m4", (), "p", (), 64_000_000, (), Uart("d", 0, 1), "unicorn"),
 )
 
 
@@ -107,11 +105,9 @@ def test_a_negative_figure_is_refused() -> None:
         profile_json(EDGE, [run(-5)])
 
 
-def test_no_runs_and_unknown_evidence() -> None:
+def test_no_runs() -> None:
     with pytest.raises(ConfigError, match="repeats 0"):
         profile_json(EDGE, [])
-    with pytest.raises(ConfigError, match="evidence 'hoped' is not a known kind"):
-        profile_json(replace(EDGE, evidence="hoped"), [run(1)])
 
 
 def test_a_graph_without_layers() -> None:
