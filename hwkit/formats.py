@@ -18,6 +18,7 @@ from hwkit.version import __version__
 FORMATS: Mapping[str, int] = {
     "boards": 1,
     "bringup": 1,
+    "cost.json": 1,
     "deploy.json": 1,
     "doctor": 1,
     "error": 1,
