@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hwkit.boards import Board, EdgeBoard
-from hwkit.errors import ConfigError, DeviceError, FormatError, UnsupportedOp
+from hwkit.errors import ConfigError, DeviceError, UnsupportedOp
 from hwkit.files import read_json, write_json, write_whole
-from hwkit.importers.tflite.file import parse
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Sub
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, BuildPlan, LayerTiming, Lowered
-from hwkit.targets.edge import timing
 from hwkit.targets.edge.emit import MODEL, emit, single_layers
+from hwkit.targets.edge.loaded import load, package_version, runtime_called
 from hwkit.targets.edge.lower import lower
-from hwkit.targets.edge.original import OriginalFile
-from hwkit.targets.edge.runtimes import PACKAGES, Session, package_version, session
-from hwkit.targets.edge.supervised import Child, Refused
+from hwkit.targets.edge.session import EdgeSession
+from hwkit.targets.edge.supervised import Refused
 
 __all__ = [
     "build",
@@ -35,6 +30,8 @@ __all__ = [
 ]
 
 _FACTS = "facts.json"
+_WARM_UP = 10
+"""Untimed runs: caches, the allocation of scratch, the clock of the core."""
 _TAKEN_FROM_XNNPACK = (Conv2d, DepthwiseConv2d, Dense, Add, Sub, Mul)
 """Ops whose arithmetic on LiteRT is XNNPACK's."""
 
@@ -47,7 +44,7 @@ def _edge(board: Board) -> EdgeBoard:
 def tools(board: Board) -> dict[str, str]:
     """Version of the runtime's package; ``ToolMissing`` when it is not installed."""
     runtime = _edge(board).runtime
-    return {PACKAGES[runtime]: package_version(runtime)}
+    return {runtime_called(runtime).package: package_version(runtime)}
 
 
 def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
@@ -64,8 +61,9 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
         "tools": tools(lowered.board),
     }
     _check_layers(lowered, board)
-    if board.runtime == "tflm":
-        facts["arena_bytes"] = session(board, model).facts["arena_bytes"]
+    whole = load(board, model, len(lowered.graph.outputs))
+    if "arena_bytes" in whole.facts:
+        facts["arena_bytes"] = whole.facts["arena_bytes"]
     write_whole(out / MODEL, model)
     write_json(out / _FACTS, facts)
     return _artifact(out, lowered, facts)
@@ -74,7 +72,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
 def _check_layers(lowered: Lowered, board: EdgeBoard) -> None:
     for op, model in single_layers(lowered.graph):
         try:
-            loaded = session(board, model)
+            loaded = load(board, model)
         except Refused as error:
             remedy = f"{error}; change its shape or replace it"
             raise UnsupportedOp(op.name, lowered.board.name, remedy) from error
@@ -101,77 +99,31 @@ def _artifact(out: Path, lowered: Lowered, facts: Mapping[str, Any]) -> Artifact
     return Artifact(out, out / MODEL, lowered.board, lowered, facts)
 
 
+def open_session(artifact: Artifact, port: str | None = None) -> EdgeSession:
+    """The artifact in its runtime; ``ConfigError`` for a ``port``, since that runs here."""
+    if port is not None:
+        raise ConfigError(f"--port {port}: {artifact.board.name} runs here; leave --port out")
+    return EdgeSession(artifact, _edge(artifact.board))
+
+
 def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
     """Outputs for ``x`` (batch first), one sample at a time."""
-    _no_port(artifact, port)
     graph = artifact.lowered.graph
-    if not len(x):
-        tensor = graph.tensors[graph.outputs[0]]
-        return np.zeros((0, *tensor.shape), tensor.dtype.container)
-    plan = artifact.lowered.plan
-    outputs = plan.run([x]) if isinstance(plan, OriginalFile) else _loaded(artifact).run(_fed(x))
-    return _checked(artifact, graph.outputs[0], outputs[0], len(x))
+    with open_session(artifact, port) as session:
+        return session.infer({graph.inputs[0]: x})[graph.outputs[0]]
 
 
 def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict[str, Array]:
     """Every activation that the file computes, by the lowered graph's name."""
-    _no_port(artifact, port)
-    names = [op.output for op in artifact.lowered.graph.nodes]
-    plan = artifact.lowered.plan
-    if isinstance(plan, OriginalFile):
-        seen = plan.observe([x], names)
-    else:
-        seen = _loaded(artifact).observe(_fed(x), names)
-    return {name: _checked(artifact, name, y, len(x)) for name, y in seen.items()}
-
-
-def _fed(x: Array) -> list[Array]:
-    """An unsigned input of fewer than 8 bits comes in a uint8 and is an int8 in the file."""
-    return [x.astype(np.int8)]
-
-
-def _loaded(artifact: Artifact) -> Session:
-    """The artifact's file in its runtime: in the common child if it is what hwkit emits for this
-    graph, else in one of its own."""
-    board, model = _edge(artifact.board), artifact.path.read_bytes()
-    if model == emit(artifact.lowered).files[MODEL]:
-        return session(board, model)
-    try:
-        parse(model)  # Offsets that leave the file are told apart from a runtime that refuses.
-        child = _child_of(str(artifact.path), model)
-        return Session(board.runtime, model, threads=board.threads, child=child)
-    except (FormatError, Refused) as error:
-        raise FormatError(f"{artifact.path}: changed since it was built: {error}") from error
-
-
-@lru_cache(maxsize=2)
-def _child_of(path: str, model: bytes) -> Child:
-    return Child(path)
-
-
-def _checked(artifact: Artifact, name: str, y: Array, samples: int) -> Array:
-    """``y`` as tensor ``name`` of the graph; ``FormatError`` if that it cannot be."""
-    tensor = artifact.lowered.graph.tensors[name]
-    if y.dtype != tensor.dtype.container or y.size != samples * tensor.elements:
-        raise FormatError(
-            f"{artifact.path}: {name!r} is {y.dtype}{y.shape[1:]} there, and "
-            f"{tensor.dtype.container}{tensor.shape} in the graph; take the file of this graph"
-        )
-    return y.reshape(samples, *tensor.shape)
+    graph = artifact.lowered.graph
+    with open_session(artifact, port) as session:
+        return session.infer({graph.inputs[0]: x}, [op.output for op in graph.nodes])
 
 
 def profile(
     artifact: Artifact, x: Array, repeats: int, port: str | None = None
 ) -> list[list[LayerTiming]]:
-    """Wall time; see ``timing``. ``x`` holds one sample. ``FormatError`` for an artifact that was
-    changed since it was built: its layers could not be told apart."""
-    _no_port(artifact, port)
-    model = artifact.path.read_bytes()
-    if model != emit(artifact.lowered).files[MODEL]:
-        raise FormatError(f"{artifact.path}: changed since it was built; deploy it again")
-    return timing.profile(artifact.lowered, model, x, repeats)
-
-
-def _no_port(artifact: Artifact, port: str | None) -> None:
-    if port is not None:
-        raise ConfigError(f"--port {port}: {artifact.board.name} runs here; leave --port out")
+    """Wall time; see ``timing``. ``x`` holds one sample."""
+    graph = artifact.lowered.graph
+    with open_session(artifact, port) as session:
+        return session.timed({graph.inputs[0]: x[:1]}, repeats, _WARM_UP)

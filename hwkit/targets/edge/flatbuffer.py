@@ -80,8 +80,6 @@ def schema() -> ModuleType:
 def write(model: FileModel) -> bytes:
     """The file's bytes; equal models give equal bytes."""
     s = schema()
-    import flatbuffers  # comes with the schema's package
-
     root = s.ModelT()
     root.version = SCHEMA_VERSION
     root.description = "hwkit"
@@ -96,6 +94,13 @@ def write(model: FileModel) -> bytes:
     graph.outputs = [index[name] for name in model.outputs]
     graph.operators = [_operator(s, op, codes, index) for op in model.operators]
     root.subgraphs = [graph]
+    return packed(root)
+
+
+def packed(root: Any) -> bytes:
+    """The file's bytes for a ``ModelT`` of the schema."""
+    import flatbuffers  # comes with the schema's package
+
     builder = flatbuffers.Builder(1024)
     builder.Finish(root.Pack(builder), b"TFL3")
     return bytes(builder.Output())

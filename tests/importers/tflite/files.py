@@ -13,7 +13,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
-from hwkit.targets.edge.runtimes import session
+from hwkit.targets.edge.loaded import load
 from tests.targets.edge.networks import runtime
 
 
@@ -90,4 +90,4 @@ def random_feeds(graph: Graph, samples: int, seed: int) -> dict[str, Array]:
 
 def tflm(model: bytes, feeds: Mapping[str, Array], outputs: int) -> list[Array]:
     """TFLM's outputs, one sample at a time."""
-    return session(runtime("host_tflm"), model, outputs).run(list(feeds.values()))
+    return load(runtime("host_tflm"), model, outputs).run(list(feeds.values()))

@@ -16,7 +16,7 @@ from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, Artifact
 from hwkit.targets import edge
 from hwkit.targets.edge.emit import MODEL
-from hwkit.targets.edge.runtimes import Session
+from hwkit.targets.edge.loaded import Loaded
 from hwkit.targets.edge.supervised import Refused
 from tests.targets.edge.networks import BOARDS, lowered, residual
 
@@ -129,10 +129,10 @@ def test_boards(board: str) -> None:
 def test_a_layer_that_the_runtime_leaves_alone_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def leave(self: Session, request: dict[str, str]) -> tuple[dict[str, Any], list[Array]]:
+    def leave(self: Loaded, request: dict[str, str]) -> tuple[dict[str, Any], list[Array]]:
         return {"facts": {"delegated": False}}, []
 
-    monkeypatch.setattr(Session, "_ask", leave)
+    monkeypatch.setattr(Loaded, "_ask", leave)
     with pytest.raises(UnsupportedOp, match=r"conv: .*XNNPACK leaves this layer"):
         _built("host_litert", tmp_path)
     assert not list(tmp_path.iterdir())
@@ -141,9 +141,9 @@ def test_a_layer_that_the_runtime_leaves_alone_is_refused(
 def test_a_layer_that_the_runtime_refuses_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Session, request: dict[str, str]) -> tuple[dict[str, Any], list[Array]]:
+    def refuse(self: Loaded, request: dict[str, str]) -> tuple[dict[str, Any], list[Array]]:
         raise Refused("TFLM refuses the model: no")
 
-    monkeypatch.setattr(Session, "_ask", refuse)
+    monkeypatch.setattr(Loaded, "_ask", refuse)
     with pytest.raises(UnsupportedOp, match=r"conv: .*TFLM refuses the model"):
         _built("host_tflm", tmp_path)

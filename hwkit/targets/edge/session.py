@@ -1,0 +1,168 @@
+"""A .tflite that is open in its runtime, on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+
+from hwkit.boards import EdgeBoard
+from hwkit.errors import ConfigError, FormatError
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import feed
+from hwkit.ir.types import Array
+from hwkit.target import Artifact, Identity, LayerTiming
+from hwkit.targets.edge import timing
+from hwkit.targets.edge.emitted import EmittedFile, open_emitted
+from hwkit.targets.edge.host import host
+from hwkit.targets.edge.loaded import Loaded, package_version, runtime_called
+from hwkit.targets.edge.original import OriginalFile
+
+
+class RunningFile(Protocol):
+    """A file loaded into a runtime, that takes and gives arrays as the graph has them."""
+
+    @property
+    def loaded(self) -> Loaded:
+        """The file's model in its process."""
+
+    def run(self, feeds: Sequence[Array], steps: int | None = None) -> list[Array]:
+        """See ``Loaded.run``."""
+
+    def observe(
+        self, feeds: Sequence[Array], names: Sequence[str], skip: int = 0
+    ) -> dict[str, Array]:
+        """See ``Loaded.observe``."""
+
+    def times_us(self, feeds: Sequence[Array], repeats: int, warm_up: int) -> list[float]:
+        """See ``Loaded.times_us``."""
+
+
+class EdgeSession:
+    """``hwkit.target.Session`` of a file in a runtime.
+
+    Where the graph has states the runtime holds them, as the file's variables. A state outlives
+    neither its process nor a call that fails: the next call is ``Refused`` until a ``reset``.
+    What it was fed with since then is kept, since an observed tensor comes from another file, the
+    same one with more outputs, that has to be brought to the same step.
+
+    Example: ``with EdgeSession(artifact, board) as s: s.infer({"x": x})["y"]``.
+    """
+
+    def __init__(self, artifact: Artifact, board: EdgeBoard) -> None:
+        self._artifact, self._board = artifact, board
+        plan = artifact.lowered.plan
+        self._file: RunningFile = (
+            plan if isinstance(plan, OriginalFile) else open_emitted(artifact, board)
+        )
+        self._graph = artifact.lowered.graph
+        self._past: dict[str, list[Array]] = {name: [] for name in self._graph.inputs}
+        self._steps = 0
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The runtime, the machine that it computes on, and the SHA-256 of the file."""
+        runtime = self._board.runtime
+        return Identity(
+            kind="hardware",
+            name=f"{runtime_called(runtime).title} {package_version(runtime)}",
+            build=hashlib.sha256(self._file.loaded.model).hexdigest(),
+            host=host(),
+        )
+
+    def infer(self, feeds: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Array]:
+        """See ``Session``; ``keep`` may name whatever the file computes, inputs and states.
+
+        ``ConfigError`` for feeds that do not fit, ``DeviceError`` when the runtime fails,
+        ``FormatError`` when the file is another graph's.
+        """
+        given = _given(self._graph, feeds)
+        samples = len(given[self._graph.inputs[0]])
+        if not samples:
+            return {name: self._empty(name) for name in (*self._graph.outputs, *keep)}
+        outputs = self._file.run(list(given.values()), self._steps if self._graph.states else None)
+        results = {
+            name: self._checked(name, y, samples)
+            for name, y in zip(self._graph.outputs, outputs, strict=True)
+        }
+        inner = [name for name in dict.fromkeys(keep) if name not in {*results, *given}]
+        results |= {name: given[name] for name in keep if name in given and name not in results}
+        if self._graph.states:
+            for name, x in given.items():
+                self._past[name].append(x)
+            given = {name: np.concatenate(past) for name, past in self._past.items()}
+        if inner:
+            seen = self._file.observe(list(given.values()), inner, skip=self._steps)
+            results |= {name: self._checked(name, y, samples) for name, y in seen.items()}
+        self._steps += samples if self._graph.states else 0
+        return results
+
+    def timed(
+        self, feeds: Mapping[str, Array], repeats: int, warm_up: int
+    ) -> list[list[LayerTiming]]:
+        """Wall time; see ``timing``. A model with states is timed from their initial values, and
+        what they hold here stays. ``FormatError`` for an artifact that was changed since it was
+        built: its layers could not be told apart."""
+        given = _given(self._graph, feeds)
+        if {len(x) for x in given.values()} != {1}:
+            raise ConfigError("timing takes one sample; give feeds of a batch of 1")
+        file = self._file
+        if isinstance(file, EmittedFile) and file.changed:
+            raise FormatError(f"{self._artifact.path}: changed since it was built; deploy it again")
+        columns = [
+            (
+                timing.whole_row(self._graph),
+                file.times_us(list(given.values()), repeats, warm_up),
+            )
+        ]
+        if isinstance(file, EmittedFile):
+            columns += timing.layer_columns(self._graph, self._board, repeats, warm_up)
+        return timing.rows(columns, repeats)
+
+    def reset(self) -> None:
+        """Brings every state to its initial value: the file is loaded again."""
+        self._past = {name: [] for name in self._graph.inputs}
+        self._steps = 0
+
+    def close(self) -> None:
+        """Ends the process, unless others share it."""
+        self._file.loaded.close()
+
+    def __enter__(self) -> EdgeSession:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _empty(self, name: str) -> Array:
+        tensor = self._graph.tensors[name]
+        return np.zeros((0, *tensor.shape), tensor.dtype.container)
+
+    def _checked(self, name: str, y: Array, samples: int) -> Array:
+        """``y`` as tensor ``name`` of the graph; ``FormatError`` if that it cannot be."""
+        tensor = self._graph.tensors[name]
+        if y.dtype != tensor.dtype.container or y.size != samples * tensor.elements:
+            raise FormatError(
+                f"{self._artifact.path}: {name!r} is {y.dtype}{y.shape[1:]} there, and "
+                f"{tensor.dtype.container}{tensor.shape} in the graph; take the file of this graph"
+            )
+        return y.reshape(samples, *tensor.shape)
+
+
+def _given(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """The feeds in the graph's order and types; ``ConfigError`` where they do not fit."""
+    if unknown := sorted(set(feeds) - set(graph.inputs)):
+        raise ConfigError(f"no input {unknown[0]!r}; the graph has {', '.join(graph.inputs)}")
+    given = {name: feed(graph, name, feeds) for name in graph.inputs}
+    if len({len(x) for x in given.values()}) != 1:
+        raise ConfigError(f"inputs have different batch sizes {[len(x) for x in given.values()]}")
+    return given
