@@ -35,6 +35,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.types import S32
 from hwkit.targets.edge.native import derived_rescale
+from hwkit.targets.edge.runtime import Arithmetic, Products
 from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
 
 _XNN_ADD_BITS = 20
@@ -47,14 +48,18 @@ _XNN_LARGEST = 256.0
 """XNNPACK refuses a convolution whose multiplier is this large, or more."""
 
 
-def check_ratios(graph: Graph, runtime: str, target: str) -> None:
+def check_ratios(graph: Graph, runtime: Arithmetic, target: str) -> None:
     """Raises ``UnsupportedOp`` for sums and products whose scales the runtime does not take."""
     for op in graph.nodes:
         if isinstance(op, Add | Sub) and op.rescale is not None:
-            limits = _XNN_ADD_RATIOS if runtime == "litert" else (2.0**-30, 2.0**18)
+            limits = (
+                _XNN_ADD_RATIOS if runtime.products is Products.XNNPACK else (2.0**-30, 2.0**18)
+            )
             _check_ratios(op, tied_ratios(op) or (), limits, target)
         elif isinstance(op, Mul) and op.rescale is not None:
-            limits = _XNN_MUL_RATIOS if runtime == "litert" else (2.0**-30, 2.0**30)
+            limits = (
+                _XNN_MUL_RATIOS if runtime.products is Products.XNNPACK else (2.0**-30, 2.0**30)
+            )
             _check_ratios(op, (ratio(op.rescale),), limits, target)
 
 
@@ -73,11 +78,11 @@ def _check_ratios(
         )
 
 
-def in_runtime(graph: Graph, runtime: str, target: str) -> tuple[Graph, tuple[str, ...]]:
+def in_runtime(graph: Graph, runtime: Arithmetic, target: str) -> tuple[Graph, tuple[str, ...]]:
     """The graph with the rescales that ``runtime`` derives from the stated scales, and the names
     of the nodes whose arithmetic is now another.
 
-    ``runtime`` is ``litert`` or ``tflm``. Raises ``UnsupportedOp`` for a multiplier that the
+    Raises ``UnsupportedOp`` for a multiplier that the
     runtime cannot hold. Example: scales 0.5, 0.5 and 1 give TFLM's 2**30 / 2**32, double.
     """
     nodes: list[Op] = []
@@ -90,15 +95,15 @@ def in_runtime(graph: Graph, runtime: str, target: str) -> tuple[Graph, tuple[st
     return graph.with_nodes(tuple(nodes)), tuple(changed)
 
 
-def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
+def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
     if is_wide(graph, op):
         return op
     if isinstance(op, Softmax):
-        return replace(op, kind=SoftmaxKind.FLOAT if runtime == "litert" else SoftmaxKind.FIXED)
+        return replace(op, kind=SoftmaxKind.FLOAT if runtime.float_softmax else SoftmaxKind.FIXED)
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None:
         weight = _scales(graph, op.weight)
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
-        form = _float32_form if runtime == "litert" else _double_form
+        form = _float32_form if runtime.products is Products.XNNPACK else _double_form
         try:
             rescale = form(op.rescale, source, weight, output)
         except ValueError as error:
@@ -106,7 +111,7 @@ def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
             raise UnsupportedOp(op.name, target, remedy) from error
         return replace(op, rescale=rescale)
     if isinstance(op, Add | Sub) and op.rescale is not None:
-        add = _xnn_add if runtime == "litert" else _tflm_add
+        add = _xnn_add if runtime.products is Products.XNNPACK else _tflm_add
         return add(op, op.rescale, *_three_scales(graph, op))
     if isinstance(op, Mul) and op.rescale is not None:
         return replace(op, rescale=_mul(op.rescale, *_three_scales(graph, op), runtime))
@@ -121,8 +126,8 @@ def _three_scales(graph: Graph, op: Add | Sub | Mul) -> tuple[float, float, floa
     return first, second, output
 
 
-def _mul(r: Rescale, first: float, second: float, output: float, runtime: str) -> Rescale:
-    if runtime != "litert":
+def _mul(r: Rescale, first: float, second: float, output: float, runtime: Arithmetic) -> Rescale:
+    if runtime.products is not Products.XNNPACK:
         return double_rescale([first * second / output], r.zero_point, r.low, r.high)
     scale = np.float32(first) * np.float32(second) / np.float32(output)
     multiplier, shift = float32_multiplier(float(scale))

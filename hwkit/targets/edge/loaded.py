@@ -14,7 +14,7 @@ from hwkit.errors import ConfigError, ToolMissing
 from hwkit.ir.types import Array
 from hwkit.targets.edge import runtime as runtimes
 from hwkit.targets.edge.observed import with_outputs
-from hwkit.targets.edge.runtime import Runtime
+from hwkit.targets.edge.runtime import Arithmetic, Runtime
 from hwkit.targets.edge.supervised import Child, shared_child
 from hwkit.toolchain import isolated
 
@@ -31,6 +31,17 @@ def runtime_called(name: str) -> Runtime:
     except KeyError:
         known = ", ".join(runtimes.names())
         raise ConfigError(f"no runtime {name!r} for .tflite; known: {known}") from None
+
+
+def arithmetic_of(board: EdgeBoard) -> Arithmetic:
+    """How the board's runtime computes; ``ConfigError`` for one that only runs files."""
+    arithmetic = runtime_called(board.runtime).arithmetic
+    if arithmetic is None:
+        raise ConfigError(
+            f"runtime {board.runtime!r} runs files as they are, and no graph is lowered for it; "
+            "give the .tflite itself, or take host_litert or host_tflm"
+        )
+    return arithmetic
 
 
 def needs_of(name: str) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ class EdgeSession:
         file = self._file
         if isinstance(file, EmittedFile) and file.changed:
             raise FormatError(f"{self._artifact.path}: changed since it was built; deploy it again")
-        columns = [
+        columns: list[timing.Column] = [
             (
                 timing.whole_row(self._graph),
                 file.times_us(list(given.values()), repeats, warm_up),

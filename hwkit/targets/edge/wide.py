@@ -68,7 +68,7 @@ class _Lane:
         self.changed: list[str] = []
         self.settled = {op.output for op in graph.nodes if self.is_settled(op)}
         """Where a rescale of an earlier pass has chosen the grid."""
-        self.reach: dict[str, int] = {}
+        self.reach = {name: S32.high for name in graph.sources if self.is_wide(name)}
         for op in graph.nodes:
             if self.is_wide(op.output):
                 self.reach[op.output] = self.largest(op)
@@ -112,7 +112,7 @@ class _Lane:
         """By 32-bit tensor: how many bits its integers lose. All that are added, pooled or moved
         together share a grid; a grid that a layer or an output has stays as it is."""
         group = {name: {name} for name in self.reach}
-        fixed: set[str] = {name for name in self.graph.outputs if name in group}
+        fixed = {name for name in (*self.graph.sources, *self.graph.results) if name in group}
         for op in self.graph.nodes:
             wide = [n for n in (*activations(op), op.output) if n in group]
             if isinstance(op, Requantize) or not wide:

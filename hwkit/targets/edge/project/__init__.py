@@ -114,7 +114,7 @@ def _facts(
         "OUTPUT_BYTES": str(len(golden) // _SAMPLES),
         "INPUTS": _bytes(inputs),
         "OUTPUTS": _bytes(golden),
-        "VERSION": package_version(lowered.board.edge.runtime),
+        "VERSION": package_version("tflm"),
     }
 
 
