@@ -27,12 +27,15 @@ class TfliteRunner:
         self._assigned = self._original.observable(
             [s.update for s in graph.states if s.update not in graph.outputs]
         )
+        order = {op.output: k for k, op in enumerate(graph.nodes)}
+        names = (*self._assigned, *self._outputs)
+        self._tensors = tuple(sorted(names, key=lambda name: order.get(name, -1)))
         self._steps = 0
 
     @property
     def tensors(self) -> tuple[str, ...]:
         """The graph's outputs, and its states' next values that the file computes."""
-        return (*self._outputs, *self._assigned)
+        return self._tensors
 
     def run(self, known: Mapping[str, Array]) -> Mapping[str, Observed]:
         """See ``FileRunner``; a runtime gives its own integers to the end, and keeps the file's

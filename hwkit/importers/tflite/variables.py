@@ -34,7 +34,8 @@ class FileState:
 
 
 def without_variables(file: TfliteFile, litert: bool) -> tuple[TfliteFile, tuple[FileState, ...]]:
-    """``file`` without operators on variables, and the states that they are.
+    """``file`` without operators on variables, and the states that they are. Every operator keeps
+    its place; those have no operands any more.
 
     What reads a variable reads the tensor that was assigned last, or the state. A variable that
     nothing assigns is a constant. ``FormatError`` where tensor and variable do not fit,
@@ -102,17 +103,19 @@ class _Walk:
 
     def step(self, position: int, op: FileOperator) -> None:
         op = replace(op, inputs=tuple(self.same.get(index, index) for index in op.inputs))
+        left = replace(op, inputs=(), outputs=())
         match op.code:
             case "CALL_ONCE":
                 self.call(position, op)
             case "VAR_HANDLE":
                 self.handles.declare(position, op)
             case "READ_VARIABLE":
-                self.read(position, op)
+                left = self.read(position, op) or left
             case "ASSIGN_VARIABLE":
                 self.assign(position, op)
             case _:
-                self.operators.append(op)
+                left = op
+        self.operators.append(left)
 
     def call(self, position: int, op: FileOperator) -> None:
         for variable, tensor in _initialised(self.file, position, op).items():
@@ -123,19 +126,20 @@ class _Walk:
             assert tensor.data is not None
             self.start[variable] = tensor.data
 
-    def read(self, position: int, op: FileOperator) -> None:
+    def read(self, position: int, op: FileOperator) -> FileOperator | None:
+        """What gives the tensor that ``op`` reads, unless that is another tensor or a state."""
         _check_operands(position, op, 1, 1)
         variable, (output,) = self.handles.of(position, op), op.outputs
         self.fit(position, op, variable, self.tensors[output])
         if variable not in self.held:
             self.held[variable] = output
             self.first[variable] = output, position, op
-            return
+            return None
         source = self.held[variable]
         if _meaning(self.tensors[source]) == _meaning(self.tensors[output]):
             self.same[output] = source
-        else:  # the same integers under another scale
-            self.operators.append(FileOperator("RESHAPE", (source,), (output,), {}))
+            return None
+        return FileOperator("RESHAPE", (source,), (output,), {})  # under another scale
 
     def assign(self, position: int, op: FileOperator) -> None:
         _check_operands(position, op, 2, 0)
