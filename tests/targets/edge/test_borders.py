@@ -17,10 +17,11 @@ from hwkit.ir.ops import Add, Clamp, Concat, Constant, Slice
 from hwkit.ir.types import S8, S32, U8, Array, Quantization
 from hwkit.lower.shift_to_signed import to_signed
 from hwkit.target import Artifact
-from hwkit.targets import edge
 from hwkit.targets.edge.emit import MODEL
 from hwkit.targets.edge.loaded import load
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.session import EdgeSession
+from hwkit.targets.edge.target import TARGET as edge
 from tests.conformance.graphs import BORDERS, feeds_for, graphs
 from tests.targets.edge.networks import BOARDS, lowered, rescale, runtime
 
@@ -66,13 +67,13 @@ def test_random_graphs_over_successive_steps(board: str) -> None:
     assert taken > 60 and stateful > 40
 
 
-def _artifact(graph: Graph, board: str, folder: Path) -> Artifact:
+def _artifact(graph: Graph, board: str, folder: Path) -> Artifact[EdgePlan]:
     form = lowered(graph, board)
     return edge.build(edge.emit(form), form, folder)
 
 
 def _session(graph: Graph, board: str, folder: Path) -> EdgeSession:
-    return edge.open_session(_artifact(graph, board, folder))
+    return edge.open(_artifact(graph, board, folder))
 
 
 def _random(graph: Graph, samples: int, seed: int = 0) -> dict[str, Array]:
@@ -111,7 +112,7 @@ def test_fifty_steps_a_reset_and_what_is_inside(board: str, tmp_path: Path) -> N
     graph = artifact.lowered.graph
     feeds, inner = _random(graph, 50), [op.output for op in graph.nodes]
     wanted = run(graph, feeds, [*graph.outputs, "total", *inner])
-    with edge.open_session(artifact) as session:
+    with edge.open(artifact) as session:
         for start, stop in ((0, 1), (1, 20), (20, 23), (23, 50)):
             part = {name: x[start:stop] for name, x in feeds.items()}
             keep = ["total", *inner] if start in (1, 23) else ()
@@ -174,7 +175,7 @@ def test_odd_borders(name: str, board: str, tmp_path: Path) -> None:
     artifact = _artifact(_hostile()[name], board, tmp_path)
     graph = artifact.lowered.graph
     steps, feeds = Interpreter(graph), _random(graph, 6)
-    with edge.open_session(artifact) as session:
+    with edge.open(artifact) as session:
         for part in (slice(0, 1), slice(1, 6)):
             given = {name: x[part] for name, x in feeds.items()}
             got, wanted = session.infer(given, graph.sources), steps.infer(given, graph.sources)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import pytest
 from hwkit import boards
 from hwkit.boards import Board, EdgeBoard
 from hwkit.errors import ConfigError
-from hwkit.targets import edge
 from hwkit.targets.edge import runtime as runtimes
 from hwkit.targets.edge.loaded import needs_of, package_version, runtime_called
 from hwkit.targets.edge.original import run_original
+from hwkit.targets.edge.target import TARGET as edge
 from tests.targets.edge.networks import residual
 
 KNOWN = ("litert", "litert_reference", "tflite_runtime", "tflm")
@@ -42,7 +43,7 @@ def test_every_edge_board_names_one() -> None:
 
 @pytest.mark.parametrize("word", ["tflight", "", "_interpreter", "os", "../tflm"])
 def test_a_word_that_no_runtime_has(word: str) -> None:
-    said = f"no runtime {word!r}.*known: {', '.join(KNOWN)}".replace(".", r"\.", 0)
+    said = f"no runtime {re.escape(repr(word))}.*known: {', '.join(KNOWN)}"
     for call in (
         lambda: edge.lower(residual(), _board(word)),
         lambda: edge.tools(_board(word)),
@@ -53,7 +54,7 @@ def test_a_word_that_no_runtime_has(word: str) -> None:
 
 
 def test_a_runtime_that_only_runs_files() -> None:
-    with pytest.raises(ConfigError, match="'litert_reference' runs files as they are.*host_tflm"):
+    with pytest.raises(ConfigError, match=r"'litert_reference' runs files as they are.*host_tflm"):
         edge.lower(residual(), _board("litert_reference"))
 
 
