@@ -122,14 +122,15 @@ class Loaded:
         return self._ask(request, inputs)[1]
 
     def observe(
-        self, inputs: Sequence[Array], names: Sequence[str], skip: int = 0
+        self, inputs: Sequence[Array], names: Sequence[str], skip: int = 0, steps: int = 0
     ) -> dict[str, Array]:
-        """The same of those inner tensors of ``names`` that the model computes: from its initial
-        state, for the samples behind the first ``skip``."""
+        """The same of those inner tensors of ``names`` that the model computes, for the samples
+        behind the first ``skip``: from the initial state, or going on after as many ``steps`` as
+        were observed of the same names before."""
         model, found = with_outputs(self.model, names)
         if not found:
             return {}
-        request = {"do": "run", "samples": len(inputs[0]), "skip": skip, "steps": 0}
+        request = {"do": "run", "samples": len(inputs[0]), "skip": skip, "steps": steps}
         outputs = self._ask(request | {"output_count": len(found)}, inputs, model=model)[1]
         return dict(zip(found, outputs, strict=True))
 

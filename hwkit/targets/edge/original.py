@@ -38,14 +38,23 @@ class OriginalFile:
         got = self.loaded.run(self._entering(feeds), steps)
         return [self._leaving(k, y) for k, y in zip(self.file.outputs, got, strict=True)]
 
+    def observable(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of ``names`` that are tensors which the file computes, each the only one called
+        so."""
+        given = [tensor.name for tensor in self.file.tensors]
+        computed = {given[k] for op in self.file.operators for k in op.outputs if k >= 0}
+        once = [n for n in dict.fromkeys(names) if n in computed and given.count(n) == 1]
+        return tuple(once)
+
     def observe(
-        self, feeds: Sequence[Array], names: Sequence[str], skip: int = 0
+        self, feeds: Sequence[Array], names: Sequence[str], skip: int = 0, steps: int = 0
     ) -> dict[str, Array]:
         """The inner tensors among ``names``, for ``feeds`` as ``run`` takes them behind the first
-        ``skip``; where the file gives one name to several tensors, that name is left out."""
+        ``skip``; where the file gives one name to several tensors, that name is left out.
+        ``steps`` as ``Loaded.observe`` has it."""
         given = [tensor.name for tensor in self.file.tensors]
-        once = [name for name in names if given.count(name) == 1]
-        seen = self.loaded.observe(self._entering(feeds), once, skip)
+        once = self.observable(names)
+        seen = self.loaded.observe(self._entering(feeds), once, skip, steps)
         return {
             name: _without_batch(self.file.tensors[given.index(name)], y)
             for name, y in seen.items()
