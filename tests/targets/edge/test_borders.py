@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwkit.errors import AccumulatorOverflow, UnsupportedOp
+from hwkit.importers.tflite.importer import load_tflite
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter, run
@@ -20,7 +22,6 @@ from hwkit.target import Artifact
 from hwkit.targets.edge.emit import MODEL
 from hwkit.targets.edge.loaded import load
 from hwkit.targets.edge.original import EdgePlan
-from hwkit.targets.edge.session import EdgeSession
 from hwkit.targets.edge.target import TARGET as edge
 from tests.conformance.graphs import BORDERS, feeds_for, graphs
 from tests.targets.edge.networks import BOARDS, lowered, rescale, runtime
@@ -72,10 +73,6 @@ def _artifact(graph: Graph, board: str, folder: Path) -> Artifact[EdgePlan]:
     return edge.build(edge.emit(form), form, folder)
 
 
-def _session(graph: Graph, board: str, folder: Path) -> EdgeSession:
-    return edge.open(_artifact(graph, board, folder))
-
-
 def _random(graph: Graph, samples: int, seed: int = 0) -> dict[str, Array]:
     return feeds_for(graph, samples, seed)
 
@@ -99,11 +96,9 @@ def _streaming() -> Graph:
 
 
 def _add(name: str, first: str, second: str) -> Add:
-    wide = (rescale([0.5]), rescale([0.5]))
-    inputs = tuple(
-        type(r)(r.multiplier, r.shift, r.rounding, -(2**31), 2**31 - 1, left_shift=20) for r in wide
-    )
-    return Add(name, (first, second), f"{name}_out", (0, 0), inputs, rescale=rescale([2.0**-20]))
+    half = replace(rescale([0.5]), low=S32.low, high=S32.high, left_shift=20)
+    total = rescale([2.0**-20])
+    return Add(name, (first, second), f"{name}_out", (0, 0), (half, half), rescale=total)
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -183,3 +178,22 @@ def test_odd_borders(name: str, board: str, tmp_path: Path) -> None:
             for tensor, y in got.items():
                 assert y.dtype == wanted[tensor].dtype
                 np.testing.assert_array_equal(y, wanted[tensor], tensor)
+
+
+@pytest.mark.parametrize("name", ["streaming", "swapped", "delay", "same", "held"])
+def test_what_was_emitted_imports_again(name: str, tmp_path: Path) -> None:
+    """The importer names an output that it has already, or that is a constant, anew."""
+    graph = ({"streaming": _streaming()} | _hostile())[name]
+    emitted = lowered(graph, "host_tflm")
+    path, form = tmp_path / MODEL, emitted.graph
+    path.write_bytes(edge.emit(emitted).files[MODEL])
+    again, feeds = load_tflite(path), _random(form, 50)
+    assert again.inputs == form.inputs and len(again.outputs) == len(form.outputs)
+    moving = [state for state in form.states if state.update != state.tensor]
+    assert [state.tensor for state in again.states] == [state.tensor for state in moving]
+    for old, new in zip(moving, again.states, strict=True):
+        np.testing.assert_array_equal(again.constants[new.initial], form.constants[old.initial])
+    expected, got = run(form, feeds), run(again, feeds)
+    for old_name, new_name in zip(form.outputs, again.outputs, strict=True):
+        assert got[new_name].dtype == expected[old_name].dtype
+        np.testing.assert_array_equal(got[new_name], expected[old_name], old_name)

@@ -16,7 +16,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add
 from hwkit.ir.types import S8, S32, Quantization
-from hwkit.target import WHOLE_MODEL, Artifact
+from hwkit.target import WHOLE_MODEL, Artifact, Session
 from hwkit.targets.edge.loaded import Loaded, package_version
 from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.session import EdgeSession
@@ -39,7 +39,8 @@ def _counter() -> Graph:
     return b.build(["y"])
 
 
-def _process(session: EdgeSession) -> int:
+def _process(session: Session) -> int:
+    assert isinstance(session, EdgeSession)
     loaded = session._file.loaded
     assert isinstance(loaded, Loaded) and loaded._child._process is not None
     return loaded._child._process.pid
