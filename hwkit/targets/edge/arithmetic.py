@@ -8,8 +8,10 @@ rounding half up. What XNNPACK has no kernel for, LiteRT computes as TFLM does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import frexp
+from typing import assert_never
 
 import numpy as np
 
@@ -44,8 +46,13 @@ _XNN_ADD_RATIOS = (2.0**-10, 2.0**8)
 """Ratios of input to output scale that XNNPACK's add takes; LiteRT adds others elsewhere."""
 _XNN_MUL_RATIOS = (2.0**-16, 2.0**8)
 """The same of a product's."""
+_HIGH_BITS = 31
+"""A 31-bit multiplier's product loses so many bits in the first rounding."""
 _XNN_LARGEST = 256.0
 """XNNPACK refuses a convolution whose multiplier is this large, or more."""
+
+_Form = Callable[[Rescale, float, tuple[float, ...], float], Rescale]
+"""What a runtime makes of a rescale and the scales of input, weight and output."""
 
 
 def check_ratios(graph: Graph, runtime: Arithmetic, target: str) -> None:
@@ -103,7 +110,7 @@ def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None:
         weight = _scales(graph, op.weight)
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
-        form = _float32_form if runtime.products is Products.XNNPACK else _double_form
+        form = _form(op, runtime.products)
         try:
             rescale = form(op.rescale, source, weight, output)
         except ValueError as error:
@@ -150,6 +157,24 @@ def _scales(graph: Graph, name: str) -> tuple[float, ...]:
     facts = graph.tensors[name].quantization
     assert facts is not None
     return facts.scale
+
+
+def _form(op: Conv2d | DepthwiseConv2d | Dense, products: Products) -> _Form:
+    match products:
+        case Products.XNNPACK:
+            return _float32_form
+        case Products.RUY if not isinstance(op, DepthwiseConv2d):
+            return _ruy_form
+        case Products.DOUBLE | Products.RUY:
+            return _double_form
+    assert_never(products)
+
+
+def _ruy_form(r: Rescale, source: float, weight: tuple[float, ...], output: float) -> Rescale:
+    """Two roundings half up are one, of the product and a half of what the first one drops."""
+    double = _double_form(r, source, weight, output)
+    offset = tuple(1 << _HIGH_BITS - 1 if shift > _HIGH_BITS else 0 for shift in double.shift)
+    return replace(double, rounding=Rounding.HALF_UP, offset=offset)
 
 
 def _double_form(r: Rescale, source: float, weight: tuple[float, ...], output: float) -> Rescale:

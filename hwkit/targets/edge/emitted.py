@@ -12,6 +12,7 @@ from hwkit.ir.types import Array
 from hwkit.target import Artifact
 from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.loaded import Loaded, load
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.supervised import Refused, new_child
 
 
@@ -40,7 +41,7 @@ class EmittedFile:
         return self.loaded.times_us(_fed(feeds), repeats, warm_up)
 
 
-def open_emitted(artifact: Artifact, board: EdgeBoard) -> EmittedFile:
+def open_emitted(artifact: Artifact[EdgePlan], board: EdgeBoard) -> EmittedFile:
     """The artifact's file in its runtime: in the common child if it is what hwkit emits for this
     graph, else in one of its own, and so where it has states, which must outlive other models.
 

@@ -11,16 +11,17 @@ from typing import Protocol
 import numpy as np
 
 from hwkit.boards import EdgeBoard
+from hwkit.device.host import host
 from hwkit.errors import ConfigError, FormatError
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import feed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.edge import timing
+from hwkit.targets.edge.build import edge_section
 from hwkit.targets.edge.emitted import EmittedFile, open_emitted
-from hwkit.targets.edge.host import host
 from hwkit.targets.edge.loaded import Loaded, package_version, runtime_called
-from hwkit.targets.edge.original import OriginalFile
+from hwkit.targets.edge.original import EdgePlan, OriginalFile
 
 
 class RunningFile(Protocol):
@@ -53,7 +54,7 @@ class EdgeSession:
     Example: ``with EdgeSession(artifact, board) as s: s.infer({"x": x})["y"]``.
     """
 
-    def __init__(self, artifact: Artifact, board: EdgeBoard) -> None:
+    def __init__(self, artifact: Artifact[EdgePlan], board: EdgeBoard) -> None:
         self._artifact, self._board = artifact, board
         plan = artifact.lowered.plan
         self._file: RunningFile = (
@@ -156,6 +157,13 @@ class EdgeSession:
                 f"{tensor.dtype.container}{tensor.shape} in the graph; take the file of this graph"
             )
         return y.reshape(samples, *tensor.shape)
+
+
+def open_session(artifact: Artifact[EdgePlan], port: str | None) -> EdgeSession:
+    """The artifact in its runtime; ``ConfigError`` for a ``port``, since that runs here."""
+    if port is not None:
+        raise ConfigError(f"--port {port}: {artifact.board.name} runs here; leave --port out")
+    return EdgeSession(artifact, edge_section(artifact.board))
 
 
 def _given(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -46,6 +46,8 @@ _WHOLE = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
 _ROOM = 1 << (_GRID_BITS - 2)
 """Integers so large are clamped to what can occur: in an input that is stored in 8 bits but has
 fewer, other ones would make sums leave 32 bits."""
+_NOT_IN_FLOAT32 = (Conv2d, DepthwiseConv2d, Dense, Add, Reshape, Constant)
+"""Ops whose 32-bit integers are added and moved as integers, or whose sums others check."""
 _SMALLEST = 2.0**-38
 """Factors below bring everything to 0."""
 
@@ -140,7 +142,7 @@ class _Lane:
                 self.nodes += self.rescaled(op)
             else:
                 self.nodes.append(op)
-            for name in () if isinstance(op, Conv2d | DepthwiseConv2d | Dense) else wide:
+            for name in () if isinstance(op, _NOT_IN_FLOAT32) else wide:
                 if name in self.settled or name not in self.reach:
                     continue
                 if self.reach[name] >> self.coarser[name] >= _LIMIT:

@@ -19,6 +19,7 @@ from hwkit.ir.types import Array
 from hwkit.target import Lowered
 from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.loaded import load, package_version, run_all, runtime_called
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.project.operators import operators, registration
 
 _SEED = 1
@@ -49,7 +50,7 @@ def check_kind(board: Board, kind: str) -> None:
         )
 
 
-def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
+def package(lowered: Lowered[EdgePlan], kind: str) -> dict[str, bytes]:
     """The files of the project by relative path.
 
     ``ConfigError`` for another kind or a board whose runtime is not TFLM, ``BitExactnessError``
@@ -93,7 +94,7 @@ def _check(graph: Graph, x: Array, outputs: Array) -> None:
 
 
 def _facts(
-    lowered: Lowered, model: bytes, x: Array, outputs: Array, arena_bytes: int
+    lowered: Lowered[EdgePlan], model: bytes, x: Array, outputs: Array, arena_bytes: int
 ) -> dict[str, str]:
     """What stands between two @ in a template."""
     used = operators(lowered.graph)

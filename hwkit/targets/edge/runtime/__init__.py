@@ -43,7 +43,8 @@ class Products(Enum):
     """How weighted sums, sums and products of int8 are brought to the scale of the output."""
 
     XNNPACK = "one float32 product, rounded half to even; an add in 21-bit fixed point, half up"
-    DOUBLE = "a 31-bit multiplier, rounded twice"
+    DOUBLE = "a 31-bit multiplier, rounded twice: half up, then half away from zero"
+    RUY = "the same, where weighted sums of convolutions and dense layers round half up twice"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,6 @@ RUNTIME = Runtime(
     title="tflite-runtime",
     package="tflite-runtime",
     open=_open,
-    arithmetic=Arithmetic(Products.DOUBLE, float_softmax=True, native_rescales=False),
+    arithmetic=Arithmetic(Products.RUY, float_softmax=True, native_rescales=False),
     environment="tflite-runtime",
 )
