@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hwkit.errors import HwkitError, UnsupportedOp
+from hwkit.flow.models import inspect
 from hwkit.flow.source import import_file
 from hwkit.flow.tflite_source import TfliteRunner
 from hwkit.importers.proof import prove, random_feeds
@@ -193,6 +194,12 @@ def test_a_state_that_no_output_needs_is_gone() -> None:
         4,
     )
     assert not graph.states and [op.name for op in graph.nodes] == ["relu_6"]
+
+
+def test_inspect_lists_states() -> None:
+    facts = inspect(convert(parse(wake_word()), "m"))
+    assert [state["shape"] for state in facts["states"]] == [[2, 1, 4], [6, 1, 8], [4, 1, 6]]
+    assert facts["state_bytes"] == 2 * 4 + 6 * 8 + 4 * 6
 
 
 def test_a_state_is_an_output() -> None:
