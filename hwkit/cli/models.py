@@ -88,6 +88,7 @@ def inspect(model: Path, as_json: bool) -> None:
     click.echo(
         f"total {total['macs']} MACs, {total['weight_bytes']} B of weights, "
         f"{facts['peak_activation_bytes']} B of activations at the peak"
+        + (f", {facts['state_bytes']} B of them states" if facts["states"] else "")
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from hwkit import boards
 from hwkit.boards import Board, McuBoard
 from hwkit.device.qemu import program_name
+from hwkit.targets.edge import runtime
+from hwkit.targets.edge.loaded import needs_of
 from hwkit.toolchain import isolated, programmer, programs
 from hwkit.toolchain.distribution import DISTRIBUTION_TOOLS, remedy
 from hwkit.toolchain.programmer import PROGRAMMERS
@@ -31,6 +34,20 @@ def _package(name: str, lane: str, extra: str) -> Tool:
     return Tool(name, lane, f"pip install 'hwkit[{extra}]'", package=name)
 
 
+def _runtimes() -> Iterator[Tool]:
+    """What the edge runtimes live in, each once."""
+    found = {}
+    for name in runtime.names():
+        edge = runtime.get(name)
+        if edge.environment:
+            found[edge.environment] = Tool(
+                edge.environment, "edge", isolated.remedy(edge.environment), isolated=True
+            )
+        else:
+            found[edge.package] = _package(edge.package, "edge", "edge")
+    yield from found.values()
+
+
 def _open_flow(name: str, program: str) -> Tool:
     remedy = f"apt install {name}, or pip install 'hwkit[fpga]'"
     return Tool(name, "fpga", remedy, package=f"yowasp-{program}", program=program)
@@ -48,8 +65,7 @@ def _tools() -> tuple[Tool, ...]:
         _package("onnxoptimizer", "train", "train"),
         _package("scikit-learn", "train", "train"),
         _package("mlxtend", "train", "train"),
-        _package("ai-edge-litert", "edge", "edge"),
-        _package("tflite-micro", "edge", "edge"),
+        *_runtimes(),
         _package("ziglang", "mcu", "mcu"),
         _package("unicorn", "mcu", "mcu"),
         _package("pyelftools", "mcu", "mcu"),
@@ -66,7 +82,7 @@ def _tools() -> tuple[Tool, ...]:
         Tool("gcc", "mcu", "apt install gcc", program="gcc"),
         Tool("g++", "fpga", "apt install g++", program="g++"),
         *(Tool(name, "mcu", remedy(qemu), program=name) for name in qemu.programs),
-        Tool("finn", "fpga", "hwkit toolchain install finn", isolated=True),
+        Tool("finn", "fpga", isolated.remedy("finn"), isolated=True),
         *(Tool(name, "flash", programmer.remedy(name), program=name) for name in PROGRAMMERS),
     )
 
@@ -74,8 +90,6 @@ def _tools() -> tuple[Tool, ...]:
 _NEEDS = {
     "mcu": ("ziglang", "pyelftools"),
     "unicorn": ("unicorn", "gcc"),
-    "litert": ("ai-edge-litert",),
-    "tflm": ("ai-edge-litert", "tflite-micro"),
     "hls4ml": ("hls4ml", "qonnx", "g++"),
     "finn": ("finn",),
     "verilator": ("verilator", "g++"),
@@ -106,10 +120,12 @@ def examine() -> dict[str, Any]:
 
 
 def _board_state(board: Board, versions: dict[str, str | None]) -> dict[str, Any]:
-    key = board.edge.runtime if board.edge else board.target
+    key = board.target
     if board.target == "rtl" and board.fpga:
         key = board.fpga.flow
     needs = [*_NEEDS.get(key, ()), *(_emulator_needs(board.mcu) if board.mcu else ())]
+    if board.edge:
+        needs += needs_of(board.edge.runtime)
     if board.fpga and board.fpga.style == "unrolled":
         needs.append("da4ml")
     missing = [name for name in needs if versions[name] is None]

@@ -9,7 +9,7 @@ from typing import Any
 from hwkit.errors import ConfigError
 from hwkit.files import opened
 from hwkit.ir import serialize
-from hwkit.ir.counts import macs, peak_activation_bytes, weight_bits, weight_bytes
+from hwkit.ir.counts import macs, peak_activation_bytes, state_bytes, weight_bits, weight_bytes
 from hwkit.ir.graph import Graph
 
 
@@ -34,7 +34,7 @@ def load(path: str | Path) -> Graph:
 
 
 def inspect(graph: Graph) -> dict[str, Any]:
-    """What ``hwkit inspect`` prints: a row per layer, totals, peak activation bytes."""
+    """What ``hwkit inspect`` prints: a row per layer, totals, peak activation bytes, states."""
     layers = [
         {
             "index": index,
@@ -58,11 +58,13 @@ def inspect(graph: Graph) -> dict[str, Any]:
         "digest": serialize.digest(graph),
         "inputs": [tensor(name) for name in graph.inputs],
         "outputs": [tensor(name) for name in graph.outputs],
+        "states": [{**tensor(state.tensor), "update": state.update} for state in graph.states],
         "layers": layers,
         "total": {
             "macs": sum(macs(graph, op) for op in graph.nodes),
             "weight_bytes": sum(weight_bytes(graph, op) for op in graph.nodes),
         },
         "peak_activation_bytes": peak_activation_bytes(graph),
+        "state_bytes": state_bytes(graph),
         "metadata": dict(graph.metadata),
     }

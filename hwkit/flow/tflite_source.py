@@ -15,7 +15,8 @@ from hwkit.targets.edge.original import load_original
 
 class TfliteRunner:
     """``proof.FileRunner``: the outputs of the file at ``path``, unchanged, in TFLM, or in LiteRT's
-    reference kernels where TFLM refuses the file (``graph.metadata["runtime"]``).
+    reference kernels where TFLM refuses the file (``graph.metadata["runtime"]``). Where the graph
+    has states, also what the file assigns to its variables, which an output may show late.
 
     Raises ``ToolMissing`` without the runtime, ``DeviceError`` when it refuses the file or dies.
     """
@@ -23,16 +24,25 @@ class TfliteRunner:
     def __init__(self, path: Path, graph: Graph) -> None:
         self._inputs, self._outputs = graph.inputs, graph.outputs
         self._original = load_original(path, graph.metadata["runtime"])
+        self._assigned = self._original.observable(
+            [s.update for s in graph.states if s.update not in graph.outputs]
+        )
+        order = {op.output: k for k, op in enumerate(graph.nodes)}
+        names = (*self._assigned, *self._outputs)
+        self._tensors = tuple(sorted(names, key=lambda name: order.get(name, -1)))
+        self._steps = 0
 
     @property
     def tensors(self) -> tuple[str, ...]:
-        """The graph's outputs."""
-        return self._outputs
+        """The graph's outputs, and its states' next values that the file computes."""
+        return self._tensors
 
     def run(self, known: Mapping[str, Array]) -> Mapping[str, Observed]:
-        """See ``FileRunner``; a runtime gives its own integers to the end."""
-        got = self._original.run([known[name] for name in self._inputs])
-        return {
-            name: Observed(integers.astype(np.int64))
-            for name, integers in zip(self._outputs, got, strict=True)
-        }
+        """See ``FileRunner``; a runtime gives its own integers to the end, and keeps the file's
+        variables from call to call."""
+        feeds = [known[name] for name in self._inputs]
+        got = dict(zip(self._outputs, self._original.run(feeds, self._steps), strict=True))
+        if self._assigned:
+            got |= self._original.observe(feeds, self._assigned, steps=self._steps)
+        self._steps += len(feeds[0])
+        return {name: Observed(integers.astype(np.int64)) for name, integers in got.items()}

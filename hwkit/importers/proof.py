@@ -16,7 +16,7 @@ import numpy as np
 from hwkit.errors import BitExactnessError
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import run
+from hwkit.ir.interpret import Interpreter
 from hwkit.ir.types import Array
 
 TIE = 1e-5
@@ -52,6 +52,9 @@ class FileRunner(Protocol):
 
         ``known`` also has the graph's integers of ``tensors``. A runner that can goes on with
         them instead of its own, once it has noted its own; one that can't ignores them.
+
+        Where the graph has states, samples are successive steps: the first of all from the initial
+        ones, that of another call from what the last call left.
         """
 
 
@@ -121,13 +124,15 @@ def counted(graph: Graph) -> str:
 
 
 def prove(graph: Graph, runner: FileRunner, feeds: Mapping[str, Array]) -> Proof:
-    """Compares ``runner`` with the interpreter of ``graph`` on ``feeds`` (samples, *shape)."""
+    """Compares ``runner``, which has not run yet, with the interpreter of ``graph`` on ``feeds``
+    (samples, *shape): successive steps, where the graph has states."""
+    interpreter = Interpreter(graph)
     samples = len(next(iter(feeds.values())))
     inputs, integers, differing, ties, first = 0, 0, 0, 0, None
     # A few at a time: every tensor is held in int64 and float64 at once.
     for start in range(0, samples, _CHUNK):
         part = {name: x[start : start + _CHUNK] for name, x in feeds.items()}
-        known = {**part, **run(graph, part, keep=list(runner.tensors))}
+        known = {**part, **interpreter.tensors(part, runner.tensors)}
         seen = runner.run(known)
         inputs += len(next(iter(part.values())))
         for name in runner.tensors:

@@ -57,11 +57,10 @@ def state_bytes(graph: Graph) -> int:
 def peak_activation_bytes(graph: Graph) -> int:
     """Largest sum of live activations over the nodes in order, each in its container; an op's
     inputs and output are alive together, a state always, and its next value until the end."""
-    states = [state.tensor for state in graph.states]
+    kept = (*graph.results, *(state.tensor for state in graph.states))
     last = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
-    last |= dict.fromkeys((*graph.outputs, *states), len(graph.nodes))
-    last |= dict.fromkeys((state.update for state in graph.states), len(graph.nodes))
-    live = {name: graph.tensors[name].container_bytes for name in (*graph.inputs, *states)}
+    last |= dict.fromkeys(kept, len(graph.nodes))
+    live = {name: graph.tensors[name].container_bytes for name in graph.sources}
     peak = sum(live.values())
     for k, op in enumerate(graph.nodes):
         live[op.output] = graph.tensors[op.output].container_bytes

@@ -41,6 +41,11 @@ class Installed:
     folder: Path
     versions: Mapping[str, str]
 
+    @property
+    def python(self) -> Path:
+        """The environment's own Python."""
+        return _python(self.folder)
+
     def run(
         self,
         arguments: Sequence[str],
@@ -55,7 +60,7 @@ class Installed:
         ``ToolFailed`` names the log. Example: ``run(["build.py"], Path("build.log"))``.
         """
         return process.run(
-            [str(_python(self.folder)), *arguments],
+            [str(self.python), *arguments],
             log,
             cwd=cwd,
             env={**_clean(), **self.environment.variables, **(variables or {})},
@@ -86,11 +91,16 @@ def find(name: str) -> Installed | None:
     return Installed(wanted, folder, versions)
 
 
+def remedy(name: str) -> str:
+    """The command that installs the tool ``name``."""
+    return f"hwkit toolchain install {name}"
+
+
 def get(name: str) -> Installed:
     """The installed tool; ``ToolMissing`` with the command that installs it."""
     installed = find(name)
     if installed is None:
-        raise ToolMissing(name, f"hwkit toolchain install {name}")
+        raise ToolMissing(name, remedy(name))
     return installed
 
 

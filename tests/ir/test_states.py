@@ -128,7 +128,7 @@ def test_a_tensor_that_nobody_computes_is_named() -> None:
         run(total(), {"x": np.zeros((1, 2), np.int8)}, keep=["nothing"])
 
 
-S = State("total", "sum", "total_initial")
+S = State("total", "sum", "total/initial")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ S = State("total", "sum", "total_initial")
     [
         ((replace(S, tensor="nothing"),), "nothing: state has no type"),
         ((replace(S, tensor="x"),), "x: a state is no input, no constant and no other state"),
-        ((replace(S, tensor="total_initial"),), "a state is no input"),
+        ((replace(S, tensor="total/initial"),), "a state is no input"),
         ((S, S), "total: a state is no input, no constant and no other state"),
         ((replace(S, tensor="sum"),), "add: reads 'total' before it is computed"),
         ((S, replace(S, tensor="sum")), "add: writes 'sum', which already exists"),
@@ -144,7 +144,7 @@ S = State("total", "sum", "total_initial")
         ((replace(S, initial="nothing"),), "total: initial value 'nothing' is not a constant"),
         ((replace(S, initial="small"),), r"its initial value 'small' is s8\(2,\), the state s32"),
         ((replace(S, update="nothing"),), "total: its next value 'nothing' is never computed"),
-        ((replace(S, update="total_initial"),), "next value 'total_initial' is never computed"),
+        ((replace(S, update="total/initial"),), "next value 'total/initial' is never computed"),
         ((replace(S, update="x"),), r"total: its next value 'x' is s8\(2,\), the state s32\(2,\)"),
     ],
 )
@@ -176,7 +176,7 @@ def test_an_initial_value_outside_its_type_is_refused() -> None:
     graph = b.build(["before"])
     narrow = replace(S8, bits=3)
     tensors = {name: replace(tensor, dtype=narrow) for name, tensor in graph.tensors.items()}
-    with pytest.raises(GraphError, match=r"before_initial: values 5\.\.5 do not fit s3"):
+    with pytest.raises(GraphError, match=r"before/initial: values 5\.\.5 do not fit s3"):
         verify(replace(graph, tensors=tensors))
 
 

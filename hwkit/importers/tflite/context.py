@@ -138,7 +138,7 @@ class Context:
         )
 
 
-_GENERATED = re.compile(r"/(rank|constant)\d+(/value)?$")
+_GENERATED = re.compile(r"/(rank|constant)\d+(/value)?$|/initial$")
 """Endings of the names that a ``Context`` itself gives."""
 
 

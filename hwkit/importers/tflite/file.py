@@ -6,14 +6,14 @@ Field numbers are those of the schema ``tensorflow/lite/schema/schema.fbs``, ver
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 
 from hwkit.errors import FormatError
-from hwkit.importers.tflite.flatbuffer_reader import Reader, Table
+from hwkit.importers.tflite.flatbuffer_reader import Reader, Table, printable
 from hwkit.importers.tflite.names import operator_name
 from hwkit.importers.tflite.sparse import Level, Sparsity, densified
 from hwkit.ir.types import Array, Shape
@@ -42,6 +42,7 @@ _OPTIONS: dict[str, _Fields] = {
     "ADD": {"activation": (0, "b", 0)},
     "AVERAGE_POOL_2D": _WINDOW
     | {"filter_w": (3, "i", 0), "filter_h": (4, "i", 0), "activation": (5, "b", 0)},
+    "CALL_ONCE": {"subgraph": (0, "i", 0)},
     "CONCATENATION": {"axis": (0, "i", 0), "activation": (1, "b", 0)},
     "CONV_2D": _WINDOW
     | {"activation": (3, "b", 0), "dilation_w": (4, "i", 1), "dilation_h": (5, "i", 1)},
@@ -90,24 +91,41 @@ class FileTensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """What names a variable: equal ones are the same, in every subgraph."""
+
+    container: bytes = b""
+    name: bytes = b""
+
+    @property
+    def shown(self) -> str:
+        """For messages, in one line."""
+        return f"variable {printable(self.name)!r}"
+
+
+@dataclass(frozen=True, slots=True)
 class FileOperator:
-    """``code`` a builtin operator's name; tensors by index, -1 where absent."""
+    """``code`` a builtin operator's name; tensors by index, -1 where absent; ``variable`` is that
+    of a VAR_HANDLE."""
 
     code: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[str, int | float]
+    variable: Variable = Variable()
 
 
 @dataclass(frozen=True, slots=True)
 class TfliteFile:
-    """The one subgraph of a file."""
+    """The subgraph that a runtime runs, and the ``others``, which it may call: the first of them
+    is subgraph 1."""
 
     name: str
     tensors: tuple[FileTensor, ...]
     operators: tuple[FileOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    others: tuple[TfliteFile, ...] = ()
 
 
 def parse(data: bytes) -> TfliteFile:
@@ -116,11 +134,15 @@ def parse(data: bytes) -> TfliteFile:
         raise FormatError("not a TensorFlow Lite file (no TFL3 mark); convert the model again")
     reader = Reader(data)
     root = reader.table(reader.number("<I", 0))
-    subgraphs = root.tables(2)
-    if len(subgraphs) != 1:
-        raise FormatError(f"{len(subgraphs)} subgraphs; convert a model of exactly one")
-    graph, buffers = subgraphs[0], root.tables(4)
+    buffers = root.tables(4)
     codes = [_operator_name(table) for table in root.tables(1)]
+    subgraphs = [_subgraph(table, codes, buffers) for table in root.tables(2)]
+    if not subgraphs:
+        raise FormatError("no subgraph; damaged, copy it again")
+    return replace(subgraphs[0], others=tuple(subgraphs[1:]))
+
+
+def _subgraph(graph: Table, codes: list[str], buffers: list[Table]) -> TfliteFile:
     tensors = tuple(_tensor(table, buffers) for table in graph.tables(0))
     operators = tuple(_operator(table, codes) for table in graph.tables(3))
     inputs, outputs = graph.indices(1), graph.indices(2)
@@ -149,7 +171,12 @@ def _operator(table: Table, codes: list[str]) -> FileOperator:
         name: default if options is None else options.number(field, form, default)
         for name, (field, form, default) in _OPTIONS.get(code, {}).items()
     }
-    return FileOperator(code, table.indices(1), table.indices(2), fields)
+    variable = Variable()
+    if code == "VAR_HANDLE" and options is not None:
+        variable = Variable(options.vector(0, 1), options.vector(1, 1))
+        if b"\0" in variable.container + variable.name:  # where C ends a name, and C++ does not
+            raise FormatError(f"{variable.shown} has a 0 in its name; damaged, copy it again")
+    return FileOperator(code, table.indices(1), table.indices(2), fields, variable)
 
 
 def _tensor(table: Table, buffers: list[Table]) -> FileTensor:

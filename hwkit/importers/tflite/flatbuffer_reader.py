@@ -100,5 +100,10 @@ class Table:
 
     def text(self, field: int) -> str:
         """A name in one line, whatever its bytes are."""
-        name = self.vector(field, 1)[:_MAX_NAME].decode(errors="replace")
-        return "".join(letter if letter.isprintable() else "?" for letter in name)
+        return printable(self.vector(field, 1))
+
+
+def printable(name: bytes) -> str:
+    """A name in one line, whatever its bytes are."""
+    text = name[:_MAX_NAME].decode(errors="replace")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -4,6 +4,7 @@ The graph's rounding is that of the reference kernels (double); lowering it for 
 takes over that one's. A file that TFLM refuses, such as one of uint8, is computed as LiteRT's
 reference kernels do. Activations lose their batch axis. A model with a float input that is
 quantized at once, or a float output that was dequantized last, is taken without these two steps.
+Variables become states of the graph.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from hwkit.importers.tflite.file import (
 from hwkit.importers.tflite.operators import CONVERTERS, DATA_INPUTS, TAKE_INT16, WEIGHTED
 from hwkit.importers.tflite.runtime import only_litert
 from hwkit.importers.tflite.static import with_static_shapes
+from hwkit.importers.tflite.variables import FileState, without_variables
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Reshape
 
@@ -55,17 +57,23 @@ def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
     """The graph of a parsed file: in LiteRT's arithmetic with ``litert``, in TFLM's without, and
     for None in TFLM's unless TFLM refuses the file. Its metadata names the ``runtime``."""
     declared, file = file, with_static_shapes(file)
-    inputs, operators, outputs = _without_float_ends(file)
-    needed = _needed(with_dilations(file, operators), outputs)
+    if litert is None:
+        litert = only_litert(declared, file)
+    file, variables = without_variables(file, litert)
+    inputs, operators, outputs, updates = _without_float_ends(file, variables)
+    needed, states = _needed(with_dilations(file, operators), outputs, updates)
     for position, op in needed:
         _check(file, position, op)
     _check_floats(file, needed)
-    if litert is None:
-        litert = only_litert(declared, file)
     context = Context(file, name, litert)
-    _add_inputs(context, inputs, {index for _, op in needed for index in op.inputs} | {*outputs})
+    read = {index for _, op in needed for index in op.inputs} | {*outputs}
+    _add_inputs(context, inputs, read | {state.update for state in states})
+    for state in states:
+        _add_state(context, state)
     for position, op in needed:
         CONVERTERS[op.code](context, position, op)
+    for state in states:
+        context.builder.update(context.names[state.tensor], context.computed(state.update))
     runtime = "litert_reference" if litert else "tflm"
     return context.builder.build(_output_names(context, outputs), {"runtime": runtime})
 
@@ -86,6 +94,13 @@ def _add_inputs(context: Context, inputs: list[int], read: set[int]) -> None:
             )
         shape, facts = context.interface_shape(index), tensor_facts(tensor)
         context.builder.input(context.names[index], shape, context.dtype(index), facts)
+
+
+def _add_state(context: Context, state: FileState) -> None:
+    index = state.tensor
+    shape, facts = context.sample_shape(index), tensor_facts(context.file.tensors[index])
+    initial = state.initial.reshape(shape)
+    context.builder.state(context.names[index], initial, context.dtype(index), facts)
 
 
 def _output_names(context: Context, outputs: list[int]) -> list[str]:
@@ -141,22 +156,29 @@ def _check_floats(file: TfliteFile, needed: list[_Numbered]) -> None:
             raise unsupported(position, op, remedy)
 
 
-def _needed(operators: list[_Numbered], outputs: list[int]) -> list[_Numbered]:
-    """The operators that an output depends on; what only computes a shape is not among them."""
-    needed = set(outputs)
-    kept = []
-    for position, op in reversed(operators):
-        if needed.intersection(op.outputs):
-            needed.update(op.inputs[DATA_INPUTS.get(op.code, slice(None))])
-            kept.append((position, op))
-    return kept[::-1]
+def _needed(
+    operators: list[_Numbered], outputs: list[int], states: list[FileState]
+) -> tuple[list[_Numbered], list[FileState]]:
+    """The operators and states that an output depends on, in this inference or a later one; what
+    only computes a shape is not among them."""
+    roots = set(outputs)
+    while True:
+        needed, kept = set(roots), []
+        for position, op in reversed(operators):
+            if needed.intersection(op.outputs):
+                needed.update(op.inputs[DATA_INPUTS.get(op.code, slice(None))])
+                kept.append((position, op))
+        read = [state for state in states if state.tensor in needed]
+        if roots.issuperset(state.update for state in read):
+            return kept[::-1], read
+        roots.update(state.update for state in read)
 
 
 def _without_float_ends(
-    file: TfliteFile,
-) -> tuple[list[int], list[_Numbered], list[int]]:
-    """Inputs, operators (with their positions) and outputs without the conversions at the ends,
-    and without operators whose results are known."""
+    file: TfliteFile, states: tuple[FileState, ...]
+) -> tuple[list[int], list[_Numbered], list[int], list[FileState]]:
+    """Inputs, operators (with their positions), outputs and states without the conversions at the
+    ends, and without operators whose results are known."""
     inputs, outputs = list(file.inputs), list(file.outputs)
     operators = []
     quantized: dict[int, int] = {}
@@ -181,7 +203,8 @@ def _without_float_ends(
                 outputs = [source if index == target else index for index in outputs]
                 continue
         operators.append((position, op))
-    return inputs, operators, [same.get(index, index) for index in outputs]
+    updates = [replace(s, update=same.get(s.update, s.update)) for s in states]
+    return inputs, operators, [same.get(index, index) for index in outputs], updates
 
 
 def _meaning(file: TfliteFile, index: int) -> tuple[object, ...]:

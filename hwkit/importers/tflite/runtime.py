@@ -10,17 +10,30 @@ from hwkit.importers.tflite.file import INT4, INT16, UINT8, FileOperator, Tflite
 _ONLY_LITERT = frozenset(("CAST", "DENSIFY", "GATHER", "REDUCE_PROD", "RELU_N1_TO_1"))
 """Sparse weights, what reckons with an open batch, and what has no 8-bit form in TFLM."""
 
+_OF_ANY_TYPE = frozenset(("READ_VARIABLE", "ASSIGN_VARIABLE"))
+
 
 def only_litert(declared: TfliteFile, file: TfliteFile) -> bool:
     """Whether TFLM refuses the file, whose shapes are ``declared`` and turn out to be those of
     ``file``. It prepares every operator, also one that no output needs."""
     shapes = zip(declared.tensors, file.tensors, strict=True)
-    return any(a.shape != b.shape and b.data is None for a, b in shapes) or any(
-        _refused(declared, op) for op in file.operators
+    parts = (declared, *declared.others)
+    return (
+        any(a.shape != b.shape and b.data is None for a, b in shapes)
+        or any(_refused(part, op) for part in parts for op in part.operators)
+        or _has_namesakes(parts)
     )
 
 
+def _has_namesakes(parts: tuple[TfliteFile, ...]) -> bool:
+    """Whether variables of two containers have one name: TFLM counts names."""
+    variables = {op.variable for part in parts for op in part.operators if op.code == "VAR_HANDLE"}
+    return len({variable.name for variable in variables}) < len(variables)
+
+
 def _refused(file: TfliteFile, op: FileOperator) -> bool:
+    if op.code in _OF_ANY_TYPE:
+        return False
     present = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
     types = {tensor.type for tensor in present}
     if op.code == "FULLY_CONNECTED" and any(t.type == INT4 and len(t.scale) > 1 for t in present):

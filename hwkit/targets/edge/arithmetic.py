@@ -8,8 +8,10 @@ rounding half up. What XNNPACK has no kernel for, LiteRT computes as TFLM does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import frexp
+from typing import assert_never
 
 import numpy as np
 
@@ -35,6 +37,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.types import S32
 from hwkit.targets.edge.native import derived_rescale
+from hwkit.targets.edge.runtime import Arithmetic, Products
 from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
 
 _XNN_ADD_BITS = 20
@@ -43,18 +46,27 @@ _XNN_ADD_RATIOS = (2.0**-10, 2.0**8)
 """Ratios of input to output scale that XNNPACK's add takes; LiteRT adds others elsewhere."""
 _XNN_MUL_RATIOS = (2.0**-16, 2.0**8)
 """The same of a product's."""
+_HIGH_BITS = 31
+"""A 31-bit multiplier's product loses so many bits in the first rounding."""
 _XNN_LARGEST = 256.0
 """XNNPACK refuses a convolution whose multiplier is this large, or more."""
 
+_Form = Callable[[Rescale, float, tuple[float, ...], float], Rescale]
+"""What a runtime makes of a rescale and the scales of input, weight and output."""
 
-def check_ratios(graph: Graph, runtime: str, target: str) -> None:
+
+def check_ratios(graph: Graph, runtime: Arithmetic, target: str) -> None:
     """Raises ``UnsupportedOp`` for sums and products whose scales the runtime does not take."""
     for op in graph.nodes:
         if isinstance(op, Add | Sub) and op.rescale is not None:
-            limits = _XNN_ADD_RATIOS if runtime == "litert" else (2.0**-30, 2.0**18)
+            limits = (
+                _XNN_ADD_RATIOS if runtime.products is Products.XNNPACK else (2.0**-30, 2.0**18)
+            )
             _check_ratios(op, tied_ratios(op) or (), limits, target)
         elif isinstance(op, Mul) and op.rescale is not None:
-            limits = _XNN_MUL_RATIOS if runtime == "litert" else (2.0**-30, 2.0**30)
+            limits = (
+                _XNN_MUL_RATIOS if runtime.products is Products.XNNPACK else (2.0**-30, 2.0**30)
+            )
             _check_ratios(op, (ratio(op.rescale),), limits, target)
 
 
@@ -73,11 +85,11 @@ def _check_ratios(
         )
 
 
-def in_runtime(graph: Graph, runtime: str, target: str) -> tuple[Graph, tuple[str, ...]]:
+def in_runtime(graph: Graph, runtime: Arithmetic, target: str) -> tuple[Graph, tuple[str, ...]]:
     """The graph with the rescales that ``runtime`` derives from the stated scales, and the names
     of the nodes whose arithmetic is now another.
 
-    ``runtime`` is ``litert`` or ``tflm``. Raises ``UnsupportedOp`` for a multiplier that the
+    Raises ``UnsupportedOp`` for a multiplier that the
     runtime cannot hold. Example: scales 0.5, 0.5 and 1 give TFLM's 2**30 / 2**32, double.
     """
     nodes: list[Op] = []
@@ -90,15 +102,15 @@ def in_runtime(graph: Graph, runtime: str, target: str) -> tuple[Graph, tuple[st
     return graph.with_nodes(tuple(nodes)), tuple(changed)
 
 
-def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
+def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
     if is_wide(graph, op):
         return op
     if isinstance(op, Softmax):
-        return replace(op, kind=SoftmaxKind.FLOAT if runtime == "litert" else SoftmaxKind.FIXED)
+        return replace(op, kind=SoftmaxKind.FLOAT if runtime.float_softmax else SoftmaxKind.FIXED)
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None:
         weight = _scales(graph, op.weight)
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
-        form = _float32_form if runtime == "litert" else _double_form
+        form = _form(op, runtime.products)
         try:
             rescale = form(op.rescale, source, weight, output)
         except ValueError as error:
@@ -106,7 +118,7 @@ def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
             raise UnsupportedOp(op.name, target, remedy) from error
         return replace(op, rescale=rescale)
     if isinstance(op, Add | Sub) and op.rescale is not None:
-        add = _xnn_add if runtime == "litert" else _tflm_add
+        add = _xnn_add if runtime.products is Products.XNNPACK else _tflm_add
         return add(op, op.rescale, *_three_scales(graph, op))
     if isinstance(op, Mul) and op.rescale is not None:
         return replace(op, rescale=_mul(op.rescale, *_three_scales(graph, op), runtime))
@@ -121,8 +133,8 @@ def _three_scales(graph: Graph, op: Add | Sub | Mul) -> tuple[float, float, floa
     return first, second, output
 
 
-def _mul(r: Rescale, first: float, second: float, output: float, runtime: str) -> Rescale:
-    if runtime != "litert":
+def _mul(r: Rescale, first: float, second: float, output: float, runtime: Arithmetic) -> Rescale:
+    if runtime.products is not Products.XNNPACK:
         return double_rescale([first * second / output], r.zero_point, r.low, r.high)
     scale = np.float32(first) * np.float32(second) / np.float32(output)
     multiplier, shift = float32_multiplier(float(scale))
@@ -145,6 +157,24 @@ def _scales(graph: Graph, name: str) -> tuple[float, ...]:
     facts = graph.tensors[name].quantization
     assert facts is not None
     return facts.scale
+
+
+def _form(op: Conv2d | DepthwiseConv2d | Dense, products: Products) -> _Form:
+    match products:
+        case Products.XNNPACK:
+            return _float32_form
+        case Products.RUY if not isinstance(op, DepthwiseConv2d):
+            return _ruy_form
+        case Products.DOUBLE | Products.RUY:
+            return _double_form
+    assert_never(products)
+
+
+def _ruy_form(r: Rescale, source: float, weight: tuple[float, ...], output: float) -> Rescale:
+    """Two roundings half up are one, of the product and a half of what the first one drops."""
+    double = _double_form(r, source, weight, output)
+    offset = tuple(1 << _HIGH_BITS - 1 if shift > _HIGH_BITS else 0 for shift in double.shift)
+    return replace(double, rounding=Rounding.HALF_UP, offset=offset)
 
 
 def _double_form(r: Rescale, source: float, weight: tuple[float, ...], output: float) -> Rescale:

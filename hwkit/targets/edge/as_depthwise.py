@@ -18,10 +18,11 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import DepthwiseConv2d, Lookup, Op, Requantize, Reshape, Rounding, SumPool2d
 from hwkit.ir.types import S8, Array, TensorType
 from hwkit.targets.edge.native import is_native
+from hwkit.targets.edge.runtime import Arithmetic, Products
 from hwkit.targets.edge.scales import is_wide
 
 
-def as_depthwise(graph: Graph, target: str, runtime: str) -> Graph:
+def as_depthwise(graph: Graph, target: str, runtime: Arithmetic) -> Graph:
     """The graph without the ``SumPool2d`` and ``Requantize`` that ``runtime`` has no operator for.
     Exact.
 
@@ -61,10 +62,10 @@ def as_depthwise(graph: Graph, target: str, runtime: str) -> Graph:
     return graph.with_nodes(tuple(nodes), tensors, constants)
 
 
-def _is_float32(op: Requantize, runtime: str) -> bool:
+def _is_float32(op: Requantize, runtime: Arithmetic) -> bool:
     """Whether XNNPACK's convolutions round as ``op`` does."""
     half_even = op.rescale.rounding in (Rounding.FLOAT32, Rounding.HALF_EVEN)
-    return runtime == "litert" and half_even and not any(op.rescale.offset)
+    return runtime.products is Products.XNNPACK and half_even and not any(op.rescale.offset)
 
 
 def _table(op: Requantize, tensors: dict[str, TensorType], constants: dict[str, Array]) -> Lookup:

@@ -12,8 +12,9 @@ from hwkit.files import read_json, write_json, write_whole
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Sub
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.edge.emit import MODEL, single_layers
+from hwkit.targets.edge.loaded import arithmetic_of, load, package_version, runtime_called
 from hwkit.targets.edge.original import EdgePlan
-from hwkit.targets.edge.runtimes import PACKAGES, package_version, session
+from hwkit.targets.edge.runtime import Products
 from hwkit.targets.edge.supervised import Refused
 
 _FACTS = "facts.json"
@@ -30,7 +31,7 @@ def edge_section(board: Board) -> EdgeBoard:
 def tools(board: Board) -> dict[str, str]:
     """Version of the runtime's package; ``ToolMissing`` when it is not installed."""
     runtime = edge_section(board).runtime
-    return {PACKAGES[runtime]: package_version(runtime)}
+    return {runtime_called(runtime).package: package_version(runtime)}
 
 
 def build(plan: BuildPlan, lowered: Lowered[EdgePlan], out: Path) -> Artifact[EdgePlan]:
@@ -47,24 +48,26 @@ def build(plan: BuildPlan, lowered: Lowered[EdgePlan], out: Path) -> Artifact[Ed
         "tools": tools(lowered.board),
     }
     _check_layers(lowered, board)
-    if board.runtime == "tflm":
-        facts["arena_bytes"] = session(board, model).facts["arena_bytes"]
+    whole = load(board, model, len(lowered.graph.outputs))
+    if "arena_bytes" in whole.facts:
+        facts["arena_bytes"] = whole.facts["arena_bytes"]
     write_whole(out / MODEL, model)
     write_json(out / _FACTS, facts)
     return _artifact(out, lowered, facts)
 
 
 def _check_layers(lowered: Lowered[EdgePlan], board: EdgeBoard) -> None:
+    xnnpack = arithmetic_of(board).products is Products.XNNPACK
     for op, model in single_layers(lowered.graph):
         try:
-            loaded = session(board, model)
+            loaded = load(board, model)
         except Refused as error:
             remedy = f"{error}; change its shape or replace it"
             raise UnsupportedOp(op.name, lowered.board.name, remedy) from error
         except DeviceError as error:
             raise DeviceError(f"{op.name}: {error}") from error
         own = isinstance(op, _TAKEN_FROM_XNNPACK) and op.rescale is not None
-        if own and not loaded.facts.get("delegated", True):
+        if own and xnnpack and not loaded.facts["delegated"]:
             remedy = (
                 "XNNPACK leaves this layer to another kernel, whose rounding is not defined; "
                 "change its shape, stride or scales"

@@ -17,4 +17,7 @@ CAPABILITIES = Capabilities(
     activation_bits=(8, 32),
     signed_activations=True,
     softmax=tuple(SoftmaxKind),
+    most_inputs=None,
+    most_outputs=None,
+    states=True,
 )

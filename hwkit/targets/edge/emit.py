@@ -45,6 +45,7 @@ from hwkit.targets.edge.native import mean_axes
 from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.scales import is_wide, ratio
 from hwkit.targets.edge.split import file_padding, kernel_of
+from hwkit.targets.edge.variables import Variables
 
 MODEL = "model.tflite"
 _PADDING = {"SAME": 0, "VALID": 1}
@@ -84,6 +85,7 @@ def single_layers(graph: Graph) -> Iterator[tuple[Op, bytes]]:
             name=op.name,
             inputs=tuple(dict.fromkeys(activations(op))),
             outputs=(op.output,),
+            states=(),
         )
         yield op, write(file_model(alone.with_nodes((op,))))
 
@@ -95,17 +97,21 @@ class _Emitter:
     operators: list[FileOperator] = field(default_factory=list)
 
     def model(self) -> FileModel:
-        for name in self.graph.inputs:
+        for name in self.graph.sources:
             self.activation(name)
+        variables = Variables(self.graph, self.tensors)
+        self.operators += variables.read()
         for op in self.graph.nodes:
             self.activation(op.output)
             self.operator(op)
+        self.operators += variables.assigned()
         return FileModel(
             self.graph.name,
             tuple(self.tensors.values()),
             tuple(self.operators),
             self.graph.inputs,
             self.graph.outputs,
+            variables.once(),
         )
 
     def facts(self, name: str) -> Quantization:

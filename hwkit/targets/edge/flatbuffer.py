@@ -25,12 +25,14 @@ _TYPES = {
     "int32": "INT32",
     "int64": "INT64",
     "float32": "FLOAT32",
+    "resource": "RESOURCE",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class FileTensor:
-    """A tensor as the file has it: ``shape`` with the batch, ``dtype`` a numpy name or ``int4``.
+    """A tensor as the file has it: ``shape`` with the batch, ``dtype`` a numpy name, ``int4`` or
+    ``resource`` (the handle of a variable).
 
     ``scale`` is empty (not quantized), one entry, or one for each index of ``axis``; ``data`` is
     None for activations.
@@ -58,13 +60,15 @@ class FileOperator:
 
 @dataclass(frozen=True, slots=True)
 class FileModel:
-    """One subgraph: tensors in file order, operators in execution order."""
+    """A subgraph: tensors in file order, operators in execution order; ``once`` is a second one,
+    which a CALL_ONCE names by its index, 1."""
 
     name: str
     tensors: tuple[FileTensor, ...]
     operators: tuple[FileOperator, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    once: FileModel | None = None
 
 
 def schema() -> ModuleType:
@@ -80,25 +84,35 @@ def schema() -> ModuleType:
 def write(model: FileModel) -> bytes:
     """The file's bytes; equal models give equal bytes."""
     s = schema()
-    import flatbuffers  # comes with the schema's package
-
     root = s.ModelT()
     root.version = SCHEMA_VERSION
     root.description = "hwkit"
     root.buffers = [s.BufferT()]
-    codes = sorted({op.code for op in model.operators})
+    models = [model] if model.once is None else [model, model.once]
+    codes = sorted({op.code for part in models for op in part.operators})
     root.operatorCodes = [_operator_code(s, code) for code in codes]
-    index = {tensor.name: k for k, tensor in enumerate(model.tensors)}
-    graph = s.SubGraphT()
-    graph.name = model.name
-    graph.tensors = [_tensor(s, tensor, root.buffers) for tensor in model.tensors]
-    graph.inputs = [index[name] for name in model.inputs]
-    graph.outputs = [index[name] for name in model.outputs]
-    graph.operators = [_operator(s, op, codes, index) for op in model.operators]
-    root.subgraphs = [graph]
+    root.subgraphs = [_subgraph(s, part, codes, root.buffers) for part in models]
+    return packed(root)
+
+
+def packed(root: Any) -> bytes:
+    """The file's bytes for a ``ModelT`` of the schema."""
+    import flatbuffers  # comes with the schema's package
+
     builder = flatbuffers.Builder(1024)
     builder.Finish(root.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _subgraph(s: ModuleType, model: FileModel, codes: list[str], buffers: list[Any]) -> Any:
+    index = {tensor.name: k for k, tensor in enumerate(model.tensors)}
+    graph = s.SubGraphT()
+    graph.name = model.name
+    graph.tensors = [_tensor(s, tensor, buffers) for tensor in model.tensors]
+    graph.inputs = [index[name] for name in model.inputs]
+    graph.outputs = [index[name] for name in model.outputs]
+    graph.operators = [_operator(s, op, codes, index) for op in model.operators]
+    return graph
 
 
 def _operator_code(s: ModuleType, name: str) -> Any:

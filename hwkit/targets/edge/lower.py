@@ -41,7 +41,9 @@ from hwkit.target import Lowered
 from hwkit.targets.edge.arithmetic import check_ratios, in_runtime
 from hwkit.targets.edge.as_depthwise import as_depthwise
 from hwkit.targets.edge.exact_add import add_as_depthwise
+from hwkit.targets.edge.loaded import arithmetic_of
 from hwkit.targets.edge.original import EdgePlan
+from hwkit.targets.edge.runtime import Products
 from hwkit.targets.edge.scales import assign_scales, is_wide
 from hwkit.targets.edge.split import split_borders, split_ranges
 from hwkit.targets.edge.wide import float32_rescales
@@ -50,8 +52,9 @@ from hwkit.targets.edge.widen import widen_to_8_bits
 _BROADCAST_AXES = 3
 """Axes of a sample up to which runtimes repeat sizes of 1."""
 _LACKING_IN_ADD = {
-    "litert": (Rounding.HALF_EVEN, Rounding.FLOAT32, Rounding.FLOOR),
-    "tflm": (Rounding.FLOOR,),
+    Products.XNNPACK: (Rounding.HALF_EVEN, Rounding.FLOAT32, Rounding.FLOOR),
+    Products.DOUBLE: (Rounding.FLOOR,),
+    Products.RUY: (Rounding.FLOOR,),
 }
 """Roundings that a runtime's convolutions come nearer to than its add."""
 _FLOAT32_EXACT = 1 << 24
@@ -66,7 +69,7 @@ def lower(graph: Graph, board: Board) -> Lowered[EdgePlan]:
     they changed are named. Raises ``UnsupportedOp``.
     """
     assert board.edge is not None
-    runtime, target = board.edge.runtime, board.name
+    runtime, target = arithmetic_of(board.edge), board.name
     _check_interface(graph, target)
     require_saturating(graph, target)
     passes: list[Callable[[Graph], Graph]] = [
@@ -79,7 +82,7 @@ def lower(graph: Graph, board: Board) -> Lowered[EdgePlan]:
     graph, wide = float32_rescales(graph, target)
     graph = apply(verify(graph), partial(widen_to_8_bits, target=target))
     graph = verify(shift_to_signed(graph))
-    graph = apply(graph, partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime]))
+    graph = apply(graph, partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime.products]))
     graph, added = float32_rescales(apply(graph, partial(wide_apart, also=_has_offsets)), target)
     graph = apply(verify(graph), partial(as_depthwise, target=target, runtime=runtime))
     _check_scales(graph, target)
@@ -112,13 +115,6 @@ def _has_offsets(graph: Graph, op: Add) -> bool:
 
 
 def _check_interface(graph: Graph, target: str) -> None:
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise UnsupportedOp(
-            graph.name,
-            target,
-            f"it has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; "
-            "cut it into graphs of one input and one output",
-        )
     for op in graph.nodes:
         if isinstance(op, Add | Sub | Mul):
             shapes = {graph.tensors[name].shape for name in op.inputs}
@@ -150,7 +146,7 @@ def _check_scales(graph: Graph, target: str) -> None:
 
 def _check_sums(graph: Graph, target: str) -> None:
     """What has 32 bits is one of the forms that the file has, and float32 holds every sum."""
-    if not graph.nodes:
+    if not graph.nodes and not graph.states:
         raise UnsupportedOp(graph.name, target, "it has no nodes; give a graph that computes")
     for op in graph.nodes:
         if not is_wide(graph, op):

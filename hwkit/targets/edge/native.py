@@ -11,12 +11,18 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import NO_PADDING, Requantize, Rescale, SumPool2d
 from hwkit.ir.tflite import double_rescale, mean_rescale
 from hwkit.ir.types import S8
+from hwkit.targets.edge.runtime import Arithmetic
 
 
-def is_native(graph: Graph, op: Requantize | SumPool2d, runtime: str) -> bool:
+def is_native(graph: Graph, op: Requantize | SumPool2d, runtime: Arithmetic) -> bool:
     """Whether ``runtime`` derives this very rescale from the scales that the tensors state."""
     source, output = graph.tensors[op.input], graph.tensors[op.output]
-    if runtime != "tflm" or op.rescale is None or source.dtype != S8 or output.dtype != S8:
+    if (
+        not runtime.native_rescales
+        or op.rescale is None
+        or source.dtype != S8
+        or output.dtype != S8
+    ):
         return False
     if isinstance(op, SumPool2d) and mean_axes(op, source.shape) is None:
         return False

@@ -16,8 +16,8 @@ from hwkit.importers.tflite.file import FLOAT32, TYPE_NAMES, FileTensor, TfliteF
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Lowered
-from hwkit.targets.edge.runtimes import PACKAGES, Session
-from hwkit.targets.edge.supervised import Child
+from hwkit.targets.edge.loaded import Loaded, runtime_called
+from hwkit.targets.edge.supervised import new_child
 
 
 @dataclass(frozen=True)
@@ -29,25 +29,40 @@ class OriginalFile:
     """
 
     file: TfliteFile
-    session: Session
+    loaded: Loaded
 
-    def run(self, feeds: Sequence[Array]) -> list[Array]:
+    def run(self, feeds: Sequence[Array], steps: int | None = None) -> list[Array]:
         """Each output for each input in the file's order, all with the samples first and without
         the file's batch of 1, as the imported graph has them. ``ConfigError`` for feeds that do
-        not fit, ``DeviceError`` when the runtime fails."""
-        got = self.session.run(self._entering(feeds))
+        not fit, ``DeviceError`` when the runtime fails. ``steps`` as ``Loaded.run`` has it."""
+        got = self.loaded.run(self._entering(feeds), steps)
         return [self._leaving(k, y) for k, y in zip(self.file.outputs, got, strict=True)]
 
-    def observe(self, feeds: Sequence[Array], names: Sequence[str]) -> dict[str, Array]:
-        """The inner tensors among ``names``, for ``feeds`` as ``run`` takes them; where the file
-        gives one name to several tensors, that name is left out."""
+    def observable(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of ``names`` that are tensors which the file computes, each the only one called
+        so."""
         given = [tensor.name for tensor in self.file.tensors]
-        once = [name for name in names if given.count(name) == 1]
-        seen = self.session.observe(self._entering(feeds), once)
+        computed = {given[k] for op in self.file.operators for k in op.outputs if k >= 0}
+        once = [n for n in dict.fromkeys(names) if n in computed and given.count(n) == 1]
+        return tuple(once)
+
+    def observe(
+        self, feeds: Sequence[Array], names: Sequence[str], skip: int = 0, steps: int = 0
+    ) -> dict[str, Array]:
+        """The inner tensors among ``names``, for ``feeds`` as ``run`` takes them behind the first
+        ``skip``; where the file gives one name to several tensors, that name is left out.
+        ``steps`` as ``Loaded.observe`` has it."""
+        given = [tensor.name for tensor in self.file.tensors]
+        once = self.observable(names)
+        seen = self.loaded.observe(self._entering(feeds), once, skip, steps)
         return {
             name: _without_batch(self.file.tensors[given.index(name)], y)
             for name, y in seen.items()
         }
+
+    def times_us(self, feeds: Sequence[Array], repeats: int, warm_up: int) -> list[float]:
+        """See ``Loaded.times_us``."""
+        return self.loaded.times_us(self._entering(feeds), repeats, warm_up)
 
     def _entering(self, feeds: Sequence[Array]) -> list[Array]:
         """What the runtime is fed with, in the file's types."""
@@ -122,14 +137,13 @@ def _meaning(tensor: FileTensor) -> tuple[float, int]:
 
 
 def load_original(path: str | Path, runtime: str, threads: int = 1) -> OriginalFile:
-    """``path`` in ``runtime``: ``litert`` (XNNPACK), ``litert_reference`` or ``tflm``.
+    """``path`` in the runtime of that name, such as ``litert``, ``litert_reference`` or ``tflm``.
 
     Raises ``ConfigError`` when it cannot be read, ``FormatError`` when it is damaged,
     ``DeviceError`` when the runtime refuses it, dies of it or hangs.
     """
     path = Path(path)
-    if runtime not in PACKAGES:
-        raise ConfigError(f"no runtime {runtime!r} for .tflite; take {', '.join(PACKAGES)}")
+    runtime_called(runtime)
     try:
         model = path.read_bytes()
     except OSError as error:
@@ -140,9 +154,9 @@ def load_original(path: str | Path, runtime: str, threads: int = 1) -> OriginalF
         raise FormatError(f"{path}: {error}") from error
     if not file.inputs or not file.outputs:
         raise ConfigError(f"{path}: has no input or no output; nothing could be compared")
-    child = Child(str(path))
-    session = Session(runtime, model, threads=threads, outputs=len(file.outputs), child=child)
-    return OriginalFile(file, session)
+    child = new_child(runtime, str(path))
+    loaded = Loaded(runtime, model, threads=threads, outputs=len(file.outputs), child=child)
+    return OriginalFile(file, loaded)
 
 
 def run_original(

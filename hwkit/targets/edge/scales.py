@@ -127,6 +127,8 @@ class _Assignment:
             if isinstance(op, _SAME):
                 for name in activations(op):
                     self.parent[self.find(name)] = self.find(op.output)
+        for state in self.graph.states:
+            self.parent[self.find(state.tensor)] = self.find(state.update)
         for name, zero_point in _zero_point_claims(self.graph):
             self.zero_point.setdefault(self.find(name), zero_point)
         for name in _s8_activations(self.graph):
@@ -201,7 +203,7 @@ def _stated_scale(tensor: TensorType) -> float | None:
 
 
 def _s8_activations(graph: Graph) -> Iterator[str]:
-    for name in (*graph.inputs, *(op.output for op in graph.nodes)):
+    for name in (*graph.sources, *(op.output for op in graph.nodes)):
         if graph.tensors[name].dtype == S8:
             yield name
 

@@ -1,113 +1,177 @@
-"""An edge artifact open in its runtime."""
+"""A .tflite that is open in its runtime, on this machine."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 
+from hwkit.boards import EdgeBoard
 from hwkit.device.host import host
 from hwkit.errors import ConfigError, FormatError
-from hwkit.importers.tflite.file import parse
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import feed
 from hwkit.ir.types import Array
-from hwkit.target import Artifact, Identity, LayerTiming, Session
-from hwkit.targets.calls import of_one_input
+from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.edge import timing
 from hwkit.targets.edge.build import edge_section
-from hwkit.targets.edge.emit import MODEL, emit
+from hwkit.targets.edge.emitted import EmittedFile, open_emitted
+from hwkit.targets.edge.loaded import Loaded, package_version, runtime_called
 from hwkit.targets.edge.original import EdgePlan, OriginalFile
-from hwkit.targets.edge.runtimes import Session as Loaded
-from hwkit.targets.edge.runtimes import package_version, session
-from hwkit.targets.edge.supervised import Child, Refused
 
 
-def open_session(artifact: Artifact[EdgePlan], port: str | None) -> Session:
-    """The artifact's file in its runtime, on this machine."""
-    _no_port(artifact, port)
-    runtime = edge_section(artifact.board).runtime
-    identity = Identity("hardware", f"{runtime} {package_version(runtime)}", host=host())
-    return of_one_input(
-        artifact.lowered.graph,
-        identity,
-        lambda x: run(artifact, x),
-        lambda x: layer_outputs(artifact, x),
-        lambda x, repeats, warm_up: profile(artifact, x, repeats),
-    )
+class RunningFile(Protocol):
+    """A file loaded into a runtime, that takes and gives arrays as the graph has them."""
+
+    @property
+    def loaded(self) -> Loaded:
+        """The file's model in its process."""
+
+    def run(self, feeds: Sequence[Array], steps: int | None = None) -> list[Array]:
+        """See ``Loaded.run``."""
+
+    def observe(
+        self, feeds: Sequence[Array], names: Sequence[str], skip: int = 0
+    ) -> dict[str, Array]:
+        """See ``Loaded.observe``."""
+
+    def times_us(self, feeds: Sequence[Array], repeats: int, warm_up: int) -> list[float]:
+        """See ``Loaded.times_us``."""
 
 
-def run(artifact: Artifact[EdgePlan], x: Array, port: str | None = None) -> Array:
-    """Outputs for ``x`` (batch first), one sample at a time."""
-    _no_port(artifact, port)
-    graph = artifact.lowered.graph
-    if not len(x):
-        tensor = graph.tensors[graph.outputs[0]]
-        return np.zeros((0, *tensor.shape), tensor.dtype.container)
-    plan = artifact.lowered.plan
-    outputs = plan.run([x]) if isinstance(plan, OriginalFile) else _loaded(artifact).run(_fed(x))
-    return _checked(artifact, graph.outputs[0], outputs[0], len(x))
+class EdgeSession:
+    """``hwkit.target.Session`` of a file in a runtime.
 
+    Where the graph has states the runtime holds them, as the file's variables. A state outlives
+    neither its process nor a call that fails: the next call is ``Refused`` until a ``reset``.
+    What it was fed with since then is kept, since an observed tensor comes from another file, the
+    same one with more outputs, that has to be brought to the same step.
 
-def layer_outputs(
-    artifact: Artifact[EdgePlan], x: Array, port: str | None = None
-) -> dict[str, Array]:
-    """Every activation that the file computes, by the lowered graph's name."""
-    _no_port(artifact, port)
-    names = [op.output for op in artifact.lowered.graph.nodes]
-    plan = artifact.lowered.plan
-    if isinstance(plan, OriginalFile):
-        seen = plan.observe([x], names)
-    else:
-        seen = _loaded(artifact).observe(_fed(x), names)
-    return {name: _checked(artifact, name, y, len(x)) for name, y in seen.items()}
+    Example: ``with EdgeSession(artifact, board) as s: s.infer({"x": x})["y"]``.
+    """
 
-
-def _fed(x: Array) -> list[Array]:
-    """An unsigned input of fewer than 8 bits comes in a uint8 and is an int8 in the file."""
-    return [x.astype(np.int8)]
-
-
-def _loaded(artifact: Artifact[EdgePlan]) -> Loaded:
-    """The artifact's file in its runtime: in the common child if it is what hwkit emits for this
-    graph, else in one of its own."""
-    board, model = edge_section(artifact.board), artifact.path.read_bytes()
-    if model == emit(artifact.lowered).files[MODEL]:
-        return session(board, model)
-    try:
-        parse(model)  # Offsets that leave the file are told apart from a runtime that refuses.
-        child = _child_of(str(artifact.path), model)
-        return Loaded(board.runtime, model, threads=board.threads, child=child)
-    except (FormatError, Refused) as error:
-        raise FormatError(f"{artifact.path}: changed since it was built: {error}") from error
-
-
-@lru_cache(maxsize=2)
-def _child_of(path: str, model: bytes) -> Child:
-    return Child(path)
-
-
-def _checked(artifact: Artifact[EdgePlan], name: str, y: Array, samples: int) -> Array:
-    """``y`` as tensor ``name`` of the graph; ``FormatError`` if that it cannot be."""
-    tensor = artifact.lowered.graph.tensors[name]
-    if y.dtype != tensor.dtype.container or y.size != samples * tensor.elements:
-        raise FormatError(
-            f"{artifact.path}: {name!r} is {y.dtype}{y.shape[1:]} there, and "
-            f"{tensor.dtype.container}{tensor.shape} in the graph; take the file of this graph"
+    def __init__(self, artifact: Artifact[EdgePlan], board: EdgeBoard) -> None:
+        self._artifact, self._board = artifact, board
+        plan = artifact.lowered.plan
+        self._file: RunningFile = (
+            plan if isinstance(plan, OriginalFile) else open_emitted(artifact, board)
         )
-    return y.reshape(samples, *tensor.shape)
+        self._graph = artifact.lowered.graph
+        self._past: dict[str, list[Array]] = {name: [] for name in self._graph.inputs}
+        self._steps = 0
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The runtime, the machine that it computes on, and the SHA-256 of the file."""
+        runtime = self._board.runtime
+        return Identity(
+            kind="hardware",
+            name=f"{runtime_called(runtime).title} {package_version(runtime)}",
+            build=hashlib.sha256(self._file.loaded.model).hexdigest(),
+            host=host(),
+            threads=self._board.threads,
+        )
+
+    def infer(self, feeds: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Array]:
+        """See ``Session``; ``keep`` may name whatever the file computes, inputs and states.
+
+        ``ConfigError`` for feeds that do not fit, ``DeviceError`` when the runtime fails,
+        ``FormatError`` when the file is another graph's.
+        """
+        given = _given(self._graph, feeds)
+        samples = len(given[self._graph.inputs[0]])
+        if not samples:
+            return {name: self._empty(name) for name in (*self._graph.outputs, *keep)}
+        outputs = self._file.run(list(given.values()), self._steps if self._graph.states else None)
+        results = {
+            name: self._checked(name, y, samples)
+            for name, y in zip(self._graph.outputs, outputs, strict=True)
+        }
+        inner = [name for name in dict.fromkeys(keep) if name not in {*results, *given}]
+        results |= {name: given[name] for name in keep if name in given and name not in results}
+        if self._graph.states:
+            for name, x in given.items():
+                self._past[name].append(x)
+            given = {name: np.concatenate(past) for name, past in self._past.items()}
+        if inner:
+            seen = self._file.observe(list(given.values()), inner, skip=self._steps)
+            results |= {name: self._checked(name, y, samples) for name, y in seen.items()}
+        self._steps += samples if self._graph.states else 0
+        return results
+
+    def timed(
+        self, feeds: Mapping[str, Array], repeats: int, warm_up: int
+    ) -> list[list[LayerTiming]]:
+        """Wall time; see ``timing``. A model with states is timed from their initial values, and
+        what they hold here stays. ``FormatError`` for an artifact that was changed since it was
+        built: its layers could not be told apart."""
+        given = _given(self._graph, feeds)
+        if {len(x) for x in given.values()} != {1}:
+            raise ConfigError("timing takes one sample; give feeds of a batch of 1")
+        file = self._file
+        if isinstance(file, EmittedFile) and file.changed:
+            raise FormatError(f"{self._artifact.path}: changed since it was built; deploy it again")
+        columns: list[timing.Column] = [
+            (
+                timing.whole_row(self._graph),
+                file.times_us(list(given.values()), repeats, warm_up),
+            )
+        ]
+        if isinstance(file, EmittedFile):
+            columns += timing.layer_columns(self._graph, self._board, repeats, warm_up)
+        return timing.rows(columns, repeats)
+
+    def reset(self) -> None:
+        """Brings every state to its initial value: the file is loaded again."""
+        self._past = {name: [] for name in self._graph.inputs}
+        self._steps = 0
+
+    def close(self) -> None:
+        """Ends the process, unless others share it."""
+        self._file.loaded.close()
+
+    def __enter__(self) -> EdgeSession:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _empty(self, name: str) -> Array:
+        tensor = self._graph.tensors[name]
+        return np.zeros((0, *tensor.shape), tensor.dtype.container)
+
+    def _checked(self, name: str, y: Array, samples: int) -> Array:
+        """``y`` as tensor ``name`` of the graph; ``FormatError`` if that it cannot be."""
+        tensor = self._graph.tensors[name]
+        if y.dtype != tensor.dtype.container or y.size != samples * tensor.elements:
+            raise FormatError(
+                f"{self._artifact.path}: {name!r} is {y.dtype}{y.shape[1:]} there, and "
+                f"{tensor.dtype.container}{tensor.shape} in the graph; take the file of this graph"
+            )
+        return y.reshape(samples, *tensor.shape)
 
 
-def profile(
-    artifact: Artifact[EdgePlan], x: Array, repeats: int, port: str | None = None
-) -> list[list[LayerTiming]]:
-    """Wall time; see ``timing``. ``x`` holds one sample. ``FormatError`` for an artifact that was
-    changed since it was built: its layers could not be told apart."""
-    _no_port(artifact, port)
-    model = artifact.path.read_bytes()
-    if model != emit(artifact.lowered).files[MODEL]:
-        raise FormatError(f"{artifact.path}: changed since it was built; deploy it again")
-    return timing.profile(artifact.lowered, model, x, repeats)
-
-
-def _no_port(artifact: Artifact[EdgePlan], port: str | None) -> None:
+def open_session(artifact: Artifact[EdgePlan], port: str | None) -> EdgeSession:
+    """The artifact in its runtime; ``ConfigError`` for a ``port``, since that runs here."""
     if port is not None:
         raise ConfigError(f"--port {port}: {artifact.board.name} runs here; leave --port out")
+    return EdgeSession(artifact, edge_section(artifact.board))
+
+
+def _given(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """The feeds in the graph's order and types; ``ConfigError`` where they do not fit."""
+    if unknown := sorted(set(feeds) - set(graph.inputs)):
+        raise ConfigError(f"no input {unknown[0]!r}; the graph has {', '.join(graph.inputs)}")
+    given = {name: feed(graph, name, feeds) for name in graph.inputs}
+    if len({len(x) for x in given.values()}) != 1:
+        raise ConfigError(f"inputs have different batch sizes {[len(x) for x in given.values()]}")
+    return given

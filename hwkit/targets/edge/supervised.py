@@ -23,14 +23,11 @@ from typing import Any
 
 from hwkit.errors import DeviceError
 from hwkit.ir.types import Array
+from hwkit.targets.edge import runtime as runtimes
 from hwkit.targets.edge.child import read_arrays, write_arrays
+from hwkit.toolchain import isolated
 from hwkit.toolchain.cache import cache_folder
 
-TITLES = {
-    "litert": "LiteRT",
-    "litert_reference": "LiteRT (reference kernels)",
-    "tflm": "TFLM",
-}
 CHILD = Path(__file__).with_name("child.py")
 INFERENCE_LIMIT_S = 60.0
 """Longest that loading, or one inference, may take."""
@@ -55,13 +52,16 @@ class Refused(DeviceError):
 class Child:
     """One process that runs models; started on the first request and again after a death.
 
-    ``what`` names the file or the models that it serves, for messages; ``paths`` are where its
-    Python finds packages, by default where this one does.
+    ``what`` names the file or the models that it serves, for messages; ``python`` is what runs it
+    and ``paths`` are where that finds packages, by default those of this process.
     """
 
-    def __init__(self, what: str, paths: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, what: str, paths: Sequence[str] | None = None, python: str = sys.executable
+    ) -> None:
         self.what = what
         self._paths = sys.path if paths is None else paths
+        self._python = python
         self._lock = threading.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -118,7 +118,7 @@ class Child:
             self._log, self._unread = Path(name), b""
             with os.fdopen(handle, "wb") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", str(CHILD), self._folder.name],
+                    [self._python, "-P", str(CHILD), self._folder.name],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
@@ -154,7 +154,7 @@ class Child:
                 raise self._died(runtime, f"answered rubbish ({str(answer)[:_SAID_CHARACTERS]})")
             if "refused" in answer:
                 said = f"{answer['refused']}{self._last_words()}"
-                raise Refused(f"{TITLES[runtime]} refuses {self.what}: {said}")
+                raise Refused(f"{runtimes.get(runtime).title} refuses {self.what}: {said}")
             if answer:
                 return answer
 
@@ -180,7 +180,7 @@ class Child:
         if how is None:
             how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         return DeviceError(
-            f"{TITLES[runtime]} {how} on {self.what}{self._last_words()}; "
+            f"{runtimes.get(runtime).title} {how} on {self.what}{self._last_words()}; "
             f"what it printed is in {self._log}"
         )
 
@@ -219,11 +219,22 @@ def _stopped(process: subprocess.Popen[bytes], log: Path, owner: int) -> None:
         log.unlink(missing_ok=True)
 
 
-_shared: dict[int, Child] = {}
+def new_child(runtime: str, what: str) -> Child:
+    """A process of its own in which the runtime called ``runtime`` is found; ``ToolMissing`` where
+    its environment is not installed."""
+    environment = runtimes.get(runtime).environment
+    if not environment:
+        return Child(what)
+    return Child(what, (), str(isolated.get(environment).python))
 
 
-def shared_child() -> Child:
-    """The child of this process for models that hwkit itself wrote; a fork gets its own."""
-    if os.getpid() not in _shared:
-        _shared[os.getpid()] = Child("a model that hwkit wrote")
-    return _shared[os.getpid()]
+_shared: dict[tuple[int, str], Child] = {}
+
+
+def shared_child(runtime: str) -> Child:
+    """The child of this process for models that hwkit itself wrote, one for each environment that
+    runtimes live in; a fork gets its own."""
+    place = os.getpid(), runtimes.get(runtime).environment
+    if place not in _shared:
+        _shared[place] = new_child(runtime, "a model that hwkit wrote")
+    return _shared[place]

@@ -46,6 +46,8 @@ _WHOLE = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
 _ROOM = 1 << (_GRID_BITS - 2)
 """Integers so large are clamped to what can occur: in an input that is stored in 8 bits but has
 fewer, other ones would make sums leave 32 bits."""
+_NOT_IN_FLOAT32 = (Conv2d, DepthwiseConv2d, Dense, Add, Reshape, Constant)
+"""Ops whose 32-bit integers are added and moved as integers, or whose sums others check."""
 _SMALLEST = 2.0**-38
 """Factors below bring everything to 0."""
 
@@ -68,7 +70,7 @@ class _Lane:
         self.changed: list[str] = []
         self.settled = {op.output for op in graph.nodes if self.is_settled(op)}
         """Where a rescale of an earlier pass has chosen the grid."""
-        self.reach: dict[str, int] = {}
+        self.reach = {name: S32.high for name in graph.sources if self.is_wide(name)}
         for op in graph.nodes:
             if self.is_wide(op.output):
                 self.reach[op.output] = self.largest(op)
@@ -112,7 +114,7 @@ class _Lane:
         """By 32-bit tensor: how many bits its integers lose. All that are added, pooled or moved
         together share a grid; a grid that a layer or an output has stays as it is."""
         group = {name: {name} for name in self.reach}
-        fixed: set[str] = {name for name in self.graph.outputs if name in group}
+        fixed = {name for name in (*self.graph.sources, *self.graph.results) if name in group}
         for op in self.graph.nodes:
             wide = [n for n in (*activations(op), op.output) if n in group]
             if isinstance(op, Requantize) or not wide:
@@ -140,7 +142,7 @@ class _Lane:
                 self.nodes += self.rescaled(op)
             else:
                 self.nodes.append(op)
-            for name in () if isinstance(op, Conv2d | DepthwiseConv2d | Dense) else wide:
+            for name in () if isinstance(op, _NOT_IN_FLOAT32) else wide:
                 if name in self.settled or name not in self.reach:
                     continue
                 if self.reach[name] >> self.coarser[name] >= _LIMIT:

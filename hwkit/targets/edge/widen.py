@@ -8,7 +8,7 @@ import numpy as np
 
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.arith import rescale
-from hwkit.ir.graph import Graph
+from hwkit.ir.graph import Graph, State
 from hwkit.ir.ops import Add, Constant, Lookup, Prelu, Rescale
 from hwkit.ir.types import S8, S32, U8, Array, IntType, TensorType
 
@@ -25,7 +25,7 @@ def widen_to_8_bits(graph: Graph, target: str) -> Graph:
     Example: u4 values 0..15 with a table of 16 become s8 values 0..15 with a table of 256.
     """
     tensors, constants = dict(graph.tensors), dict(graph.constants)
-    for name in (*graph.inputs, *(op.output for op in graph.nodes)):
+    for name in (*graph.sources, *(op.output for op in graph.nodes)):
         dtype = tensors[name].dtype
         if dtype.bits <= 8:
             tensors[name] = replace(tensors[name], dtype=U8 if dtype == U8 else S8)
@@ -51,7 +51,18 @@ def widen_to_8_bits(graph: Graph, target: str) -> Graph:
         elif isinstance(op, Add):
             op = _within_range(op, graph)
         nodes.append(op)
-    return graph.with_nodes(tuple(nodes), tensors, constants)
+    states = tuple(_with_initial(state, tensors, constants) for state in graph.states)
+    return replace(graph, states=states).with_nodes(tuple(nodes), tensors, constants)
+
+
+def _with_initial(
+    state: State, tensors: dict[str, TensorType], constants: dict[str, Array]
+) -> State:
+    """``state`` with an initial value of its own, in the type that the state has now."""
+    dtype, name = tensors[state.tensor].dtype, f"{state.tensor}/initial"
+    constants[name] = constants[state.initial].astype(dtype.container)
+    tensors[name] = replace(tensors[state.initial], dtype=dtype)
+    return replace(state, initial=name)
 
 
 def _within_range(op: Add, graph: Graph) -> Add:

@@ -13,7 +13,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
-from hwkit.targets.edge.runtimes import session
+from hwkit.targets.edge.loaded import load
 from tests.targets.edge.networks import runtime
 
 
@@ -59,8 +59,36 @@ def file_bytes(
     operators: list[FileOperator],
     inputs: tuple[str, ...] = ("x",),
     outputs: tuple[str, ...] = ("y",),
+    once: FileModel | None = None,
 ) -> bytes:
-    return write(FileModel("m", tuple(tensors), tuple(operators), inputs, outputs))
+    return write(FileModel("m", tuple(tensors), tuple(operators), inputs, outputs, once))
+
+
+def handle_of(variable: str, tensor: str, container: str = "") -> FileOperator:
+    """A VAR_HANDLE: ``tensor`` (a ``resource``) stands for ``variable``."""
+    fields = {"sharedName": variable, "container": container}
+    return FileOperator("VAR_HANDLE", (), (tensor,), "VarHandleOptions", fields)
+
+
+def read(handle: str, tensor: str) -> FileOperator:
+    return FileOperator("READ_VARIABLE", (handle,), (tensor,), "ReadVariableOptions")
+
+
+def assign(handle: str, tensor: str) -> FileOperator:
+    return FileOperator("ASSIGN_VARIABLE", (handle, tensor), (), "AssignVariableOptions")
+
+
+def call_once(subgraph: int = 1) -> FileOperator:
+    return FileOperator("CALL_ONCE", (), (), "CallOnceOptions", {"initSubgraphIndex": subgraph})
+
+
+def initialiser(**values: FileTensor) -> FileModel:
+    """The subgraph that assigns each variable its constant."""
+    tensors, operators = [], []
+    for name, value in values.items():
+        tensors += [FileTensor(f"{name}/handle", (), "resource"), value]
+        operators += [handle_of(name, f"{name}/handle"), assign(f"{name}/handle", value.name)]
+    return FileModel("once", tuple(tensors), tuple(operators), (), ())
 
 
 def as_tflm(model: bytes, tmp_path: Path, samples: int = 60, seed: int = 0) -> Graph:
@@ -89,5 +117,5 @@ def random_feeds(graph: Graph, samples: int, seed: int) -> dict[str, Array]:
 
 
 def tflm(model: bytes, feeds: Mapping[str, Array], outputs: int) -> list[Array]:
-    """TFLM's outputs, one sample at a time."""
-    return session(runtime("host_tflm"), model, outputs).run(list(feeds.values()))
+    """TFLM's outputs, one sample after the other, from the initial values of variables."""
+    return load(runtime("host_tflm"), model, outputs).run(list(feeds.values()), 0)

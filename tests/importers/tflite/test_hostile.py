@@ -16,6 +16,7 @@ from hwkit.importers.tflite.importer import convert
 from hwkit.targets.edge.emit import file_model
 from hwkit.targets.edge.flatbuffer import schema, write
 from tests.importers.tflite.networks import NETWORKS
+from tests.importers.tflite.streams import wake_word
 from tests.targets.edge.networks import lowered, residual
 
 MODEL = write(file_model(lowered(residual(), "host_tflm").graph))
@@ -58,8 +59,9 @@ def test_every_word_replaced() -> None:
 
 
 _OTHERS = ("mobilenet_v3", "streaming", "decoder", "sixteen_bits")
-OTHERS = {name: NETWORKS[name]() for name in _OTHERS}
-"""Files with the operators that data moves by and that tables and constants serve."""
+OTHERS = {name: NETWORKS[name]() for name in _OTHERS} | {"wake_word": wake_word()}
+"""Files with the operators that data moves by and that tables and constants serve, and one with
+variables."""
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -17,7 +17,7 @@ from hwkit.ir.ops import Add, AvgPool2d, Clamp, Dense, MaxPool2d, Requantize, So
 from hwkit.ir.types import Array
 from hwkit.targets.edge.emit import file_model
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
-from hwkit.targets.edge.runtimes import run_all, session
+from hwkit.targets.edge.loaded import load, run_all
 from tests.targets.edge.networks import lowered, residual, runtime
 
 _X = FileTensor("x", (1, 4, 4, 2), "int8", (0.1,), 3)
@@ -54,7 +54,7 @@ def _as_tflm(path: Path, samples: int = 60) -> Graph:
     """The imported graph, after a comparison with TFLM on random and extreme integers."""
     graph = load_tflite(path)
     x = _inputs(graph, samples)
-    (expected,) = run_all(session(runtime("host_tflm"), path.read_bytes()), x)
+    (expected,) = run_all(load(runtime("host_tflm"), path.read_bytes()), x)
     np.testing.assert_array_equal(graph.predict(x), expected)
     return graph
 

@@ -25,7 +25,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import S8, S32, Array, Quantization
 from hwkit.target import Lowered
 from hwkit.targets.edge.emit import MODEL
-from hwkit.targets.edge.runtimes import run_all, session
+from hwkit.targets.edge.loaded import load, run_all
 from hwkit.targets.edge.target import TARGET as edge
 
 BOARDS = ("host_litert", "host_tflm")
@@ -44,7 +44,7 @@ def lowered(graph: Graph, board: str) -> Lowered:
 def compare(graph: Graph, board: str, x: Array) -> Lowered:
     """Lowers, emits and runs; every integer must equal the interpreter's."""
     form = lowered(graph, board)
-    (got,) = run_all(session(runtime(board), edge.emit(form).files[MODEL]), x)
+    (got,) = run_all(load(runtime(board), edge.emit(form).files[MODEL]), x)
     np.testing.assert_array_equal(got, form.graph.predict(x))
     return form
 

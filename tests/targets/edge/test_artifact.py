@@ -15,7 +15,8 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, Artifact
 from hwkit.targets.edge.emit import MODEL
-from hwkit.targets.edge.runtimes import Session
+from hwkit.targets.edge.loaded import Loaded
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.supervised import Refused
 from hwkit.targets.edge.target import TARGET as edge
 from tests import sessions
@@ -26,7 +27,7 @@ def _inputs(samples: int) -> Array:
     return np.random.default_rng(3).integers(-128, 128, (samples, 8, 8, 3)).astype(np.int8)
 
 
-def _built(board: str, folder: Path) -> Artifact:
+def _built(board: str, folder: Path) -> Artifact[EdgePlan]:
     form = lowered(residual(), board)
     return edge.build(edge.emit(form), form, folder)
 
@@ -130,10 +131,10 @@ def test_boards(board: str) -> None:
 def test_a_layer_that_the_runtime_leaves_alone_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def leave(self: Session, request: dict[str, str]) -> tuple[dict[str, Any], list[Array]]:
+    def leave(self: Loaded, request: dict[str, str]) -> tuple[dict[str, Any], list[Array]]:
         return {"facts": {"delegated": False}}, []
 
-    monkeypatch.setattr(Session, "_ask", leave)
+    monkeypatch.setattr(Loaded, "_ask", leave)
     with pytest.raises(UnsupportedOp, match=r"conv: .*XNNPACK leaves this layer"):
         _built("host_litert", tmp_path)
     assert not list(tmp_path.iterdir())
@@ -142,9 +143,9 @@ def test_a_layer_that_the_runtime_leaves_alone_is_refused(
 def test_a_layer_that_the_runtime_refuses_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Session, request: dict[str, str]) -> tuple[dict[str, Any], list[Array]]:
+    def refuse(self: Loaded, request: dict[str, str]) -> tuple[dict[str, Any], list[Array]]:
         raise Refused("TFLM refuses the model: no")
 
-    monkeypatch.setattr(Session, "_ask", refuse)
+    monkeypatch.setattr(Loaded, "_ask", refuse)
     with pytest.raises(UnsupportedOp, match=r"conv: .*TFLM refuses the model"):
         _built("host_tflm", tmp_path)

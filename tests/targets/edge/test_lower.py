@@ -207,15 +207,6 @@ def test_refusals_say_what_to_do(graph: Graph, reason: str) -> None:
         lowered(graph, "host_litert")
 
 
-def test_two_outputs_are_refused() -> None:
-    b = GraphBuilder("two")
-    b.input("x", (4,), S8)
-    b.add(Clamp("low", "x", "y", 0, 9), S8)
-    b.add(Clamp("high", "x", "z", 9, 10), S8)
-    with pytest.raises(UnsupportedOp, match="2 outputs"):
-        lowered(b.build(["y", "z"]), "host_tflm")
-
-
 def test_contradicting_scales_get_a_reshape_in_between() -> None:
     """A max pool keeps its input's scale, but the softmax before it fixes 1/256 and the one
     behind it asks for another."""

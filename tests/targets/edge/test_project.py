@@ -15,9 +15,9 @@ from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.ir.types import Array
 from hwkit.targets.edge import project
 from hwkit.targets.edge.emit import MODEL, emit
+from hwkit.targets.edge.loaded import Loaded, run_all
 from hwkit.targets.edge.project import package
 from hwkit.targets.edge.project.operators import operators, registration
-from hwkit.targets.edge.runtimes import Session, run_all
 from tests.cmake import program
 from tests.targets.edge.networks import lowered, residual
 
@@ -63,7 +63,7 @@ def test_the_array_is_the_model_and_the_goldens_are_the_runtimes(files: dict[str
     assert array(files, "model_data.cc", "kModelData").tobytes() == files[MODEL]
     x = array(files, "golden.cc", "kGoldenInputs").view(np.int8).reshape(2, 8, 8, 3)
     y = array(files, "golden.cc", "kGoldenOutputs").view(np.int8).reshape(2, 5)
-    session = Session("tflm", files[MODEL])
+    session = Loaded("tflm", files[MODEL])
     (got,) = run_all(session, x)
     assert np.array_equal(got, y) and np.array_equal(form.graph.predict(x), y)
     arena = int(re.search(rb"kArenaBytes = (\d+)", files["main.cc"])[1])  # type: ignore[index]
@@ -133,7 +133,7 @@ def test_other_boards_and_kinds_are_refused() -> None:
 def test_a_graph_that_is_not_the_files_is_caught() -> None:
     form = lowered(residual(), "host_tflm")
     x = project._inputs(form.graph)
-    (outputs,) = run_all(Session("tflm", emit(form).files[MODEL]), x)
+    (outputs,) = run_all(Loaded("tflm", emit(form).files[MODEL]), x)
     project._check(form.graph, x, outputs)
     outputs = outputs.copy()
     outputs[3, 2] ^= 1

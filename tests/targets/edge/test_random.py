@@ -31,7 +31,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8, U8, IntType
 from hwkit.targets.edge.emit import MODEL, emit
-from hwkit.targets.edge.runtimes import run_all, session
+from hwkit.targets.edge.loaded import load, run_all
 from tests import sessions
 from tests.conformance.graphs import ALL_OPS, Space, graphs, inputs_for
 from tests.targets.edge.networks import BOARDS, lowered, runtime
@@ -53,7 +53,7 @@ def _equal_or_refused(graph: Graph, seed: int) -> int:
             expected = form.graph.predict(x)
         except (UnsupportedOp, AccumulatorOverflow):
             continue
-        (got,) = run_all(session(runtime(board), emit(form).files[MODEL]), x)
+        (got,) = run_all(load(runtime(board), emit(form).files[MODEL]), x)
         assert got.dtype == expected.dtype and (got == expected).all()
         taken += 1
     return taken

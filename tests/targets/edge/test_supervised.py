@@ -18,8 +18,8 @@ from hwkit.ir.ops import Softmax, SoftmaxKind
 from hwkit.ir.types import S8, Quantization
 from hwkit.targets.edge import supervised
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
+from hwkit.targets.edge.loaded import Loaded
 from hwkit.targets.edge.original import run_original
-from hwkit.targets.edge.runtimes import Session
 from hwkit.targets.edge.supervised import Child, Refused
 
 _FAKE = '''
@@ -125,7 +125,7 @@ def _logs(tmp_path: Path) -> list[Path]:
 def test_a_runtime_that_goes_wrong(
     what: str, said: str, fake: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = Session("tflm", what.encode(), child=fake)
+    loaded = Loaded("tflm", what.encode(), child=fake)
     with monkeypatch.context() as patch:
         if what == "hang":
             patch.setattr(supervised, "INFERENCE_LIMIT_S", 0.5)
@@ -135,26 +135,26 @@ def test_a_runtime_that_goes_wrong(
     (log,) = _logs(tmp_path)
     assert str(log) in str(caught.value)
     # The next model gets a new process.
-    assert np.array_equal(Session("tflm", b"well", child=fake).run([_X])[0], _X[:, None] + 1)
+    assert np.array_equal(Loaded("tflm", b"well", child=fake).run([_X])[0], _X[:, None] + 1)
     fake.close()
     assert _logs(tmp_path) == [log]
 
 
 def test_a_runtime_that_eats_memory(fake: Child) -> None:
-    loaded = Session("tflm", b"eat", child=fake)
+    loaded = Loaded("tflm", b"eat", child=fake)
     with pytest.raises(Refused, match=f"more than {8 << 30} bytes of memory"):
         loaded.run([_X])
 
 
 def test_a_runtime_that_says_no(fake: Child) -> None:
     with pytest.raises(Refused, match=r"^TFLM refuses model.tflite: no$"):
-        Session("tflm", b"refuse", child=fake)
+        Loaded("tflm", b"refuse", child=fake)
 
 
 def test_an_interrupted_request_is_not_the_next_ones_answer(
     fake: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = Session("tflm", b"well", child=fake)
+    loaded = Loaded("tflm", b"well", child=fake)
 
     def interrupted(self: Child, limit_s: float, runtime: str) -> bytes:
         raise KeyboardInterrupt
@@ -167,7 +167,7 @@ def test_an_interrupted_request_is_not_the_next_ones_answer(
 
 
 def test_what_a_runtime_prints_is_no_answer(fake: Child, tmp_path: Path) -> None:
-    loaded = Session("tflm", b"print", child=fake)
+    loaded = Loaded("tflm", b"print", child=fake)
     assert loaded.facts == {"arena_bytes": 99}
     assert np.array_equal(loaded.run([_X])[0], _X[:, None] + 1)
     assert "rubbish {}" in _logs(tmp_path)[0].read_text()
@@ -175,12 +175,12 @@ def test_what_a_runtime_prints_is_no_answer(fake: Child, tmp_path: Path) -> None
 
 def test_one_process_serves_an_artifact(tmp_path: Path) -> None:
     child = _fake(tmp_path)
-    loaded = Session("tflm", b"well", child=child)
+    loaded = Loaded("tflm", b"well", child=child)
     assert child._process is not None
     process = child._process
     for _ in range(3):
         loaded.run([_X])
-    times = loaded.times_us([_X], 5)
+    times = loaded.times_us([_X], 5, 2)
     assert child._process is process and len(times) == 5 and min(times) > 0
     # It ends with the last that holds it, and leaves nothing.
     del loaded, child

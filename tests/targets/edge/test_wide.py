@@ -13,6 +13,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
     Clamp,
+    Constant,
     Conv2d,
     Dense,
     Padding,
@@ -136,11 +137,28 @@ def test_narrow_operands_of_an_8_bit_sum(board: str) -> None:
     assert np.array_equal(np.asarray(form.graph.predict(every)), np.asarray(graph.predict(every)))
 
 
-def test_sums_that_float32_cannot_hold_are_refused() -> None:
-    """They are the layer's own integers, and leave the graph as they are."""
+def _sums(width: int) -> GraphBuilder:
+    """Sums of whole maps, which are the layer's own integers and leave the graph as they are."""
     b = GraphBuilder("large")
-    b.input("x", (300, 300, 1), S8)
-    b.add(SumPool2d("sum", "x", "sum", (300, 300), (1, 1)), S32)
-    b.add(Add("add", ("sum", "sum"), "y"), S32)
-    with pytest.raises(UnsupportedOp, match=r"add.*integers reach 23040000.* quantize its output"):
-        lowered(b.build(["y"]), "host_tflm")
+    b.input("x", (300, width, 1), S8)
+    b.add(SumPool2d("sum", "x", "sum", (300, width), (1, 1)), S32)
+    return b
+
+
+def test_sums_that_float32_cannot_hold_are_refused() -> None:
+    with pytest.raises(UnsupportedOp, match=r"sum.*integers reach 19200000.* quantize its output"):
+        lowered(_sums(500).build(["sum"]), "host_litert")
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_sums_are_added_as_integers(board: str) -> None:
+    """Beyond 2**24, which float32 does not have all of."""
+    b = _sums(300)
+    b.add(Add("add", ("sum", "sum"), "twice"), S32)
+    b.constant("one", np.array([[[1]]]), S32)
+    b.add(Constant("constant", "one", "ones"), S32)
+    b.add(Add("odd", ("twice", "ones"), "y"), S32)
+    x = np.full((1, 300, 300, 1), -128, np.int8)
+    x[0, 0, 0] = -127
+    form = compare(b.build(["y"]), board, x)
+    assert form.graph.predict(x).tolist() == [[[[-23039997]]]]

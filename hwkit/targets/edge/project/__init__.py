@@ -18,11 +18,9 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Lowered
 from hwkit.targets.edge.emit import MODEL, emit
+from hwkit.targets.edge.loaded import load, package_version, run_all, runtime_called
 from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.project.operators import operators, registration
-from hwkit.targets.edge.runtimes import Session, package_version, run_all
-
-KINDS = ("tflm",)
 
 _SEED = 1
 _PROVEN = 16
@@ -43,9 +41,9 @@ _TEMPLATES = (
 
 
 def check_kind(board: Board, kind: str) -> None:
-    """``ConfigError`` for another kind than ``KINDS`` or a board whose runtime is not TFLM."""
+    """``ConfigError`` for a kind that the board's runtime has not."""
     assert isinstance(board.edge, EdgeBoard)
-    if kind not in KINDS or board.edge.runtime != "tflm":
+    if kind not in runtime_called(board.edge.runtime).packages:
         raise ConfigError(
             f"package {kind!r}: board {board.name} has none of that kind; "
             "'tflm' goes with host_tflm, 'library', 'arduino', 'zephyr' with a microcontroller"
@@ -59,13 +57,24 @@ def package(lowered: Lowered[EdgePlan], kind: str) -> dict[str, bytes]:
     when the interpreter's integers are not the graph's, ``ToolMissing`` without tflite-micro.
     """
     check_kind(lowered.board, kind)
+    _check_interface(lowered.graph, kind)
     model = emit(lowered).files[MODEL]
     x = _inputs(lowered.graph)
-    session = Session("tflm", model)
-    (outputs,) = run_all(session, x)
+    assert lowered.board.edge is not None
+    loaded = load(lowered.board.edge, model)
+    (outputs,) = run_all(loaded, x)
     _check(lowered.graph, x, outputs)
-    values = _facts(lowered, model, x, outputs, session.facts["arena_bytes"])
+    values = _facts(lowered, model, x, outputs, loaded.facts["arena_bytes"])
     return {MODEL: model} | {name: _fill(name, values) for name in _TEMPLATES}
+
+
+def _check_interface(graph: Graph, kind: str) -> None:
+    if graph.states or len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ConfigError(
+            f"package {kind!r}: {graph.name} has {len(graph.inputs)} inputs, {len(graph.outputs)} "
+            f"outputs and {len(graph.states)} states, and the project's program feeds one input "
+            "and reads one output; take the .tflite of the deployed folder"
+        )
 
 
 def _inputs(graph: Graph) -> Array:

@@ -1,0 +1,20 @@
+"""LiteRT with its default kernels: XNNPACK's where it has one."""
+
+from __future__ import annotations
+
+from . import Arithmetic, Model, Products, Runtime
+from ._interpreter import InterpretedModel
+
+
+def _open(model: bytes, threads: int, outputs: int) -> Model:
+    from ai_edge_litert import interpreter
+
+    return InterpretedModel(interpreter, model, threads, reference=False)
+
+
+RUNTIME = Runtime(
+    title="LiteRT",
+    package="ai-edge-litert",
+    open=_open,
+    arithmetic=Arithmetic(Products.XNNPACK, float_softmax=True, native_rescales=False),
+)
