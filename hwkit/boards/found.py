@@ -25,7 +25,7 @@ VARIABLE = "HWKIT_BOARDS"
 GROUP = "hwkit.boards"
 OWN = "hwkit"
 
-PLANNED = frozenset(("host_tflite_runtime", "host_onnxruntime", "host_openvino"))
+PLANNED = frozenset(("host_onnxruntime", "host_openvino"))
 """Board names that are promised and not there yet; a board file takes precedence."""
 
 

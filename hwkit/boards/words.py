@@ -31,7 +31,6 @@ EMULATORS = ("", "unicorn", "qemu")
 COST_MODELS = ("", "cortex-m4", "cortex-m0plus")
 REGION_KINDS = ("flash", "sram")
 PROGRAMMERS = ("pyocd", "openocd", "picotool", "openFPGALoader")
-RUNTIMES = ("litert", "tflm")
 STYLES = ("folded", "unrolled")
 IO_TYPES = ("io_parallel", "io_stream", "auto")
 HLS4ML_BACKENDS = ("", "Vitis", "Vivado", "Quartus", "Catapult")
@@ -63,6 +62,12 @@ def counters() -> tuple[str, ...]:
 def platforms() -> tuple[str, ...]:
     """Folders of ``firmware/platforms``."""
     return _stems(path for path in _firmware("platforms").iterdir() if path.is_dir())
+
+
+def runtimes() -> tuple[str, ...]:
+    """Files of ``hwkit/targets/edge/runtime``; none is imported."""
+    place = Path(__file__).parents[1] / "targets" / "edge" / "runtime"
+    return _stems(path for path in place.glob("*.py") if not path.stem.startswith("_"))
 
 
 def kernel_variants() -> tuple[str, ...]:
