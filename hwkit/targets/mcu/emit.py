@@ -19,7 +19,7 @@ from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, IntType, TensorType
-from hwkit.lower.memory import scratch_name
+from hwkit.lower.schedule import scratch_name
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.kernels import Kernel, root

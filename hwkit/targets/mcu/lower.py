@@ -13,12 +13,13 @@ from hwkit.ir.ops import Op
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.memory import MemoryPlan, Region, plan_memory
 from hwkit.lower.offset_to_bias import whole_steps_to_bias
 from hwkit.lower.optimize import optimize
 from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
+from hwkit.lower.schedule import step_per_node
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
@@ -30,6 +31,10 @@ from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
+
+RUNTIME_BYTES = 3072
+CYCLES_BYTES = 4
+"""Of SRAM beside activations and stack: the runtime's variables, and for each layer its cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +118,10 @@ def plan(
     if like is not None and list(map(_asks, like.layers)) == list(map(_asks, layers)):
         memory = like.memory
     else:
-        memory = plan_memory(
-            graph,
-            _stored_bytes(graph),
-            {layer.op.name: layer.scratch_bytes for layer in layers},
-            overlaps={layer.op.name: dict(layer.overlaps) for layer in layers},
-        )
+        scratch = {layer.op.name: layer.scratch_bytes for layer in layers}
+        ahead = {layer.op.name: layer.overlaps for layer in layers}
+        steps = step_per_node(graph, _stored_bytes(graph), scratch, ahead)
+        memory = plan_memory(steps, _regions(mcu, len(layers)))
     return McuPlan(tuple(layers), chosen, {name: kernels[name] for name in sorted(used)}, memory)
 
 
@@ -146,8 +149,19 @@ def _asks(layer: Layer) -> tuple[int, dict[str, int]]:
     return layer.scratch_bytes, dict(layer.overlaps)
 
 
+def _regions(mcu: McuBoard, layers: int) -> list[Region]:
+    """What activations may take of each SRAM: of the first, where stack and variables lie, the
+    rest."""
+    first, *others = (region for region in mcu.memory if region.kind == "sram")
+    kept = mcu.stack_bytes + RUNTIME_BYTES + CYCLES_BYTES * layers
+    return [
+        Region(first.name, max(first.size_bytes - kept, 0)),
+        *(Region(other.name, other.size_bytes) for other in others),
+    ]
+
+
 def _stored_bytes(graph: Graph) -> dict[str, int]:
-    names = (*graph.inputs, *(op.output for op in graph.nodes))
+    names = (*graph.sources, *(op.output for op in graph.nodes))
     return {name: tensor_bytes(graph, name) for name in names}
 
 
