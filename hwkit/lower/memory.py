@@ -82,7 +82,7 @@ class Placement:
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """``arena_bytes`` in all, and every placement in order of first use; ``regions`` says how
-    much of each is used.
+    much of each is used, of those that were given and in their order.
 
     No plan for the same steps needs fewer bytes than ``lower_bound_bytes``, in however many
     regions; ``optimal`` when none needs fewer than this one, by the bound or because all others
@@ -168,8 +168,8 @@ def plan_memory(
         found = _spread(loose_problem, rooms, _heat(schedule, free, loose), placed.offsets)
     if (pair := conflict(loose_problem, stacked(loose_problem, found))) is not None:
         raise GraphError(loose[pair[0]].name, f"overlaps {loose[pair[1]].name} in the memory plan")
-    used = heights(loose_problem, found)
     labels = [region.name for region in regions] or [""]
+    used = heights(loose_problem, found, len(labels))
     at = {
         block.name: (labels[region], units * alignment)
         for block, region, units in zip(loose, found.regions, found.offsets, strict=True)
@@ -179,11 +179,7 @@ def plan_memory(
         _placements(schedule, lifetimes, free, at, scratch),
         placed.bound * alignment,
         sum(used) == placed.bound,
-        tuple(
-            Used(label, units * alignment)
-            for label, units in zip(labels, used, strict=False)
-            if units
-        ),
+        tuple(Used(label, units * alignment) for label, units in zip(labels, used, strict=True)),
     )
 
 

@@ -25,9 +25,9 @@ class Spread:
     offsets: tuple[int, ...]
 
 
-def heights(problem: Problem, found: Spread) -> list[int]:
-    """Units needed of each region up to the last one used."""
-    tops = [0] * (max(found.regions, default=0) + 1)
+def heights(problem: Problem, found: Spread, regions: int) -> list[int]:
+    """Units needed of each of so many regions."""
+    tops = [0] * regions
     for box, region, offset in zip(problem.boxes, found.regions, found.offsets, strict=True):
         tops[region] = max(tops[region], offset + box.size)
     return tops
@@ -38,7 +38,7 @@ def stacked(problem: Problem, found: Spread) -> list[int]:
 
     So no spread needs fewer units in all than the lowest placement in one arena.
     """
-    tops = heights(problem, found)
+    tops = heights(problem, found, max(found.regions, default=0) + 1)
     return [
         sum(tops[:region]) + offset
         for region, offset in zip(found.regions, found.offsets, strict=True)
@@ -97,12 +97,12 @@ def _rank(
 ) -> tuple[int, int, int]:
     """Units without room, what is used in slower regions (once for each region that is faster),
     units in all."""
-    tops = heights(problem, found)
+    tops = heights(problem, found, len(rooms))
     slow = sum(
         region * box.size * of
         for box, region, of in zip(problem.boxes, found.regions, heat, strict=True)
     )
-    return sum(max(top - room, 0) for top, room in zip(tops, rooms, strict=False)), slow, sum(tops)
+    return sum(max(top - room, 0) for top, room in zip(tops, rooms, strict=True)), slow, sum(tops)
 
 
 def _moved(order: Sequence[int], found: Spread, generator: random.Random) -> list[int]:

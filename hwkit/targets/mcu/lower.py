@@ -32,7 +32,7 @@ from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
 
-RUNTIME_BYTES = 3072
+RUNTIME_BYTES = 2048
 CYCLES_BYTES = 4
 """Of SRAM beside activations and stack: the runtime's variables, and for each layer its cycles."""
 
