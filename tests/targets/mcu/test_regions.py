@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,9 @@ import pytest
 
 from hwkit import boards
 from hwkit.boards import Board, MemoryRegion
+from hwkit.device.virtual.__main__ import Process, listen, url
+from hwkit.device.virtual.board import VirtualBoard
+from hwkit.device.virtual.cost_models import cost_model
 from hwkit.errors import ConfigError
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -18,8 +24,11 @@ from hwkit.ir.ops import Add, Conv2d, Padding
 from hwkit.ir.types import S8
 from hwkit.lower.memory import Used
 from hwkit.target import Artifact
-from hwkit.targets.mcu import build, emit, lower, run
+from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.lower import McuPlan, lower
 from hwkit.toolchain import elf
+from tests.sessions import run
 from tests.targets.mcu.models import rescale
 
 MAP_BYTES = 24 * 24 * 8
@@ -32,6 +41,22 @@ def board(*banks: MemoryRegion) -> Board:
     assert m4.mcu is not None
     (flash, _) = m4.mcu.memory
     return replace(m4, mcu=replace(m4.mcu, memory=(flash, *banks)))
+
+
+@contextmanager
+def running(artifact: Artifact[McuPlan]) -> Iterator[str]:
+    """The port of a virtual board that no board file describes."""
+    assert artifact.board.mcu is not None
+    uart = listen(0)
+    machine = VirtualBoard(artifact.board.mcu, artifact.path, uart)
+    process = Process(machine, cost_model(artifact.board.mcu))
+    ended = threading.Thread(target=process.run)
+    ended.start()
+    try:
+        yield url(uart)
+    finally:
+        process.answer("exit")
+        ended.join()
 
 
 def network() -> Graph:
@@ -50,7 +75,7 @@ def network() -> Graph:
 
 
 @pytest.fixture(scope="module")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact[McuPlan]:
     lowered = lower(network(), board(FAST, SLOW))
     return build(emit(lowered), lowered, tmp_path_factory.mktemp("banks"))
 
@@ -62,14 +87,15 @@ def test_it_fits_neither_bank_alone(bank: MemoryRegion, tmp_path: Path) -> None:
         build(emit(lowered), lowered, tmp_path)
 
 
-def test_both_banks_hold_maps_and_every_integer_is_right(artifact: Artifact) -> None:
+def test_both_banks_hold_maps_and_every_integer_is_right(artifact: Artifact[McuPlan]) -> None:
     x = np.random.default_rng(4).integers(-128, 128, (3, 24, 24, 8)).astype(np.int8)
     expected = interpret(artifact.lowered.graph, {"x": x})["y"]
     assert len(np.unique(expected)) > 100
-    assert np.array_equal(run(artifact, x), expected)
+    with running(artifact) as port:
+        assert np.array_equal(run(artifact, x, port), expected)
 
 
-def test_each_arena_lies_in_its_bank(artifact: Artifact) -> None:
+def test_each_arena_lies_in_its_bank(artifact: Artifact[McuPlan]) -> None:
     image, memory = elf.read(artifact.path), artifact.lowered.plan.memory
     fast, slow = memory.regions
     assert (fast.region, slow.region) == ("fast", "slow bank")
@@ -81,7 +107,7 @@ def test_each_arena_lies_in_its_bank(artifact: Artifact) -> None:
     assert image.ram_bytes >= fast.size_bytes + slow.size_bytes == memory.arena_bytes
 
 
-def test_the_memory_map_names_regions(artifact: Artifact) -> None:
+def test_the_memory_map_names_regions(artifact: Artifact[McuPlan]) -> None:
     facts, memory = artifact.facts, artifact.lowered.plan.memory
     assert facts["arena_regions"] == {used.region: used.size_bytes for used in memory.regions}
     tops = {"fast": 0, "slow bank": 0}
