@@ -16,6 +16,7 @@ from hwkit.ir.ops import (
     constants,
 )
 from hwkit.ir.storage import WHOLE_BYTES, Storages
+from hwkit.ir.traits import Weighted
 
 
 def macs(graph: Graph, op: Op) -> int:
@@ -34,7 +35,7 @@ def macs(graph: Graph, op: Op) -> int:
 
 def weight_bits(graph: Graph, op: Op) -> int | None:
     """Bit width of the op's weights, None for an op without."""
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+    if isinstance(op, Weighted):
         return graph.tensors[op.weight].dtype.bits
     return None
 
@@ -44,7 +45,7 @@ def weight_bytes(graph: Graph, op: Op) -> int:
     operand; 0 for an op without."""
     if isinstance(op, Constant | Prelu):
         return graph.tensors[constants(op)[0]].packed_bytes
-    if not isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+    if not isinstance(op, Weighted):
         return 0
     bias = 0 if op.bias is None else graph.tensors[op.bias].container_bytes
     return graph.tensors[op.weight].packed_bytes + bias

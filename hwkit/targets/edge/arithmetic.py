@@ -18,9 +18,6 @@ from hwkit.ir.arith import float32_multiplier
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
-    Conv2d,
-    Dense,
-    DepthwiseConv2d,
     Mul,
     Op,
     Prelu,
@@ -33,6 +30,7 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.tflite import double_add, double_rescale
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32
 from hwkit.targets.edge.native import derived_rescale
 from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
@@ -95,7 +93,7 @@ def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
         return op
     if isinstance(op, Softmax):
         return replace(op, kind=SoftmaxKind.FLOAT if runtime == "litert" else SoftmaxKind.FIXED)
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None:
+    if isinstance(op, Weighted) and op.rescale is not None:
         weight = _scales(graph, op.weight)
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
         form = _float32_form if runtime == "litert" else _double_form

@@ -33,6 +33,7 @@ from hwkit.ir.ops import (
     SumPool2d,
     activations,
 )
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32, Array, IntType, TensorType
 from hwkit.lower.fresh import fresh
 from hwkit.lower.offset_to_bias import largest_product_sums
@@ -140,7 +141,7 @@ class _Lane:
                 self.nodes += self.rescaled(op)
             else:
                 self.nodes.append(op)
-            for name in () if isinstance(op, Conv2d | DepthwiseConv2d | Dense) else wide:
+            for name in () if isinstance(op, Weighted) else wide:
                 if name in self.settled or name not in self.reach:
                     continue
                 if self.reach[name] >> self.coarser[name] >= _LIMIT:

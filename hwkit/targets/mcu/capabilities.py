@@ -24,8 +24,8 @@ from hwkit.ir.ops import (
     activations,
 )
 from hwkit.ir.storage import Storages
+from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S32
-from hwkit.ir.verify import Accumulating
 from hwkit.target import Capabilities
 from hwkit.targets.mcu.bounds import largest_sum
 from hwkit.targets.mcu.weights import storage_bits
@@ -108,7 +108,7 @@ def _is_broadcast(graph: Graph, op: Op) -> bool:
     return len({graph.tensors[name].shape for name in activations(op)}) > 1
 
 
-def _missing_for_weights(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> str:
+def _missing_for_weights(graph: Graph, op: Weighted) -> str:
     weight = graph.tensors[op.weight]
     if storage_bits(weight.dtype) > 8:
         return f"weights of type {weight.dtype}; use signed ones of at most 8 bits"
