@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
@@ -107,7 +107,7 @@ def plan(
     """Layers, kernels and memory of a lowered graph; ``picks`` for each of its nodes, or those
     of the rule (``picks_by_rule``). The memory is planned as in ``like``, another plan of this
     graph, where its layers ask the same of it."""
-    made = [calls(graph, op) for op in graph.nodes]
+    made = _calls(graph)
     chosen = tuple(picks_by_rule(made, mcu) if picks is None else picks)
     kernels = {kernel.symbol: kernel for of in implementations(mcu).values() for kernel in of}
     layers = [
@@ -123,6 +123,13 @@ def plan(
         steps = step_per_node(graph, _stored_bytes(graph), scratch, ahead)
         memory = plan_memory(steps, _regions(mcu, len(layers)))
     return McuPlan(tuple(layers), chosen, {name: kernels[name] for name in sorted(used)}, memory)
+
+
+@lru_cache(maxsize=2)
+def _calls(graph: Graph) -> tuple[tuple[Call, ...], ...]:
+    """The calls of every node; they hold its packed weights, so that each plan of a graph takes
+    the same."""
+    return tuple(tuple(calls(graph, op)) for op in graph.nodes)
 
 
 def picks_by_rule(made: Iterable[Sequence[Call]], mcu: McuBoard) -> list[Pick]:
