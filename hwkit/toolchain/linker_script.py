@@ -67,8 +67,7 @@ def linker_script(board: McuBoard, stack_bytes: int | None = None) -> str:
     stack_bytes = board.stack_bytes if stack_bytes is None else stack_bytes
     if stack_bytes <= 0 or stack_bytes % 8:
         raise ConfigError(f"stack of {stack_bytes} bytes: give a positive multiple of 8")
-    flash, sram = region(board, "flash"), region(board, "sram")
-    others = [bank for bank in board.memory if bank.kind == "sram" and bank is not sram]
+    flash, (sram, *others) = region(board, "flash"), regions(board, "sram")
     return _SCRIPT.format(
         flash=flash,
         sram=sram,
@@ -94,7 +93,11 @@ def identifier(region: str) -> str:
 
 def region(board: McuBoard, kind: str) -> MemoryRegion:
     """The first memory region of ``kind``; ``ConfigError`` when the board has none."""
-    for candidate in board.memory:
-        if candidate.kind == kind:
-            return candidate
+    return regions(board, kind)[0]
+
+
+def regions(board: McuBoard, kind: str) -> list[MemoryRegion]:
+    """The memory regions of ``kind``, in the board's order; ``ConfigError`` for none."""
+    if found := [candidate for candidate in board.memory if candidate.kind == kind]:
+        return found
     raise ConfigError(f"board with core {board.core}: no memory region of kind {kind!r}")

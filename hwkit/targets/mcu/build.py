@@ -15,7 +15,7 @@ from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
 from hwkit.toolchain import elf, firmware
-from hwkit.toolchain.linker_script import region
+from hwkit.toolchain.linker_script import region, regions
 
 _ELF = "firmware.elf"
 
@@ -65,7 +65,7 @@ def check_fit(lowered: Lowered[McuPlan]) -> None:
     board = lowered.board
     mcu = section(board)
     _fits(board, region(mcu, "flash"), weight_bytes(plan), "weights alone")
-    rooms = {bank.name: bank for bank in mcu.memory if bank.kind == "sram"}
+    rooms = {bank.name: bank for bank in regions(mcu, "sram")}
     first, *others = plan.memory.regions
     # What did not fit the banks is in the last one, so that it tells how much is missing.
     for used in others:
@@ -78,8 +78,8 @@ def check_image(image: elf.Image, board: Board) -> None:
     linker's to check."""
     mcu = section(board)
     _fits(board, region(mcu, "flash"), image.flash_bytes, "code and weights")
-    room = sum(bank.size_bytes for bank in mcu.memory if bank.kind == "sram")
-    sram = replace(region(mcu, "sram"), size_bytes=room)
+    banks = regions(mcu, "sram")
+    sram = replace(banks[0], size_bytes=sum(bank.size_bytes for bank in banks))
     _fits(board, sram, image.ram_bytes, "activations, runtime and stack")
 
 

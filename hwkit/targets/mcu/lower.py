@@ -31,6 +31,7 @@ from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
+from hwkit.toolchain.linker_script import regions
 
 RUNTIME_BYTES = 2048
 CYCLES_BYTES = 4
@@ -159,7 +160,7 @@ def _asks(layer: Layer) -> tuple[int, dict[str, int]]:
 def _regions(mcu: McuBoard, layers: int) -> list[Region]:
     """What activations may take of each SRAM: of the first, where stack and variables lie, the
     rest."""
-    first, *others = (region for region in mcu.memory if region.kind == "sram")
+    first, *others = regions(mcu, "sram")
     kept = mcu.stack_bytes + RUNTIME_BYTES + CYCLES_BYTES * layers
     return [
         Region(first.name, max(first.size_bytes - kept, 0)),
