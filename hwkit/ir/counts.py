@@ -15,6 +15,8 @@ from hwkit.ir.ops import (
     activations,
     constants,
 )
+from hwkit.ir.storage import WHOLE_BYTES, Storages
+from hwkit.ir.traits import Weighted
 
 
 def macs(graph: Graph, op: Op) -> int:
@@ -33,7 +35,7 @@ def macs(graph: Graph, op: Op) -> int:
 
 def weight_bits(graph: Graph, op: Op) -> int | None:
     """Bit width of the op's weights, None for an op without."""
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+    if isinstance(op, Weighted):
         return graph.tensors[op.weight].dtype.bits
     return None
 
@@ -43,27 +45,27 @@ def weight_bytes(graph: Graph, op: Op) -> int:
     operand; 0 for an op without."""
     if isinstance(op, Constant | Prelu):
         return graph.tensors[constants(op)[0]].packed_bytes
-    if not isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+    if not isinstance(op, Weighted):
         return 0
     bias = 0 if op.bias is None else graph.tensors[op.bias].container_bytes
     return graph.tensors[op.weight].packed_bytes + bias
 
 
-def state_bytes(graph: Graph) -> int:
-    """Bytes of the graph's states, each in its container: they live as long as the network."""
-    return sum(graph.tensors[state.tensor].container_bytes for state in graph.states)
+def state_bytes(graph: Graph, stored: Storages = WHOLE_BYTES) -> int:
+    """Bytes of the graph's states, as ``stored``: they live as long as the network."""
+    return sum(stored.bytes_of(graph.tensors[state.tensor]) for state in graph.states)
 
 
-def peak_activation_bytes(graph: Graph) -> int:
-    """Largest sum of live activations over the nodes in order, each in its container; an op's
-    inputs and output are alive together, a state always, and its next value until the end."""
+def peak_activation_bytes(graph: Graph, stored: Storages = WHOLE_BYTES) -> int:
+    """Largest sum of live activations over the nodes in order, as ``stored``; an op's inputs and
+    output are alive together, a state always, and its next value until the end."""
     kept = (*graph.results, *(state.tensor for state in graph.states))
     last = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
     last |= dict.fromkeys(kept, len(graph.nodes))
-    live = {name: graph.tensors[name].container_bytes for name in graph.sources}
+    live = {name: stored.bytes_of(graph.tensors[name]) for name in graph.sources}
     peak = sum(live.values())
     for k, op in enumerate(graph.nodes):
-        live[op.output] = graph.tensors[op.output].container_bytes
+        live[op.output] = stored.bytes_of(graph.tensors[op.output])
         peak = max(peak, sum(live.values()))
         live = {name: size for name, size in live.items() if last.get(name, -1) > k}
     return peak

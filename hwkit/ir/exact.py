@@ -12,15 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from hwkit.ir.types import Array
-
-
-def bound(weight: Array, x_max: int) -> Array:
-    """For each output (axis 0 of ``weight``): the largest possible sum of |w * x|, |x| <= x_max."""
-    flat = weight.reshape(weight.shape[0], -1).astype(np.int64)
-    sums: Array = np.abs(flat).sum(axis=1) * x_max
-    return sums
-
 
 def compute_dtype(largest_sum: int) -> np.dtype[Any]:
     """The fastest dtype in which sums up to ``largest_sum`` are exact: float32, float64, int64."""

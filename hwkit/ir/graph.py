@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from hwkit.ir.ops import Op
+from hwkit.ir.ops import Op, activations
+from hwkit.ir.ops import constants as constants_of
 from hwkit.ir.types import Array, TensorType
 
 
@@ -79,9 +80,6 @@ class Graph:
 
         ``tensors`` and ``constants`` replace the present ones where given.
         """
-        from hwkit.ir.ops import activations
-        from hwkit.ir.ops import constants as constants_of
-
         tensors = self.tensors if tensors is None else tensors
         constants = self.constants if constants is None else constants
         used = {*self.sources, *self.results, *(state.initial for state in self.states)}

@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from hwkit.errors import ConfigError
 from hwkit.ir.arith import check_width, rescale
-from hwkit.ir.exact import bound, compute_dtype
+from hwkit.ir.exact import compute_dtype
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -49,6 +49,8 @@ from hwkit.ir.ops import (
 from hwkit.ir.shapes import extent
 from hwkit.ir.softmax import softmax
 from hwkit.ir.softmax16 import softmax16
+from hwkit.ir.sums import bias_of, farthest, largest_sums, rows_of
+from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S16, Array, IntType
 
 _CHUNK_BYTES = 4 << 20
@@ -286,7 +288,7 @@ def _prepare(graph: Graph, op: Op) -> Step:
 
 
 def _finish(
-    op: Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | SumPool2d,
+    op: Accumulating,
     accumulator: Array,
     dtype: IntType,
     largest_sum: int | None = None,
@@ -316,18 +318,11 @@ def _windows(
     return view.transpose(0, 1, 2, 4, 5, 3)
 
 
-def _weights(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> tuple[Array, Array, int, int]:
+def _weights(graph: Graph, op: Weighted) -> tuple[Array, Array, int, int]:
     """Weight matrix (outputs, taps) and bias in the compute dtype, largest |x|, largest sum."""
-    weight = graph.constants[op.weight]
-    if isinstance(op, DepthwiseConv2d):
-        weight = np.moveaxis(weight, 3, 0)
-    matrix = weight.reshape(weight.shape[0], -1).astype(np.int64)
-    bias = np.zeros(len(matrix), np.int64)
-    if op.bias is not None:
-        bias = graph.constants[op.bias].astype(np.int64)
-    source = graph.tensors[op.input].dtype
-    x_max = max(source.high - op.input_zero_point, op.input_zero_point - source.low)
-    largest = int((bound(matrix, x_max) + np.abs(bias)).max())
+    matrix, bias = rows_of(op, graph.constants[op.weight]), bias_of(op, graph.constants)
+    x_max = farthest(graph.tensors[op.input].dtype, op.input_zero_point)
+    largest = int(largest_sums(matrix, x_max, bias).max())
     compute = compute_dtype(largest)
     return matrix.astype(compute), bias.astype(compute), x_max, largest
 

@@ -38,12 +38,11 @@ from hwkit.ir.ops import (
     constants,
 )
 from hwkit.ir.shapes import output_shape
+from hwkit.ir.traits import Accumulating
 from hwkit.ir.types import S8, S16, S48, Array, IntType, TensorType
 
 MAX_ELEMENTS = 1 << 27
 """Largest tensor that a graph may hold, so that a hostile file cannot ask for all memory."""
-
-Accumulating = Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | SumPool2d
 
 
 def verify(graph: Graph) -> Graph:

@@ -12,7 +12,8 @@ import numpy as np
 
 from hwkit.ir.arith import MAX_OFFSET, MAX_SHIFT
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, Rescale
+from hwkit.ir.ops import Op, Rescale
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S8, S32, Array, IntType, TensorType
 from hwkit.lower.offset_to_bias import added, has_place, largest_product_sums
 
@@ -28,14 +29,14 @@ def finer_steps(graph: Graph, largest_weight: int) -> Graph:
     nodes: list[Op] = []
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     for op in graph.nodes:
-        if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and has_place(op.rescale):
+        if isinstance(op, Weighted) and has_place(op.rescale):
             op = _grown(op, op.rescale, tensors, constants, largest_weight)
         nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)
 
 
 def _grown(
-    op: Conv2d | DepthwiseConv2d | Dense,
+    op: Weighted,
     r: Rescale,
     tensors: dict[str, TensorType],
     constants: dict[str, Array],

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from hwkit.ir.arith import MAX_OFFSET
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, Rescale, Rounding
+from hwkit.ir.ops import Op, Rescale, Rounding
+from hwkit.ir.traits import Weighted
 
 
 def floor_as_half_up(graph: Graph) -> Graph:
@@ -19,7 +20,7 @@ def floor_as_half_up(graph: Graph) -> Graph:
 
 
 def _layer(op: Op) -> Op:
-    if not isinstance(op, Conv2d | DepthwiseConv2d | Dense) or op.rescale is None:
+    if not isinstance(op, Weighted) or op.rescale is None:
         return op
     return replace(op, rescale=_half_up(op.rescale))
 

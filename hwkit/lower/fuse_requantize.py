@@ -8,23 +8,15 @@ from typing import TypeGuard
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
-    Add,
     Clamp,
-    Conv2d,
-    Dense,
-    DepthwiseConv2d,
-    Mul,
     Op,
     Overflow,
     Requantize,
     Rescale,
-    Sub,
-    SumPool2d,
     activations,
 )
+from hwkit.ir.traits import Accumulating
 from hwkit.lower.reshape_last import reshape_last
-
-_ACCUMULATING = (Conv2d, DepthwiseConv2d, Dense, Add, Sub, Mul, SumPool2d)
 
 
 def fuse_requantize(graph: Graph) -> Graph:
@@ -67,14 +59,14 @@ def _producer(nodes: list[Op], graph: Graph, op: Op) -> int | None:
 def _fuse(producer: Op, op: Op) -> Op | None:
     if isinstance(op, Requantize):
         if (
-            isinstance(producer, _ACCUMULATING)
+            isinstance(producer, Accumulating)
             and producer.rescale is None
             and op.input_zero_point == 0
         ):
             return replace(producer, rescale=op.rescale, output=op.output)
         return None
     if isinstance(op, Clamp):
-        if isinstance(producer, _ACCUMULATING) and _clamps(producer.rescale):
+        if isinstance(producer, Accumulating) and _clamps(producer.rescale):
             return replace(
                 producer, rescale=narrowed(producer.rescale, op.low, op.high), output=op.output
             )

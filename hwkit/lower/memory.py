@@ -1,54 +1,67 @@
-"""Places activations and scratch buffers in one arena: who shares memory with whom, and where.
+"""Places tensors and scratch buffers of a schedule in memory: where each lies in which region.
 
-Tensors that may share (a reshape with its input, an element-wise op over an input that nobody
-reads later) become one block. Blocks are placed largest first, each into the smallest gap that
-fits among the blocks alive at the same time (Pisarchyk and Lee, "Efficient Memory Management for
-Deep Neural Net Inference", 2020, greedy by size; best fit). Then ``memory_core`` decides the
-largest blocks, which often settles it. Else ``memory_search`` looks for less, and where a lower
-bound leaves room ``memory_exact`` decides a small graph for good. What was found is remembered.
+``memory_blocks`` says who shares memory with whom, and gives a first placement. Then
+``memory_core`` decides the largest blocks, which often settles it. Else ``memory_search`` looks
+for less, and where a lower bound leaves room ``memory_exact`` decides a small schedule for good.
+What does not fit the first region is spread over all by ``memory_regions``. What was found is
+remembered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
 
 from hwkit.errors import GraphError
-from hwkit.ir.graph import Graph
-from hwkit.ir.ops import (
-    Add,
-    Clamp,
-    Lookup,
-    Mul,
-    Op,
-    Prelu,
-    Requantize,
-    Reshape,
-    Sub,
-    activations,
+from hwkit.lower.memory_blocks import (
+    Block,
+    Lifetimes,
+    blocks_of,
+    check,
+    in_place,
+    owners,
+    place,
+    problem_of,
+    scratch_blocks,
 )
 from hwkit.lower.memory_core import core
 from hwkit.lower.memory_exact import solve
-from hwkit.lower.memory_packing import Box, Problem, conflict, height, lower_bound
-from hwkit.lower.memory_packing import problem as pack
+from hwkit.lower.memory_packing import Problem, conflict, height, lower_bound
+from hwkit.lower.memory_regions import Spread, heights, spread, stacked
 from hwkit.lower.memory_search import search
 from hwkit.lower.remembered import remembered
+from hwkit.lower.schedule import Schedule, Step
 
 ALIGNMENT_BYTES = 16
 
-Overlaps: TypeAlias = Mapping[str, Mapping[str, int]]
-"""By node and input: the node's output may start this many bytes before that input, or more,
-if nobody reads the input afterwards. The kernel has then read each byte before it writes it."""
+_SCRATCH_HEAT = 8
+"""How often a byte of scratch is read or written, for one of a tensor: a column buffer is filled
+anew for every few pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A memory that tensors may lie in, and the bytes of it that they may take."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """``size_bytes`` from the start of what a plan has of ``region``."""
+
+    region: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One tensor (or the scratch of one layer) in the arena.
+    """One tensor (or the scratch of one step) in a region, ``offset`` bytes into its arena there.
 
-    Alive from ``first_layer`` to ``last_layer``, both included; the graph's input is alive from
-    layer 0, an output to the last layer. ``shared`` names the input whose bytes it takes over,
-    wholly or in part, or is "".
+    Alive from ``first_layer`` to ``last_layer``, both included, counted in steps; an input is
+    alive from the first, an output to the last step, a state in all. ``shared`` names the input
+    whose bytes it takes over, wholly or in part, or is "".
     """
 
     tensor: str
@@ -58,49 +71,48 @@ class Placement:
     first_layer: int
     last_layer: int
     shared: str = ""
+    region: str = ""
+
+    @property
+    def end(self) -> int:
+        """The first byte behind it."""
+        return self.offset + self.size_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """``arena_bytes`` in all, and every placement in order of first use.
+    """``arena_bytes`` in all, and every placement in order of first use; ``regions`` says how
+    much of each is used, of those that were given and in their order.
 
-    No plan for the same order of layers needs fewer bytes than ``lower_bound_bytes``; ``optimal``
-    when none needs fewer than this one, by the bound or because all others were ruled out.
+    No plan for the same steps needs fewer bytes than ``lower_bound_bytes``, in however many
+    regions; ``optimal`` when none needs fewer than this one, by the bound or because all others
+    were ruled out. In several regions a plan may be the best that fits and not be called so.
     """
 
     arena_bytes: int
     placements: tuple[Placement, ...]
     lower_bound_bytes: int = 0
     optimal: bool = False
+    regions: tuple[Used, ...] = ()
+
+    def placed(self, tensor: str) -> Placement:
+        """Where a tensor, or ``scratch_name(step)``, lies."""
+        return next(p for p in self.placements if p.tensor == tensor)
 
     def offset(self, tensor: str) -> int:
-        """Where a tensor, or ``scratch_name(op)``, starts."""
-        return next(p.offset for p in self.placements if p.tensor == tensor)
+        """Where a tensor, or ``scratch_name(step)``, starts in its region's arena."""
+        return self.placed(tensor).offset
 
     def in_use(self, layer: int) -> int:
-        """Bytes of the arena that hold something alive in ``layer``; shared ones count once."""
-        alive = (p for p in self.placements if p.first_layer <= layer <= p.last_layer)
-        total = end = 0
-        for start, size in sorted((p.offset, p.size_bytes) for p in alive):
-            total += max(start + size - max(start, end), 0)
-            end = max(end, start + size)
+        """Bytes that hold something alive in step ``layer``; shared ones count once."""
+        alive = [p for p in self.placements if p.first_layer <= layer <= p.last_layer]
+        total = 0
+        for region in {p.region for p in alive}:
+            end = 0
+            for start, stop in sorted((p.offset, p.end) for p in alive if p.region == region):
+                total += max(stop - max(start, end), 0)
+                end = max(end, stop)
         return total
-
-
-def scratch_name(op: Op) -> str:
-    """The name under which the scratch of ``op`` is placed; no tensor has it."""
-    return f"{op.name}/scratch"
-
-
-@dataclass(slots=True)
-class _Block:
-    """Tensors on the same bytes, alive together from ``first`` to ``last``."""
-
-    name: str
-    size: int
-    first: int
-    last: int
-    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,37 +124,34 @@ class _Placed:
 
 
 def plan_memory(
-    graph: Graph,
-    tensor_bytes: Mapping[str, int],
-    scratch_bytes: Mapping[str, int],
-    alignment: int = ALIGNMENT_BYTES,
-    overlaps: Overlaps | None = None,
+    schedule: Schedule, regions: Sequence[Region] = (), alignment: int = ALIGNMENT_BYTES
 ) -> MemoryPlan:
-    """The plan for a graph whose layers are its nodes in order.
+    """Every tensor and scratch of ``schedule`` in one of ``regions``, the fastest first; without
+    any, in one that has no name. Every offset is a multiple of ``alignment``.
 
-    ``tensor_bytes`` has the size of every input and op output as stored, ``scratch_bytes`` the
-    scratch of the nodes (by name) that need any. Every offset is a multiple of ``alignment``.
-    ``overlaps`` says by node and input how far ahead of its output a kernel reads that input.
+    All lies in the first region where it fits there, packed as low as can be. Else what is used
+    most, scratch before tensors, is there, and the rest in the next; nothing spans two. Where all
+    are too small, the last one takes the rest: who builds from the plan compares ``Used`` with
+    the sizes. ``GraphError`` for a schedule that reads what is not there.
 
     Example: input 64 bytes, conv to 256, in-place clamp, dense to 10: 320 bytes, the dense's
     output where the input was.
     """
-    overlaps = overlaps or {}
-    lifetimes = _lifetimes(graph)
-    scratch = _scratch(graph, scratch_bytes)
+    lifetimes = schedule.lifetimes()
+    scratch, sizes = scratch_blocks(schedule), schedule.tensor_bytes
 
-    owner = _shared(graph, tensor_bytes, lifetimes)
-    merged = [*_blocks(owner, tensor_bytes, lifetimes).values(), *scratch]
-    _place(merged, alignment)
-    _check(merged)
-    problem = _problem(graph, owner, merged, alignment, overlaps)
+    owner = owners(schedule, lifetimes)
+    merged = [*blocks_of(owner, sizes, lifetimes).values(), *scratch]
+    place(merged, alignment)
+    check(merged)
+    given = {step.name: step.overlaps for step in schedule.steps}
+    problem = problem_of(schedule, owner, merged, alignment, given)
     start = [block.offset // alignment for block in merged]
 
     # The same with every tensor by itself: what in place can save, and a bound on all choices.
-    free = _shared(graph, tensor_bytes, lifetimes, reshapes_only=True)
-    loose = [*_blocks(free, tensor_bytes, lifetimes).values(), *scratch]
-    in_place = _in_place(graph, tensor_bytes, overlaps)
-    loose_problem = _problem(graph, free, loose, alignment, in_place)
+    free = owners(schedule, lifetimes, only_what_moves_nothing=True)
+    loose = [*blocks_of(free, sizes, lifetimes).values(), *scratch]
+    loose_problem = problem_of(schedule, free, loose, alignment, in_place(schedule))
     names = [block.name for block in merged]
     home = [names.index(owner.get(block.name, block.name)) for block in loose]
 
@@ -151,19 +160,26 @@ def plan_memory(
         _Placed,
         [_numbers(loose_problem), _numbers(problem), start, home],
         lambda: _placed(problem, start, loose_problem, home),
-        lambda found: _legal(loose_problem, found),
+        lambda found: _legal(loose_problem, found.offsets),
     )
-    if (pair := conflict(loose_problem, placed.offsets)) is not None:
+    found = Spread((0,) * len(loose), placed.offsets)
+    rooms = [region.size_bytes // alignment for region in regions]
+    if len(rooms) > 1 and height(loose_problem, placed.offsets) > rooms[0]:
+        found = _spread(loose_problem, rooms, _heat(schedule, free, loose), placed.offsets)
+    if (pair := conflict(loose_problem, stacked(loose_problem, found))) is not None:
         raise GraphError(loose[pair[0]].name, f"overlaps {loose[pair[1]].name} in the memory plan")
-    offsets = {
-        block.name: units * alignment for block, units in zip(loose, placed.offsets, strict=True)
+    labels = [region.name for region in regions] or [""]
+    used = heights(loose_problem, found, len(labels))
+    at = {
+        block.name: (labels[region], units * alignment)
+        for block, region, units in zip(loose, found.regions, found.offsets, strict=True)
     }
-    units = height(loose_problem, placed.offsets)
     return MemoryPlan(
-        units * alignment,
-        _placements(graph, tensor_bytes, lifetimes, free, offsets, scratch),
+        sum(used) * alignment,
+        _placements(schedule, lifetimes, free, at, scratch),
         placed.bound * alignment,
-        units == placed.bound,
+        sum(used) == placed.bound,
+        tuple(Used(label, units * alignment) for label, units in zip(labels, used, strict=True)),
     )
 
 
@@ -172,9 +188,9 @@ def _numbers(problem: Problem) -> list[object]:
     return [boxes, [sorted(near.items()) for near in problem.above]]
 
 
-def _legal(problem: Problem, placed: _Placed) -> bool:
-    whole = len(placed.offsets) == len(problem.boxes) and min(placed.offsets, default=0) >= 0
-    return whole and conflict(problem, placed.offsets) is None
+def _legal(problem: Problem, offsets: Sequence[int]) -> bool:
+    whole = len(offsets) == len(problem.boxes) and min(offsets, default=0) >= 0
+    return whole and conflict(problem, offsets) is None
 
 
 def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequence[int]) -> _Placed:
@@ -190,170 +206,65 @@ def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequen
     return _Placed(tuple(found), bound)
 
 
-def _scratch(graph: Graph, scratch_bytes: Mapping[str, int]) -> list[_Block]:
-    return [
-        _Block(scratch_name(op), size, layer, layer)
-        for layer, op in enumerate(graph.nodes)
-        if (size := scratch_bytes.get(op.name, 0))
-    ]
+def _spread(
+    problem: Problem, rooms: Sequence[int], heat: Sequence[int], start: Sequence[int]
+) -> Spread:
+    def legal(found: Spread) -> bool:
+        known = all(0 <= region < len(rooms) for region in found.regions)
+        whole = len(found.regions) == len(found.offsets) == len(problem.boxes)
+        return known and whole and _legal(problem, stacked(problem, found))
+
+    return remembered(
+        Spread,
+        [_numbers(problem), list(rooms), list(heat), list(start)],
+        lambda: spread(problem, rooms, heat, start),
+        legal,
+    )
 
 
-def _blocks(
-    owner: Mapping[str, str],
-    tensor_bytes: Mapping[str, int],
-    lifetimes: Mapping[str, tuple[int, int]],
-) -> dict[str, _Block]:
-    """One block for all tensors of the same owner."""
-    blocks: dict[str, _Block] = {}
-    for name, (first, last) in lifetimes.items():
-        block = blocks.setdefault(owner[name], _Block(owner[name], 0, first, last))
-        block.size = max(block.size, tensor_bytes[name])
-        block.first, block.last = min(block.first, first), max(block.last, last)
-    return blocks
-
-
-def _in_place(graph: Graph, tensor_bytes: Mapping[str, int], overlaps: Overlaps) -> Overlaps:
-    """``overlaps``, and 0 for every input over which an op may write as it reads."""
-    result: dict[str, Mapping[str, int]] = {}
-    for op in graph.nodes:
-        same = [x for x in _candidates(op) if tensor_bytes[x] == tensor_bytes[op.output]]
-        result[op.name] = {**overlaps.get(op.name, {}), **dict.fromkeys(same, 0)}
-    return result
-
-
-def _problem(
-    graph: Graph,
-    owner: Mapping[str, str],
-    blocks: list[_Block],
-    alignment: int,
-    overlaps: Overlaps,
-) -> Problem:
-    """``blocks`` in units of ``alignment``. A distance of ``overlaps`` counts where nobody reads
-    the input, nor what shares its bytes, after the op."""
-    index = {block.name: k for k, block in enumerate(blocks)}
-    closer: dict[tuple[int, int], int] = {}
-    for layer, op in enumerate(graph.nodes):
-        output = index[owner[op.output]]
-        for name, distance in overlaps.get(op.name, {}).items():
-            source = index[owner[name]]
-            if blocks[source].last == layer == blocks[output].first and source != output:
-                closer[output, source] = -(-distance // alignment)
-    boxes = [Box(-(-b.size // alignment), b.first, b.last) for b in blocks]
-    return pack(boxes, closer)
+def _heat(schedule: Schedule, owner: Mapping[str, str], blocks: Sequence[Block]) -> list[int]:
+    """How often a byte of each block is read or written in an inference."""
+    touched = dict.fromkeys((block.name for block in blocks), 0)
+    for step in schedule.steps:
+        for name in (*step.reads, *step.writes):
+            touched[owner[name]] += 1
+    return [touched[block.name] or _SCRATCH_HEAT for block in blocks]
 
 
 def _placements(
-    graph: Graph,
-    tensor_bytes: Mapping[str, int],
-    lifetimes: Mapping[str, tuple[int, int]],
+    schedule: Schedule,
+    lifetimes: Lifetimes,
     owner: Mapping[str, str],
-    offsets: Mapping[str, int],
-    scratch: list[_Block],
+    at: Mapping[str, tuple[str, int]],
+    scratch: Sequence[Block],
 ) -> tuple[Placement, ...]:
-    spans = {
-        name: (offsets[owner[name]], offsets[owner[name]] + tensor_bytes[name])
-        for name in lifetimes
-    }
-    makers = {op.output: op for op in graph.nodes}
-    final = max(len(graph.nodes) - 1, 0)
-    placements = [
-        Placement(
-            name,
-            "activation",
-            spans[name][0],
-            tensor_bytes[name],
-            first,
-            min(last, final),
-            _shares_with(makers.get(name), spans),
+    makers = {name: step for step in schedule.steps for name in step.writes}
+    final = max(len(schedule.steps) - 1, 0)
+    placements = {}
+    for name, (first, last) in lifetimes.items():
+        region, offset = at[owner[name]]
+        size = schedule.tensor_bytes[name]
+        placements[name] = Placement(
+            name, "activation", offset, size, first, min(last, final), region=region
         )
-        for name, (first, last) in lifetimes.items()
+    placed = [
+        replace(one, shared=_shares_with(makers.get(name), one, placements))
+        for name, one in placements.items()
     ]
-    placements += [
-        Placement(b.name, "scratch", offsets[b.name], b.size, b.first, b.last) for b in scratch
-    ]
-    return tuple(sorted(placements, key=lambda p: p.first_layer))
+    for block in scratch:
+        region, offset = at[block.name]
+        placed.append(
+            Placement(
+                block.name, "scratch", offset, block.size, block.first, block.last, region=region
+            )
+        )
+    return tuple(sorted(placed, key=lambda p: p.first_layer))
 
 
-def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
-    """First and last layer at which each activation's bytes must be intact; the last of a
-    graph's output lies behind all layers."""
-    spans = {name: (0, 0) for name in graph.inputs}
-    for layer, op in enumerate(graph.nodes):
-        for name in activations(op):
-            spans[name] = (spans[name][0], layer)
-        spans[op.output] = (layer, layer)
-    for name in graph.outputs:
-        spans[name] = (spans[name][0], len(graph.nodes))
-    return spans
-
-
-def _shared(
-    graph: Graph,
-    tensor_bytes: Mapping[str, int],
-    lifetimes: Mapping[str, tuple[int, int]],
-    reshapes_only: bool = False,
-) -> dict[str, str]:
-    """For each tensor the one whose block it lives in (itself, or the first of its chain)."""
-    owner = {name: name for name in lifetimes}
-    last = {name: span[1] for name, span in lifetimes.items()}
-    for layer, op in enumerate(graph.nodes):
-        for name in () if reshapes_only and not isinstance(op, Reshape) else _candidates(op):
-            block = owner[name]
-            same_size = tensor_bytes[name] == tensor_bytes[op.output]
-            if isinstance(op, Reshape) or (same_size and last[block] <= layer):
-                owner[op.output] = block
-                last[block] = max(last[block], last[op.output])
-                break
-    return owner
-
-
-def _candidates(op: Op) -> tuple[str, ...]:
-    """Inputs over which ``op`` may write its output: each output integer depends on the input
-    integers at its own position alone."""
-    if isinstance(op, Reshape | Requantize | Clamp | Lookup | Prelu | Add | Sub | Mul):
-        return activations(op)
-    return ()
-
-
-def _shares_with(op: Op | None, spans: Mapping[str, tuple[int, int]]) -> str:
-    """The input whose bytes the output of ``op`` takes over, wholly or in part, or ""."""
-    if op is None:
-        return ""
-    start, end = spans[op.output]
-    return next((x for x in activations(op) if spans[x][0] < end and start < spans[x][1]), "")
-
-
-def _place(blocks: list[_Block], alignment: int) -> int:
-    """Gives each block its offset; returns the bytes needed in all."""
-    done: list[_Block] = []
-    arena = 0
-    for block in sorted(blocks, key=lambda b: (-b.size, b.first, b.name)):
-        neighbours = [b for b in done if _overlap(b, block)]
-        block.offset = _best_gap(neighbours, block.size, alignment)
-        done.append(block)
-        arena = max(arena, block.offset + block.size)
-    return -(-arena // alignment) * alignment
-
-
-def _overlap(a: _Block, b: _Block) -> bool:
-    return a.first <= b.last and b.first <= a.last
-
-
-def _best_gap(neighbours: list[_Block], size: int, alignment: int) -> int:
-    """Offset of the smallest gap of at least ``size`` bytes, else behind all neighbours."""
-    best, best_gap, end = -1, 0, 0
-    for b in sorted(neighbours, key=lambda b: b.offset):
-        gap = b.offset - end
-        if gap >= size and (best < 0 or gap < best_gap):
-            best, best_gap = end, gap
-        end = max(end, -(-(b.offset + b.size) // alignment) * alignment)
-    return best if best >= 0 else end
-
-
-def _check(blocks: list[_Block]) -> None:
-    """Raises ``GraphError`` if two blocks alive together overlap: a fault of the planner."""
-    for i, a in enumerate(blocks):
-        for b in blocks[:i]:
-            apart = a.offset + a.size <= b.offset or b.offset + b.size <= a.offset
-            if _overlap(a, b) and not apart:
-                raise GraphError(a.name, f"overlaps {b.name} in the memory plan")
+def _shares_with(step: Step | None, output: Placement, placements: Mapping[str, Placement]) -> str:
+    """The input whose bytes ``output`` takes over, wholly or in part, or ""."""
+    for name in () if step is None else step.reads:
+        read = placements[name]
+        if read.region == output.region and read.offset < output.end and output.offset < read.end:
+            return name
+    return ""

@@ -103,21 +103,21 @@ def first_fit(problem: Problem, order: Sequence[int]) -> list[int]:
     """
     offsets = [-1] * len(problem.boxes)
     for box in order:
-        offsets[box] = _lowest(problem, box, offsets)
+        offsets[box] = lowest(problem, box, offsets)
     return offsets
 
 
-def _lowest(problem: Problem, box: int, offsets: Sequence[int]) -> int:
-    """Lowest offset of ``box`` among those placed (offset not negative)."""
+def lowest(problem: Problem, box: int, offsets: Sequence[int]) -> int:
+    """Lowest offset that ``box`` can have beside those placed (offset not negative)."""
     taken = sorted(
         # Between these two, both not included, the box would be too close.
         (offsets[b] - distance, offsets[b] + problem.above[b][box])
         for b, distance in problem.above[box].items()
         if offsets[b] >= 0
     )
-    lowest = 0
+    found = 0
     for start, end in taken:
-        if start >= lowest:
+        if start >= found:
             break
-        lowest = max(lowest, end)
-    return lowest
+        found = max(found, end)
+    return found

@@ -17,22 +17,20 @@ import numpy as np
 
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.arith import rescale
-from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_OFFSET,
-    Conv2d,
-    Dense,
     DepthwiseConv2d,
     Op,
     Rescale,
     Rounding,
     rescales,
 )
+from hwkit.ir.sums import farthest, largest_sums, rows_of
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32, Array, IntType, TensorType
 from hwkit.lower.fresh import fresh
 
-_Layer = Conv2d | DepthwiseConv2d | Dense
 _SINGLE = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 _CONSTANT = (1 << 14, 30)
 """Multiplier and shift of an output that does not depend on its inputs."""
@@ -49,7 +47,7 @@ def whole_steps_to_bias(graph: Graph) -> Graph:
     nodes: list[Op] = []
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     for op in graph.nodes:
-        if isinstance(op, _Layer) and has_place(op.rescale) and any(op.rescale.offset):
+        if isinstance(op, Weighted) and has_place(op.rescale) and any(op.rescale.offset):
             op = _with_whole_steps(op, op.rescale, tensors, constants)
         nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)
@@ -68,7 +66,7 @@ def rounded_to_bias(graph: Graph, target: str) -> tuple[Graph, tuple[str, ...]]:
     moved: list[str] = []
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     for op in graph.nodes:
-        if isinstance(op, _Layer) and has_place(op.rescale):
+        if isinstance(op, Weighted) and has_place(op.rescale):
             rounded = _Rounded(op, op.rescale, tensors, constants)
             if any(op.rescale.offset) or rounded.has_no_ties():
                 if not rounded.is_exact():
@@ -150,7 +148,7 @@ class _Rounded:
 
     def __init__(
         self,
-        op: _Layer,
+        op: Weighted,
         r: Rescale,
         tensors: dict[str, TensorType],
         constants: dict[str, Array],
@@ -158,7 +156,7 @@ class _Rounded:
         self.op, self.r, self.tensors, self.constants = op, r, tensors, constants
         outputs = tensors[op.output].shape[-1]
         bias = np.zeros(1) if op.bias is None else constants[op.bias]
-        weight = _outputs_first(op, constants[op.weight])
+        weight = rows_of(op, constants[op.weight])
         columns = (
             *(r.multiplier, r.shift, r.offset, bias),
             *(largest_product_sums(op, tensors, constants), np.gcd.reduce(weight, axis=1)),
@@ -206,7 +204,7 @@ class _Rounded:
         return (fixed << _CONSTANT[1]) // _CONSTANT[0]
 
 
-def _silenced(op: _Layer, weight: Array, outputs: Array) -> Array:
+def _silenced(op: Weighted, weight: Array, outputs: Array) -> Array:
     """``weight`` with zeros for the marked outputs."""
     if isinstance(op, DepthwiseConv2d):
         return np.where(outputs, 0, weight)
@@ -214,7 +212,7 @@ def _silenced(op: _Layer, weight: Array, outputs: Array) -> Array:
 
 
 def _with_whole_steps(
-    op: _Layer, r: Rescale, tensors: dict[str, TensorType], constants: dict[str, Array]
+    op: Weighted, r: Rescale, tensors: dict[str, TensorType], constants: dict[str, Array]
 ) -> Op:
     """``op`` with the whole steps of its offset in a new bias, where that has a place."""
     outputs = tensors[op.output].shape[-1]
@@ -231,19 +229,11 @@ def _with_whole_steps(
 
 
 def largest_product_sums(
-    op: _Layer, tensors: Mapping[str, TensorType], constants: Mapping[str, Array]
+    op: Weighted, tensors: Mapping[str, TensorType], constants: Mapping[str, Array]
 ) -> Array:
     """For each output the largest magnitude that a sum of its products can have."""
-    dtype, zero = tensors[op.input].dtype, op.input_zero_point
-    weight = _outputs_first(op, constants[op.weight])
-    return bound(weight, max(dtype.high - zero, zero - dtype.low))
-
-
-def _outputs_first(op: _Layer, weight: Array) -> Array:
-    """The weights as (outputs, taps)."""
-    if isinstance(op, DepthwiseConv2d):
-        weight = np.moveaxis(weight, -1, 0)
-    return weight.reshape(len(weight), -1)
+    most = farthest(tensors[op.input].dtype, op.input_zero_point)
+    return largest_sums(rows_of(op, constants[op.weight]), most)
 
 
 def added(

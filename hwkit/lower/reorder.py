@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, Clamp, Lookup, Op, Requantize, Reshape, activations
+from hwkit.ir.ops import Op, activations
+from hwkit.ir.traits import InPlace
 from hwkit.lower.remembered import remembered
 
 MOST_SETS = 150_000
@@ -92,7 +93,7 @@ class _Work:
         self.sizes = tensor_bytes
         self.readers = dict.fromkeys((*graph.sources, *makers), 0)
         self.kept = {*graph.results, *(state.tensor for state in graph.states)}
-        self.in_place = [_may_overwrite(op) for op in graph.nodes]
+        self.in_place = [isinstance(op, InPlace) for op in graph.nodes]
         self.sources = graph.sources
         for k, op in enumerate(graph.nodes):
             names = tuple(dict.fromkeys(activations(op)))
@@ -171,11 +172,6 @@ class _Work:
             needed, alive = self.step(k, done, alive)
             most, done = max(most, needed), done | 1 << k
         return most
-
-
-def _may_overwrite(op: Op) -> bool:
-    """Whether the output may take over the bytes of an input that dies here."""
-    return isinstance(op, Reshape | Requantize | Clamp | Lookup | Add)
 
 
 def _search(work: _Work, most_sets: int) -> _Path:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, Rescale
+from hwkit.ir.ops import Op, Rescale
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import Array, IntType
 from hwkit.ir.verify import verify
 from hwkit.lower.fuse_requantize import fuse_requantize
@@ -15,7 +16,7 @@ from hwkit.lower.fuse_requantize import fuse_requantize
 
 def weighted_layers(graph: Graph) -> tuple[str, ...]:
     """Names of the layers that have weights, in order."""
-    return tuple(op.name for op in graph.nodes if isinstance(op, Conv2d | DepthwiseConv2d | Dense))
+    return tuple(op.name for op in graph.nodes if isinstance(op, Weighted))
 
 
 def with_weight_bits(graph: Graph, bits: int) -> Graph:
@@ -30,7 +31,7 @@ def with_weight_bits(graph: Graph, bits: int) -> Graph:
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     nodes: list[Op] = []
     for op in graph.nodes:
-        if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        if isinstance(op, Weighted):
             before, dtype = graph.tensors[op.weight].dtype, IntType(bits, True)
             constants[op.weight] = _narrowed(graph.constants[op.weight], before, dtype)
             tensors[op.weight] = replace(graph.tensors[op.weight], dtype=dtype)

@@ -13,8 +13,8 @@ from typing import TypeGuard
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Op, Requantize, Rescale, Rounding, activations
+from hwkit.ir.traits import Accumulating
 from hwkit.ir.types import S32, TensorType
-from hwkit.ir.verify import Accumulating
 from hwkit.lower.fresh import fresh
 
 _SAME = Rescale((1,), (0,), Rounding.FLOOR, S32.low, S32.high)

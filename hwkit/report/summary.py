@@ -95,8 +95,9 @@ class Exactness:
 @dataclass(frozen=True, slots=True)
 class Lifetime:
     """One tensor in the arena, or the ``scratch`` of one layer: ``size_bytes`` from
-    ``offset_bytes``, alive from step ``first_step`` to ``last_step``, both included; step i is
-    the i-th layer of the lowered graph."""
+    ``offset_bytes`` (several memories count as one, each upon the last), alive from step
+    ``first_step`` to ``last_step``, both included; step i is the i-th layer of the lowered
+    graph."""
 
     name: str
     offset_bytes: int
@@ -123,8 +124,20 @@ class MemoryMap:
         placed = [
             from_json(Placement, row, f"{where}[{i}]") for i, row in enumerate(facts["memory_map"])
         ]
+        # Each region's arena upon the one before.
+        base, bases = 0, {}
+        for name in dict.fromkeys(p.region for p in placed):
+            bases[name] = base
+            base += max(p.end for p in placed if p.region == name)
         tensors = tuple(
-            Lifetime(p.tensor, p.offset, p.size_bytes, p.first_layer, p.last_layer, p.kind)
+            Lifetime(
+                p.tensor,
+                bases[p.region] + p.offset,
+                p.size_bytes,
+                p.first_layer,
+                p.last_layer,
+                p.kind,
+            )
             for p in placed
         )
         regions = board.mcu.memory if board.mcu else ()

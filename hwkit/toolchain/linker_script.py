@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hwkit.boards import McuBoard, MemoryRegion
 from hwkit.errors import ConfigError
 
@@ -11,7 +13,7 @@ ENTRY(Reset_Handler)
 MEMORY {{
   FLASH (rx) : ORIGIN = {flash.origin:#x}, LENGTH = {flash.size_bytes:#x}
   SRAM (rw) : ORIGIN = {sram.origin:#x}, LENGTH = {sram.size_bytes:#x}
-}}
+{banks}}}
 
 SECTIONS {{
   .boot : {{ KEEP(*(.boot)) }} > FLASH
@@ -32,7 +34,7 @@ SECTIONS {{
     hwk_data_end = .;
   }} > SRAM AT > FLASH
   hwk_data_image = LOADADDR(.data);
-  .bss (NOLOAD) : ALIGN(16) {{
+{arenas}  .bss (NOLOAD) : ALIGN(16) {{
     hwk_bss_start = .;
     *(.bss.arena)
     . = ALIGN(16);
@@ -49,9 +51,14 @@ SECTIONS {{
 """
 
 
+_BANK = "  SRAM{number} (rw) : ORIGIN = {bank.origin:#x}, LENGTH = {bank.size_bytes:#x}\n"
+_ARENA = "  .arena{number} (NOLOAD) : ALIGN(16) {{ *({section}) }} > SRAM{number}\n"
+
+
 def linker_script(board: McuBoard, stack_bytes: int | None = None) -> str:
     """GNU linker script: code and constants in the first flash region, the rest in the first
-    SRAM region. The stack lies at the bottom of the SRAM, so that an overflow leaves the
+    SRAM region, and in each further one what is in its ``arena_section``, which nothing clears
+    before it is written. The stack lies at the bottom of the SRAM, so that an overflow leaves the
     memory and faults instead of overwriting data. Right behind the model's arena lie 16 bytes that
     the firmware's self-test watches. ``stack_bytes`` defaults to the board's.
 
@@ -60,14 +67,37 @@ def linker_script(board: McuBoard, stack_bytes: int | None = None) -> str:
     stack_bytes = board.stack_bytes if stack_bytes is None else stack_bytes
     if stack_bytes <= 0 or stack_bytes % 8:
         raise ConfigError(f"stack of {stack_bytes} bytes: give a positive multiple of 8")
+    flash, (sram, *others) = region(board, "flash"), regions(board, "sram")
     return _SCRIPT.format(
-        flash=region(board, "flash"), sram=region(board, "sram"), stack_bytes=stack_bytes
+        flash=flash,
+        sram=sram,
+        stack_bytes=stack_bytes,
+        banks="".join(_BANK.format(number=k, bank=bank) for k, bank in enumerate(others, start=1)),
+        arenas="".join(
+            _ARENA.format(number=k, section=arena_section(bank.name))
+            for k, bank in enumerate(others, start=1)
+        ),
     )
+
+
+def arena_section(region: str) -> str:
+    """The section of what lies in an SRAM region that is not the first. Where a linker script
+    knows nothing of it, it is one of .bss."""
+    return f".bss.arena.{identifier(region)}"
+
+
+def identifier(region: str) -> str:
+    """A region's name as C and the linker take it: ``slow bank`` gives ``slow_bank``."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", region)
 
 
 def region(board: McuBoard, kind: str) -> MemoryRegion:
     """The first memory region of ``kind``; ``ConfigError`` when the board has none."""
-    for candidate in board.memory:
-        if candidate.kind == kind:
-            return candidate
+    return regions(board, kind)[0]
+
+
+def regions(board: McuBoard, kind: str) -> list[MemoryRegion]:
+    """The memory regions of ``kind``, in the board's order; ``ConfigError`` for none."""
+    if found := [candidate for candidate in board.memory if candidate.kind == kind]:
+        return found
     raise ConfigError(f"board with core {board.core}: no memory region of kind {kind!r}")

@@ -41,8 +41,8 @@ from hwkit.ir.ops import (
     activations,
 )
 from hwkit.ir.shapes import extent
+from hwkit.ir.traits import Accumulating
 from hwkit.ir.types import S8, S32, U8, Array, IntType, Quantization
-from hwkit.ir.verify import Accumulating
 
 WRITTEN_OPS: tuple[type[Op], ...] = (
     Conv2d,

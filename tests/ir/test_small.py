@@ -17,7 +17,7 @@ from hwkit.ir.arith import (
     rescale,
 )
 from hwkit.ir.builder import GraphBuilder
-from hwkit.ir.exact import bound, compute_dtype
+from hwkit.ir.exact import compute_dtype
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import (
     Add,
@@ -36,6 +36,7 @@ from hwkit.ir.ops import (
     Sub,
     SumPool2d,
 )
+from hwkit.ir.sums import largest_sums
 from hwkit.ir.types import S8, S32
 from tests.conformance.reference import run_plainly, scale_one
 
@@ -156,7 +157,7 @@ def test_exact_sums_have_the_narrowest_type_that_holds_them() -> None:
     for largest, kind in [*kinds, ((1 << 53) + 1, np.int64), (0, np.float32)]:
         assert compute_dtype(largest) == kind
     weights = np.array([[[-128, 3]], [[5, -6]]], np.int8)
-    assert bound(weights, 128).tolist() == [131 * 128, 11 * 128]
+    assert largest_sums(weights, 128).tolist() == [131 * 128, 11 * 128]
 
 
 # Operators on maps that are as uneven as can be.

@@ -13,9 +13,11 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Concat, Pad, Padding, Requantize, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8
-from hwkit.lower import memory
-from hwkit.lower.memory import MemoryPlan, Placement, plan_memory, scratch_name
+from hwkit.lower import memory_blocks
+from hwkit.lower.memory import MemoryPlan, Placement
+from hwkit.lower.schedule import scratch_name
 from tests.conformance.graphs import ANY, graphs
+from tests.lower.planned import plan_nodes
 
 
 def sizes(graph: Graph) -> dict[str, int]:
@@ -59,18 +61,18 @@ def _rescale() -> Rescale:
 
 def test_an_element_wise_op_takes_over_its_input_only_when_nobody_reads_it_later() -> None:
     free, kept = chain(keep_input=False), chain(keep_input=True)
-    plan = plan_memory(free, sizes(free), {})
+    plan = plan_nodes(free, sizes(free), {})
     assert plan.offset("y") == plan.offset("x")
     assert plan.arena_bytes == 64 + 144
     assert next(p.shared for p in plan.placements if p.tensor == "y") == "x"
-    plan = plan_memory(kept, sizes(kept), {})
+    plan = plan_nodes(kept, sizes(kept), {})
     assert plan.offset("y") != plan.offset("x")
     check(plan)
 
 
 def test_add_goes_over_one_of_its_inputs() -> None:
     graph = chain(keep_input=True)
-    plan = plan_memory(graph, sizes(graph), {})
+    plan = plan_nodes(graph, sizes(graph), {})
     assert plan.offset("sum") in (plan.offset("z"), plan.offset("w"))
 
 
@@ -82,7 +84,7 @@ def test_a_reshape_moves_nothing_and_guards_its_input() -> None:
     b.add(Reshape("flat2", "z", "w"), S8, shape=(16,))
     b.add(Concat("concat", ("y", "w"), "out", 0), S8)
     graph = b.build(["out"])
-    plan = plan_memory(graph, sizes(graph), {})
+    plan = plan_nodes(graph, sizes(graph), {})
     assert plan.offset("x") == plan.offset("y")
     # x is not read after the clamp, but y is, and lies on the same bytes.
     assert plan.offset("z") != plan.offset("x")
@@ -95,7 +97,7 @@ def test_an_output_is_never_overwritten() -> None:
     b.add(Clamp("a", "x", "y", 0, 9), S8)
     b.add(Clamp("b", "y", "z", 0, 8), S8)
     graph = b.build(["y", "z"])
-    plan = plan_memory(graph, sizes(graph), {})
+    plan = plan_nodes(graph, sizes(graph), {})
     assert plan.offset("y") != plan.offset("z")
 
 
@@ -104,12 +106,12 @@ def test_an_op_that_changes_the_width_is_not_in_place() -> None:
     b.input("x", (16,), S8)
     b.add(Requantize("r", "x", "y", _rescale()), S8)
     graph = b.build(["y"])
-    assert plan_memory(graph, {"x": 64, "y": 16}, {}).arena_bytes == 80
+    assert plan_nodes(graph, {"x": 64, "y": 16}, {}).arena_bytes == 80
 
 
 def test_scratch_lives_during_its_layer_alone() -> None:
     graph = chain(keep_input=False)
-    plan = plan_memory(graph, sizes(graph), {"pad": 100, "clamp": 0})
+    plan = plan_nodes(graph, sizes(graph), {"pad": 100, "clamp": 0})
     (scratch,) = [p for p in plan.placements if p.kind == "scratch"]
     assert scratch.tensor == scratch_name(graph.nodes[1])
     assert (scratch.first_layer, scratch.last_layer, scratch.size_bytes) == (1, 1, 100)
@@ -118,25 +120,27 @@ def test_scratch_lives_during_its_layer_alone() -> None:
 
 def test_a_gap_is_filled_best_fit() -> None:
     blocks = [
-        memory._Block("a", 64, 0, 9, 0),
-        memory._Block("b", 64, 0, 9, 96),
-        memory._Block("c", 64, 0, 9, 176),
+        memory_blocks.Block("a", 64, 0, 9, 0),
+        memory_blocks.Block("b", 64, 0, 9, 96),
+        memory_blocks.Block("c", 64, 0, 9, 176),
     ]
-    assert memory._best_gap(blocks, 16, 16) == 160
-    assert memory._best_gap(blocks, 32, 16) == 64
-    assert memory._best_gap(blocks, 33, 16) == 240
+    assert memory_blocks.best_gap(blocks, 16, 16) == 160
+    assert memory_blocks.best_gap(blocks, 32, 16) == 64
+    assert memory_blocks.best_gap(blocks, 33, 16) == 240
 
 
 def test_overlap_is_a_fault() -> None:
     with pytest.raises(GraphError, match="overlaps"):
-        memory._check([memory._Block("a", 8, 0, 1, 0), memory._Block("b", 8, 1, 2, 7)])
+        memory_blocks.check(
+            [memory_blocks.Block("a", 8, 0, 1, 0), memory_blocks.Block("b", 8, 1, 2, 7)]
+        )
 
 
 @settings(max_examples=150, derandomize=True, deadline=None)
 @given(graphs(ANY), st.integers(0, 500))
 def test_no_two_live_tensors_overlap(graph: Graph, scratch_bytes: int) -> None:
     scratch = {op.name: scratch_bytes for op in graph.nodes}
-    check(plan_memory(graph, sizes(graph), scratch))
+    check(plan_nodes(graph, sizes(graph), scratch))
 
 
 def test_bytes_in_use_are_counted_once() -> None:

@@ -13,7 +13,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, DepthwiseConv2d, Padding, Rescale, Rounding, activations
 from hwkit.ir.types import S8
-from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.memory_exact import solve
 from hwkit.lower.memory_packing import (
     Box,
@@ -26,6 +26,7 @@ from hwkit.lower.memory_packing import (
 )
 from hwkit.lower.memory_search import search
 from tests.conformance.graphs import ANY, graphs
+from tests.lower.planned import plan_nodes
 from tests.lower.test_memory import check, sizes
 
 
@@ -146,10 +147,10 @@ def residual_chain(blocks: int) -> Graph:
 
 def test_overlaps_take_a_residual_block_from_three_maps_to_two() -> None:
     graph = residual_chain(1)
-    whole = plan_memory(graph, sizes(graph), {})
+    whole = plan_nodes(graph, sizes(graph), {})
     assert (whole.arena_bytes, whole.lower_bound_bytes, whole.optimal) == (768, 768, True)
     overlaps = {"a0": {"x": 48}, "b0": {"a0": 48}}
-    plan = plan_memory(graph, sizes(graph), {}, overlaps=overlaps)
+    plan = plan_nodes(graph, sizes(graph), {}, overlaps=overlaps)
     # Two maps and the 48 bytes by which the second depthwise runs ahead; x is still needed.
     assert (plan.arena_bytes, plan.optimal) == (2 * 256 + 48, True)
     assert plan.offset("a0") - plan.offset("b0") >= 48
@@ -159,7 +160,7 @@ def test_overlaps_take_a_residual_block_from_three_maps_to_two() -> None:
 def test_a_large_graph_takes_about_a_second_at_most() -> None:
     graph = residual_chain(60)
     start = time.monotonic()
-    plan = plan_memory(graph, sizes(graph), {op.name: 40 for op in graph.nodes})
+    plan = plan_nodes(graph, sizes(graph), {op.name: 40 for op in graph.nodes})
     assert time.monotonic() - start < 5
     assert plan.optimal and plan.lower_bound_bytes == plan.arena_bytes
     check(plan)
@@ -171,7 +172,7 @@ def test_a_long_chain_of_residual_blocks_needs_no_more_than_one() -> None:
     for one in (graph, block):
         overlaps = {op.name: {op.input: 48} for op in one.nodes if isinstance(op, DepthwiseConv2d)}
         scratch = {op.name: 16 + 48 * (op.name[0] == "b") for op in one.nodes}
-        plan = plan_memory(one, sizes(one), scratch, overlaps=overlaps)
+        plan = plan_nodes(one, sizes(one), scratch, overlaps=overlaps)
         assert plan.optimal
         arenas.append(plan.arena_bytes)
     assert arenas[0] == arenas[1]
@@ -181,19 +182,19 @@ def test_a_long_chain_of_residual_blocks_needs_no_more_than_one() -> None:
 @given(graphs(ANY), st.integers(0, 500), st.data())
 def test_plans_of_random_graphs(graph: Graph, scratch_bytes: int, data: st.DataObject) -> None:
     scratch = {op.name: scratch_bytes for op in graph.nodes}
-    plain = plan_memory(graph, sizes(graph), scratch)
+    plain = plan_nodes(graph, sizes(graph), scratch)
     assert plain.lower_bound_bytes <= plain.arena_bytes
     overlaps = {
         op.name: {op.input: data.draw(st.integers(0, 300))}
         for op in graph.nodes
         if hasattr(op, "input")
     }
-    plan = plan_memory(graph, sizes(graph), scratch, overlaps=overlaps)
+    plan = plan_nodes(graph, sizes(graph), scratch, overlaps=overlaps)
     assert plan.lower_bound_bytes <= plan.arena_bytes
     if plan.optimal and plain.optimal:
         assert plan.arena_bytes <= plain.arena_bytes
     _only_allowed_overlaps(graph, plan, overlaps)
-    assert plan_memory(graph, sizes(graph), scratch, overlaps=overlaps) == plan
+    assert plan_nodes(graph, sizes(graph), scratch, overlaps=overlaps) == plan
 
 
 def _only_allowed_overlaps(

@@ -13,8 +13,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Concat, Lookup, Pad, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8
-from hwkit.lower import memory, memory_exact, memory_search, reorder
-from hwkit.lower.memory import plan_memory, scratch_name
+from hwkit.lower import memory_blocks, memory_exact, memory_search, reorder
 from hwkit.lower.memory_packing import (
     Box,
     conflict,
@@ -24,6 +23,8 @@ from hwkit.lower.memory_packing import (
     problem,
     shared,
 )
+from hwkit.lower.schedule import scratch_name
+from tests.lower.planned import plan_nodes
 from tests.lower.test_memory import sizes
 
 R = Rescale((1,), (1,), Rounding.FLOOR, -128, 127)
@@ -122,7 +123,7 @@ def diamond() -> Graph:
 
 def test_every_fact_of_a_plan() -> None:
     graph = diamond()
-    plan = plan_memory(graph, sizes(graph), {"more": 33, "add": 16})
+    plan = plan_nodes(graph, sizes(graph), {"more": 33, "add": 16})
     facts = {
         p.tensor: (p.kind, p.size_bytes, p.first_layer, p.last_layer, p.shared)
         for p in plan.placements
@@ -153,7 +154,7 @@ def test_offsets_and_sizes_keep_the_alignment(alignment: int) -> None:
     b.add(Pad("pad2", "x", "z", Padding(0, 0, 1, 0), 0), S8)
     b.add(Concat("join", ("y", "z"), "out", 1), S8)
     graph = b.build(["out"])
-    plan = plan_memory(graph, sizes(graph), {}, alignment)
+    plan = plan_nodes(graph, sizes(graph), {}, alignment)
     assert all(p.offset % alignment == 0 for p in plan.placements)
     if alignment == 1:
         assert plan.arena_bytes == 7 + 6 + 13
@@ -167,7 +168,7 @@ def test_a_kernel_that_reads_ahead_lets_its_output_come_closer() -> None:
     b.add(Pad("pad", "x", "y", Padding(1, 1, 1, 1), 0), S8)
     graph = b.build(["y"])
     for ahead, arena in ((0, 144), (16, 144), (80, 144), (96, 160), (140, 208), (10**6, 208)):
-        plan = plan_memory(graph, sizes(graph), {}, overlaps={"pad": {"x": ahead}})
+        plan = plan_nodes(graph, sizes(graph), {}, overlaps={"pad": {"x": ahead}})
         assert plan.arena_bytes == arena, ahead
         if arena < 208:
             assert plan.offset("x") - plan.offset("y") >= ahead
@@ -180,7 +181,7 @@ def test_who_may_overwrite_what() -> None:
     b.add(Lookup("lookup", "x", "t", "y"), S8)
     b.add(Add("twice", ("y", "y"), "z", rescale=R), S8)
     graph = b.build(["z"])
-    plan = plan_memory(graph, sizes(graph), {})
+    plan = plan_nodes(graph, sizes(graph), {})
     assert plan.arena_bytes == 16 and {p.offset for p in plan.placements} == {0}
     # An input that is an output as well is read by whoever asked for it.
     b = GraphBuilder("kept")
@@ -188,12 +189,12 @@ def test_who_may_overwrite_what() -> None:
     b.add(Clamp("a", "x", "y", 0, 9), S8)
     b.add(Clamp("b", "y", "z", 0, 8), S8)
     graph = b.build(["y", "z"])
-    assert plan_memory(graph, sizes(graph), {}).arena_bytes == 32
+    assert plan_nodes(graph, sizes(graph), {}).arena_bytes == 32
 
 
 def test_blocks_live_as_long_as_their_tensors() -> None:
     owner = {"a": "a", "b": "a", "c": "c"}
-    blocks = memory._blocks(
+    blocks = memory_blocks.blocks_of(
         owner, {"a": 5, "b": 9, "c": 2}, {"b": (3, 5), "a": (2, 3), "c": (0, 9)}
     )
     facts = {n: (b.name, b.size, b.first, b.last) for n, b in blocks.items()}
@@ -203,16 +204,16 @@ def test_blocks_live_as_long_as_their_tensors() -> None:
 def test_gaps_of_the_first_placement() -> None:
     """Largest first, each into the smallest gap among those alive, at a multiple of 16."""
     blocks = [
-        memory._Block("small", 20, 0, 1),
-        memory._Block("large", 100, 0, 0),
-        memory._Block("middle", 60, 1, 2),
-        memory._Block("late", 30, 2, 2),
+        memory_blocks.Block("small", 20, 0, 1),
+        memory_blocks.Block("large", 100, 0, 0),
+        memory_blocks.Block("middle", 60, 1, 2),
+        memory_blocks.Block("late", 30, 2, 2),
     ]
-    memory._place(blocks, 16)
+    memory_blocks.place(blocks, 16)
     assert {b.name: b.offset for b in blocks} == {"large": 0, "middle": 0, "late": 64, "small": 112}
-    memory._check(blocks)
-    assert memory._best_gap([memory._Block("high", 16, 0, 9, 32)], 32, 16) == 0
-    assert memory._best_gap([memory._Block("high", 16, 0, 9, 32)], 33, 16) == 48
+    memory_blocks.check(blocks)
+    assert memory_blocks.best_gap([memory_blocks.Block("high", 16, 0, 9, 32)], 32, 16) == 0
+    assert memory_blocks.best_gap([memory_blocks.Block("high", 16, 0, 9, 32)], 33, 16) == 48
 
 
 # The order of layers.

@@ -13,9 +13,10 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Clamp, Concat, MaxPool2d, Pad, Padding
 from hwkit.ir.types import S8
 from hwkit.lower import memory, remembered, reorder
-from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.memory_core import core
 from hwkit.lower.memory_packing import Box, Problem, conflict, first_fit, height, problem
+from tests.lower.planned import plan_nodes
 from tests.lower.test_memory import check, sizes
 from tests.lower.test_memory_exact import brute_force, by_size, problems
 
@@ -65,7 +66,7 @@ def plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def planned() -> MemoryPlan:
     graph = branches()
-    return plan_memory(graph, sizes(graph), {"a": 300, "b": 20})
+    return plan_nodes(graph, sizes(graph), {"a": 300, "b": 20})
 
 
 def test_a_plan_is_made_once(plans: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ from hwkit.errors import FormatError
 from hwkit.importers.tflite.flatbuffer_reader import Reader, Table, printable
 from hwkit.importers.tflite.names import operator_name
 from hwkit.importers.tflite.sparse import Level, Sparsity, densified
-from hwkit.ir.types import Array, Shape
+from hwkit.ir.storage import Storage
+from hwkit.ir.types import Array, IntType, Shape, TensorType
 
 MAX_FILE_BYTES = 256 << 20
 _MAX_RANK = 6
@@ -259,12 +260,5 @@ def _elements(
             "damaged, copy it again"
         )
     if kind == INT4:
-        return _nibbles(content)[:count]
+        return Storage(4).unpack(content, TensorType((count,), IntType(4, True)))
     return np.frombuffer(content, dtype).astype(dtype.newbyteorder("="))
-
-
-def _nibbles(content: bytes) -> Array:
-    """Signed 4-bit integers, two a byte, the low half first: 0xF1 holds 1 and -1."""
-    pairs = np.frombuffer(content, np.int8)
-    halves: Array = np.stack([(pairs << 4) >> 4, pairs >> 4], axis=1)
-    return halves.reshape(-1)

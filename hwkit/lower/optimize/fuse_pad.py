@@ -21,7 +21,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.shapes import extent
 
-Windowed = Conv2d | DepthwiseConv2d | SumPool2d | MaxPool2d
+TakesPadding = Conv2d | DepthwiseConv2d | SumPool2d | MaxPool2d
 
 
 def fuse_pad(graph: Graph) -> Graph:
@@ -42,7 +42,7 @@ def fuse_pad(graph: Graph) -> Graph:
 
 
 def _without_pad(graph: Graph, op: Op, pads: dict[str, Pad]) -> Op:
-    while isinstance(op, Windowed | Pad) and (pad := pads.get(op.input)) is not None:
+    while isinstance(op, TakesPadding | Pad) and (pad := pads.get(op.input)) is not None:
         padding = _sum(op.padding, pad.padding)
         if pad.value != _border(graph, op) or not _inside(graph, op, padding):
             break
@@ -50,14 +50,14 @@ def _without_pad(graph: Graph, op: Op, pads: dict[str, Pad]) -> Op:
     return op
 
 
-def _border(graph: Graph, op: Windowed | Pad) -> int:
+def _border(graph: Graph, op: TakesPadding | Pad) -> int:
     """What ``op`` takes to lie around its map."""
     if isinstance(op, Pad):
         return op.value
     return graph.tensors[op.input].dtype.low if isinstance(op, MaxPool2d) else op.input_zero_point
 
 
-def _inside(graph: Graph, op: Windowed | Pad, padding: Padding) -> bool:
+def _inside(graph: Graph, op: TakesPadding | Pad, padding: Padding) -> bool:
     """Whether every window of ``op`` still sees some of the map."""
     match op:
         case Pad():

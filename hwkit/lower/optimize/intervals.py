@@ -44,8 +44,8 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
+from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S32, S48, Array, IntType
-from hwkit.ir.verify import Accumulating
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +173,7 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
             assert_never(op)
 
 
-def _products(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense, source: Interval) -> Interval:
+def _products(graph: Graph, op: Weighted, source: Interval) -> Interval:
     """Sums of products with the bias. Borders add nothing, so 0 joins the interval there."""
     x = source.moved(-op.input_zero_point)
     if not isinstance(op, Dense) and op.padding != NO_PADDING:

@@ -15,20 +15,18 @@ import numpy as np
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
-    Add,
     Concat,
     Conv2d,
     Dense,
     DepthwiseConv2d,
-    Mul,
     Op,
     Reshape,
     Slice,
     Softmax,
-    Sub,
     Transpose,
     activations,
 )
+from hwkit.ir.traits import Pairwise
 from hwkit.ir.types import Array
 from hwkit.lower.optimize.intervals import Interval, channels_of
 
@@ -64,7 +62,7 @@ def _ask(graph: Graph, op: Op, found: Mapping[str, Interval], needed: Channels) 
         for name, (there, here) in zip(activations(op), links(graph, op), strict=True):
             source = needed[name]
             np.logical_or.at(source, here, out[there])
-            if not isinstance(op, Add | Sub | Mul) or len(source) == len(out):  # none repeated
+            if not isinstance(op, Pairwise) or len(source) == len(out):  # none repeated
                 np.logical_or.at(out, there, source[here])
     for name in activations(op):
         if not needed[name].any():

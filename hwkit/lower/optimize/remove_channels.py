@@ -28,12 +28,11 @@ from hwkit.ir.ops import (
     Sub,
     SumPool2d,
 )
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32, Array, IntType, TensorType
 from hwkit.lower.fresh import fresh
 from hwkit.lower.optimize.intervals import Interval, intervals
 from hwkit.lower.optimize.needed import Channels, needed_channels
-
-Weighted = Conv2d | DepthwiseConv2d | Dense
 
 
 def remove_channels(graph: Graph) -> Graph:

@@ -14,12 +14,11 @@ import numpy as np
 
 from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op, Overflow, Rescale
+from hwkit.ir.ops import DepthwiseConv2d, Op, Overflow, Rescale
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.lower.fresh import fresh
 from hwkit.lower.optimize.intervals import Interval, arguments, intervals
-
-Weighted = Conv2d | DepthwiseConv2d | Dense
 
 
 def tame_channels(graph: Graph) -> Graph:

@@ -20,8 +20,6 @@ from hwkit.ir.arith import float32_multiplier
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
-    Conv2d,
-    Dense,
     DepthwiseConv2d,
     Mul,
     Op,
@@ -35,6 +33,7 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.tflite import double_add, double_rescale
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32
 from hwkit.targets.edge.native import derived_rescale
 from hwkit.targets.edge.runtime import Arithmetic, Products
@@ -107,7 +106,7 @@ def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
         return op
     if isinstance(op, Softmax):
         return replace(op, kind=SoftmaxKind.FLOAT if runtime.float_softmax else SoftmaxKind.FIXED)
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None:
+    if isinstance(op, Weighted) and op.rescale is not None:
         weight = _scales(graph, op.weight)
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
         form = _form(op, runtime.products)
@@ -159,7 +158,7 @@ def _scales(graph: Graph, name: str) -> tuple[float, ...]:
     return facts.scale
 
 
-def _form(op: Conv2d | DepthwiseConv2d | Dense, products: Products) -> _Form:
+def _form(op: Weighted, products: Products) -> _Form:
     match products:
         case Products.XNNPACK:
             return _float32_form

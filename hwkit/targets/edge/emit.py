@@ -37,6 +37,7 @@ from hwkit.ir.ops import (
     activations,
 )
 from hwkit.ir.tflite import nearest
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S8, S32, Array, Quantization, Shape
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
@@ -58,7 +59,6 @@ _OPERATOR = {
     MaxPool2d: ("MAX_POOL_2D", "Pool2DOptions"),
     AvgPool2d: ("AVERAGE_POOL_2D", "Pool2DOptions"),
 }
-Weighted = Conv2d | DepthwiseConv2d | Dense
 
 
 def emit(lowered: Lowered[EdgePlan]) -> BuildPlan:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hwkit.errors import ToolMissing
+from hwkit.ir.storage import Storage
 from hwkit.ir.types import Array, Shape
 
 SCHEMA_VERSION = 3
@@ -171,7 +172,7 @@ def _tensor(s: ModuleType, tensor: FileTensor, buffers: list[Any]) -> Any:
 
 def _aligned_buffer(s: ModuleType, data: Array, dtype: str) -> Any:
     if dtype == "int4":
-        content = _packed_nibbles(data).tobytes()
+        content = Storage(4).pack(data)
     else:
         content = np.ascontiguousarray(data).astype(np.dtype(dtype).newbyteorder("<")).tobytes()
 
@@ -186,13 +187,6 @@ def _aligned_buffer(s: ModuleType, data: Array, dtype: str) -> Any:
             return s.BufferEnd(builder)
 
     return AlignedBuffer()
-
-
-def _packed_nibbles(data: Array) -> Array:
-    """Two 4-bit integers a byte, the first in the low half: 1 and -1 give 0xF1."""
-    flat = np.resize(data, data.size + data.size % 2).astype(np.uint8)
-    packed: Array = (flat[::2] & 15) | (flat[1::2] & 15) << 4
-    return packed
 
 
 def _operator(s: ModuleType, op: FileOperator, codes: list[str], index: dict[str, int]) -> Any:

@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-
 from hwkit.boards import Board
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
     Constant,
-    Conv2d,
-    Dense,
-    DepthwiseConv2d,
-    Mul,
     Op,
     Prelu,
     Requantize,
     Reshape,
     Rounding,
-    Sub,
     SumPool2d,
     rescales,
 )
+from hwkit.ir.sums import bias_of, folded_bias, largest_sums, rows_of
+from hwkit.ir.traits import Pairwise, Weighted
 from hwkit.ir.types import S8, S32, Array
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
@@ -116,12 +111,12 @@ def _has_offsets(graph: Graph, op: Add) -> bool:
 
 def _check_interface(graph: Graph, target: str) -> None:
     for op in graph.nodes:
-        if isinstance(op, Add | Sub | Mul):
+        if isinstance(op, Pairwise):
             shapes = {graph.tensors[name].shape for name in op.inputs}
             if len(shapes) > 1 and len(graph.tensors[op.output].shape) > _BROADCAST_AXES:
                 remedy = "it repeats sizes of 1 in more than 3 axes; reshape its operands"
                 raise UnsupportedOp(op.name, target, remedy)
-        if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        if isinstance(op, Weighted):
             weight = graph.constants[op.weight]
             if int(weight.min()) < S8.low or int(weight.max()) > S8.high:
                 remedy = f"its weights reach {int(weight.max())}; quantize them to signed 8 bits"
@@ -132,7 +127,7 @@ def _check_scales(graph: Graph, target: str) -> None:
     """What has no weights has one scale for all channels in the file, and a PReLU one range and
     zero point for both sides."""
     for op in graph.nodes:
-        if isinstance(op, Add | Sub | Mul | Prelu) and any(r.channels > 1 for r in rescales(op)):
+        if isinstance(op, Pairwise | Prelu) and any(r.channels > 1 for r in rescales(op)):
             remedy = "it rescales each channel by itself; quantize its output per tensor"
             raise UnsupportedOp(op.name, target, remedy)
         if isinstance(op, Prelu):
@@ -151,7 +146,7 @@ def _check_sums(graph: Graph, target: str) -> None:
     for op in graph.nodes:
         if not is_wide(graph, op):
             continue
-        if not isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        if not isinstance(op, Weighted):
             _check_wide(op, target)
             continue
         if graph.tensors[op.input].dtype == S32:
@@ -179,21 +174,13 @@ def _check_wide(op: Op, target: str) -> None:
         raise UnsupportedOp(op.name, target, remedy)
 
 
-def _largest_partial_sum(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> int:
+def _largest_partial_sum(graph: Graph, op: Weighted) -> int:
     """Bound on any partial sum, in any order, of the raw int8 inputs times the weights."""
-    weight, bias = float_weight_and_bias(graph, op)
-    return int((np.abs(weight).sum(axis=1) * -S8.low + np.abs(bias)).max())
+    rows, bias = float_weight_and_bias(graph, op)
+    return int(largest_sums(rows, -S8.low, bias).max())
 
 
-def float_weight_and_bias(
-    graph: Graph, op: Conv2d | DepthwiseConv2d | Dense
-) -> tuple[Array, Array]:
+def float_weight_and_bias(graph: Graph, op: Weighted) -> tuple[Array, Array]:
     """Weights (outputs, taps) and the bias with the zero point folded in, as int64."""
-    weight = graph.constants[op.weight].astype(np.int64)
-    if isinstance(op, DepthwiseConv2d):
-        weight = np.moveaxis(weight, 3, 0)
-    weight = weight.reshape(len(weight), -1)
-    bias = np.zeros(len(weight), np.int64)
-    if op.bias is not None:
-        bias = graph.constants[op.bias].astype(np.int64)
-    return weight, bias - op.input_zero_point * weight.sum(axis=1)
+    rows = rows_of(op, graph.constants[op.weight])
+    return rows, folded_bias(rows, bias_of(op, graph.constants), op.input_zero_point)

@@ -49,6 +49,7 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
+from hwkit.ir.traits import Pairwise, Weighted
 from hwkit.ir.types import S8, S32, Array, Quantization, TensorType
 
 _RESCALING = (Add, Conv2d, Dense, DepthwiseConv2d, Mul, Requantize, Sub, SumPool2d)
@@ -237,7 +238,7 @@ def _read(op: Op) -> tuple[int | None, ...]:
     """The zero points that ``op`` subtracts from its inputs, or None."""
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Requantize | SumPool2d | Prelu):
         return (op.input_zero_point,)
-    if isinstance(op, Add | Sub | Mul):
+    if isinstance(op, Pairwise):
         return op.input_zero_points
     return (None,) * len(activations(op))
 
@@ -323,7 +324,7 @@ def _close(needed: Quantization | None, stated: Quantization | None) -> bool:
 def _reading(op: Op, names: tuple[str, ...]) -> Op:
     if names == activations(op):
         return op
-    if isinstance(op, Add | Sub | Mul):
+    if isinstance(op, Pairwise):
         return replace(op, inputs=(names[0], names[1]))
     if isinstance(op, Concat):
         return replace(op, inputs=names)
@@ -335,7 +336,7 @@ def _with_weight_scales(graph: Graph) -> Graph:
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     nodes: list[Op] = []
     for op in graph.nodes:
-        if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+        if isinstance(op, Weighted):
             op = _weighted(op, tensors, constants)
         elif isinstance(op, Prelu):
             scale = max(ratio(op.negative), _DEAD_BELOW) / max(ratio(op.positive), _DEAD_BELOW)
@@ -347,10 +348,10 @@ def _with_weight_scales(graph: Graph) -> Graph:
 
 
 def _weighted(
-    op: Conv2d | DepthwiseConv2d | Dense,
+    op: Weighted,
     tensors: dict[str, TensorType],
     constants: dict[str, Array],
-) -> Conv2d | DepthwiseConv2d | Dense:
+) -> Weighted:
     """``op`` with weight and bias tensors of its own, whose scales give its multipliers.
 
     A bias is always there: some kernels want one.

@@ -26,6 +26,8 @@ from hwkit.ir.ops import (
     SumPool2d,
     activations,
 )
+from hwkit.ir.sums import bias_of, folded_bias, least_and_most
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import Array
 from hwkit.targets.finn.graph import TARGET, Builder, Network, Tensor
 from hwkit.targets.finn.sums import addition, finish, sum_tensor
@@ -104,14 +106,10 @@ def _reshape(b: Builder, graph: Graph, op: Reshape, x: Tensor, y: Tensor) -> Non
     b.node("Reshape", (x.name, shape), b.tensor(y.name, y.shape, x.low, x.high))
 
 
-def _bias(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense, weight: Array) -> Array:
+def _bias(graph: Graph, op: Weighted, weight: Array) -> Array:
     """What is added to each output's sum of products: the bias, less the input's zero point.
     ``weight`` is (O, inputs of one output)."""
-    bias = np.zeros(len(weight), np.int64)
-    if op.bias is not None:
-        bias = graph.constants[op.bias].astype(np.int64)
-    total: Array = bias - op.input_zero_point * weight.sum(axis=1)
-    return total
+    return folded_bias(weight, bias_of(op, graph.constants), op.input_zero_point)
 
 
 def _convolution(b: Builder, graph: Graph, op: Conv2d, x: Tensor, y: Tensor) -> None:
@@ -151,7 +149,7 @@ def _product(
 
 def _product_with(
     b: Builder,
-    op: Conv2d | DepthwiseConv2d | Dense,
+    op: Weighted,
     name: str,
     rows: Array,
     x: Tensor,
@@ -174,5 +172,4 @@ def _check_weights(b: Builder, rows: Array) -> None:
 
 def _sums(rows: Array, x: Tensor) -> tuple[Array, Array]:
     """Least and largest sum of products of each output, partial sums included."""
-    terms = np.stack([rows * x.low, rows * x.high, np.zeros_like(rows)])
-    return terms.min(axis=0).sum(axis=1), terms.max(axis=0).sum(axis=1)
+    return least_and_most(rows, min(x.low, 0), max(x.high, 0))

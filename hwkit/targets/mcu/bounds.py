@@ -6,16 +6,10 @@ from math import prod
 
 import numpy as np
 
-from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Rescale, Sub, SumPool2d
-from hwkit.ir.types import IntType
-from hwkit.ir.verify import Accumulating
-
-
-def x_bound(dtype: IntType, zero_point: int) -> int:
-    """Largest ``|x - zero_point|``. Example: s8 around -128 reaches 255."""
-    return max(dtype.high - zero_point, zero_point - dtype.low)
+from hwkit.ir.sums import bias_of, farthest, largest_sums, rows_of
+from hwkit.ir.traits import Accumulating, Pairwise
 
 
 def largest_sum(graph: Graph, op: Accumulating) -> int:
@@ -29,14 +23,11 @@ def largest_sum(graph: Graph, op: Accumulating) -> int:
 def _largest(graph: Graph, op: Accumulating) -> int:
     match op:
         case Conv2d() | DepthwiseConv2d() | Dense():
-            weight = graph.constants[op.weight]
-            by_output = np.moveaxis(weight, 3, 0) if isinstance(op, DepthwiseConv2d) else weight
-            largest = bound(by_output, x_bound(graph.tensors[op.input].dtype, op.input_zero_point))
-            if op.bias is not None:
-                largest = largest + np.abs(graph.constants[op.bias].astype(np.int64))
-            return int(largest.max())
+            rows = rows_of(op, graph.constants[op.weight])
+            most = farthest(graph.tensors[op.input].dtype, op.input_zero_point)
+            return int(largest_sums(rows, most, bias_of(op, graph.constants)).max())
         case SumPool2d():
-            one = x_bound(graph.tensors[op.input].dtype, op.input_zero_point)
+            one = farthest(graph.tensors[op.input].dtype, op.input_zero_point)
             return prod(op.kernel) * one
         case Mul():
             return prod(operand_bounds(graph, op))
@@ -44,10 +35,10 @@ def _largest(graph: Graph, op: Accumulating) -> int:
             return sum(map(range_after, op.input_rescales, operand_bounds(graph, op)))
 
 
-def operand_bounds(graph: Graph, op: Add | Sub | Mul) -> list[int]:
+def operand_bounds(graph: Graph, op: Pairwise) -> list[int]:
     """Largest ``|x - zero_point|`` of each operand."""
     types = [graph.tensors[name].dtype for name in op.inputs]
-    return [x_bound(t, z) for t, z in zip(types, op.input_zero_points, strict=True)]
+    return [farthest(t, z) for t, z in zip(types, op.input_zero_points, strict=True)]
 
 
 def range_after(r: Rescale | None, most: int) -> int:

@@ -8,8 +8,9 @@ import numpy as np
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Constant, Mul, Prelu, ResizeNearest, Slice, Sub, Transpose
+from hwkit.ir.sums import farthest
 from hwkit.ir.types import Shape
-from hwkit.targets.mcu.bounds import largest_sum, operand_bounds, x_bound
+from hwkit.targets.mcu.bounds import largest_sum, operand_bounds
 from hwkit.targets.mcu.call import Call, Fields, stored
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
@@ -76,8 +77,8 @@ def broadcast_mul(graph: Graph, op: Mul) -> Call:
 def prelu(graph: Graph, op: Prelu) -> Call:
     """Two slopes."""
     source, slope = graph.tensors[op.input], graph.tensors[op.slope]
-    most = x_bound(source.dtype, op.input_zero_point)
-    steepest = x_bound(slope.dtype, op.slope_zero_point)
+    most = farthest(source.dtype, op.input_zero_point)
+    steepest = farthest(slope.dtype, op.slope_zero_point)
     # Unsigned slopes move with their zero point: 0..255 becomes -128..127.
     moved = 0 if slope.dtype.signed else 1 << (slope.dtype.bits - 1)
     slopes = graph.constants[op.slope].astype(np.int64) - moved

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hwkit.boards import Board
+from hwkit.boards import Board, MemoryRegion
 from hwkit.errors import ConfigError
 from hwkit.files import write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
@@ -14,7 +15,7 @@ from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
 from hwkit.toolchain import elf, firmware
-from hwkit.toolchain.linker_script import region
+from hwkit.toolchain.linker_script import region, regions
 
 _ELF = "firmware.elf"
 
@@ -62,15 +63,24 @@ def check_fit(lowered: Lowered[McuPlan]) -> None:
     in SRAM. Raises ``ConfigError`` with the number of bytes that are missing."""
     plan: McuPlan = lowered.plan
     board = lowered.board
-    stack_bytes = section(board).stack_bytes
-    _fits(board, "flash", weight_bytes(plan), "weights alone")
-    _fits(board, "sram", plan.memory.arena_bytes + stack_bytes, "activations and stack")
+    mcu = section(board)
+    _fits(board, region(mcu, "flash"), weight_bytes(plan), "weights alone")
+    rooms = {bank.name: bank for bank in regions(mcu, "sram")}
+    first, *others = plan.memory.regions
+    # What did not fit the banks is in the last one, so that it tells how much is missing.
+    for used in others:
+        _fits(board, rooms[used.region], used.size_bytes, "activations")
+    _fits(board, rooms[first.region], first.size_bytes + mcu.stack_bytes, "activations and stack")
 
 
 def check_image(image: elf.Image, board: Board) -> None:
-    """The same for the linked image, code and runtime included."""
-    _fits(board, "flash", image.flash_bytes, "code and weights")
-    _fits(board, "sram", image.ram_bytes, "activations, runtime and stack")
+    """The same for the linked image, code and runtime included; each SRAM by itself is the
+    linker's to check."""
+    mcu = section(board)
+    _fits(board, region(mcu, "flash"), image.flash_bytes, "code and weights")
+    banks = regions(mcu, "sram")
+    sram = replace(banks[0], size_bytes=sum(bank.size_bytes for bank in banks))
+    _fits(board, sram, image.ram_bytes, "activations, runtime and stack")
 
 
 def symbol_map(image: elf.Image) -> str:
@@ -82,12 +92,13 @@ def symbol_map(image: elf.Image) -> str:
     return "".join(f"{at:#010x} {size:8} {name}\n" for at, size, name in sized if size)
 
 
-def _fits(board: Board, kind: str, needed: int, what: str) -> None:
-    size = region(section(board), kind).size_bytes
+def _fits(board: Board, memory: MemoryRegion, needed: int, what: str) -> None:
+    size = memory.size_bytes
     if needed > size:
         raise ConfigError(
-            f"board {board.name}: {what} need {needed} bytes of {kind}, {needed - size} more than "
-            f"its {size}; use fewer bits, a smaller model or a larger board"
+            f"board {board.name}: {what} need {needed} bytes of {memory.name}, "
+            f"{needed - size} more than its {size}; use fewer bits, a smaller model or a larger "
+            "board"
         )
 
 
@@ -103,6 +114,7 @@ def _facts(image: elf.Image, lowered: Lowered[McuPlan]) -> Mapping[str, Any]:
         "arena_bytes": plan.memory.arena_bytes,
         "arena_lower_bound_bytes": plan.memory.lower_bound_bytes,
         "arena_optimal": plan.memory.optimal,
+        "arena_regions": {used.region: used.size_bytes for used in plan.memory.regions},
         "stack_bytes": image.stack_bytes,
         "ram_bytes": image.ram_bytes,
         "tools": tools(lowered.board),
@@ -112,6 +124,7 @@ def _facts(image: elf.Image, lowered: Lowered[McuPlan]) -> Mapping[str, Any]:
             {
                 "tensor": p.tensor,
                 "kind": p.kind,
+                "region": p.region,
                 "offset": p.offset,
                 "size_bytes": p.size_bytes,
                 "first_layer": p.first_layer,

@@ -23,8 +23,9 @@ from hwkit.ir.ops import (
     SumPool2d,
     activations,
 )
+from hwkit.ir.storage import Storages
+from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S32
-from hwkit.ir.verify import Accumulating
 from hwkit.target import Capabilities
 from hwkit.targets.mcu.bounds import largest_sum
 from hwkit.targets.mcu.weights import storage_bits
@@ -42,6 +43,9 @@ CAPABILITIES = Capabilities(
     softmax=(SoftmaxKind.FIXED,),
 )
 """Half-even first: the nearest to float32 rounding, the one that has no kernel."""
+
+STORED = Storages((8, 32))
+"""How activations lie in the arena and cross the link: the integers that kernels read."""
 
 _LONGEST_ROW = 1 << 17
 """Sums of 4-bit weights are taken times 16 and must fit 32 bits: 2**17 * 8 * 128 * 16 = 2**31."""
@@ -105,7 +109,7 @@ def _is_broadcast(graph: Graph, op: Op) -> bool:
     return len({graph.tensors[name].shape for name in activations(op)}) > 1
 
 
-def _missing_for_weights(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> str:
+def _missing_for_weights(graph: Graph, op: Weighted) -> str:
     weight = graph.tensors[op.weight]
     if storage_bits(weight.dtype) > 8:
         return f"weights of type {weight.dtype}; use signed ones of at most 8 bits"

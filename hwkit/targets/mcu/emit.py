@@ -19,8 +19,10 @@ from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, IntType, TensorType
-from hwkit.lower.memory import scratch_name
+from hwkit.lower.schedule import scratch_name
 from hwkit.target import BuildPlan, Lowered
+from hwkit.targets.mcu.arenas import declarations, pointer
+from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
 from hwkit.targets.mcu.sharing import Shared, shared
@@ -65,7 +67,7 @@ _MODEL = """\
 
 {includes}
 
-static int8_t arena[{arena_bytes}] __attribute__((aligned(16)));
+{arenas}
 
 {layers}
 typedef struct {{
@@ -86,14 +88,14 @@ const hwk_model_info_t hwk_model_info = {{
     .layer_count = LAYER_COUNT,
     .input_bytes = {input_bytes},
     .output_bytes = {output_bytes},
-    .arena_bytes = sizeof arena,
+    .arena_bytes = {arena_bytes},
     .selftest_crc32 = {crc:#010x}u,
     .input_low = {input_low},
     .input_high = {input_high}}};
 
-int8_t *hwk_model_input(void) {{ return arena + {input_offset}; }}
+int8_t *hwk_model_input(void) {{ return {input}; }}
 
-const int8_t *hwk_model_output(void) {{ return arena + {output_offset}; }}
+const int8_t *hwk_model_output(void) {{ return {output}; }}
 
 void hwk_model_invoke(uint32_t last_layer) {{
   uint32_t last = last_layer < LAYER_COUNT ? last_layer : LAYER_COUNT - 1u;
@@ -167,14 +169,13 @@ def selftest_input(tensor: TensorType) -> Array:
 
 
 def to_device(x: Array, dtype: IntType) -> bytes:
-    """One sample as the device stores it: int8, or int32 little-endian above 8 bits."""
-    return x.astype("<i1" if dtype.bits <= 8 else "<i4").tobytes()
+    """One sample as the device stores it."""
+    return STORED.pack(x, dtype)
 
 
 def from_device(data: bytes, tensor: TensorType) -> Array:
     """The inverse of ``to_device``, in the tensor's shape and container."""
-    stored = np.frombuffer(data, "<i1" if tensor.dtype.bits <= 8 else "<i4")
-    return stored.reshape(tensor.shape).astype(tensor.dtype.container)
+    return STORED.unpack(data, tensor)
 
 
 def _selftest_crc32(graph: Graph) -> int:
@@ -203,6 +204,7 @@ def _model(graph: Graph, plan: McuPlan) -> str:
     return _MODEL.format(
         name=comment(graph.name),
         includes="\n".join(f"#include <hwk_{symbol}.h>" for symbol in plan.kernels),
+        arenas=declarations(plan.memory),
         arena_bytes=plan.memory.arena_bytes,
         layers="\n".join([*map(_copy, dict.fromkeys(copies.values())), *layers]),
         rows="\n".join(_row(graph, k, layer, plan) for k, layer in enumerate(plan.layers)),
@@ -212,14 +214,14 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         crc=_selftest_crc32(graph),
         input_low=dtype.low,
         input_high=dtype.high,
-        input_offset=plan.memory.offset(source),
-        output_offset=plan.memory.offset(output),
+        input=pointer(plan.memory, source),
+        output=pointer(plan.memory, output),
     )
 
 
 def _row(graph: Graph, index: int, layer: Layer, plan: McuPlan) -> str:
-    offset = plan.memory.offset(layer.op.output)
-    return f"    {{layer{index}, arena + {offset}, {tensor_bytes(graph, layer.op.output)}}},"
+    at = pointer(plan.memory, layer.op.output)
+    return f"    {{layer{index}, {at}, {tensor_bytes(graph, layer.op.output)}}},"
 
 
 def _copy(copy: Shared) -> str:
@@ -260,11 +262,11 @@ def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]
 
 def _call(layer: Layer, function: str, inputs: tuple[str, ...], symbol: str, plan: McuPlan) -> str:
     # Through void: kernels of 32-bit tensors take int32_t pointers, and the arena is aligned.
-    pointers = [f"(const void *)(arena + {plan.memory.offset(name)})" for name in inputs]
-    pointers.append(f"(void *)(arena + {plan.memory.offset(layer.op.output)})")
+    pointers = [f"(const void *)({pointer(plan.memory, name)})" for name in inputs]
+    pointers.append(f"(void *)({pointer(plan.memory, layer.op.output)})")
     scratch = "NULL"
     if layer.scratch_bytes:
-        scratch = f"arena + {plan.memory.offset(scratch_name(layer.op))}"
+        scratch = pointer(plan.memory, scratch_name(layer.op))
     arguments = ", ".join((f"&{symbol}_descriptor", *pointers, scratch))
     return f"  {function}({arguments});"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import assert_never
 
-import numpy as np
-
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -34,7 +32,9 @@ from hwkit.ir.ops import (
     Transpose,
 )
 from hwkit.ir.softmax import beta_multiplier
-from hwkit.targets.mcu.bounds import largest_sum, operand_bounds, x_bound
+from hwkit.ir.sums import bias_of, farthest, rows_of
+from hwkit.ir.traits import Weighted
+from hwkit.targets.mcu.bounds import largest_sum, operand_bounds
 from hwkit.targets.mcu.broadcast import (
     broadcast_add,
     broadcast_mul,
@@ -46,7 +46,7 @@ from hwkit.targets.mcu.broadcast import (
 from hwkit.targets.mcu.call import Call, Fields, stored
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
-from hwkit.targets.mcu.weights import folded_bias, pack_rows, pack_taps, storage_bits
+from hwkit.targets.mcu.weights import pack_rows, pack_taps, storage_bits, wrapped_bias
 
 __all__ = ["Call", "calls"]
 
@@ -144,17 +144,15 @@ def _pool(kernel: str, graph: Graph, op: AvgPool2d | MaxPool2d, low: int, high: 
     return Call(kernel, Struct(fields), (op.input,))
 
 
-def _weighted(graph: Graph, op: Conv2d | DepthwiseConv2d | Dense) -> tuple[int, Fields]:
+def _weighted(graph: Graph, op: Weighted) -> tuple[int, Fields]:
     """Storage bits of the weights; the fields weights, bias and rescale."""
     weight = graph.constants[op.weight]
-    by_output = np.moveaxis(weight, 3, 0) if isinstance(op, DepthwiseConv2d) else weight
-    matrix = by_output.reshape(by_output.shape[0], -1)
-    bias = None if op.bias is None else graph.constants[op.bias]
+    rows, bias = rows_of(op, weight), bias_of(op, graph.constants)
     bits = storage_bits(graph.tensors[op.weight].dtype)
-    packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(matrix, bits)
+    packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(rows, bits)
     fields: Fields = {
         "weights": Table("weights", packed),
-        "bias": Table("bias", folded_bias(matrix, bias, op.input_zero_point)),
+        "bias": Table("bias", wrapped_bias(rows, bias, op.input_zero_point)),
         "rescale": rescale(op.rescale, largest_sum(graph, op)),
     }
     return bits, fields
@@ -260,7 +258,7 @@ def _concat(graph: Graph, op: Concat) -> tuple[Call, ...]:
 def _requantize(graph: Graph, op: Requantize) -> Call:
     source, output = graph.tensors[op.input], graph.tensors[op.output]
     wide = source.dtype.bits > 8
-    most = _S32_BOUND if wide else x_bound(source.dtype, op.input_zero_point)
+    most = _S32_BOUND if wide else farthest(source.dtype, op.input_zero_point)
     fields: Fields = {
         "elements": output.elements,
         "channels": output.shape[-1],

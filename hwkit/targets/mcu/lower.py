@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
@@ -13,23 +13,29 @@ from hwkit.ir.ops import Op
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.memory import MemoryPlan, Region, plan_memory
 from hwkit.lower.offset_to_bias import whole_steps_to_bias
 from hwkit.lower.optimize import optimize
 from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
+from hwkit.lower.schedule import step_per_node
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Call, Pick
-from hwkit.targets.mcu.capabilities import CAPABILITIES, check
+from hwkit.targets.mcu.capabilities import CAPABILITIES, STORED, check
 from hwkit.targets.mcu.choices import Choice
 from hwkit.targets.mcu.kernels import Kernel, available, implementations
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
+from hwkit.toolchain.linker_script import regions
+
+RUNTIME_BYTES = 2048
+CYCLES_BYTES = 4
+"""Of SRAM beside activations and stack: the runtime's variables, and for each layer its cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ def plan(
     """Layers, kernels and memory of a lowered graph; ``picks`` for each of its nodes, or those
     of the rule (``picks_by_rule``). The memory is planned as in ``like``, another plan of this
     graph, where its layers ask the same of it."""
-    made = [calls(graph, op) for op in graph.nodes]
+    made = _calls(graph)
     chosen = tuple(picks_by_rule(made, mcu) if picks is None else picks)
     kernels = {kernel.symbol: kernel for of in implementations(mcu).values() for kernel in of}
     layers = [
@@ -113,13 +119,18 @@ def plan(
     if like is not None and list(map(_asks, like.layers)) == list(map(_asks, layers)):
         memory = like.memory
     else:
-        memory = plan_memory(
-            graph,
-            _stored_bytes(graph),
-            {layer.op.name: layer.scratch_bytes for layer in layers},
-            overlaps={layer.op.name: dict(layer.overlaps) for layer in layers},
-        )
+        scratch = {layer.op.name: layer.scratch_bytes for layer in layers}
+        ahead = {layer.op.name: layer.overlaps for layer in layers}
+        steps = step_per_node(graph, _stored_bytes(graph), scratch, ahead)
+        memory = plan_memory(steps, _regions(mcu, len(layers)))
     return McuPlan(tuple(layers), chosen, {name: kernels[name] for name in sorted(used)}, memory)
+
+
+@lru_cache(maxsize=2)
+def _calls(graph: Graph) -> tuple[tuple[Call, ...], ...]:
+    """The calls of every node; they hold its packed weights, so that each plan of a graph takes
+    the same."""
+    return tuple(tuple(calls(graph, op)) for op in graph.nodes)
 
 
 def picks_by_rule(made: Iterable[Sequence[Call]], mcu: McuBoard) -> list[Pick]:
@@ -146,12 +157,22 @@ def _asks(layer: Layer) -> tuple[int, dict[str, int]]:
     return layer.scratch_bytes, dict(layer.overlaps)
 
 
+def _regions(mcu: McuBoard, layers: int) -> list[Region]:
+    """What activations may take of each SRAM: of the first, where stack and variables lie, the
+    rest."""
+    first, *others = regions(mcu, "sram")
+    kept = mcu.stack_bytes + RUNTIME_BYTES + CYCLES_BYTES * layers
+    return [
+        Region(first.name, max(first.size_bytes - kept, 0)),
+        *(Region(other.name, other.size_bytes) for other in others),
+    ]
+
+
 def _stored_bytes(graph: Graph) -> dict[str, int]:
-    names = (*graph.inputs, *(op.output for op in graph.nodes))
+    names = (*graph.sources, *(op.output for op in graph.nodes))
     return {name: tensor_bytes(graph, name) for name in names}
 
 
 def tensor_bytes(graph: Graph, name: str) -> int:
-    """Bytes of an activation in the arena: one for each integer of at most 8 bits, else four."""
-    tensor = graph.tensors[name]
-    return tensor.elements * (1 if tensor.dtype.bits <= 8 else 4)
+    """Bytes of an activation in the arena."""
+    return STORED.bytes_of(graph.tensors[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hwkit.ir.sums import folded_bias
 from hwkit.ir.types import Array, IntType
 
 
@@ -211,13 +212,6 @@ def band_stream(packed: Array, bias: Array, factors: Array) -> Array:
     return np.concatenate([weights, ends], axis=1).reshape(-1)
 
 
-def folded_bias(matrix: Array, bias: Array | None, zero_point: int) -> Array:
-    """``bias - zero_point * row sums`` modulo 2**32, int32; ``matrix`` is (outputs, taps).
-
-    Example: row [1, 2], bias 10, zero point -3 gives 19.
-    """
-    total = -zero_point * matrix.astype(np.int64).sum(axis=1)
-    if bias is not None:
-        total = total + bias.astype(np.int64)
-    wrapped: Array = total.astype(np.uint64).astype(np.uint32).view(np.int32)
-    return wrapped
+def wrapped_bias(rows: Array, bias: Array, zero_point: int) -> Array:
+    """``folded_bias`` modulo 2**32, int32: the sum wraps back where it fits."""
+    return as_words(folded_bias(rows, bias, zero_point))

@@ -33,6 +33,8 @@ from hwkit.ir.ops import (
     Sub,
     SumPool2d,
 )
+from hwkit.ir.sums import bias_of, folded_bias
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import Array, IntType
 from hwkit.targets.rtl import khot
 from hwkit.targets.rtl.layers import (
@@ -174,14 +176,10 @@ class _Maker:
             height, width, channels, kernel, stride, dilation, padding, out_height, out_width, pad
         )
 
-    def bias(self, op: Conv2d | DepthwiseConv2d | Dense, matrix: Array) -> Array:
+    def bias(self, op: Weighted, matrix: Array) -> Array:
         """Bias of sums over the stored integers: the zero point's share is constant, since
         borders are padded with it."""
-        bias = np.zeros(len(matrix), np.int64)
-        if op.bias is not None:
-            bias += self.graph.constants[op.bias].astype(np.int64)
-        shifted: Array = bias - op.input_zero_point * matrix.sum(axis=1)
-        return shifted
+        return folded_bias(matrix, bias_of(op, self.graph.constants), op.input_zero_point)
 
     def matrix(self, op: Conv2d | Dense) -> None:
         weight = self.graph.constants[op.weight].astype(np.int64)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from hwkit.ir.sums import least_and_most
 from hwkit.ir.types import Array, IntType
 
 
@@ -46,8 +45,5 @@ def sums(weights: Array, bias: Array, x: Range) -> Range:
 
     Example: weights [[2, -1]], bias [3] and 0..10 give -7..23.
     """
-    positive = np.where(weights > 0, weights, 0).sum(axis=1)
-    negative = np.where(weights < 0, weights, 0).sum(axis=1)
-    low = bias + positive * x.low + negative * x.high
-    high = bias + positive * x.high + negative * x.low
+    low, high = least_and_most(weights, x.low, x.high, bias)
     return Range(int(low.min()), int(high.max()))

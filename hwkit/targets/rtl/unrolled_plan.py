@@ -8,7 +8,7 @@ from hwkit.boards import Board, FpgaResources
 from hwkit.errors import BudgetInfeasible
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.traits import Weighted
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.plan import Plan, fpga
 from hwkit.targets.rtl.unrolled import unroll
@@ -43,7 +43,7 @@ def unrolled(graph: Graph, board: Board) -> Plan:
 def _check_work(graph: Graph, board: Board) -> None:
     total = 0
     for op in graph.nodes:
-        if not isinstance(op, Dense | Conv2d | DepthwiseConv2d):
+        if not isinstance(op, Weighted):
             continue
         work = macs(graph, op) * graph.tensors[op.weight].dtype.bits
         total += work

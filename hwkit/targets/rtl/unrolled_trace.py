@@ -32,6 +32,7 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
+from hwkit.ir.sums import bias_of
 from hwkit.ir.types import Array
 from hwkit.targets.rtl import unrolled_arith as symbolic
 from hwkit.targets.rtl.unrolled_arith import TARGET, Symbol
@@ -87,7 +88,7 @@ def trace(graph: Graph, adders_per_stage: int) -> Any:
 def _step(graph: Graph, op: Op, xs: list[Array]) -> Array:
     match op:
         case Dense():
-            weight, bias = graph.constants[op.weight].astype(np.int64), _bias(graph, op)
+            weight, bias = graph.constants[op.weight].astype(np.int64), bias_of(op, graph.constants)
             x = _centred(xs[0], op.input_zero_point)
             return _finished(op, symbolic.matrix_product(x, weight, bias))
         case Conv2d() | DepthwiseConv2d():
@@ -171,12 +172,6 @@ def _rescaled_operand(op: Add | Sub, x: Array, r: Rescale | None) -> Array:
     return symbolic.rescale(x, r, op.name)
 
 
-def _bias(graph: Graph, op: Dense | Conv2d | DepthwiseConv2d) -> Array:
-    if op.bias is None:
-        return np.zeros(graph.tensors[op.output].shape[-1], np.int64)
-    return graph.constants[op.bias].astype(np.int64)
-
-
 def _looked_up(symbol: Symbol, table: Array, low: int) -> Symbol:
     reachable = table[int(symbol.low) - low : int(symbol.high) - low + 1]
     if (reachable == reachable[0]).all():
@@ -186,7 +181,7 @@ def _looked_up(symbol: Symbol, table: Array, low: int) -> Symbol:
 
 def _convolution(graph: Graph, op: Conv2d | DepthwiseConv2d, x: Array) -> Array:
     """Each place of the output as a matrix product, constant borders folded into the bias."""
-    weight, bias = graph.constants[op.weight].astype(np.int64), _bias(graph, op)
+    weight, bias = graph.constants[op.weight].astype(np.int64), bias_of(op, graph.constants)
     x = _padded(_centred(x, op.input_zero_point), op.padding, 0)
     rows = np.arange(weight.shape[1]) * op.dilation[0]
     columns = np.arange(weight.shape[2]) * op.dilation[1]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hwkit.ir.arith import MAX_OFFSET, quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
-from hwkit.ir.exact import bound
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_OFFSET,
@@ -33,6 +32,7 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.shapes import extent
+from hwkit.ir.sums import largest_sums
 from hwkit.ir.types import S8, S32, Array, IntType
 
 ROUNDINGS = (Rounding.DOUBLE, Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
@@ -186,7 +186,7 @@ def _constants(
     value, dtype = draw(weights(shape, bits))
     b.constant("w", value, dtype)
     matrix = np.moveaxis(value, 3, 0) if len(shape) == 4 and shape[0] == 1 else value
-    largest = bound(matrix, x_most)
+    largest = largest_sums(matrix, x_most)
     bias = draw(biases(largest))
     if bias is None:
         return None, int(largest.max())
@@ -212,7 +212,7 @@ def conv2d(draw: st.DrawFn) -> Graph:
     # Output channels first, unless there is one: then the layout is as depthwise's.
     value, w_dtype = draw(weights((outputs, *kernel, channels), ALL_BITS))
     b.constant("w", value, w_dtype)
-    largest = bound(value, _x_most(dtype, zero_point))
+    largest = largest_sums(value, _x_most(dtype, zero_point))
     bias = draw(biases(largest))
     name = None if bias is None else b.constant("b", bias, S32)
     most = int((largest + (0 if bias is None else np.abs(bias))).max())
@@ -231,7 +231,7 @@ def conv2d_into_int8(draw: st.DrawFn) -> Graph:
     value, _ = draw(weights((outputs, *kernel, channels), [8]))
     value = np.maximum(value, -127)
     b.constant("w", value, S8)
-    bias = draw(biases(bound(value, _x_most(S8, zero_point))))
+    bias = draw(biases(largest_sums(value, _x_most(S8, zero_point))))
     name = None if bias is None else b.constant("b", bias, S32)
     r = draw(into_int8(outputs))
     op = Conv2d("op", "x", "w", name, "y", stride, padding, dilation, zero_point, rescale=r)
@@ -252,7 +252,7 @@ def conv2d_3x3(draw: st.DrawFn) -> Graph:
     b.input("x", (h, w, channels), dtype)
     value, w_dtype = draw(weights((outputs, 3, 3, channels), (8, 8, 6)))
     b.constant("w", value, w_dtype)
-    largest = bound(value, _x_most(dtype, zero_point))
+    largest = largest_sums(value, _x_most(dtype, zero_point))
     biased = draw(biases(largest))
     bias = None if biased is None else b.constant("b", biased, S32)
     most = int((largest + (0 if biased is None else np.abs(biased))).max())
@@ -272,7 +272,7 @@ def conv2d_3x3_into_int8(draw: st.DrawFn) -> Graph:
     b.input("x", (h, w, channels), S8)
     value, _ = draw(weights((outputs, 3, 3, channels), (8,)))
     b.constant("w", value, S8)
-    room = (1 << 25) - 1 - bound(value, _x_most(S8, zero_point))
+    room = (1 << 25) - 1 - largest_sums(value, _x_most(S8, zero_point))
     bias = draw(st.sampled_from([room, -room, room % 2000, -(room % 2000)]))
     name = b.constant("b", bias, S32)
     r = draw(into_int8(outputs))
@@ -297,7 +297,7 @@ def dense_into_int8(draw: st.DrawFn) -> Graph:
     value, _ = draw(weights((outputs, features), [8]))
     value = np.maximum(value, -127)
     b.constant("w", value, S8)
-    bias = draw(biases(bound(value, _x_most(S8, zero_point))))
+    bias = draw(biases(largest_sums(value, _x_most(S8, zero_point))))
     name = None if bias is None else b.constant("b", bias, S32)
     b.add(Dense("op", "x", "w", name, "y", zero_point, rescale=draw(into_int8(outputs))), S8)
     return b.build(["y"])
@@ -350,7 +350,7 @@ def depthwise_3x3_into_int8(draw: st.DrawFn) -> Graph:
     b.input("x", (*sizes, channels), S8)
     value, _ = draw(weights((1, 3, 3, channels), (8,)))
     b.constant("w", value, S8)
-    room = (1 << 30) - 1 - bound(np.moveaxis(value, 3, 0), _x_most(S8, zero_point))
+    room = (1 << 30) - 1 - largest_sums(np.moveaxis(value, 3, 0), _x_most(S8, zero_point))
     bias = draw(st.sampled_from([room, -room, room % 2000, -(room % 2000)]))
     name, r = b.constant("b", bias, S32), draw(into_int8(channels))
     op = DepthwiseConv2d("op", "x", "w", name, "y", (1, 1), padding, (1, 1), zero_point, rescale=r)

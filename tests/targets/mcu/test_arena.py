@@ -11,13 +11,13 @@ from hwkit import boards
 from hwkit.device.session import open_board
 from hwkit.errors import DeviceError
 from hwkit.ir.interpret import run as interpret
-from hwkit.lower.memory import plan_memory
 from hwkit.target import Artifact
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import lower, tensor_bytes
 from hwkit.toolchain import elf
 from tests.firmware.runtime import stub
+from tests.lower.planned import plan_nodes
 from tests.sessions import run
 from tests.targets.mcu.models import residual
 
@@ -63,7 +63,7 @@ def test_outputs_that_run_into_inputs_keep_every_integer(artifact: Artifact) -> 
     graph, plan = artifact.lowered.graph, artifact.lowered.plan
     names = (*graph.inputs, *(op.output for op in graph.nodes))
     scratch = {layer.op.name: layer.scratch_bytes for layer in plan.layers}
-    apart = plan_memory(graph, {name: tensor_bytes(graph, name) for name in names}, scratch)
+    apart = plan_nodes(graph, {name: tensor_bytes(graph, name) for name in names}, scratch)
     assert plan.memory.optimal and plan.memory.arena_bytes < apart.arena_bytes
     rng = np.random.default_rng(5)
     tensor = graph.tensors["x"]

@@ -15,7 +15,6 @@ from hwkit.targets.mcu.weights import (
     as_words,
     band_stream,
     channel_pairs,
-    folded_bias,
     pack_rows,
     pack_taps,
     storage_bits,
@@ -25,6 +24,7 @@ from hwkit.targets.mcu.weights import (
     winograd4_factors,
     winograd4_rows,
     winograd4_stream,
+    wrapped_bias,
 )
 
 
@@ -72,9 +72,9 @@ def test_band_stream() -> None:
     assert stream[3:].tolist() == [10, 7, 8, 9]
 
 
-def test_folded_bias_wraps() -> None:
-    assert folded_bias(np.array([[1, 2]]), np.array([10]), -3).tolist() == [19]
-    assert folded_bias(np.array([[127]]), np.array([2**31 - 1]), -128).tolist() == [
+def test_wrapped_bias_wraps() -> None:
+    assert wrapped_bias(np.array([[1, 2]]), np.array([10]), -3).tolist() == [19]
+    assert wrapped_bias(np.array([[127]]), np.array([2**31 - 1]), -128).tolist() == [
         -(2**31) + 127 * 128 - 1
     ]
 

@@ -101,4 +101,10 @@ def _layers(plan: McuPlan) -> Iterator[list[object]]:
                 else:
                     yield [name, str(value)]
     for placed in plan.memory.placements:
-        yield [placed.offset, placed.size_bytes, placed.first_layer, placed.last_layer]
+        yield [
+            placed.region,
+            placed.offset,
+            placed.size_bytes,
+            placed.first_layer,
+            placed.last_layer,
+        ]

@@ -1,0 +1,140 @@
+"""Who shares memory with whom: tensors that lie on the same bytes are one block.
+
+Also a first placement of blocks: largest first, each into the smallest gap that fits among the
+blocks alive at the same time (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+Inference", 2020, greedy by size; best fit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hwkit.errors import GraphError
+from hwkit.lower.memory_packing import Box, Problem
+from hwkit.lower.memory_packing import problem as pack
+from hwkit.lower.schedule import Overlaps, Schedule, Step, scratch_name
+
+Lifetimes = Mapping[str, tuple[int, int]]
+"""First and last step of each tensor, as ``Schedule.lifetimes``."""
+
+
+@dataclass(slots=True)
+class Block:
+    """Tensors on the same bytes, alive together from ``first`` to ``last``."""
+
+    name: str
+    size: int
+    first: int
+    last: int
+    offset: int = 0
+
+
+def scratch_blocks(schedule: Schedule) -> list[Block]:
+    """The scratch of every step that needs any."""
+    return [
+        Block(scratch_name(step), step.scratch_bytes, k, k)
+        for k, step in enumerate(schedule.steps)
+        if step.scratch_bytes
+    ]
+
+
+def blocks_of(
+    owner: Mapping[str, str], tensor_bytes: Mapping[str, int], lifetimes: Lifetimes
+) -> dict[str, Block]:
+    """One block for all tensors of the same owner."""
+    blocks: dict[str, Block] = {}
+    for name, (first, last) in lifetimes.items():
+        block = blocks.setdefault(owner[name], Block(owner[name], 0, first, last))
+        block.size = max(block.size, tensor_bytes[name])
+        block.first, block.last = min(block.first, first), max(block.last, last)
+    return blocks
+
+
+def owners(
+    schedule: Schedule, lifetimes: Lifetimes, only_what_moves_nothing: bool = False
+) -> dict[str, str]:
+    """For each tensor the one whose block it lives in (itself, or the first of its chain)."""
+    owner = {name: name for name in lifetimes}
+    last = {name: span[1] for name, span in lifetimes.items()}
+    for k, step in enumerate(schedule.steps):
+        if only_what_moves_nothing and not step.moves_nothing:
+            continue
+        for name in step.in_place:
+            block, output = owner[name], step.writes[0]
+            free = name in _as_long(step, schedule) and last[block] <= k
+            if step.moves_nothing or free:
+                owner[output] = block
+                last[block] = max(last[block], last[output])
+                break
+    return owner
+
+
+def in_place(schedule: Schedule) -> Overlaps:
+    """The overlaps of every step, and 0 for every input whose bytes it may take over."""
+    return {
+        step.name: {**step.overlaps, **dict.fromkeys(_as_long(step, schedule), 0)}
+        for step in schedule.steps
+    }
+
+
+def _as_long(step: Step, schedule: Schedule) -> list[str]:
+    """Inputs that the step may overwrite, with as many bytes as its output."""
+    sizes = schedule.tensor_bytes
+    return [name for name in step.in_place if sizes[name] == sizes[step.writes[0]]]
+
+
+def problem_of(
+    schedule: Schedule,
+    owner: Mapping[str, str],
+    blocks: list[Block],
+    alignment: int,
+    overlaps: Overlaps,
+) -> Problem:
+    """``blocks`` in units of ``alignment``. A distance of ``overlaps`` counts where nobody reads
+    the input, nor what shares its bytes, after the step."""
+    index = {block.name: k for k, block in enumerate(blocks)}
+    closer: dict[tuple[int, int], int] = {}
+    for k, step in enumerate(schedule.steps):
+        for name, distance in overlaps.get(step.name, {}).items():
+            output, source = index[owner[step.writes[0]]], index[owner[name]]
+            if blocks[source].last == k == blocks[output].first and source != output:
+                closer[output, source] = -(-distance // alignment)
+    boxes = [Box(-(-b.size // alignment), b.first, b.last) for b in blocks]
+    return pack(boxes, closer)
+
+
+def place(blocks: list[Block], alignment: int) -> int:
+    """Gives each block its offset; returns the bytes needed in all."""
+    done: list[Block] = []
+    arena = 0
+    for block in sorted(blocks, key=lambda b: (-b.size, b.first, b.name)):
+        neighbours = [b for b in done if _together(b, block)]
+        block.offset = best_gap(neighbours, block.size, alignment)
+        done.append(block)
+        arena = max(arena, block.offset + block.size)
+    return -(-arena // alignment) * alignment
+
+
+def _together(a: Block, b: Block) -> bool:
+    return a.first <= b.last and b.first <= a.last
+
+
+def best_gap(neighbours: list[Block], size: int, alignment: int) -> int:
+    """Offset of the smallest gap of at least ``size`` bytes, else behind all neighbours."""
+    best, best_gap, end = -1, 0, 0
+    for b in sorted(neighbours, key=lambda b: b.offset):
+        gap = b.offset - end
+        if gap >= size and (best < 0 or gap < best_gap):
+            best, best_gap = end, gap
+        end = max(end, -(-(b.offset + b.size) // alignment) * alignment)
+    return best if best >= 0 else end
+
+
+def check(blocks: list[Block]) -> None:
+    """Raises ``GraphError`` if two blocks alive together overlap: a fault of the planner."""
+    for i, a in enumerate(blocks):
+        for b in blocks[:i]:
+            apart = a.offset + a.size <= b.offset or b.offset + b.size <= a.offset
+            if _together(a, b) and not apart:
+                raise GraphError(a.name, f"overlaps {b.name} in the memory plan")
