@@ -233,7 +233,7 @@ _SECTIONS = {
 }
 """The section of a board file that each target reads, None for one that reads none."""
 
-PLANNED = frozenset(("host_tflite_runtime", "host_onnxruntime", "host_openvino"))
+PLANNED = frozenset(("host_onnxruntime", "host_openvino"))
 """Board names that are promised and not there yet; a board file takes precedence."""
 
 

@@ -29,7 +29,7 @@ from tests.targets.edge.networks import BOARDS, lowered, rescale, runtime
 _STEPS = 8
 
 
-def _entered(graph: Graph, form: Graph, feeds: dict[str, Array]) -> dict[str, Array]:
+def entered(graph: Graph, form: Graph, feeds: dict[str, Array]) -> dict[str, Array]:
     """The feeds in the lowered graph's types."""
     return {
         name: to_signed(x, graph.tensors[name])
@@ -49,7 +49,7 @@ def test_random_graphs_over_successive_steps(board: str) -> None:
         nonlocal taken, stateful
         try:
             form = lowered(graph, board)
-            feeds = _entered(graph, form.graph, feeds_for(graph, _STEPS, seed))
+            feeds = entered(graph, form.graph, feeds_for(graph, _STEPS, seed))
             expected = run(form.graph, feeds)
         except (UnsupportedOp, AccumulatorOverflow):
             return
