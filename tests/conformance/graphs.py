@@ -291,7 +291,8 @@ class _Maker:
         if op is AvgPool2d and not tensor.dtype.signed:
             return False
         if op is Dense:
-            return len(tensor.shape) == 1 or (Reshape in self.space.ops and tensor.dtype.bits <= 8)
+            flat = len(tensor.shape) == 1 or Reshape in self.space.ops
+            return flat and tensor.dtype.bits <= 8
         if op is Softmax:
             return len(tensor.shape) == 1 and tensor.dtype == S8
         return tensor.dtype.bits <= 8

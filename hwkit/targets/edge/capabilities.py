@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from hwkit.ir.ops import Op, Rounding
+from hwkit.ir.ops import Op, Rounding, SoftmaxKind
 from hwkit.target import Capabilities
 
 _OPS: frozenset[type[Op]] = frozenset(get_args(Op))
@@ -19,4 +19,5 @@ CAPABILITIES = Capabilities(
     most_inputs=None,
     most_outputs=None,
     states=True,
+    softmax=tuple(SoftmaxKind),
 )
