@@ -89,7 +89,7 @@ def is_riscv(board: McuBoard) -> bool:
 class EdgeBoard:
     """An int8 runtime on this machine: ``litert``, ``tflm``, ...; ``threads`` used."""
 
-    runtime: str = field(metadata=one_of(words.RUNTIMES))
+    runtime: str = field(metadata=one_of(words.runtimes))
     threads: int = 1
 
 
