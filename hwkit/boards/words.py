@@ -35,6 +35,8 @@ STYLES = ("folded", "unrolled")
 IO_TYPES = ("io_parallel", "io_stream", "auto")
 HLS4ML_BACKENDS = ("", "Vitis", "Vivado", "Quartus", "Catapult")
 
+_RUNTIMES = Path(__file__).parent.parent / "targets" / "edge" / "runtime"
+
 TARGET_GROUP = "hwkit.targets"
 """Entry points of this group are targets of other packages."""
 
@@ -73,6 +75,11 @@ def runtimes() -> tuple[str, ...]:
 def kernel_variants() -> tuple[str, ...]:
     """Folders of ``firmware/kernels``."""
     return _stems(path for path in _firmware("kernels").iterdir() if path.is_dir())
+
+
+def runtimes() -> tuple[str, ...]:
+    """Files of ``hwkit/targets/edge/runtime``."""
+    return _stems(path for path in _RUNTIMES.glob("*.py") if not path.stem.startswith("_"))
 
 
 @cache

@@ -16,8 +16,8 @@ CAPABILITIES = Capabilities(
     weight_bits=(4, 8),
     activation_bits=(8, 32),
     signed_activations=True,
-    softmax=tuple(SoftmaxKind),
     most_inputs=None,
     most_outputs=None,
     states=True,
+    softmax=tuple(SoftmaxKind),
 )

@@ -106,21 +106,17 @@ class EdgeSession:
     def timed(
         self, feeds: Mapping[str, Array], repeats: int, warm_up: int
     ) -> list[list[LayerTiming]]:
-        """Wall time; see ``timing``. A model with states is timed from their initial values, and
-        what they hold here stays. ``FormatError`` for an artifact that was changed since it was
-        built: its layers could not be told apart."""
+        """Wall time; see ``timing``. A model is timed in an instance of its own: what its states
+        hold here stays. ``FormatError`` for an artifact that was changed since it was built: its
+        layers could not be told apart."""
         given = _given(self._graph, feeds)
         if {len(x) for x in given.values()} != {1}:
             raise ConfigError("timing takes one sample; give feeds of a batch of 1")
         file = self._file
         if isinstance(file, EmittedFile) and file.changed:
             raise FormatError(f"{self._artifact.path}: changed since it was built; deploy it again")
-        columns: list[timing.Column] = [
-            (
-                timing.whole_row(self._graph),
-                file.times_us(list(given.values()), repeats, warm_up),
-            )
-        ]
+        whole = file.times_us(list(given.values()), repeats, warm_up)
+        columns: list[timing.Column] = [(timing.whole_row(self._graph), whole)]
         if isinstance(file, EmittedFile):
             columns += timing.layer_columns(self._graph, self._board, repeats, warm_up)
         return timing.rows(columns, repeats)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwkit.errors import AccumulatorOverflow, UnsupportedOp
+from hwkit import boards
+from hwkit.errors import AccumulatorOverflow, ConfigError, UnsupportedOp
 from hwkit.importers.tflite.importer import load_tflite
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -29,7 +30,7 @@ from tests.targets.edge.networks import BOARDS, lowered, rescale, runtime
 _STEPS = 8
 
 
-def _entered(graph: Graph, form: Graph, feeds: dict[str, Array]) -> dict[str, Array]:
+def entered(graph: Graph, form: Graph, feeds: dict[str, Array]) -> dict[str, Array]:
     """The feeds in the lowered graph's types."""
     return {
         name: to_signed(x, graph.tensors[name])
@@ -49,7 +50,7 @@ def test_random_graphs_over_successive_steps(board: str) -> None:
         nonlocal taken, stateful
         try:
             form = lowered(graph, board)
-            feeds = _entered(graph, form.graph, feeds_for(graph, _STEPS, seed))
+            feeds = entered(graph, form.graph, feeds_for(graph, _STEPS, seed))
             expected = run(form.graph, feeds)
         except (UnsupportedOp, AccumulatorOverflow):
             return
@@ -197,3 +198,27 @@ def test_what_was_emitted_imports_again(name: str, tmp_path: Path) -> None:
     for old_name, new_name in zip(form.outputs, again.outputs, strict=True):
         assert got[new_name].dtype == expected[old_name].dtype
         np.testing.assert_array_equal(got[new_name], expected[old_name], old_name)
+
+
+def test_a_file_with_states_runs_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "streaming.tflite"
+    path.write_bytes(edge.emit(lowered(_streaming(), "host_tflm")).files[MODEL])
+    graph = load_tflite(path)
+    feeds, inner = _random(graph, 50), [op.output for op in graph.nodes]
+    wanted = run(graph, feeds, [*graph.outputs, *inner])
+    original = edge.open_original(graph, boards.load("host_tflm"), path)
+    for _ in range(2):
+        with edge.open(original) as session:
+            for part in (slice(0, 7), slice(7, 50)):
+                given = {name: x[part] for name, x in feeds.items()}
+                for name, y in session.infer(given, inner).items():
+                    np.testing.assert_array_equal(y, wanted[name][part], name)
+            session.reset()
+            assert len(session.timed({n: x[:1] for n, x in feeds.items()}, 2, 1)[0]) == 1
+            again = session.infer({name: x[:1] for name, x in feeds.items()})
+            np.testing.assert_array_equal(again["mix_out"], wanted["mix_out"][:1])
+
+
+def test_the_tflm_project_takes_one_input_and_one_output() -> None:
+    with pytest.raises(ConfigError, match=r"2 inputs, 3 outputs and 2 states.* take the .tflite"):
+        edge.package(lowered(_streaming(), "host_tflm"), "tflm")

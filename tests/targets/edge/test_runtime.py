@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwkit import boards
+from hwkit import boards, resources
 from hwkit.boards import Board, EdgeBoard
 from hwkit.errors import ConfigError
 from hwkit.targets.edge import runtime as runtimes
@@ -51,6 +51,13 @@ def test_a_word_that_no_runtime_has(word: str) -> None:
     ):
         with pytest.raises(ConfigError, match=said):
             call()
+
+
+def test_a_word_of_a_board_file_that_no_runtime_has(tmp_path: Path) -> None:
+    text = (resources.folder("boards") / "host_tflm.toml").read_text()
+    (tmp_path / "mine.toml").write_text(text.replace('"tflm"', '"tflight"'))
+    with pytest.raises(ConfigError, match=f"'tflight'; known: {', '.join(KNOWN)}"):
+        boards.load(str(tmp_path / "mine.toml"))
 
 
 def test_a_runtime_that_only_runs_files() -> None:
