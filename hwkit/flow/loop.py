@@ -54,7 +54,7 @@ def cost_table(run: Path, board: str) -> CostTable:
         table = measure_costs(graph, description, WIDTHS)
     else:
         table = estimate_costs(graph, description, WIDTHS)
-    write_json(run / f"cost-{board}.json", to_json(table))
+    write_json(run / f"cost-{description.name}.json", to_json(table))
     return table
 
 

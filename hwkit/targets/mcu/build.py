@@ -35,6 +35,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
         out,
         include=(out / "kernels",),
         layers=len(lowered.graph.nodes),
+        root=out,
     )
     check_image(made.image, lowered.board)
     write_whole(out / "firmware.map", symbol_map(made.image).encode())

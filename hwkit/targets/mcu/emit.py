@@ -23,6 +23,7 @@ from hwkit.lower.memory import scratch_name
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
+from hwkit.targets.mcu.makefile import build_files
 from hwkit.targets.mcu.sharing import Shared, shared
 from hwkit.targets.mcu.source import (
     comment,
@@ -138,6 +139,7 @@ def emit(lowered: Lowered) -> BuildPlan:
     content |= _tree(firmware, "runtime")
     content |= {name: (firmware / name).read_bytes() for name in platform_files(mcu)}
     content |= _kernel_headers(mcu.kernels, plan.kernels.values())
+    content |= build_files(mcu, len(lowered.graph.nodes))
     return BuildPlan(files=content)
 
 
