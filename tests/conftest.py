@@ -32,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help=f"fail when a test is skipped that {skips.LIST.name} does not list (in CI always)",
     )
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write what the targets emit into tests/golden, to be looked at and committed",
+    )
 
 
 def _skipped(config: pytest.Config) -> list[skips.Skip]:

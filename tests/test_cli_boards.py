@@ -93,7 +93,7 @@ def test_a_place_is_its_board_at_its_port(
     )
     monkeypatch.setattr("hwkit.flow.profiling.artifact_for", lambda *a, **k: 1 / 0)
     for options in (["--board", "bench"], ["--port", "p", "--board", "bench"], ["--board=bench"]):
-        assert _run(["profile", str(model), *options]) == 3
+        assert _run(["profile", str(model), "--store", str(tmp_path / "db"), *options]) == 3
     assert [(board.name, port) for board, port in asked] == [
         ("virtual_m4", "socket://127.0.0.1:1"),
         ("virtual_m4", "p"),

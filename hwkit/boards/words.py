@@ -66,12 +66,6 @@ def platforms() -> tuple[str, ...]:
     return _stems(path for path in _firmware("platforms").iterdir() if path.is_dir())
 
 
-def runtimes() -> tuple[str, ...]:
-    """Files of ``hwkit/targets/edge/runtime``; none is imported."""
-    place = Path(__file__).parents[1] / "targets" / "edge" / "runtime"
-    return _stems(path for path in place.glob("*.py") if not path.stem.startswith("_"))
-
-
 def kernel_variants() -> tuple[str, ...]:
     """Folders of ``firmware/kernels``."""
     return _stems(path for path in _firmware("kernels").iterdir() if path.is_dir())

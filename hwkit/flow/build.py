@@ -151,7 +151,7 @@ def deploy(
         artifact = target.build(plan, lowered, beside)
         _check_rate(board_name, goal, artifact.facts)
         facts = {
-            "board": board_name,
+            "board": board.name,
             "artifact": artifact.path.name,
             **artifact.facts,
             **({"goal": asdict(goal)} if goal != NO_GOAL else {}),

@@ -57,7 +57,7 @@ def cost_table(run: Path, board: str) -> CostTable:
             "microcontroller board such as virtual_m4, or on an FPGA board such as ulx3s_85f"
         )
     graph = load(_inside(run, "model.hwk"))
-    path = run / f"cost-{board}.json"
+    path = run / f"cost-{description.name}.json"
     key = _key(graph, description, target.tools(description))
     found = _kept(path, key)
     if found is None:

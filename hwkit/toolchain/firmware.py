@@ -19,6 +19,13 @@ PAYLOAD_BYTES = 256
 """Of a frame on the serial line: the runtime's two buffers take about twice this much SRAM, and
 larger frames would gain little."""
 
+INCLUDE = ("include", "runtime/freestanding")
+"""What every firmware source may include, in the folder of the firmware: the public headers, and a
+``string.h`` for want of a C library."""
+
+RUNTIME_INCLUDE = ("startup", "drivers")
+"""What the runtime and the platform include besides."""
+
 _PROFILE = "hwk_profile.c"
 """The one source whose memory depends on the model: it is compiled apart, the rest once."""
 
@@ -33,11 +40,10 @@ class Firmware:
     tools: dict[str, str]
 
 
-def include_folders() -> tuple[Path, ...]:
-    """What every firmware source may include: the public headers, and a ``string.h`` for want
-    of a C library."""
-    root = resources.folder("firmware")
-    return root / "include", root / "runtime" / "freestanding"
+def include_folders(root: Path | None = None) -> tuple[Path, ...]:
+    """``INCLUDE`` in ``root``, a folder laid out as hwkit's own firmware."""
+    root = resources.folder("firmware") if root is None else root
+    return tuple(root / name for name in INCLUDE)
 
 
 def platform_files(board: McuBoard) -> tuple[str, ...]:
@@ -65,11 +71,31 @@ def platform_files(board: McuBoard) -> tuple[str, ...]:
     return tuple(files)
 
 
-def runtime_sources(board: McuBoard) -> list[Path]:
-    """The C files of the runtime and of the board's platform."""
+def runtime_names(board: McuBoard) -> tuple[list[str], list[str]]:
+    """The C files of the runtime and of the board's platform, relative to the firmware's folder, in
+    the order in which they are linked: those whose memory depends on the model, then the rest."""
     root = resources.folder("firmware")
-    platform = [root / name for name in platform_files(board) if name.endswith(".c")]
-    return [*sorted((root / "runtime").glob("*.c")), *platform]
+    names = [path.relative_to(root).as_posix() for path in sorted((root / "runtime").glob("*.c"))]
+    names += [name for name in platform_files(board) if name.endswith(".c")]
+    profile = [name for name in names if Path(name).name == _PROFILE]
+    return profile, [name for name in names if name not in profile]
+
+
+def board_flags(board: McuBoard) -> tuple[str, ...]:
+    """What the runtime is told of the board."""
+    # -fno-builtin: the runtime defines memcpy and its like, which must not call themselves.
+    return (
+        f"-DHWK_UART_BASE={board.uart.base:#x}u",
+        f"-DHWK_UART_BAUD={board.uart.baud}u",
+        f"-DHWK_CLOCK_HZ={board.clock_hz}u",
+        f"-DHWK_PAYLOAD_BYTES={PAYLOAD_BYTES}u",
+        "-fno-builtin",
+    )
+
+
+def profile_flags(layers: int | None) -> tuple[str, ...]:
+    """What the cycle recorder is told of a model of ``layers`` layers."""
+    return () if layers is None else (f"-DHWK_PROFILE_MARKS={layers + 1}",)
 
 
 def build(
@@ -80,37 +106,30 @@ def build(
     include: Sequence[Path] = (),
     flags: Sequence[str] = (),
     layers: int | None = None,
+    root: Path | None = None,
     optimize: str = zig.OPTIMIZE,
     stack_bytes: int | None = None,
 ) -> Firmware:
     """Compiles ``sources`` (model and kernels, with ``flags`` and ``include`` added) and the
     runtime, and links ``out/firmware.elf``, ``.bin``, ``.hex`` and, where the board takes it,
     ``.uf2``. ``layers`` is how many the model has, whose cycles are recorded (default 256).
+    ``root`` holds the runtime and its headers, laid out as hwkit's own (the default).
 
     ``ToolMissing`` without the compiler, ``ToolFailed`` with the log when a source or the link
     fails. Example: ``build([Path("model.c")], boards.load("virtual_m4").mcu, Path("out"))``.
     """
-    root, common = resources.folder("firmware"), include_folders()
+    root = resources.folder("firmware") if root is None else root
+    common = include_folders(root)
     objects = zig.compile_objects(
         sources, board, include=(*common, *include), flags=flags, optimize=optimize
     )
-    # -fno-builtin: the runtime defines memcpy and its like, which must not call themselves.
-    board_flags = (
-        f"-DHWK_UART_BASE={board.uart.base:#x}u",
-        f"-DHWK_UART_BAUD={board.uart.baud}u",
-        f"-DHWK_CLOCK_HZ={board.clock_hz}u",
-        f"-DHWK_PAYLOAD_BYTES={PAYLOAD_BYTES}u",
-        "-fno-builtin",
-    )
-    marks = () if layers is None else (f"-DHWK_PROFILE_MARKS={layers + 1}",)
-    runtime = runtime_sources(board)
-    profile = [source for source in runtime if source.name == _PROFILE]
-    for group, more in ((profile, marks), ([s for s in runtime if s not in profile], ())):
+    profile, runtime = runtime_names(board)
+    for names, more in ((profile, profile_flags(layers)), (runtime, ())):
         objects += zig.compile_objects(
-            group,
+            [root / name for name in names],
             board,
-            include=(*common, root / "startup", root / "drivers"),
-            flags=(*board_flags, *more),
+            include=(*common, *(root / name for name in RUNTIME_INCLUDE)),
+            flags=(*board_flags(board), *more),
             optimize=RUNTIME_OPTIMIZE,
         )
     path = out / "firmware.elf"

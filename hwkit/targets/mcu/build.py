@@ -36,6 +36,7 @@ def build(plan: BuildPlan, lowered: Lowered[McuPlan], out: Path) -> Artifact[Mcu
         out,
         include=(out / "kernels",),
         layers=len(lowered.graph.nodes),
+        root=out,
     )
     check_image(made.image, lowered.board)
     write_whole(out / "firmware.map", symbol_map(made.image).encode())

@@ -25,6 +25,7 @@ from hwkit.targets.mcu.arenas import declarations, pointer
 from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
+from hwkit.targets.mcu.makefile import build_files
 from hwkit.targets.mcu.sharing import Shared, shared
 from hwkit.targets.mcu.source import (
     comment,
@@ -140,6 +141,7 @@ def emit(lowered: Lowered[McuPlan]) -> BuildPlan:
     content |= _tree(firmware, "runtime")
     content |= {name: (firmware / name).read_bytes() for name in platform_files(mcu)}
     content |= _kernel_headers(mcu.kernels, plan.kernels.values())
+    content |= build_files(mcu, len(lowered.graph.nodes))
     return BuildPlan(files=content)
 
 
