@@ -11,49 +11,118 @@
 
 #define GUARD_WORD 0x5AFEA4EAu /* not what a kernel is likely to write */
 #define NAME_LONGEST_BYTES 63u
-#define INFO_FIXED_BYTES (28u + HWK_MODEL_DIGEST_BYTES)
+/* Of hwk_model_info, what INFO sends as it lies there. */
+#define INFO_MODEL_BYTES 48u
+#define INFO_MODEL_AT 32u
+#define INFO_FIXED_BYTES (INFO_MODEL_AT + INFO_MODEL_BYTES)
+
+_Static_assert(offsetof(hwk_model_info_t, name) == INFO_MODEL_BYTES, "INFO sends these bytes");
 
 /* A request's payload and where its answer's payload goes. */
 typedef struct {
-  const uint8_t *payload;
+  uint8_t *payload;
   uint32_t size;
   uint8_t *answer;
   uint32_t answer_bytes;
 } exchange_t;
 
+/* Tensors whose bytes, one after the other, are addressed as one string. */
+typedef struct {
+  const hwk_tensor_t *first;
+  uint32_t bytes;
+} string_t;
+
+static string_t string(uint32_t skip, uint32_t count) {
+  string_t all = {hwk_model_tensors + skip, 0};
+  for (uint32_t i = 0; i < count; i++) {
+    all.bytes += all.first[i].bytes;
+  }
+  return all;
+}
+
+static string_t inputs(void) { return string(0, hwk_model_info.inputs); }
+
+static string_t outputs(void) { return string(hwk_model_info.inputs, hwk_model_info.outputs); }
+
+static string_t states(void) {
+  return string((uint32_t)hwk_model_info.inputs + hwk_model_info.outputs, hwk_model_info.states);
+}
+
+static bool holds(string_t all, uint32_t offset, uint32_t size) {
+  return offset <= all.bytes && size <= all.bytes - offset;
+}
+
+typedef enum { FROM_MODEL, INTO_MODEL } direction_t;
+
+/* Copies a range that `all` holds. */
+static void copy(string_t all, uint32_t offset, uint8_t *bytes, uint32_t size, direction_t way) {
+  for (const hwk_tensor_t *tensor = all.first; size != 0; tensor++) {
+    if (offset >= tensor->bytes) {
+      offset -= tensor->bytes;
+      continue;
+    }
+    const uint32_t rest = tensor->bytes - offset;
+    const uint32_t part = size < rest ? size : rest;
+    if (way == INTO_MODEL) {
+      memcpy(tensor->data + offset, bytes, part);
+    } else {
+      memcpy(bytes, tensor->data + offset, part);
+    }
+    bytes += part;
+    size -= part;
+    offset = 0;
+  }
+}
+
 static uint8_t info(exchange_t *exchange) {
   const hwk_model_info_t *model = &hwk_model_info;
+  const hwk_identity_t identity = hwk_platform_identity();
+  const uint32_t tensors = (uint32_t)model->inputs + model->outputs + model->states;
   uint8_t *out = exchange->answer;
-  hwk_store_u16(out, HWK_PROTOCOL_VERSION);
-  hwk_store_u16(out + 2, HWK_PAYLOAD_BYTES);
-  hwk_store_u32(out + 4, model->layer_count);
-  hwk_store_u32(out + 8, model->input_bytes);
-  hwk_store_u32(out + 12, model->output_bytes);
-  hwk_store_u32(out + 16, model->arena_bytes);
-  hwk_store_u32(out + 20, hwk_platform_clock_hz());
-  hwk_store_u32(out + 24, hwk_platform_stack_size_bytes());
-  memcpy(out + 28, model->digest, HWK_MODEL_DIGEST_BYTES);
-  uint32_t length = 0;
-  while (length < NAME_LONGEST_BYTES && model->name[length] != 0) {
-    out[INFO_FIXED_BYTES + length] = (uint8_t)model->name[length];
-    length++;
+  hwk_store_u32(out, HWK_PROTOCOL_VERSION | HWK_PAYLOAD_BYTES << 16);
+  out[4] = (uint8_t)identity.kind;
+  out[5] = model->inputs;
+  out[6] = model->outputs;
+  out[7] = model->states;
+  hwk_store_u32(out + 8, hwk_platform_clock_hz());
+  hwk_store_u32(out + 12, hwk_platform_stack_size_bytes());
+  memcpy(out + 16, &identity.chip, INFO_MODEL_AT - 16u);
+  memcpy(out + INFO_MODEL_AT, model, INFO_MODEL_BYTES);
+  out += INFO_FIXED_BYTES;
+  for (uint32_t i = 0; i < tensors; i++, out += 4) {
+    hwk_store_u32(out, hwk_model_tensors[i].bytes);
   }
-  exchange->answer_bytes = INFO_FIXED_BYTES + length;
+  for (uint32_t i = 0; i < NAME_LONGEST_BYTES && model->name[i] != 0; i++) {
+    *out++ = (uint8_t)model->name[i];
+  }
+  exchange->answer_bytes = (uint32_t)(out - exchange->answer);
   return HWK_STATUS_OK;
 }
 
-static uint8_t load_input(hwk_server_t *server, const exchange_t *exchange) {
+/* Copies the request's bytes to its offset in `all`, which is at most `furthest`; where they end goes
+ * to *end. */
+static uint8_t write_range(const exchange_t *exchange, string_t all, uint32_t furthest,
+                           uint32_t *end) {
   if (exchange->size < 4) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
   const uint32_t offset = hwk_load_u32(exchange->payload);
   const uint32_t size = exchange->size - 4u;
-  if (offset > server->input_bytes || size > hwk_model_info.input_bytes - offset) {
+  if (offset > furthest || !holds(all, offset, size)) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  memcpy(hwk_model_input() + offset, exchange->payload + 4, size);
-  server->input_bytes = offset + size;
+  copy(all, offset, exchange->payload + 4, size, INTO_MODEL);
+  *end = offset + size;
   return HWK_STATUS_OK;
+}
+
+static uint8_t load_input(hwk_server_t *server, const exchange_t *exchange) {
+  return write_range(exchange, inputs(), server->input_bytes, &server->input_bytes);
+}
+
+static uint8_t write_state(const exchange_t *exchange) {
+  uint32_t end;
+  return write_range(exchange, states(), UINT32_MAX, &end);
 }
 
 /* An invoke may overwrite the input, so each one needs a fresh load. */
@@ -67,7 +136,7 @@ static uint8_t infer(hwk_server_t *server, exchange_t *exchange) {
   if (exchange->size != 4 || hwk_load_u32(exchange->payload) >= hwk_model_info.layer_count) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  if (server->input_bytes != hwk_model_info.input_bytes) {
+  if (server->input_bytes != inputs().bytes) {
     return HWK_STATUS_NO_INPUT;
   }
   invoke(server, hwk_load_u32(exchange->payload));
@@ -76,17 +145,17 @@ static uint8_t infer(hwk_server_t *server, exchange_t *exchange) {
   return HWK_STATUS_OK;
 }
 
-/* Copies the asked range of a tensor behind the `skip` bytes that the answer has already. */
-static uint8_t copy_range(exchange_t *exchange, const void *tensor, uint32_t bytes, uint32_t skip) {
+/* Copies the asked range of `all` behind the `skip` bytes that the answer has already. */
+static uint8_t read_range(exchange_t *exchange, string_t all, uint32_t skip) {
   if (exchange->size != 8) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
   const uint32_t offset = hwk_load_u32(exchange->payload);
   const uint32_t size = hwk_load_u32(exchange->payload + 4);
-  if (offset > bytes || size > bytes - offset || size > HWK_PAYLOAD_BYTES - skip) {
+  if (!holds(all, offset, size) || size > HWK_PAYLOAD_BYTES - skip) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  memcpy(exchange->answer + skip, (const uint8_t *)tensor + offset, size);
+  copy(all, offset, exchange->answer + skip, size, FROM_MODEL);
   exchange->answer_bytes = skip + size;
   return HWK_STATUS_OK;
 }
@@ -95,20 +164,20 @@ static uint8_t read_output(const hwk_server_t *server, exchange_t *exchange) {
   if (server->layers_run != hwk_model_info.layer_count) {
     return HWK_STATUS_NO_OUTPUT;
   }
-  return copy_range(exchange, hwk_model_output(), hwk_model_info.output_bytes, 0);
+  return read_range(exchange, outputs(), 0);
 }
 
 static uint8_t read_layer(const hwk_server_t *server, exchange_t *exchange) {
   if (server->layers_run == 0) {
     return HWK_STATUS_NO_OUTPUT;
   }
-  uint32_t bytes = 0;
-  const void *tensor = hwk_model_layer_output(server->layers_run - 1u, &bytes);
-  if (tensor == NULL) {
+  hwk_tensor_t tensor = {NULL, 0};
+  tensor.data = (int8_t *)hwk_model_layer_output(server->layers_run - 1u, &tensor.bytes);
+  if (tensor.data == NULL) {
     return HWK_STATUS_NO_OUTPUT;
   }
-  hwk_store_u32(exchange->answer, bytes);
-  return copy_range(exchange, tensor, bytes, 4);
+  hwk_store_u32(exchange->answer, tensor.bytes);
+  return read_range(exchange, (string_t){&tensor, tensor.bytes}, 4);
 }
 
 static uint8_t read_cycles(exchange_t *exchange) {
@@ -184,14 +253,19 @@ static uint8_t echo(exchange_t *exchange) {
 }
 
 static uint8_t run(hwk_server_t *server, exchange_t *exchange) {
-  const uint32_t output_bytes = hwk_model_info.output_bytes;
-  if (exchange->size != hwk_model_info.input_bytes || output_bytes > HWK_PAYLOAD_BYTES) {
+  const string_t in = inputs(), out = outputs();
+  if (exchange->size != in.bytes || out.bytes > HWK_PAYLOAD_BYTES) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  memcpy(hwk_model_input(), exchange->payload, exchange->size);
+  copy(in, 0, exchange->payload, in.bytes, INTO_MODEL);
   invoke(server, hwk_model_info.layer_count - 1u);
-  memcpy(exchange->answer, hwk_model_output(), output_bytes);
-  exchange->answer_bytes = output_bytes;
+  copy(out, 0, exchange->answer, out.bytes, FROM_MODEL);
+  exchange->answer_bytes = out.bytes;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t reset(void) {
+  hwk_model_reset();
   return HWK_STATUS_OK;
 }
 
@@ -221,6 +295,12 @@ static uint8_t execute(hwk_server_t *server, uint8_t command, exchange_t *exchan
       return memory_test(exchange);
     case HWK_COMMAND_COUNTER:
       return counter(exchange);
+    case HWK_COMMAND_RESET:
+      return reset();
+    case HWK_COMMAND_READ_STATE:
+      return read_range(exchange, states(), 0);
+    case HWK_COMMAND_WRITE_STATE:
+      return write_state(exchange);
     default:
       return HWK_STATUS_UNKNOWN_COMMAND;
   }
@@ -235,7 +315,7 @@ static void refuse(uint32_t head, void (*put)(uint8_t byte)) {
 
 /* Executes a request whose body starts with `head` and keeps the answer. */
 static void answer_request(hwk_server_t *server, uint32_t head) {
-  const uint8_t *request = server->receiver.body;
+  uint8_t *request = server->receiver.body;
   exchange_t exchange = {request + HWK_HEADER_BYTES, hwk_load_u16(request + 4),
                          server->answer + HWK_HEADER_BYTES, 0};
   hwk_store_u32(server->answer, head);
