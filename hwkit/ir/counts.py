@@ -49,12 +49,18 @@ def weight_bytes(graph: Graph, op: Op) -> int:
     return graph.tensors[op.weight].packed_bytes + bias
 
 
+def state_bytes(graph: Graph) -> int:
+    """Bytes of the graph's states, each in its container: they live as long as the network."""
+    return sum(graph.tensors[state.tensor].container_bytes for state in graph.states)
+
+
 def peak_activation_bytes(graph: Graph) -> int:
     """Largest sum of live activations over the nodes in order, each in its container; an op's
-    inputs and output are alive together."""
+    inputs and output are alive together, a state always, and its next value until the end."""
+    kept = (*graph.results, *(state.tensor for state in graph.states))
     last = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
-    last |= dict.fromkeys(graph.outputs, len(graph.nodes))
-    live = {name: graph.tensors[name].container_bytes for name in graph.inputs}
+    last |= dict.fromkeys(kept, len(graph.nodes))
+    live = {name: graph.tensors[name].container_bytes for name in graph.sources}
     peak = sum(live.values())
     for k, op in enumerate(graph.nodes):
         live[op.output] = graph.tensors[op.output].container_bytes

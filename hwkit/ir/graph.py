@@ -58,6 +58,17 @@ class Graph:
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What nodes can read before the first one has run: the inputs and the states' tensors."""
+        return (*self.inputs, *(state.tensor for state in self.states))
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """What an inference is for: the outputs and the states' next values, in this order. A pass
+        keeps their names and integers; they are alive when the last node has run."""
+        return (*self.outputs, *(state.update for state in self.states))
+
     def with_nodes(
         self,
         nodes: tuple[Op, ...],
@@ -73,9 +84,7 @@ class Graph:
 
         tensors = self.tensors if tensors is None else tensors
         constants = self.constants if constants is None else constants
-        used = set(self.inputs) | set(self.outputs)
-        for state in self.states:
-            used |= {state.tensor, state.update, state.initial}
+        used = {*self.sources, *self.results, *(state.initial for state in self.states)}
         for op in nodes:
             used |= {op.output, *activations(op), *constants_of(op)}
         return replace(

@@ -13,11 +13,16 @@ from hwkit.ir.types import Array, TensorType
 from hwkit.ir.verify import verify
 
 _GOLDEN_SAMPLES = 2
+_GOLDEN_STEPS = 5
+"""Of a graph with states: their samples are successive."""
 _GOLDEN_SEED = 1
 
 
-def golden_inputs(graph: Graph, samples: int = _GOLDEN_SAMPLES) -> dict[str, Array]:
-    """Deterministic random integers over the full range of every input, batch first."""
+def golden_inputs(graph: Graph, samples: int | None = None) -> dict[str, Array]:
+    """Deterministic random integers over the full range of every input, batch first: two samples,
+    or five steps of a graph with states."""
+    if samples is None:
+        samples = _GOLDEN_STEPS if graph.states else _GOLDEN_SAMPLES
     rng = np.random.default_rng(_GOLDEN_SEED)
     return {name: _random(rng, graph.tensors[name], samples) for name in graph.inputs}
 
@@ -29,7 +34,8 @@ def _random(rng: np.random.Generator, tensor: TensorType, samples: int) -> Array
 
 
 def apply(graph: Graph, step: Callable[[Graph], Graph]) -> Graph:
-    """``step(graph)``, verified, and equal to ``graph`` on golden vectors.
+    """``step(graph)``, verified, and equal to ``graph`` on golden vectors: in its outputs
+    and in what its states become.
 
     Raises ``GraphError`` for an illegal result and ``BitExactnessError`` (naming the output, the
     index, the integer before and after) for a changed one. Not for passes that move integers on
@@ -37,8 +43,8 @@ def apply(graph: Graph, step: Callable[[Graph], Graph]) -> Graph:
     """
     result = verify(step(graph))
     feeds = golden_inputs(graph)
-    before, after = run(graph, feeds), run(result, feeds)
-    for old, new in zip(graph.outputs, result.outputs, strict=True):
+    before, after = run(graph, feeds, graph.results), run(result, feeds, result.results)
+    for old, new in zip(graph.results, result.results, strict=True):
         first_difference(old, before[old], after[new])
     return result
 

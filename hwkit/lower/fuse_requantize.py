@@ -30,7 +30,7 @@ _ACCUMULATING = (Conv2d, DepthwiseConv2d, Dense, Add, Sub, Mul, SumPool2d)
 def fuse_requantize(graph: Graph) -> Graph:
     """``conv -> requantize`` becomes ``conv(rescale=...)``; a clamp behind a rescale narrows it.
 
-    Only where the value in between has no other reader and is no output; a reshape in between
+    Only where the value in between has no other reader and is no result; a reshape in between
     moves behind. Exact.
     """
     graph = reshape_last(graph)
@@ -53,7 +53,7 @@ def fuse_requantize(graph: Graph) -> Graph:
 
 def _producer(nodes: list[Op], graph: Graph, op: Op) -> int | None:
     """Position of the op that alone feeds ``op`` and feeds nothing else."""
-    if not isinstance(op, Requantize | Clamp) or op.input in graph.outputs:
+    if not isinstance(op, Requantize | Clamp) or op.input in graph.results:
         return None
     readers = Counter(name for node in graph.nodes for name in activations(node))
     if readers[op.input] != 1:

@@ -90,10 +90,10 @@ class _Work:
         self.inputs: list[tuple[str, ...]] = []
         self.outputs = [op.output for op in graph.nodes]
         self.sizes = tensor_bytes
-        self.readers = dict.fromkeys((*graph.inputs, *makers), 0)
-        self.kept = set(graph.outputs)
+        self.readers = dict.fromkeys((*graph.sources, *makers), 0)
+        self.kept = {*graph.results, *(state.tensor for state in graph.states)}
         self.in_place = [_may_overwrite(op) for op in graph.nodes]
-        self.sources = graph.inputs
+        self.sources = graph.sources
         for k, op in enumerate(graph.nodes):
             names = tuple(dict.fromkeys(activations(op)))
             self.inputs.append(names)

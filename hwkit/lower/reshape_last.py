@@ -18,13 +18,13 @@ from hwkit.ir.types import TensorType
 def reshape_last(graph: Graph) -> Graph:
     """``reshape -> requantize`` becomes ``requantize -> reshape``, likewise for a clamp; exact.
 
-    Only where nothing else reads the value in between, it is no output, and a rescale with one
+    Only where nothing else reads the value in between, it is no result, and a rescale with one
     entry for each channel still meets the same channels.
     """
     readers = Counter(name for node in graph.nodes for name in activations(node))
     nodes, tensors = list(graph.nodes), dict(graph.tensors)
     for position, op in enumerate(nodes):
-        if not isinstance(op, Requantize | Clamp) or op.input in graph.outputs:
+        if not isinstance(op, Requantize | Clamp) or op.input in graph.results:
             continue
         before = _reshape(nodes, op.input)
         if before is None or readers[op.input] != 1 or not _same_channels(tensors, before, op):

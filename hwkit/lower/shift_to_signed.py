@@ -1,8 +1,9 @@
 """Turns unsigned activations into signed ones by moving the zero point: u8 0..255 to s8 -128..127.
 
 Every integer v of an unsigned tensor of b bits is stored as ``v - 2**(b-1)``. Sums use
-``x - zero_point``, so both forms give the same sums. Inputs and outputs of the graph change
-their type as well; ``offsets`` tells by how much, and whoever feeds the graph subtracts it.
+``x - zero_point``, so both forms give the same sums. Inputs, outputs and states of the graph
+(with their initial values) change their type as well; ``offset`` tells by how much, and whoever
+feeds the graph subtracts it.
 """
 
 from __future__ import annotations
@@ -64,23 +65,32 @@ def shift_to_signed(graph: Graph) -> Graph:
     """The graph with signed activations only. Exact up to the stated offsets."""
     tensors = dict(graph.tensors)
     constants = dict(graph.constants)
-    for name in (*graph.inputs, *(op.output for op in graph.nodes)):
+    for name in (*graph.sources, *(op.output for op in graph.nodes)):
         tensors[name] = _signed(graph.tensors[name])
+
+    def shifted_constant(name: str) -> str:
+        moved, tensor = _own_name(graph, name), graph.tensors[name]
+        constants[moved], tensors[moved] = to_signed(graph.constants[name], tensor), _signed(tensor)
+        return moved
+
+    states = tuple(
+        replace(state, initial=shifted_constant(state.initial))
+        if not graph.tensors[state.tensor].dtype.signed
+        else state
+        for state in graph.states
+    )
     nodes = []
     for op in graph.nodes:
         shifted = _shifted(graph, op)
         if isinstance(shifted, Lookup | Constant) and not graph.tensors[op.output].dtype.signed:
-            (name,) = constants_of(op)
-            moved = _own_name(graph, name)
-            constants[moved] = to_signed(graph.constants[name], graph.tensors[op.output])
-            tensors[moved] = _signed(graph.tensors[name])
+            moved = shifted_constant(*constants_of(op))
             shifted = (
                 replace(shifted, table=moved)
                 if isinstance(shifted, Lookup)
                 else replace(shifted, value=moved)
             )
         nodes.append(shifted)
-    return graph.with_nodes(tuple(nodes), tensors, constants)
+    return replace(graph, states=states).with_nodes(tuple(nodes), tensors, constants)
 
 
 def _own_name(graph: Graph, constant: str) -> str:

@@ -35,7 +35,7 @@ def fuse_pad(graph: Graph) -> Graph:
     """
     pads = {op.output: op for op in graph.nodes if isinstance(op, Pad)}
     nodes = [_without_pad(graph, op, pads) for op in graph.nodes]
-    read = {name for op in nodes for name in activations(op)} | set(graph.outputs)
+    read = {name for op in nodes for name in activations(op)} | set(graph.results)
     return graph.with_nodes(
         tuple(op for op in nodes if not (isinstance(op, Pad) and op.output not in read))
     )

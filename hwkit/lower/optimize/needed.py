@@ -1,6 +1,6 @@
 """Which channels of which tensors have to be computed: liveness, channel by channel.
 
-A channel is needed where an output of the graph, or a needed channel of a reader, depends on it.
+A channel is needed where a result of the graph, or a needed channel of a reader, depends on it.
 It does not where the channel holds one integer for every input (``intervals``) and the reader can
 take that integer into its bias: a dense layer, or a convolution that pads nothing, or nothing but
 that integer. Nor does a reader depend on what it multiplies by 0.
@@ -39,12 +39,12 @@ Channels = dict[str, Array]
 def needed_channels(graph: Graph, found: Mapping[str, Interval]) -> Channels:
     """The least set of channels that the outputs can be computed from.
 
-    A tensor of which anything is needed keeps at least one channel. Inputs and outputs of the graph
-    are kept whole. Example: of a convolution whose second channel saturates at 127 and whose
-    reader is a dense layer, only the first is needed.
+    A tensor of which anything is needed keeps at least one channel. Inputs and outputs of the
+    graph, its states and their next values are kept whole. Example: of a convolution whose second
+    channel saturates at 127 and whose reader is a dense layer, only the first is needed.
     """
     needed = {name: np.zeros(len(x.low), np.bool_) for name, x in found.items()}
-    for name in (*graph.inputs, *graph.outputs):
+    for name in (*graph.sources, *graph.results):
         needed[name][:] = True
     before = -1
     while (total := sum(int(keep.sum()) for keep in needed.values())) != before:

@@ -45,7 +45,7 @@ def simplify(graph: Graph) -> Graph:
       8 bits, as one table;
     - a node that reads constants alone is its value.
 
-    Inputs and outputs of the graph keep their names.
+    Inputs, outputs, states and their next values keep their names.
     """
     while True:
         step = _Step(graph, intervals(graph))
@@ -65,7 +65,7 @@ class _Step:
     def simplified(self) -> Graph:
         graph = self.graph
         readers = Counter(name for op in graph.nodes for name in activations(op))
-        readers.update(graph.outputs)
+        readers.update(graph.results)
         tensors, constants = dict(graph.tensors), dict(graph.constants)
         producers: dict[str, Op] = {}
         same: dict[str, str] = {}
@@ -78,11 +78,11 @@ class _Step:
                 op = self._joined(op, before, alone, tensors, constants)
                 op = _computed(op, producers, tensors, constants)
                 source = self._equal(op, producers)
-            if source is not None and op.output not in graph.outputs:
+            if source is not None and op.output not in graph.results:
                 same[op.output] = source
                 continue
             producers[op.output] = op
-        nodes = _alive(tuple(producers.values()), graph.outputs)
+        nodes = _alive(tuple(producers.values()), graph.results)
         return graph.with_nodes(nodes, tensors, constants)
 
     def _equal(self, op: Op, producers: Mapping[str, Op]) -> str | None:
@@ -234,9 +234,9 @@ def _evaluated(
     return value
 
 
-def _alive(nodes: tuple[Op, ...], outputs: tuple[str, ...]) -> tuple[Op, ...]:
-    """The nodes that an output depends on, in their order."""
-    read = set(outputs)
+def _alive(nodes: tuple[Op, ...], results: tuple[str, ...]) -> tuple[Op, ...]:
+    """The nodes that a result depends on, in their order."""
+    read = set(results)
     kept: list[Op] = []
     for op in reversed(nodes):
         if op.output in read:
