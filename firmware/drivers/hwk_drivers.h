@@ -28,16 +28,15 @@ void hwk_uart_start(uint32_t clock_hz);
 void hwk_counter_start(void);
 
 /* The chip around a Cortex-M of Armv7-M or later, by the ROM table in which it lists its debug
- * components: designer and part, PIDR4 and PIDR2 to PIDR0. 0 where no such table lies, which ends in
- * the identification 0xB105100D of one (Arm "CoreSight Architecture Specification", IHI 0029, B2.1
- * and D3.1; DDI 0403, B3.1.1): that is in an emulator, where this memory reads as zero. */
+ * components: revision, designer and part, PIDR3 to PIDR0 (Arm "CoreSight Architecture
+ * Specification", IHI 0029, B2.2; DDI 0403, B3.1.1). 0 in an emulator, where this memory reads as
+ * zero. */
 static inline uint32_t hwk_rom_table_chip(void) {
-  const uintptr_t table = 0xE00FF000u;
-  if (HWK_REGISTER(table + 0xFF0u) != 0x0Du || HWK_REGISTER(table + 0xFFCu) != 0xB1u) {
-    return 0;
+  uint32_t chip = 0;
+  for (uintptr_t at = 0xE00FFFF0u; at != 0xE00FFFE0u; at -= 4u) {
+    chip = chip << 8 | (HWK_REGISTER(at - 4u) & 0xFFu);
   }
-  return HWK_REGISTER(table + 0xFD0u) << 24 | (HWK_REGISTER(table + 0xFE8u) & 0xFFu) << 16 |
-         (HWK_REGISTER(table + 0xFE4u) & 0xFFu) << 8 | (HWK_REGISTER(table + 0xFE0u) & 0xFFu);
+  return chip;
 }
 
 /* A chip known by that table, with `words` of serial number at `serial`. */

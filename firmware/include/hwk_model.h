@@ -10,33 +10,6 @@
 
 #define HWK_MODEL_DIGEST_BYTES 32
 
-/* Facts about the model, in flash. The first four are sent as they lie here: see INFO in
- * docs/protocol.md.
- *
- * layer_count    N >= 1; layers are numbered 0 .. N-1 in the order in which they run
- * arena_bytes    static activation memory, all of it
- * digest         SHA-256 of the model that the host built, so that it can tell a wrong image
- * build          first 8 bytes of the build's SHA-256, as a little-endian number
- * name           zero-terminated, at most 63 characters count
- * selftest_crc32 CRC-32 of the outputs for the self-test inputs (see below)
- * selftest_steps inferences of the self-test
- * inputs, outputs, states   how many
- */
-typedef struct {
-  uint32_t layer_count;
-  uint32_t arena_bytes;
-  uint8_t digest[HWK_MODEL_DIGEST_BYTES];
-  uint64_t build;
-  const char *name;
-  uint32_t selftest_crc32;
-  uint8_t selftest_steps;
-  uint8_t inputs;
-  uint8_t outputs;
-  uint8_t states;
-} hwk_model_info_t;
-
-extern const hwk_model_info_t hwk_model_info;
-
 /* A tensor in the arena, which is static and 16-byte aligned: one sample, last axis fastest.
  * Integers of 8 bits or fewer take one byte each, signed or unsigned as the graph says; wider ones
  * are little-endian. */
@@ -45,21 +18,47 @@ typedef struct {
   uint32_t bytes;
 } hwk_tensor_t;
 
-/* The inputs in the graph's order, behind them the outputs, behind them the states.
+/* `count` tensors; `bytes` of all of them. */
+typedef struct {
+  const hwk_tensor_t *first;
+  uint32_t count;
+  uint32_t bytes;
+} hwk_tensors_t;
+
+/* Of each byte of an input, or the integer that it is: the smallest one, and how much larger the
+ * largest is; of integers wider than a byte -128 and 255. */
+typedef struct {
+  int16_t low;
+  uint16_t highest;
+} hwk_range_t;
+
+/* Facts about the model, in flash.
+ *
+ * description    what INFO sends of the model as it lies there: docs/protocol.md, from layers on
+ * layer_count    N >= 1; layers are numbered 0 .. N-1 in the order in which they run
+ * arena_bytes    static activation memory, all of it
+ * selftest_crc32 CRC-32 of the outputs for the self-test inputs (see below)
+ * selftest_steps inferences of the self-test
+ * ranges         of each input
+ * inputs, outputs, states   in the graph's order
  *
  * An invoke may overwrite inputs, and a new input outputs. The outputs are valid after an invoke
  * that ran the last layer; one that is also an input, or another output, lies where that does.
  * States live from one invoke to the next. */
-extern const hwk_tensor_t hwk_model_tensors[];
-
-/* Of each input: its smallest integer, how many different ones it may hold, and their size. */
 typedef struct {
-  int32_t low;
-  uint16_t highest; /* above low */
-  uint16_t element_bytes;
-} hwk_range_t;
+  const void *description;
+  uint32_t description_bytes;
+  uint32_t layer_count;
+  uint32_t arena_bytes;
+  uint32_t selftest_crc32;
+  uint32_t selftest_steps;
+  const hwk_range_t *ranges;
+  hwk_tensors_t inputs;
+  hwk_tensors_t outputs;
+  hwk_tensors_t states;
+} hwk_model_info_t;
 
-extern const hwk_range_t hwk_model_ranges[];
+extern const hwk_model_info_t hwk_model_info;
 
 /* Runs layers 0 .. last_layer (clamped to layer_count - 1). Calls hwk_profile_mark(i) before
  * layer i and hwk_profile_mark(last_layer + 1) after the last one that ran. All states take their
@@ -75,16 +74,16 @@ void hwk_model_reset(void);
  * exist. */
 const void *hwk_model_layer_output(uint32_t layer, uint32_t *size_bytes);
 
-/* Self-test: from the initial states, selftest_steps inferences. For each, integer k of all inputs
- * in order is
+/* Self-test: from the initial states, selftest_steps inferences. For each, byte k of all inputs in
+ * order is
  *
  *   x ^= x << 13; x ^= x >> 17; x ^= x << 5;    (32-bit, from HWK_SELFTEST_SEED, going on from
  *                                                input to input and from step to step)
- *   integer = low + (x >> 16) % (highest + 1)
+ *   byte = low + (x >> 24) % (highest + 1)
  *
- * where (x >> 16) is (x >> 24) for inputs of one byte (Marsaglia, "Xorshift RNGs", 2003).
- * selftest_crc32 is the CRC-32 (IEEE 802.3, as zlib.crc32) of the bytes of all outputs in order, of
- * all steps. With the range -128 .. 127 the first integers are 7, -107, -56, 1, -16, -87. */
+ * (Marsaglia, "Xorshift RNGs", 2003). selftest_crc32 is the CRC-32 (IEEE 802.3, as zlib.crc32) of
+ * the bytes of all outputs in order, of all steps. With the range -128 .. 127 the first integers
+ * are 7, -107, -56, 1, -16, -87. */
 #define HWK_SELFTEST_SEED 0x12345678u
 
 #endif

@@ -10,13 +10,9 @@
 #include "hwk_selftest.h"
 
 #define GUARD_WORD 0x5AFEA4EAu /* not what a kernel is likely to write */
-#define NAME_LONGEST_BYTES 63u
-/* Of hwk_model_info, what INFO sends as it lies there. */
-#define INFO_MODEL_BYTES 48u
+/* Where INFO's answer has the chip's identification, and the model's description. */
+#define INFO_CHIP_AT 16u
 #define INFO_MODEL_AT 32u
-#define INFO_FIXED_BYTES (INFO_MODEL_AT + INFO_MODEL_BYTES)
-
-_Static_assert(offsetof(hwk_model_info_t, name) == INFO_MODEL_BYTES, "INFO sends these bytes");
 
 /* A request's payload and where its answer's payload goes. */
 typedef struct {
@@ -26,37 +22,16 @@ typedef struct {
   uint32_t answer_bytes;
 } exchange_t;
 
-/* Tensors whose bytes, one after the other, are addressed as one string. */
-typedef struct {
-  const hwk_tensor_t *first;
-  uint32_t bytes;
-} string_t;
-
-static string_t string(uint32_t skip, uint32_t count) {
-  string_t all = {hwk_model_tensors + skip, 0};
-  for (uint32_t i = 0; i < count; i++) {
-    all.bytes += all.first[i].bytes;
-  }
-  return all;
-}
-
-static string_t inputs(void) { return string(0, hwk_model_info.inputs); }
-
-static string_t outputs(void) { return string(hwk_model_info.inputs, hwk_model_info.outputs); }
-
-static string_t states(void) {
-  return string((uint32_t)hwk_model_info.inputs + hwk_model_info.outputs, hwk_model_info.states);
-}
-
-static bool holds(string_t all, uint32_t offset, uint32_t size) {
-  return offset <= all.bytes && size <= all.bytes - offset;
-}
-
 typedef enum { FROM_MODEL, INTO_MODEL } direction_t;
 
-/* Copies a range that `all` holds. */
-static void copy(string_t all, uint32_t offset, uint8_t *bytes, uint32_t size, direction_t way) {
-  for (const hwk_tensor_t *tensor = all.first; size != 0; tensor++) {
+/* Copies a range of the string of bytes that the tensors are, one after the other; false when there
+ * is no such range. */
+static bool copy(const hwk_tensors_t *all, uint32_t offset, uint8_t *bytes, uint32_t size,
+                 direction_t way) {
+  if (offset > all->bytes || size > all->bytes - offset) {
+    return false;
+  }
+  for (const hwk_tensor_t *tensor = all->first; size != 0; tensor++) {
     if (offset >= tensor->bytes) {
       offset -= tensor->bytes;
       continue;
@@ -72,57 +47,43 @@ static void copy(string_t all, uint32_t offset, uint8_t *bytes, uint32_t size, d
     size -= part;
     offset = 0;
   }
+  return true;
 }
 
 static uint8_t info(exchange_t *exchange) {
   const hwk_model_info_t *model = &hwk_model_info;
   const hwk_identity_t identity = hwk_platform_identity();
-  const uint32_t tensors = (uint32_t)model->inputs + model->outputs + model->states;
   uint8_t *out = exchange->answer;
   hwk_store_u32(out, HWK_PROTOCOL_VERSION | HWK_PAYLOAD_BYTES << 16);
   out[4] = (uint8_t)identity.kind;
-  out[5] = model->inputs;
-  out[6] = model->outputs;
-  out[7] = model->states;
+  out[5] = (uint8_t)model->inputs.count;
+  out[6] = (uint8_t)model->outputs.count;
+  out[7] = (uint8_t)model->states.count;
   hwk_store_u32(out + 8, hwk_platform_clock_hz());
   hwk_store_u32(out + 12, hwk_platform_stack_size_bytes());
-  memcpy(out + 16, &identity.chip, INFO_MODEL_AT - 16u);
-  memcpy(out + INFO_MODEL_AT, model, INFO_MODEL_BYTES);
-  out += INFO_FIXED_BYTES;
-  for (uint32_t i = 0; i < tensors; i++, out += 4) {
-    hwk_store_u32(out, hwk_model_tensors[i].bytes);
-  }
-  for (uint32_t i = 0; i < NAME_LONGEST_BYTES && model->name[i] != 0; i++) {
-    *out++ = (uint8_t)model->name[i];
-  }
-  exchange->answer_bytes = (uint32_t)(out - exchange->answer);
+  memcpy(out + INFO_CHIP_AT, &identity.chip, INFO_MODEL_AT - INFO_CHIP_AT);
+  memcpy(out + INFO_MODEL_AT, model->description, model->description_bytes);
+  exchange->answer_bytes = INFO_MODEL_AT + model->description_bytes;
   return HWK_STATUS_OK;
 }
 
-/* Copies the request's bytes to its offset in `all`, which is at most `furthest`; where they end goes
- * to *end. */
-static uint8_t write_range(const exchange_t *exchange, string_t all, uint32_t furthest,
-                           uint32_t *end) {
-  if (exchange->size < 4) {
+/* Copies the request's bytes to its offset, which is at most `furthest`. */
+static uint8_t write_range(const exchange_t *exchange, const hwk_tensors_t *all,
+                           uint32_t furthest) {
+  if (exchange->size < 4 || hwk_load_u32(exchange->payload) > furthest ||
+      !copy(all, hwk_load_u32(exchange->payload), exchange->payload + 4, exchange->size - 4u,
+            INTO_MODEL)) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  const uint32_t offset = hwk_load_u32(exchange->payload);
-  const uint32_t size = exchange->size - 4u;
-  if (offset > furthest || !holds(all, offset, size)) {
-    return HWK_STATUS_BAD_ARGUMENT;
-  }
-  copy(all, offset, exchange->payload + 4, size, INTO_MODEL);
-  *end = offset + size;
   return HWK_STATUS_OK;
 }
 
 static uint8_t load_input(hwk_server_t *server, const exchange_t *exchange) {
-  return write_range(exchange, inputs(), server->input_bytes, &server->input_bytes);
-}
-
-static uint8_t write_state(const exchange_t *exchange) {
-  uint32_t end;
-  return write_range(exchange, states(), UINT32_MAX, &end);
+  const uint8_t status = write_range(exchange, &hwk_model_info.inputs, server->input_bytes);
+  if (status == HWK_STATUS_OK) {
+    server->input_bytes = hwk_load_u32(exchange->payload) + exchange->size - 4u;
+  }
+  return status;
 }
 
 /* An invoke may overwrite the input, so each one needs a fresh load. */
@@ -136,7 +97,7 @@ static uint8_t infer(hwk_server_t *server, exchange_t *exchange) {
   if (exchange->size != 4 || hwk_load_u32(exchange->payload) >= hwk_model_info.layer_count) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  if (server->input_bytes != inputs().bytes) {
+  if (server->input_bytes != hwk_model_info.inputs.bytes) {
     return HWK_STATUS_NO_INPUT;
   }
   invoke(server, hwk_load_u32(exchange->payload));
@@ -145,17 +106,17 @@ static uint8_t infer(hwk_server_t *server, exchange_t *exchange) {
   return HWK_STATUS_OK;
 }
 
-/* Copies the asked range of `all` behind the `skip` bytes that the answer has already. */
-static uint8_t read_range(exchange_t *exchange, string_t all, uint32_t skip) {
+/* Copies the asked range behind the `skip` bytes that the answer has already. */
+static uint8_t read_range(exchange_t *exchange, const hwk_tensors_t *all, uint32_t skip) {
   if (exchange->size != 8) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
   const uint32_t offset = hwk_load_u32(exchange->payload);
   const uint32_t size = hwk_load_u32(exchange->payload + 4);
-  if (!holds(all, offset, size) || size > HWK_PAYLOAD_BYTES - skip) {
+  if (size > HWK_PAYLOAD_BYTES - skip ||
+      !copy(all, offset, exchange->answer + skip, size, FROM_MODEL)) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  copy(all, offset, exchange->answer + skip, size, FROM_MODEL);
   exchange->answer_bytes = skip + size;
   return HWK_STATUS_OK;
 }
@@ -164,7 +125,7 @@ static uint8_t read_output(const hwk_server_t *server, exchange_t *exchange) {
   if (server->layers_run != hwk_model_info.layer_count) {
     return HWK_STATUS_NO_OUTPUT;
   }
-  return read_range(exchange, outputs(), 0);
+  return read_range(exchange, &hwk_model_info.outputs, 0);
 }
 
 static uint8_t read_layer(const hwk_server_t *server, exchange_t *exchange) {
@@ -176,8 +137,9 @@ static uint8_t read_layer(const hwk_server_t *server, exchange_t *exchange) {
   if (tensor.data == NULL) {
     return HWK_STATUS_NO_OUTPUT;
   }
+  const hwk_tensors_t one = {&tensor, 1, tensor.bytes};
   hwk_store_u32(exchange->answer, tensor.bytes);
-  return read_range(exchange, (string_t){&tensor, tensor.bytes}, 4);
+  return read_range(exchange, &one, 4);
 }
 
 static uint8_t read_cycles(exchange_t *exchange) {
@@ -253,14 +215,14 @@ static uint8_t echo(exchange_t *exchange) {
 }
 
 static uint8_t run(hwk_server_t *server, exchange_t *exchange) {
-  const string_t in = inputs(), out = outputs();
-  if (exchange->size != in.bytes || out.bytes > HWK_PAYLOAD_BYTES) {
+  const hwk_model_info_t *model = &hwk_model_info;
+  if (exchange->size != model->inputs.bytes || model->outputs.bytes > HWK_PAYLOAD_BYTES) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  copy(in, 0, exchange->payload, in.bytes, INTO_MODEL);
-  invoke(server, hwk_model_info.layer_count - 1u);
-  copy(out, 0, exchange->answer, out.bytes, FROM_MODEL);
-  exchange->answer_bytes = out.bytes;
+  copy(&model->inputs, 0, exchange->payload, exchange->size, INTO_MODEL);
+  invoke(server, model->layer_count - 1u);
+  copy(&model->outputs, 0, exchange->answer, model->outputs.bytes, FROM_MODEL);
+  exchange->answer_bytes = model->outputs.bytes;
   return HWK_STATUS_OK;
 }
 
@@ -298,9 +260,9 @@ static uint8_t execute(hwk_server_t *server, uint8_t command, exchange_t *exchan
     case HWK_COMMAND_RESET:
       return reset();
     case HWK_COMMAND_READ_STATE:
-      return read_range(exchange, states(), 0);
+      return read_range(exchange, &hwk_model_info.states, 0);
     case HWK_COMMAND_WRITE_STATE:
-      return write_state(exchange);
+      return write_range(exchange, &hwk_model_info.states, UINT32_MAX);
     default:
       return HWK_STATUS_UNKNOWN_COMMAND;
   }
