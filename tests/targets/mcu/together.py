@@ -62,9 +62,11 @@ int main(void) {{
 }}
 """
 
-_OUTPUT = "static const void *output_{id}(void) {{ return hwk_{id}_output(); }}"
+_OUTPUT = """\
+static int8_t *input_{id}(void) {{ return hwk_{id}_input(0); }}
+static const void *output_{id}(void) {{ return hwk_{id}_output(0); }}"""
 _ROW = (
-    "    {{hwk_{id}_init, hwk_{id}_selftest, hwk_{id}_input, hwk_{id}_invoke, output_{id},\n"
+    "    {{hwk_{id}_init, hwk_{id}_selftest, input_{id}, hwk_{id}_invoke, output_{id},\n"
     "     HWK_{up}_INPUT_ELEMENTS, HWK_{up}_OUTPUT_ELEMENTS * sizeof(hwk_{id}_output_t)}},"
 )
 
