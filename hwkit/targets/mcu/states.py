@@ -112,8 +112,13 @@ def plan(
         outputs=(*(states.in_place.get(name, name) for name in alive), *stated),
         states=(),
     )
-    apart = {op.name: overlaps[op.name] for op in graph.nodes if op.output not in written}
-    memory = plan_memory(planned_graph, sizes, scratch_bytes, overlaps=apart)
+    # Nothing runs into what is a state's, nor does that run into anything.
+    closer = {
+        op.name: {x: n for x, n in overlaps.get(op.name, {}).items() if x not in states.in_place}
+        for op in graph.nodes
+        if op.output not in written
+    }
+    memory = plan_memory(planned_graph, sizes, scratch_bytes, overlaps=closer)
     return _as_graph(memory, graph, tensor_bytes, states, set(written.values()))
 
 
