@@ -36,7 +36,6 @@ typedef struct {
  *
  * description    what INFO sends of the model as it lies there: docs/protocol.md, from layers on
  * layer_count    N >= 1; layers are numbered 0 .. N-1 in the order in which they run
- * arena_bytes    static activation memory, all of it
  * selftest_crc32 CRC-32 of the outputs for the self-test inputs (see below)
  * selftest_steps inferences of the self-test
  * ranges         of each input
@@ -49,7 +48,6 @@ typedef struct {
   const void *description;
   uint32_t description_bytes;
   uint32_t layer_count;
-  uint32_t arena_bytes;
   uint32_t selftest_crc32;
   uint32_t selftest_steps;
   const hwk_range_t *ranges;

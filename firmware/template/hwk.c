@@ -47,7 +47,7 @@ int hwk_@ID@_reset(void) {
   return HWK_OK;
 }
 
-size_t hwk_@ID@_arena_bytes(void) { return hwk_model_info.arena_bytes; }
+size_t hwk_@ID@_arena_bytes(void) { return HWK_@UPPER@_ARENA_BYTES; }
 
 int hwk_@ID@_selftest(void) {
   if (!ready) {

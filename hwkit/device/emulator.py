@@ -55,7 +55,8 @@ class Counts:
 class Emulator:
     """A virtual board with ``image`` in its flash; use as a context manager.
 
-    ``port`` is the URL of its UART, ``name`` the emulator with its version. The process ends with this one, however that ends.
+    ``port`` is the URL of its UART, ``name`` the emulator with its version. The process ends with
+    this one, however that ends.
     """
 
     kind: Kind = "emulator"

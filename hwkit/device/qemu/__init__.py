@@ -25,9 +25,9 @@ _START = "start"
 class Qemu:
     """QEMU running ``image`` on the board's ``qemu_machine``; use as a context manager.
 
-    ``name`` is QEMU's version, ``port`` the URL of its UART, for ``open_board(..., port=...)``. There are no cycles;
-    instructions are counted by a plugin of ours. The process ends with this one. ``ToolMissing``
-    without QEMU, ``ConfigError`` when it has no such machine.
+    ``name`` is QEMU's version, ``port`` the URL of its UART, for ``open_board(..., port=...)``.
+    There are no cycles; instructions are counted by a plugin of ours. The process ends with this
+    one. ``ToolMissing`` without QEMU, ``ConfigError`` when it has no such machine.
     """
 
     kind: Kind = "emulator"

@@ -1,7 +1,7 @@
 """``python -m hwkit.device.virtual``: one virtual board, until it is told to end.
 
-The first line on standard output is ``{"port": URL, "control": URL, "name": EMULATOR}``; if the guest faults, a
-line ``{"fault": TEXT}`` follows and the process ends with exit code 3.
+The first line on standard output is ``{"port": URL, "control": URL, "name": EMULATOR}``; if the
+guest faults, a line ``{"fault": TEXT}`` follows and the process ends with exit code 3.
 """
 
 from __future__ import annotations

@@ -117,7 +117,6 @@ const hwk_model_info_t hwk_model_info = {{
     .description = &description,
     .description_bytes = offsetof(description_t, name) + sizeof description.name - 1u,
     .layer_count = LAYER_COUNT,
-    .arena_bytes = sizeof arena,
     .selftest_crc32 = {crc:#010x}u,
     .selftest_steps = {steps},
     .ranges = ranges,

@@ -42,7 +42,6 @@ const hwk_model_info_t hwk_model_info = {
     .description = &description,
     .description_bytes = offsetof(description_t, name) + sizeof description.name,
     .layer_count = 2,
-    .arena_bytes = sizeof arena,
     .selftest_crc32 = STUB_CRC32,
     .selftest_steps = 4,
     .ranges = ranges,
