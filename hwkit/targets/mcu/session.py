@@ -26,18 +26,18 @@ class McuSession:
     def __init__(self, artifact: Artifact[McuPlan], port: str | None) -> None:
         section(artifact.board)
         self._graph = artifact.lowered.graph
-        self._stack = ExitStack()
-        self._device: Device = self._stack.enter_context(
-            open_board(
-                artifact.board,
-                artifact.path,
-                port,
-                digest=bytes.fromhex(serialize.digest(self._graph)),
-                build=artifact.facts["build"],
-            )
+        board = open_board(
+            artifact.board,
+            artifact.path,
+            port,
+            digest=bytes.fromhex(serialize.digest(self._graph)),
+            build=artifact.facts["build"],
         )
-        self._identity = self._device.identity()
-        self.reset()
+        with ExitStack() as stack:
+            self._device: Device = stack.enter_context(board)
+            self._identity = self._device.identity()
+            self.reset()
+            self._stack = stack.pop_all()
 
     @property
     def identity(self) -> Identity:
@@ -58,9 +58,11 @@ class McuSession:
         ]
         results: dict[str, list[Array]] = {name: [] for name in (*graph.outputs, *kept)}
         for data in samples:
+            states = self._states() if kept else b""
             for name in kept:
-                seen = self._observed(data, layers[name])
+                seen = self._device.layer_output(layers[name], data)
                 results[name].append(from_device(seen, graph.tensors[name]))
+                self._put_back(states)
             outputs = _parts(graph, graph.outputs, self._device.infer(data))
             for name, value in outputs.items():
                 results[name].append(value)
@@ -107,13 +109,6 @@ class McuSession:
         trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
-
-    def _observed(self, data: bytes, layer: int) -> bytes:
-        """The output of ``layer``, the states left as they are."""
-        states = self._states()
-        seen = self._device.layer_output(layer, data)
-        self._put_back(states)
-        return seen
 
     def _states(self) -> bytes:
         return self._device.states() if self._graph.states else b""
