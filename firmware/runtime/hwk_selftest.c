@@ -3,21 +3,41 @@
 #include "hwk_crc32.h"
 #include "hwk_model.h"
 
-static void fill_input(void) {
-  int8_t *input = hwk_model_input();
-  const uint32_t levels =
-      (uint32_t)((int32_t)hwk_model_info.input_high - hwk_model_info.input_low) + 1u;
-  uint32_t x = HWK_SELFTEST_SEED;
-  for (uint32_t i = 0; i < hwk_model_info.input_bytes; i++) {
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    input[i] = (int8_t)(hwk_model_info.input_low + (int32_t)((x >> 24) % levels));
+static uint32_t next(uint32_t x) {
+  x ^= x << 13;
+  x ^= x >> 17;
+  return x ^ x << 5;
+}
+
+/* Fills all inputs with what follows generator state `x`, which is returned as it is then. */
+static uint32_t fill(const hwk_tensors_t *inputs, const hwk_range_t *range, uint32_t x) {
+  const hwk_tensor_t *input = inputs->first;
+  int8_t *data = input->data;
+  for (uint32_t left = inputs->bytes; left != 0; left--) {
+    if (data == input->data + input->bytes) {
+      input++;
+      range++;
+      data = input->data;
+    }
+    x = next(x);
+    *data++ = (int8_t)(range->low + (int32_t)((x >> 24) % (range->highest + 1u)));
   }
+  return x;
 }
 
 uint32_t hwk_selftest_run(void) {
-  fill_input();
-  hwk_model_invoke(hwk_model_info.layer_count - 1u);
-  return hwk_crc32((const uint8_t *)hwk_model_output(), hwk_model_info.output_bytes);
+  const hwk_model_info_t *model = &hwk_model_info;
+  uint32_t x = HWK_SELFTEST_SEED;
+  uint32_t crc32 = 0;
+  hwk_model_reset();
+  for (uint32_t steps = model->selftest_steps; steps != 0; steps--) {
+    x = fill(&model->inputs, model->ranges, x);
+    hwk_model_invoke(model->layer_count - 1u);
+    const hwk_tensor_t *output = model->outputs.first;
+    for (uint32_t left = model->outputs.count; left != 0; left--, output++) {
+      crc32 = hwk_crc32(crc32, (const uint8_t *)output->data, output->bytes);
+    }
+  }
+  hwk_model_reset();
+  return crc32;
 }

@@ -7,7 +7,8 @@ from typing import TypeVar
 from hwkit.boards import Board
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import constants, rescales
+from hwkit.ir.ops import rescales
+from hwkit.ir.traits import Weighted
 from hwkit.target import Capabilities, Lowered, Target
 
 P = TypeVar("P")
@@ -62,9 +63,8 @@ def check_nodes(graph: Graph, able: Capabilities, board: str) -> None:
                     op.name, board, f"rounding {rescale.rounding.value}; requantize with {exact}"
                 )
         _check_bits(graph, op.name, op.output, able.activation_bits, board)
-        for constant in constants(op):
-            if graph.constants[constant].ndim > 1:
-                _check_bits(graph, op.name, constant, able.weight_bits, board)
+        if isinstance(op, Weighted):
+            _check_bits(graph, op.name, op.weight, able.weight_bits, board)
 
 
 def _check_bits(graph: Graph, node: str, name: str, known: tuple[int, ...], board: str) -> None:

@@ -125,4 +125,7 @@ def test_its_own_image_runs_in_qemu(name: str, image) -> None:  # type: ignore[n
             assert device.infer(x) == stub.add_one(x)
         assert device.selftest().passed
         assert device.info().stack_size_bytes == board.mcu.stack_bytes > device.stack_bytes()
+        # QEMU has no identification of the chip, and the image finds that out.
+        assert device.identity().evidence == "simulated"
+        assert (device.info().chip, device.info().serial) == (0, "")
         assert min(qemu.counts().layer_instructions) > 0

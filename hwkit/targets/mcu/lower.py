@@ -13,13 +13,12 @@ from hwkit.ir.ops import Op
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.memory import MemoryPlan, Region, plan_memory
+from hwkit.lower.memory import MemoryPlan, Region
 from hwkit.lower.offset_to_bias import whole_steps_to_bias
 from hwkit.lower.optimize import optimize
 from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
-from hwkit.lower.schedule import step_per_node
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
@@ -31,11 +30,16 @@ from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
+from hwkit.targets.mcu.states import NONE, Updates, updates
+from hwkit.targets.mcu.states import plan as plan_memory
 from hwkit.toolchain.linker_script import regions
 
 RUNTIME_BYTES = 2048
 CYCLES_BYTES = 4
 """Of SRAM beside activations and stack: the runtime's variables, and for each layer its cycles."""
+
+MOST_TENSORS = 28
+"""Inputs, outputs and states in all: what a frame of 256 bytes describes, with the longest name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,15 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class McuPlan:
-    """Layers in order and what computes each, the kernels they use by symbol, and the memory
-    plan; ``choice`` says what the picks were chosen by."""
+    """Layers in order and what computes each, the kernels they use by symbol, the memory plan and
+    how the states change; ``choice`` says what the picks were chosen by."""
 
     layers: tuple[Layer, ...]
     picks: tuple[Pick, ...]
     kernels: dict[str, Kernel]
     memory: MemoryPlan
     choice: Choice | None = None
+    states: Updates = NONE
 
 
 def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
@@ -75,6 +80,7 @@ def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
     signed = apply(verify(shift_to_signed(optimized.graph)), wide_apart)
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)
+    _check_describable(lowered, board.name)
     ordered, planned = _ordered(verify(lowered), mcu)
     return Lowered(ordered, board, planned, retargeted, optimized.found)
 
@@ -90,6 +96,16 @@ def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:
     planned = plan(other, mcu)
     better = planned.memory.arena_bytes < present.memory.arena_bytes
     return (other, planned) if better else (graph, present)
+
+
+def _check_describable(graph: Graph, board: str) -> None:
+    """Refuses more tensors than the answer to INFO has room for."""
+    count = len(graph.inputs) + len(graph.outputs) + len(graph.states)
+    if count > MOST_TENSORS:
+        raise ConfigError(
+            f"board {board}: {graph.name} has {count} inputs, outputs and states; the serial link "
+            f"describes at most {MOST_TENSORS}: join some"
+        )
 
 
 def section(board: Board) -> McuBoard:
@@ -116,14 +132,21 @@ def plan(
         for op, of, pick in zip(graph.nodes, made, chosen, strict=True)
     ]
     used = {call.kernel for layer in layers for call in layer.calls}
+    stored = _stored_bytes(graph)
+    states = updates(graph, stored)
     if like is not None and list(map(_asks, like.layers)) == list(map(_asks, layers)):
         memory = like.memory
     else:
-        scratch = {layer.op.name: layer.scratch_bytes for layer in layers}
-        ahead = {layer.op.name: layer.overlaps for layer in layers}
-        steps = step_per_node(graph, _stored_bytes(graph), scratch, ahead)
-        memory = plan_memory(steps, _regions(mcu, len(layers)))
-    return McuPlan(tuple(layers), chosen, {name: kernels[name] for name in sorted(used)}, memory)
+        memory = plan_memory(
+            graph,
+            stored,
+            {layer.op.name: layer.scratch_bytes for layer in layers},
+            {layer.op.name: layer.overlaps for layer in layers},
+            states,
+            _regions(mcu, len(layers)),
+        )
+    symbols = {name: kernels[name] for name in sorted(used)}
+    return McuPlan(tuple(layers), chosen, symbols, memory, states=states)
 
 
 @lru_cache(maxsize=2)

@@ -15,7 +15,7 @@ from hwkit.targets.mcu.capabilities import CAPABILITIES
 from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import McuPlan, lower
-from hwkit.targets.mcu.run import open_session
+from hwkit.targets.mcu.session import open_session
 
 
 class Mcu:

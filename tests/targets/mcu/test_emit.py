@@ -40,10 +40,10 @@ _MAIN = """\
 void hwk_profile_mark(int layer) { (void)layer; }
 
 int main(void) {
-  while (fread(hwk_model_input(), 1, hwk_model_info.input_bytes, stdin) ==
-         hwk_model_info.input_bytes) {
+  const hwk_tensor_t *input = hwk_model_info.inputs.first, *output = hwk_model_info.outputs.first;
+  while (fread(input->data, 1, input->bytes, stdin) == input->bytes) {
     hwk_model_invoke(hwk_model_info.layer_count);
-    fwrite(hwk_model_output(), 1, hwk_model_info.output_bytes, stdout);
+    fwrite(output->data, 1, output->bytes, stdout);
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
-from tests.conformance.graphs import graphs
+from tests.conformance.graphs import Space, graphs
 from tests.conformance.test_targets import MCU
 from tests.targets.mcu import together
 from tests.targets.mcu.models import residual
@@ -18,11 +19,12 @@ from tests.targets.mcu.models import residual
 _GRAPHS = 20
 
 
-def test_every_integer_of_random_graphs_in_one_program(tmp_path: Path) -> None:
+@pytest.mark.parametrize("space", [MCU, replace(MCU, inputs=3, outputs=3, states=3)])
+def test_every_integer_of_random_graphs_in_one_program(space: Space, tmp_path: Path) -> None:
     models: list[together.Model] = []
 
     @settings(max_examples=_GRAPHS, derandomize=True, deadline=None, database=None)
-    @given(graphs(MCU))
+    @given(graphs(space))
     def collect(graph: Graph) -> None:
         try:
             models.append(together.lowered_as(graph, len(models)))
@@ -31,6 +33,8 @@ def test_every_integer_of_random_graphs_in_one_program(tmp_path: Path) -> None:
 
     collect()
     assert len(models) > _GRAPHS // 2
+    stateful = sum(bool(model.graph.states) for model in models)
+    assert (stateful > _GRAPHS // 4) == (space.states > 0)
     assert all(together.check(models, tmp_path))
 
 

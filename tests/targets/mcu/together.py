@@ -11,22 +11,22 @@ from pathlib import Path
 import numpy as np
 
 from hwkit import boards
+from hwkit.flow import boundary
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.target import Lowered
 from hwkit.targets.mcu.emit import from_device, to_device
-from hwkit.targets.mcu.lower import lower
+from hwkit.targets.mcu.lower import lower, tensor_bytes
 from hwkit.targets.mcu.package import package
 from hwkit.targets.mcu.package.names import identifier
 from hwkit.toolchain.host_cc import FLAGS, SANITIZERS
-from tests import sessions
-from tests.conformance.graphs import inputs_for
+from tests.conformance.graphs import feeds_for
 
 BOARDS = ("virtual_m4", "virtual_m0", "virtual_rv32")
 """One of each family of kernels that compiles for this machine (all but the M55's)."""
 
-_SAMPLES = 3
+_STEPS = 4
 
 _MAIN = """\
 #include <stdio.h>
@@ -37,35 +37,56 @@ _MAIN = """\
 typedef struct {{
   int (*init)(void);
   int (*selftest)(void);
-  int8_t *(*input)(void);
+  int (*reset)(void);
   int (*invoke)(void);
-  const void *(*output)(void);
-  size_t input_bytes, output_bytes;
+  void *(*input)(size_t);
+  const void *(*output)(size_t);
+  size_t inputs, outputs;
+  const size_t *input_bytes, *output_bytes;
 }} model_t;
 
-{outputs}
+{borders}
 
 static const model_t models[] = {{
 {rows}
 }};
 
+#define MODELS (sizeof models / sizeof models[0])
+
+static int step(const model_t *m) {{
+  for (size_t i = 0; i < m->inputs; i++) {{
+    if (fread(m->input(i), 1, m->input_bytes[i], stdin) != m->input_bytes[i]) return 2;
+  }}
+  if (m->input(m->inputs) != NULL || m->output(m->outputs) != NULL) return 3;
+  if (m->invoke() != HWK_OK) return 4;
+  for (size_t i = 0; i < m->outputs; i++) fwrite(m->output(i), 1, m->output_bytes[i], stdout);
+  return 0;
+}}
+
 int main(void) {{
+  for (uint32_t k = 0; k < MODELS; k++) {{
+    if (models[k].init() != HWK_OK || models[k].selftest() != HWK_OK) return 1;
+  }}
   uint32_t k;
   while (fread(&k, sizeof k, 1, stdin) == 1) {{
-    const model_t *m = &models[k];
-    if (m->init() != HWK_OK || m->selftest() != HWK_OK) return 1;
-    if (fread(m->input(), 1, m->input_bytes, stdin) != m->input_bytes) return 2;
-    if (m->invoke() != HWK_OK) return 3;
-    fwrite(m->output(), 1, m->output_bytes, stdout);
+    if (k >= MODELS) {{
+      if (models[k - MODELS].reset() != HWK_OK) return 5;
+      continue;
+    }}
+    const int result = step(&models[k]);
+    if (result != 0) return result;
   }}
   return 0;
 }}
 """
 
-_OUTPUT = "static const void *output_{id}(void) {{ return hwk_{id}_output(); }}"
+_BORDER = """\
+static void *input_{id}(size_t k) {{ return hwk_{id}_input(k); }}
+static const void *output_{id}(size_t k) {{ return hwk_{id}_output(k); }}
+static const size_t input_bytes_{id}[] = {{{inputs}}}, output_bytes_{id}[] = {{{outputs}}};"""
 _ROW = (
-    "    {{hwk_{id}_init, hwk_{id}_selftest, hwk_{id}_input, hwk_{id}_invoke, output_{id},\n"
-    "     HWK_{up}_INPUT_ELEMENTS, HWK_{up}_OUTPUT_ELEMENTS * sizeof(hwk_{id}_output_t)}},"
+    "    {{hwk_{id}_init, hwk_{id}_selftest, hwk_{id}_reset, hwk_{id}_invoke, input_{id},\n"
+    "     output_{id}, HWK_{up}_INPUTS, HWK_{up}_OUTPUTS, input_bytes_{id}, output_bytes_{id}}},"
 )
 
 
@@ -106,7 +127,7 @@ def compiled(models: Sequence[Model], folder: Path) -> Path:
     main.write_text(
         _MAIN.format(
             includes="\n".join(f'#include "hwk_{id}_model.h"' for id in ids),
-            outputs="\n".join(_OUTPUT.format(id=id) for id in ids),
+            borders="\n".join(map(_border, models)),
             rows="\n".join(_ROW.format(id=id, up=id.upper()) for id in ids),
         )
     )
@@ -116,39 +137,48 @@ def compiled(models: Sequence[Model], folder: Path) -> Path:
     return program
 
 
+def _border(model: Model) -> str:
+    graph = model.lowered.graph
+    sizes = {
+        of: ", ".join(str(tensor_bytes(graph, name)) for name in names)
+        for of, names in (("inputs", graph.inputs), ("outputs", graph.outputs))
+    }
+    return _BORDER.format(id=identifier(model.graph.name), **sizes)
+
+
 def check(models: Sequence[Model], folder: Path) -> list[int]:
-    """Runs every model on a few samples, in turn, and compares all integers with the interpreter's.
+    """Runs every model a few steps, in turn, and one more after a reset, and compares all integers
+    with the interpreter's.
 
     Returns how many these were by model; ``AssertionError`` with the graph for a differing one, or
     with what a sanitizer says.
     """
     inputs = [_inputs(model) for model in models]
-    order = [(k, n) for n in range(_SAMPLES) for k in range(len(models))]
-    data = b"".join(struct.pack("<I", k) + _sent(models[k], inputs[k][n]) for k, n in order)
+    order = [(k, n) for n in range(_STEPS) for k in range(len(models))]
+    data = b"".join(struct.pack("<I", k) + _sent(models[k], inputs[k], n) for k, n in order)
+    for k, model in enumerate(models):
+        data += struct.pack("<II", len(models) + k, k) + _sent(model, inputs[k], 0)
     done = subprocess.run([compiled(models, folder)], input=data, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
-    expected = [_expected(model, x) for model, x in zip(models, inputs, strict=True)]
+    expected = [run(m.lowered.graph, x) for m, x in zip(models, inputs, strict=True)]
     compared, at = [0] * len(models), 0
-    for k, n in order:
+    for k, n in (*order, *((k, 0) for k in range(len(models)))):
         graph = models[k].lowered.graph
-        tensor = graph.tensors[graph.outputs[0]]
-        size = len(to_device(expected[k][n], tensor.dtype))
-        got = from_device(done.stdout[at : at + size], tensor)
-        assert np.array_equal(got, expected[k][n]), (models[k], inputs[k][n], got, expected[k][n])
-        at, compared[k] = at + size, compared[k] + got.size
+        for name in graph.outputs:
+            wanted, size = expected[k][name][n], tensor_bytes(graph, name)
+            got = from_device(done.stdout[at : at + size], graph.tensors[name])
+            assert np.array_equal(got, wanted), (models[k], inputs[k], n, name, got, wanted)
+            at, compared[k] = at + size, compared[k] + got.size
     assert at == len(done.stdout)
     return compared
 
 
-def _inputs(model: Model) -> Array:
-    return sessions.entered(model.graph, model.lowered.graph, inputs_for(model.graph, _SAMPLES, 1))
+def _inputs(model: Model) -> dict[str, Array]:
+    feeds = feeds_for(model.graph, _STEPS, 1)
+    return boundary.enter(model.graph, model.lowered.graph, feeds)
 
 
-def _sent(model: Model, x: Array) -> bytes:
+def _sent(model: Model, feeds: dict[str, Array], step: int) -> bytes:
     graph = model.lowered.graph
-    return to_device(x, graph.tensors[graph.inputs[0]].dtype)
-
-
-def _expected(model: Model, x: Array) -> Array:
-    graph = model.lowered.graph
-    return run(graph, {graph.inputs[0]: x})[graph.outputs[0]]
+    parts = (to_device(feeds[name][step], graph.tensors[name].dtype) for name in graph.inputs)
+    return b"".join(parts)
