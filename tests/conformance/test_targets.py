@@ -36,6 +36,7 @@ QUICK = ("host_litert", "host_tflm", "interpreter", "toy")
 
 ELSEWHERE = {
     "finn_sim": "tests/targets/finn/test_simulation.py: many graphs for one start of FINN",
+    "host_tflite_runtime": "tests/targets/edge/test_tflite_runtime.py: where it is installed",
     "rtl_sim": "test_rtl.py: many cores for one simulator",
     "rtl_sim_unrolled": "tests/targets/rtl/test_unrolled.py",
 }
