@@ -53,10 +53,9 @@ class McuSession:
         graph = self._graph
         samples = _samples(graph, feeds)
         layers = {op.output: k for k, op in enumerate(graph.nodes)}
-        kept = [
-            name for name in dict.fromkeys(keep) if name in layers and name not in graph.outputs
-        ]
-        results: dict[str, list[Array]] = {name: [] for name in (*graph.outputs, *kept)}
+        shown = [name for name in keep if name in layers]
+        kept = [name for name in dict.fromkeys(shown) if name not in graph.outputs]
+        results: dict[str, list[Array]] = {name: [] for name in (*shown, *graph.outputs)}
         for data in samples:
             states = self._states() if kept else b""
             for name in kept:
