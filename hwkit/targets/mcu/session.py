@@ -70,17 +70,17 @@ class McuSession:
     def timed(
         self, feeds: Mapping[str, Array], repeats: int, warm_up: int
     ) -> list[list[LayerTiming]]:
-        """The layers of each of ``repeats`` inferences, after ``warm_up``.
+        """The layers of each of ``repeats`` inferences of the first sample, after ``warm_up``.
 
         Cycles are what the firmware reads from the core's counter, instructions what the emulator
         counts (None where none was started here); cycles and time are None where no counter runs.
         Each layer includes one call of ``hwk_profile_mark``. The states are put back afterwards.
         """
         samples = _samples(self._graph, feeds)
-        if len(samples) != 1 or repeats < 1 or warm_up < 0:
+        if not samples or repeats < 1 or warm_up < 0:
             raise ConfigError(
                 f"timing: {len(samples)} samples, {repeats} repeats, {warm_up} to warm up; give "
-                "one sample and at least one repeat"
+                "at least one sample and one repeat"
             )
         states = self._states()
         for _ in range(warm_up):
