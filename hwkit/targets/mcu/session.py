@@ -53,10 +53,9 @@ class McuSession:
         graph = self._graph
         samples = _samples(graph, feeds)
         layers = {op.output: k for k, op in enumerate(graph.nodes)}
-        kept = [
-            name for name in dict.fromkeys(keep) if name in layers and name not in graph.outputs
-        ]
-        results: dict[str, list[Array]] = {name: [] for name in (*graph.outputs, *kept)}
+        shown = [name for name in keep if name in layers]
+        kept = [name for name in dict.fromkeys(shown) if name not in graph.outputs]
+        results: dict[str, list[Array]] = {name: [] for name in (*shown, *graph.outputs)}
         for data in samples:
             states = self._states() if kept else b""
             for name in kept:
@@ -71,17 +70,17 @@ class McuSession:
     def timed(
         self, feeds: Mapping[str, Array], repeats: int, warm_up: int
     ) -> list[list[LayerTiming]]:
-        """The layers of each of ``repeats`` inferences, after ``warm_up``.
+        """The layers of each of ``repeats`` inferences of the first sample, after ``warm_up``.
 
         Cycles are what the firmware reads from the core's counter, instructions what the emulator
         counts (None where none was started here); cycles and time are None where no counter runs.
         Each layer includes one call of ``hwk_profile_mark``. The states are put back afterwards.
         """
         samples = _samples(self._graph, feeds)
-        if len(samples) != 1 or repeats < 1 or warm_up < 0:
+        if not samples or repeats < 1 or warm_up < 0:
             raise ConfigError(
                 f"timing: {len(samples)} samples, {repeats} repeats, {warm_up} to warm up; give "
-                "one sample and at least one repeat"
+                "at least one sample and one repeat"
             )
         states = self._states()
         for _ in range(warm_up):
