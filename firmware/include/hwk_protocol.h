@@ -13,8 +13,8 @@
  *
  *   - one whose CRC and sequence repeat those of the previous one is not executed again: the
  *     previous answer is sent again;
- *   - INFO begins a session at any sequence but the last one and the HWK_LATE_REQUESTS - 1 before it;
- *     after a reset any request does;
+ *   - INFO begins a session at any sequence but the last one and the HWK_LATE_REQUESTS - 1 before it,
+ *     after a reset at any: a host whose states a reset took away is told so by LATE;
  *   - every other one whose sequence is not the next is not executed: HWK_STATUS_LATE.
  *
  * A frame that cannot be read is answered with command HWK_COMMAND_NONE, sequence 0 and a status that

@@ -291,12 +291,14 @@ static bool take_request(hwk_server_t *server, uint32_t head) {
   const uint8_t *body = server->receiver.body;
   const uint32_t crc = hwk_load_u32(body + server->receiver.body_bytes - HWK_CRC_BYTES);
   const uint16_t behind = (uint16_t)(hwk_load_u16(server->answer + 2) - (head >> 16));
-  const bool next = behind == UINT16_MAX || !server->answered;
+  const bool next = server->answered && behind == UINT16_MAX;
   /* The CRC covers sequence and payload: equal means the host did not get the answer. */
-  if (!next && crc == server->last_crc) {
+  if (server->answered && !next && crc == server->last_crc) {
     return true;
   }
-  if (!next && (body[0] != HWK_COMMAND_INFO || behind < HWK_LATE_REQUESTS)) {
+  const bool begins =
+      body[0] == HWK_COMMAND_INFO && (!server->answered || behind >= HWK_LATE_REQUESTS);
+  if (!next && !begins) {
     return false;
   }
   answer_request(server, head);

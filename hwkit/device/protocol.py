@@ -66,7 +66,8 @@ _MEANING = {
     Status.BAD_ARGUMENT: "an argument is outside the model",
     Status.NO_INPUT: "the inputs have not been loaded",
     Status.NO_OUTPUT: "nothing has been computed yet",
-    Status.LATE: "it is not the next one of the session; nothing else may use the port",
+    Status.LATE: "it is not the next one of the session: the board was reset in the middle of it, "
+    "or something else uses the port",
     Status.ARENA_OVERRUN: "a layer wrote behind the arena; report it with the model",
 }
 
@@ -135,9 +136,21 @@ class Client:
         self._receiver = FrameReceiver()
         self._sequence = secrets.randbelow(1 << 16)
         self._in_session = False
+        self._sessions = 0
         # Ends whatever an earlier host left unfinished.
         link.discard()
         link.write(b"\0")
+
+    @property
+    def url(self) -> str:
+        """Of the link."""
+        return self._link.url
+
+    @property
+    def session(self) -> int:
+        """Number of the session that is open, from 1; 0 where none is, since nothing was asked yet
+        or the last request failed. The device was not reset as long as this stays the same."""
+        return self._sessions if self._in_session else 0
 
     def exchange(
         self,
@@ -180,6 +193,7 @@ class Client:
         if answer.command != command:
             raise self._error(f"answers {command.name} with command {answer.command}")
         self._in_session = answer.status != Status.LATE
+        self._sessions += command == Command.INFO
         if answer.status != Status.OK:
             raise self._refusal(command, self._status(answer))
         return answer.payload

@@ -46,6 +46,8 @@ class Device:
     Tensors are bytes as they lie in the board's memory: one sample, NHWC, integers of 8 bits or
     fewer one byte each, wider ones little-endian. Several inputs, outputs or states are one string
     of bytes, one after the other in the graph's order. Every method may raise ``DeviceError``.
+    States outlive no request that fails, and no reset of the board: inferences are then refused
+    until ``reset`` or ``set_states``.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Device:
         self._emulator = emulator
         self._infer_timeout_s = infer_timeout_s
         self._info = client.info()
+        self._states_of = client.session
         # Behind a u32: the offset of a load, the total size of a layer.
         self._chunk_bytes = self._info.max_payload_bytes - 4
         self._input = b""
@@ -80,9 +83,13 @@ class Device:
     def infer(self, x: bytes) -> bytes:
         """The outputs for the inputs ``x``: ``input_bytes`` in, ``output_bytes`` out. The states
         take their next values."""
-        info = self._info
         self._check(x)
         self._input = bytes(x)
+        with self._stepping():
+            return self._inferred()
+
+    def _inferred(self) -> bytes:
+        info = self._info
         if max(info.input_bytes, info.output_bytes) > info.max_payload_bytes:
             self._infer_to(info.layer_count - 1)
             return self._client.read_output(info.output_bytes, self._chunk_bytes)
@@ -96,10 +103,12 @@ class Device:
     def reset(self) -> None:
         """Gives every state its initial value."""
         self._client.reset()
+        self._states_of = self._client.session
 
     def states(self) -> bytes:
         """All states: ``state_bytes``."""
-        return self._client.read_state(self._info.state_bytes, self._chunk_bytes)
+        with self._stepping():
+            return self._client.read_state(self._info.state_bytes, self._chunk_bytes)
 
     def set_states(self, data: bytes) -> None:
         """Gives all states these values."""
@@ -108,6 +117,7 @@ class Device:
                 f"states of {len(data)} bytes: the board's model has {self._info.state_bytes}"
             )
         self._client.write_state(data, self._chunk_bytes)
+        self._states_of = self._client.session
 
     def layer_output(self, layer: int, x: bytes | None = None) -> bytes:
         """The output of ``layer`` for ``x``, by default the inputs of the last ``infer``: runs
@@ -120,8 +130,9 @@ class Device:
             self._input = bytes(x)
         if not self._input:
             raise ConfigError("layer_output: give an input, or infer one first")
-        self._infer_to(layer)
-        return self._client.read_layer(self._chunk_bytes)
+        with self._stepping():
+            self._infer_to(layer)
+            return self._client.read_layer(self._chunk_bytes)
 
     def cycles(self) -> list[int] | None:
         """Cycles of each layer of the last inference, read by the firmware from its counter;
@@ -159,6 +170,19 @@ class Device:
     def echo(self, data: bytes) -> bytes:
         """``data`` there and back."""
         return self._client.echo(data)
+
+    @contextmanager
+    def _stepping(self) -> Iterator[None]:
+        """Around what needs the states: refuses when they are lost; they are if it fails."""
+        session = self._states_of
+        if self._info.states and session != self._client.session:
+            raise DeviceError(
+                f"board at {self._client.url}: the states of earlier inferences are lost, with a "
+                "request that failed or by a reset of the board; reset them"
+            )
+        self._states_of = 0
+        yield
+        self._states_of = session
 
     def _check(self, x: bytes) -> None:
         if len(x) != self._info.input_bytes:

@@ -73,10 +73,13 @@ class InterpreterSession:
     def timed(
         self, feeds: Mapping[str, Array], repeats: int, warm_up: int
     ) -> list[list[LayerTiming]]:
-        """Wall time of whole inferences."""
+        """Wall time of whole inferences; the states are put back afterwards."""
+        states = dict(self._interpreter.state)
         for _ in range(warm_up):
             self.infer(feeds)
-        return [self._timed(feeds) for _ in range(repeats)]
+        runs = [self._timed(feeds) for _ in range(repeats)]
+        self._interpreter.set_state(states)
+        return runs
 
     def _timed(self, feeds: Mapping[str, Array]) -> list[LayerTiming]:
         start_ns = time.perf_counter_ns()

@@ -61,5 +61,8 @@ def rows(columns: Sequence[Column], repeats: int) -> list[list[LayerTiming]]:
 def _random_inputs(graph: Graph, op: Op) -> list[Array]:
     rng = np.random.default_rng(_SEED)
     names = dict.fromkeys(activations(op))
-    shapes = [graph.tensors[name].shape for name in names]
-    return [rng.integers(-128, 128, (1, *shape)).astype(np.int8) for shape in shapes]
+    tensors = [graph.tensors[name] for name in names]
+    return [
+        rng.integers(t.dtype.low, t.dtype.high + 1, (1, *t.shape)).astype(t.dtype.container)
+        for t in tensors
+    ]

@@ -11,6 +11,7 @@ from hwkit.boards import Board, McuBoard, MemoryRegion
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
+from hwkit.targets.mcu import makefile
 from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
@@ -67,9 +68,10 @@ def build_digest(plan: BuildPlan, mcu: McuBoard) -> str:
     """SHA-256 of what makes the layers' code: model, kernels, runtime, compiler and flags.
 
     The board's own parts (clock, pins, memory map, drivers) are not among it: they answer for
-    themselves, so that an emulator of the same core runs the same build.
+    themselves, so that an emulator of the same core runs the same build. Nor are the files by
+    which the folder builds elsewhere: what they tell another compiler, the flags here tell ours.
     """
-    own = {*platform_files(mcu), "firmware.ld"}
+    own = {*platform_files(mcu), "firmware.ld", *makefile.FILES}
     files = {name: content for name, content in plan.files.items() if name not in own}
     flags = (*mcu.cpu_flags, zig.OPTIMIZE, firmware.RUNTIME_OPTIMIZE, *zig.COMPILE_FLAGS)
     return BuildPlan(files, (flags, (zig.version(),))).digest()

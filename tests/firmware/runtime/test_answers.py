@@ -14,12 +14,13 @@ TIMES = [0x01010101 * n for n in range(1, 40)]
 
 def ask(*requests: tuple[int, bytes], size: int = stub.BYTES, layers: int = 2) -> list[Frame]:
     """The answers of a board with ``platform_stub.c`` to requests one after the other."""
-    wire = b"".join(encode(Frame(c, 0, k, p)) for k, (c, p) in enumerate(requests, 1))
+    session = ((Command.INFO, b""), *requests)
+    wire = b"".join(encode(Frame(c, 0, k, p)) for k, (c, p) in enumerate(session))
     done = subprocess.run(
         [stub.counting_program(size, layers)], input=wire, capture_output=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    frames = [frame for frame in FrameReceiver().receive(done.stdout) if frame is not None]
+    _, *frames = (frame for frame in FrameReceiver().receive(done.stdout) if frame is not None)
     assert [(f.command, f.sequence) for f in frames] == [
         (c, k) for k, (c, _) in enumerate(requests, 1)
     ]
@@ -114,12 +115,12 @@ def test_input_may_be_loaded_again_from_anywhere_before() -> None:
 def test_an_answer_is_repeated_only_for_the_same_request() -> None:
     """Sequence and payload make a request another one; the counter shows what was executed. The
     number before the last one is late, and not obeyed."""
+    info = encode(Frame(Command.INFO, 0, 0, b""))
     again = encode(Frame(Command.COUNTER, 0, 1, b""))
     other = encode(Frame(Command.COUNTER, 0, 2, b""))
-    done = subprocess.run(
-        [stub.counting_program()], input=again * 3 + other + again, capture_output=True, timeout=60
-    )
-    frames = [f for f in FrameReceiver().receive(done.stdout) if f is not None]
+    wire = info + again * 3 + other + again
+    done = subprocess.run([stub.counting_program()], input=wire, capture_output=True, timeout=60)
+    _, *frames = (f for f in FrameReceiver().receive(done.stdout) if f is not None)
     sums = [sum(TIMES[: k + 1]) for k in range(2)]
     assert [f.payload for f in frames] == [u32(sums[0])] * 3 + [u32(sums[1]), b""]
     assert [f.status for f in frames] == [Status.OK] * 4 + [Status.LATE]

@@ -16,17 +16,22 @@ from hwkit.device.protocol import Command, Status
 from tests.firmware.runtime import stub
 
 MAX_PAYLOAD_BYTES = 1024
+SESSION = 6
+"""Number of the INFO before a stream of requests."""
 
 
-def converse(wire: bytes, size: int = stub.BYTES) -> list[Frame | None]:
-    """Everything that the firmware answers to ``wire``."""
+def converse(
+    wire: bytes, size: int = stub.BYTES, session: int | None = 0
+) -> list[Frame | None]:
+    """Everything that the firmware answers to ``wire``, behind an INFO of number ``session``."""
+    begin = b"" if session is None else request(Command.INFO, b"", session)
     done = subprocess.run(
-        [stub.host_program(size)], input=wire, capture_output=True, timeout=60, check=False
+        [stub.host_program(size)], input=begin + wire, capture_output=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr == b""
     assert done.stdout[-1:] in (b"", b"\0")
-    return FrameReceiver().receive(done.stdout)
+    return FrameReceiver().receive(done.stdout)[begin != b"" :]
 
 
 def request(command: int, payload: bytes = b"", sequence: int = 1) -> bytes:
@@ -66,7 +71,7 @@ def expected_answers(wire: bytes) -> list[Frame]:
     """The protocol's rules, from Python's decoder: echoes come back, unless their number is not the
     next one, and the unreadable is refused."""
     answers = []
-    last: Frame | None = None
+    last = Frame(Command.INFO, 0, SESSION, b"")
     for part in wire.split(b"\0")[:-1]:
         if not part:
             continue
@@ -76,7 +81,7 @@ def expected_answers(wire: bytes) -> list[Frame]:
             answers.append(Frame(Command.NONE, Status.BAD_FRAME, 0, b""))
         elif frame is None:
             answers.append(Frame(Command.NONE, Status.BAD_CRC, 0, b""))
-        elif last in (None, frame) or frame.sequence == (last.sequence + 1) % 65536:
+        elif last == frame or frame.sequence == (last.sequence + 1) % 65536:
             last = frame
             answers.append(frame)
         else:
@@ -87,7 +92,7 @@ def expected_answers(wire: bytes) -> list[Frame]:
 @given(streams())
 @settings(derandomize=True, deadline=None, max_examples=80)
 def test_any_stream_is_answered_by_the_rules(wire: bytes) -> None:
-    assert converse(wire) == expected_answers(wire)
+    assert converse(wire, session=SESSION) == expected_answers(wire)
 
 
 @given(st.binary(max_size=MAX_PAYLOAD_BYTES))
@@ -98,7 +103,7 @@ def test_echo_returns_every_payload(payload: bytes) -> None:
 
 def test_runs_of_every_length_survive() -> None:
     payloads = [b"\1" * n + tail for n in range(250, 260) for tail in (b"", b"\0", b"\0\1")]
-    wire = b"".join(request(Command.ECHO, p, i) for i, p in enumerate(payloads))
+    wire = b"".join(request(Command.ECHO, p, i) for i, p in enumerate(payloads, 1))
     assert [answer.payload for answer in converse(wire) if answer] == payloads
 
 
@@ -176,10 +181,10 @@ def test_requests_outside_the_model_are_refused() -> None:
 
 def test_ranges_outside_a_tensor_are_refused() -> None:
     spans = [(0, 65), (65, 0), (64, 1), (0xFFFFFFFF, 2), (2, 0xFFFFFFFF)]
-    wire = request(Command.RUN, bytes(64), 0)
+    wire = request(Command.RUN, bytes(64), 1)
     for sequence, (offset, size) in enumerate(spans):
-        wire += request(Command.READ_OUTPUT, range_of(offset, size), 2 * sequence + 1)
-        wire += request(Command.READ_LAYER, range_of(offset, size), 2 * sequence + 2)
+        wire += request(Command.READ_OUTPUT, range_of(offset, size), 2 * sequence + 2)
+        wire += request(Command.READ_LAYER, range_of(offset, size), 2 * sequence + 3)
     statuses = [answer.status for answer in converse(wire) if answer]
     assert statuses == [0] + [Status.BAD_ARGUMENT] * 10
 
@@ -201,7 +206,8 @@ def test_a_repeated_request_is_answered_again_but_not_executed_again() -> None:
 
 
 def statuses(*requests: bytes) -> list[int]:
-    return [answer.status for answer in converse(b"".join(requests)) if answer]
+    answers = converse(b"".join(requests), session=None)
+    return [answer.status for answer in answers if answer]
 
 
 def test_a_late_request_is_not_executed() -> None:
@@ -219,7 +225,16 @@ def test_a_late_request_is_not_executed() -> None:
 
 def test_a_number_that_is_taken_by_another_request_is_late() -> None:
     echoes = [request(Command.ECHO, b"a", 9), request(Command.ECHO, b"b", 9)]
-    assert statuses(*echoes) == [0, Status.LATE]
+    assert statuses(request(Command.INFO, b"", 8), *echoes) == [0, 0, Status.LATE]
+
+
+def test_after_a_reset_every_request_is_late_until_info() -> None:
+    """Whoever goes on with a session that the board was reset in would get other states."""
+    info, late = request(Command.INFO, b"", 700), Status.LATE
+    for sequence in (0, 1, 255, 256, 65535):
+        first = [request(c, bytes(64), sequence) for c in Command if c != Command.INFO]
+        echo = request(Command.ECHO, b"here", 701)
+        assert statuses(*first, echo, info, echo) == [late] * (len(first) + 1) + [0, 0]
 
 
 def test_info_begins_a_session_where_no_late_one_can_be() -> None:
@@ -228,7 +243,7 @@ def test_info_begins_a_session_where_no_late_one_can_be() -> None:
     assert statuses(info(500), echo(501), info(900), echo(502), echo(901)) == [0, 0, 0, late, 0]
     assert statuses(info(500), echo(501), echo(502), info(500), echo(503)) == [0, 0, 0, late, 0]
     many = [echo(n % 65536) for n in range(65400, 65900)]  # the last is 363
-    assert statuses(*many, info(363 - 255), info(363 - 256))[-2:] == [late, 0]
+    assert statuses(info(65399), *many, info(363 - 255), info(363 - 256))[-2:] == [late, 0]
 
 
 def test_selftest_computes_the_documented_crc() -> None:

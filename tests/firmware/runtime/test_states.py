@@ -17,10 +17,11 @@ from tests.firmware.runtime.states import Model
 
 def ask(*requests: tuple[int, bytes]) -> list[Frame]:
     """The firmware's answers to requests one after the other."""
-    wire = b"".join(encode(Frame(c, 0, k, p)) for k, (c, p) in enumerate(requests, 1))
+    session = ((Command.INFO, b""), *requests)
+    wire = b"".join(encode(Frame(c, 0, k, p)) for k, (c, p) in enumerate(session))
     done = subprocess.run([states.host_program()], input=wire, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
-    return [frame for frame in FrameReceiver().receive(done.stdout) if frame is not None]
+    return [frame for frame in FrameReceiver().receive(done.stdout) if frame is not None][1:]
 
 
 def u32(*values: int) -> bytes:
@@ -98,14 +99,15 @@ def test_a_layer_is_observed_and_the_states_put_back() -> None:
 
 
 def test_a_repeated_run_takes_one_step() -> None:
+    info = encode(Frame(Command.INFO, 0, 0, b""))
     run = encode(Frame(Command.RUN, 0, 1, X[0]))
     again = encode(Frame(Command.RUN, 0, 2, X[0]))
     done = subprocess.run(
-        [states.host_program()], input=run * 3 + again, capture_output=True, timeout=60
+        [states.host_program()], input=info + run * 3 + again, capture_output=True, timeout=60
     )
     model = Model()
     first, second = model.infer(X[0]), model.infer(X[0])
-    got = [f.payload for f in FrameReceiver().receive(done.stdout) if f is not None]
+    _, *got = [f.payload for f in FrameReceiver().receive(done.stdout) if f is not None]
     assert got == [first] * 3 + [second] and first != second
 
 

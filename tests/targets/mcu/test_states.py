@@ -148,3 +148,28 @@ def test_more_tensors_than_the_link_describes_are_refused() -> None:
     )
     with pytest.raises(ConfigError, match=r"has 29 inputs, outputs and states; .* at most 28"):
         lower(many, boards.load("virtual_m4"))
+
+
+@pytest.mark.parametrize("how", ["reset", "killed"])
+def test_lost_states_give_no_integers(how: str, tmp_path: Path) -> None:
+    """A board that starts anew in the middle holds other states than its caller thinks."""
+    artifact = built(NETWORKS["recurrent"](), "virtual_m4", tmp_path)
+    graph = artifact.lowered.graph
+    feeds = feeds_for(graph, 8, 1)
+    expected = Interpreter(graph).infer(feeds)
+    with Emulator(artifact.board, artifact.path) as emulator:
+        with open_session(artifact, emulator.port) as session:
+            assert equal(session.infer(part(feeds, 0, 4)), part(expected, 0, 4))
+            if how == "reset":
+                emulator.reset()
+            else:
+                assert emulator._process is not None
+                emulator._process.kill()
+            for _ in range(2):  # nor does the second call go on where nothing is
+                with pytest.raises(DeviceError):
+                    session.infer(part(feeds, 4, 8))
+                with pytest.raises(DeviceError):
+                    session.timed(part(feeds, 4, 5), 1, 0)
+            if how == "reset":
+                session.reset()
+                assert equal(session.infer(feeds), expected)
