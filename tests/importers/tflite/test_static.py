@@ -7,12 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwkit.errors import UnsupportedOp
+from hwkit.errors import HwkitError, UnsupportedOp
 from hwkit.importers.tflite.file import parse
 from hwkit.importers.tflite.importer import convert
 from hwkit.targets.edge.flatbuffer import FileTensor
 from tests.conformance.tflite_runtimes import LITERT, TFLM, Runtimes
-from tests.importers.tflite.files import as_tflm, integers, operator, random_feeds
+from tests.importers.tflite.files import (
+    as_tflm,
+    file_bytes,
+    integers,
+    operator,
+    random_feeds,
+)
 from tests.importers.tflite.networks import Net
 
 
@@ -108,3 +114,15 @@ def test_a_fill_of_no_size_is_refused(sizes: str) -> None:
     net.tensors += [integers("huge", [1 << 20, 1 << 20]), integers("negative", [1, -8])]
     with pytest.raises(UnsupportedOp, match=r"operator 3 \(FILL\)"):
         convert(parse(net.file("t4")), "m")
+
+
+@pytest.mark.parametrize("code", ["LOGISTIC", "SOFTMAX", "RESHAPE", "SHAPE", "FULLY_CONNECTED"])
+def test_an_operator_without_its_first_input_is_named(code: str) -> None:
+    """Nothing is known of its shape; whoever reads the operator says what is missing."""
+    tensors = [
+        FileTensor("x", (1, 4), "int8", (0.02,), 3),
+        FileTensor("y", (1, 4), "int8", (0.02,), 3),
+    ]
+    model = file_bytes(tensors, [operator(code, (None,))])
+    with pytest.raises(HwkitError, match=f"(?i){code}"):
+        convert(parse(model), "m")
