@@ -1,4 +1,5 @@
-"""Hypothesis profiles, and what a run says and does about tests that were skipped."""
+"""Hypothesis profiles, how tests are spread over processes, and what a run says and does about
+tests that were skipped."""
 
 from __future__ import annotations
 
@@ -32,6 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help=f"fail when a test is skipped that {skips.LIST.name} does not list (in CI always)",
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    from tests.scheduling import Units
+
+    return Units(config, log)
 
 
 def _skipped(config: pytest.Config) -> list[skips.Skip]:
