@@ -21,6 +21,8 @@ from hwkit.toolchain import apt, distribution, programs
 from hwkit.toolchain.distribution import DISTRIBUTION_TOOLS, DistributionTool
 from hwkit.toolchain.tools_folder import tools_folder
 
+pytestmark = pytest.mark.slow
+
 WORKS = """import subprocess, sys
 assert subprocess.check_output([sys.argv[1] + "/frob", "x"]) == b"frob 2.1 data x\\n"
 """
@@ -243,7 +245,6 @@ def test_doctor_and_list_name_the_command(
     assert "missing: hwkit toolchain install qemu" in capsys.readouterr().out
 
 
-@pytest.mark.slow  # downloads 10 MB
 def test_icestorm_is_installed_and_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not apt.is_there():
         pytest.skip("apt is not installed")

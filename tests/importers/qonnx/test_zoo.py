@@ -17,6 +17,8 @@ from hwkit.train.freeze import Fidelity, export, fidelity, freeze  # noqa: E402
 from tests.importers.qonnx import zoo  # noqa: E402
 from tests.importers.qonnx.zoo import Kit  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 MAP = (3, 9, 9)
 MOVED_SHARE = 0.02
 """Ties of float32 sums fall either way, and what moved in one layer is seen by all outputs of the

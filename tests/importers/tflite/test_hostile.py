@@ -18,6 +18,8 @@ from hwkit.targets.edge.flatbuffer import schema, write
 from tests.importers.tflite.networks import NETWORKS
 from tests.targets.edge.networks import lowered, residual
 
+pytestmark = pytest.mark.slow
+
 MODEL = write(file_model(lowered(residual(), "host_tflm").graph))
 
 

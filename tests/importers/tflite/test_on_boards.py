@@ -15,6 +15,8 @@ from tests.importers.tflite.every_operator import EVERY_OPERATOR
 from tests.importers.tflite.files import as_tflm
 from tests.importers.tflite.networks import NETWORKS
 
+pytestmark = pytest.mark.slow
+
 CORES = ("virtual_m0", "virtual_m4", "virtual_m7", "virtual_m33", "virtual_m55", "virtual_rv32")
 FITTING = [name for name in NETWORKS if name not in ("decoder", "sixteen_bits")]
 """The others have two outputs or 16-bit activations."""
@@ -51,7 +53,6 @@ def pairs() -> list[tuple[str, str]]:
     return everywhere + some + [(name, "virtual_m33") for name in EVERY_OPERATOR]
 
 
-@pytest.mark.slow  # 25 builds; the test above has each operator on a core
 @pytest.mark.parametrize(("name", "board"), pairs())
 def test_every_network(name: str, board: str, tmp_path: Path) -> None:
     runs((NETWORKS | EVERY_OPERATOR)[name](), board, tmp_path, 2)

@@ -49,6 +49,8 @@ from hwkit.train.qfx.fixed import ROUNDINGS  # noqa: E402
 
 from .networks import EveryLayer, made  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def differences(network: nn.Module, x: torch.Tensor) -> int:
     graph = freeze(network, x[:1])
