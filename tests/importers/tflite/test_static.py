@@ -20,6 +20,7 @@ from tests.importers.tflite.files import (
     random_feeds,
 )
 from tests.importers.tflite.networks import Net
+from tests.predicted import predicted
 
 
 def reckoned(name: str, *shape: int) -> FileTensor:
@@ -58,7 +59,7 @@ def test_rows_of_an_open_batch(tmp_path: Path) -> None:
     graph = convert(parse(rows(told=True)), "m", litert=True)
     other = convert(parse(rows(told=False)), "m")
     feeds = random_feeds(graph, 20, 0)
-    np.testing.assert_array_equal(graph.predict(feeds["x"]), other.predict(feeds["x"]))
+    np.testing.assert_array_equal(predicted(graph, feeds["x"]), predicted(other, feeds["x"]))
     assert [type(op) for op in graph.nodes] == [type(op) for op in other.nodes]
 
 
@@ -73,8 +74,8 @@ def test_an_open_batch_follows_litert() -> None:
         answer = runtimes.run(LITERT, model, feeds, 1)
     assert isinstance(answer, list)
     expected = answer[0].reshape(200, 6, 5)
-    np.testing.assert_array_equal(graph.predict(feeds["x"]), expected)
-    assert (convert(parse(model), "m", litert=False).predict(feeds["x"]) != expected).any()
+    np.testing.assert_array_equal(predicted(graph, feeds["x"]), expected)
+    assert (predicted(convert(parse(model), "m", litert=False), feeds["x"]) != expected).any()
 
 
 def state(sizes: str) -> Net:
@@ -105,7 +106,7 @@ def test_a_filled_tensor_is_a_constant() -> None:
     data = np.full((1, 8), 3, np.int8)
     net.tensors[at] = FileTensor("h", (1, 8), "int8", (0.02,), 3, data=data)
     told = convert(parse(net.file("t4")), "m")
-    np.testing.assert_array_equal(graph.predict(x), told.predict(x))
+    np.testing.assert_array_equal(predicted(graph, x), predicted(told, x))
 
 
 @pytest.mark.parametrize("sizes", ["huge", "negative"])
