@@ -1,19 +1,20 @@
 # make demo   environment, pinned dependencies, the whole job, the report
 # make test   everything CI checks
-# make check  the quick subset for the inner loop
+# make check  the quick subset for the inner loop: under 3 minutes on two cores
+# make nightly  everything, with many more examples of each property
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
-# Test files side by side; what they compile is shared through the cache.
-PARALLEL ?= -n auto --dist loadfile
+# Units of tests/scheduling.py side by side; what they compile is shared through the cache.
+PARALLEL ?= -n auto
 SEED ?= 17
 COUNT ?= 23
 JOBS ?= 1
 
-.PHONY: demo test check lint tools env benchmarks mutants clean
+.PHONY: demo test check nightly lint tools env benchmarks mutants clean
 
 demo: $(STAMP)
 	$(BIN)/hwkit demo -o $(DEMO)
@@ -25,6 +26,9 @@ test: $(STAMP) lint tools
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -q -x -m "not slow" $(PARALLEL)
+
+nightly: $(STAMP) lint tools
+	HWKIT_TEST_EXAMPLES=10 $(BIN)/python -m pytest -q --complete $(PARALLEL)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

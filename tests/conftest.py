@@ -1,5 +1,5 @@
-"""Hypothesis profiles, how tests are spread over processes, and what a run says and does about
-tests that were skipped."""
+"""Hypothesis profiles and examples, how tests are spread over processes, and what a run says and
+does about tests that were skipped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
-from tests import skips
+from tests import examples, skips
 
 # Derandomised, so that a failure in CI is a failure here.
 settings.register_profile(
@@ -33,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help=f"fail when a test is skipped that {skips.LIST.name} does not list (in CI always)",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for test in {getattr(item, "obj", None) for item in items}:
+        examples.with_more(test)
 
 
 @pytest.hookimpl(optionalhook=True)

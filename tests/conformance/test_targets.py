@@ -29,6 +29,7 @@ from hwkit.ir.types import S8, U8, IntType
 from tests.conformance.graphs import ALL_OPS, Space, graphs
 from tests.conformance.run import check, lowered_or_none
 from tests.emulators import skip_without_emulator
+from tests.examples import more
 
 EDGE = Space(
     activations=(S8, U8, IntType(5, False), IntType(6, True)), weight_bits=(4, 8), offsets=True
@@ -85,7 +86,7 @@ def test_every_integer_of_random_graphs(board: str, space: Space, examples: int)
     skip_without_emulator(boards.load(board))
     accepted = refused = 0
 
-    @settings(max_examples=examples)
+    @settings(max_examples=more(examples))
     @given(graphs(space))
     def one(graph: Graph) -> None:
         nonlocal accepted, refused

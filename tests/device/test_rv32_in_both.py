@@ -19,6 +19,8 @@ from hwkit.targets import mcu
 from tests.emulators import skip_without_emulator, skip_without_qemu
 from tests.importers.tflite import networks as tflite_networks
 
+pytestmark = pytest.mark.slow
+
 
 def imported(model: bytes, folder: Path) -> Graph:
     path = folder / "network.tflite"

@@ -24,6 +24,8 @@ from tests.device import boards
 from tests.emulators import skip_without_qemu
 from tests.firmware.runtime import stub
 
+pytestmark = pytest.mark.slow
+
 
 def golden(board: str) -> Artifact:
     return cached(*lower(golden_network(), board))

@@ -18,6 +18,8 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, Quantization
 
+pytestmark = pytest.mark.slow
+
 BOARDS = [
     "virtual_m4",
     "host_litert",

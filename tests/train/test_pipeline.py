@@ -21,6 +21,8 @@ from hwkit.train.pipeline import Trained, train  # noqa: E402
 from hwkit.train.recipe import recipe_path  # noqa: E402
 from hwkit.train.sensitivity import sensitivity  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def short(folder: Path, name: str = "digits_po2", old: str = "", new: str = "") -> Path:
     text = recipe_path(name).read_text()

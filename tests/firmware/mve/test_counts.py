@@ -15,6 +15,8 @@ from hwkit.ir.types import S8
 from hwkit.targets import mcu
 from tests.emulators import skip_without_emulator
 
+pytestmark = pytest.mark.slow
+
 
 def _graph(kind: str) -> Graph:
     rng = np.random.default_rng(1)

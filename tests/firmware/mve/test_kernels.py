@@ -14,6 +14,8 @@ from tests.firmware.kernels.test_kernels import check_examples
 from tests.firmware.mve import cases as wide
 from tests.firmware.mve.driver import Driver
 
+pytestmark = pytest.mark.slow
+
 _EXAMPLES = {
     "conv2d": (cases.conv2d(), 250),
     "depthwise": (cases.depthwise(), 200),

@@ -46,6 +46,8 @@ from hwkit.targets.hls4ml.emit import COMPILE
 from hwkit.toolchain import process
 from tests.conformance.graphs import Space, graphs, inputs_for
 
+pytestmark = pytest.mark.slow
+
 BOARD = boards.load("hls4ml_csim")
 U4 = IntType(4, False)
 S4 = IntType(4, True)

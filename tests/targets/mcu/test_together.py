@@ -15,6 +15,8 @@ from tests.conformance.test_targets import MCU
 from tests.targets.mcu import together
 from tests.targets.mcu.models import residual
 
+pytestmark = pytest.mark.slow
+
 _GRAPHS = 20
 
 

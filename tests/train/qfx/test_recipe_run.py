@@ -21,6 +21,8 @@ from hwkit.train.pipeline import Trained, train  # noqa: E402
 from hwkit.train.recipe import recipe_path  # noqa: E402
 from hwkit.train.sensitivity import sensitivity  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def short(folder: Path, name: str, recipe: str, *changes: tuple[str, str]) -> Path:
     """A built-in recipe with few epochs and other changes, each of which must apply."""
