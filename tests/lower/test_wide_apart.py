@@ -7,7 +7,7 @@ import numpy as np
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import Add, Clamp, Requantize, Rescale, Rounding
-from hwkit.ir.types import S8, S32
+from hwkit.ir.types import S8, S32, Array
 from hwkit.lower.wide_apart import wide_apart
 
 HALVED = Rescale((1,), (1,), Rounding.HALF_UP, S32.low, S32.high)
@@ -23,7 +23,7 @@ def test_a_sum_whose_sides_differ_and_a_clamp() -> None:
     b.add(Add("last", ("c", "x"), "y", (0, 5), (None, HALVED), rescale=TO_S8), S8)
     graph = b.build(["y"])
     apart = wide_apart(graph)
-    feeds = {
+    feeds: dict[str, Array] = {
         "x": np.array([[4001, -4000, 13, -1, 0]], np.int32),
         "z": np.array([[-128, 127, 5, -6, 0]], np.int8),
     }
