@@ -1,19 +1,21 @@
 // Runs inferences through a core, one after the other without a pause, and counts cycles.
 //
 //   sim IN_ELEMENTS IN_BITS IN_BEATS OUT_ELEMENTS OUT_BITS OUT_SIGNED OUT_BEATS
-//       INPUTS OUTPUTS STAMPS SEED [+taps=FOLDER] [+fifos]
+//       INPUTS OUTPUTS STAMPS SEED [+taps=FOLDER] [+fifos] [+interrupted=BEATS]
 //
 // INPUTS holds int32, IN_ELEMENTS * IN_BEATS for each inference; OUTPUTS gets int32. STAMPS gets
 // three uint64 for each inference: the cycles of its first beat in, last beat in, last beat out.
-// SEED above 0 makes both sides wait at random, half of the time. Exit code 1 when nothing has
-// moved for a long time.
+// SEED above 0 makes both sides wait at random, half of the time. With +interrupted so many beats go
+// in first and a reset cuts them short. Exit code 1 when nothing has moved for a long time.
 
 #include "Vhwk.h"
 #include "verilated.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <vector>
@@ -117,16 +119,33 @@ int main(int argc, char **argv) {
     bool offered = false;
     uint64_t cycle = 0, moved = 0;
 
-    top->rst = 1;
-    top->s_valid = 0;
-    top->m_ready = 0;
-    for (int k = 0; k < 4; ++k) {
+    auto reset = [&] {
+        top->rst = 1;
+        top->s_valid = 0;
+        top->m_ready = 0;
+        for (int k = 0; k < 4; ++k) {
+            top->clk = 0;
+            top->eval();
+            top->clk = 1;
+            top->eval();
+        }
+        top->rst = 0;
+    };
+    reset();
+    const char *plus = context->commandArgsPlusMatch("interrupted=");
+    const size_t interrupted = *plus ? std::strtoull(std::strchr(plus, '=') + 1, nullptr, 10) : 0;
+    for (size_t k = 0; k < std::min(interrupted, beats_in);) {
+        pack(in, &inputs[k * in.elements], beat);
+        put(top->s_data, beat.data(), in.words());
+        top->s_valid = 1;
+        top->m_ready = 1;
         top->clk = 0;
         top->eval();
+        k += top->s_ready;
         top->clk = 1;
         top->eval();
     }
-    top->rst = 0;
+    if (interrupted != 0) reset();
     while (taken < beats_out && cycle - moved < PATIENCE) {
         if (!offered && sent < beats_in && !waits()) {
             pack(in, &inputs[sent * in.elements], beat);

@@ -25,6 +25,8 @@ from hwkit.targets.rtl.simulate import simulate
 from tests.conformance.graphs import Space, graphs, inputs_for
 from tests.targets.rtl import together
 
+pytestmark = pytest.mark.slow
+
 CORES = 12
 SAMPLES = 12
 RTL = Space(

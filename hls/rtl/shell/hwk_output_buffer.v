@@ -68,11 +68,13 @@ module hwk_output_buffer #(
   generate
     for (e = 0; e < ELEMENTS; e = e + 1) begin : element
       wire [BITS-1:0] value = word[e*BITS+:BITS];
-      if (8 * BYTES > BITS)
+      if (8 * BYTES > BITS) begin : wider
         assign extended[8*BYTES*e+:8*BYTES] = {
           {(8 * BYTES - BITS) {SIGNED ? value[BITS-1] : 1'b0}}, value
         };
-      else assign extended[8*BYTES*e+:8*BYTES] = value;
+      end else begin : same
+        assign extended[8*BYTES*e+:8*BYTES] = value;
+      end
     end
   endgenerate
 

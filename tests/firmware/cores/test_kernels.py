@@ -18,6 +18,8 @@ from tests.firmware.kernels.test_kernels import check_examples
 from tests.firmware.mve import cases as wide
 from tests.firmware.mve.driver import Driver, compile_driver
 
+pytestmark = pytest.mark.slow
+
 BOARDS = ("virtual_m0", "virtual_m4", "virtual_rv32")
 _EXAMPLES = {
     "conv2d": (cases.conv2d(), 120),

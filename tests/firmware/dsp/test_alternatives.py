@@ -11,6 +11,8 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Padding
 from tests.firmware.single import check_integers, conv, dense, depthwise
 
+pytestmark = pytest.mark.slow
+
 BOARD = "virtual_m4"
 BANDS = "depthwise_conv2d_s8_bands"
 TURNED = "depthwise_conv2d_s8_turned"

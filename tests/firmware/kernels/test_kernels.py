@@ -12,6 +12,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.targets.mcu.emit import to_device
 from hwkit.targets.mcu.layers import calls
+from tests.examples import more
 from tests.firmware.kernels import cases
 from tests.firmware.kernels.driver import Driver
 
@@ -42,7 +43,7 @@ def check_examples(driver: Driver, graphs: st.SearchStrategy[Graph], examples: i
     @settings(
         derandomize=True,
         deadline=None,
-        max_examples=examples,
+        max_examples=more(examples),
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_weighted(code: str, per_channel: bool, tmp_path: Path) -> None:
         wide("y", output, 0.004),
     ]
     options = {"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}
-    fields: dict[str, object] = {"fusedActivationFunction": 1}
+    fields: dict[str, Any] = {"fusedActivationFunction": 1}
     if code != "FULLY_CONNECTED":
         fields |= {"strideH": 1, "strideW": 1}
     if code == "DEPTHWISE_CONV_2D":
@@ -118,7 +119,7 @@ def test_two_operands(code: str, other: tuple[int, ...], tmp_path: Path) -> None
 
 
 def _one(code: str) -> tuple[list[FileTensor], FileOperator]:
-    pool: dict[str, object] = {"filterHeight": 3, "filterWidth": 2, "strideH": 2, "strideW": 1}
+    pool: dict[str, Any] = {"filterHeight": 3, "filterWidth": 2, "strideH": 2, "strideW": 1}
     half = (1, 6, 7, 2)
     x = wide("x", MAP)
     match code:
@@ -190,8 +191,9 @@ EVERY = np.arange(-(1 << 15), 1 << 15).astype(np.int16)
 def test_functions_of_every_integer(code: str, scale: float) -> None:
     output = 0.9 * scale if code == "LEAKY_RELU" else 1 / 32768
     tensors = [wide("x", (1, EVERY.size), scale), wide("y", (1, EVERY.size), output)]
-    options = {"LEAKY_RELU": ("LeakyReluOptions", {"alpha": 0.17})}.get(code, ("", {}))
-    op = operator(code, ("x",), options=options[0], **options[1])
+    leaky = code == "LEAKY_RELU"
+    fields: dict[str, Any] = {"alpha": 0.17} if leaky else {}
+    op = operator(code, ("x",), options="LeakyReluOptions" if leaky else "", **fields)
     model = file_bytes(tensors, [op])
     got = convert(parse(model), "m").predict(EVERY[None])
     np.testing.assert_array_equal(got, tflm(model, {"x": EVERY[None]}, 1)[0].reshape(1, -1))

@@ -48,6 +48,8 @@ from hwkit.toolchain import process
 from tests import sessions
 from tests.conformance.graphs import Space, graphs, inputs_for
 
+pytestmark = pytest.mark.slow
+
 BOARD = boards.load("hls4ml_csim")
 U4 = IntType(4, False)
 S4 = IntType(4, True)

@@ -25,7 +25,7 @@ from hwkit.targets.mcu.emit import emit, from_device, selftest_input, to_device
 from hwkit.targets.mcu.kernels import available, listed
 from hwkit.targets.mcu.lower import lower
 from tests.conformance.graphs import graphs, inputs_for
-from tests.conformance.test_targets import MCU
+from tests.conformance.spaces import MCU
 from tests.firmware.kernels.driver import FLAGS, SANITIZERS
 from tests.targets.mcu.models import residual
 

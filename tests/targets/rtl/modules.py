@@ -70,10 +70,11 @@ def build(cases: Sequence[Case], folder: Path) -> Path:
     )  # fmt: skip
 
 
-def check(program: Path, cases: Sequence[Case], k: int, seed: int) -> None:
-    """Every beat of case ``k``; without waiting (seed 0) also its latency and its interval."""
+def check(program: Path, cases: Sequence[Case], k: int, seed: int, interrupted: int = 0) -> None:
+    """Every beat of case ``k``; without waiting (seed 0) also its latency and its interval. The
+    first ``interrupted`` beats go in before, and a reset cuts them short."""
     case, where = cases[k], (cases[k].module, cases[k].parameters)
-    y, stamps, _ = _simulated(program, cases, k, seed)
+    y, stamps, _ = _simulated(program, cases, k, seed, interrupted)
     assert y == list(case.out), where
     if seed == 0 and case.latency is not None:
         assert stamps[0, 2] - stamps[0, 0] == case.latency, where
@@ -90,7 +91,7 @@ def most_held(program: Path, cases: Sequence[Case], k: int) -> int:
 
 
 def _simulated(
-    program: Path, cases: Sequence[Case], k: int, seed: int
+    program: Path, cases: Sequence[Case], k: int, seed: int, interrupted: int = 0
 ) -> tuple[list[int], Array, str]:
     case, folder = cases[k], program.parent
     names = [str(folder / f"{part}{k}_{seed}") for part in ("x", "y", "stamps")]
@@ -98,7 +99,7 @@ def _simulated(
     wide_in, wide_out = max(c.in_bits for c in cases), max(c.out_bits for c in cases)
     shape = [1, wide_in, case.beats_in, 1, wide_out, 0, case.beats_out]
     command = [str(program), *map(str, shape), *names, str(seed), f"+select={k}", "+fifos"]
-    command.append(f"+images={folder}")
+    command += [f"+images={folder}", f"+interrupted={interrupted}"]
     printed = process.run(command, folder / f"log{k}_{seed}", cwd=folder, timeout_s=60)
     stamps = np.fromfile(names[2], "<u8").astype(np.int64).reshape(-1, 3)
     mask = np.array([(1 << case.out_bits) - 1], "<i4")

@@ -18,6 +18,8 @@ from hwkit.targets.rtl.simulate import Simulation, simulate
 from tests.conformance.graphs import inputs_for
 from tests.targets.rtl import networks, together
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 6
 PART = boards.load("rtl_sim").fpga.resources
 GRAPHS = (networks.resnet8(8, 4), networks.mixed(), networks.int8())

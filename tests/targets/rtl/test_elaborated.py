@@ -18,6 +18,8 @@ from tests.conformance.graphs import inputs_for
 from tests.targets.rtl.networks import mixed, pointwise
 from tests.targets.rtl.together import random_folding
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 6
 
 
@@ -37,7 +39,6 @@ def elaborated(core: Core, folder: Path) -> Path:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("graph", [mixed(), pointwise()], ids=lambda graph: graph.name)
 def test_the_netlist_of_yosys(graph: Graph, tmp_path: Path) -> None:
     core, _ = random_folding(graph, 1)

@@ -20,6 +20,8 @@ from hwkit.toolchain import verilator
 from tests.conformance.graphs import inputs_for
 from tests.targets.rtl.networks import Maker
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 3
 
 

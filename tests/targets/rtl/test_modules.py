@@ -337,6 +337,15 @@ def test_every_beat_and_cycle(program: tuple[Path, list[Case]], module: str) -> 
                 modules.check(path, cases, k, seed)
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_reset_in_the_middle_of_a_stream(program: tuple[Path, list[Case]], module: str) -> None:
+    """What the inference before it left behind is not seen."""
+    path, cases = program
+    for k, case in enumerate(cases):
+        if case.module == module:
+            modules.check(path, cases, k, 0, case.beats_in + max(case.beats_in // 2, 1))
+
+
 @pytest.mark.parametrize("module", ["hwk_fifo"])
 def test_a_fifo_holds_what_it_is_made_for(program: tuple[Path, list[Case]], module: str) -> None:
     """Some sink is slow enough to fill the shallow ones: the simulation tells how far."""

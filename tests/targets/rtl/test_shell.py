@@ -29,6 +29,8 @@ from hwkit.targets.rtl.bitstream import DEVICE, HARNESS
 from hwkit.toolchain import verilator
 from tests.targets.rtl import clamps
 
+pytestmark = pytest.mark.slow
+
 CLOCK_HZ = 12_000_000
 SIZE = 12
 PAYLOAD_BYTES = 256

@@ -42,6 +42,8 @@ from hwkit.targets.rtl.unrolled import unroll
 from hwkit.targets.rtl.unrolled_arith import ROUNDINGS
 from hwkit.toolchain import verilator
 
+pytestmark = pytest.mark.slow
+
 BOARD = boards.load("rtl_sim_unrolled")
 WIDE = IntType(10, True)
 S4, U4 = IntType(4, True), IntType(4, False)
