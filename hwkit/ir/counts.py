@@ -15,6 +15,7 @@ from hwkit.ir.ops import (
     activations,
     constants,
 )
+from hwkit.ir.storage import WHOLE_BYTES, Storages
 
 
 def macs(graph: Graph, op: Op) -> int:
@@ -49,15 +50,15 @@ def weight_bytes(graph: Graph, op: Op) -> int:
     return graph.tensors[op.weight].packed_bytes + bias
 
 
-def peak_activation_bytes(graph: Graph) -> int:
-    """Largest sum of live activations over the nodes in order, each in its container; an op's
-    inputs and output are alive together."""
+def peak_activation_bytes(graph: Graph, stored: Storages = WHOLE_BYTES) -> int:
+    """Largest sum of live activations over the nodes in order, as ``stored``; an op's inputs and
+    output are alive together."""
     last = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
     last |= dict.fromkeys(graph.outputs, len(graph.nodes))
-    live = {name: graph.tensors[name].container_bytes for name in graph.inputs}
+    live = {name: stored.bytes_of(graph.tensors[name]) for name in graph.inputs}
     peak = sum(live.values())
     for k, op in enumerate(graph.nodes):
-        live[op.output] = graph.tensors[op.output].container_bytes
+        live[op.output] = stored.bytes_of(graph.tensors[op.output])
         peak = max(peak, sum(live.values()))
         live = {name: size for name, size in live.items() if last.get(name, -1) > k}
     return peak

@@ -23,6 +23,7 @@ from hwkit.ir.ops import (
     SumPool2d,
     activations,
 )
+from hwkit.ir.storage import Storages
 from hwkit.ir.types import S32
 from hwkit.ir.verify import Accumulating
 from hwkit.target import Capabilities
@@ -41,6 +42,9 @@ CAPABILITIES = Capabilities(
     signed_activations=True,
 )
 """Half-even first: the nearest to float32 rounding, the one that has no kernel."""
+
+STORED = Storages((8, 32))
+"""How activations lie in the arena and cross the link: the integers that kernels read."""
 
 _LONGEST_ROW = 1 << 17
 """Sums of 4-bit weights are taken times 16 and must fit 32 bits: 2**17 * 8 * 128 * 16 = 2**31."""

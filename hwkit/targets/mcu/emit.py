@@ -21,6 +21,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.lower.memory import scratch_name
 from hwkit.target import BuildPlan, Lowered
+from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
 from hwkit.targets.mcu.sharing import Shared, shared
@@ -167,14 +168,13 @@ def selftest_input(tensor: TensorType) -> Array:
 
 
 def to_device(x: Array, dtype: IntType) -> bytes:
-    """One sample as the device stores it: int8, or int32 little-endian above 8 bits."""
-    return x.astype("<i1" if dtype.bits <= 8 else "<i4").tobytes()
+    """One sample as the device stores it."""
+    return STORED.pack(x, dtype)
 
 
 def from_device(data: bytes, tensor: TensorType) -> Array:
     """The inverse of ``to_device``, in the tensor's shape and container."""
-    stored = np.frombuffer(data, "<i1" if tensor.dtype.bits <= 8 else "<i4")
-    return stored.reshape(tensor.shape).astype(tensor.dtype.container)
+    return STORED.unpack(data, tensor)
 
 
 def _selftest_crc32(graph: Graph) -> int:

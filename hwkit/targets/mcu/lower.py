@@ -23,7 +23,7 @@ from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Call, Pick
-from hwkit.targets.mcu.capabilities import CAPABILITIES, check
+from hwkit.targets.mcu.capabilities import CAPABILITIES, STORED, check
 from hwkit.targets.mcu.choices import Choice
 from hwkit.targets.mcu.kernels import Kernel, available, implementations
 from hwkit.targets.mcu.layers import calls
@@ -152,6 +152,5 @@ def _stored_bytes(graph: Graph) -> dict[str, int]:
 
 
 def tensor_bytes(graph: Graph, name: str) -> int:
-    """Bytes of an activation in the arena: one for each integer of at most 8 bits, else four."""
-    tensor = graph.tensors[name]
-    return tensor.elements * (1 if tensor.dtype.bits <= 8 else 4)
+    """Bytes of an activation in the arena."""
+    return STORED.bytes_of(graph.tensors[name])

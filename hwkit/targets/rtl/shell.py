@@ -18,6 +18,7 @@ from hwkit.identifiers import one_line
 from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
+from hwkit.ir.storage import WHOLE_BYTES
 from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.targets.rtl.core import Core, Stream
 
@@ -96,7 +97,7 @@ endmodule
 
 def element_bytes(dtype: IntType) -> int:
     """Bytes of an integer on the link: 1 up to 8 bits, 2 up to 16, else 4."""
-    return dtype.container.itemsize
+    return WHOLE_BYTES.of(dtype).bits // 8
 
 
 def to_device(x: Array, dtype: IntType) -> bytes:
@@ -104,13 +105,12 @@ def to_device(x: Array, dtype: IntType) -> bytes:
 
     Example: ``to_device(np.array([-1]), IntType(12, True)) == b"\\xff\\xff"``.
     """
-    return x.astype(dtype.container.newbyteorder("<")).tobytes()
+    return WHOLE_BYTES.pack(x, dtype)
 
 
 def from_device(data: bytes, tensor: TensorType) -> Array:
     """The inverse of ``to_device``, in the tensor's shape and container."""
-    stored = np.frombuffer(data, tensor.dtype.container.newbyteorder("<"))
-    return stored.reshape(tensor.shape).astype(tensor.dtype.container)
+    return WHOLE_BYTES.unpack(data, tensor)
 
 
 def selftest_input(tensor: TensorType) -> Array:
@@ -140,7 +140,7 @@ def shell_files(core: Core, graph: Graph, clock_hz: int, frame_log2: int) -> dic
     """
     source, sink = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     for what, tensor in (("input", source), ("output", sink)):
-        size = tensor.elements * element_bytes(tensor.dtype)
+        size = WHOLE_BYTES.bytes_of(tensor)
         if size > MAX_TENSOR_BYTES:
             raise ConfigError(
                 f"{graph.name}: {what} of {size} bytes; the link takes at most {MAX_TENSOR_BYTES}"
@@ -186,8 +186,8 @@ def _info(graph: Graph, payload_bytes: int, clock_hz: int) -> bytes:
         _PROTOCOL_VERSION,
         payload_bytes,
         _LAYERS,
-        source.elements * element_bytes(source.dtype),
-        sink.elements * element_bytes(sink.dtype),
+        WHOLE_BYTES.bytes_of(source),
+        WHOLE_BYTES.bytes_of(sink),
         0,
         clock_hz,
         0,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hwkit import resources
 from hwkit.ir.types import TensorType
 from hwkit.target import Lowered
+from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.emit import emit, table_names, weight_bytes
 from hwkit.targets.mcu.package.names import identifier, prefix, prefixed
 from hwkit.targets.mcu.source import comment
@@ -88,7 +89,7 @@ def _facts(lowered: Lowered) -> dict[str, str]:
         "OUTPUT_ELEMENTS": str(output.elements),
         "OUTPUT_QUANTIZATION": _quantization(output, f"{upper}_OUTPUT"),
         "PLAIN_QUANTIZATION": _plain(source, upper, "INPUT") + _plain(output, upper, "OUTPUT"),
-        "OUTPUT_TYPE": "int8_t" if output.dtype.bits <= 8 else "int32_t",
+        "OUTPUT_TYPE": f"int{STORED.of(output.dtype).bits}_t",
     }
 
 
