@@ -39,7 +39,7 @@ extern const hwk_model_info_t hwk_model_info;
 /* Where the next input goes and the last output lies. Both are in the arena (static, 16-byte
  * aligned); an invoke may overwrite the input. The output is valid after an invoke that ran the
  * last layer. Integers of 8 bits or fewer take one byte each, signed or unsigned as the graph
- * says; wider ones are little-endian. */
+ * says; those of up to 16 two and wider ones four, little-endian. */
 int8_t *hwk_model_input(void);
 const int8_t *hwk_model_output(void);
 
@@ -52,10 +52,12 @@ void hwk_model_invoke(uint32_t last_layer);
  * exist. */
 const void *hwk_model_layer_output(uint32_t layer, uint32_t *size_bytes);
 
-/* Self-test: input byte k is
+/* Self-test: input integer k is
  *
  *   x ^= x << 13; x ^= x >> 17; x ^= x << 5;    (32-bit, from HWK_SELFTEST_SEED)
- *   byte = input_low + (x >> 24) % (input_high - input_low + 1)
+ *   input_low + (x >> 24) % (input_high - input_low + 1)
+ *
+ * of 8 bits; where input_low and input_high don't fit 8, x >> 16 takes the place of x >> 24
  *
  * (Marsaglia, "Xorshift RNGs", 2003). selftest_crc32 is the CRC-32 (IEEE 802.3, as zlib.crc32)
  * of the output bytes that follow. With the range -128 .. 127 the first integers are

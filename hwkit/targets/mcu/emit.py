@@ -158,12 +158,12 @@ def selftest_input(tensor: TensorType) -> Array:
     Example: for s8 the first integers are 7, -107, -56.
     """
     low, levels = tensor.dtype.low, tensor.dtype.high - tensor.dtype.low + 1
-    x, values = _SELFTEST_SEED, []
+    x, values, drop = _SELFTEST_SEED, [], 32 - STORED.of(tensor.dtype).bits
     for _ in range(tensor.elements):
         x ^= x << 13 & 0xFFFFFFFF
         x ^= x >> 17
         x ^= x << 5 & 0xFFFFFFFF
-        values.append(low + (x >> 24) % levels)
+        values.append(low + (x >> drop) % levels)
     return np.array(values, tensor.dtype.container).reshape(1, *tensor.shape)
 
 

@@ -211,13 +211,20 @@ def band_stream(packed: Array, bias: Array, factors: Array) -> Array:
     return np.concatenate([weights, ends], axis=1).reshape(-1)
 
 
+def bias_with_zero_point(matrix: Array, bias: Array | None, zero_point: int) -> Array:
+    """``bias - zero_point * row sums``, int64 (outputs,); ``matrix`` is (outputs, taps).
+
+    Example: row [1, 2], bias 10, zero point -3 gives 19.
+    """
+    total: Array = -zero_point * matrix.astype(np.int64).sum(axis=1)
+    return total if bias is None else total + bias.astype(np.int64)
+
+
 def folded_bias(matrix: Array, bias: Array | None, zero_point: int) -> Array:
     """``bias - zero_point * row sums`` modulo 2**32, int32; ``matrix`` is (outputs, taps).
 
     Example: row [1, 2], bias 10, zero point -3 gives 19.
     """
-    total = -zero_point * matrix.astype(np.int64).sum(axis=1)
-    if bias is not None:
-        total = total + bias.astype(np.int64)
+    total = bias_with_zero_point(matrix, bias, zero_point)
     wrapped: Array = total.astype(np.uint64).astype(np.uint32).view(np.int32)
     return wrapped
