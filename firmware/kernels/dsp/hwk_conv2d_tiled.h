@@ -19,8 +19,8 @@ HWK_INLINE size_t hwk_conv2d_tiled_scratch_bytes(const hwk_conv2d_t *d, int32_t 
 }
 
 /* Fills one of the two columns with the taps of output (y, x): hwk_gather, or what reads others. */
-typedef void hwk_gather_t(const hwk_window_t *w, const int8_t *input, int32_t zero_point, int32_t y,
-                          int32_t x, int32_t *column, int8_t *patch);
+typedef void hwk_gather_function_t(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
+                                   int32_t y, int32_t x, int32_t *column, int8_t *patch);
 
 /* Rescales and writes the sums of one channel at `count` (1 or 2) neighbouring pixels. */
 HWK_INLINE void hwk_conv2d_store(const hwk_conv2d_t *d, void *output, int32_t index,
@@ -35,7 +35,7 @@ HWK_INLINE void hwk_conv2d_store(const hwk_conv2d_t *d, void *output, int32_t in
 /* Weights lie in groups of two rows (hwk_weights.h), `padded` taps a row. A last pixel without a
  * partner is multiplied together with what the second column held, and that result dropped. */
 HWK_INLINE void hwk_conv2d_tiled(const hwk_conv2d_t *d, const int8_t *input, void *output,
-                                 void *scratch, int32_t padded, hwk_gather_t *gather,
+                                 void *scratch, int32_t padded, hwk_gather_function_t *gather,
                                  hwk_tile_function_t *tile) {
   const hwk_window_t *w = &d->window;
   int32_t *columns = scratch;
