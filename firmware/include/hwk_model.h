@@ -20,7 +20,8 @@
  * arena_bytes    static activation memory, all of it
  * selftest_crc32 CRC-32 of the output for the self-test input (see below)
  * input_low      smallest and
- * input_high     largest integer that the input tensor may hold, e.g. -128 and 127
+ * input_high     largest integer that the input tensor may hold, e.g. -128 and 127; that each of
+ *                its bytes may, where it has two: -8 and 7 keep them within 12 bits
  */
 typedef struct {
   const char *name;
@@ -39,7 +40,7 @@ extern const hwk_model_info_t hwk_model_info;
 /* Where the next input goes and the last output lies. Both are in the arena (static, 16-byte
  * aligned); an invoke may overwrite the input. The output is valid after an invoke that ran the
  * last layer. Integers of 8 bits or fewer take one byte each, signed or unsigned as the graph
- * says; those of up to 16 two and wider ones four, little-endian. */
+ * says; those of up to 16 bits two and wider ones four, little-endian. */
 int8_t *hwk_model_input(void);
 const int8_t *hwk_model_output(void);
 
@@ -52,12 +53,10 @@ void hwk_model_invoke(uint32_t last_layer);
  * exist. */
 const void *hwk_model_layer_output(uint32_t layer, uint32_t *size_bytes);
 
-/* Self-test: input integer k is
+/* Self-test: input byte k is
  *
  *   x ^= x << 13; x ^= x >> 17; x ^= x << 5;    (32-bit, from HWK_SELFTEST_SEED)
- *   input_low + (x >> 24) % (input_high - input_low + 1)
- *
- * of 8 bits; where input_low and input_high don't fit 8, x >> 16 takes the place of x >> 24
+ *   byte = input_low + (x >> 24) % (input_high - input_low + 1)
  *
  * (Marsaglia, "Xorshift RNGs", 2003). selftest_crc32 is the CRC-32 (IEEE 802.3, as zlib.crc32)
  * of the output bytes that follow. With the range -128 .. 127 the first integers are

@@ -3,28 +3,16 @@
 #include "hwk_crc32.h"
 #include "hwk_model.h"
 
-static uint32_t next(uint32_t x) {
-  x ^= x << 13;
-  x ^= x >> 17;
-  x ^= x << 5;
-  return x;
-}
-
 static void fill_input(void) {
-  const int32_t low = hwk_model_info.input_low, high = hwk_model_info.input_high;
-  const uint32_t levels = (uint32_t)(high - low) + 1u;
-  const int wide = low < INT8_MIN || high > INT8_MAX;
-  const uint32_t count = wide ? hwk_model_info.input_bytes / 2u : hwk_model_info.input_bytes;
-  int8_t *bytes = hwk_model_input();
-  int16_t *pairs = (void *)bytes;
+  int8_t *input = hwk_model_input();
+  const uint32_t levels =
+      (uint32_t)((int32_t)hwk_model_info.input_high - hwk_model_info.input_low) + 1u;
   uint32_t x = HWK_SELFTEST_SEED;
-  for (uint32_t i = 0; i < count; i++) {
-    x = next(x);
-    if (wide) {
-      pairs[i] = (int16_t)(low + (int32_t)((x >> 16) % levels));
-    } else {
-      bytes[i] = (int8_t)(low + (int32_t)((x >> 24) % levels));
-    }
+  for (uint32_t i = 0; i < hwk_model_info.input_bytes; i++) {
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    input[i] = (int8_t)(hwk_model_info.input_low + (int32_t)((x >> 24) % levels));
   }
 }
 

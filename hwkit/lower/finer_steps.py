@@ -28,7 +28,10 @@ def finer_steps(graph: Graph, largest_weight: int) -> Graph:
     nodes: list[Op] = []
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     for op in graph.nodes:
-        if isinstance(op, Conv2d | DepthwiseConv2d | Dense) and has_place(op.rescale):
+        if not isinstance(op, Conv2d | DepthwiseConv2d | Dense):
+            nodes.append(op)
+            continue
+        if op.accumulator_bits <= S32.bits and has_place(op.rescale):
             op = _grown(op, op.rescale, tensors, constants, largest_weight)
         nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)

@@ -109,7 +109,11 @@ def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
         tensor = graph.tensors[graph.outputs[0]]
         return np.zeros((0, *tensor.shape), tensor.dtype.container)
     plan = artifact.lowered.plan
-    outputs = plan.run([x]) if isinstance(plan, OriginalFile) else _loaded(artifact).run(_fed(x))
+    outputs = (
+        plan.run([x])
+        if isinstance(plan, OriginalFile)
+        else _loaded(artifact).run(_fed(artifact, x))
+    )
     return _checked(artifact, graph.outputs[0], outputs[0], len(x))
 
 
@@ -121,13 +125,14 @@ def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict
     if isinstance(plan, OriginalFile):
         seen = plan.observe([x], names)
     else:
-        seen = _loaded(artifact).observe(_fed(x), names)
+        seen = _loaded(artifact).observe(_fed(artifact, x), names)
     return {name: _checked(artifact, name, y, len(x)) for name, y in seen.items()}
 
 
-def _fed(x: Array) -> list[Array]:
+def _fed(artifact: Artifact, x: Array) -> list[Array]:
     """An unsigned input of fewer than 8 bits comes in a uint8 and is an int8 in the file."""
-    return [x.astype(np.int8)]
+    graph = artifact.lowered.graph
+    return [x.astype(graph.tensors[graph.inputs[0]].dtype.container)]
 
 
 def _loaded(artifact: Artifact) -> Session:

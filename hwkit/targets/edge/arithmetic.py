@@ -36,6 +36,7 @@ from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.types import S32
 from hwkit.targets.edge.native import derived_rescale
 from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
+from hwkit.targets.edge.sixteen import in_runtime_16, is_sixteen
 
 _XNN_ADD_BITS = 20
 """XNNPACK's larger add multiplier lies in 2**20..2**21."""
@@ -50,6 +51,8 @@ _XNN_LARGEST = 256.0
 def check_ratios(graph: Graph, runtime: str, target: str) -> None:
     """Raises ``UnsupportedOp`` for sums and products whose scales the runtime does not take."""
     for op in graph.nodes:
+        if is_sixteen(graph, op):
+            continue
         if isinstance(op, Add | Sub) and op.rescale is not None:
             limits = _XNN_ADD_RATIOS if runtime == "litert" else (2.0**-30, 2.0**18)
             _check_ratios(op, tied_ratios(op) or (), limits, target)
@@ -91,6 +94,8 @@ def in_runtime(graph: Graph, runtime: str, target: str) -> tuple[Graph, tuple[st
 
 
 def _in_runtime(graph: Graph, op: Op, runtime: str, target: str) -> Op:
+    if is_sixteen(graph, op):
+        return in_runtime_16(graph, op, runtime == "litert", target)
     if is_wide(graph, op):
         return op
     if isinstance(op, Softmax):

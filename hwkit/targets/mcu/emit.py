@@ -122,14 +122,14 @@ def emit(lowered: Lowered) -> BuildPlan:
     ``model.c`` carries the CRC-32 of the interpreter's output for the self-test input.
     """
     plan, mcu = lowered.plan, section(lowered.board)
-    named = list(_named_tables(plan))
+    named, copies = _tables(plan)
+    declarations = [table_declaration(name, table) for name, table in named.items()]
+    declarations += [f"#define {name} {first}" for name, first in copies.items()]
     files = {
         "model.c": _model(lowered.graph, plan),
-        "model_data.h": _DATA_HEADER.format(
-            declarations="\n".join(table_declaration(*pair) for pair in named)
-        ),
+        "model_data.h": _DATA_HEADER.format(declarations="\n".join(declarations)),
         "model_data.c": _DATA.format(
-            definitions="\n".join(table_definition(*pair) for pair in named)
+            definitions="\n".join(table_definition(*pair) for pair in named.items())
         ),
         "firmware.ld": linker_script(mcu),
     }
@@ -144,27 +144,34 @@ def emit(lowered: Lowered) -> BuildPlan:
 
 def weight_bytes(plan: McuPlan) -> int:
     """Bytes of all tables in flash: weights, biases, multipliers, shifts, lookup tables."""
-    return sum(table.bytes for _, table in _named_tables(plan))
+    return sum(table.bytes for table in _tables(plan)[0].values())
 
 
 def table_names(plan: McuPlan) -> list[str]:
     """Symbols of all tables: ``layer0_weights``, ``layer0_bias``, ..."""
-    return [name for name, _ in _named_tables(plan)]
+    return list(_tables(plan)[0])
 
 
 def selftest_input(tensor: TensorType) -> Array:
     """The input that ``hwk_model.h`` defines for the self-test, batch of one.
 
-    Example: for s8 the first integers are 7, -107, -56.
+    Example: for s8 the first integers are 7, -107, -56; for s16 -27385, 456.
     """
-    low, levels = tensor.dtype.low, tensor.dtype.high - tensor.dtype.low + 1
-    x, values, drop = _SELFTEST_SEED, [], 32 - STORED.of(tensor.dtype).bits
-    for _ in range(tensor.elements):
+    each = _byte_type(tensor.dtype)
+    levels = each.high - each.low + 1
+    x, drawn = _SELFTEST_SEED, []
+    for _ in range(STORED.bytes_of(tensor)):
         x ^= x << 13 & 0xFFFFFFFF
         x ^= x >> 17
         x ^= x << 5 & 0xFFFFFFFF
-        values.append(low + (x >> drop) % levels)
-    return np.array(values, tensor.dtype.container).reshape(1, *tensor.shape)
+        drawn.append((each.low + (x >> 24) % levels) & 0xFF)
+    return from_device(bytes(drawn), tensor)[np.newaxis]
+
+
+def _byte_type(dtype: IntType) -> IntType:
+    """What each byte of an input may hold so that every integer has ``dtype``: that itself, or of
+    more than 8 bits what the upper byte may."""
+    return dtype if dtype.bits <= 8 else IntType(dtype.bits - 8, True)
 
 
 def to_device(x: Array, dtype: IntType) -> bytes:
@@ -181,6 +188,21 @@ def _selftest_crc32(graph: Graph) -> int:
     name, output = graph.inputs[0], graph.outputs[0]
     y = run(graph, {name: selftest_input(graph.tensors[name])})[output]
     return zlib.crc32(to_device(y, graph.tensors[output].dtype))
+
+
+def _tables(plan: McuPlan) -> tuple[dict[str, Table], dict[str, str]]:
+    """The tables by name, and of those that equal an earlier one its name by theirs: what unrolled
+    layers share lies in flash once."""
+    tables: dict[str, Table] = {}
+    copies: dict[str, str] = {}
+    first: dict[tuple[str, bytes], str] = {}
+    for name, table in _named_tables(plan):
+        same = first.setdefault((table.values.dtype.name, table.values.tobytes()), name)
+        if same == name:
+            tables[name] = table
+        else:
+            copies[name] = same
+    return tables, copies
 
 
 def _named_tables(plan: McuPlan) -> Iterator[tuple[str, Table]]:
@@ -210,8 +232,8 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         input_bytes=tensor_bytes(graph, source),
         output_bytes=tensor_bytes(graph, output),
         crc=_selftest_crc32(graph),
-        input_low=dtype.low,
-        input_high=dtype.high,
+        input_low=_byte_type(dtype).low,
+        input_high=_byte_type(dtype).high,
         input_offset=plan.memory.offset(source),
         output_offset=plan.memory.offset(output),
     )
