@@ -17,7 +17,7 @@ from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Sub
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, BuildPlan, LayerTiming, Lowered
 from hwkit.targets.edge import timing
-from hwkit.targets.edge.emit import MODEL, emit, single_layers
+from hwkit.targets.edge.emit import MODEL, emit, has_functions, single_layers
 from hwkit.targets.edge.lower import lower
 from hwkit.targets.edge.original import OriginalFile
 from hwkit.targets.edge.runtimes import PACKAGES, Session, package_version, session
@@ -72,7 +72,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
 
 
 def _check_layers(lowered: Lowered, board: EdgeBoard) -> None:
-    for op, model in single_layers(lowered.graph):
+    for op, model in single_layers(lowered.graph, has_functions(lowered.board)):
         try:
             loaded = session(board, model)
         except Refused as error:

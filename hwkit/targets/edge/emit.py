@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
+from hwkit.boards import Board
 from hwkit.errors import GraphError
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -62,18 +63,23 @@ Weighted = Conv2d | DepthwiseConv2d | Dense
 
 def emit(lowered: Lowered) -> BuildPlan:
     """One file, ``model.tflite``, with the same bytes for the same graph."""
-    return BuildPlan({MODEL: write(file_model(lowered.graph))})
+    return BuildPlan({MODEL: write(file_model(lowered.graph, has_functions(lowered.board)))})
 
 
-def file_model(graph: Graph) -> FileModel:
+def has_functions(board: Board) -> bool:
+    """Whether the runtime's 16-bit LOGISTIC and TANH are the graph's tables; others read these."""
+    return board.edge is not None and board.edge.runtime == "tflm"
+
+
+def file_model(graph: Graph, functions: bool = False) -> FileModel:
     """The operators and tensors of a lowered graph; activations keep their names.
 
-    Each shape gets a leading 1 for the batch.
+    Each shape gets a leading 1 for the batch. With ``functions`` long tables become operators.
     """
-    return _Emitter(graph).model()
+    return _Emitter(graph, functions).model()
 
 
-def single_layers(graph: Graph) -> Iterator[tuple[Op, bytes]]:
+def single_layers(graph: Graph, functions: bool = False) -> Iterator[tuple[Op, bytes]]:
     """Each op of a lowered graph and a .tflite of it alone, with its activations as inputs; a
     constant is data and no operator."""
     for op in graph.nodes:
@@ -85,12 +91,13 @@ def single_layers(graph: Graph) -> Iterator[tuple[Op, bytes]]:
             inputs=tuple(dict.fromkeys(activations(op))),
             outputs=(op.output,),
         )
-        yield op, write(file_model(alone.with_nodes((op,))))
+        yield op, write(file_model(alone.with_nodes((op,)), functions))
 
 
 @dataclass
 class _Emitter:
     graph: Graph
+    functions: bool
     tensors: dict[str, FileTensor] = field(default_factory=dict)
     operators: list[FileOperator] = field(default_factory=list)
 
@@ -446,7 +453,8 @@ class _Emitter:
 
     def lookup(self, op: Lookup) -> None:
         """The table entry at ``x + 128`` (``x + 32768``): a cast, an addition and a GATHER."""
-        if (code := function_of(self.graph, op)) is not None:
+        code = function_of(self.graph, op) if self.functions else None
+        if code is not None:
             self.add(code, (op.input,), op.output)
             return
         source = self.graph.tensors[op.input].dtype

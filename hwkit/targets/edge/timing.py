@@ -15,7 +15,7 @@ from hwkit.ir.counts import macs
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, LayerTiming, Lowered
-from hwkit.targets.edge.emit import single_layers
+from hwkit.targets.edge.emit import has_functions, single_layers
 from hwkit.targets.edge.runtimes import session
 
 _SEED = 0
@@ -29,13 +29,15 @@ def profile(lowered: Lowered, model: bytes, x: Array, repeats: int) -> list[list
     graph = lowered.graph
     board = lowered.board.edge
     assert board is not None
-    whole = session(board, model).times_us([x[:1].astype(np.int8)], repeats)
+    whole = session(board, model).times_us(
+        [x[:1].astype(graph.tensors[graph.inputs[0]].dtype.container)], repeats
+    )
     columns: list[list[float] | list[None]] = [whole]
     rows = [
         LayerTiming(WHOLE_MODEL, graph.name, "Model", sum(macs(graph, op) for op in graph.nodes))
     ]
     index = {op.name: place for place, op in enumerate(graph.nodes)}
-    for op, alone in single_layers(graph):
+    for op, alone in single_layers(graph, has_functions(lowered.board)):
         rows.append(LayerTiming(index[op.name], op.name, type(op).__name__, macs(graph, op)))
         if board.runtime != "tflm":
             columns.append(session(board, alone).times_us(_random_inputs(lowered, op), repeats))
@@ -53,5 +55,8 @@ def profile(lowered: Lowered, model: bytes, x: Array, repeats: int) -> list[list
 def _random_inputs(lowered: Lowered, op: Op) -> list[Array]:
     rng = np.random.default_rng(_SEED)
     names = dict.fromkeys(activations(op))
-    shapes = [lowered.graph.tensors[name].shape for name in names]
-    return [rng.integers(-128, 128, (1, *shape)).astype(np.int8) for shape in shapes]
+    tensors = [lowered.graph.tensors[name] for name in names]
+    return [
+        rng.integers(t.dtype.low, t.dtype.high + 1, (1, *t.shape)).astype(t.dtype.container)
+        for t in tensors
+    ]
