@@ -304,6 +304,7 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "dense_s8_h8"): _dense(4),
     ("dsp", "conv2d_s16"): _conv2d_s16,
     ("dsp", "depthwise_conv2d_s16"): lambda struct: _strips(_numbers(_window(struct))),
+    ("dsp", "depthwise_conv2d_s16_turned"): _turned,
     ("dsp", "dense_s16"): _dense(4),
     ("v6m", "conv2d_s8"): _v6m_conv2d(4),
     ("v6m", "conv2d_s8_s4"): _v6m_conv2d(8),
@@ -377,6 +378,7 @@ _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_h8"): _fits_h8,
     ("dsp", "depthwise_conv2d_s8_bands"): _fits_bands,
     ("dsp", "depthwise_conv2d_s8_turned"): _fits_turned,
+    ("dsp", "depthwise_conv2d_s16_turned"): _fits_turned,
     ("dsp", "dense_s8_h8"): _fits_h8,
 }
 """Conditions of the kernels that compute only some layers."""
