@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hwkit.ir.graph import Graph
+from hwkit.errors import GraphError
+from hwkit.ir.graph import Graph, State
 from hwkit.ir.ops import Op, activations, constants
 from hwkit.ir.shapes import output_shape
 from hwkit.ir.types import Array, IntType, Quantization, Shape, TensorType
@@ -14,7 +15,7 @@ from hwkit.ir.verify import verify
 
 
 class GraphBuilder:
-    """Collects inputs, constants and ops, then gives a verified ``Graph``.
+    """Collects inputs, constants, states and ops, then gives a verified ``Graph``.
 
     Example::
 
@@ -31,6 +32,8 @@ class GraphBuilder:
         self.tensors: dict[str, TensorType] = {}
         self.constants: dict[str, Array] = {}
         self.inputs: list[str] = []
+        self.states: list[str] = []
+        self.updates: dict[str, str] = {}
 
     def input(
         self, name: str, shape: Shape, dtype: IntType, quantization: Quantization | None = None
@@ -47,6 +50,25 @@ class GraphBuilder:
         self.tensors[name] = TensorType(value.shape, dtype, quantization)
         self.constants[name] = np.ascontiguousarray(value).astype(dtype.container)
         return name
+
+    def state(
+        self, name: str, initial: Array, dtype: IntType, quantization: Quantization | None = None
+    ) -> str:
+        """Declares a state that starts as ``initial``; returns its name. ``update`` completes it.
+
+        Example: a sum over all steps of an input ``x``::
+
+            b.state("total", np.zeros(4), S32)
+            b.update("total", b.add(Add("add", ("total", "x"), "sum", (0, 0)), S32))
+        """
+        self.constant(f"{name}_initial", initial, dtype, quantization)
+        self.tensors[name] = self.tensors[f"{name}_initial"]
+        self.states.append(name)
+        return name
+
+    def update(self, state: str, name: str) -> None:
+        """Makes ``name`` the value that ``state`` holds in the next inference."""
+        self.updates[state] = name
 
     def add(
         self,
@@ -76,6 +98,8 @@ class GraphBuilder:
 
     def build(self, outputs: Sequence[str], metadata: Mapping[str, str] | None = None) -> Graph:
         """The verified graph; raises ``GraphError`` where a rule is broken."""
+        if idle := [name for name in self.states if name not in self.updates]:
+            raise GraphError(idle[0], "state has no next value; give one with update()")
         graph = Graph(
             name=self.name,
             nodes=tuple(self.nodes),
@@ -84,5 +108,8 @@ class GraphBuilder:
             inputs=tuple(self.inputs),
             outputs=tuple(outputs),
             metadata=metadata or {},
+            states=tuple(
+                State(name, self.updates[name], f"{name}_initial") for name in self.states
+            ),
         )
         return verify(graph)

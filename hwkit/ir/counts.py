@@ -50,12 +50,19 @@ def weight_bytes(graph: Graph, op: Op) -> int:
     return graph.tensors[op.weight].packed_bytes + bias
 
 
+def state_bytes(graph: Graph, stored: Storages = WHOLE_BYTES) -> int:
+    """Bytes of the graph's states as ``stored``: they live as long as the network."""
+    return sum(stored.bytes_of(graph.tensors[state.tensor]) for state in graph.states)
+
+
 def peak_activation_bytes(graph: Graph, stored: Storages = WHOLE_BYTES) -> int:
     """Largest sum of live activations over the nodes in order, as ``stored``; an op's inputs and
-    output are alive together."""
+    output are alive together, a state always, and its next value until the end."""
+    states = [state.tensor for state in graph.states]
     last = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
-    last |= dict.fromkeys(graph.outputs, len(graph.nodes))
-    live = {name: stored.bytes_of(graph.tensors[name]) for name in graph.inputs}
+    last |= dict.fromkeys((*graph.outputs, *states), len(graph.nodes))
+    last |= dict.fromkeys((state.update for state in graph.states), len(graph.nodes))
+    live = {name: stored.bytes_of(graph.tensors[name]) for name in (*graph.inputs, *states)}
     peak = sum(live.values())
     for k, op in enumerate(graph.nodes):
         live[op.output] = stored.bytes_of(graph.tensors[op.output])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any, assert_never
 
 import numpy as np
@@ -60,35 +61,135 @@ def run(
     """Computes the tensors named in ``keep`` (default: the graph's outputs).
 
     ``feeds`` has one integer array (batch, *shape) for each input; any integer dtype whose values
-    fit the declared type. The results have the container dtypes. Raises ``ConfigError`` for
-    feeds that do not fit, ``AccumulatorOverflow`` for sums that do not.
+    fit the declared type. The samples are independent of each other; where the graph has states
+    they are successive steps from the initial ones. The results have the container dtypes.
+    Raises ``ConfigError`` for feeds that do not fit, ``AccumulatorOverflow`` for sums that do not.
 
     Example: a graph of one ``Clamp`` to 0..6 maps [[-3, 9]] to [[0, 6]].
     """
-    wanted = tuple(graph.outputs if keep is None else keep)
-    checked = {name: feed(graph, name, feeds) for name in graph.inputs}
-    batches = {len(value) for value in checked.values()}
-    if len(batches) != 1:
-        raise ConfigError(f"inputs have different batch sizes {sorted(batches)}")
-    batch = batches.pop()
-    largest = max(4 * tensor.elements for tensor in graph.tensors.values())
-    step = max(1, min(64, _CHUNK_BYTES // largest))
-    chunks = [
-        {name: value[start : start + step] for name, value in checked.items()}
-        for start in range(0, batch, step)
-    ]
-    steps = [_prepare(graph, op) for op in graph.nodes]
+    return Interpreter(graph).tensors(feeds, graph.outputs if keep is None else keep)
 
-    def one(chunk: dict[str, Array]) -> dict[str, Array]:
-        return _run_chunk(graph, steps, chunk, wanted)
 
-    if not chunks:
-        return {name: _empty(graph, name) for name in wanted}
-    if len(chunks) == 1:
-        return one(chunks[0])
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = list(pool.map(one, chunks))
-    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+class Interpreter:
+    """A graph made ready to run, with the states that an inference leaves for the next.
+
+    Not for several threads at a time where the graph has states.
+
+    Example: a graph whose state ``total`` sums its input ``x``::
+
+        steps = Interpreter(graph)
+        steps.infer({"x": np.array([[1], [2]])})["sum"]   # [[1], [3]]
+        steps.infer({"x": np.array([[3]])})["sum"]        # [[6]]; [[3]] after a reset()
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._steps = [_prepare(graph, op) for op in graph.nodes]
+        self._last_use = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
+        self._state: dict[str, Array] = {}
+        self.reset()
+
+    @property
+    def state(self) -> Mapping[str, Array]:
+        """What each state holds now, (*shape) in its container dtype, read-only."""
+        return MappingProxyType(self._state)
+
+    def reset(self) -> None:
+        """Gives every state its initial value."""
+        self._state = {s.tensor: self.graph.constants[s.initial] for s in self.graph.states}
+
+    def set_state(self, values: Mapping[str, Array]) -> None:
+        """Gives the named states these values (*shape); ``ConfigError`` for one that is no state
+        of the graph or does not fit its type."""
+        if unknown := sorted(set(values) - set(self._state)):
+            known = ", ".join(self._state) or "none"
+            raise ConfigError(f"{unknown[0]!r} is no state of the graph; its states: {known}")
+        for name, value in values.items():
+            given = np.asarray(value)[None]
+            self._state[name] = _own(_checked(self.graph, "state", name, given)[0])
+
+    def infer(self, feeds: Mapping[str, Array], keep: Iterable[str] = ()) -> dict[str, Array]:
+        """The graph's outputs and the tensors named in ``keep``, as ``run`` has them.
+
+        The samples of a graph with states are successive steps, the first from the states that
+        the last call left; a call that raises leaves them as they were.
+        """
+        return self.tensors(feeds, dict.fromkeys((*self.graph.outputs, *keep)))
+
+    def tensors(self, feeds: Mapping[str, Array], wanted: Iterable[str]) -> dict[str, Array]:
+        """As ``infer``, the ``wanted`` tensors alone."""
+        graph, names = self.graph, tuple(wanted)
+        if unknown := [name for name in names if not self._computes(name)]:
+            raise ConfigError(f"the graph computes no tensor {unknown[0]!r}; `hwkit inspect` lists")
+        checked = {name: feed(graph, name, feeds) for name in graph.inputs}
+        batches = {len(value) for value in checked.values()}
+        if len(batches) != 1:
+            raise ConfigError(f"inputs have different batch sizes {sorted(batches)}")
+        batch = batches.pop()
+        if batch == 0:
+            return {name: _empty(graph, name) for name in names}
+        if graph.states:
+            parts = self._successive(checked, batch, names)
+        else:
+            parts = self._independent(checked, batch, names)
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def _computes(self, name: str) -> bool:
+        return name in self.graph.tensors and name not in self.graph.constants
+
+    def _independent(
+        self, feeds: dict[str, Array], batch: int, wanted: tuple[str, ...]
+    ) -> list[dict[str, Array]]:
+        """Chunks of the batch, side by side."""
+        largest = max(4 * tensor.elements for tensor in self.graph.tensors.values())
+        step = max(1, min(64, _CHUNK_BYTES // largest))
+        chunks = [
+            {name: value[start : start + step] for name, value in feeds.items()}
+            for start in range(0, batch, step)
+        ]
+        if len(chunks) == 1:
+            return [self._chunk(chunks[0], wanted)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(lambda chunk: self._chunk(chunk, wanted), chunks))
+
+    def _successive(
+        self, feeds: dict[str, Array], batch: int, wanted: tuple[str, ...]
+    ) -> list[dict[str, Array]]:
+        """One sample after the other, each from the states that the one before left."""
+        states, state = self.graph.states, self._state
+        alive = (*wanted, *(s.update for s in states))
+        parts = []
+        for k in range(batch):
+            values = {name: value[k : k + 1] for name, value in feeds.items()}
+            values |= {name: value[None] for name, value in state.items()}
+            values = self._chunk(values, alive)
+            state = {s.tensor: _own(values[s.update][0]) for s in states}
+            parts.append({name: values[name] for name in wanted})
+        self._state = state
+        return parts
+
+    def _chunk(self, feeds: dict[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
+        """Feeds (inputs and states by name) through every node; the ``wanted`` of the values."""
+        values = dict(feeds)
+        batch = len(feeds[self.graph.inputs[0]])
+        for k, (op, step) in enumerate(zip(self.graph.nodes, self._steps, strict=True)):
+            value = step([values[name] for name in activations(op)])
+            if isinstance(op, Constant):
+                value = np.broadcast_to(value, (batch, *value.shape[1:]))
+            values[op.output] = value
+            for name in activations(op):
+                if self._last_use[name] == k and name not in wanted:
+                    values.pop(name, None)
+        return {name: values[name] for name in wanted}
+
+
+def _own(value: Array) -> Array:
+    """A read-only copy: a state shares no memory with what the caller fed or got."""
+    value = value.copy()
+    value.setflags(write=False)
+    return value
 
 
 Step = Callable[[list[Array]], Array]
@@ -100,20 +201,24 @@ def feed(graph: Graph, name: str, feeds: Mapping[str, Array]) -> Array:
     does not fit its type."""
     if name not in feeds:
         raise ConfigError(f"input {name!r} is missing; the graph needs {', '.join(graph.inputs)}")
-    value, tensor = np.asarray(feeds[name]), graph.tensors[name]
+    return _checked(graph, "input", name, np.asarray(feeds[name]))
+
+
+def _checked(graph: Graph, what: str, name: str, value: Array) -> Array:
+    tensor = graph.tensors[name]
     if value.dtype.kind not in "iu":
         raise ConfigError(
-            f"input {name!r} is {value.dtype}; give integers of type {tensor.dtype} "
+            f"{what} {name!r} is {value.dtype}; give integers of type {tensor.dtype} "
             f"(dtype {tensor.dtype.container})"
         )
     if value.shape[1:] != tensor.shape or value.ndim != len(tensor.shape) + 1:
         raise ConfigError(
-            f"input {name!r} has shape {value.shape}; expected (batch, "
+            f"{what} {name!r} has shape {value.shape}; expected (batch, "
             f"{', '.join(str(n) for n in tensor.shape)})"
         )
     if value.size and (value.min() < tensor.dtype.low or value.max() > tensor.dtype.high):
         raise ConfigError(
-            f"input {name!r} has values {value.min()}..{value.max()}; {tensor.dtype} holds "
+            f"{what} {name!r} has values {value.min()}..{value.max()}; {tensor.dtype} holds "
             f"{tensor.dtype.low}..{tensor.dtype.high}"
         )
     return value.astype(tensor.dtype.container, copy=False)
@@ -122,23 +227,6 @@ def feed(graph: Graph, name: str, feeds: Mapping[str, Array]) -> Array:
 def _empty(graph: Graph, name: str) -> Array:
     tensor = graph.tensors[name]
     return np.zeros((0, *tensor.shape), tensor.dtype.container)
-
-
-def _run_chunk(
-    graph: Graph, steps: list[Step], feeds: dict[str, Array], wanted: tuple[str, ...]
-) -> dict[str, Array]:
-    last_use = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
-    values = dict(feeds)
-    batch = len(feeds[graph.inputs[0]])
-    for k, (op, step) in enumerate(zip(graph.nodes, steps, strict=True)):
-        value = step([values[name] for name in activations(op)])
-        if isinstance(op, Constant):
-            value = np.broadcast_to(value, (batch, *value.shape[1:]))
-        values[op.output] = value
-        for name in activations(op):
-            if last_use[name] == k and name not in wanted:
-                values.pop(name, None)
-    return {name: values[name] for name in wanted}
 
 
 def _prepare(graph: Graph, op: Op) -> Step:

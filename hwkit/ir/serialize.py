@@ -18,14 +18,15 @@ import numpy as np
 
 from hwkit.errors import FormatError, GraphError
 from hwkit.files import read_file, write_whole
-from hwkit.ir.graph import Graph
+from hwkit.ir.graph import Graph, State
 from hwkit.ir.ops import NO_OFFSET, OP_TYPES, Op, Overflow
 from hwkit.ir.types import Array, TensorType
 from hwkit.ir.verify import MAX_ELEMENTS, verify
 from hwkit.record import from_json
 
 MAGIC = b"HWKG"
-VERSION = 1
+VERSION, STATEFUL_VERSION = 1, 2
+"""A graph without states is written as it always was: digests of such files stay."""
 _PREFIX = struct.Struct("<4sIQ")
 _DIGEST_BYTES = 32
 MAX_FILE_BYTES = 1 << 30
@@ -42,8 +43,12 @@ def to_bytes(graph: Graph) -> bytes:
         "constants": sorted(graph.constants),
         "nodes": [{"op": type(op).__name__, **_fields(op)} for op in graph.nodes],
     }
+    version = VERSION
+    if graph.states:  # a reader of version 1 would run the graph without them
+        version = STATEFUL_VERSION
+        header["states"] = [asdict(state) for state in graph.states]
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-    parts = [_PREFIX.pack(MAGIC, VERSION, len(text)), text]
+    parts = [_PREFIX.pack(MAGIC, version, len(text)), text]
     for name in sorted(graph.constants):
         value = graph.constants[name]
         parts.append(value.astype(value.dtype.newbyteorder("<")).tobytes())
@@ -76,8 +81,11 @@ def from_bytes(data: bytes, where: str = "graph") -> Graph:
     if len(data) < _PREFIX.size + _DIGEST_BYTES or data[:4] != MAGIC:
         raise FormatError(f"{where}: not a .hwk graph or cut short ({len(data)} bytes); {_REMEDY}")
     _, version, header_bytes = _PREFIX.unpack_from(data)
-    if version != VERSION:
-        raise FormatError(f"{where}: .hwk version {version}, this hwkit reads version {VERSION}")
+    if version not in (VERSION, STATEFUL_VERSION):
+        raise FormatError(
+            f"{where}: .hwk version {version}, this hwkit reads versions "
+            f"{VERSION} and {STATEFUL_VERSION}"
+        )
     body = data[:-_DIGEST_BYTES]
     if hashlib.sha256(body).digest() != data[-_DIGEST_BYTES:]:
         raise FormatError(f"{where}: checksum does not match, the file is damaged; {_REMEDY}")
@@ -86,6 +94,8 @@ def from_bytes(data: bytes, where: str = "graph") -> Graph:
         raise FormatError(f"{where}: header of {header_bytes} bytes runs past the end; {_REMEDY}")
     try:
         header = json.loads(body[_PREFIX.size : start])
+        if ("states" in header) != (version == STATEFUL_VERSION):
+            raise FormatError(f"version {VERSION} has no states, {STATEFUL_VERSION} has some")
         return verify(_graph(header, memoryview(body)[start:]))
     except (GraphError, FormatError) as error:
         raise FormatError(f"{where}: {error}; {_REMEDY}") from error
@@ -129,6 +139,10 @@ def _graph(header: Mapping[str, Any], payload: memoryview) -> Graph:
         inputs=tuple(str(name) for name in header["inputs"]),
         outputs=tuple(str(name) for name in header["outputs"]),
         metadata={str(key): str(value) for key, value in header["metadata"].items()},
+        states=tuple(
+            from_json(State, record, f"state {k}")
+            for k, record in enumerate(header.get("states", ()))
+        ),
     )
 
 

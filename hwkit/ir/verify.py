@@ -6,7 +6,7 @@ from math import isfinite
 
 from hwkit.errors import GraphError
 from hwkit.ir.arith import MAX_OFFSET, MAX_SHIFT
-from hwkit.ir.graph import Graph
+from hwkit.ir.graph import Graph, State
 from hwkit.ir.ops import (
     Add,
     AvgPool2d,
@@ -59,6 +59,9 @@ def verify(graph: Graph) -> Graph:
         raise GraphError(bad[0], "graph input or output has no type")
     if clash := defined & set(graph.constants):
         raise GraphError(min(clash), "is both an input and a constant")
+    for state in graph.states:
+        _state(graph, state, defined)
+        defined.add(state.tensor)
     names: set[str] = set()
     for op in graph.nodes:
         if op.name in names or not op.name:
@@ -68,7 +71,38 @@ def verify(graph: Graph) -> Graph:
         defined.add(op.output)
     if missing := [name for name in graph.outputs if name not in defined]:
         raise GraphError(missing[0], "graph output is never computed")
+    for state in graph.states:
+        _update(graph, state, defined)
     return graph
+
+
+def _state(graph: Graph, state: State, defined: set[str]) -> None:
+    """What holds of a state before any node runs."""
+    tensor = graph.tensors.get(state.tensor)
+    if tensor is None:
+        raise GraphError(state.tensor, "state has no type")
+    if state.tensor in defined or state.tensor in graph.constants:
+        raise GraphError(state.tensor, "a state is no input, no constant and no other state")
+    if tensor.dtype.bits > 32:
+        raise GraphError(state.tensor, f"state of type {tensor.dtype}; states have at most 32 bits")
+    if state.initial not in graph.constants:
+        raise GraphError(state.tensor, f"initial value {state.initial!r} is not a constant")
+    _like_state(state, tensor, f"initial value {state.initial!r}", graph.tensors[state.initial])
+
+
+def _update(graph: Graph, state: State, defined: set[str]) -> None:
+    if state.update not in defined:
+        raise GraphError(state.tensor, f"its next value {state.update!r} is never computed")
+    name = f"next value {state.update!r}"
+    _like_state(state, graph.tensors[state.tensor], name, graph.tensors[state.update])
+
+
+def _like_state(state: State, tensor: TensorType, name: str, other: TensorType) -> None:
+    if (other.shape, other.dtype) != (tensor.shape, tensor.dtype):
+        raise GraphError(
+            state.tensor,
+            f"its {name} is {other.dtype}{other.shape}, the state {tensor.dtype}{tensor.shape}",
+        )
 
 
 def _tensor(name: str, tensor: TensorType) -> None:

@@ -14,9 +14,10 @@ from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Rounding
 from hwkit.ir.types import S8, IntType
 from hwkit.target import Artifact
-from hwkit.targets import mcu
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.lower import plan, section
+from hwkit.targets.mcu.target import TARGET as mcu
+from tests import sessions
 from tests.emulators import skip_without_emulator
 
 SAME = Padding(1, 1, 1, 1)
@@ -117,7 +118,7 @@ def check_integers(graph: Graph, board: str, folder: Path, kernel: str = "") -> 
     low, high = source.dtype.low, source.dtype.high
     x = rng.integers(low, high + 1, (4, *source.shape)).astype(source.dtype.container)
     x[0], x[1] = low, high
-    assert np.array_equal(mcu.run(made, x), run(graph, {"x": x})["y"])
+    assert np.array_equal(sessions.run(made, x), run(graph, {"x": x})["y"])
 
 
 def check_instructions(graph: Graph, most: float, board: str, folder: Path) -> None:
@@ -125,6 +126,6 @@ def check_instructions(graph: Graph, most: float, board: str, folder: Path) -> N
     made = artifact(graph, board, folder)
     source = graph.tensors["x"]
     x = np.zeros((1, *source.shape), source.dtype.container)
-    ((layer,),) = mcu.profile(made, x, 1)
+    ((layer,),) = sessions.profile(made, x, 1)
     assert layer.instructions is not None
     assert layer.instructions <= most * layer.macs, layer.instructions / layer.macs

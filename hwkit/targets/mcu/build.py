@@ -19,7 +19,7 @@ from hwkit.toolchain.linker_script import region
 _ELF = "firmware.elf"
 
 
-def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+def build(plan: BuildPlan, lowered: Lowered[McuPlan], out: Path) -> Artifact[McuPlan]:
     """Writes the sources to ``out``, compiles and links them.
 
     ``ConfigError`` with the missing bytes when the model can't fit the board; ``ToolMissing``
@@ -41,7 +41,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     return Artifact(out, made.path, lowered.board, lowered, _facts(made.image, lowered))
 
 
-def open_artifact(out: Path, lowered: Lowered) -> Artifact:
+def open_artifact(out: Path, lowered: Lowered[McuPlan]) -> Artifact[McuPlan]:
     """The artifact that an earlier build left in ``out``: its image as it lies there.
 
     ``ConfigError`` when there is none; ``FormatError`` when it is damaged.
@@ -57,7 +57,7 @@ def tools(board: Board) -> dict[str, str]:
     return firmware.tools(section(board))
 
 
-def check_fit(lowered: Lowered) -> None:
+def check_fit(lowered: Lowered[McuPlan]) -> None:
     """Refuses, before anything is compiled, what can't fit: weights in flash, arena and stack
     in SRAM. Raises ``ConfigError`` with the number of bytes that are missing."""
     plan: McuPlan = lowered.plan
@@ -91,7 +91,7 @@ def _fits(board: Board, kind: str, needed: int, what: str) -> None:
         )
 
 
-def _facts(image: elf.Image, lowered: Lowered) -> Mapping[str, Any]:
+def _facts(image: elf.Image, lowered: Lowered[McuPlan]) -> Mapping[str, Any]:
     """The keys of deploy.json that apply."""
     plan: McuPlan = lowered.plan
     # What a layer cannot use, as when its clamp leaves one integer, is not in the image.

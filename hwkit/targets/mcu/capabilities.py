@@ -40,7 +40,7 @@ CAPABILITIES = Capabilities(
     ops=_OPS,
     roundings={op: _ROUNDINGS for op in _OPS},
     weight_bits=(4, 8),
-    activation_bits=(8, 16),
+    activation_bits=(8, 16, 32),
     signed_activations=True,
 )
 """Half-even first: the nearest to float32 rounding, the one that has no kernel."""

@@ -24,7 +24,7 @@ from hwkit.target import Artifact, LayerTiming
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.choice import choose
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import lower, section
+from hwkit.targets.mcu.lower import McuPlan, lower, section
 from hwkit.targets.mcu.run import profile
 from hwkit.targets.mcu.structs import tables
 from hwkit.targets.mcu.weights import storage_bits
@@ -105,7 +105,7 @@ def _kernels(image: elf.Image) -> dict[str, int]:
     return {n: size for n, size in image.symbol_bytes.items() if n.startswith("hwk_")}
 
 
-def _row(artifact: Artifact, image: elf.Image, timing: LayerTiming, bits: int) -> CostRow:
+def _row(artifact: Artifact[McuPlan], image: elf.Image, timing: LayerTiming, bits: int) -> CostRow:
     plan, board = artifact.lowered.plan, artifact.board
     layer = plan.layers[timing.index]
     table_bytes = sum(t.bytes for call in layer.calls for t in tables(call.descriptor))

@@ -56,7 +56,7 @@ class McuPlan:
     choice: Choice | None = None
 
 
-def lower(graph: Graph, board: Board) -> Lowered:
+def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
     """``graph`` with signed activations, fused rescales and roundings that the kernels have, its
     layers in the order that needs least memory;
     offsets are in biases as far as these can hold them.
@@ -71,7 +71,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)
     ordered, planned = _ordered(verify(lowered), mcu)
-    return Lowered(ordered, board, retargeted, planned, optimized.found)
+    return Lowered(ordered, board, planned, retargeted, optimized.found)
 
 
 def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:

@@ -6,17 +6,45 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
+from hwkit.boards import McuBoard
 from hwkit.device.session import Device, open_board
+from hwkit.device.virtual.cost_models import cost_model
 from hwkit.errors import ConfigError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.types import Array
-from hwkit.target import Artifact, LayerTiming
+from hwkit.target import Artifact, Identity, LayerTiming, Session
+from hwkit.targets.calls import of_one_input
 from hwkit.targets.mcu.emit import from_device, to_device
-from hwkit.targets.mcu.lower import section
+from hwkit.targets.mcu.lower import McuPlan, section
 
 
-def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
+def open_session(artifact: Artifact[McuPlan], port: str | None) -> Session:
+    """The artifact on its virtual board, or on a device behind ``port``."""
+    mcu = section(artifact.board)
+    emulator = mcu.emulator if port is None else ""
+    identity = Identity(
+        "emulator" if emulator else "hardware",
+        emulator or mcu.core,
+        clock_hz=mcu.clock_hz,
+        cost_model=_cost_model(mcu) if emulator else "",
+    )
+    return of_one_input(
+        artifact.lowered.graph,
+        identity,
+        lambda x: run(artifact, x, port),
+        lambda x: layer_outputs(artifact, x, port),
+        lambda x, repeats, warm_up: profile(artifact, x, repeats, port, warm_up),
+    )
+
+
+def _cost_model(mcu: McuBoard) -> str:
+    """Which model simulated cycles come from and what is known of its error."""
+    model = cost_model(mcu)
+    return f"{model.version}: {model.error}" if model.version else model.error
+
+
+def run(artifact: Artifact[McuPlan], x: Array, port: str | None = None) -> Array:
     """Outputs for ``x`` (batch first), in the lowered graph's types.
 
     ``port`` is a pyserial URL of a device that already runs the artifact; without it the virtual
@@ -32,7 +60,9 @@ def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
     return results
 
 
-def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict[str, Array]:
+def layer_outputs(
+    artifact: Artifact[McuPlan], x: Array, port: str | None = None
+) -> dict[str, Array]:
     """The output of every layer by tensor name, batch first. Each layer takes an inference up
     to it, because later layers reuse its memory."""
     graph = artifact.lowered.graph
@@ -48,9 +78,9 @@ def layer_outputs(artifact: Artifact, x: Array, port: str | None = None) -> dict
 
 
 def profile(
-    artifact: Artifact, x: Array, repeats: int, port: str | None = None
+    artifact: Artifact[McuPlan], x: Array, repeats: int, port: str | None = None, warm_up: int = 1
 ) -> list[list[LayerTiming]]:
-    """``repeats`` inferences of the first sample after a warm-up; the layers of each.
+    """``repeats`` inferences of the first sample after ``warm_up``; the layers of each.
 
     Cycles are what the firmware reads from the core's counter, instructions what the virtual
     board counts (None on a real one); cycles and time are None where no counter runs. Each layer
@@ -61,11 +91,12 @@ def profile(
     graph = artifact.lowered.graph
     data = to_device(x[0], graph.tensors[graph.inputs[0]].dtype)
     with _open(artifact, port) as device:
-        device.infer(data)
+        for _ in range(warm_up):
+            device.infer(data)
         return [_timed(device, data, artifact) for _ in range(repeats)]
 
 
-def _timed(device: Device, data: bytes, artifact: Artifact) -> list[LayerTiming]:
+def _timed(device: Device, data: bytes, artifact: Artifact[McuPlan]) -> list[LayerTiming]:
     device.infer(data)
     graph, clock_hz = artifact.lowered.graph, device.info().clock_hz
     cycles, instructions = device.cycles(), device.instructions()
@@ -83,7 +114,7 @@ def _timed(device: Device, data: bytes, artifact: Artifact) -> list[LayerTiming]
     ]
 
 
-def _open(artifact: Artifact, port: str | None) -> AbstractContextManager[Device]:
+def _open(artifact: Artifact[McuPlan], port: str | None) -> AbstractContextManager[Device]:
     section(artifact.board)
     digest = bytes.fromhex(serialize.digest(artifact.lowered.graph))
     return open_board(artifact.board, artifact.path, port, digest=digest)

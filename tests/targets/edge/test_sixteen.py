@@ -14,8 +14,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Clamp, Dense, Lookup, Pad, Padding, Requantize, Rescale, Rounding
 from hwkit.ir.types import S8, S16, S32, IntType, Quantization
-from hwkit.targets.edge import emit
-from hwkit.targets.edge.emit import MODEL
+from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.runtimes import run_all, session
 from tests.importers.tflite.files import as_tflm
 from tests.importers.tflite.networks import sixteen_bits

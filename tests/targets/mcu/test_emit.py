@@ -20,9 +20,10 @@ from hwkit.ir.ops import Clamp, Conv2d, Dense, Softmax, SoftmaxKind
 from hwkit.ir.types import S8, S32, U8, Array, IntType
 from hwkit.lower.shift_to_signed import to_signed
 from hwkit.target import BuildPlan, Lowered
-from hwkit.targets.mcu import build, emit, lower
-from hwkit.targets.mcu.emit import from_device, selftest_input, to_device
+from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.emit import emit, from_device, selftest_input, to_device
 from hwkit.targets.mcu.kernels import available, listed
+from hwkit.targets.mcu.lower import lower
 from tests.conformance.graphs import graphs, inputs_for
 from tests.conformance.test_targets import MCU
 from tests.firmware.kernels.driver import FLAGS, SANITIZERS

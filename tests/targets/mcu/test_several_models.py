@@ -15,8 +15,8 @@ from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, Dense, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, S32, Array
 from hwkit.target import Lowered
-from hwkit.targets.mcu import lower
 from hwkit.targets.mcu.emit import to_device
+from hwkit.targets.mcu.lower import lower
 from hwkit.targets.mcu.package import package
 from hwkit.targets.mcu.package.names import identifier
 from tests.targets.mcu.test_package import CPP, SANITIZERS, C, written

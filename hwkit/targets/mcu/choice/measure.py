@@ -37,7 +37,7 @@ class Measured:
     functions: Mapping[str, int]
 
 
-def measure(lowered: Lowered, board: Board, mark: str) -> Measured:
+def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     """Builds ``lowered`` for ``board`` and runs an inference.
 
     ``mark`` tells its shared copies, which fit the layers of this build, from those of others.

@@ -11,6 +11,7 @@ from hwkit.ir.types import TensorType
 from hwkit.target import Lowered
 from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.emit import emit, table_names, weight_bytes
+from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.package.names import identifier, prefix, prefixed
 from hwkit.targets.mcu.source import comment
 
@@ -32,7 +33,7 @@ class Sources:
     facts: Mapping[str, str]
 
 
-def sources(lowered: Lowered) -> Sources:
+def sources(lowered: Lowered[McuPlan]) -> Sources:
     """The sources of the package of ``lowered``, with names of its own for the linker."""
     made = _firmware_sources(lowered)
     start = prefix(lowered.graph.name, made)
@@ -47,7 +48,7 @@ def sources(lowered: Lowered) -> Sources:
     return Sources(dict(sorted(private.items())), public, values)
 
 
-def _firmware_sources(lowered: Lowered) -> dict[str, bytes]:
+def _firmware_sources(lowered: Lowered[McuPlan]) -> dict[str, bytes]:
     """Model and runtime as a firmware has them."""
     plan = emit(lowered).files
     here = {
@@ -70,7 +71,7 @@ def _included(content: bytes) -> list[str]:
     return [name.decode() for name in _INCLUDE.findall(content)]
 
 
-def _facts(lowered: Lowered) -> dict[str, str]:
+def _facts(lowered: Lowered[McuPlan]) -> dict[str, str]:
     graph = lowered.graph
     upper = identifier(graph.name).upper()
     source, output = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
