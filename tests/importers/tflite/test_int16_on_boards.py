@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from hwkit import boards
-from hwkit.flow.verify import random_inputs, verify
+from hwkit.flow.verify import verify
 from tests.emulators import skip_without_emulator
 from tests.importers.tflite.files import as_tflm
 from tests.importers.tflite.networks import sixteen_bits
 from tests.importers.tflite.networks16 import NETWORKS16
+from tests.sessions import random_inputs
 
 CORES = ("virtual_m0", "virtual_m4", "virtual_m55", "virtual_rv32")
 

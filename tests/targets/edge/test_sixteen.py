@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from hwkit.errors import UnsupportedOp
-from hwkit.flow.verify import random_inputs
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -19,6 +18,7 @@ from hwkit.targets.edge.runtimes import run_all, session
 from tests.importers.tflite.files import as_tflm
 from tests.importers.tflite.networks import sixteen_bits
 from tests.importers.tflite.networks16 import NETWORKS16
+from tests.sessions import random_inputs
 from tests.targets.edge.networks import BOARDS, lowered, runtime
 
 _NETWORKS = {**NETWORKS16, "sixteen_bits": sixteen_bits}
