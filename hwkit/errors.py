@@ -1,12 +1,36 @@
 """The one tree of errors that hwkit raises on purpose.
 
-Each error is one line for the user: what is wrong (with the value), where, and the remedy.
-The command line prints ``str(error)`` and leaves with ``error.exit_code``.
+Each error is one line for the user, of the form ``where: what; remedy``: a file with the key or
+the node in it, a board, an option; what is wrong, with the value; what to do, or what is known.
+Either end may be missing. ``where`` and ``remedy`` read them off that line, so that an error says
+each thing once. The command line prints ``str(error)`` and leaves with ``error.exit_code``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_QUOTED = re.compile(r"(?<!\w)'[^']*'|\"[^\"]*\"|`[^`]*`|\([^()]*\)")
+"""A value in a message may hold anything: a colon or a semicolon in it separates nothing."""
+
+
+def parted(line: str) -> tuple[str, str, str]:
+    """``line`` as where, what and remedy, "" for those that it lacks.
+
+    Where ends at the first colon; single words between colons after it are part of it. The remedy
+    begins at the first semicolon after that.
+
+    Example: ``parted("a.toml: mcu.core: unknown word 'x: y'; known: z")`` is ``("a.toml: mcu.core",
+    "unknown word 'x: y'", "known: z")``.
+    """
+    masked = _QUOTED.sub(lambda match: "x" * len(match[0]), line)
+    found = re.match(r"[^;]*?: (?:[^\s:;]+: )*", masked)
+    end = found.end() if found else 0
+    rest = masked.find("; ", end)
+    if rest < 0:
+        return line[: max(end - 2, 0)], line[end:], ""
+    return line[: max(end - 2, 0)], line[end:rest], line[rest + 2 :]
 
 
 class HwkitError(Exception):
@@ -17,6 +41,16 @@ class HwkitError(Exception):
     """
 
     exit_code = 2
+
+    @property
+    def where(self) -> str:
+        """The file and the place in it, the node, the board or the option; "" without one."""
+        return parted(str(self))[0]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; "" where nothing is known."""
+        return parted(str(self))[2]
 
 
 _LONGEST_NAME = 120
@@ -44,6 +78,11 @@ class GraphError(HwkitError):
         super().__init__(f"{_named(node)}: {message}")
         self.node = node
 
+    @property
+    def where(self) -> str:
+        """The node."""
+        return _named(self.node)
+
 
 class UnsupportedOp(HwkitError):
     """``target`` has no form of ``node``; ``remedy`` says what would."""
@@ -52,6 +91,17 @@ class UnsupportedOp(HwkitError):
         super().__init__(f"{_named(node)}: not supported by {target}; {remedy}")
         self.node = node
         self.target = target
+        self._remedy = remedy
+
+    @property
+    def where(self) -> str:
+        """The node."""
+        return _named(self.node)
+
+    @property
+    def remedy(self) -> str:
+        """What would serve."""
+        return self._remedy
 
 
 class AccumulatorOverflow(GraphError):
@@ -77,6 +127,11 @@ class BitExactnessError(HwkitError):
         self.expected = expected
         self.got = got
 
+    @property
+    def where(self) -> str:
+        """The layer and the index in its output."""
+        return f"{self.node}[{','.join(str(i) for i in self.index)}]"
+
 
 class ToolMissing(HwkitError):
     """An external program or package is not installed."""
@@ -85,6 +140,16 @@ class ToolMissing(HwkitError):
         super().__init__(f"{tool} is not installed; {how_to_get_it}")
         self.tool = tool
         self.how_to_get_it = how_to_get_it
+
+    @property
+    def where(self) -> str:
+        """The tool."""
+        return self.tool
+
+    @property
+    def remedy(self) -> str:
+        """How to get it."""
+        return self.how_to_get_it
 
 
 class ToolFailed(HwkitError):
@@ -97,6 +162,16 @@ class ToolFailed(HwkitError):
         self.command = command
         self.tool_exit_code = exit_code
         self.log = log
+
+    @property
+    def where(self) -> str:
+        """The path of the log."""
+        return self.log
+
+    @property
+    def remedy(self) -> str:
+        """Read the log: what a tool said, it said there."""
+        return f"read {self.log}"
 
 
 class DeviceError(HwkitError):

@@ -2,13 +2,15 @@
 
 Annotations understood: ``str bool int float``, ``Literal``, ``StrEnum``, ``X | None``,
 ``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping[str, X]`` and other dataclasses. A number is finite;
-an int may stand for a float, never the other way round; ``int | float`` keeps which it was.
+an int may stand for a float, never the other way round; ``int | float`` keeps which it was, and
+so does any choice among scalars. A field marked by ``one_of`` takes known words only, one marked
+``DERIVED`` is no key.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from types import NoneType, UnionType
@@ -17,6 +19,19 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from hwkit.errors import FormatError
 
 T = TypeVar("T")
+_WORDS = "words"
+_SCALARS = {str, int, float, bool}
+
+DERIVED: Mapping[str, Any] = {"derived": True}
+"""Metadata of a field that is filled in by code: a file that gives it has an unknown key."""
+
+
+def one_of(words: Sequence[str] | Callable[[], Sequence[str]]) -> Mapping[str, Any]:
+    """Metadata of a field whose text, or each of whose texts, must be among ``words``.
+
+    Example: ``style: str = field(default="folded", metadata=one_of(("folded", "unrolled")))``.
+    """
+    return {_WORDS: words}
 
 
 def from_json(cls: type[T], value: Any, where: str) -> T:
@@ -27,13 +42,18 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
     """
     if not isinstance(value, dict):
         raise FormatError(f"{where}: expected an object, got {_shown(value)}")
-    hints = get_type_hints(cls)
+    known = {f.name: f for f in fields(cls) if f.metadata != DERIVED}  # type: ignore[arg-type]
+    hints = {name: hint for name, hint in get_type_hints(cls).items() if name in known}
     required = {f.name for f in fields(cls) if _is_required(f)}  # type: ignore[arg-type]
     if unknown := sorted(set(value) - set(hints)):
         raise FormatError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(hints)}")
     if missing := sorted(required - set(value)):
         raise FormatError(f"{where}: key {missing[0]!r} is missing; write the file again")
-    return cls(**{key: _value(hints[key], item, _at(where, key)) for key, item in value.items()})
+    found = {key: _value(hints[key], item, _at(where, key)) for key, item in value.items()}
+    for key, item in found.items():
+        if _WORDS in known[key].metadata:
+            _check_words(item, known[key].metadata[_WORDS], _at(where, key))
+    return cls(**found)
 
 
 def to_json(value: Any) -> Any:
@@ -45,6 +65,14 @@ def to_json(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [to_json(item) for item in value]
     return value
+
+
+def _check_words(value: Any, words: Any, where: str) -> None:
+    known = words() if callable(words) else words
+    for word in (value,) if isinstance(value, str) else value:
+        if word not in known:
+            listed = ", ".join(item or repr(item) for item in known)
+            raise FormatError(f"{where}: unknown word {_shown(word)}; known: {listed}")
 
 
 def _is_required(f: Any) -> bool:
@@ -65,6 +93,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if origin in (UnionType, Union):
         if value is None and NoneType in args:
             return None
+        if str in args and set(args) <= _SCALARS:
+            return _scalar(type(value) if type(value) in args else str, value, where)
         if {int, float} <= set(args):  # a count stays a whole number
             number = _scalar(float, value, where)
             return value if isinstance(value, int) else number

@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from hwkit.boards import Board
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Op, Rounding
+from hwkit.ir.ops import Op, Rounding, SoftmaxKind
 from hwkit.ir.types import Array
 
 Evidence = Literal["measured", "simulated", "estimated"]
@@ -83,6 +83,8 @@ class Capabilities:
     most_inputs: int | None = 1
     most_outputs: int | None = 1
     states: bool = False
+    power_of_two_scales: bool = False
+    softmax: tuple[SoftmaxKind, ...] = ()
 
 
 P_co = TypeVar("P_co", covariant=True)

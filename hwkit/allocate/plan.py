@@ -9,6 +9,7 @@ from pathlib import Path
 from hwkit.allocate.cost import MAX_BITS
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_json, write_json
+from hwkit.formats import stamped, unstamped
 from hwkit.record import from_json, to_json
 from hwkit.target import Evidence
 
@@ -42,12 +43,13 @@ class BitPlan:
 
     def save(self, path: Path) -> None:
         """Writes JSON beside ``path`` and renames it; ``ConfigError`` when the disk refuses."""
-        write_json(path, to_json(self))
+        write_json(path, stamped("plan.json", to_json(self)))
 
 
 def load(path: Path) -> BitPlan:
     """Reads a plan; ``FormatError`` names the file and the key that is wrong."""
     try:
-        return from_json(BitPlan, read_json(path), str(path))
+        value = unstamped("plan.json", read_json(path), str(path))
+        return from_json(BitPlan, value, str(path))
     except ConfigError as error:
         raise FormatError(f"{path}: {error}") from error

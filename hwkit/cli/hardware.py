@@ -9,6 +9,7 @@ import click
 
 from hwkit.cli.group import hwkit
 from hwkit.cli.options import (
+    board_argument,
     board_option,
     example,
     json_option,
@@ -65,7 +66,7 @@ def deploy(
         goal = FoldingGoal(frames_per_second, lut)
         facts = flow(load(model), board, out, packages, goal, flashed=flash, optimize=optimize)
     if as_json:
-        print_json(facts)
+        print_json("deploy.json", facts)
         return
     sizes = {k: v for k, v in facts.items() if k.endswith("_bytes") and v is not None}
     figures = ", ".join(f"{k} {v}" for k, v in sizes.items())
@@ -96,7 +97,7 @@ def profile(
     with busy(f"{board}: profiling"):
         taken = flow(load(model), board, repeats=repeats, store=store, port=port, optimize=optimize)
     if as_json:
-        print_json(taken.to_json())
+        print_json("profile", taken.to_json())
         return
     click.echo(f"{board}, {taken.evidence} by {taken.identity.name}, median of {repeats}")
     for row in (*taken.layers, taken.total):
@@ -113,7 +114,7 @@ def profile(
 
 
 @hwkit.command(**example("hwkit bringup nucleo_l4r5zi --flash --port /dev/ttyACM0"))
-@click.argument("board")
+@board_argument
 @port_option
 @click.option("--flash", is_flag=True, help="Write the image to the connected board first.")
 @json_option
@@ -130,5 +131,5 @@ def bringup(board: str, port: str | None, flash: bool, as_json: bool) -> int:
 
     result = flow(board, port, flash=flash, tell=tell)
     if as_json:
-        print_json(result.to_json())
+        print_json("bringup", result.to_json())
     return result.exit_code

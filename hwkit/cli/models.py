@@ -16,6 +16,7 @@ from hwkit.cli.options import (
     json_option,
     model_argument,
     optimize_option,
+    optional_board_option,
     port_option,
 )
 from hwkit.cli.terminal import busy, plain, print_json, told_beside
@@ -50,7 +51,8 @@ def import_(
     if out is not None:
         graph.save(str(out))
     if as_json:
-        print_json({"nodes": len(graph.nodes), **(proof.to_json() if proof else {})})
+        facts = {"nodes": len(graph.nodes), **(proof.to_json() if proof else {})}
+        print_json("import", facts)
     else:
         if out is not None:
             told_beside(out, f"{out}: {len(graph.nodes)} nodes")
@@ -73,7 +75,7 @@ def inspect(model: Path, as_json: bool) -> None:
 
     facts = flow(load(model))
     if as_json:
-        print_json(facts)
+        print_json("inspect", facts)
         return
     for row in facts["layers"]:
         shape = "x".join(str(n) for n in row["output_shape"])
@@ -101,7 +103,7 @@ def inspect(model: Path, as_json: bool) -> None:
     metavar="[NAME=]y.npy",
     help="Where the output goes; several by name, or all of them as .npz.",
 )
-@click.option("--board", metavar="B", help="Build and run there; without it the interpreter.")
+@optional_board_option
 @click.option(
     "--steps/--reset-each",
     default=True,
@@ -182,7 +184,7 @@ def verify(
             optimize=optimize,
         )
     if as_json:
-        print_json(result.to_json())
+        print_json("verify", result.to_json())
         return 0 if result.exact else 1
     click.echo(
         f"{board}: {result.inputs} inputs, {result.integers} integers, "

@@ -15,8 +15,45 @@ def example(text: str) -> dict[str, str]:
     return {"epilog": f"Example: {text}"}
 
 
+_PORT = "hwkit.cli.options.port"
+
+
+def _board(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The board of a place, whose port ``--port`` then defaults to; any other text as it is."""
+    if value is None:
+        return None
+    from hwkit.boards.places import placed
+
+    board, context.meta[_PORT] = placed(value)
+    return board
+
+
+def _port(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    return context.meta.get(_PORT) if value is None else value
+
+
 def board_option(command: F) -> F:
-    return click.option("--board", required=True, metavar="B", help="See 'hwkit boards'.")(command)
+    return click.option(
+        "--board",
+        required=True,
+        metavar="B",
+        is_eager=True,
+        callback=_board,
+        help="A name ('hwkit boards'), a file ./my_board.toml, or a place ('hwkit places').",
+    )(command)
+
+
+def optional_board_option(command: F) -> F:
+    return click.option(
+        "--board",
+        metavar="B",
+        is_eager=True,
+        callback=_board,
+        help="Build and run there; without it the interpreter.",
+    )(command)
+
+
+board_argument = click.argument("board", is_eager=True, callback=_board)
 
 
 def input_option(required: bool) -> Callable[[F], F]:
@@ -36,6 +73,7 @@ def port_option(command: F) -> F:
     return click.option(
         "--port",
         metavar="URL",
+        callback=_port,
         help="A device that already runs the artifact: /dev/ttyACM0, socket://host:port.",
     )(command)
 

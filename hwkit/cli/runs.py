@@ -40,7 +40,7 @@ def train(
 
     facts = flow(recipe, out, plan, progress(), start_from=start_from)
     if as_json:
-        print_json(facts)
+        print_json("train.json", facts)
         return
     accuracy = facts["accuracy"]
     click.echo(
@@ -69,7 +69,7 @@ def allocate(run: Path, board: str, budget: str, out: Path, as_json: bool) -> No
     with busy(f"{board}: measuring costs"):
         plan = flow(run, board, budget, out)
     if as_json:
-        print_json(to_json(plan))
+        print_json("plan.json", to_json(plan))
         return
     for layer, bits in plan.weight_bits.items():
         click.echo(f"{plain(layer):<28} {bits} bits")

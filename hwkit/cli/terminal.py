@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,11 @@ def told_beside(out: Path | None, text: str) -> None:
     click.echo(plain(text))
 
 
-def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2))
+def print_json(name: str, value: Mapping[str, Any]) -> None:
+    """Prints ``value`` with the stamp of the document ``name`` (``hwkit.formats``)."""
+    from hwkit.formats import stamped
+
+    click.echo(json.dumps(stamped(name, value), indent=2))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def toolchain_list(as_json: bool) -> None:
 
     found = tools()
     if as_json:
-        print_json(found)
+        print_json("toolchain", {"tools": found})
         return
     for tool in found:
         state = tool["version"] or f"missing: {tool['remedy']}"
@@ -40,6 +40,6 @@ def toolchain_install(name: str, as_json: bool) -> None:
     with busy(f"{name}: installing"):
         state = install(name)
     if as_json:
-        print_json(state)
+        print_json("toolchain", state)
         return
     click.echo(f"{state['name']} {state['version']} in {state['folder']}")

@@ -58,7 +58,7 @@ class Emulator:
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
         command = [sys.executable, "-m", "hwkit.device.virtual", "--end-with-stdin"]
         self._process = subprocess.Popen(
-            [*command, "--board", board.name, "--image", str(image)],
+            [*command, "--board", board.reference, "--image", str(image)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

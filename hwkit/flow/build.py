@@ -24,6 +24,7 @@ from hwkit.files import (
     write_json,
     write_whole,
 )
+from hwkit.formats import stamped
 from hwkit.ir.graph import Graph
 from hwkit.lower import legal
 from hwkit.record import from_json
@@ -162,7 +163,7 @@ def deploy(
         for kind, files in packed.items():
             for name, content in files.items():
                 write_whole(beside / kind / name, content)
-        write_json(beside / "deploy.json", facts)
+        write_json(beside / "deploy.json", stamped("deploy.json", facts))
         beside.chmod(0o755)
         replace_folder(beside, out)
     finally:

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from hwkit import boards
-from hwkit.allocate import solve
 from hwkit.allocate.budget import parse
 from hwkit.allocate.cost import CostTable, Sensitivity
 from hwkit.allocate.plan import BitPlan
-from hwkit.errors import BudgetInfeasible, HwkitError, ToolMissing
+from hwkit.errors import HwkitError, ToolMissing
 from hwkit.files import read_json
 from hwkit.flow import loop, summarize
 from hwkit.flow.build import deploy
 from hwkit.flow.models import load
 from hwkit.flow.profiling import profile
 from hwkit.flow.training import Say, train
+from hwkit.flow.tune import tune
 from hwkit.flow.verify import Verification, verify
 from hwkit.ir.graph import Graph
 from hwkit.ir.serialize import digest
@@ -42,8 +42,6 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 """Which boards each recipe is proven on; C simulation needs power-of-two scales."""
 
 LOOP_MODEL, LOOP_BOARD = "mnist5k", "virtual_m4"
-_ROUNDS = 3
-"""Times the loop goes round at most until the measured budget holds."""
 
 
 @dataclass
@@ -174,37 +172,24 @@ def _on_board(state: _Run, name: str, graph: Graph, board: str) -> None:
 
 
 def _loop(state: _Run) -> Loop:
-    """Costs and sensitivities to a plan, the plan to a network, the network to the board; again
-    with a tighter budget while what the board measures is above the one that was asked for."""
+    """The closed loop of one network on one board, within a budget that 8 bits miss."""
     run = state.out / LOOP_MODEL
     before = _state(state, LOOP_MODEL, read_json(run / "train.json"))
     table = loop.cost_table(run, LOOP_BOARD)
     sensitivity = loop.read_sensitivity(run / "sensitivity.json")
     budget = _budget(table, sensitivity)
-    asked = parse(budget)
-    aimed = asked
-    result: Loop | None = None
-    for _ in range(_ROUNDS):
-        try:
-            plan = solve.allocate(table, sensitivity, aimed)
-        except BudgetInfeasible:
-            if result is None:
-                raise
-            break  # Nothing tighter exists: the report shows by how much the budget is missed.
+
+    def retrained(plan: BitPlan) -> LoopState:
         after = _retrained(state, plan)
         state.say(
             f"loop: flash {before.flash_bytes} -> {after.flash_bytes} B (predicted "
             f"{plan.predicted['flash_bytes']:.0f}), cycles {before.cycles} -> {after.cycles} "
             f"(predicted {plan.predicted['latency_cycles']:.0f}), budget {budget}"
         )
-        result = summarize.loop_part(
-            LOOP_MODEL, budget, plan, asked, before, after, table, sensitivity
-        )
-        if result.within_budget:
-            break
-        aimed = loop.tightened(aimed, asked, after.flash_bytes, after.us)
-    assert result is not None
-    return result
+        return after
+
+    tuned = tune(table, sensitivity, parse(budget), retrained)
+    return summarize.loop_part(LOOP_MODEL, budget, tuned, before, table, sensitivity)
 
 
 def _retrained(state: _Run, plan: BitPlan) -> LoopState:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hwkit import boards, targets
 from hwkit.allocate import solve
-from hwkit.allocate.budget import Budget, parse
+from hwkit.allocate.budget import parse
 from hwkit.allocate.cost import CostRow, CostTable, HasCosts, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
+from hwkit.boards import Board
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_json, write_json
 from hwkit.flow.models import load
-from hwkit.record import to_json
+from hwkit.formats import stamped, unstamped
+from hwkit.ir import serialize
+from hwkit.ir.graph import Graph
+from hwkit.record import from_json, to_json
+from hwkit.version import __version__
 
 WIDTHS = (8, 4)
 """Weight widths that the kernels store: 8 bits, and 4 packed two to a byte."""
@@ -35,8 +42,9 @@ def allocate(run: Path, board: str, budget: str, out: Path) -> BitPlan:
 
 
 def cost_table(run: Path, board: str) -> CostTable:
-    """The cost table of the run's network, kept in the run: measured on a microcontroller board,
-    LUTs estimated on an FPGA board.
+    """The cost table of the run's network: measured on a microcontroller board, LUTs estimated on
+    an FPGA board. Kept in the run as ``cost-<board>.json``, and read from there as long as
+    network, board, tools and hwkit are the same.
 
     Raises ``ConfigError`` for another board: an edge runtime stores every width in 8 bits, and C
     simulation has no cost.
@@ -49,9 +57,30 @@ def cost_table(run: Path, board: str) -> CostTable:
             "microcontroller board such as virtual_m4, or on an FPGA board such as ulx3s_85f"
         )
     graph = load(_inside(run, "model.hwk"))
-    table = target.costs(graph, description, WIDTHS)
-    write_json(run / f"cost-{board}.json", to_json(table))
-    return table
+    path = run / f"cost-{board}.json"
+    key = _key(graph, description, target.tools(description))
+    found = _kept(path, key)
+    if found is None:
+        found = target.costs(graph, description, WIDTHS)
+        write_json(path, stamped("cost.json", {"key": key, "table": to_json(found)}))
+    return found
+
+
+def _key(graph: Graph, board: Board, tools: Mapping[str, str]) -> str:
+    """SHA-256 over all that a cost table depends on."""
+    parts = [serialize.digest(graph), to_json(board), dict(tools), list(WIDTHS), __version__]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _kept(path: Path, key: str) -> CostTable | None:
+    """The table that an earlier run left, if it is of this very network, board and toolchain."""
+    if not path.is_file():
+        return None
+    try:
+        kept = unstamped("cost.json", read_json(path), str(path))
+        return from_json(CostTable, kept["table"], str(path)) if kept["key"] == key else None
+    except (ConfigError, FormatError, LookupError, TypeError):
+        return None  # damaged, or of another version: measured again
 
 
 def extremes(
@@ -69,19 +98,6 @@ def extremes(
     plans.append({name: min(of, key=lambda r: r.weight_bytes).bits for name, of in rows.items()})
     promised = [solve.predict(table, sensitivity, plan) for plan in plans]
     return promised[0], min(promised, key=lambda promise: promise["flash_bytes"])
-
-
-def tightened(aimed: Budget, asked: Budget, flash_bytes: int | None, us: float | None) -> Budget:
-    """``aimed`` less what the measurement is above ``asked``: prediction errors repeat.
-
-    Example: asked for 24,000 B and measured 24,100, the next aim is 100 B lower.
-    """
-    flash, latency = aimed.flash_bytes, aimed.latency_us
-    if flash is not None and flash_bytes is not None and asked.flash_bytes is not None:
-        flash -= max(0, flash_bytes - asked.flash_bytes)
-    if latency is not None and us is not None and asked.latency_us is not None:
-        latency -= max(0.0, us - asked.latency_us)
-    return replace(aimed, flash_bytes=flash, latency_us=latency)
 
 
 def read_sensitivity(path: Path) -> Sensitivity:

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hwkit.allocate.budget import Budget
 from hwkit.allocate.cost import CostTable, Sensitivity
-from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file
+from hwkit.flow.tune import Tuned
 from hwkit.flow.verify import Verification
 from hwkit.ir.graph import Graph
 from hwkit.lower.fuse_requantize import fuse_requantize
@@ -24,7 +23,6 @@ from hwkit.report.summary import (
     LoopState,
     Model,
 )
-from hwkit.target import Evidence
 
 _MAX_TEST_SET_BYTES = 1 << 30
 
@@ -72,17 +70,13 @@ def loop_state(
 def loop_part(
     name: str,
     budget: str,
-    plan: BitPlan,
-    limits: Budget,
+    tuned: Tuned,
     before: LoopState,
-    after: LoopState,
     table: CostTable,
     sensitivity: Sensitivity,
 ) -> Loop:
-    """The loop once round; ``within_budget`` by what was measured after retraining, against the
-    ``limits`` that were asked for."""
-    estimated: Evidence = "estimated"
-    got = {"flash_bytes": after.flash_bytes, "latency_us": after.us, "latency_cycles": after.cycles}
+    """The loop as it ended."""
+    plan = tuned.plan
     return Loop(
         model=name,
         board=plan.board,
@@ -94,16 +88,12 @@ def loop_part(
             cycles=plan.predicted.get("latency_cycles"),
             us=plan.predicted.get("latency_us"),
             flash_bytes=int(plan.predicted["flash_bytes"]),
-            evidence=estimated,
+            evidence="estimated",
         ),
-        after=after,
+        after=tuned.after,
         sensitivity=sensitivity.rows,
         cost_table=table.rows,
-        within_budget=all(
-            value is not None and value <= limits.limits()[key]
-            for key, value in got.items()
-            if key in limits.limits()
-        ),
+        within_budget=tuned.within_budget,
     )
 
 

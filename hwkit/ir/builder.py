@@ -61,8 +61,8 @@ class GraphBuilder:
             b.state("total", np.zeros(4), S32)
             b.update("total", b.add(Add("add", ("total", "x"), "sum", (0, 0)), S32))
         """
-        self.constant(f"{name}_initial", initial, dtype, quantization)
-        self.tensors[name] = self.tensors[f"{name}_initial"]
+        self.constant(f"{name}/initial", initial, dtype, quantization)
+        self.tensors[name] = self.tensors[f"{name}/initial"]
         self.states.append(name)
         return name
 
@@ -109,7 +109,7 @@ class GraphBuilder:
             outputs=tuple(outputs),
             metadata=metadata or {},
             states=tuple(
-                State(name, self.updates[name], f"{name}_initial") for name in self.states
+                State(name, self.updates[name], f"{name}/initial") for name in self.states
             ),
         )
         return verify(graph)

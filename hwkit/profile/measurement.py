@@ -11,15 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from hwkit.errors import FormatError
 from hwkit.profile.statistics import Spread
 from hwkit.record import from_json, to_json
 from hwkit.target import Evidence, Identity
 
-FORMAT = 2
-"""Of the JSON: 1 had no identity."""
-
-_DERIVED = ("format", "evidence", "clock_hz", "cycle_model")
+_DERIVED = ("evidence", "clock_hz", "cycle_model")
 """Keys of the JSON that are no fields: they stand in the identity."""
 
 
@@ -97,7 +93,6 @@ class Measurement:
         if self.whole is None:
             del value["whole"]
         return {
-            "format": FORMAT,
             "board": self.board,
             "evidence": self.evidence,
             "clock_hz": self.clock_hz,
@@ -108,15 +103,13 @@ class Measurement:
 
 def parse(value: Any, where: str) -> Measurement:
     """The inverse of ``Measurement.to_json``; ``FormatError`` names the first key that is wrong."""
-    return from_json(Measurement, plain(value, where), where)
+    return from_json(Measurement, plain(value), where)
 
 
-def plain(value: Any, where: str) -> Any:
+def plain(value: Any) -> Any:
     """The JSON of a measurement without what follows from its identity."""
     if not isinstance(value, dict):
         return value
-    if value.get("format") != FORMAT:
-        raise FormatError(f"{where}: format {value.get('format')!r} is not {FORMAT}; profile again")
     return {key: item for key, item in value.items() if key not in _DERIVED}
 
 

@@ -16,6 +16,7 @@ from hwkit.allocate.cost import CostRow, SensitivityRow
 from hwkit.boards import Board
 from hwkit.errors import FormatError
 from hwkit.files import read_json, write_json
+from hwkit.formats import stamped, unstamped
 from hwkit.lower.memory import Placement
 from hwkit.profile.measurement import Measurement, plain
 from hwkit.record import from_json, to_json
@@ -225,7 +226,7 @@ class Summary:
 
     def save(self, path: Path) -> None:
         """Writes the file beside and renames it; ``ConfigError`` when the disk refuses."""
-        write_json(path, self.to_json())
+        write_json(path, stamped("summary.json", self.to_json()))
 
 
 def parse(value: Any, where: str = "summary.json") -> Summary:
@@ -235,11 +236,10 @@ def parse(value: Any, where: str = "summary.json") -> Summary:
             f"{where}: version {value['version']!r} is not {VERSION}; run the stages again"
         )
     if isinstance(value, dict) and isinstance(profiles := value.get("profiles"), list):
-        fields = [plain(each, f"{where}: profiles[{k}]") for k, each in enumerate(profiles)]
-        value = {**value, "profiles": fields}
+        value = {**value, "profiles": [plain(each) for each in profiles]}
     return from_json(Summary, value, where)
 
 
 def load(path: Path) -> Summary:
     """Reads a summary; ``FormatError`` for a file that is missing, cut short or not a summary."""
-    return parse(read_json(path), str(path))
+    return parse(unstamped("summary.json", read_json(path), str(path)), str(path))

@@ -17,7 +17,7 @@ from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
-from hwkit.ir.ops import Op, Rounding
+from hwkit.ir.ops import Op, Rounding, SoftmaxKind
 from hwkit.ir.types import Array
 from hwkit.target import (
     WHOLE_MODEL,
@@ -44,6 +44,7 @@ CAPABILITIES = Capabilities(
     most_inputs=None,
     most_outputs=None,
     states=True,
+    softmax=tuple(SoftmaxKind),
 )
 
 

@@ -30,6 +30,7 @@ from hwkit.allocate import plan as plans
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file, write_json, write_whole
+from hwkit.formats import stamped
 from hwkit.importers import load_proven
 from hwkit.importers.proof import Proof
 from hwkit.ir.graph import Graph
@@ -160,7 +161,7 @@ def train(
     result.digests["recipe"] = made_from
     result.digests["model.onnx"] = _file_digest(out / "model.onnx")
     result.digests.update(origins)
-    write_json(out / "train.json", asdict(result))
+    write_json(out / "train.json", stamped("train.json", asdict(result)))
     return result
 
 

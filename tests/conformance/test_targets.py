@@ -1,4 +1,8 @@
-"""Random graphs through whole targets: lowered, emitted, built, run, every integer compared."""
+"""Random graphs through whole targets: lowered, emitted, built, run, every integer compared.
+
+The graphs are drawn from what each target claims (``spaces.space_of``), on every board that runs
+on this machine: those of installed packages too, see ``test_plugins.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,84 +12,69 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from hwkit import boards
+from hwkit import boards, targets
+from hwkit.device.session import is_emulated
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import (
-    Add,
-    Clamp,
-    Conv2d,
-    Dense,
-    DepthwiseConv2d,
-    MaxPool2d,
-    Op,
-    Pad,
-    Requantize,
-    Reshape,
-    Rounding,
-    SoftmaxKind,
-    SumPool2d,
-)
-from hwkit.ir.types import S8, U8, IntType
-from tests.conformance.graphs import ALL_OPS, Space, graphs
+from tests.conformance.graphs import graphs
 from tests.conformance.run import check, lowered_or_none
+from tests.conformance.spaces import space_of
 from tests.emulators import skip_without_emulator
 
-EDGE = Space(
-    activations=(S8, U8, IntType(5, False), IntType(6, True)), weight_bits=(4, 8), offsets=True
-)
+EXAMPLES = {
+    "host_litert": 60,
+    "host_tflm": 60,
+    "interpreter": 100,
+    "toy": 60,
+    "virtual_m4": 30,
+    "virtual_m7": 4,
+    "virtual_m33": 4,
+    "virtual_m55": 4,
+}
+"""How many graphs a board is given; 8 where nothing is said."""
+
+QUICK = ("host_litert", "host_tflm", "interpreter", "toy")
+
+ELSEWHERE = {
+    "finn_sim": "tests/targets/finn/test_simulation.py: many graphs for one start of FINN",
+    "rtl_sim": "test_rtl.py: many cores for one simulator",
+    "rtl_sim_unrolled": "tests/targets/rtl/test_unrolled.py",
+}
+"""Boards that run here and whose random graphs are another test's."""
 
 
-MCU = Space(
-    ops=ALL_OPS,
-    activations=(S8, U8, IntType(4, True), IntType(5, False)),
-    weight_bits=(2, 3, 4, 6, 8),
-    softmax=(SoftmaxKind.FIXED,),
-    raw_output=True,
-    offsets=True,
-)
+def runs_here(name: str) -> bool:
+    """Whether this machine runs what is built for a board."""
+    board = boards.load(name)
+    if board.target == "hls4ml":
+        return board.name == "hls4ml_csim"  # the others are projects for a vendor's tool
+    if board.target == "finn":
+        return board.name == "finn_sim"
+    return board.target not in ("mcu", "rtl") or is_emulated(board)
 
-_DYADIC_OPS: tuple[type[Op], ...] = (
-    Conv2d,
-    DepthwiseConv2d,
-    Dense,
-    Add,
-    SumPool2d,
-    MaxPool2d,
-    Requantize,
-    Clamp,
-    Pad,
-    Reshape,
-)
-FPGA = Space(
-    ops=_DYADIC_OPS,
-    roundings=(Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.FLOOR),
-    activations=(S8, U8, IntType(5, True), IntType(6, False)),
-    weight_bits=(3, 6, 8),
-    dyadic=True,
-    dilation=False,
-    offsets=True,
-)
+
+HERE = [name for name in boards.names() if runs_here(name)]
+
+
+def test_no_board_is_forgotten() -> None:
+    assert set(ELSEWHERE) < set(HERE)
+    assert {"interpreter", "host_tflm", "virtual_m0", "virtual_rv32", "hls4ml_csim"} < set(HERE)
 
 
 @pytest.mark.parametrize(
-    ("board", "space", "examples"),
+    "board",
     [
-        ("host_litert", EDGE, 60),
-        ("host_tflm", EDGE, 60),
-        pytest.param("virtual_m4", MCU, 30, marks=pytest.mark.slow),
-        pytest.param("virtual_m0", MCU, 8, marks=pytest.mark.slow),
-        pytest.param("virtual_m7", MCU, 4, marks=pytest.mark.slow),
-        pytest.param("virtual_m33", MCU, 4, marks=pytest.mark.slow),
-        pytest.param("virtual_m55", MCU, 4, marks=pytest.mark.slow),
-        pytest.param("virtual_rv32", MCU, 8, marks=pytest.mark.slow),
-        pytest.param("hls4ml_csim", FPGA, 8, marks=pytest.mark.slow),
+        pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow])
+        for name in HERE
+        if name not in ELSEWHERE
     ],
 )
-def test_every_integer_of_random_graphs(board: str, space: Space, examples: int) -> None:
-    skip_without_emulator(boards.load(board))
+def test_every_integer_of_random_graphs(board: str) -> None:
+    description = boards.load(board)
+    skip_without_emulator(description)
+    space = space_of(targets.get(description).capabilities(description))
     accepted = refused = 0
 
-    @settings(max_examples=examples)
+    @settings(max_examples=EXAMPLES.get(board, 8))
     @given(graphs(space))
     def one(graph: Graph) -> None:
         nonlocal accepted, refused

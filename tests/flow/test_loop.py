@@ -64,6 +64,24 @@ def test_once_round(run: tuple[Path, Path], tmp_path: Path) -> None:
     assert rows.board == BOARD and rows.repeats == 2 and rows.toolchain
 
 
+def test_a_table_is_measured_once(run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    _, folder = run
+    first = loop.cost_table(folder, BOARD)
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr("hwkit.targets.mcu.target.measure_costs", fail)
+    assert loop.cost_table(folder, BOARD) == first
+    path = folder / f"cost-{BOARD}.json"
+    kept = path.read_text()
+    for other in (kept[: len(kept) // 2], kept.replace('"key": "', '"key": "0')):
+        path.write_text(other)
+        with pytest.raises(AssertionError, match="measured"):
+            loop.cost_table(folder, BOARD)
+    path.write_text(kept)
+
+
 def test_a_budget_that_cannot_be_met(
     run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from hwkit.errors import FormatError
-from hwkit.profile.measurement import FORMAT, parse
+from hwkit.profile.measurement import parse
 from hwkit.target import Evidence, Identity, Kind
 from tests.profile.example import MEASUREMENT
 
@@ -27,7 +27,6 @@ def test_evidence_follows_from_the_identity() -> None:
 
 def test_its_json_says_so_and_is_read_back() -> None:
     value = json.loads(json.dumps(MEASUREMENT.to_json()))
-    assert value["format"] == FORMAT
     assert (value["evidence"], value["clock_hz"]) == ("simulated", 64_000_000)
     assert value["cycle_model"] == "m4: 3 to 16 % low"
     assert value["total"]["cycles"] == 100
@@ -42,7 +41,6 @@ def test_no_word_in_a_file_makes_it_worth_more() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 1}, "x: format 1 is not 2; profile again"),
         ({"repeats": "many"}, "x: repeats"),
         ({"identity": {"kind": "wish", "name": ""}}, "x: identity.kind"),
         ({"extra": 1}, "x: unknown key 'extra'"),

@@ -136,7 +136,7 @@ def test_layers_of_a_graph() -> None:
 def test_a_map_from_the_facts_of_a_build() -> None:
     regions = (MemoryRegion("f", "flash", 0, 1000), MemoryRegion("s", "sram", 0, 300))
     mcu = McuBoard("cortex-m4", (), "p", (), 1, regions, Uart("d", 0, 1))
-    board = Board("b", "B", "mcu", "simulated", "", mcu=mcu)
+    board = Board("b", "B", "mcu", "", mcu=mcu)
     rows = [
         {"tensor": "x", "kind": "activation", "offset": 16, "size_bytes": 32,
          "first_layer": 0, "last_layer": 2},

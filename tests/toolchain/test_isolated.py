@@ -132,5 +132,5 @@ def test_listed(tool: Environment, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["toolchain", "list", "--json"])
     assert left.value.code == 0
-    names = [entry["name"] for entry in json.loads(capsys.readouterr().out)]
+    names = [entry["name"] for entry in json.loads(capsys.readouterr().out)["tools"]]
     assert names == ["tool", *DISTRIBUTION_TOOLS]

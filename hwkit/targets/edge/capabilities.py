@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from hwkit.ir.ops import Op, Rounding
+from hwkit.ir.ops import Op, Rounding, SoftmaxKind
 from hwkit.target import Capabilities
 
 _OPS: frozenset[type[Op]] = frozenset(get_args(Op))
@@ -16,4 +16,5 @@ CAPABILITIES = Capabilities(
     weight_bits=(4, 8),
     activation_bits=(8, 16, 32),
     signed_activations=True,
+    softmax=tuple(SoftmaxKind),
 )

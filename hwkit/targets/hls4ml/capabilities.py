@@ -46,4 +46,5 @@ CAPABILITIES = Capabilities(
     weight_bits=tuple(range(1, 17)),
     activation_bits=tuple(range(1, 33)),
     signed_activations=False,
+    power_of_two_scales=True,
 )

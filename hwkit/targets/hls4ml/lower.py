@@ -30,7 +30,7 @@ def lower(graph: Graph, board: Board) -> Lowered[Network]:
     made, resources = network(rounded, fpga(board).io_type), fpga(board).resources
     check_layers(made.layers, fpga(board))
     if resources is not None:
-        limits = limits_of(resources, fpga(load(board.name)).resources)
+        limits = limits_of(resources, fpga(load(board.reference)).resources)
         where = f"{graph.name} on {board.name}"
         made = replace(made, layers=fitted(made.layers, made.io_type, limits, where))
     return Lowered(rounded, board, made, retargeted)

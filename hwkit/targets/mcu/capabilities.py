@@ -42,6 +42,7 @@ CAPABILITIES = Capabilities(
     weight_bits=(4, 8),
     activation_bits=(8, 16, 32),
     signed_activations=True,
+    softmax=(SoftmaxKind.FIXED,),
 )
 """Half-even first: the nearest to float32 rounding, the one that has no kernel."""
 

@@ -1,23 +1,15 @@
-"""Boards: ``boards/<name>.toml`` read into frozen, typed descriptions; an unknown key is an error.
-
-Units stand in the keys (``clock_hz``, ``size_bytes``); ``source`` says where the figures are from.
-"""
+"""What is known of a board and of the chip on it: frozen, typed, with units in the names
+(``clock_hz``, ``size_bytes``). A text that must be one of a few words says of which."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from hwkit.errors import ConfigError, FormatError
-from hwkit.files import read_file
-from hwkit.record import from_json
-from hwkit.resources import folder
-
-_MAX_FILE_BYTES = 1 << 20
+from hwkit.boards import words
+from hwkit.errors import ConfigError
+from hwkit.record import DERIVED, one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +17,7 @@ class MemoryRegion:
     """A span of the address space; ``kind`` is ``flash`` (read only at run time) or ``sram``."""
 
     name: str
-    kind: str
+    kind: str = field(metadata=one_of(words.REGION_KINDS))
     origin: int
     size_bytes: int
 
@@ -35,7 +27,7 @@ class Uart:
     """The serial port that carries the protocol; ``driver`` is a file of
     ``firmware/drivers/uart``."""
 
-    driver: str
+    driver: str = field(metadata=one_of(words.uart_drivers))
     base: int
     baud: int
 
@@ -44,9 +36,9 @@ class Uart:
 class Programmer:
     """What writes an image to the board: ``tool`` is ``pyocd``, ``openocd``, ``picotool`` or
     ``openFPGALoader``, ``target`` what it calls the board (pyocd's target, openocd's configuration
-    file)."""
+    file; "" is filled in from the part's ``tools``)."""
 
-    tool: str
+    tool: str = field(metadata=one_of(words.PROGRAMMERS))
     target: str = ""
 
 
@@ -70,17 +62,17 @@ class McuBoard:
     the firmware reports how much it used; ``optimize`` what kernels are chosen for.
     """
 
-    core: str
+    core: str = field(metadata=one_of(words.CORES))
     cpu_flags: tuple[str, ...]
-    platform: str
-    kernels: tuple[str, ...]
+    platform: str = field(metadata=one_of(words.platforms))
+    kernels: tuple[str, ...] = field(metadata=one_of(words.kernel_variants))
     clock_hz: int
     memory: tuple[MemoryRegion, ...]
     uart: Uart
-    emulator: str = ""
-    cost_model: str = ""
+    emulator: str = field(default="", metadata=one_of(words.EMULATORS))
+    cost_model: str = field(default="", metadata=one_of(words.COST_MODELS))
     qemu_machine: str = ""
-    counter: str = "none"
+    counter: str = field(default="none", metadata=one_of(words.counters))
     stack_bytes: int = 1024
     boot2_bytes: int = 0
     uf2_family: int = 0
@@ -97,7 +89,7 @@ def is_riscv(board: McuBoard) -> bool:
 class EdgeBoard:
     """An int8 runtime on this machine: ``litert``, ``tflm``, ...; ``threads`` used."""
 
-    runtime: str
+    runtime: str = field(metadata=one_of(words.RUNTIMES))
     threads: int = 1
 
 
@@ -147,15 +139,15 @@ class FpgaBoard:
     ``frames_per_second``, or (0, or where that does not fit) as many as the part has room for.
     """
 
-    flow: str
+    flow: str = field(metadata=one_of(words.all_flows))
     part: str
     clock_period_ns: float = 0.0
-    backend: str = ""
-    io_type: str = "io_parallel"
+    backend: str = field(default="", metadata=one_of(words.HLS4ML_BACKENDS))
+    io_type: str = field(default="io_parallel", metadata=one_of(words.IO_TYPES))
     device: str = ""
     package: str = ""
     speed: str = ""
-    style: str = "folded"
+    style: str = field(default="folded", metadata=one_of(words.STYLES))
     clock_hz: int = 0
     oscillator_hz: int = 0
     baud: int = 115_200
@@ -166,20 +158,86 @@ class FpgaBoard:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """One board; of ``mcu``, ``edge``, ``fpga`` the one is set that ``target`` reads, if any.
+class McuPart:
+    """What ``McuBoard`` says of the chip alone: the same names, the same meaning. ``memory`` is all
+    that the chip has; a board that has less of it to give (a boot loader) says so itself."""
 
-    ``evidence`` is what a profile taken on it is worth: ``measured`` or ``simulated``.
+    core: str = field(metadata=one_of(words.CORES))
+    cpu_flags: tuple[str, ...]
+    platform: str = field(metadata=one_of(words.platforms))
+    kernels: tuple[str, ...] = field(metadata=one_of(words.kernel_variants))
+    memory: tuple[MemoryRegion, ...]
+    counter: str = field(default="none", metadata=one_of(words.counters))
+    boot2_bytes: int = 0
+    uf2_family: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FpgaPart:
+    """What ``FpgaBoard`` says of the chip alone: the same names, the same meaning."""
+
+    part: str
+    device: str = ""
+    package: str = ""
+    speed: str = ""
+    resources: FpgaResources | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One chip: exactly one of ``mcu`` and ``fpga`` is set. ``tools`` is what programmers call it:
+    ``{"pyocd": "stm32f405rgtx"}``."""
+
+    name: str
+    title: str
+    source: str
+    tools: Mapping[str, str] = field(default_factory=dict)
+    mcu: McuPart | None = None
+    fpga: FpgaPart | None = None
+
+
+Evidence = Literal["measured", "simulated", "estimated"]
+
+Setting = str | int | float | bool
+"""What a target of another package may be told by a board file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One board; exactly one of ``mcu``, ``edge``, ``fpga`` is set, as ``target`` says; a target
+    of another package may do without, and has ``settings`` of its own.
+
+    ``part`` names the chip's file, "" where the board's own file says all. ``origin`` is the path
+    of the board's file, "" for one made in Python.
     """
 
     name: str
     title: str
-    target: str
-    evidence: str
+    target: str = field(metadata=one_of(words.targets))
     source: str
+    part: str = ""
     mcu: McuBoard | None = None
     edge: EdgeBoard | None = None
     fpga: FpgaBoard | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    origin: str = field(default="", metadata=DERIVED, compare=False)
+
+    @property
+    def reference(self) -> str:
+        """What ``load`` finds the board's file by, in another process too."""
+        return self.origin or self.name
+
+    @property
+    def evidence(self) -> Evidence:
+        """What figures taken there are worth, as far as the board alone tells: an emulator's or
+        a simulator's are simulated, a report's or an unknown target's are estimated."""
+        if self.mcu is not None:
+            return "simulated" if self.mcu.emulator else "measured"
+        if self.edge is not None or self.target == "interpreter":
+            return "measured"
+        if self.fpga is None or self.target != "rtl" or self.fpga.flow == "vivado":
+            return "estimated"
+        return "simulated" if self.fpga.flow == "verilator" else "measured"
 
     @property
     def clock_hz(self) -> int | None:
@@ -221,52 +279,3 @@ def folded_for(board: Board, goal: FoldingGoal) -> Board:
     rate = goal.frames_per_second
     rate = section.frames_per_second if rate is None else rate
     return replace(board, fpga=replace(section, resources=part, frames_per_second=rate))
-
-
-_SECTIONS = {
-    "mcu": "mcu",
-    "edge": "edge",
-    "hls4ml": "fpga",
-    "rtl": "fpga",
-    "finn": "fpga",
-    "interpreter": None,
-}
-"""The section of a board file that each target reads, None for one that reads none."""
-
-PLANNED = frozenset(("host_tflite_runtime", "host_onnxruntime", "host_openvino"))
-"""Board names that are promised and not there yet; a board file takes precedence."""
-
-
-def names() -> list[str]:
-    """All board names, sorted."""
-    return sorted(path.stem for path in folder("boards").glob("*.toml"))
-
-
-@cache
-def load(name: str) -> Board:
-    """The board called ``name``; ``ConfigError`` lists the known names when there is none."""
-    if name not in names():
-        if name in PLANNED:
-            raise ConfigError(f"board {name!r} is not there yet; boards: {', '.join(names())}")
-        close = get_close_matches(name, names(), 1)
-        meant = f"; did you mean {close[0]!r}?" if close else ";"
-        raise ConfigError(f"no board {name!r:.80}{meant} known boards: {', '.join(names())}")
-    return parse(folder("boards") / f"{name}.toml")
-
-
-def parse(path: Path) -> Board:
-    """Reads one board file. ``ConfigError`` names the file and the key that is wrong."""
-    try:
-        data = tomllib.loads(read_file(path, _MAX_FILE_BYTES, "give a board file").decode())
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    try:
-        board = from_json(Board, data, str(path))
-    except FormatError as error:
-        raise ConfigError(str(error)) from error
-    if board.target not in _SECTIONS:
-        raise ConfigError(f"{path}: target {board.target!r}; known: {', '.join(_SECTIONS)}")
-    section = _SECTIONS[board.target]
-    if section is not None and getattr(board, section) is None:
-        raise ConfigError(f"{path}: target {board.target!r} needs a section [{section}]")
-    return board

@@ -1,0 +1,81 @@
+"""The version of each kind of file and JSON document that hwkit writes, and its stamp.
+
+A document carries ``hwkit`` (which hwkit wrote it) and ``format`` (the version of its own form);
+``docs/formats.md`` describes the forms.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hwkit.errors import FormatError
+from hwkit.version import __version__
+
+FORMATS: Mapping[str, int] = {
+    "boards": 1,
+    "bringup": 1,
+    "cost.json": 1,
+    "deploy.json": 1,
+    "doctor": 1,
+    "error": 1,
+    "import": 1,
+    "inspect": 1,
+    "places": 1,
+    "plan.json": 1,
+    "profile": 2,
+    "summary.json": 2,
+    "toolchain": 1,
+    "train.json": 1,
+    "verify": 1,
+}
+"""By file name, or for what a command prints by the command. A version counts up when a key leaves
+or changes its meaning; a new key does not change it."""
+
+_STAMP = ("hwkit", "format")
+
+
+def stamped(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """``value`` behind its stamp.
+
+    Example: ``stamped("verify", {"inputs": 3})`` is ``{"hwkit": {"version": "0.1.0", "commit":
+    "4b7418f..."}, "format": 1, "inputs": 3}``.
+    """
+    return {"hwkit": who(), "format": FORMATS[name], **value}
+
+
+def unstamped(name: str, value: Any, where: str) -> Any:
+    """``value`` as read from ``where``, without its stamp; one without a stamp is taken as it is.
+
+    ``FormatError`` for a version that this hwkit does not read.
+    """
+    if not isinstance(value, dict):
+        return value
+    version = value.get("format", FORMATS[name])
+    if version != FORMATS[name] or isinstance(version, bool):
+        raise FormatError(
+            f"{where}: format {version!r:.40} of {name}; this hwkit reads {FORMATS[name]}: write "
+            "it again, or take the hwkit that wrote it"
+        )
+    return {key: item for key, item in value.items() if key not in _STAMP}
+
+
+@cache
+def who() -> dict[str, str]:
+    """This hwkit's version, and its commit where it runs from a checkout ("" elsewhere)."""
+    return {"version": __version__, "commit": _commit(Path(__file__).resolve().parent.parent)}
+
+
+def _commit(root: Path) -> str:
+    if not (root / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True
+        )
+    except OSError:  # no git: nothing is known, and nothing depends on it
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
