@@ -24,7 +24,7 @@ def _rescales(draw: st.DrawFn, channels: int, most: int) -> Rescale:
     multipliers = tuple(draw(st.integers(1 << 14, (1 << 15) - 1)) for _ in range(count))
     shift = max(15 + most.bit_length() - draw(st.integers(15, 19)), 1)
     shifts = tuple(shift + draw(st.integers(0, 2)) for _ in range(count))
-    offset = NO_OFFSET
+    offset: tuple[int, ...] = NO_OFFSET
     if draw(st.integers(0, 3)) == 0:
         offset = tuple(draw(st.integers(-(1 << 50), 1 << 50)) for _ in range(channels))
     low, high = draw(st.sampled_from([(-32768, 32767), (0, 32767), (-100, 20000)]))

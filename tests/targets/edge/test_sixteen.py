@@ -30,7 +30,7 @@ def _moved(graph: Graph, board: str, samples: int = 40) -> int:
     x = random_inputs(graph, samples, seed=1)
     (got,) = run_all(session(runtime(board), emit(form).files[MODEL]), x)
     np.testing.assert_array_equal(got, form.graph.predict(x))
-    return int((form.graph.predict(x) != graph.predict(x)).sum())
+    return int(np.count_nonzero(form.graph.predict(x) != graph.predict(x)))
 
 
 @pytest.mark.parametrize("name", sorted(_NETWORKS))
