@@ -234,3 +234,35 @@ def test_widths_that_meet_are_named() -> None:
     tensors = [wide("x", MAP), FileTensor("y", MAP, "int8", (0.1,), 3)]
     with pytest.raises(UnsupportedOp, match="int16 and int8 meet"):
         convert(parse(file_bytes(tensors, [operator("RELU", ("x",))])), "m")
+
+
+@pytest.mark.parametrize("code", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+@pytest.mark.parametrize(("bits", "scale", "taken"), [(39, 1.0, True), (39, 1e-3, False)])
+def test_bias_beyond_32_bits(
+    code: str, bits: int, scale: float, taken: bool, tmp_path: Path
+) -> None:
+    """Runtimes keep 32 bits of a scaled sum before they clamp it: what may wrap is refused."""
+    rng = np.random.default_rng(bits)
+    form = {"CONV_2D": (4, 1, 1, 4), "DEPTHWISE_CONV_2D": (1, 1, 1, 4), "FULLY_CONNECTED": (4, 4)}
+    dense = code == "FULLY_CONNECTED"
+    shape = (1, 4) if dense else MAP
+    axis = 3 if code == "DEPTHWISE_CONV_2D" else 0
+    tensors = [
+        wide("x", shape),
+        weights("w", rng.integers(-127, 128, form[code]), (0.01,) * 4, axis),
+        weights("b", rng.integers(-1 << bits, 1 << bits, 4), (1e-5,) * 4, 0, "int64"),
+        wide("y", shape, scale),
+    ]
+    options = {"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}
+    fields: dict[str, Any] = {} if dense else {"strideH": 1, "strideW": 1}
+    if axis == 3:
+        fields["depthMultiplier"] = 1
+    op = operator(
+        code, ("x", "w", "b"), options=options.get(code, "FullyConnectedOptions"), **fields
+    )
+    model = file_bytes(tensors, [op])
+    if taken:
+        as_tflm(model, tmp_path, 20)
+        return
+    with pytest.raises(UnsupportedOp, match=rf"\({code}\).*its sums reach \d+ steps.*32 bits"):
+        convert(parse(model), "m")

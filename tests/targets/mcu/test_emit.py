@@ -164,7 +164,7 @@ def test_what_no_kernel_computes_is_refused_by_name() -> None:
     b.add(Dense("fc", "x", "w", None, "y"), S32)
     b.constant("v", np.ones((1, 2)), S8)
     b.add(Dense("second", "y", "v", None, "z"), S32)
-    with pytest.raises(UnsupportedOp, match=r"second: .*input y has 32 bits; requantize it to 8"):
+    with pytest.raises(UnsupportedOp, match=r"second: .*input y has 32 bits; requantize it to 16"):
         lower(b.build(["z"]), BOARD)
 
 
