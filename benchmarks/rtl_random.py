@@ -72,9 +72,9 @@ def compared(graph: Graph, core: Core, k: int, program: Path, number: int) -> di
     y = run(graph, {graph.inputs[0]: x}, keep=list(mine.taps))
     integers = differing = 0
     for waits in (0, 1):
-        done = simulate(mine, program, x, seed=waits, taps=True, arguments=[f"+select={k}"])
+        done = simulate(mine, program, (x,), seed=waits, taps=True, arguments=[f"+select={k}"])
         got = {tensor: done.seen[name][1] for tensor, (name, _) in mine.taps.items()}
-        got[graph.outputs[0]] = done.y.reshape(-1)
+        got[graph.outputs[0]] = done.y[0].reshape(-1)
         for tensor, values in got.items():
             integers += values.size
             differing += int((values != y[tensor].reshape(-1)).sum())

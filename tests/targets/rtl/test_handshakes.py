@@ -57,8 +57,8 @@ def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x = inputs_for(graph, SAMPLES, 1)
     y = run(graph, {"x": x})[graph.outputs[0]]
     case = {
-        "x": beats(x.reshape(-1), core.source.elements, core.source.dtype.bits),
-        "y": beats(y.reshape(-1), core.sink.elements, core.sink.dtype.bits),
+        "x": beats(x.reshape(-1), core.sources[0].elements, core.sources[0].dtype.bits),
+        "y": beats(y.reshape(-1), core.sinks[0].elements, core.sinks[0].dtype.bits),
         "streams": sorted({name for name, _ in core.taps.values()} | {"s", "m"}),
         "latency_cycles": core.latency_cycles,
     }
