@@ -89,7 +89,7 @@ def row(name: str, lowered: Lowered, level: str, lto: bool) -> dict[str, Any]:
         "network": name,
         "level": level,
         "lto": "yes" if lto else "no",
-        "code_bytes": made.image.flash_bytes - weight_bytes(lowered.plan),
+        "code_bytes": made.image.flash_bytes - weight_bytes(lowered.graph, lowered.plan),
         "ram_bytes": made.image.ram_bytes,
         "instructions": sum(timing.instructions or 0 for timing in timings),
         "cycles": sum(timing.cycles or 0 for timing in timings),

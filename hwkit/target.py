@@ -16,6 +16,45 @@ from hwkit.ir.types import Array
 Evidence = Literal["measured", "simulated", "estimated"]
 """What a figure is worth; the three never stand in one column."""
 
+Kind = Literal["hardware", "emulator", "simulator", "model"]
+"""What answers: a chip or a host's CPU; a program that runs the chip's instructions; one that
+runs the circuit cycle by cycle; or an analytic model that runs nothing for its figures."""
+
+_EVIDENCE: Mapping[Kind, Evidence] = {
+    "hardware": "measured",
+    "emulator": "simulated",
+    "simulator": "simulated",
+    "model": "estimated",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the thing that answers says about itself: never what a board file says about it.
+
+    ``name`` of the chip, emulator, simulator, runtime or model with its version; ``clock_hz`` that
+    it runs at, None without one; ``model`` the SHA-256 of the graph and ``build`` of the build
+    that it runs, in hex, "" where it cannot tell; ``serial`` number of a board, ``host`` name and
+    CPU where a host computes; ``cost_model`` which model its cycles come from, "" where they are
+    counted.
+
+    Example: ``Identity("emulator", "unicorn 2.1.4", 80_000_000).evidence`` is ``"simulated"``.
+    """
+
+    kind: Kind
+    name: str
+    clock_hz: int | None = None
+    model: str = ""
+    build: str = ""
+    serial: str = ""
+    host: str = ""
+    cost_model: str = ""
+
+    @property
+    def evidence(self) -> Evidence:
+        """What figures taken there are worth."""
+        return _EVIDENCE[self.kind]
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

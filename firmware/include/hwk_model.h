@@ -10,56 +10,80 @@
 
 #define HWK_MODEL_DIGEST_BYTES 32
 
+/* A tensor in the arena, which is static and 16-byte aligned: one sample, last axis fastest.
+ * Integers of 8 bits or fewer take one byte each, signed or unsigned as the graph says; wider ones
+ * are little-endian. */
+typedef struct {
+  int8_t *data;
+  uint32_t bytes;
+} hwk_tensor_t;
+
+/* `count` tensors; `bytes` of all of them. */
+typedef struct {
+  const hwk_tensor_t *first;
+  uint32_t count;
+  uint32_t bytes;
+} hwk_tensors_t;
+
+/* Of each byte of an input, or the integer that it is: the smallest one, and how much larger the
+ * largest is; of integers wider than a byte -128 and 255. */
+typedef struct {
+  int16_t low;
+  uint16_t highest;
+} hwk_range_t;
+
 /* Facts about the model, in flash.
  *
- * name           zero-terminated, at most 63 characters count
- * digest         SHA-256 of the model that the host built, so that it can tell a wrong image
+ * description    what INFO sends of the model as it lies there: docs/protocol.md, from layers on
  * layer_count    N >= 1; layers are numbered 0 .. N-1 in the order in which they run
- * input_bytes    bytes at hwk_model_input(), one sample, NHWC
- * output_bytes   bytes at hwk_model_output(), one sample
  * arena_bytes    static activation memory, all of it
- * selftest_crc32 CRC-32 of the output for the self-test input (see below)
- * input_low      smallest and
- * input_high     largest integer that the input tensor may hold, e.g. -128 and 127
- */
+ * selftest_crc32 CRC-32 of the outputs for the self-test inputs (see below)
+ * selftest_steps inferences of the self-test
+ * ranges         of each input
+ * inputs, outputs, states   in the graph's order
+ *
+ * An invoke may overwrite inputs, and a new input outputs. The outputs are valid after an invoke
+ * that ran the last layer; one that is also an input, or another output, lies where that does.
+ * States live from one invoke to the next. */
 typedef struct {
-  const char *name;
-  uint8_t digest[HWK_MODEL_DIGEST_BYTES];
+  const void *description;
+  uint32_t description_bytes;
   uint32_t layer_count;
-  uint32_t input_bytes;
-  uint32_t output_bytes;
   uint32_t arena_bytes;
   uint32_t selftest_crc32;
-  int16_t input_low;
-  int16_t input_high;
+  uint32_t selftest_steps;
+  const hwk_range_t *ranges;
+  hwk_tensors_t inputs;
+  hwk_tensors_t outputs;
+  hwk_tensors_t states;
 } hwk_model_info_t;
 
 extern const hwk_model_info_t hwk_model_info;
 
-/* Where the next input goes and the last output lies. Both are in the arena (static, 16-byte
- * aligned); an invoke may overwrite the input. The output is valid after an invoke that ran the
- * last layer. Integers of 8 bits or fewer take one byte each, signed or unsigned as the graph
- * says; wider ones are little-endian. */
-int8_t *hwk_model_input(void);
-const int8_t *hwk_model_output(void);
-
 /* Runs layers 0 .. last_layer (clamped to layer_count - 1). Calls hwk_profile_mark(i) before
- * layer i and hwk_profile_mark(last_layer + 1) after the last one that ran. */
+ * layer i and hwk_profile_mark(last_layer + 1) after the last one that ran. All states take their
+ * next values when the last layer has run; after an invoke that stopped earlier they hold
+ * anything. */
 void hwk_model_invoke(uint32_t last_layer);
+
+/* Gives every state its initial value; to be called before the first invoke. */
+void hwk_model_reset(void);
 
 /* The output of `layer`, its size in bytes in *size_bytes. Valid right after an invoke that
  * stopped at that layer; later layers may reuse its memory. NULL and 0 for a layer that does not
  * exist. */
 const void *hwk_model_layer_output(uint32_t layer, uint32_t *size_bytes);
 
-/* Self-test: input byte k is
+/* Self-test: from the initial states, selftest_steps inferences. For each, byte k of all inputs in
+ * order is
  *
- *   x ^= x << 13; x ^= x >> 17; x ^= x << 5;    (32-bit, from HWK_SELFTEST_SEED)
- *   byte = input_low + (x >> 24) % (input_high - input_low + 1)
+ *   x ^= x << 13; x ^= x >> 17; x ^= x << 5;    (32-bit, from HWK_SELFTEST_SEED, going on from
+ *                                                input to input and from step to step)
+ *   byte = low + (x >> 24) % (highest + 1)
  *
- * (Marsaglia, "Xorshift RNGs", 2003). selftest_crc32 is the CRC-32 (IEEE 802.3, as zlib.crc32)
- * of the output bytes that follow. With the range -128 .. 127 the first integers are
- * 7, -107, -56, 1, -16, -87. */
+ * (Marsaglia, "Xorshift RNGs", 2003). selftest_crc32 is the CRC-32 (IEEE 802.3, as zlib.crc32) of
+ * the bytes of all outputs in order, of all steps. With the range -128 .. 127 the first integers
+ * are 7, -107, -56, 1, -16, -87. */
 #define HWK_SELFTEST_SEED 0x12345678u
 
 #endif

@@ -19,6 +19,22 @@ uint32_t hwk_platform_cycles(void);
 /* Frequency of that counter. */
 uint32_t hwk_platform_clock_hz(void);
 
+/* What runs the firmware. Emulators have no identification of the chip that they stand for: in
+ * doubt it is one of them, so that no figure passes for measured that may not be.
+ *
+ * kind    hwk_kind_t
+ * chip    the number by which the chip identifies itself; 0: it has none
+ * serial  serial number of this very chip, its bytes as they lie there; all zero: it has none */
+typedef enum { HWK_KIND_HARDWARE = 1, HWK_KIND_EMULATOR = 2 } hwk_kind_t;
+
+typedef struct {
+  uint32_t kind;
+  uint32_t chip;
+  uint32_t serial[3];
+} hwk_identity_t;
+
+hwk_identity_t hwk_platform_identity(void);
+
 /* Most bytes of stack used since reset, and bytes reserved for it. */
 uint32_t hwk_platform_stack_used_bytes(void);
 uint32_t hwk_platform_stack_size_bytes(void);

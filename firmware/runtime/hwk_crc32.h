@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CRC of `size` bytes. Example: the nine bytes "123456789" give 0xCBF43926. */
-uint32_t hwk_crc32(const uint8_t *data, size_t size);
+/* CRC of `size` bytes behind those whose CRC is `crc`, 0 for none. Example: the nine bytes
+ * "123456789" give 0xCBF43926. */
+uint32_t hwk_crc32(uint32_t crc, const uint8_t *data, size_t size);
 
 #endif

@@ -19,7 +19,7 @@ static hwk_frame_event_t check(const hwk_frame_receiver_t *receiver) {
     return HWK_FRAME_BAD;
   }
   const uint32_t covered = size - HWK_CRC_BYTES;
-  if (hwk_crc32(receiver->body, covered) != hwk_load_u32(receiver->body + covered)) {
+  if (hwk_crc32(0, receiver->body, covered) != hwk_load_u32(receiver->body + covered)) {
     return HWK_FRAME_BAD_CRC;
   }
   if (HWK_HEADER_BYTES + (uint32_t)hwk_load_u16(receiver->body + 4) != covered) {
@@ -68,7 +68,7 @@ void hwk_frame_send(uint8_t *body, uint32_t payload_bytes, void (*put)(uint8_t b
   const uint32_t covered = HWK_HEADER_BYTES + payload_bytes;
   const uint32_t size = covered + HWK_CRC_BYTES;
   hwk_store_u16(body + 4, (uint16_t)payload_bytes);
-  hwk_store_u32(body + covered, hwk_crc32(body, covered));
+  hwk_store_u32(body + covered, hwk_crc32(0, body, covered));
   uint32_t at = 0;
   bool more = true;
   while (more) {

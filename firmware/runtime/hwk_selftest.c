@@ -3,21 +3,32 @@
 #include "hwk_crc32.h"
 #include "hwk_model.h"
 
-static void fill_input(void) {
-  int8_t *input = hwk_model_input();
-  const uint32_t levels =
-      (uint32_t)((int32_t)hwk_model_info.input_high - hwk_model_info.input_low) + 1u;
-  uint32_t x = HWK_SELFTEST_SEED;
-  for (uint32_t i = 0; i < hwk_model_info.input_bytes; i++) {
+/* Fills `input` with what follows generator state `x`, which is returned as it is then. */
+static uint32_t fill(const hwk_tensor_t *input, const hwk_range_t *range, uint32_t x) {
+  for (uint32_t i = 0; i < input->bytes; i++) {
     x ^= x << 13;
     x ^= x >> 17;
     x ^= x << 5;
-    input[i] = (int8_t)(hwk_model_info.input_low + (int32_t)((x >> 24) % levels));
+    input->data[i] = (int8_t)(range->low + (int32_t)((x >> 24) % (range->highest + 1u)));
   }
+  return x;
 }
 
 uint32_t hwk_selftest_run(void) {
-  fill_input();
-  hwk_model_invoke(hwk_model_info.layer_count - 1u);
-  return hwk_crc32((const uint8_t *)hwk_model_output(), hwk_model_info.output_bytes);
+  const hwk_model_info_t *model = &hwk_model_info;
+  uint32_t x = HWK_SELFTEST_SEED;
+  uint32_t crc32 = 0;
+  hwk_model_reset();
+  for (uint32_t step = 0; step < model->selftest_steps; step++) {
+    for (uint32_t k = 0; k < model->inputs.count; k++) {
+      x = fill(&model->inputs.first[k], &model->ranges[k], x);
+    }
+    hwk_model_invoke(model->layer_count - 1u);
+    for (uint32_t k = 0; k < model->outputs.count; k++) {
+      const hwk_tensor_t *output = &model->outputs.first[k];
+      crc32 = hwk_crc32(crc32, (const uint8_t *)output->data, output->bytes);
+    }
+  }
+  hwk_model_reset();
+  return crc32;
 }

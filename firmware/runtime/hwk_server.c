@@ -10,50 +10,80 @@
 #include "hwk_selftest.h"
 
 #define GUARD_WORD 0x5AFEA4EAu /* not what a kernel is likely to write */
-#define NAME_LONGEST_BYTES 63u
-#define INFO_FIXED_BYTES (28u + HWK_MODEL_DIGEST_BYTES)
+/* Where INFO's answer has the chip's identification, and the model's description. */
+#define INFO_CHIP_AT 16u
+#define INFO_MODEL_AT 32u
 
 /* A request's payload and where its answer's payload goes. */
 typedef struct {
-  const uint8_t *payload;
+  uint8_t *payload;
   uint32_t size;
   uint8_t *answer;
   uint32_t answer_bytes;
 } exchange_t;
 
+typedef enum { FROM_MODEL, INTO_MODEL } direction_t;
+
+/* Copies a range of the string of bytes that the tensors are, one after the other; false when there
+ * is no such range. */
+static bool copy(const hwk_tensors_t *all, uint32_t offset, uint8_t *bytes, uint32_t size,
+                 direction_t way) {
+  if (offset > all->bytes || size > all->bytes - offset) {
+    return false;
+  }
+  for (const hwk_tensor_t *tensor = all->first; size != 0; tensor++) {
+    if (offset >= tensor->bytes) {
+      offset -= tensor->bytes;
+      continue;
+    }
+    const uint32_t rest = tensor->bytes - offset;
+    const uint32_t part = size < rest ? size : rest;
+    if (way == INTO_MODEL) {
+      memcpy(tensor->data + offset, bytes, part);
+    } else {
+      memcpy(bytes, tensor->data + offset, part);
+    }
+    bytes += part;
+    size -= part;
+    offset = 0;
+  }
+  return true;
+}
+
 static uint8_t info(exchange_t *exchange) {
   const hwk_model_info_t *model = &hwk_model_info;
+  const hwk_identity_t identity = hwk_platform_identity();
   uint8_t *out = exchange->answer;
-  hwk_store_u16(out, HWK_PROTOCOL_VERSION);
-  hwk_store_u16(out + 2, HWK_PAYLOAD_BYTES);
-  hwk_store_u32(out + 4, model->layer_count);
-  hwk_store_u32(out + 8, model->input_bytes);
-  hwk_store_u32(out + 12, model->output_bytes);
-  hwk_store_u32(out + 16, model->arena_bytes);
-  hwk_store_u32(out + 20, hwk_platform_clock_hz());
-  hwk_store_u32(out + 24, hwk_platform_stack_size_bytes());
-  memcpy(out + 28, model->digest, HWK_MODEL_DIGEST_BYTES);
-  uint32_t length = 0;
-  while (length < NAME_LONGEST_BYTES && model->name[length] != 0) {
-    out[INFO_FIXED_BYTES + length] = (uint8_t)model->name[length];
-    length++;
+  hwk_store_u32(out, HWK_PROTOCOL_VERSION | HWK_PAYLOAD_BYTES << 16);
+  out[4] = (uint8_t)identity.kind;
+  out[5] = (uint8_t)model->inputs.count;
+  out[6] = (uint8_t)model->outputs.count;
+  out[7] = (uint8_t)model->states.count;
+  hwk_store_u32(out + 8, hwk_platform_clock_hz());
+  hwk_store_u32(out + 12, hwk_platform_stack_size_bytes());
+  memcpy(out + INFO_CHIP_AT, &identity.chip, INFO_MODEL_AT - INFO_CHIP_AT);
+  memcpy(out + INFO_MODEL_AT, model->description, model->description_bytes);
+  exchange->answer_bytes = INFO_MODEL_AT + model->description_bytes;
+  return HWK_STATUS_OK;
+}
+
+/* Copies the request's bytes to its offset, which is at most `furthest`. */
+static uint8_t write_range(const exchange_t *exchange, const hwk_tensors_t *all,
+                           uint32_t furthest) {
+  if (exchange->size < 4 || hwk_load_u32(exchange->payload) > furthest ||
+      !copy(all, hwk_load_u32(exchange->payload), exchange->payload + 4, exchange->size - 4u,
+            INTO_MODEL)) {
+    return HWK_STATUS_BAD_ARGUMENT;
   }
-  exchange->answer_bytes = INFO_FIXED_BYTES + length;
   return HWK_STATUS_OK;
 }
 
 static uint8_t load_input(hwk_server_t *server, const exchange_t *exchange) {
-  if (exchange->size < 4) {
-    return HWK_STATUS_BAD_ARGUMENT;
+  const uint8_t status = write_range(exchange, &hwk_model_info.inputs, server->input_bytes);
+  if (status == HWK_STATUS_OK) {
+    server->input_bytes = hwk_load_u32(exchange->payload) + exchange->size - 4u;
   }
-  const uint32_t offset = hwk_load_u32(exchange->payload);
-  const uint32_t size = exchange->size - 4u;
-  if (offset > server->input_bytes || size > hwk_model_info.input_bytes - offset) {
-    return HWK_STATUS_BAD_ARGUMENT;
-  }
-  memcpy(hwk_model_input() + offset, exchange->payload + 4, size);
-  server->input_bytes = offset + size;
-  return HWK_STATUS_OK;
+  return status;
 }
 
 /* An invoke may overwrite the input, so each one needs a fresh load. */
@@ -67,7 +97,7 @@ static uint8_t infer(hwk_server_t *server, exchange_t *exchange) {
   if (exchange->size != 4 || hwk_load_u32(exchange->payload) >= hwk_model_info.layer_count) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  if (server->input_bytes != hwk_model_info.input_bytes) {
+  if (server->input_bytes != hwk_model_info.inputs.bytes) {
     return HWK_STATUS_NO_INPUT;
   }
   invoke(server, hwk_load_u32(exchange->payload));
@@ -76,17 +106,17 @@ static uint8_t infer(hwk_server_t *server, exchange_t *exchange) {
   return HWK_STATUS_OK;
 }
 
-/* Copies the asked range of a tensor behind the `skip` bytes that the answer has already. */
-static uint8_t copy_range(exchange_t *exchange, const void *tensor, uint32_t bytes, uint32_t skip) {
+/* Copies the asked range behind the `skip` bytes that the answer has already. */
+static uint8_t read_range(exchange_t *exchange, const hwk_tensors_t *all, uint32_t skip) {
   if (exchange->size != 8) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
   const uint32_t offset = hwk_load_u32(exchange->payload);
   const uint32_t size = hwk_load_u32(exchange->payload + 4);
-  if (offset > bytes || size > bytes - offset || size > HWK_PAYLOAD_BYTES - skip) {
+  if (size > HWK_PAYLOAD_BYTES - skip ||
+      !copy(all, offset, exchange->answer + skip, size, FROM_MODEL)) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  memcpy(exchange->answer + skip, (const uint8_t *)tensor + offset, size);
   exchange->answer_bytes = skip + size;
   return HWK_STATUS_OK;
 }
@@ -95,20 +125,21 @@ static uint8_t read_output(const hwk_server_t *server, exchange_t *exchange) {
   if (server->layers_run != hwk_model_info.layer_count) {
     return HWK_STATUS_NO_OUTPUT;
   }
-  return copy_range(exchange, hwk_model_output(), hwk_model_info.output_bytes, 0);
+  return read_range(exchange, &hwk_model_info.outputs, 0);
 }
 
 static uint8_t read_layer(const hwk_server_t *server, exchange_t *exchange) {
   if (server->layers_run == 0) {
     return HWK_STATUS_NO_OUTPUT;
   }
-  uint32_t bytes = 0;
-  const void *tensor = hwk_model_layer_output(server->layers_run - 1u, &bytes);
-  if (tensor == NULL) {
+  hwk_tensor_t tensor = {NULL, 0};
+  tensor.data = (int8_t *)hwk_model_layer_output(server->layers_run - 1u, &tensor.bytes);
+  if (tensor.data == NULL) {
     return HWK_STATUS_NO_OUTPUT;
   }
-  hwk_store_u32(exchange->answer, bytes);
-  return copy_range(exchange, tensor, bytes, 4);
+  const hwk_tensors_t one = {&tensor, 1, tensor.bytes};
+  hwk_store_u32(exchange->answer, tensor.bytes);
+  return read_range(exchange, &one, 4);
 }
 
 static uint8_t read_cycles(exchange_t *exchange) {
@@ -184,14 +215,19 @@ static uint8_t echo(exchange_t *exchange) {
 }
 
 static uint8_t run(hwk_server_t *server, exchange_t *exchange) {
-  const uint32_t output_bytes = hwk_model_info.output_bytes;
-  if (exchange->size != hwk_model_info.input_bytes || output_bytes > HWK_PAYLOAD_BYTES) {
+  const hwk_model_info_t *model = &hwk_model_info;
+  if (exchange->size != model->inputs.bytes || model->outputs.bytes > HWK_PAYLOAD_BYTES) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  memcpy(hwk_model_input(), exchange->payload, exchange->size);
-  invoke(server, hwk_model_info.layer_count - 1u);
-  memcpy(exchange->answer, hwk_model_output(), output_bytes);
-  exchange->answer_bytes = output_bytes;
+  copy(&model->inputs, 0, exchange->payload, exchange->size, INTO_MODEL);
+  invoke(server, model->layer_count - 1u);
+  copy(&model->outputs, 0, exchange->answer, model->outputs.bytes, FROM_MODEL);
+  exchange->answer_bytes = model->outputs.bytes;
+  return HWK_STATUS_OK;
+}
+
+static uint8_t reset(void) {
+  hwk_model_reset();
   return HWK_STATUS_OK;
 }
 
@@ -221,6 +257,12 @@ static uint8_t execute(hwk_server_t *server, uint8_t command, exchange_t *exchan
       return memory_test(exchange);
     case HWK_COMMAND_COUNTER:
       return counter(exchange);
+    case HWK_COMMAND_RESET:
+      return reset();
+    case HWK_COMMAND_READ_STATE:
+      return read_range(exchange, &hwk_model_info.states, 0);
+    case HWK_COMMAND_WRITE_STATE:
+      return write_range(exchange, &hwk_model_info.states, UINT32_MAX);
     default:
       return HWK_STATUS_UNKNOWN_COMMAND;
   }
@@ -235,7 +277,7 @@ static void refuse(uint32_t head, void (*put)(uint8_t byte)) {
 
 /* Executes a request whose body starts with `head` and keeps the answer. */
 static void answer_request(hwk_server_t *server, uint32_t head) {
-  const uint8_t *request = server->receiver.body;
+  uint8_t *request = server->receiver.body;
   exchange_t exchange = {request + HWK_HEADER_BYTES, hwk_load_u16(request + 4),
                          server->answer + HWK_HEADER_BYTES, 0};
   hwk_store_u32(server->answer, head);

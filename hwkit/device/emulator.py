@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from hwkit.boards import Board
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.files import write_whole
+from hwkit.target import Kind
 from hwkit.toolchain.cache import cache_folder
 
 START_TIMEOUT_S = 120.0
@@ -49,8 +50,10 @@ class Counts:
 class Emulator:
     """A virtual board with ``image`` in its flash; use as a context manager.
 
-    ``port`` is the URL of its UART. The process ends with this one, however that ends.
+    ``port`` is the URL of its UART, ``name`` the emulator with its version. The process ends with this one, however that ends.
     """
+
+    kind: Kind = "emulator"
 
     def __init__(self, board: Board, image: Path) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
@@ -69,6 +72,7 @@ class Emulator:
         try:
             urls = json.loads(self._line(START_TIMEOUT_S))
             self.port: str = urls["port"]
+            self.name: str = urls["name"]
             control = urlsplit(urls["control"])
             self._control = socket.create_connection(
                 (control.hostname, control.port), CONTROL_TIMEOUT_S

@@ -6,13 +6,16 @@ import enum
 import secrets
 import struct
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from hwkit.device.frame import Frame, FrameReceiver, encode
 from hwkit.device.link import Link
 from hwkit.errors import DeviceError
+from hwkit.target import Kind
 
-VERSION = 1
+VERSION = 2
 MAX_TENSOR_BYTES = 64 << 20
 """Largest tensor or table that a board is believed to have."""
 
@@ -37,6 +40,9 @@ class Command(enum.IntEnum):
     RUN = 10
     MEMORY_TEST = 11
     COUNTER = 12
+    RESET = 13
+    READ_STATE = 14
+    WRITE_STATE = 15
 
 
 class Status(enum.IntEnum):
@@ -58,29 +64,59 @@ _MEANING = {
     Status.BAD_FRAME: "the request was longer than the board accepts, or cut short",
     Status.UNKNOWN_COMMAND: "the firmware does not know it; flash a newer one",
     Status.BAD_ARGUMENT: "an argument is outside the model",
-    Status.NO_INPUT: "the input has not been loaded",
+    Status.NO_INPUT: "the inputs have not been loaded",
     Status.NO_OUTPUT: "nothing has been computed yet",
     Status.LATE: "it is not the next one of the session; nothing else may use the port",
     Status.ARENA_OVERRUN: "a layer wrote behind the arena; report it with the model",
 }
 
 
+KINDS: Mapping[int, Kind] = {1: "hardware", 2: "emulator", 3: "simulator"}
+"""What answers, by INFO's number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What the firmware says about itself and its model. ``digest`` is the model's SHA-256."""
+    """What a device says about itself and its model.
+
+    ``chip`` is the number by which its chip identifies itself (0: it has none), ``serial`` the
+    chip's serial number in hex ("": none), ``digest`` the model's SHA-256, ``build`` the first 16
+    hex digits of the build's. ``inputs``, ``outputs`` and ``states`` have the bytes of each tensor.
+    """
 
     max_payload_bytes: int
-    layer_count: int
-    input_bytes: int
-    output_bytes: int
-    arena_bytes: int
+    kind: Kind
     clock_hz: int
     stack_size_bytes: int
+    chip: int
+    serial: str
+    layer_count: int
+    arena_bytes: int
     digest: bytes
+    build: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    states: tuple[int, ...]
     name: str
 
+    @property
+    def input_bytes(self) -> int:
+        """Of all inputs."""
+        return sum(self.inputs)
 
-_INFO = struct.Struct("<HHIIIIII32s")
+    @property
+    def output_bytes(self) -> int:
+        """Of all outputs."""
+        return sum(self.outputs)
+
+    @property
+    def state_bytes(self) -> int:
+        """Of all states."""
+        return sum(self.states)
+
+
+_INFO = struct.Struct("<HHBBBBIII12sII32s8s")
+_TENSOR_BYTES = 4
 
 
 class Client:
@@ -164,40 +200,87 @@ class Client:
     def info(self) -> Info:
         """The model and the board; a firmware of another protocol version is refused."""
         payload = self.exchange(Command.INFO)
-        if len(payload) < _INFO.size:
-            raise self._error(f"answers INFO with {len(payload)} bytes, expected {_INFO.size}")
-        version, *fields = _INFO.unpack_from(payload)
-        name = payload[_INFO.size :].decode(errors="replace")
-        if version != VERSION:
+        version = int.from_bytes(payload[:2], "little")
+        if len(payload) >= 2 and version != VERSION:
             raise self._error(
                 f"speaks protocol version {version}, this hwkit {VERSION}; flash the board again"
             )
-        info = Info(*(*fields, name))
-        sizes = (info.layer_count, info.input_bytes, info.output_bytes)
-        if info.max_payload_bytes < 16 or not all(0 < size <= MAX_TENSOR_BYTES for size in sizes):
+        if len(payload) < _INFO.size:
+            raise self._error(f"answers INFO with {len(payload)} bytes, expected {_INFO.size}")
+        info = self._described(payload)
+        sizes = (*info.inputs, *info.outputs, *info.states, info.layer_count)
+        whole = info.inputs and info.outputs and all(0 < n <= MAX_TENSOR_BYTES for n in sizes)
+        if info.max_payload_bytes < 16 or not whole:
             raise self._error(f"describes an impossible model: {info}")
         return info
 
+    def _described(self, payload: bytes) -> Info:
+        fields = _INFO.unpack_from(payload)
+        _, longest, kind, *counts, clock, stack, chip, serial, layers, arena, digest, build = fields
+        if kind not in KINDS:
+            raise self._error(f"is of kind {kind}; this hwkit knows {list(KINDS)}")
+        tensors = sum(counts)
+        name_at = _INFO.size + _TENSOR_BYTES * tensors
+        if len(payload) < name_at:
+            raise self._error(f"answers INFO with {len(payload)} bytes, expected {name_at}")
+        sizes = iter(struct.unpack_from(f"<{tensors}I", payload, _INFO.size))
+        inputs, outputs, states = (tuple(islice(sizes, count)) for count in counts)
+        return Info(
+            max_payload_bytes=longest,
+            kind=KINDS[kind],
+            clock_hz=clock,
+            stack_size_bytes=stack,
+            chip=chip,
+            serial=serial.hex() if any(serial) else "",
+            layer_count=layers,
+            arena_bytes=arena,
+            digest=digest,
+            build=build.hex(),
+            inputs=inputs,
+            outputs=outputs,
+            states=states,
+            name=payload[name_at:].decode(errors="replace"),
+        )
+
     def load_input(self, data: bytes, chunk_bytes: int) -> None:
-        """Loads the whole input, in chunks of at most ``chunk_bytes``."""
-        for offset in range(0, len(data), chunk_bytes):
-            chunk = data[offset : offset + chunk_bytes]
-            self.exchange(Command.LOAD_INPUT, struct.pack("<I", offset) + chunk)
+        """Loads all inputs, one after the other in ``data``, in chunks of at most
+        ``chunk_bytes``."""
+        self._write(Command.LOAD_INPUT, data, chunk_bytes)
+
+    def reset(self) -> None:
+        """Gives every state its initial value."""
+        self._sized(Command.RESET, b"", 0)
+
+    def write_state(self, data: bytes, chunk_bytes: int) -> None:
+        """Gives all states the values that lie in ``data``, one after the other."""
+        self._write(Command.WRITE_STATE, data, chunk_bytes)
+
+    def read_state(self, size_bytes: int, chunk_bytes: int) -> bytes:
+        """All states, one after the other."""
+        return self._read(Command.READ_STATE, size_bytes, chunk_bytes)
 
     def infer(self, last_layer: int, timeout_s: float = INFER_TIMEOUT_S) -> None:
-        """Runs layers 0 to ``last_layer`` on the loaded input, which is used up."""
+        """Runs layers 0 to ``last_layer`` on the loaded inputs, which are used up."""
         self.exchange(Command.INFER, struct.pack("<I", last_layer), timeout_s, silences=1)
 
     def run(self, data: bytes, timeout_s: float = INFER_TIMEOUT_S) -> bytes:
-        """Loads a whole input, runs every layer and returns the whole output, in one exchange."""
+        """Loads all inputs, runs every layer and returns all outputs, in one exchange."""
         return self.exchange(Command.RUN, data, timeout_s, silences=1)
 
     def read_output(self, size_bytes: int, chunk_bytes: int) -> bytes:
-        """The last inference's output."""
+        """All outputs of the last inference, one after the other."""
+        return self._read(Command.READ_OUTPUT, size_bytes, chunk_bytes)
+
+    def _write(self, command: Command, data: bytes, chunk_bytes: int) -> None:
+        for offset in range(0, len(data), chunk_bytes):
+            chunk = data[offset : offset + chunk_bytes]
+            self._sized(command, struct.pack("<I", offset) + chunk, 0)
+
+    def _read(self, command: Command, size_bytes: int, chunk_bytes: int) -> bytes:
         out = bytearray()
         while len(out) < size_bytes:
             size = min(chunk_bytes, size_bytes - len(out))
-            out += self._sized(Command.READ_OUTPUT, struct.pack("<II", len(out), size), size)
+            out += self._sized(command, struct.pack("<II", len(out), size), size)
         return bytes(out)
 
     def read_layer(self, chunk_bytes: int) -> bytes:

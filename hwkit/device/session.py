@@ -12,9 +12,10 @@ from hwkit.device.emulator import Counts, Emulator
 from hwkit.device.fpga import FpgaSimulation
 from hwkit.device.link import Link
 from hwkit.device.machine import Machine
-from hwkit.device.protocol import INFER_TIMEOUT_S, Client, Info
+from hwkit.device.protocol import INFER_TIMEOUT_S, VERSION, Client, Info
 from hwkit.device.qemu import Qemu
 from hwkit.errors import ConfigError, DeviceError
+from hwkit.target import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Device:
     """A board that runs a model. Made by ``open_board``.
 
     Tensors are bytes as they lie in the board's memory: one sample, NHWC, integers of 8 bits or
-    fewer one byte each, wider ones little-endian. Every method may raise ``DeviceError``.
+    fewer one byte each, wider ones little-endian. Several inputs, outputs or states are one string
+    of bytes, one after the other in the graph's order. Every method may raise ``DeviceError``.
     """
 
     def __init__(
@@ -61,8 +63,23 @@ class Device:
         """What the firmware says about itself."""
         return self._info
 
+    def identity(self) -> Identity:
+        """Who answers: the device by its own word, or the machine that was started here for it."""
+        info, machine = self._info, self._emulator
+        counts = self.counts()
+        return Identity(
+            kind=info.kind if machine is None else machine.kind,
+            name=_name(info) if machine is None else machine.name,
+            clock_hz=info.clock_hz or None,
+            model=info.digest.hex(),
+            build=info.build,
+            serial=info.serial,
+            cost_model="" if counts is None else counts.cost_model,
+        )
+
     def infer(self, x: bytes) -> bytes:
-        """The model's output for the input ``x``: ``input_bytes`` in, ``output_bytes`` out."""
+        """The outputs for the inputs ``x``: ``input_bytes`` in, ``output_bytes`` out. The states
+        take their next values."""
         info = self._info
         self._check(x)
         self._input = bytes(x)
@@ -76,9 +93,26 @@ class Device:
             )
         return output
 
+    def reset(self) -> None:
+        """Gives every state its initial value."""
+        self._client.reset()
+
+    def states(self) -> bytes:
+        """All states: ``state_bytes``."""
+        return self._client.read_state(self._info.state_bytes, self._chunk_bytes)
+
+    def set_states(self, data: bytes) -> None:
+        """Gives all states these values."""
+        if len(data) != self._info.state_bytes:
+            raise ConfigError(
+                f"states of {len(data)} bytes: the board's model has {self._info.state_bytes}"
+            )
+        self._client.write_state(data, self._chunk_bytes)
+
     def layer_output(self, layer: int, x: bytes | None = None) -> bytes:
-        """The output of ``layer`` for ``x``, by default the input of the last ``infer``: runs
-        the layers up to it again."""
+        """The output of ``layer`` for ``x``, by default the inputs of the last ``infer``: runs
+        the layers up to it again, from the states as they are. What these are afterwards is
+        ``set_states``' affair."""
         if not 0 <= layer < self._info.layer_count:
             raise ConfigError(f"layer {layer}: the model has 0 .. {self._info.layer_count - 1}")
         if x is not None:
@@ -160,12 +194,14 @@ def open_board(
     port: str | None = None,
     *,
     digest: bytes | None = None,
+    build: str = "",
     infer_timeout_s: float = INFER_TIMEOUT_S,
 ) -> Iterator[Device]:
     """Opens ``board`` at ``port`` (a pyserial URL), or starts the virtual board with ``image``.
 
-    ``digest`` is the model's SHA-256 that the board must report. ``DeviceError`` when the board
-    is silent, sends garbage, runs another model, or the guest faults (with its PC and address);
+    ``digest`` is the model's SHA-256 that the board must report, ``build`` the build's, of which
+    it reports the beginning ("": any). ``DeviceError`` when the board is silent, sends garbage,
+    runs another model or build, or the guest faults (with its PC and address);
     ``ConfigError`` when the board is no microcontroller or FPGA, or can be reached by a port only.
     Example: ``with open_board(boards.load("virtual_m4"), elf) as device: device.infer(x)``.
     """
@@ -179,7 +215,7 @@ def open_board(
         link = stack.enter_context(Link(port, baud))
         try:
             device = Device(Client(link), emulator, infer_timeout_s)
-            _check_digest(device.info(), digest, port)
+            _check_same(device.info(), digest, build, port)
             yield device
         except DeviceError as error:
             if emulator is not None and (fault := emulator.fault()):
@@ -205,9 +241,18 @@ def _emulator(board: Board, image: Path | None) -> Machine:
     return Qemu(board, image) if board.mcu.emulator == "qemu" else Emulator(board, image)
 
 
-def _check_digest(info: Info, digest: bytes | None, port: str) -> None:
+def _name(info: Info) -> str:
+    return f"chip {info.chip:#010x}" if info.chip else f"{info.kind} of protocol version {VERSION}"
+
+
+def _check_same(info: Info, digest: bytes | None, build: str, port: str) -> None:
     if digest is not None and info.digest != digest:
         raise DeviceError(
             f"board at {port} runs model {info.name!r} {info.digest.hex()[:12]}, expected "
             f"{digest.hex()[:12]}; flash the image of this model"
+        )
+    if build and info.build != build[: len(info.build)]:
+        raise DeviceError(
+            f"board at {port} runs build {info.build} of model {info.name!r}, expected "
+            f"{build[: len(info.build)]}; flash the image that hwkit deploy makes for this board"
         )

@@ -34,8 +34,8 @@ def _random(rng: np.random.Generator, tensor: TensorType, samples: int) -> Array
 
 
 def apply(graph: Graph, step: Callable[[Graph], Graph]) -> Graph:
-    """``step(graph)``, verified, and equal to ``graph`` on golden vectors,
-    in its outputs and in what its states become.
+    """``step(graph)``, verified, and equal to ``graph`` on golden vectors: in its outputs
+    and in what its states become.
 
     Raises ``GraphError`` for an illegal result and ``BitExactnessError`` (naming the output, the
     index, the integer before and after) for a changed one. Not for passes that move integers on

@@ -2,7 +2,8 @@
 
 Every integer v of an unsigned tensor of b bits is stored as ``v - 2**(b-1)``. Sums use
 ``x - zero_point``, so both forms give the same sums. Inputs, outputs and states of the graph
-(with their initial values) change their type as well; ``offsets`` tells by how much, and whoever feeds the graph subtracts it.
+(with their initial values) change their type as well; ``offset`` tells by how much, and whoever
+feeds the graph subtracts it.
 """
 
 from __future__ import annotations

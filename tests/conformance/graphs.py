@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -92,6 +92,10 @@ class Space:
     """Whether the graph may end in an accumulator."""
     offsets: bool = False
     """Whether rescales that round once may have an offset."""
+    inputs: int = 1
+    outputs: int = 1
+    states: int = 0
+    """At most so many of each; an output may also be a state's tensor."""
 
 
 ANY = Space(
@@ -101,18 +105,31 @@ ANY = Space(
     offsets=True,
 )
 
+BORDERS = replace(ANY, inputs=3, outputs=3, states=3)
+"""Several inputs and outputs, and states."""
+
 
 @st.composite
 def graphs(draw: st.DrawFn, space: Space = ANY) -> Graph:
-    """A verified graph of one input and one output, with scale facts on every activation."""
+    """A verified graph, with scale facts on every activation. Of the default space it has one
+    input, one output and no states."""
     return _Maker(draw, space).make()
+
+
+def feeds_for(graph: Graph, samples: int, seed: int) -> dict[str, Array]:
+    """Random integers for every input by name, as ``inputs_for`` has them."""
+    rng = np.random.default_rng(seed)
+    return {name: _samples(graph, name, samples, rng) for name in graph.inputs}
 
 
 def inputs_for(graph: Graph, samples: int, seed: int) -> Array:
     """Random integers of the graph's first input; the first sample is all-low, the second
     all-high, so that extremes are always among them."""
-    tensor = graph.tensors[graph.inputs[0]]
-    rng = np.random.default_rng(seed)
+    return _samples(graph, graph.inputs[0], samples, np.random.default_rng(seed))
+
+
+def _samples(graph: Graph, name: str, samples: int, rng: np.random.Generator) -> Array:
+    tensor = graph.tensors[name]
     x = rng.integers(tensor.dtype.low, tensor.dtype.high + 1, (samples, *tensor.shape))
     x[0] = tensor.dtype.low
     if samples > 1:
@@ -127,6 +144,8 @@ class _Maker:
         self.b = GraphBuilder("random")
         self.rng = np.random.default_rng(draw(st.randoms(use_true_random=False)).getrandbits(32))
         self.count = 0
+        self.seen: list[str] = []
+        """Tensors in the middle that are outputs."""
 
     def make(self) -> Graph:
         # The likeliest draws come first in each list: middling maps, several ops.
@@ -134,8 +153,94 @@ class _Maker:
         shape = (self.draw(side), self.draw(side), self.draw(st.sampled_from([3, 4, 6, 2, 5, 1])))
         x = self.b.input("input", shape, *self.activation())
         for _ in range(self.space.max_ops - self.draw(st.integers(0, self.space.max_ops - 1))):
-            x = self.step(x)
-        return self.b.build([x])
+            x = self.step(self.bordered(x))
+        return self.b.build([x, *(name for name in self.seen if name != x)])
+
+    # Borders: further inputs and outputs, states ------------------------------------------------
+
+    def bordered(self, x: str) -> str:
+        """``x``, or what it becomes with another input or a state; perhaps ``x`` is an output."""
+        if self.b.tensors[x].dtype.bits > 8:
+            return x
+        if len(self.b.inputs) < self.space.inputs and self.draw(st.booleans()):
+            x = self.with_input(x)
+        narrow = self.b.tensors[x].dtype.bits <= 8
+        if narrow and len(self.b.states) < self.space.states and self.draw(st.integers(0, 3)):
+            x = self.with_state(x)
+        if len(self.seen) + 1 < self.space.outputs and self.draw(st.booleans()):
+            self.seen.append(x)
+        return x
+
+    def with_input(self, x: str) -> str:
+        """``x`` and an input of its type, joined along an axis or added."""
+        tensor, name = self.b.tensors[x], self.name("input")
+        if Add in self.space.ops and self.draw(st.booleans()):
+            return self.summed(Add, x, self.b.input(name, tensor.shape, *self.activation()))
+        axis = self.draw(st.integers(0, len(tensor.shape) - 1))
+        shape = list(tensor.shape)
+        shape[axis] = self.draw(st.integers(1, 3))
+        self.b.input(name, tuple(shape), tensor.dtype, tensor.quantization)
+        return self.joined((x, name), axis)
+
+    def with_state(self, x: str) -> str:
+        """One of the ways in which networks remember: the last value, the last few, or a sum."""
+        makers = [self.delayed]
+        if Concat in self.space.ops:
+            makers.append(self.joined_with_the_last)
+            if Slice in self.space.ops:
+                makers.append(self.streamed)
+        if Add in self.space.ops and not self.space.dyadic:
+            makers.append(self.recurrent)
+        return self.draw(st.sampled_from(makers))(x)
+
+    def state(self, shape: tuple[int, ...], x: str) -> str:
+        """A state of ``shape`` and the type of ``x``, with random initial values."""
+        tensor = self.b.tensors[x]
+        initial = self.rng.integers(tensor.dtype.low, tensor.dtype.high + 1, shape)
+        name = self.b.state(self.name("state"), initial, tensor.dtype, tensor.quantization)
+        if len(self.seen) + 1 < self.space.outputs and self.draw(st.integers(0, 3)) == 0:
+            self.seen.append(name)
+        return name
+
+    def delayed(self, x: str) -> str:
+        """What ``x`` was one inference ago; behind another delay, two."""
+        state = self.state(self.b.shape(x), x)
+        self.b.update(state, x)
+        return state
+
+    def joined_with_the_last(self, x: str) -> str:
+        axis = self.draw(st.integers(0, len(self.b.shape(x)) - 1))
+        return self.joined((self.delayed(x), x), axis)
+
+    def streamed(self, x: str) -> str:
+        """A window over the last rows: the new ones behind those kept, of which the oldest go."""
+        rows = self.draw(st.integers(1, 4))
+        shape = self.b.shape(x)
+        state = self.state((rows, *shape[1:]), x)
+        window = self.joined((state, x), 0)
+        name = self.name("newest")
+        begin = (shape[0], *(0 for _ in shape[1:]))
+        newest = Slice(
+            name, window, f"{name}_out", begin, (rows, *shape[1:]), tuple(1 for _ in shape)
+        )
+        self.b.update(state, self.same(newest, x))
+        return window
+
+    def recurrent(self, x: str) -> str:
+        """A sum of ``x`` and the last sum, brought back to one type."""
+        state = self.state(self.b.shape(x), x)
+        total = self.requantized(self.summed(Add, x, state), *self.type_of(x))
+        self.b.update(state, total)
+        return total
+
+    def type_of(self, x: str) -> tuple[IntType, Quantization]:
+        tensor = self.b.tensors[x]
+        assert tensor.quantization is not None
+        return tensor.dtype, tensor.quantization
+
+    def joined(self, names: tuple[str, str], axis: int) -> str:
+        name = self.name("join")
+        return self.same(Concat(name, names, f"{name}_out", axis), names[0])
 
     def name(self, kind: str) -> str:
         self.count += 1
@@ -238,8 +343,6 @@ class _Maker:
             facts = Quantization((self.dyadic_scale(op, r),))
             r = self.per_tensor(r)
         if self.space.fused or self.draw(st.booleans()):
-            from dataclasses import replace
-
             return self.b.add(replace(op, rescale=r), dtype, facts)
         self.b.add(op, S32)
         if self.space.raw_output and self.draw(st.integers(0, 9)) == 0:
@@ -252,8 +355,6 @@ class _Maker:
         return float(base * 2.0 ** r.shift[0] / r.multiplier[0])
 
     def per_tensor(self, r: Rescale) -> Rescale:
-        from dataclasses import replace
-
         return replace(r, multiplier=r.multiplier[:1], shift=r.shift[:1], offset=r.offset[:1])
 
     def channels_of(self, op: Op) -> int:
@@ -362,7 +463,10 @@ class _Maker:
 
     def sum_of(self, kind: type[Add | Sub], x: str, name: str) -> str:
         """``x`` and another operand, each rescaled to a common fine step."""
-        other = self.operand(x)
+        return self.summed(kind, x, self.operand(x), name)
+
+    def summed(self, kind: type[Add | Sub], x: str, other: str, name: str | None = None) -> str:
+        name = name or self.name("sum")
         zero_points = (self.zero_point(x), self.zero_point(other))
         wide = 1 << 27
         rounding = self.draw(st.sampled_from(self.space.roundings))
@@ -493,8 +597,10 @@ class _Maker:
         return self.same(op, x)
 
     def make_requantize(self, x: str) -> str:
+        return self.requantized(x, *self.activation())
+
+    def requantized(self, x: str, dtype: IntType, facts: Quantization) -> str:
         name = self.name("requantize")
-        dtype, facts = self.activation()
         r = self.rescale(256, self.b.shape(x)[-1], dtype, facts.zero_point)
         if self.space.dyadic:
             r = self.per_tensor(r)

@@ -5,6 +5,7 @@ It follows the formulas of SPEC.md word by word and is slow on purpose.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import exp, floor
 
@@ -43,17 +44,21 @@ from hwkit.ir.softmax import softmax
 from hwkit.ir.types import Array
 
 
-def run_plainly(graph: Graph, x: Array) -> dict[str, Array]:
-    """Every tensor of ``graph`` for a batch ``x`` of its one input."""
-    values: dict[str, Array] = {graph.inputs[0]: x.astype(object)}
-    for op in graph.nodes:
-        shape = graph.tensors[op.output].shape
-        out = [
-            _one(graph, op, [values[name][n] for name in activations(op)], shape)
-            for n in range(len(x))
-        ]
-        values[op.output] = np.array(out, object).reshape(len(x), *shape)
-    return {name: value.astype(np.int64) for name, value in values.items()}
+def run_plainly(graph: Graph, x: Array | Mapping[str, Array]) -> dict[str, Array]:
+    """Every tensor of ``graph`` for a batch of its inputs (``x`` is that of an only one), as
+    successive steps where it has states."""
+    feeds = x if isinstance(x, Mapping) else {graph.inputs[0]: x}
+    held = {state.tensor: graph.constants[state.initial].astype(object) for state in graph.states}
+    steps: list[dict[str, Array]] = []
+    for n in range(len(feeds[graph.inputs[0]])):
+        values = held | {name: feed[n].astype(object) for name, feed in feeds.items()}
+        for op in graph.nodes:
+            shape = graph.tensors[op.output].shape
+            out = _one(graph, op, [values[name] for name in activations(op)], shape)
+            values[op.output] = np.array(out, object).reshape(shape)
+        held = {state.tensor: values[state.update] for state in graph.states}
+        steps.append(values)
+    return {name: np.array([v[name] for v in steps]).astype(np.int64) for name in steps[0]}
 
 
 def scale_one(a: int, r: Rescale, channel: int) -> int:

@@ -12,6 +12,7 @@
 #define GPIO_FUNCTION_ENABLE 0x10012038u
 #define GPIO_FUNCTION_SELECT 0x1001203Cu
 #define UART0_PINS (3u << 16)
+#define VENDOR_SIFIVE 0x489u
 
 /* The ring oscillator after reset: 72 MHz by 5, within a third. */
 #define RING_HZ 14400000u
@@ -34,3 +35,16 @@ void hwk_platform_init(void) {
 }
 
 uint32_t hwk_platform_clock_hz(void) { return clock_hz; }
+
+/* The vendor is SiFive (JEDEC's number 0x489 as "The RISC-V Instruction Set Manual", volume II, has
+ * it in mvendorid); emulators name none. */
+hwk_identity_t hwk_platform_identity(void) {
+  hwk_identity_t identity = {HWK_KIND_EMULATOR, 0, {0}};
+  uint32_t vendor;
+  __asm__ volatile("csrr %0, mvendorid" : "=r"(vendor));
+  if (vendor == VENDOR_SIFIVE) {
+    identity.kind = HWK_KIND_HARDWARE;
+    __asm__ volatile("csrr %0, mimpid" : "=r"(identity.chip));
+  }
+  return identity;
+}

@@ -38,3 +38,6 @@ void hwk_platform_init(void) {
 }
 
 uint32_t hwk_platform_clock_hz(void) { return HWK_CLOCK_HZ; }
+
+/* FICR: DEVICEID, 64 bits. */
+hwk_identity_t hwk_platform_identity(void) { return hwk_identity_by_rom_table(0x10000060u, 2); }

@@ -3,6 +3,7 @@
 #include "hwk_drivers.h"
 #include "hwk_platform.h"
 
+#define SYSINFO 0x40000000u
 #define RESETS 0x4000C000u
 #define RESET_DONE (RESETS + 0x8u)
 #define XOSC 0x40024000u
@@ -78,3 +79,13 @@ void hwk_platform_init(void) {
 }
 
 uint32_t hwk_platform_clock_hz(void) { return clock_hz; }
+
+/* SYSINFO 2.20: CHIP_ID, and PLATFORM, which says whether this is the chip (bit 1). The serial number
+ * is the flash's, out of reach of code that runs from it. */
+hwk_identity_t hwk_platform_identity(void) {
+  hwk_identity_t identity = {HWK_KIND_EMULATOR, HWK_REGISTER(SYSINFO), {0}};
+  if (HWK_REGISTER(SYSINFO + 0x4u) & 2u) {
+    identity.kind = HWK_KIND_HARDWARE;
+  }
+  return identity;
+}

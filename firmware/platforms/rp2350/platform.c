@@ -4,6 +4,8 @@
 #include "hwk_drivers.h"
 #include "hwk_platform.h"
 
+#define SYSINFO 0x40000000u
+#define OTP_DATA 0x40130000u
 #define RESETS 0x40020000u
 #define RESET_DONE (RESETS + 0x8u)
 #define XOSC 0x40048000u
@@ -89,3 +91,15 @@ void hwk_platform_init(void) {
 }
 
 uint32_t hwk_platform_clock_hz(void) { return clock_hz; }
+
+/* SYSINFO 12.15: CHIP_ID, and PLATFORM, which says whether this is the chip (bit 1). OTP 13.10: CHIPID,
+ * 64 bits, two rows of 16 in each word. */
+hwk_identity_t hwk_platform_identity(void) {
+  hwk_identity_t identity = {HWK_KIND_EMULATOR, HWK_REGISTER(SYSINFO), {0}};
+  if (HWK_REGISTER(SYSINFO + 0x8u) & 2u) {
+    identity.kind = HWK_KIND_HARDWARE;
+    identity.serial[0] = HWK_REGISTER(OTP_DATA);
+    identity.serial[1] = HWK_REGISTER(OTP_DATA + 0x4u);
+  }
+  return identity;
+}

@@ -79,3 +79,6 @@ void hwk_platform_init(void) {
 }
 
 uint32_t hwk_platform_clock_hz(void) { return clock_hz; }
+
+/* RM0432, device electronic signature: the 96-bit unique identifier. */
+hwk_identity_t hwk_platform_identity(void) { return hwk_identity_by_rom_table(0x1FFF7590u, 3); }

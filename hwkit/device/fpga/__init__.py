@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from hwkit.errors import ConfigError, DeviceError
+from hwkit.target import Kind
 
 _END_TIMEOUT_S = 2.0
 _LONGEST_LOG_BYTES = 1 << 16
@@ -20,6 +21,9 @@ class FpgaSimulation:
     ``port`` is the URL of its byte stream, for ``open_board(..., port=...)``; TCP port ``number``,
     or a free one. The process ends with this one. ``DeviceError`` when it does not start.
     """
+
+    kind: Kind = "simulator"
+    name = "the design, simulated"
 
     def __init__(self, image: Path, number: int = 0) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)

@@ -14,6 +14,7 @@ from types import TracebackType
 from hwkit.boards import Board, McuBoard, is_riscv
 from hwkit.device.emulator import Counts
 from hwkit.errors import ConfigError
+from hwkit.target import Kind
 from hwkit.toolchain import elf, host_cc, programs
 
 _END_TIMEOUT_S = 2.0
@@ -24,15 +25,18 @@ _START = "start"
 class Qemu:
     """QEMU running ``image`` on the board's ``qemu_machine``; use as a context manager.
 
-    ``port`` is the URL of its UART, for ``open_board(..., port=...)``. There are no cycles;
+    ``name`` is QEMU's version, ``port`` the URL of its UART, for ``open_board(..., port=...)``. There are no cycles;
     instructions are counted by a plugin of ours. The process ends with this one. ``ToolMissing``
     without QEMU, ``ConfigError`` when it has no such machine.
     """
+
+    kind: Kind = "emulator"
 
     def __init__(self, board: Board, image: Path) -> None:
         if board.mcu is None or not board.mcu.qemu_machine:
             raise ConfigError(f"board {board.name}: QEMU has no machine like it")
         program = find_program(board.mcu)
+        self.name = f"QEMU {programs.version(program)}"
         plugin = host_cc.shared_library([Path(__file__).parent / "count.c"])
         symbols = elf.read(image)
         mark, start = symbols.address("hwk_profile_mark"), symbols.address("hwk_model_invoke")

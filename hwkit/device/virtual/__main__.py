@@ -1,6 +1,6 @@
 """``python -m hwkit.device.virtual``: one virtual board, until it is told to end.
 
-The first line on standard output is ``{"port": URL, "control": URL}``; if the guest faults, a
+The first line on standard output is ``{"port": URL, "control": URL, "name": EMULATOR}``; if the guest faults, a
 line ``{"fault": TEXT}`` follows and the process ends with exit code 3.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from hwkit import boards
 from hwkit.device.virtual import control
-from hwkit.device.virtual.board import VirtualBoard
+from hwkit.device.virtual.board import VirtualBoard, emulator_name
 from hwkit.device.virtual.cost_models import CostModel, cost_model
 from hwkit.errors import ConfigError, HwkitError
 
@@ -126,7 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.end_with_stdin:
         _start_thread(_end_with_standard_input)
     _start_thread(control.serve, control_socket, process.answer)
-    print(json.dumps({"port": url(uart), "control": url(control_socket)}), flush=True)
+    started = {"port": url(uart), "control": url(control_socket), "name": emulator_name()}
+    print(json.dumps(started), flush=True)
     fault = process.run()
     if fault:
         print(json.dumps({"fault": fault}), flush=True)

@@ -80,6 +80,13 @@ def _core(board: McuBoard) -> _Core:
     )
 
 
+def emulator_name() -> str:
+    """What runs the guest, e.g. ``unicorn 2.1.4``."""
+    import unicorn
+
+    return f"unicorn {unicorn.__version__}"
+
+
 class VirtualBoard:
     """Memory map, core and UART of ``board`` with ``image`` in its flash.
 

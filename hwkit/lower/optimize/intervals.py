@@ -1,8 +1,8 @@
 """Interval analysis: for each channel of each tensor, the integers that it can hold.
 
-Inputs and states hold what their type holds; weights are known; every op maps the intervals of its inputs to
-one that no integer it computes can leave (Moore, Interval Analysis, 1966). A channel is the last
-axis of a tensor. What is found holds for every input, so a pass may build on it.
+Inputs and states hold what their type holds; weights are known; every op maps the intervals of its
+inputs to one that no integer it computes can leave (Moore, Interval Analysis, 1966). A channel is
+the last axis of a tensor. What is found holds for every input, so a pass may build on it.
 """
 
 from __future__ import annotations

@@ -39,9 +39,9 @@ Channels = dict[str, Array]
 def needed_channels(graph: Graph, found: Mapping[str, Interval]) -> Channels:
     """The least set of channels that the outputs can be computed from.
 
-    A tensor of which anything is needed keeps at least one channel. Inputs and outputs of the graph, its
-    states and their next values are kept whole. Example: of a convolution whose second channel saturates at 127 and whose
-    reader is a dense layer, only the first is needed.
+    A tensor of which anything is needed keeps at least one channel. Inputs and outputs of the
+    graph, its states and their next values are kept whole. Example: of a convolution whose second
+    channel saturates at 127 and whose reader is a dense layer, only the first is needed.
     """
     needed = {name: np.zeros(len(x.low), np.bool_) for name, x in found.items()}
     for name in (*graph.sources, *graph.results):

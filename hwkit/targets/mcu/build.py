@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hwkit.boards import Board
-from hwkit.errors import ConfigError
+from hwkit.boards import Board, McuBoard
+from hwkit.errors import ConfigError, FormatError
 from hwkit.files import write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
-from hwkit.toolchain import elf, firmware
+from hwkit.toolchain import elf, firmware, zig
+from hwkit.toolchain.firmware import platform_files
 from hwkit.toolchain.linker_script import region
 
 _ELF = "firmware.elf"
+_BUILD_AT, _BUILD_BYTES = 40, 8
+"""Where the model's description, which ``hwk_model_info`` begins with, has the build's digest."""
 
 
 def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
@@ -34,6 +37,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
         mcu,
         out,
         include=(out / "kernels",),
+        flags=(f"-DHWK_BUILD={_number(build_digest(plan, mcu)):#018x}ull",),
         layers=len(lowered.graph.nodes),
     )
     check_image(made.image, lowered.board)
@@ -57,13 +61,47 @@ def tools(board: Board) -> dict[str, str]:
     return firmware.tools(section(board))
 
 
+def build_digest(plan: BuildPlan, mcu: McuBoard) -> str:
+    """SHA-256 of what makes the layers' code: model, kernels, runtime, compiler and flags.
+
+    The board's own parts (clock, pins, memory map, drivers) are not among it: they answer for
+    themselves, so that an emulator of the same core runs the same build.
+    """
+    own = {*platform_files(mcu), "firmware.ld"}
+    files = {name: content for name, content in plan.files.items() if name not in own}
+    flags = (*mcu.cpu_flags, zig.OPTIMIZE, firmware.RUNTIME_OPTIMIZE, *zig.COMPILE_FLAGS)
+    return BuildPlan(files, (flags, (zig.version(),))).digest()
+
+
+def _number(digest: str) -> int:
+    """The digest's first 8 bytes as the image stores them: little-endian."""
+    return int.from_bytes(bytes.fromhex(digest)[:_BUILD_BYTES], "little")
+
+
+def image_build(image: elf.Image) -> str:
+    """Which build an image says it is: 16 hex digits.
+
+    ``FormatError`` when the image has no model that says so.
+    """
+    description = int.from_bytes(_bytes(image, image.address("hwk_model_info"), 4), "little")
+    return _bytes(image, description + _BUILD_AT, _BUILD_BYTES).hex()
+
+
+def _bytes(image: elf.Image, address: int, size: int) -> bytes:
+    for segment in image.segments:
+        at = address - segment.address
+        if 0 <= at <= len(segment.data) - size:
+            return segment.data[at : at + size]
+    raise FormatError("the image holds no description of its model; build it with hwkit deploy")
+
+
 def check_fit(lowered: Lowered) -> None:
     """Refuses, before anything is compiled, what can't fit: weights in flash, arena and stack
     in SRAM. Raises ``ConfigError`` with the number of bytes that are missing."""
     plan: McuPlan = lowered.plan
     board = lowered.board
     stack_bytes = section(board).stack_bytes
-    _fits(board, "flash", weight_bytes(plan), "weights alone")
+    _fits(board, "flash", weight_bytes(lowered.graph, plan), "weights alone")
     _fits(board, "sram", plan.memory.arena_bytes + stack_bytes, "activations and stack")
 
 
@@ -92,10 +130,10 @@ def _fits(board: Board, kind: str, needed: int, what: str) -> None:
 
 
 def _facts(image: elf.Image, lowered: Lowered) -> Mapping[str, Any]:
-    """The keys of deploy.json that apply."""
+    """The keys of deploy.json that apply; ``build`` is what the image says of itself."""
     plan: McuPlan = lowered.plan
     # What a layer cannot use, as when its clamp leaves one integer, is not in the image.
-    weights = sum(image.symbol_bytes.get(name, 0) for name in table_names(plan))
+    weights = sum(image.symbol_bytes.get(name, 0) for name in table_names(lowered.graph, plan))
     return {
         "weight_bytes": weights,
         "code_bytes": image.flash_bytes - weights,
@@ -105,6 +143,7 @@ def _facts(image: elf.Image, lowered: Lowered) -> Mapping[str, Any]:
         "arena_optimal": plan.memory.optimal,
         "stack_bytes": image.stack_bytes,
         "ram_bytes": image.ram_bytes,
+        "build": image_build(image),
         "tools": tools(lowered.board),
         **compiler_facts(section(lowered.board)),
         **kernel_facts(lowered.graph, plan, section(lowered.board)),

@@ -51,17 +51,14 @@ _LONGEST_SOFTMAX = 4095
 
 def check(graph: Graph, board: str) -> None:
     """Raises ``UnsupportedOp`` at the first node that no kernel of ``board`` computes."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise UnsupportedOp(
-            graph.name, board, "a firmware has one input and one output; split the graph"
-        )
     if not graph.nodes:
         raise UnsupportedOp(graph.name, board, "a firmware has at least one layer; add an op")
     for op in graph.nodes:
         _check_node(graph, op, board)
-    bits = graph.tensors[graph.inputs[0]].dtype.bits
-    if bits > 8:
-        raise UnsupportedOp(graph.inputs[0], board, f"input of {bits} bits; quantize it to 8")
+    for name in graph.inputs:
+        bits = graph.tensors[name].dtype.bits
+        if bits > 8:
+            raise UnsupportedOp(name, board, f"input of {bits} bits; quantize it to 8")
 
 
 def _check_node(graph: Graph, op: Op, board: str) -> None:

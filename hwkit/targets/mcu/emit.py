@@ -16,7 +16,7 @@ import numpy as np
 
 from hwkit import resources
 from hwkit.ir import serialize
-from hwkit.ir.graph import Graph
+from hwkit.ir.graph import Graph, State
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.lower.memory import scratch_name
@@ -36,6 +36,8 @@ from hwkit.toolchain.firmware import platform_files
 from hwkit.toolchain.linker_script import linker_script
 
 _SELFTEST_SEED = 0x12345678
+_STATE_STEPS = 4
+"""Inferences of the self-test of a model with states."""
 
 _DATA_HEADER = """\
 /* Constant tables of the model. Generated. */
@@ -58,7 +60,7 @@ _DATA = """\
 _MODEL = """\
 /* Layers of model {name}. Generated. */
 #include <stddef.h>
-
+{string}
 #include "hwk_model.h"
 #include "hwk_profile.h"
 #include "model_data.h"
@@ -80,28 +82,57 @@ static const layer_t layers[] = {{
 
 #define LAYER_COUNT (sizeof layers / sizeof layers[0])
 
+/* Which build this is: the compiler's command line says it. */
+#ifndef HWK_BUILD
+#define HWK_BUILD 0
+#endif
+
+/* As docs/protocol.md has it. */
+typedef struct {{
+  uint32_t layer_count;
+  uint32_t arena_bytes;
+  uint8_t digest[HWK_MODEL_DIGEST_BYTES];
+  uint64_t build;
+  uint32_t tensor_bytes[{count}];
+  char name[{name_bytes}];
+}} description_t;
+
+static const description_t description = {{
+    LAYER_COUNT,
+    sizeof arena,
+    {{{digest}}},
+    HWK_BUILD,
+    {{{sizes}}},
+    "{name}"}};
+
+static const hwk_tensor_t tensors[] = {{
+{tensors}
+}};
+
+static const hwk_range_t ranges[] = {{
+{ranges}
+}};
+
 const hwk_model_info_t hwk_model_info = {{
-    .name = "{name}",
-    .digest = {{{digest}}},
+    .description = &description,
+    .description_bytes = offsetof(description_t, name) + sizeof description.name - 1u,
     .layer_count = LAYER_COUNT,
-    .input_bytes = {input_bytes},
-    .output_bytes = {output_bytes},
     .arena_bytes = sizeof arena,
     .selftest_crc32 = {crc:#010x}u,
-    .input_low = {input_low},
-    .input_high = {input_high}}};
+    .selftest_steps = {steps},
+    .ranges = ranges,
+    .inputs = {inputs},
+    .outputs = {outputs},
+    .states = {states}}};
 
-int8_t *hwk_model_input(void) {{ return arena + {input_offset}; }}
-
-const int8_t *hwk_model_output(void) {{ return arena + {output_offset}; }}
-
+{reset}
 void hwk_model_invoke(uint32_t last_layer) {{
   uint32_t last = last_layer < LAYER_COUNT ? last_layer : LAYER_COUNT - 1u;
   for (uint32_t i = 0; i <= last; ++i) {{
     hwk_profile_mark((int)i);
     layers[i].run();
   }}
-  hwk_profile_mark((int)(last + 1u));
+{ending}  hwk_profile_mark((int)(last + 1u));
 }}
 
 const void *hwk_model_layer_output(uint32_t layer, uint32_t *size_bytes) {{
@@ -121,7 +152,7 @@ def emit(lowered: Lowered) -> BuildPlan:
     ``model.c`` carries the CRC-32 of the interpreter's output for the self-test input.
     """
     plan, mcu = lowered.plan, section(lowered.board)
-    named = list(_named_tables(plan))
+    named = list(_named_tables(lowered.graph, plan))
     files = {
         "model.c": _model(lowered.graph, plan),
         "model_data.h": _DATA_HEADER.format(
@@ -141,29 +172,23 @@ def emit(lowered: Lowered) -> BuildPlan:
     return BuildPlan(files=content)
 
 
-def weight_bytes(plan: McuPlan) -> int:
-    """Bytes of all tables in flash: weights, biases, multipliers, shifts, lookup tables."""
-    return sum(table.bytes for _, table in _named_tables(plan))
+def weight_bytes(graph: Graph, plan: McuPlan) -> int:
+    """Bytes of all tables in flash: weights, biases, multipliers, shifts, lookup tables, initial
+    values of states."""
+    return sum(table.bytes for _, table in _named_tables(graph, plan))
 
 
-def table_names(plan: McuPlan) -> list[str]:
+def table_names(graph: Graph, plan: McuPlan) -> list[str]:
     """Symbols of all tables: ``layer0_weights``, ``layer0_bias``, ..."""
-    return [name for name, _ in _named_tables(plan)]
+    return [name for name, _ in _named_tables(graph, plan)]
 
 
 def selftest_input(tensor: TensorType) -> Array:
-    """The input that ``hwk_model.h`` defines for the self-test, batch of one.
+    """The first step's first input of the self-test that ``hwk_model.h`` defines, batch of one.
 
     Example: for s8 the first integers are 7, -107, -56.
     """
-    low, levels = tensor.dtype.low, tensor.dtype.high - tensor.dtype.low + 1
-    x, values = _SELFTEST_SEED, []
-    for _ in range(tensor.elements):
-        x ^= x << 13 & 0xFFFFFFFF
-        x ^= x >> 17
-        x ^= x << 5 & 0xFFFFFFFF
-        values.append(low + (x >> 24) % levels)
-    return np.array(values, tensor.dtype.container).reshape(1, *tensor.shape)
+    return _selftest_tensor(tensor, _selftest_bytes())[np.newaxis]
 
 
 def to_device(x: Array, dtype: IntType) -> bytes:
@@ -177,17 +202,62 @@ def from_device(data: bytes, tensor: TensorType) -> Array:
     return stored.reshape(tensor.shape).astype(tensor.dtype.container)
 
 
+def selftest_feeds(graph: Graph) -> dict[str, Array]:
+    """What ``hwk_model.h`` defines for the self-test: all inputs, first axis the steps, one without
+    states and four with."""
+    drawn = _selftest_bytes()
+    values: dict[str, list[Array]] = {name: [] for name in graph.inputs}
+    for _ in range(_STATE_STEPS if graph.states else 1):
+        for name in graph.inputs:
+            values[name].append(_selftest_tensor(graph.tensors[name], drawn))
+    return {name: np.stack(samples) for name, samples in values.items()}
+
+
+def _byte_range(dtype: IntType) -> tuple[int, int]:
+    """``hwk_range_t`` of an input."""
+    return (-128, 255) if dtype.bits > 8 else (dtype.low, dtype.high - dtype.low)
+
+
+def _selftest_bytes() -> Iterator[int]:
+    x = _SELFTEST_SEED
+    while True:
+        x ^= x << 13 & 0xFFFFFFFF
+        x ^= x >> 17
+        x ^= x << 5 & 0xFFFFFFFF
+        yield x >> 24
+
+
+def _selftest_tensor(tensor: TensorType, drawn: Iterator[int]) -> Array:
+    low, highest = _byte_range(tensor.dtype)
+    size = len(to_device(np.zeros(tensor.shape, np.int64), tensor.dtype))
+    data = bytes((low + next(drawn) % (highest + 1)) % 256 for _ in range(size))
+    return from_device(data, tensor)
+
+
 def _selftest_crc32(graph: Graph) -> int:
-    name, output = graph.inputs[0], graph.outputs[0]
-    y = run(graph, {name: selftest_input(graph.tensors[name])})[output]
-    return zlib.crc32(to_device(y, graph.tensors[output].dtype))
+    feeds = selftest_feeds(graph)
+    results = run(graph, feeds)
+    crc32 = 0
+    for step in range(len(feeds[graph.inputs[0]])):
+        for name in graph.outputs:
+            data = to_device(results[name][step], graph.tensors[name].dtype)
+            crc32 = zlib.crc32(data, crc32)
+    return crc32
 
 
-def _named_tables(plan: McuPlan) -> Iterator[tuple[str, Table]]:
+def _named_tables(graph: Graph, plan: McuPlan) -> Iterator[tuple[str, Table]]:
     for index, layer in enumerate(plan.layers):
         for part, call in enumerate(layer.calls):
             for table in tables(call.descriptor):
                 yield f"{_symbol(index, part)}_{table.purpose}", table
+    for index, state in enumerate(graph.states):
+        initial = _initial(graph, state)
+        if len(set(initial)) > 1:
+            yield f"state{index}_initial", Table("initial", np.frombuffer(initial, np.int8))
+
+
+def _initial(graph: Graph, state: State) -> bytes:
+    return to_device(graph.constants[state.initial], graph.tensors[state.tensor].dtype)
 
 
 def _symbol(index: int, part: int) -> str:
@@ -195,26 +265,81 @@ def _symbol(index: int, part: int) -> str:
 
 
 def _model(graph: Graph, plan: McuPlan) -> str:
-    source, output = graph.inputs[0], graph.outputs[0]
-    dtype = graph.tensors[source].dtype
     digest = bytes.fromhex(serialize.digest(graph))
     copies = shared((call for layer in plan.layers for call in layer.calls), plan.kernels)
     layers = [_layer(k, layer, plan, copies) for k, layer in enumerate(plan.layers)]
+    tensors = [
+        (plan.states.moved.get(name, name) if of == "outputs" else name, tensor_bytes(graph, name))
+        for of, names in _borders(graph).items()
+        for name in names
+    ]
     return _MODEL.format(
         name=comment(graph.name),
         includes="\n".join(f"#include <hwk_{symbol}.h>" for symbol in plan.kernels),
+        string="#include <string.h>\n" if graph.states else "",
         arena_bytes=plan.memory.arena_bytes,
         layers="\n".join([*map(_copy, dict.fromkeys(copies.values())), *layers]),
         rows="\n".join(_row(graph, k, layer, plan) for k, layer in enumerate(plan.layers)),
         digest=", ".join(f"0x{byte:02x}" for byte in digest),
-        input_bytes=tensor_bytes(graph, source),
-        output_bytes=tensor_bytes(graph, output),
         crc=_selftest_crc32(graph),
-        input_low=dtype.low,
-        input_high=dtype.high,
-        input_offset=plan.memory.offset(source),
-        output_offset=plan.memory.offset(output),
+        steps=_STATE_STEPS if graph.states else 1,
+        name_bytes=len(comment(graph.name)) + 1,
+        count=len(tensors),
+        sizes=", ".join(str(size) for _, size in tensors),
+        tensors="\n".join(f"    {{{_at(plan, place)}, {size}}}," for place, size in tensors),
+        **_strings(graph),
+        ranges="\n".join(_range(graph.tensors[name].dtype) for name in graph.inputs),
+        reset=_reset(graph, plan),
+        ending=_ending(plan),
     )
+
+
+def _borders(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """What the runtime knows the tensors of, in its order."""
+    states = tuple(state.tensor for state in graph.states)
+    return {"inputs": graph.inputs, "outputs": graph.outputs, "states": states}
+
+
+def _strings(graph: Graph) -> dict[str, str]:
+    """For each border its first tensor, how many it has, and the bytes of all of them."""
+    strings, first = {}, 0
+    for of, names in _borders(graph).items():
+        size = sum(tensor_bytes(graph, name) for name in names)
+        strings[of] = f"{{tensors + {first}, {len(names)}, {size}}}"
+        first += len(names)
+    return strings
+
+
+def _range(dtype: IntType) -> str:
+    low, highest = _byte_range(dtype)
+    return f"    {{{low}, {highest}}},"
+
+
+def _reset(graph: Graph, plan: McuPlan) -> str:
+    lines = []
+    for index, state in enumerate(graph.states):
+        initial, place = _initial(graph, state), _at(plan, state.tensor)
+        if len(set(initial)) > 1:
+            lines.append(f"  memcpy({place}, state{index}_initial, {len(initial)});")
+        else:
+            lines.append(f"  memset({place}, {initial[0]}, {len(initial)});")
+    return "\n".join(["void hwk_model_reset(void) {", *lines, "}", ""])
+
+
+def _ending(plan: McuPlan) -> str:
+    """What an inference ends with: states take their next values."""
+    copies = (*plan.states.saves, *plan.states.copies)
+    if not copies:
+        return ""
+    lines = ["  if (last == LAYER_COUNT - 1u) {"]
+    for copy in copies:
+        to, source = _at(plan, copy.to), _at(plan, copy.source)
+        lines.append(f"    memcpy({to}, {source}, {copy.size_bytes});")
+    return "\n".join([*lines, "  }", ""])
+
+
+def _at(plan: McuPlan, tensor: str) -> str:
+    return f"arena + {plan.memory.offset(tensor)}"
 
 
 def _row(graph: Graph, index: int, layer: Layer, plan: McuPlan) -> str:

@@ -13,7 +13,7 @@ from hwkit.ir.ops import Op
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.offset_to_bias import whole_steps_to_bias
 from hwkit.lower.optimize import optimize
 from hwkit.lower.reorder import reorder
@@ -30,6 +30,12 @@ from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
+from hwkit.targets.mcu.states import NONE, Schedule, schedule
+from hwkit.targets.mcu.states import plan as plan_memory
+
+
+MOST_TENSORS = 28
+"""Inputs, outputs and states in all: what a frame of 256 bytes describes, with the longest name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +51,15 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class McuPlan:
-    """Layers in order and what computes each, the kernels they use by symbol, and the memory
-    plan; ``choice`` says what the picks were chosen by."""
+    """Layers in order and what computes each, the kernels they use by symbol, the memory plan and
+    how the states change; ``choice`` says what the picks were chosen by."""
 
     layers: tuple[Layer, ...]
     picks: tuple[Pick, ...]
     kernels: dict[str, Kernel]
     memory: MemoryPlan
     choice: Choice | None = None
+    states: Schedule = NONE
 
 
 def lower(graph: Graph, board: Board) -> Lowered:
@@ -69,6 +76,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     signed = apply(verify(shift_to_signed(optimized.graph)), wide_apart)
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)
+    _check_describable(lowered, board.name)
     ordered, planned = _ordered(verify(lowered), mcu)
     return Lowered(ordered, board, retargeted, planned, optimized.found)
 
@@ -84,6 +92,16 @@ def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:
     planned = plan(other, mcu)
     better = planned.memory.arena_bytes < present.memory.arena_bytes
     return (other, planned) if better else (graph, present)
+
+
+def _check_describable(graph: Graph, board: str) -> None:
+    """Refuses more tensors than the answer to INFO has room for."""
+    count = len(graph.inputs) + len(graph.outputs) + len(graph.states)
+    if count > MOST_TENSORS:
+        raise ConfigError(
+            f"board {board}: {graph.name} has {count} inputs, outputs and states; the serial link "
+            f"describes at most {MOST_TENSORS}: join some"
+        )
 
 
 def section(board: Board) -> McuBoard:
@@ -110,16 +128,20 @@ def plan(
         for op, of, pick in zip(graph.nodes, made, chosen, strict=True)
     ]
     used = {call.kernel for layer in layers for call in layer.calls}
+    stored = _stored_bytes(graph)
+    states = schedule(graph, stored)
     if like is not None and list(map(_asks, like.layers)) == list(map(_asks, layers)):
         memory = like.memory
     else:
         memory = plan_memory(
             graph,
-            _stored_bytes(graph),
+            stored,
             {layer.op.name: layer.scratch_bytes for layer in layers},
-            overlaps={layer.op.name: dict(layer.overlaps) for layer in layers},
+            {layer.op.name: dict(layer.overlaps) for layer in layers},
+            states,
         )
-    return McuPlan(tuple(layers), chosen, {name: kernels[name] for name in sorted(used)}, memory)
+    symbols = {name: kernels[name] for name in sorted(used)}
+    return McuPlan(tuple(layers), chosen, symbols, memory, states=states)
 
 
 def picks_by_rule(made: Iterable[Sequence[Call]], mcu: McuBoard) -> list[Pick]:
@@ -147,7 +169,7 @@ def _asks(layer: Layer) -> tuple[int, dict[str, int]]:
 
 
 def _stored_bytes(graph: Graph) -> dict[str, int]:
-    names = (*graph.inputs, *(op.output for op in graph.nodes))
+    names = (*graph.sources, *(op.output for op in graph.nodes))
     return {name: tensor_bytes(graph, name) for name in names}
 
 

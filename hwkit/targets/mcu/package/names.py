@@ -17,9 +17,10 @@ _DIGEST_DIGITS = 8
 
 _RUNTIME = (
     "hwk_model_info",
-    "hwk_model_input",
-    "hwk_model_output",
+    "hwk_model_tensors",
+    "hwk_model_ranges",
     "hwk_model_invoke",
+    "hwk_model_reset",
     "hwk_model_layer_output",
     "hwk_selftest_run",
     "hwk_crc32",

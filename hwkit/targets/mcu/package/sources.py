@@ -36,7 +36,7 @@ def sources(lowered: Lowered) -> Sources:
     made = _firmware_sources(lowered)
     start = prefix(lowered.graph.name, made)
     values = {**_facts(lowered), "PREFIX": start}
-    tables = table_names(lowered.plan)
+    tables = table_names(lowered.graph, lowered.plan)
     private = {name: prefixed(content, start, tables) for name, content in made.items()}
     private["hwk.c"] = fill(prefixed(_template("hwk.c"), start, ()), values)
     public = {
@@ -78,7 +78,7 @@ def _facts(lowered: Lowered) -> dict[str, str]:
         "ID": identifier(graph.name),
         "UPPER": upper,
         "ARENA_BYTES": str(lowered.plan.memory.arena_bytes),
-        "WEIGHT_BYTES": str(weight_bytes(lowered.plan)),
+        "WEIGHT_BYTES": str(weight_bytes(lowered.graph, lowered.plan)),
         "INPUT_SHAPE": _shape(source),
         "INPUT_ELEMENTS": str(source.elements),
         "INPUT_LOW": str(source.dtype.low),

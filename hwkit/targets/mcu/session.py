@@ -1,0 +1,177 @@
+"""An artifact that is open: on the virtual board, or on a device behind a port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+
+import numpy as np
+
+from hwkit.device.session import Device, open_board
+from hwkit.errors import ConfigError
+from hwkit.ir import serialize
+from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import feed
+from hwkit.ir.types import Array
+from hwkit.target import Artifact, Identity, LayerTiming
+from hwkit.targets.mcu.emit import from_device, to_device
+from hwkit.targets.mcu.lower import McuPlan, section, tensor_bytes
+
+
+class McuSession:
+    """``target.Session`` of a firmware. Made by ``open_session``."""
+
+    def __init__(self, artifact: Artifact[McuPlan], port: str | None) -> None:
+        section(artifact.board)
+        self._graph = artifact.lowered.graph
+        self._stack = ExitStack()
+        self._device: Device = self._stack.enter_context(
+            open_board(
+                artifact.board,
+                artifact.path,
+                port,
+                digest=bytes.fromhex(serialize.digest(self._graph)),
+                build=artifact.facts["build"],
+            )
+        )
+        self._identity = self._device.identity()
+        self.reset()
+
+    @property
+    def identity(self) -> Identity:
+        """What the firmware says, and the emulator where one was started for it."""
+        return self._identity
+
+    def infer(self, feeds: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Array]:
+        """Every output, and the tensors of ``keep`` that are a layer's output.
+
+        Each of these takes an inference up to its layer, because later layers reuse its memory;
+        the states are put back afterwards. ``ConfigError`` for feeds that do not fit.
+        """
+        graph = self._graph
+        samples = _samples(graph, feeds)
+        layers = {op.output: k for k, op in enumerate(graph.nodes)}
+        kept = [name for name in dict.fromkeys(keep) if name in layers and name not in graph.outputs]
+        results: dict[str, list[Array]] = {name: [] for name in (*graph.outputs, *kept)}
+        for data in samples:
+            for name in kept:
+                seen = self._observed(data, layers[name])
+                results[name].append(from_device(seen, graph.tensors[name]))
+            outputs = _parts(graph, graph.outputs, self._device.infer(data))
+            for name, value in outputs.items():
+                results[name].append(value)
+        return {name: _stacked(graph, name, values) for name, values in results.items()}
+
+    def timed(
+        self, feeds: Mapping[str, Array], repeats: int, warm_up: int
+    ) -> list[list[LayerTiming]]:
+        """The layers of each of ``repeats`` inferences, after ``warm_up``.
+
+        Cycles are what the firmware reads from the core's counter, instructions what the emulator
+        counts (None where none was started here); cycles and time are None where no counter runs.
+        Each layer includes one call of ``hwk_profile_mark``. The states are put back afterwards.
+        """
+        samples = _samples(self._graph, feeds)
+        if len(samples) != 1 or repeats < 1 or warm_up < 0:
+            raise ConfigError(
+                f"timing: {len(samples)} samples, {repeats} repeats, {warm_up} to warm up; give "
+                "one sample and at least one repeat"
+            )
+        states = self._states()
+        for _ in range(warm_up):
+            self._device.infer(samples[0])
+        runs = [self._timed(samples[0]) for _ in range(repeats)]
+        self._put_back(states)
+        return runs
+
+    def reset(self) -> None:
+        """Brings every state to its initial value."""
+        if self._graph.states:
+            self._device.reset()
+
+    def close(self) -> None:
+        """Ends the link, and the emulator that was started for it."""
+        self._stack.close()
+
+    def __enter__(self) -> McuSession:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def _observed(self, data: bytes, layer: int) -> bytes:
+        """The output of ``layer``, the states left as they are."""
+        states = self._states()
+        seen = self._device.layer_output(layer, data)
+        self._put_back(states)
+        return seen
+
+    def _states(self) -> bytes:
+        return self._device.states() if self._graph.states else b""
+
+    def _put_back(self, states: bytes) -> None:
+        if states:
+            self._device.set_states(states)
+
+    def _timed(self, data: bytes) -> list[LayerTiming]:
+        self._device.infer(data)
+        clock_hz = self._identity.clock_hz
+        cycles, instructions = self._device.cycles(), self._device.instructions()
+        return [
+            LayerTiming(
+                index=index,
+                name=op.name,
+                op=type(op).__name__,
+                macs=macs(self._graph, op),
+                instructions=None if instructions is None else instructions[index],
+                cycles=None if cycles is None else cycles[index],
+                us=None if cycles is None or not clock_hz else cycles[index] * 1e6 / clock_hz,
+            )
+            for index, op in enumerate(self._graph.nodes)
+        ]
+
+
+def open_session(artifact: Artifact[McuPlan], port: str | None = None) -> McuSession:
+    """The artifact on its virtual board, or on the device at ``port`` (a pyserial URL) that runs
+    it already; all states have their initial values.
+
+    ``DeviceError`` when the board is silent, wrong, or runs another model or build.
+    Example: ``with open_session(artifact) as session: session.infer({"x": x})["y"]``.
+    """
+    return McuSession(artifact, port)
+
+
+def _samples(graph: Graph, feeds: Mapping[str, Array]) -> list[bytes]:
+    """All inputs of each sample as the device takes them."""
+    checked = {name: feed(graph, name, feeds) for name in graph.inputs}
+    sizes = {len(value) for value in checked.values()}
+    if len(sizes) != 1:
+        raise ConfigError(f"inputs have different batch sizes {sorted(sizes)}")
+    return [
+        b"".join(to_device(checked[name][k], graph.tensors[name].dtype) for name in graph.inputs)
+        for k in range(sizes.pop())
+    ]
+
+
+def _parts(graph: Graph, names: Sequence[str], data: bytes) -> dict[str, Array]:
+    """The tensors that lie in ``data`` one after the other."""
+    parts, at = {}, 0
+    for name in names:
+        size = tensor_bytes(graph, name)
+        parts[name] = from_device(data[at : at + size], graph.tensors[name])
+        at += size
+    return parts
+
+
+def _stacked(graph: Graph, name: str, values: Sequence[Array]) -> Array:
+    tensor = graph.tensors[name]
+    if not values:
+        return np.zeros((0, *tensor.shape), tensor.dtype.container)
+    return np.stack(values)

@@ -1,0 +1,177 @@
+"""States in the arena: where each lies, and what is copied when an inference ends.
+
+A state's bytes are its own from one inference to the next. Its next value is written right there
+by the layer that computes it where nobody reads the old value any more; else it is copied there
+behind the last layer. All states change at once, and an output that is a state's tensor shows the
+value that the inference began with: what a copy would destroy is saved first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hwkit.ir.graph import Graph, State
+from hwkit.ir.ops import Add, Concat, Constant, Mul, Op, Reshape, Sub, activations
+from hwkit.lower.fresh import fresh
+from hwkit.lower.memory import MemoryPlan, Overlaps, Placement, plan_memory
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """``size_bytes`` from the place of one tensor to that of another."""
+
+    source: str
+    to: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How states get their next values.
+
+    ``in_place`` by output of a layer the state's tensor in whose bytes it is written; ``saves``,
+    then ``copies``, are made in order behind the last layer; ``moved`` where an output of the graph
+    lies that is not at its own name's place.
+    """
+
+    in_place: Mapping[str, str]
+    saves: tuple[Copy, ...]
+    copies: tuple[Copy, ...]
+    moved: Mapping[str, str]
+
+
+NONE = Schedule({}, (), (), {})
+"""Of a graph without states."""
+
+
+def schedule(graph: Graph, tensor_bytes: Mapping[str, int]) -> Schedule:
+    """How the states of ``graph`` get their next values.
+
+    Example: of ``s' = concat(s[1:], x)`` the concat writes into ``s``; of ``s' = s + x`` the sum is
+    copied there.
+    """
+    if not graph.states:
+        return NONE
+    root = _roots(graph)
+    tensors = {state.tensor for state in graph.states}
+    changing = [state for state in graph.states if root[state.update] != state.tensor]
+    shown = [name for name in graph.outputs if root[name] in tensors]
+    old = [state.update for state in changing if root[state.update] in tensors]
+    saved = {name: fresh(f"{name}/saved", graph.tensors) for name in (*shown, *old)}
+    needed = {root[name] for name in saved}
+    in_place: dict[str, str] = {}
+    for state in changing:
+        free = state.tensor not in needed and state.update not in in_place
+        if free and _written_after_reads(graph, state, root):
+            in_place[state.update] = state.tensor
+    return Schedule(
+        in_place,
+        tuple(Copy(name, place, tensor_bytes[name]) for name, place in saved.items()),
+        tuple(
+            Copy(saved.get(s.update, s.update), s.tensor, tensor_bytes[s.tensor])
+            for s in changing
+            if in_place.get(s.update) != s.tensor
+        ),
+        {name: saved[name] for name in shown},
+    )
+
+
+def plan(
+    graph: Graph,
+    tensor_bytes: Mapping[str, int],
+    scratch_bytes: Mapping[str, int],
+    overlaps: Overlaps,
+    states: Schedule,
+) -> MemoryPlan:
+    """The memory plan of a graph with states: ``plan_memory`` and their places.
+
+    To the planner a state is an input that is an output too, an output that is written into it a
+    byte that nobody reads, and what is saved the output of one more layer.
+    """
+    if not graph.states:
+        return plan_memory(graph, tensor_bytes, scratch_bytes, overlaps=overlaps)
+    sizes, written = dict(tensor_bytes), {}
+    nodes: list[Op] = []
+    for op in graph.nodes:
+        planned = _reading(op, states.in_place)
+        if op.output in states.in_place:
+            written[op.output] = fresh(f"{op.output}/written", graph.tensors)
+            planned = Concat(op.name, activations(planned), written[op.output], 0)
+            sizes[planned.output] = 1
+        nodes.append(planned)
+    for save in states.saves:
+        nodes.append(Concat(save.to, (save.source,), save.to, 0))
+        sizes[save.to] = save.size_bytes
+    alive = (*graph.results, *(save.to for save in states.saves))
+    stated = tuple(state.tensor for state in graph.states)
+    planned_graph = replace(
+        graph,
+        nodes=tuple(nodes),
+        inputs=graph.sources,
+        outputs=(*(states.in_place.get(name, name) for name in alive), *stated),
+        states=(),
+    )
+    apart = {op.name: overlaps[op.name] for op in graph.nodes if op.output not in written}
+    memory = plan_memory(planned_graph, sizes, scratch_bytes, overlaps=apart)
+    return _as_graph(memory, graph, tensor_bytes, states, set(written.values()))
+
+
+def _as_graph(
+    memory: MemoryPlan,
+    graph: Graph,
+    tensor_bytes: Mapping[str, int],
+    states: Schedule,
+    written: set[str],
+) -> MemoryPlan:
+    """``memory`` in terms of the graph that it was made for."""
+    final = len(graph.nodes) - 1
+    tensors = {state.tensor for state in graph.states}
+    placements = [
+        replace(
+            p,
+            kind="state" if p.tensor in tensors else p.kind,
+            first_layer=min(p.first_layer, final),
+            last_layer=min(p.last_layer, final),
+        )
+        for p in memory.placements
+        if p.tensor not in written
+    ]
+    for layer, op in enumerate(graph.nodes):
+        if (state := states.in_place.get(op.output)) is not None:
+            place, size = memory.offset(state), tensor_bytes[op.output]
+            placements.append(
+                Placement(op.output, "activation", place, size, layer, final, shared=state)
+            )
+    return replace(memory, placements=tuple(sorted(placements, key=lambda p: p.first_layer)))
+
+
+def _roots(graph: Graph) -> dict[str, str]:
+    """For each activation the tensor in whose bytes it lies: itself, or what reshapes lead to."""
+    root = {name: name for name in graph.sources}
+    for op in graph.nodes:
+        root[op.output] = root[op.input] if isinstance(op, Reshape) else op.output
+    return root
+
+
+def _written_after_reads(graph: Graph, state: State, root: Mapping[str, str]) -> bool:
+    """Whether a layer computes the next value after the last one that reads the present one."""
+    layer = {op.output: k for k, op in enumerate(graph.nodes)}
+    if root[state.update] != state.update or state.update not in layer:
+        return False
+    reads = (k for k, op in enumerate(graph.nodes) for x in activations(op) if _is(x, state, root))
+    return max(reads, default=-1) < layer[state.update]
+
+
+def _is(name: str, state: State, root: Mapping[str, str]) -> bool:
+    return root[name] == state.tensor
+
+
+def _reading(op: Op, other: Mapping[str, str]) -> Op:
+    """``op`` with other names for what it reads."""
+    if isinstance(op, Constant):
+        return op
+    if isinstance(op, Add | Sub | Mul | Concat):
+        names = tuple(other.get(name, name) for name in op.inputs)
+        return replace(op, inputs=names)  # type: ignore[arg-type]
+    return replace(op, input=other.get(op.input, op.input))
