@@ -68,9 +68,7 @@ def unroll(graph: Graph, adders_per_stage: int = ADDERS_PER_STAGE) -> Unrolled:
         interval_cycles=stages if graph.states else 1,
         latency_cycles=stages,
     )
-    registers = sum(
-        unrolled_top.bits(interval) for stage in pipeline.solutions for interval in stage.out_qint
-    )
+    kept = (interval for stage in pipeline.solutions for interval in stage.out_qint)
     registers = sum(map(unrolled_top.bits, kept)) + _state_bits(graph)
     return Unrolled(core, round(circuit.cost), registers + stages)
 
