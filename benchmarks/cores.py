@@ -41,7 +41,9 @@ def on_core(graph: Graph, board: str, store: Path) -> dict[str, Any]:
     Raises ``BitExactnessError`` when they differ, ``ToolMissing`` without the core's emulator.
     """
     verify(graph, board, samples=1).check()
-    total = profile(graph, board, repeats=1, store=store)["total"]
+    taken = profile(graph, board, repeats=1, store=store)
+    total = taken.total
+    assert total.instructions is not None
     _, artifact = artifact_for(graph, board, None)
     mcu = boards.load(board).mcu
     assert mcu is not None
@@ -50,13 +52,13 @@ def on_core(graph: Graph, board: str, store: Path) -> dict[str, Any]:
         "board": board,
         "core": mcu.core,
         "kernels": " ".join(mcu.kernels),
-        "macs": total["macs"],
-        "instructions": total["instructions"],
-        "instructions_per_mac": f"{total['instructions'] / total['macs']:.3f}",
+        "macs": total.macs,
+        "instructions": total.instructions,
+        "instructions_per_mac": f"{total.instructions / total.macs:.3f}",
         "arena_bytes": artifact.facts["arena_bytes"],
         "ram_bytes": artifact.facts["ram_bytes"],
         "code_bytes": artifact.facts["code_bytes"],
-        "evidence": artifact.board.evidence,
+        "evidence": taken.evidence,
     }
 
 

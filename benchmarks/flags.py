@@ -21,16 +21,18 @@ from benchmarks.csvfile import write
 from benchmarks.networks import autoencoder, resnet8
 from benchmarks.stages import SIDE, network
 from benchmarks.virtual import BOARD
-from hwkit import boards, targets
+from hwkit import boards
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
 from hwkit.lower.checked import golden_inputs
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.target import Artifact, Lowered
-from hwkit.targets.mcu import emit, lower, profile
-from hwkit.targets.mcu.emit import weight_bytes
+from hwkit.targets.mcu.choice import choose
+from hwkit.targets.mcu.emit import emit, weight_bytes
+from hwkit.targets.mcu.lower import lower
 from hwkit.toolchain import firmware, zig
 from hwkit.train.freeze import freeze
+from tests.sessions import profile
 
 LEVELS = ("-O1", "-O2", "-O3", "-Os", "-Oz")
 DIGITS_SIDE = 8
@@ -103,7 +105,7 @@ def main() -> None:
     """Writes results/flags.csv."""
     rows = []
     for graph in networks():
-        lowered = targets.choose(lower(graph, boards.load(BOARD)))
+        lowered = choose(lower(graph, boards.load(BOARD)))
         for level, lto in (*((level, False) for level in LEVELS), ("-O2", True)):
             rows.append(row(graph.name, lowered, level, lto))
             print(rows[-1], flush=True)

@@ -13,13 +13,13 @@ from benchmarks.csvfile import write
 from benchmarks.networks import autoencoder, resnet8
 from benchmarks.virtual import count
 from hwkit.errors import HwkitError
-from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
 from hwkit.flow.models import load
-from hwkit.flow.verify import random_inputs
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.profile.campaign import profile_json
+from hwkit.profile.medians import medians
+from tests import sessions
+from tests.sessions import random_inputs
 
 RUNTIME = "host_litert"
 REPEATS = 200
@@ -53,22 +53,23 @@ def on_microcontroller(graph: Graph) -> dict[str, Any]:
 
 def in_runtime(graph: Graph) -> dict[str, Any]:
     """Wall time of one inference, one sample a call."""
-    target, artifact = artifact_for(graph, RUNTIME, None)
+    _, artifact = artifact_for(graph, RUNTIME, None)
     edge = artifact.board.edge
     assert edge is not None
-    x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, 0))
-    whole = profile_json(artifact.board, target.profile(artifact, x, REPEATS), 1)["whole"]
-    spread = whole["spread"]["us"]
+    x = sessions.entered(graph, artifact.lowered.graph, random_inputs(graph, 1, 0))
+    whole = medians(RUNTIME, sessions.profile(artifact, x, REPEATS), 1).whole
+    assert whole is not None
+    spread = whole.spread["us"]
     return {
         "network": graph.name,
-        "macs": whole["macs"],
+        "macs": whole.macs,
         "runtime": " ".join(f"{name} {number}" for name, number in artifact.facts["tools"].items()),
         "threads": edge.threads,
         "cores": os.cpu_count(),
         "repeats": REPEATS,
-        "us_min": f"{spread['min']:.1f}",
-        "us_median": f"{spread['median']:.1f}",
-        "us_p95": f"{spread['p95']:.1f}",
+        "us_min": f"{spread.min:.1f}",
+        "us_median": f"{spread.median:.1f}",
+        "us_p95": f"{spread.p95:.1f}",
         "model_file_bytes": artifact.facts["flash_bytes"],
         "evidence": artifact.board.evidence,
     }

@@ -21,9 +21,10 @@ from benchmarks.networks import autoencoder, resnet8, resnet8_low_bits
 from hwkit import boards
 from hwkit.errors import HwkitError
 from hwkit.flow.models import load
-from hwkit.flow.verify import random_inputs, verify
+from hwkit.flow.verify import verify
 from hwkit.ir.graph import Graph
 from hwkit.targets.edge.original import run_original
+from tests.sessions import random_inputs
 
 RUNTIMES = ("host_tflm", "host_litert")
 INPUTS = 100

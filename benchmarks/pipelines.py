@@ -17,12 +17,12 @@ import numpy as np
 from benchmarks.csvfile import write
 from benchmarks.networks import autoencoder, resnet8, resnet8_low_bits
 from hwkit import boards
-from hwkit.flow.verify import random_inputs
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.targets import rtl
 from hwkit.targets.rtl import simulate
+from hwkit.targets.rtl.target import TARGET as rtl
+from tests.sessions import random_inputs
 
 BOARD = "rtl_sim"
 INFERENCES = 5

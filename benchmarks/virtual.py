@@ -16,8 +16,8 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.target import Artifact
-from hwkit.targets import mcu
 from hwkit.targets.mcu.emit import from_device, selftest_input, to_device
+from hwkit.targets.mcu.target import TARGET as mcu
 
 BOARD = "virtual_m4"
 """Unless a benchmark names another one."""

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwkit.allocate.plan import BitPlan
+    from hwkit.flow.boundary import Inputs
     from hwkit.flow.verify import Verification
     from hwkit.ir.graph import Graph
-    from hwkit.ir.types import Array
 
 
 def load(path: str | Path) -> Graph:
@@ -49,7 +49,7 @@ def deploy(
     return flow(graph, board, out, packages)
 
 
-def verify(graph: Graph, board: str, x: Array | None = None, **options: Any) -> Verification:
+def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) -> Verification:
     """``board`` against the interpreter on ``x`` or random inputs; ``samples``, ``seed``, ``port``
     as in ``flow.verify.verify``."""
     from hwkit.flow.verify import verify as flow
@@ -58,11 +58,11 @@ def verify(graph: Graph, board: str, x: Array | None = None, **options: Any) -> 
 
 
 def profile(graph: Graph, board: str, **options: Any) -> dict[str, Any]:
-    """Per-layer figures of ``graph`` on ``board``; ``repeats``, ``store``, ``port`` as in
-    ``flow.profiling.profile``."""
+    """Per-layer figures of ``graph`` on ``board``, as ``hwkit profile --json`` prints them;
+    ``repeats``, ``store``, ``port`` as in ``flow.profiling.profile``."""
     from hwkit.flow.profiling import profile as flow
 
-    return flow(graph, board, **options)
+    return flow(graph, board, **options).to_json()
 
 
 def allocate(run: str | Path, board: str, budget: str, out: str | Path) -> BitPlan:

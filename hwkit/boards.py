@@ -167,7 +167,7 @@ class FpgaBoard:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One board; exactly one of ``mcu``, ``edge``, ``fpga`` is set, as ``target`` says.
+    """One board; of ``mcu``, ``edge``, ``fpga`` the one is set that ``target`` reads, if any.
 
     ``evidence`` is what a profile taken on it is worth: ``measured`` or ``simulated``.
     """
@@ -223,8 +223,15 @@ def folded_for(board: Board, goal: FoldingGoal) -> Board:
     return replace(board, fpga=replace(section, resources=part, frames_per_second=rate))
 
 
-_SECTIONS = {"mcu": "mcu", "edge": "edge", "hls4ml": "fpga", "rtl": "fpga", "finn": "fpga"}
-"""The section of a board file that each target reads."""
+_SECTIONS = {
+    "mcu": "mcu",
+    "edge": "edge",
+    "hls4ml": "fpga",
+    "rtl": "fpga",
+    "finn": "fpga",
+    "interpreter": None,
+}
+"""The section of a board file that each target reads, None for one that reads none."""
 
 PLANNED = frozenset(("host_tflite_runtime", "host_onnxruntime", "host_openvino"))
 """Board names that are promised and not there yet; a board file takes precedence."""
@@ -257,9 +264,9 @@ def parse(path: Path) -> Board:
         board = from_json(Board, data, str(path))
     except FormatError as error:
         raise ConfigError(str(error)) from error
-    section = _SECTIONS.get(board.target)
-    if section is None:
+    if board.target not in _SECTIONS:
         raise ConfigError(f"{path}: target {board.target!r}; known: {', '.join(_SECTIONS)}")
-    if getattr(board, section) is None:
+    section = _SECTIONS[board.target]
+    if section is not None and getattr(board, section) is None:
         raise ConfigError(f"{path}: target {board.target!r} needs a section [{section}]")
     return board

@@ -1,12 +1,18 @@
-"""The protocol that every target implements, and the plain data that passes through it."""
+"""What every target satisfies, and the plain data that passes through it.
+
+A target is an object in the registry (``hwkit.targets``). What it must be able to do is
+``Target``; what it may do besides (choose kernels by measuring, price widths, pack the model for
+another build, run a file as it is) are protocols of their own, asked by ``isinstance``.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from types import TracebackType
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from hwkit.boards import Board
 from hwkit.ir.graph import Graph
@@ -35,7 +41,8 @@ class Identity:
     ``name`` of the chip, emulator, simulator, runtime or model with its version; ``clock_hz`` that
     it runs at, None without one; ``model`` the SHA-256 of the graph and ``build`` of the build
     that it runs, in hex, "" where it cannot tell; ``serial`` number of a board, ``host`` name and
-    CPU where a host computes; ``cost_model`` which model its cycles come from, "" where they are
+    CPU where a host computes and the
+    ``threads`` that it uses; ``cost_model`` which model its cycles come from, "" where they are
     counted.
 
     Example: ``Identity("emulator", "unicorn 2.1.4", 80_000_000).evidence`` is ``"simulated"``.
@@ -48,6 +55,7 @@ class Identity:
     build: str = ""
     serial: str = ""
     host: str = ""
+    threads: int = 1
     cost_model: str = ""
 
     @property
@@ -72,10 +80,18 @@ class Capabilities:
     weight_bits: tuple[int, ...]
     activation_bits: tuple[int, ...]
     signed_activations: bool
+    most_inputs: int | None = 1
+    most_outputs: int | None = 1
+    states: bool = False
+
+
+P_co = TypeVar("P_co", covariant=True)
+P_contra = TypeVar("P_contra", contravariant=True)
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
-class Lowered:
+class Lowered(Generic[P_co]):
     """A graph in the form that a target emits, and the plans that belong to it.
 
     ``graph`` is what the target must equal, integer by integer. ``moved`` counts the roundings
@@ -86,8 +102,8 @@ class Lowered:
 
     graph: Graph
     board: Board
+    plan: P_co
     retargeted: tuple[str, ...] = ()
-    plan: Any = None
     optimized: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -114,13 +130,13 @@ class BuildPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Generic[P_co]):
     """What a build left: the folder, the file that runs, and the facts for ``deploy.json``."""
 
     folder: Path
     path: Path
     board: Board
-    lowered: Lowered
+    lowered: Lowered[P_co]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -155,39 +171,99 @@ class Difference:
     got: int
 
 
-class Target(Protocol):
-    """How hwkit lowers to, builds for and runs on one family of boards.
+@runtime_checkable
+class Session(Protocol):
+    """An artifact that is open where it runs; a context manager, closed by its end.
 
-    Implemented by a module ``hwkit.targets.<name>`` with these functions, found through
-    ``hwkit.targets.get``.
+    Feeds and results are by the lowered graph's names and in its types, first axis the batch. The
+    samples of a batch are computed one after the other; where the graph has states they are
+    successive steps, the first from the initial state or the one that the last call left.
     """
 
-    def lower(self, graph: Graph, board: Board) -> Lowered:
+    @property
+    def identity(self) -> Identity:
+        """Of the thing that answers."""
+
+    def infer(self, feeds: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Array]:
+        """Every output, and those tensors of ``keep`` that can be observed (which may be slow)."""
+
+    def timed(
+        self, feeds: Mapping[str, Array], repeats: int, warm_up: int
+    ) -> list[list[LayerTiming]]:
+        """The layers of each of ``repeats`` inferences of the one sample in ``feeds``, after
+        ``warm_up`` that do not count."""
+
+    def reset(self) -> None:
+        """Brings every state to its initial value."""
+
+    def close(self) -> None:
+        """Ends it; closing twice is as once."""
+
+    def __enter__(self) -> Session: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class Target(Protocol[P]):
+    """How hwkit lowers to, builds for and runs on one family of boards."""
+
+    @property
+    def name(self) -> str:
+        """As board files call it (``target = "mcu"``)."""
+
+    def capabilities(self, board: Board) -> Capabilities:
+        """What it computes exactly there; ``lower.legal`` refuses the rest."""
+
+    def lower(self, graph: Graph, board: Board) -> Lowered[P]:
         """The graph in the target's form; ``UnsupportedOp`` when it has none."""
 
-    def emit(self, lowered: Lowered) -> BuildPlan:
+    def emit(self, lowered: Lowered[P]) -> BuildPlan:
         """Files and commands; runs nothing."""
 
-    def build(self, plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+    def build(self, plan: BuildPlan, lowered: Lowered[P], out: Path) -> Artifact[P]:
         """Writes the files to ``out`` and runs the commands; ``ToolFailed``, ``ToolMissing``."""
 
-    def open_artifact(self, out: Path, lowered: Lowered) -> Artifact:
+    def artifact(self, out: Path, lowered: Lowered[P]) -> Artifact[P]:
         """The artifact that an earlier build left in ``out``; ``ConfigError`` if none is."""
 
-    def run(self, artifact: Artifact, x: Array, port: str | None = None) -> Array:
-        """Outputs for ``x`` (batch first), computed by the artifact; ``port`` is the URL of a
-        device that already runs it."""
+    def open(self, artifact: Artifact[P], port: str | None = None) -> Session:
+        """The artifact where it runs: ``port`` is the URL of a device that already runs it.
 
-    def layer_outputs(
-        self, artifact: Artifact, x: Array, port: str | None = None
-    ) -> dict[str, Array]:
-        """Output of every layer that can be observed, by the lowered graph's tensor name, for
-        locating a difference; may be slow."""
-
-    def profile(
-        self, artifact: Artifact, x: Array, repeats: int, port: str | None = None
-    ) -> list[list[LayerTiming]]:
-        """``repeats`` runs of one sample after a warm-up; the layers of each run."""
+        ``DeviceError`` when what answers there runs another model or build.
+        """
 
     def tools(self, board: Board) -> dict[str, str]:
-        """Version of every external tool that shaped the artifact."""
+        """Version of every external tool that shapes an artifact."""
+
+
+@runtime_checkable
+class ChoosesKernels(Protocol[P]):
+    """A target that makes choices by measuring."""
+
+    def choose(self, lowered: Lowered[P], measure: bool) -> Lowered[P]:
+        """``lowered`` with the choices as remembered or, with ``measure``, made now."""
+
+
+@runtime_checkable
+class Packages(Protocol[P_contra]):
+    """A target whose models become something that another build takes."""
+
+    def check_package(self, board: Board, kind: str) -> None:
+        """``ConfigError`` for a kind of package that ``board`` has not."""
+
+    def package(self, lowered: Lowered[P_contra], kind: str) -> dict[str, bytes]:
+        """Files by relative path."""
+
+
+@runtime_checkable
+class RunsFiles(Protocol):
+    """A target that runs the very file that a graph was imported from."""
+
+    def open_original(self, graph: Graph, board: Board, path: Path) -> Artifact[Any]:
+        """``path`` as an artifact that must equal ``graph`` unlowered."""

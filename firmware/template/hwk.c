@@ -8,19 +8,27 @@
 #include "hwk_selftest.h"
 
 _Static_assert(INT_MAX >= 2147483647, "the kernels compute in int of 32 bits or more");
-_Static_assert(HWK_@UPPER@_INPUT_ELEMENTS > 0, "a model has an input");
+_Static_assert(HWK_@UPPER@_INPUTS > 0, "a model has an input");
 
 static int ready;
 
 __attribute__((weak)) void hwk_profile_mark(int layer) { (void)layer; }
 
 int hwk_@ID@_init(void) {
-  memset(hwk_model_input(), 0, hwk_model_info.input_bytes);
+  const hwk_tensors_t *inputs = &hwk_model_info.inputs;
+  for (size_t k = 0; k < inputs->count; k++) {
+    memset(inputs->first[k].data, 0, inputs->first[k].bytes);
+  }
+  hwk_model_reset();
   ready = 1;
   return HWK_OK;
 }
 
-int8_t *hwk_@ID@_input(void) { return hwk_model_input(); }
+static void *tensor(const hwk_tensors_t *tensors, size_t index) {
+  return index < tensors->count ? tensors->first[index].data : NULL;
+}
+
+hwk_@ID@_input_t *@PREFIX@input(size_t index) { return tensor(&hwk_model_info.inputs, index); }
 
 int hwk_@ID@_invoke(void) {
   if (!ready) {
@@ -30,7 +38,14 @@ int hwk_@ID@_invoke(void) {
   return HWK_OK;
 }
 
-const hwk_@ID@_output_t *hwk_@ID@_output(void) { return (const void *)hwk_model_output(); }
+const hwk_@ID@_output_t *@PREFIX@output(size_t index) {
+  return tensor(&hwk_model_info.outputs, index);
+}
+
+int hwk_@ID@_reset(void) {
+  hwk_model_reset();
+  return HWK_OK;
+}
 
 size_t hwk_@ID@_arena_bytes(void) { return hwk_model_info.arena_bytes; }
 

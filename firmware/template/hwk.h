@@ -6,17 +6,15 @@
 
 #define HWK_MODEL_NAME HWK_@UPPER@_MODEL_NAME
 #define HWK_ARENA_BYTES HWK_@UPPER@_ARENA_BYTES
-#define HWK_INPUT_ELEMENTS HWK_@UPPER@_INPUT_ELEMENTS
-#define HWK_INPUT_LOW HWK_@UPPER@_INPUT_LOW
-#define HWK_INPUT_HIGH HWK_@UPPER@_INPUT_HIGH
-#define HWK_OUTPUT_ELEMENTS HWK_@UPPER@_OUTPUT_ELEMENTS
-@PLAIN_QUANTIZATION@
+@PLAIN_FACTS@
+typedef hwk_@ID@_input_t hwk_input_t;
 typedef hwk_@ID@_output_t hwk_output_t;
 
 #define hwk_init hwk_@ID@_init
-#define hwk_input hwk_@ID@_input
+#define hwk_input(...) hwk_@ID@_input(__VA_ARGS__)
 #define hwk_invoke hwk_@ID@_invoke
-#define hwk_output hwk_@ID@_output
+#define hwk_output(...) hwk_@ID@_output(__VA_ARGS__)
+#define hwk_reset hwk_@ID@_reset
 #define hwk_arena_bytes hwk_@ID@_arena_bytes
 #define hwk_selftest hwk_@ID@_selftest
 #define hwk_profile_mark hwk_@ID@_profile_mark

@@ -1,9 +1,9 @@
 /* @MODEL@: a quantized network as a C library.
  *
  *   hwk_@ID@_init();
- *   int8_t *x = hwk_@ID@_input();   fill HWK_@UPPER@_INPUT_ELEMENTS integers
+ *   hwk_@ID@_input_t *x = hwk_@ID@_input(0);   fill HWK_@UPPER@_INPUT_ELEMENTS integers
  *   hwk_@ID@_invoke();
- *   const hwk_@ID@_output_t *y = hwk_@ID@_output();
+ *   const hwk_@ID@_output_t *y = hwk_@ID@_output(0);
  *
  * Integers in, integers out, the same on every core: real = scale * (integer - zero point).
  * Nothing is allocated; all memory is HWK_@UPPER@_ARENA_BYTES of static arena and some stack.
@@ -23,14 +23,15 @@ extern "C" {
 #define HWK_@UPPER@_MODEL_NAME "@MODEL@"
 #define HWK_@UPPER@_ARENA_BYTES @ARENA_BYTES@
 
-/* One sample, last axis fastest: @INPUT_SHAPE@, integers from .._INPUT_LOW to .._INPUT_HIGH. */
-#define HWK_@UPPER@_INPUT_ELEMENTS @INPUT_ELEMENTS@
-#define HWK_@UPPER@_INPUT_LOW (@INPUT_LOW@)
-#define HWK_@UPPER@_INPUT_HIGH (@INPUT_HIGH@)
-@INPUT_QUANTIZATION@
-/* @OUTPUT_SHAPE@ */
-#define HWK_@UPPER@_OUTPUT_ELEMENTS @OUTPUT_ELEMENTS@
-@OUTPUT_QUANTIZATION@
+/* Inputs and outputs in order; those behind the first have its number: .._INPUT1_ELEMENTS. A state
+ * is what one invoke leaves for the next. */
+#define HWK_@UPPER@_INPUTS @INPUTS@
+#define HWK_@UPPER@_OUTPUTS @OUTPUTS@
+#define HWK_@UPPER@_STATES @STATES@
+
+@FACTS@
+/* void where they differ: then int8_t up to 8 bits, int32_t above. */
+typedef @INPUT_TYPE@ hwk_@ID@_input_t;
 typedef @OUTPUT_TYPE@ hwk_@ID@_output_t;
 
 #ifndef HWK_RESULTS
@@ -42,31 +43,40 @@ enum {
 };
 #endif
 
-/* For the linker a digest makes the names unique: models of one name do not mix. */
+/* For the linker a digest makes the names unique: models of one name do not mix. Without an index
+ * hwk_@ID@_input() and hwk_@ID@_output() are the first. */
 #define hwk_@ID@_init @PREFIX@init
-#define hwk_@ID@_input @PREFIX@input
+#define hwk_@ID@_input(...) @PREFIX@input(__VA_ARGS__ + 0u)
 #define hwk_@ID@_invoke @PREFIX@invoke
-#define hwk_@ID@_output @PREFIX@output
+#define hwk_@ID@_output(...) @PREFIX@output(__VA_ARGS__ + 0u)
+#define hwk_@ID@_reset @PREFIX@reset
 #define hwk_@ID@_arena_bytes @PREFIX@arena_bytes
 #define hwk_@ID@_selftest @PREFIX@selftest
 #define hwk_@ID@_profile_mark @PREFIX@profile_mark
 
-/* Clears the input. Call it once, before anything else. HWK_OK. */
+/* Clears the inputs and gives every state its initial value. Call it once, before anything else.
+ * HWK_OK. */
 int hwk_@ID@_init(void);
 
-/* Where the next input goes. An invoke may overwrite it: fill all of it every time. */
-int8_t *hwk_@ID@_input(void);
+/* hwk_@ID@_input(index): where that input goes, NULL for one that is not there. An invoke may
+ * overwrite inputs: fill all of all of them every time. */
+hwk_@ID@_input_t *@PREFIX@input(size_t index);
 
-/* Runs the network on the input. HWK_OK or HWK_NOT_READY. */
+/* Runs the network on the inputs; every state takes its next value. HWK_OK or HWK_NOT_READY. */
 int hwk_@ID@_invoke(void);
 
-/* The result of the last invoke; the next one overwrites it. */
-const hwk_@ID@_output_t *hwk_@ID@_output(void);
+/* hwk_@ID@_output(index): that result of the last invoke, NULL for one that is not there. Filling an
+ * input may overwrite it. */
+const hwk_@ID@_output_t *@PREFIX@output(size_t index);
 
-/* Bytes of the arena, in which input and output lie too: HWK_@UPPER@_ARENA_BYTES. */
+/* Gives every state its initial value. HWK_OK. */
+int hwk_@ID@_reset(void);
+
+/* Bytes of the arena, in which inputs, outputs and states lie too: HWK_@UPPER@_ARENA_BYTES. */
 size_t hwk_@ID@_arena_bytes(void);
 
-/* Runs a known input and compares the output's CRC-32. HWK_OK, HWK_NOT_READY or HWK_WRONG. */
+/* Runs known inputs from the initial states, to which it returns, and compares the CRC-32 of the
+ * outputs. HWK_OK, HWK_NOT_READY or HWK_WRONG. */
 int hwk_@ID@_selftest(void);
 
 /* Called at each layer's start with its number, and at the end. Does nothing; a program that times

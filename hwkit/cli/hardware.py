@@ -94,18 +94,20 @@ def profile(
     from hwkit.flow.profiling import profile as flow
 
     with busy(f"{board}: profiling"):
-        rows = flow(load(model), board, repeats=repeats, store=store, port=port, optimize=optimize)
+        taken = flow(load(model), board, repeats=repeats, store=store, port=port, optimize=optimize)
     if as_json:
-        print_json(rows)
+        print_json(taken.to_json())
         return
-    click.echo(f"{board}, {rows['evidence']}, median of {repeats}")
-    for row in (*rows["layers"], {"index": "", "name": "total", "op": "", **rows["total"]}):
-        figures = [
-            "-" if row[key] is None else f"{row[key]:.1f}" if key == "us" else f"{row[key]:.0f}"
-            for key in ("macs", "instructions", "cycles", "us")
-        ]
+    click.echo(f"{board}, {taken.evidence} by {taken.identity.name}, median of {repeats}")
+    for row in (*taken.layers, taken.total):
+        found = (row.macs, row.instructions, row.cycles, row.us)
+        figures = ["-" if value is None else f"{value:.0f}" for value in found]
+        if row.us is not None:
+            figures[3] = f"{row.us:.1f}"
+        place = "" if row is taken.total else row.index
+        kind = "" if row is taken.total else row.op
         click.echo(
-            f"{row['index']:>3} {plain(row['name']):<28.28} {row['op']:<16} {figures[0]:>10} MACs "
+            f"{place:>3} {plain(row.name):<28.28} {kind:<16} {figures[0]:>10} MACs "
             f"{figures[1]:>10} instr {figures[2]:>10} cycles {figures[3]:>10} us"
         )
 

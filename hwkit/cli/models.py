@@ -102,6 +102,12 @@ def inspect(model: Path, as_json: bool) -> None:
     help="Where the output goes; several by name, or all of them as .npz.",
 )
 @click.option("--board", metavar="B", help="Build and run there; without it the interpreter.")
+@click.option(
+    "--steps/--reset-each",
+    default=True,
+    help="Networks with state: the first axis is time (default), or every sample begins at the "
+    "initial state.",
+)
 @optimize_option
 @port_option
 @artifact_option
@@ -110,6 +116,7 @@ def predict(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     board: str | None,
+    steps: bool,
     optimize: Any,
     port: str | None,
     artifact: Path | None,
@@ -117,12 +124,13 @@ def predict(
     """Integers in, integers out; the first axis is the batch."""
     from hwkit.flow.arrays import load_inputs, output_files, save_outputs
     from hwkit.flow.models import load
-    from hwkit.flow.verify import predict_named as flow
+    from hwkit.flow.predict import predict as flow
 
     graph = load(model)
     files = output_files(graph, outputs)
     with busy(f"{board or 'interpreter'}: predicting"):
-        results = flow(graph, load_inputs(graph, inputs), board, port, artifact, optimize)
+        feeds = load_inputs(graph, inputs)
+        results = flow(graph, feeds, board, port, artifact, optimize, reset_each=not steps)
     save_outputs(files, results)
 
 

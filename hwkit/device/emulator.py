@@ -46,6 +46,11 @@ class Counts:
     cost_model: str
     cost_model_error: str
 
+    @property
+    def model(self) -> str:
+        """The cycle model and what is known of its error, or why there is none."""
+        return ": ".join(filter(None, (self.cost_model, self.cost_model_error)))
+
 
 class Emulator:
     """A virtual board with ``image`` in its flash; use as a context manager.

@@ -74,7 +74,7 @@ class Device:
             model=info.digest.hex(),
             build=info.build,
             serial=info.serial,
-            cost_model="" if counts is None else counts.cost_model,
+            cost_model="" if counts is None else counts.model,
         )
 
     def infer(self, x: bytes) -> bytes:

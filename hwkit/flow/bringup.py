@@ -60,7 +60,7 @@ class BringUp:
         return [asdict(step) for step in self.steps]
 
 
-Check = Callable[[Device, Artifact], tuple[Status, str]]
+Check = Callable[[Device, Artifact[Any]], tuple[Status, str]]
 
 
 def bringup(
@@ -106,7 +106,9 @@ def bringup(
     return BringUp(board_name, tuple(steps), 3 if lost else int(failed))
 
 
-def _walk(board: Board, artifact: Artifact, port: str | None, add: Callable[[Step], None]) -> bool:
+def _walk(
+    board: Board, artifact: Artifact[Any], port: str | None, add: Callable[[Step], None]
+) -> bool:
     """Runs the steps until the board is lost, which is what it returns."""
     name, look_at = next(iter(CHECKS)), LOOK_AT[board.target]
     try:
@@ -120,14 +122,14 @@ def _walk(board: Board, artifact: Artifact, port: str | None, add: Callable[[Ste
     return False
 
 
-def _link(device: Device, artifact: Artifact) -> tuple[Status, str]:
+def _link(device: Device, artifact: Artifact[Any]) -> tuple[Status, str]:
     data = bytes(range(256))
     if device.echo(data) != data:
         return "failed", "256 bytes came back changed"
     return "passed", "256 bytes there and back"
 
 
-def _info(device: Device, artifact: Artifact) -> tuple[Status, str]:
+def _info(device: Device, artifact: Artifact[Any]) -> tuple[Status, str]:
     info, clock_hz = device.info(), artifact.board.clock_hz
     if info.clock_hz != clock_hz:
         return "failed", f"runs at {info.clock_hz} Hz, its file says {clock_hz}"
@@ -135,7 +137,7 @@ def _info(device: Device, artifact: Artifact) -> tuple[Status, str]:
     return "passed", f"model {info.name!r} ({model}), {info.layer_count} layers, {info.clock_hz} Hz"
 
 
-def _memory(device: Device, artifact: Artifact) -> tuple[Status, str]:
+def _memory(device: Device, artifact: Artifact[Any]) -> tuple[Status, str]:
     if artifact.board.mcu is None:
         return "skipped", "no SRAM of its own to test; the golden vectors go through its block RAM"
     result = device.memory_test()
@@ -147,7 +149,7 @@ def _memory(device: Device, artifact: Artifact) -> tuple[Status, str]:
     return "passed", f"{result.tested_bytes} bytes of SRAM"
 
 
-def _golden(device: Device, artifact: Artifact) -> tuple[Status, str]:
+def _golden(device: Device, artifact: Artifact[Any]) -> tuple[Status, str]:
     if not _is_golden(device, artifact):
         test = device.selftest()
         detail = f"self-test CRC {test.got_crc32:#010x}, expected {test.expected_crc32:#010x}"
@@ -169,7 +171,7 @@ def _golden(device: Device, artifact: Artifact) -> tuple[Status, str]:
     return "passed", f"{len(graph.nodes)} layers equal the interpreter, {stack}"
 
 
-def _golden_outputs(device: Device, artifact: Artifact) -> tuple[Status, str]:
+def _golden_outputs(device: Device, artifact: Artifact[Any]) -> tuple[Status, str]:
     """An FPGA's layers work at the same time and show no outputs of their own: its outputs are
     compared, and its self-test runs."""
     graph = artifact.lowered.graph
@@ -190,7 +192,7 @@ def _golden_outputs(device: Device, artifact: Artifact) -> tuple[Status, str]:
     return "passed", f"{expected.size} integers equal the interpreter, {cycles} cycles an inference"
 
 
-def _clock(device: Device, artifact: Artifact) -> tuple[Status, str]:
+def _clock(device: Device, artifact: Artifact[Any]) -> tuple[Status, str]:
     clock_hz = device.info().clock_hz
     start, start_s = device.counter(), time.monotonic()
     if is_emulated(artifact.board):
@@ -209,7 +211,7 @@ def _clock(device: Device, artifact: Artifact) -> tuple[Status, str]:
     return ("passed" if good else "failed"), detail
 
 
-def _is_golden(device: Device, artifact: Artifact) -> bool:
+def _is_golden(device: Device, artifact: Artifact[Any]) -> bool:
     return device.info().digest.hex() == serialize.digest(artifact.lowered.graph)
 
 

@@ -25,8 +25,9 @@ from hwkit.files import (
     write_whole,
 )
 from hwkit.ir.graph import Graph
+from hwkit.lower import legal
 from hwkit.record import from_json
-from hwkit.target import Artifact, BuildPlan, Lowered, Target
+from hwkit.target import Artifact, BuildPlan, ChoosesKernels, Lowered, Packages, RunsFiles, Target
 from hwkit.toolchain import programmer
 from hwkit.toolchain.cache import cache_folder
 
@@ -44,31 +45,34 @@ def lower(
     goal: FoldingGoal = NO_GOAL,
     measure: bool = True,
     optimize: Optimize | None = None,
-) -> tuple[Target, Lowered]:
+) -> tuple[Target[Any], Lowered[Any]]:
     """The target of ``board_name`` and the graph in its form, with the choices that the target
     makes by measuring: remembered, or made now if ``measure``, else those of its rule. ``goal`` is
     for boards whose designs are folded, ``optimize`` for those whose kernels are chosen
     (``ConfigError`` for others); None is as the board says."""
     board = optimized_for(folded_for(boards.load(board_name), goal), optimize)
     target = targets.get(board)
-    return target, targets.choose(target.lower(graph, board), measure)
+    lowered = legal.lowered(target, graph, board)
+    if isinstance(target, ChoosesKernels):
+        lowered = target.choose(lowered, measure)
+    return target, lowered
 
 
-def cached(target: Target, lowered: Lowered) -> Artifact:
+def cached(target: Target[Any], lowered: Lowered[Any]) -> Artifact[Any]:
     """The artifact for ``lowered``, from the cache where this very plan was built before."""
     plan = target.emit(lowered)
     folder = cache_folder("builds") / f"{lowered.board.name}-{_key(plan, target, lowered.board)}"
     if not _is_whole(folder):
         _build_beside(target, plan, lowered, folder)
     try:
-        return target.open_artifact(folder, lowered)
+        return target.artifact(folder, lowered)
     except (ConfigError, FormatError):  # what lies beside the file that runs is damaged
         (folder / _COMPLETE).unlink(missing_ok=True)
         _build_beside(target, plan, lowered, folder)
-        return target.open_artifact(folder, lowered)
+        return target.artifact(folder, lowered)
 
 
-def _key(plan: BuildPlan, target: Target, board: Board) -> str:
+def _key(plan: BuildPlan, target: Target[Any], board: Board) -> str:
     tools = json.dumps(target.tools(board), sort_keys=True)
     # A home folder may serve machines of several kinds, and simulations run on this one.
     text = plan.digest() + tools + platform.machine()
@@ -89,7 +93,9 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _build_beside(target: Target, plan: BuildPlan, lowered: Lowered, folder: Path) -> None:
+def _build_beside(
+    target: Target[Any], plan: BuildPlan, lowered: Lowered[Any], folder: Path
+) -> None:
     """Builds in a neighbour and renames, so that a killed build is never taken for a whole one."""
     remove_abandoned(folder.parent)
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -114,7 +120,7 @@ def deploy(
 ) -> dict[str, Any]:
     """Emits and builds into ``out`` and writes ``deploy.json`` there; returns its content.
 
-    Each of ``packages`` (see ``targets.package``) becomes a folder of that name in ``out``. With
+    Each of ``packages`` (see ``target.Packages``) becomes a folder of that name in ``out``. With
     ``flashed`` the image is then written to the connected board. What either lacks is refused
     before anything is built.
 
@@ -129,12 +135,12 @@ def deploy(
         raise ConfigError(f"{out}: exists and was not made by deploy; choose another folder")
     board = boards.load(board_name)
     for kind in packages:
-        targets.check_package(board, kind)
+        _packing(board, kind).check_package(board, kind)
     if flashed:
         programmer.find(board)
     target, lowered = lower(graph, board_name, goal, optimize=optimize)
     plan = target.emit(lowered)
-    packed = {kind: targets.package(lowered, kind) for kind in packages}
+    packed = {kind: _packing(board, kind).package(lowered, kind) for kind in packages}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:40]}."))
@@ -166,6 +172,17 @@ def deploy(
     return facts
 
 
+def _packing(board: Board, kind: str) -> Packages[Any]:
+    """The target of ``board`` as one that packs models."""
+    target = targets.get(board)
+    if isinstance(target, Packages):
+        return target
+    raise ConfigError(
+        f"package {kind!r}: board {board.name} has none; take a microcontroller "
+        "(library, arduino, zephyr) or host_tflm (tflm)"
+    )
+
+
 def _check_rate(board_name: str, goal: FoldingGoal, facts: Mapping[str, Any]) -> None:
     """``BudgetInfeasible`` with the best rate where the wanted one is not reached."""
     if goal.frames_per_second is None:
@@ -189,21 +206,27 @@ def artifact_for(
     folder: str | Path | None,
     measure: bool = True,
     optimize: Optimize | None = None,
-) -> tuple[Target, Artifact]:
+) -> tuple[Target[Any], Artifact[Any]]:
     """The artifact to run ``graph`` on ``board_name``: from ``folder``, a deploy made earlier
     (possibly edited since: what lies there is what runs), or built and cached; ``measure`` and
     ``optimize`` as for ``lower`` then. ``folder`` may also be the very file that ``graph`` was
-    imported from: see ``targets.open_original``."""
+    imported from: see ``target.RunsFiles``."""
     if folder is not None and Path(folder).is_file():
         board = boards.load(board_name)
-        return targets.get(board), targets.open_original(graph, board, Path(folder).absolute())
+        target = targets.get(board)
+        if not isinstance(target, RunsFiles):
+            raise ConfigError(
+                f"{folder}: {board.name} runs what 'hwkit deploy' left in a folder, not a file; "
+                "host_tflm and host_litert run a .tflite as it is"
+            )
+        return target, target.open_original(graph, board, Path(folder).absolute())
     if folder is None:
         target, lowered = lower(graph, board_name, measure=measure, optimize=optimize)
         return target, cached(target, lowered)
     made_for = _optimized_for(Path(folder)) if optimize is None else optimize
     goal = _goal_of(Path(folder))
     target, lowered = lower(graph, board_name, goal, measure=False, optimize=made_for)
-    return target, target.open_artifact(Path(folder).absolute(), lowered)
+    return target, target.artifact(Path(folder).absolute(), lowered)
 
 
 def optimized_for(board: Board, optimize: Optimize | None) -> Board:

@@ -27,8 +27,9 @@ from hwkit.flow.verify import Verification, verify
 from hwkit.ir.graph import Graph
 from hwkit.ir.serialize import digest
 from hwkit.profile.commit import source_commit
+from hwkit.profile.measurement import Measurement, named
 from hwkit.report.page import write_report
-from hwkit.report.summary import Deploy, Exactness, Loop, LoopState, Model, Profile, Summary
+from hwkit.report.summary import Deploy, Exactness, Loop, LoopState, Model, Summary
 
 EDGE_AND_MCU = ("virtual_m4", "host_litert", "host_tflm")
 MODELS: Mapping[str, tuple[str, ...]] = {
@@ -54,7 +55,7 @@ class _Run:
     verified: list[Verification] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
     exactness: list[Exactness] = field(default_factory=list)
-    profiles: list[Profile] = field(default_factory=list)
+    profiles: list[Measurement] = field(default_factory=list)
     deploys: list[Deploy] = field(default_factory=list)
     tools: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -168,8 +169,8 @@ def _on_board(state: _Run, name: str, graph: Graph, board: str) -> None:
     state.deploys.append(Deploy.from_facts(name, facts, boards.load(board)))
     state.tools.update(facts["tools"])
     with state.stage(f"profile {name} {board}"):
-        rows = profile(graph, board, repeats=5, store=state.out / "measurements.sqlite")
-    state.profiles.append(summarize.profile_part(name, rows))
+        taken = profile(graph, board, repeats=5, store=state.out / "measurements.sqlite")
+    state.profiles.append(named(taken, name))
 
 
 def _loop(state: _Run) -> Loop:
@@ -233,10 +234,8 @@ def _state(state: _Run, name: str, trained: Mapping[str, Any]) -> LoopState:
     return summarize.loop_state(trained, *_figures(state, name))
 
 
-def _figures(state: _Run, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _figures(state: _Run, name: str) -> tuple[Measurement, dict[str, Any]]:
     """Profile and deploy.json of ``name`` on the loop's board."""
-    from hwkit.record import to_json
-
     found = next(p for p in state.profiles if (p.model, p.board) == (name, LOOP_BOARD))
     facts = read_json(state.out / "deploy" / f"{name}-{LOOP_BOARD}" / "deploy.json")
-    return to_json(found), facts
+    return found, facts

@@ -6,17 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hwkit import boards
+from hwkit import boards, targets
 from hwkit.allocate import solve
 from hwkit.allocate.budget import Budget, parse
-from hwkit.allocate.cost import CostRow, CostTable, Sensitivity, SensitivityRow
+from hwkit.allocate.cost import CostRow, CostTable, HasCosts, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_json, write_json
 from hwkit.flow.models import load
 from hwkit.record import to_json
-from hwkit.targets.mcu import measure_costs
-from hwkit.targets.rtl.allocation import estimate_costs
 
 WIDTHS = (8, 4)
 """Weight widths that the kernels store: 8 bits, and 4 packed two to a byte."""
@@ -44,16 +42,14 @@ def cost_table(run: Path, board: str) -> CostTable:
     simulation has no cost.
     """
     description = boards.load(board)
-    if description.target not in ("mcu", "rtl"):
+    target = targets.get(description)
+    if not isinstance(target, HasCosts):
         raise ConfigError(
             f"board {board}: weight widths change no cost that is known there; allocate on a "
             "microcontroller board such as virtual_m4, or on an FPGA board such as ulx3s_85f"
         )
     graph = load(_inside(run, "model.hwk"))
-    if description.target == "mcu":
-        table = measure_costs(graph, description, WIDTHS)
-    else:
-        table = estimate_costs(graph, description, WIDTHS)
+    table = target.costs(graph, description, WIDTHS)
     write_json(run / f"cost-{board}.json", to_json(table))
     return table
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hwkit import boards
-from hwkit.boards import Board, Optimize
+from hwkit.boards import Optimize
 from hwkit.device.session import check_reachable
-from hwkit.device.virtual.cost_models import cost_model
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
-from hwkit.flow.verify import random_inputs
+from hwkit.flow.inputs import random_feeds
 from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
+from hwkit.ir.types import Array
 from hwkit.profile import store as database
-from hwkit.profile.campaign import profile_json
 from hwkit.profile.commit import source_commit
-from hwkit.target import Artifact
+from hwkit.profile.measurement import Measurement
+from hwkit.profile.medians import medians
 
 WARM_UP = 1
-"""Runs before those that count; every target makes them itself."""
+"""Inferences before those that count."""
 
 
 def profile(
@@ -32,45 +33,44 @@ def profile(
     store: Path | None = None,
     port: str | None = None,
     optimize: Optimize | None = None,
-) -> dict[str, Any]:
+) -> Measurement:
     """Per-layer and total figures of ``repeats`` runs of one random input on ``board``.
 
-    Returns the profile JSON (see ``profile.campaign.profile_json``) and adds it with its context
-    to the measurement store (``store``: its path, default the user's).
+    What answers there says what it is, and so what the figures are worth. Also added to the
+    measurement store (``store``: its path, default the user's).
     """
     check_reachable(boards.load(board), port)
-    boundary.require_single(graph, board)
     database.check(store)
     target, artifact = artifact_for(graph, board, None, optimize=optimize)
-    x = boundary.enter(graph, artifact.lowered.graph, random_inputs(graph, 1, seed))
-    runs = target.profile(artifact, x, repeats, port)
-    result = profile_json(artifact.board, runs, WARM_UP)
-    result["cycle_model"] = _cycle_model(artifact.board)
-    database.add(result, _context(graph, artifact, result), store)
-    return result
-
-
-def _cycle_model(board: Board) -> str | None:
-    """Which model simulated cycles come from and what is known of its error; None elsewhere."""
-    if board.mcu is None or not board.mcu.emulator:
-        return None
-    model = cost_model(board.mcu)
-    return f"{model.version}: {model.error}" if model.version else model.error
-
-
-def _context(graph: Graph, artifact: Artifact, result: dict[str, Any]) -> database.Context:
-    return database.Context(
+    feeds = boundary.enter(graph, artifact.lowered.graph, random_feeds(graph, 1, seed))
+    with target.open(artifact, port) as session:
+        runs = session.timed(feeds, repeats, WARM_UP)
+        identity = session.identity
+    found = medians(artifact.board.name, runs, WARM_UP)
+    taken = Measurement(
         board=artifact.board.name,
-        evidence=result["evidence"],
+        identity=identity,
         model=graph.name,
         model_digest=serialize.digest(graph),
+        input_digest=digest(feeds),
+        repeats=repeats,
+        warm_up=WARM_UP,
+        layers=found.layers,
+        total=found.total,
+        whole=found.whole,
         commit=source_commit(),
-        repeats=result["repeats"],
-        warm_up=result["warm_up"],
-        clock_hz=result["clock_hz"],
-        toolchain={
-            **artifact.facts.get("tools", {}),
-            **({"cycle model": model} if (model := result["cycle_model"]) else {}),
-        },
+        toolchain=artifact.facts.get("tools", {}),
         flags=tuple(artifact.facts.get("flags", ())),
+        options={} if optimize is None else {"optimize": optimize},
     )
+    database.add(taken, store)
+    return taken
+
+
+def digest(feeds: Mapping[str, Array]) -> str:
+    """SHA-256 over the names, shapes and integers of inputs, whatever their containers."""
+    state = hashlib.sha256()
+    for name, value in feeds.items():
+        state.update(f"{name}\0{value.shape}\0".encode())
+        state.update(value.astype("<i4").tobytes())
+    return state.hexdigest()

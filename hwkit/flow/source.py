@@ -10,11 +10,13 @@ from typing import Any
 from hwkit.errors import ConfigError
 from hwkit.flow import verify as boards
 from hwkit.flow.arrays import load_inputs
+from hwkit.flow.inputs import random_feeds
 from hwkit.flow.models import load
 from hwkit.flow.tflite_source import TfliteRunner
-from hwkit.flow.verify import Verification, random_inputs
+from hwkit.flow.verify import Verification
 from hwkit.importers import load_proven, noted, open_model
-from hwkit.importers.proof import FileRunner, Proof, prove, random_feeds
+from hwkit.importers import proof as proofs
+from hwkit.importers.proof import FileRunner, Proof, prove
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Difference
@@ -35,7 +37,7 @@ def import_file(
     foreign = path.suffix in (".onnx", ".tflite") and path.is_file()
     if foreign and (inputs or (required and path.suffix == ".tflite")):
         graph, runner = _opened(path)
-        given = load_inputs(graph, inputs) if inputs else random_feeds(graph, samples)
+        given = load_inputs(graph, inputs) if inputs else proofs.random_feeds(graph, samples)
         proof = prove(graph, runner, _feeds(graph, path, given))
         return noted(graph, proof), proof
     graph, found = load_proven(path, samples) if foreign else (load(path), None)
@@ -59,14 +61,12 @@ def verify(
 ) -> Verification:
     """``flow.verify.verify``, and with ``source`` also that file's own execution against
     ``graph`` on the same inputs: file, graph, lowered graph and board, each against the next."""
-    only = x[graph.inputs[0]] if isinstance(x, Mapping) else x
     if source is None:
-        return boards.verify(graph, board, only, samples=samples, seed=seed, **options)
+        return boards.verify(graph, board, x, samples=samples, seed=seed, **options)
     runner = _runner_for(graph, source)
-    if only is None:
-        only = random_inputs(graph, samples, seed)
-    proof = prove(graph, runner, _feeds(graph, source, only))
-    result = boards.verify(graph, board, only, **options)
+    feeds = _feeds(graph, source, random_feeds(graph, samples, seed) if x is None else x)
+    proof = prove(graph, runner, feeds)
+    result = boards.verify(graph, board, feeds, **options)
     first = proof.first and Difference(
         proof.first.layer, proof.first.index, proof.first.expected, proof.first.got
     )

@@ -15,7 +15,7 @@ from hwkit.files import read_file
 from hwkit.flow.verify import Verification
 from hwkit.ir.graph import Graph
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.record import from_json
+from hwkit.profile.measurement import Measurement
 from hwkit.report.describe import model_layers
 from hwkit.report.summary import (
     Accuracy,
@@ -23,7 +23,6 @@ from hwkit.report.summary import (
     Loop,
     LoopState,
     Model,
-    Profile,
 )
 from hwkit.target import Evidence
 
@@ -56,22 +55,17 @@ def exactness_part(name: str, result: Verification) -> Exactness:
     )
 
 
-def profile_part(name: str, result: Mapping[str, Any]) -> Profile:
-    """A profile with its model's name."""
-    return from_json(Profile, {"model": name, **result}, f"profile of {name}")
-
-
 def loop_state(
-    trained: Mapping[str, Any], profile: Mapping[str, Any], facts: Mapping[str, Any]
+    trained: Mapping[str, Any], profile: Measurement, facts: Mapping[str, Any]
 ) -> LoopState:
     """A network as trained, built and profiled."""
     return LoopState(
         weight_bits=trained["weight_bits"],
         accuracy=trained["accuracy"]["integer"],
-        cycles=profile["total"]["cycles"],
-        us=profile["total"]["us"],
+        cycles=profile.total.cycles,
+        us=profile.total.us,
         flash_bytes=facts["flash_bytes"],
-        evidence=profile["evidence"],
+        evidence=profile.evidence,
     )
 
 

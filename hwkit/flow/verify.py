@@ -15,11 +15,11 @@ from hwkit.device.session import check_reachable
 from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
+from hwkit.flow.inputs import random_feeds
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import run
+from hwkit.ir.interpret import Interpreter
 from hwkit.ir.types import Array
-from hwkit.ir.verify import MAX_ELEMENTS
-from hwkit.target import Artifact, Difference, Target
+from hwkit.target import Difference, Session
 
 _OBSERVED_SAMPLES = 2
 """Samples for which every layer is compared, not the outputs alone."""
@@ -27,14 +27,14 @@ _OBSERVED_SAMPLES = 2
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """``integers`` compared, ``differing`` of them unequal: every output of ``inputs`` samples, and
-    what every layer gives for the first few of them.
+    """``integers`` compared, ``differing`` of them unequal: every output of ``inputs`` samples
+    (successive steps, where the network has states), and what every layer gives for the first few.
 
     ``moved`` integers differ between the graph as given and as lowered for the board (another
     rounding); they are no fault of the board and are counted apart. ``argmax_moved`` counts the
-    samples whose largest output moved with them. ``ties`` are integers that differ from those of
-    the file that the graph came from where the file's real value lies on a tie; only
-    ``flow.source`` looks for them. ``first`` is the first difference, or None.
+    samples in which the largest integer of an output moved with them. ``ties`` are integers that
+    differ from those of the file that the graph came from where the file's real value lies on a
+    tie; only ``flow.source`` looks for them. ``first`` is the first difference, or None.
     """
 
     board: str
@@ -63,64 +63,10 @@ class Verification:
         return self
 
 
-def random_inputs(graph: Graph, samples: int, seed: int) -> Array:
-    """Uniform integers over the whole range of the graph's input, (samples, *shape).
-
-    ``ConfigError`` for more than ``MAX_ELEMENTS`` of them, in the inputs or the outputs."""
-    tensor = graph.tensors[graph.inputs[0]]
-    largest = max(tensor.elements, graph.tensors[graph.outputs[0]].elements)
-    if samples * largest > MAX_ELEMENTS:
-        raise ConfigError(
-            f"{samples} inputs of {graph.name} do not fit in memory; "
-            f"at most {MAX_ELEMENTS // largest} at once"
-        )
-    rng = np.random.default_rng(seed)
-    x = rng.integers(tensor.dtype.low, tensor.dtype.high + 1, (samples, *tensor.shape))
-    return x.astype(tensor.dtype.container)
-
-
-def predict(
-    graph: Graph,
-    x: Array,
-    board: str | None = None,
-    port: str | None = None,
-    artifact_folder: str | Path | None = None,
-) -> Array:
-    """``predict_named`` of a graph of one input and one output."""
-    boundary.require_single(graph, board or "interpreter")
-    feeds = {graph.inputs[0]: x}
-    return predict_named(graph, feeds, board, port, artifact_folder)[graph.outputs[0]]
-
-
-def predict_named(
-    graph: Graph,
-    feeds: Mapping[str, Array],
-    board: str | None = None,
-    port: str | None = None,
-    artifact_folder: str | Path | None = None,
-    optimize: Optimize | None = None,
-) -> dict[str, Array]:
-    """Integers in, integers out by name, first axis the batch: by the interpreter, or really built
-    and run on ``board``. ``port`` is a device that already runs the artifact.
-
-    Nothing is measured for it: where no choice of kernels is remembered, the rule's are built.
-    """
-    if board is None:
-        if port is not None or artifact_folder is not None:
-            raise ConfigError("a port or an artifact needs its board; give --board too")
-        return run(graph, feeds)
-    check_reachable(boards.load(board), port)
-    checked = boundary.checked(graph, board, feeds)
-    target, artifact = artifact_for(graph, board, artifact_folder, False, optimize)
-    lowered = artifact.lowered.graph
-    y = target.run(artifact, boundary.enter(graph, lowered, checked), port)
-    return {graph.outputs[0]: boundary.leave(graph, lowered, y)}
-
-
 def verify(
     graph: Graph,
     board: str,
-    x: Array | Mapping[str, Array] | None = None,
+    x: boundary.Inputs | None = None,
     *,
     samples: int = 16,
     seed: int = 0,
@@ -130,78 +76,101 @@ def verify(
 ) -> Verification:
     """Runs ``x`` (or ``samples`` random inputs) on ``board`` and in the interpreter.
 
-    The interpreter runs the graph as lowered for that board. Nothing raises for a difference:
-    see ``Verification.check``.
+    The interpreter runs the graph as lowered for that board. The samples of a network with states
+    are successive steps from the initial state. Nothing raises for a difference: see
+    ``Verification.check``.
     """
     check_reachable(boards.load(board), port)
-    boundary.require_single(graph, board)
-    if x is None:
-        x = random_inputs(graph, samples, seed)
-    x = boundary.checked(graph, board, x)
-    if not len(x):
+    feeds = boundary.named(graph, random_feeds(graph, samples, seed) if x is None else x)
+    if not boundary.batch(feeds):
         raise ConfigError("no inputs: nothing would be compared; give at least one")
     target, artifact = artifact_for(graph, board, artifact_folder, optimize=optimize)
     lowered = artifact.lowered.graph
-    entered = boundary.enter(graph, lowered, x)
-    expected = run(lowered, {lowered.inputs[0]: entered})[lowered.outputs[0]]
-    got = target.run(artifact, entered, port)
-    original = graph.predict(x)
+    entered = boundary.enter(graph, lowered, feeds)
+    expected = Interpreter(lowered).infer(entered)
+    original = Interpreter(graph).infer(feeds)
     as_given = boundary.leave(graph, lowered, expected)
-    layers = _Layers(target, artifact, entered, port)
-    for sample in range(min(_OBSERVED_SAMPLES, len(x))):
-        layers.compare(sample)
-    wrong = np.argwhere(expected.astype(np.int64) != got.astype(np.int64))
-    if len(wrong) and layers.first is None:
-        layers.compare(int(wrong[0][0]))
-    first = layers.first
-    if len(wrong) and first is None:
-        # The layers agree when observed one by one: the fault shows only in a whole run.
-        index = tuple(int(i) for i in wrong[0])
-        last = next(op.name for op in lowered.nodes if op.output == lowered.outputs[0])
-        first = Difference(last, index, int(expected[index]), int(got[index]))
+    with target.open(artifact, port) as session:
+        compared = _Compared(lowered, session)
+        compared.outputs(entered, expected)
+        compared.layers(entered)
     return Verification(
         board=board,
-        inputs=len(x),
-        integers=int(expected.size) + layers.integers,
-        differing=len(wrong) + layers.differing,
-        moved=int(np.count_nonzero(as_given != original)),
-        argmax_moved=_argmax_moved(as_given, np.asarray(original)),
-        first=first,
+        inputs=boundary.batch(feeds),
+        integers=compared.integers,
+        differing=compared.differing,
+        moved=sum(int(np.count_nonzero(as_given[n] != original[n])) for n in graph.outputs),
+        argmax_moved=_argmax_moved(as_given, original),
+        first=compared.first,
     )
 
 
-def _argmax_moved(before: Array, after: Array) -> int:
-    if not before.size:
-        return 0
-    flat = (before.reshape(len(before), -1), after.reshape(len(after), -1))
-    return int(np.count_nonzero(flat[0].argmax(axis=1) != flat[1].argmax(axis=1)))
+def _argmax_moved(before: Mapping[str, Array], after: Mapping[str, Array]) -> int:
+    moved = [_largest(before[name]) != _largest(after[name]) for name in after if after[name].size]
+    return int(np.count_nonzero(np.logical_or.reduce(moved))) if moved else 0
 
 
-class _Layers:
-    """Compares what every layer of an artifact gives for single samples, and keeps the count.
+def _largest(y: Array) -> Array:
+    place: Array = y.reshape(len(y), -1).argmax(axis=1)
+    return place
 
-    A fault can hide from the outputs (behind a softmax, or a clamp): the layers show it.
+
+class _Compared:
+    """What a session gives beside the interpreter, and the count of it.
+
+    A fault can hide from the outputs (behind a softmax, or a clamp): the layers of the first few
+    samples show it. ``first`` is the first difference: in the first sample that shows one, of the
+    layers in the graph's order.
     """
 
-    def __init__(self, target: Target, artifact: Artifact, x: Array, port: str | None) -> None:
-        self.target, self.artifact, self.x, self.port = target, artifact, x, port
+    def __init__(self, graph: Graph, session: Session) -> None:
+        self.graph, self.session = graph, session
         self.integers = self.differing = 0
         self.first: Difference | None = None
+        self._wrong_output: Difference | None = None
+        # An output may be an input or a state, which no layer gives.
+        self._layer = {name: name for name in graph.tensors}
+        self._layer |= {op.output: op.name for op in graph.nodes}
 
-    def compare(self, sample: int) -> None:
-        """Adds one sample; ``first`` is the first layer, in the graph's order, that differs."""
-        graph = self.artifact.lowered.graph
-        one = self.x[sample : sample + 1]
-        seen = self.target.layer_outputs(self.artifact, one, self.port)
-        wanted = run(graph, {graph.inputs[0]: one}, keep=list(seen))
-        for op in graph.nodes:
-            if op.output not in seen or op.output == graph.outputs[0]:
-                continue
-            a, b = wanted[op.output].astype(np.int64), seen[op.output].astype(np.int64)
-            wrong = np.argwhere(a != b)
-            self.integers += a.size
-            self.differing += len(wrong)
-            if len(wrong) and self.first is None:
-                where = tuple(int(i) for i in wrong[0])
-                index = (sample, *where[1:])
-                self.first = Difference(op.name, index, int(a[where]), int(b[where]))
+    def outputs(self, feeds: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
+        """Compares every output of every sample."""
+        got = self.session.infer(feeds)
+        found = [self._difference(self._layer[n], expected[n], got[n]) for n in expected]
+        wrong = [each for each in found if each is not None]
+        self._wrong_output = min(wrong, key=lambda each: each.index[0], default=None)
+
+    def layers(self, feeds: Mapping[str, Array]) -> None:
+        """Compares what the layers give in the first samples, and in the first wrong one."""
+        self._layers(feeds, 0, _OBSERVED_SAMPLES)
+        if self._wrong_output is not None and self.first is None:
+            # The steps before it decide what a wrong sample starts from.
+            sample = self._wrong_output.index[0]
+            self._layers(feeds, 0 if self.graph.states else sample, sample + 1)
+            # Layers that agree when observed one by one: the fault shows only in a whole run.
+            self.first = self.first or self._wrong_output
+
+    def _layers(self, feeds: Mapping[str, Array], start: int, stop: int) -> None:
+        part = {name: value[start:stop] for name, value in feeds.items()}
+        inner = dict.fromkeys(op.output for op in self.graph.nodes)
+        names = [name for name in inner if name not in self.graph.outputs]
+        self.session.reset()
+        seen = self.session.infer(part, names)
+        kept = [name for name in names if name in seen]
+        wanted = Interpreter(self.graph).infer(part, kept)
+        found = [self._difference(self._layer[n], wanted[n], seen[n], start) for n in kept]
+        wrong = [each for each in found if each is not None]
+        self.first = self.first or min(wrong, key=lambda each: each.index[0], default=None)
+
+    def _difference(
+        self, layer: str, expected: Array, got: Array, start: int = 0
+    ) -> Difference | None:
+        """The first integer at which two arrays differ; all of them are counted."""
+        a, b = expected.astype(np.int64), got.astype(np.int64)
+        wrong = np.argwhere(a != b)
+        self.integers += a.size
+        self.differing += len(wrong)
+        if not len(wrong):
+            return None
+        sample, *where = (int(i) for i in wrong[0])
+        index = (start + sample, *where)
+        return Difference(layer, index, int(a[tuple(wrong[0])]), int(b[tuple(wrong[0])]))

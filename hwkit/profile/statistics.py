@@ -18,10 +18,10 @@ MAX_REPEATS = 1_000_000
 class Spread:
     """Smallest, median, 95th percentile and median absolute deviation, in the samples' unit."""
 
-    min: float
-    median: float
-    p95: float
-    mad: float
+    min: int | float
+    median: int | float
+    p95: int | float
+    mad: int | float
 
 
 def median(samples: Sequence[float]) -> float:

@@ -11,18 +11,18 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import opened
-from hwkit.record import from_json
-from hwkit.target import WHOLE_MODEL, Evidence
+from hwkit.profile.measurement import Measurement
+from hwkit.record import from_json, to_json
+from hwkit.target import WHOLE_MODEL, Identity, Kind
 from hwkit.toolchain.cache import data_folder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x68776B74  # "hwkt", in the header of the file: tells ours from any other
 BUSY_TIMEOUT_S = 30.0
 _MAGIC = b"SQLite format 3\0"
@@ -55,53 +55,33 @@ CREATE TABLE layer (
     spread TEXT NOT NULL,
     PRIMARY KEY (measurement, layer_index)
 );
-CREATE INDEX measurement_by_model ON measurement (model_digest, board);
+CREATE INDEX measurement_by_model ON measurement (model_digest, board)
 """
 
+_SINCE_2 = """
+ALTER TABLE measurement ADD COLUMN identity TEXT NOT NULL DEFAULT '';
+ALTER TABLE measurement ADD COLUMN input_digest TEXT NOT NULL DEFAULT '';
+ALTER TABLE measurement ADD COLUMN options TEXT NOT NULL DEFAULT '{}'
+"""
+"""What version 2 added: who answered, on which input, with which options."""
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Everything that a figure needs beside it to mean something later.
+TOTAL = -2
+"""Index of a measurement's row of sums; rows of version 1 have none."""
 
-    ``toolchain`` program to version, ``flags`` of the compiler or runtime; ``commit`` from
-    ``source_commit``; ``model_digest`` SHA-256 of the ``.hwk`` file; ``time_utc`` ISO 8601.
-    """
-
-    board: str
-    evidence: Evidence
-    model: str
-    model_digest: str
-    commit: str
-    repeats: int
-    warm_up: int
-    clock_hz: int | None = None
-    toolchain: Mapping[str, str] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-    time_utc: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+_UNSAID: Mapping[str, Kind] = {
+    "measured": "hardware",
+    "simulated": "emulator",
+    "estimated": "model",
+}
+"""What stood behind the evidence of a row of version 1, which does not say who answered."""
 
 
 @dataclass(frozen=True, slots=True)
-class LayerRow:
-    """Medians of one layer, or of the whole model timed at once (index ``WHOLE_MODEL``); None is
-    a figure that the board can't give."""
-
-    index: int
-    name: str
-    op: str
-    macs: int
-    instructions: int | float | None
-    cycles: int | float | None
-    us: float | None
-    spread: Mapping[str, Mapping[str, int | float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One stored profile."""
+class Stored:
+    """A measurement and its number in the store."""
 
     id: int
-    context: Context
-    layers: tuple[LayerRow, ...]
+    measurement: Measurement
 
 
 def default_path() -> Path:
@@ -115,26 +95,19 @@ def check(path: Path | None = None) -> None:
         pass
 
 
-def add(profile: Mapping[str, Any], context: Context, path: Path | None = None) -> int:
-    """Stores ``profile`` (the JSON of ``campaign.profile_json``) and gives its id.
+def add(measurement: Measurement, path: Path | None = None) -> int:
+    """Stores it and gives its number.
 
-    Creates the file where there is none. Raises ``ConfigError`` when board, evidence or repeats of
-    profile and context differ, or when the disk refuses; ``FormatError`` when ``path`` is another
-    program's file, damaged, or of another schema version.
+    Creates the file where there is none. Raises ``ConfigError`` when the disk refuses;
+    ``FormatError`` when ``path`` is another program's file, damaged, or of a later version.
     """
-    for key in ("board", "evidence", "repeats", "warm_up"):
-        if profile[key] != getattr(context, key):
-            raise ConfigError(
-                f"measurement: {key} is {profile[key]!r} in the profile and "
-                f"{getattr(context, key)!r} in its context; take both from one run"
-            )
     with _opened(path or default_path(), create=True) as db:
-        return _insert(db, profile, context)
+        return _insert(db, measurement)
 
 
 def read(
     path: Path | None = None, board: str | None = None, model_digest: str | None = None
-) -> list[Measurement]:
+) -> list[Stored]:
     """Stored measurements, oldest first, of one board or model where given; none when there is no
     file yet. Raises as ``add`` does."""
     path = path or default_path()
@@ -145,56 +118,82 @@ def read(
     where = " AND ".join(f"{key} = :{key}" for key in conditions) or "1"
     with _opened(path, create=False) as db:
         found = db.execute(f"SELECT * FROM measurement WHERE {where} ORDER BY id", conditions)
-        return [_measurement(db, dict(row), str(path)) for row in found.fetchall()]
+        return [_stored(db, dict(row), str(path)) for row in found.fetchall()]
 
 
-def _insert(db: sqlite3.Connection, profile: Mapping[str, Any], context: Context) -> int:
+def _insert(db: sqlite3.Connection, measurement: Measurement) -> int:
+    row = {
+        "time_utc": measurement.time_utc,
+        "board": measurement.board,
+        "evidence": measurement.evidence,
+        "clock_hz": measurement.clock_hz,
+        "toolchain": json.dumps(dict(measurement.toolchain), sort_keys=True),
+        "flags": json.dumps(measurement.flags),
+        "source_commit": measurement.commit,
+        "model": measurement.model,
+        "model_digest": measurement.model_digest,
+        "repeats": measurement.repeats,
+        "warm_up": measurement.warm_up,
+        "identity": json.dumps(to_json(measurement.identity)),
+        "input_digest": measurement.input_digest,
+        "options": json.dumps(dict(measurement.options), sort_keys=True),
+    }
     cursor = db.execute(
-        "INSERT INTO measurement (time_utc, board, evidence, clock_hz, toolchain, flags, "
-        "source_commit, model, model_digest, repeats, warm_up) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-        (
-            context.time_utc,
-            context.board,
-            context.evidence,
-            context.clock_hz,
-            json.dumps(dict(context.toolchain), sort_keys=True),
-            json.dumps(context.flags),
-            context.commit,
-            context.model,
-            context.model_digest,
-            context.repeats,
-            context.warm_up,
-        ),
+        f"INSERT INTO measurement ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+        tuple(row.values()),
     )
     number = int(cursor.lastrowid or 0)
-    rows = list(profile["layers"])
-    if whole := profile.get("whole"):
-        rows.insert(0, {"index": WHOLE_MODEL, "name": context.model, "op": "Model", **whole})
-    keys = ("index", "name", "op", "macs", "instructions", "cycles", "us")
+    rows = [replace(measurement.total, index=TOTAL), *measurement.layers]
+    if measurement.whole is not None:
+        rows.append(measurement.whole)
     db.executemany(
         "INSERT INTO layer VALUES (?,?,?,?,?,?,?,?,?)",
         [
-            (number, *(layer[key] for key in keys), json.dumps(layer.get("spread", {})))
-            for layer in rows
+            (number, *(getattr(each, key) for key in _KEYS), json.dumps(to_json(each.spread)))
+            for each in rows
         ],
     )
     return number
 
 
-def _measurement(db: sqlite3.Connection, row: dict[str, Any], where: str) -> Measurement:
+_KEYS = ("index", "name", "op", "macs", "instructions", "cycles", "us")
+
+
+def _stored(db: sqlite3.Connection, row: dict[str, Any], where: str) -> Stored:
     number = row.pop("id")
     where = f"{where}: measurement {number}"
+    evidence, clock_hz = row.pop("evidence"), row.pop("clock_hz")
     row["commit"] = row.pop("source_commit")
-    row["toolchain"] = _parsed(row["toolchain"], where)
-    row["flags"] = _parsed(row["flags"], where)
-    layers = db.execute("SELECT * FROM layer WHERE measurement = ? ORDER BY layer_index", (number,))
-    rows = []
-    for layer in map(dict, layers.fetchall()):
+    for key in ("toolchain", "flags", "options"):
+        row[key] = _parsed(row[key], where)
+    if row["identity"]:
+        row["identity"] = _parsed(row["identity"], where)
+    else:
+        unsaid = Identity(_UNSAID.get(evidence, "model"), "", clock_hz)
+        row["identity"] = to_json(unsaid)
+    found = db.execute("SELECT * FROM layer WHERE measurement = ? ORDER BY layer_index", (number,))
+    figures = {}
+    for layer in map(dict, found.fetchall()):
         del layer["measurement"]
         layer["index"] = layer.pop("layer_index")
         layer["spread"] = _parsed(layer["spread"], where)
-        rows.append(from_json(LayerRow, layer, where))
-    return Measurement(number, from_json(Context, row, where), tuple(rows))
+        figures[layer["index"]] = layer
+    total, whole = figures.pop(TOTAL, None), figures.pop(WHOLE_MODEL, None)
+    layers = list(figures.values())
+    row |= {"layers": layers, "whole": whole, "total": total or _sums(layers, whole)}
+    row["total"] |= {"index": WHOLE_MODEL}
+    return Stored(number, from_json(Measurement, row, where))
+
+
+def _sums(layers: list[dict[str, Any]], whole: dict[str, Any] | None) -> dict[str, Any]:
+    """The total of a measurement that was stored without one."""
+    total: dict[str, Any] = {"name": "total", "op": "Model"}
+    for key in ("macs", "instructions", "cycles", "us"):
+        found = [layer[key] for layer in layers]
+        total[key] = None if None in found or not found else sum(found)
+        if total[key] is None and whole is not None:
+            total[key] = whole[key]
+    return total
 
 
 def _parsed(text: Any, where: str) -> Any:
@@ -250,12 +249,16 @@ def _check_schema(db: sqlite3.Connection, path: Path, create: bool) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application == 0 and version == 0 and tables == 0:
-        for statement in _SCHEMA.split(";"):
+        for statement in f"{_SCHEMA};{_SINCE_2}".split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     elif application != APPLICATION_ID:
         raise FormatError(f"{path}: a SQLite file of another program; give another path")
+    elif version == 1:
+        for statement in _SINCE_2.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     elif version != SCHEMA_VERSION:
         raise FormatError(
             f"{path}: schema version {version}, this hwkit reads {SCHEMA_VERSION}; "

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hwkit.profile.measurement import Figures, Measurement
 from hwkit.report.elements import Column, badge, bar, note, section, table
 from hwkit.report.markup import Child, Markup, join, tag
 from hwkit.report.numbers import NONE, count, milliseconds, real
-from hwkit.report.summary import Profile, ProfileLayer, ProfileTotal
 
 _TITLES = {"instructions": "Instructions", "cycles": "Cycles", "us": "µs"}
 
 
-def performance(profiles: Sequence[Profile]) -> Markup | None:
+def performance(profiles: Sequence[Measurement]) -> Markup | None:
     """All profiles, in the order run."""
     if not profiles:
         return None
     return section("profiles", "Time per layer", *(_profile(profile) for profile in profiles))
 
 
-def _profile(profile: Profile) -> Markup:
+def _profile(profile: Measurement) -> Markup:
     known = [f for f in _TITLES if any(getattr(layer, f) is not None for layer in profile.layers)]
     title = tag("h3", f"{profile.model} on {profile.board} ", badge(profile.evidence))
     if not known:
@@ -48,7 +48,7 @@ def _profile(profile: Profile) -> Markup:
     return join(title, table(_caption(profile), columns, rows, foot, kind="bars"))
 
 
-def _caption(profile: Profile) -> str:
+def _caption(profile: Measurement) -> str:
     parts = [f"Median of {count(profile.repeats)} runs" if profile.repeats > 1 else "One run"]
     if profile.warm_up:
         parts.append(f"after {count(profile.warm_up)} for warm-up")
@@ -64,12 +64,12 @@ def _caption(profile: Profile) -> str:
     return ", ".join(parts) + model
 
 
-def _has_layers(profile: Profile) -> bool:
+def _has_layers(profile: Measurement) -> bool:
     """Whether layers were timed too."""
     return any(layer.us is not None for layer in profile.layers)
 
 
-def _row(layer: ProfileLayer, known: Sequence[str], largest: Mapping[str, float]) -> list[Child]:
+def _row(layer: Figures, known: Sequence[str], largest: Mapping[str, float]) -> list[Child]:
     bars = [
         bar(_shown(figure, getattr(layer, figure)), getattr(layer, figure), largest[figure], figure)
         for figure in known
@@ -78,7 +78,7 @@ def _row(layer: ProfileLayer, known: Sequence[str], largest: Mapping[str, float]
     return [layer.name, layer.op, macs, *bars, _last(layer, known)]
 
 
-def _last(figures: ProfileLayer | ProfileTotal, known: Sequence[str]) -> str:
+def _last(figures: Figures, known: Sequence[str]) -> str:
     """Cycles for each MAC, or where there are no cycles the spread of what there is."""
     if "cycles" in known:
         cycles, macs = figures.cycles, figures.macs

@@ -17,10 +17,12 @@ from hwkit.boards import Board
 from hwkit.errors import FormatError
 from hwkit.files import read_json, write_json
 from hwkit.lower.memory import Placement
+from hwkit.profile.measurement import Measurement, plain
 from hwkit.record import from_json, to_json
 from hwkit.target import Evidence
 
-VERSION = 1
+VERSION = 2
+"""1 had profiles without an identity."""
 
 Number = float  # the field ``Accuracy.float`` hides the builtin from its annotations
 
@@ -87,59 +89,6 @@ class Exactness:
     integers: int
     differing: int
     moved: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Statistics of one figure over the repeats, in the figure's unit."""
-
-    min: int | float
-    median: int | float
-    p95: int | float
-    mad: int | float
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileLayer:
-    """Medians of one layer; ``spread`` by ``instructions``, ``cycles``, ``us``, those known."""
-
-    index: int
-    name: str
-    op: str
-    macs: int
-    instructions: int | float | None
-    cycles: int | float | None
-    us: float | None
-    spread: Mapping[str, Spread] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileTotal:
-    """Sums over the layers; None where one layer lacks the figure."""
-
-    macs: int
-    instructions: int | float | None
-    cycles: int | float | None
-    us: float | None
-    spread: Mapping[str, Spread] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """The profile JSON of one model on one board, with ``model`` added; see
-    ``profile.campaign.profile_json``. ``whole`` is the model timed at once, where it was;
-    ``cycle_model`` what simulated cycles come from and what is known of its error."""
-
-    model: str
-    board: str
-    evidence: Evidence
-    layers: tuple[ProfileLayer, ...]
-    total: ProfileTotal
-    repeats: int = 1
-    warm_up: int = 0
-    clock_hz: int | None = None
-    whole: ProfileTotal | None = None
-    cycle_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +211,7 @@ class Summary:
     commit: str
     models: tuple[Model, ...] = ()
     exactness: tuple[Exactness, ...] = ()
-    profiles: tuple[Profile, ...] = ()
+    profiles: tuple[Measurement, ...] = ()
     deploys: tuple[Deploy, ...] = ()
     loop: Loop | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
@@ -272,7 +221,7 @@ class Summary:
     def to_json(self) -> dict[str, Any]:
         """The JSON value, keys in the order of the fields."""
         value: dict[str, Any] = to_json(self)
-        return value
+        return {**value, "profiles": [profile.to_json() for profile in self.profiles]}
 
     def save(self, path: Path) -> None:
         """Writes the file beside and renames it; ``ConfigError`` when the disk refuses."""
@@ -285,6 +234,9 @@ def parse(value: Any, where: str = "summary.json") -> Summary:
         raise FormatError(
             f"{where}: version {value['version']!r} is not {VERSION}; run the stages again"
         )
+    if isinstance(value, dict) and isinstance(profiles := value.get("profiles"), list):
+        fields = [plain(each, f"{where}: profiles[{k}]") for k, each in enumerate(profiles)]
+        value = {**value, "profiles": fields}
     return from_json(Summary, value, where)
 
 

@@ -1,84 +1,66 @@
-"""Targets: each a folder that implements ``hwkit.target.Target``; they never import each other."""
+"""The registry: targets are objects that satisfy ``hwkit.target.Target``, one folder each, and
+never import each other. Those of other packages join by the entry point ``hwkit.targets``.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
-from typing import cast
+from importlib.metadata import entry_points
+from typing import Any
 
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
-from hwkit.ir.graph import Graph
-from hwkit.target import Artifact, Lowered, Target
+from hwkit.target import Target
 
-_MODULES = {
-    "edge": "hwkit.targets.edge",
-    "finn": "hwkit.targets.finn",
-    "hls4ml": "hwkit.targets.hls4ml",
-    "mcu": "hwkit.targets.mcu",
-    "rtl": "hwkit.targets.rtl",
-}
+GROUP = "hwkit.targets"
+"""Entry points of this group name an object that satisfies ``Target``; the entry point's name is
+what a board file's ``target`` says."""
 
 
-def get(board: Board) -> Target:
-    """The target that serves ``board``, imported on first use."""
-    return cast(Target, import_module(_MODULES[board.target]))
+def get(board: Board) -> Target[Any]:
+    """The target that serves ``board``, imported on first use.
 
-
-_CHOOSERS = {"mcu": "hwkit.targets.mcu.choice"}
-
-
-def choose(lowered: Lowered, measure: bool = True) -> Lowered:
-    """``lowered`` with the choices made that its target makes by measuring; see its ``choose``.
-    Without ``measure`` only those that are remembered. Targets that measure nothing give it back
-    as it is."""
-    module = _CHOOSERS.get(lowered.board.target)
-    if module is None:
-        return lowered
-    chosen: Lowered = import_module(module).choose(lowered, measure)
-    return chosen
-
-
-_ORIGINALS = {"edge": "hwkit.targets.edge.original"}
-
-
-def open_original(graph: Graph, board: Board, path: Path) -> Artifact:
-    """The file that ``graph`` was imported from, to be run on ``board`` as it is; it must equal
-    ``graph`` unlowered. ``ConfigError`` for boards that run no such files."""
-    module = _ORIGINALS.get(board.target)
-    if module is None:
-        raise ConfigError(
-            f"{path}: {board.name} runs what 'hwkit deploy' left in a folder, not a file; "
-            "host_tflm and host_litert run a .tflite as it is"
-        )
-    artifact: Artifact = import_module(module).open_original(graph, board, path)
-    return artifact
-
-
-_PACKAGES = {
-    "edge": "hwkit.targets.edge.project",
-    "mcu": "hwkit.targets.mcu.package",
-}
-
-
-def check_package(board: Board, kind: str) -> None:
-    """``ConfigError`` for a kind of package that ``board`` has not, before anything is built."""
-    module = _PACKAGES.get(board.target)
-    if module is None:
-        raise ConfigError(
-            f"package {kind!r}: board {board.name} has none; take a microcontroller "
-            "(library, arduino, zephyr) or host_tflm (tflm)"
-        )
-    import_module(module).check_kind(board, kind)
-
-
-def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
-    """The model as something that another build takes: files by relative path.
-
-    ``kind`` is ``library``, ``arduino`` or ``zephyr`` for a microcontroller, ``tflm`` for
-    ``host_tflm``; raises what ``check_package`` raises.
+    ``ConfigError`` for one that no installed package has, or that is not what it should be.
     """
-    check_package(lowered.board, kind)
-    module = _PACKAGES[lowered.board.target]
-    files: dict[str, bytes] = import_module(module).package(lowered, kind)
-    return files
+    match board.target:
+        case "edge":
+            from hwkit.targets.edge import target as edge
+
+            return edge.TARGET
+        case "finn":
+            from hwkit.targets.finn import target as finn
+
+            return finn.TARGET
+        case "hls4ml":
+            from hwkit.targets.hls4ml import target as hls4ml
+
+            return hls4ml.TARGET
+        case "interpreter":
+            from hwkit.targets import interpreter
+
+            return interpreter.TARGET
+        case "mcu":
+            from hwkit.targets.mcu import target as mcu
+
+            return mcu.TARGET
+        case "rtl":
+            from hwkit.targets.rtl import target as rtl
+
+            return rtl.TARGET
+        case name:
+            return _installed(name, board)
+
+
+def _installed(name: str, board: Board) -> Target[Any]:
+    """The target of another package."""
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            target = point.load()
+            if isinstance(target, Target) and target.name == name:
+                return target
+            raise ConfigError(
+                f"entry point {point.value!r} of {GROUP}: no target called {name!r}; "
+                "it must satisfy hwkit.target.Target"
+            )
+    raise ConfigError(
+        f"board {board.name}: no target {name!r} is installed; install the package that has it"
+    )

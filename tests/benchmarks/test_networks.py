@@ -15,12 +15,12 @@ from benchmarks.networks import autoencoder, resnet8
 from benchmarks.table import results
 from benchmarks.virtual import CORES, compare
 from hwkit.errors import BitExactnessError
-from hwkit.flow.verify import random_inputs
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Rounding
 from hwkit.target import Evidence
+from tests.sessions import random_inputs
 
 _MACS = {"resnet8": 12_501_632, "autoencoder": 264_192}
 """Of the MLPerf Tiny networks that they are shaped like."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from hwkit import boards, targets
 from hwkit.errors import UnsupportedOp
-from hwkit.flow import boundary
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.target import Lowered
+from tests import sessions
 from tests.conformance.graphs import inputs_for
 
 
@@ -29,8 +29,8 @@ def check(graph: Graph, lowered: Lowered, folder: Path, samples: int = 3) -> Non
     """Builds in ``folder`` and compares every integer with the interpreter."""
     target = targets.get(lowered.board)
     artifact = target.build(target.emit(lowered), lowered, folder)
-    x = boundary.enter(graph, lowered.graph, inputs_for(graph, samples, 1))
+    x = sessions.entered(graph, lowered.graph, inputs_for(graph, samples, 1))
     expected = run(lowered.graph, {lowered.graph.inputs[0]: x})[lowered.graph.outputs[0]]
-    got = target.run(artifact, x)
+    got = sessions.run(artifact, x)
     assert got.dtype == expected.dtype
     np.testing.assert_array_equal(got, expected)

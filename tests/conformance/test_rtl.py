@@ -20,7 +20,7 @@ from hwkit.ir.ops import Rounding
 from hwkit.ir.types import S8, U8, IntType
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
-from hwkit.targets.rtl import CAPABILITIES
+from hwkit.targets.rtl.capabilities import CAPABILITIES
 from hwkit.targets.rtl.simulate import simulate
 from tests.conformance.graphs import Space, graphs, inputs_for
 from tests.targets.rtl import together

@@ -7,18 +7,19 @@
 int8_t input[16] __attribute__((aligned(16)));
 static int8_t output[16] __attribute__((aligned(16)));
 
+static const uint32_t description[14] = {3, [12] = sizeof input, sizeof output};
+
+static const hwk_tensor_t tensors[] = {{input, sizeof input}, {output, sizeof output}};
+
 const hwk_model_info_t hwk_model_info = {
-    .name = "assembly",
+    .description = description,
+    .description_bytes = sizeof description,
     .layer_count = 3,
-    .input_bytes = sizeof input,
-    .output_bytes = sizeof output,
-    .input_low = -128,
-    .input_high = 127,
+    .inputs = {tensors, 1, sizeof input},
+    .outputs = {tensors + 1, 1, sizeof output},
 };
 
-int8_t *hwk_model_input(void) { return input; }
-
-const int8_t *hwk_model_output(void) { return output; }
+void hwk_model_reset(void) {}
 
 /* Both have the input's address in the first argument's register and differ by the kernel alone. */
 void kernel(void);

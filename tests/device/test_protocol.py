@@ -13,6 +13,7 @@ from hwkit.device.link import Link
 from hwkit.device.protocol import Client, Command, Status
 from hwkit.device.session import open_board
 from hwkit.errors import ConfigError, DeviceError
+from hwkit.target import Identity
 from tests.device import boards
 from tests.firmware.runtime import stub
 
@@ -71,9 +72,16 @@ def reply_with(change: dict[int, bytes], status: int = 0, command: int | None = 
     return boards.answering(reply)
 
 
-def info(version: int = 1, payload: int = 1024, outputs: int = 64) -> bytes:
-    sizes = (1, 64, outputs, 0, 0, 0)
-    return struct.pack("<HHIIIIII32s", version, payload, *sizes, stub.DIGEST) + b"liar"
+def info(
+    version: int = 2,
+    payload: int = 1024,
+    kind: int = 1,
+    counts: tuple[int, int, int] = (1, 1, 0),
+    sizes: tuple[int, ...] = (64, 64),
+) -> bytes:
+    fixed = struct.pack("<HHBBBB", version, payload, kind, *counts)
+    fixed += struct.pack("<III12sII32s8s", 0, 0, 0, b"", 1, 0, stub.DIGEST, b"")
+    return fixed + struct.pack(f"<{len(sizes)}I", *sizes) + b"liar"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +90,14 @@ def info(version: int = 1, payload: int = 1024, outputs: int = 64) -> bytes:
         (reply_with({}), "answers INFO with 0 bytes"),
         (reply_with({Command.INFO: info(version=9)}), "protocol version 9"),
         (reply_with({Command.INFO: info(payload=3)}), "impossible model"),
-        (reply_with({Command.INFO: info(outputs=1 << 31)}), "impossible model"),
+        (reply_with({Command.INFO: info(sizes=(64, 1 << 31))}), "impossible model"),
+        (reply_with({Command.INFO: info(sizes=(64, 0))}), "impossible model"),
+        (reply_with({Command.INFO: info(counts=(2, 0, 0))}), "impossible model"),
+        (reply_with({Command.INFO: info(counts=(0, 1, 1))}), "impossible model"),
+        (reply_with({Command.INFO: info(counts=(9, 9, 255))}), "with 92 bytes, expected 1172"),
+        (reply_with({Command.INFO: info(kind=0)}), "is of kind 0; this hwkit knows [1, 2, 3]"),
+        (reply_with({Command.INFO: info()[:79]}), "answers INFO with 79 bytes, expected 80"),
+        (reply_with({Command.INFO: info(version=1)[:60]}), "protocol version 1"),
         (reply_with({}, status=Status.BAD_ARGUMENT), "refuses INFO (BAD_ARGUMENT)"),
         (reply_with({}, status=99), "unknown status 99"),
         (reply_with({}, command=5), "answers INFO with command 5"),
@@ -118,6 +133,27 @@ def test_wrong_model_is_refused() -> None:
         open_board(stub.BOARD, None, url, digest=bytes(32)),
     ):
         pass
+
+
+def test_wrong_build_is_refused_by_both_digests() -> None:
+    build = "f" * 64
+    with (
+        boards.serving(boards.host_firmware()) as url,
+        pytest.raises(DeviceError, match=f"build {stub.BUILD} .* expected {'f' * 16}; flash"),
+        open_board(stub.BOARD, None, url, digest=stub.DIGEST, build=build),
+    ):
+        pass
+
+
+def test_the_right_build_is_known_by_its_beginning() -> None:
+    build = stub.BUILD + "0" * 48
+    with (
+        boards.serving(boards.host_firmware()) as url,
+        open_board(stub.BOARD, None, url, digest=stub.DIGEST, build=build) as device,
+    ):
+        assert device.identity() == Identity(
+            "hardware", "hardware of protocol version 2", None, stub.DIGEST.hex(), stub.BUILD
+        )
 
 
 def test_the_host_firmware_computes() -> None:

@@ -12,12 +12,12 @@ from hwkit import boards
 from hwkit.device.qemu import Qemu
 from hwkit.device.session import open_board
 from hwkit.flow.golden import golden_network
-from hwkit.flow.verify import random_inputs
 from hwkit.importers.tflite.importer import load_tflite
 from hwkit.ir.graph import Graph
-from hwkit.targets import mcu
+from hwkit.targets.mcu.target import TARGET as mcu
 from tests.emulators import skip_without_emulator, skip_without_qemu
 from tests.importers.tflite import networks as tflite_networks
+from tests.sessions import random_inputs
 
 
 def imported(model: bytes, folder: Path) -> Graph:

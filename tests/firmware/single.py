@@ -14,9 +14,10 @@ from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Rounding
 from hwkit.ir.types import S8, IntType
 from hwkit.target import Artifact
-from hwkit.targets import mcu
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.lower import plan, section
+from hwkit.targets.mcu.target import TARGET as mcu
+from tests import sessions
 from tests.emulators import skip_without_emulator
 
 SAME = Padding(1, 1, 1, 1)
@@ -111,13 +112,13 @@ def check_integers(graph: Graph, board: str, folder: Path, kernel: str = "") -> 
     rng = np.random.default_rng(2)
     x = rng.integers(-128, 128, (4, *graph.tensors["x"].shape)).astype(np.int8)
     x[0], x[1] = -128, 127
-    assert np.array_equal(mcu.run(made, x), run(graph, {"x": x})["y"])
+    assert np.array_equal(sessions.run(made, x), run(graph, {"x": x})["y"])
 
 
 def check_instructions(graph: Graph, most: float, board: str, folder: Path) -> None:
     """At most ``most`` executed instructions for each multiply-accumulate."""
     made = artifact(graph, board, folder)
     x = np.zeros((1, *graph.tensors["x"].shape), np.int8)
-    ((layer,),) = mcu.profile(made, x, 1)
+    ((layer,),) = sessions.profile(made, x, 1)
     assert layer.instructions is not None
     assert layer.instructions <= most * layer.macs, layer.instructions / layer.macs

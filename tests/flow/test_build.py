@@ -135,7 +135,7 @@ def test_a_killed_deploy_leaves_the_old_one(tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib\n"
         "from hwkit.flow import build\n"
-        "from hwkit.targets import edge\n"
+        "from hwkit.targets.edge.target import TARGET as edge\n"
         "from tests.flow.test_verify import network\n"
         "def slow(plan, lowered, folder):\n"
         "    (folder / 'model.tflite').write_bytes(b'half')\n"
@@ -162,7 +162,7 @@ def test_a_terminated_command_cleans_up(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
         "from hwkit import cli\n"
-        "from hwkit.targets import edge\n"
+        "from hwkit.targets.edge.target import TARGET as edge\n"
         "from hwkit.toolchain.process import run\n"
         "def slow(plan, lowered, folder):\n"
         "    run(['sh', '-c', f'echo $$ > {sys.argv[1]}; exec sleep 60'], folder / 'log')\n"
@@ -231,7 +231,7 @@ def test_out_is_a_file(tmp_path: Path) -> None:
 
 def test_unsigned_integers_cross_the_border_unchanged() -> None:
     """A board computes u8 as s8; the user sees u8 on both sides."""
-    from hwkit.flow.verify import predict
+    from hwkit.flow.predict import predict
     from hwkit.ir.builder import GraphBuilder
     from hwkit.ir.ops import MaxPool2d
     from hwkit.ir.types import U8, Quantization
@@ -242,7 +242,7 @@ def test_unsigned_integers_cross_the_border_unchanged() -> None:
     graph = b.build(["y"])
     x = np.array([[[[0], [255]], [[128], [7]]]], np.uint8)
     for board in ("host_tflm", "virtual_m4"):
-        y = predict(graph, x, board)
+        y = predict(graph, x, board)[graph.outputs[0]]
         assert y.dtype == np.uint8 and y.tolist() == [[[[255]]]]
 
 

@@ -57,10 +57,11 @@ def test_once_round(run: tuple[Path, Path], tmp_path: Path) -> None:
     graph = load(tmp_path / "again" / "model.hwk")
     rows = profile(graph, BOARD, repeats=2, store=tmp_path / "db.sqlite")
     predicted = plan["predicted"]["latency_cycles"]
-    assert abs(rows["total"]["cycles"] - predicted) <= 0.03 * predicted
+    assert rows.total.cycles is not None
+    assert abs(rows.total.cycles - predicted) <= 0.03 * predicted
     (kept,) = store.read(tmp_path / "db.sqlite")
-    assert kept.context.board == BOARD and kept.context.evidence == "simulated"
-    assert kept.context.repeats == 2 and kept.context.toolchain
+    assert kept.measurement == rows and rows.evidence == "simulated"
+    assert rows.board == BOARD and rows.repeats == 2 and rows.toolchain
 
 
 def test_a_budget_that_cannot_be_met(

@@ -12,11 +12,12 @@ from elftools.elf.elffile import ELFFile
 
 from hwkit.cli import _run
 from hwkit.flow.build import deploy
-from hwkit.flow.verify import random_inputs, verify
+from hwkit.flow.verify import verify
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, Quantization
+from tests.sessions import random_inputs
 
 BOARDS = [
     "virtual_m4",

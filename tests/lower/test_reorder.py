@@ -17,7 +17,7 @@ from hwkit.ir.ops import Add, Concat, MaxPool2d, Pad, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower.checked import apply, golden_inputs
 from hwkit.lower.reorder import best_order, reorder
-from hwkit.targets import mcu
+from hwkit.targets.mcu.target import TARGET as mcu
 from tests.lower.test_memory import sizes
 
 

@@ -13,25 +13,12 @@ import pytest
 
 from hwkit.errors import ConfigError, FormatError, HwkitError
 from hwkit.profile import store
-from hwkit.profile.campaign import profile_json
 from hwkit.profile.commit import source_commit
-from hwkit.profile.store import Context
-from tests.profile.test_campaign import EDGE, MCU, run, timed_at_once
-
-PROFILE: dict[str, Any] = profile_json(MCU, [run(10, 100), run(12, 90)], warm_up=1)
-CONTEXT = Context(
-    board="m4",
-    evidence="simulated",
-    model="mnist",
-    model_digest="ab" * 32,
-    commit="0" * 40,
-    repeats=2,
-    warm_up=1,
-    clock_hz=64_000_000,
-    toolchain={"zig": "0.15.1"},
-    flags=("-O2", "-mcpu=cortex-m4"),
-    time_utc="2026-01-31T12:00:00Z",
-)
+from hwkit.profile.measurement import now_utc
+from hwkit.profile.medians import medians
+from hwkit.target import Identity
+from tests.profile.example import MEASUREMENT
+from tests.profile.test_medians import timed_at_once
 
 
 @pytest.fixture
@@ -40,30 +27,46 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_what_is_stored_is_read_back_whole(path: Path) -> None:
-    first = store.add(PROFILE, CONTEXT, path)
-    second = store.add(PROFILE, replace(CONTEXT, model_digest="cd" * 32), path)
+    first = store.add(MEASUREMENT, path)
+    second = store.add(replace(MEASUREMENT, model_digest="cd" * 32), path)
     found = store.read(path)
     assert [m.id for m in found] == [first, second]
-    assert found[0].context == CONTEXT
-    layers = found[0].layers
-    assert [(r.index, r.name, r.macs, r.cycles) for r in layers] == [
-        (0, "l0", 10, 10),
-        (1, "l1", 20, 90),
-    ]
-    assert isinstance(layers[0].cycles, int) and isinstance(layers[0].spread["cycles"]["mad"], int)
-    assert layers[0].us is None
-    assert layers[0].spread["cycles"] == {"min": 10, "median": 10, "p95": 12, "mad": 0}
+    assert found[0].measurement == MEASUREMENT
     assert store.read(path, model_digest="cd" * 32) == [found[1]]
     assert store.read(path, board="other") == []
 
 
 def test_the_whole_models_figures_are_kept(path: Path) -> None:
-    host = profile_json(EDGE, [timed_at_once(2.5, None)])
-    context = replace(CONTEXT, board="host", evidence="measured", repeats=1, warm_up=0)
-    store.add(host, context, path)
-    whole, layer = store.read(path)[0].layers
-    assert (whole.index, whole.name, whole.op, whole.us) == (-1, "mnist", "Model", 2.5)
-    assert (layer.index, layer.us) == (0, None)
+    found = medians("host", [timed_at_once(2.5, None)])
+    here = replace(
+        MEASUREMENT,
+        identity=Identity("hardware", "litert 2.0", host="lab (a CPU)", threads=2),
+        layers=found.layers,
+        total=found.total,
+        whole=found.whole,
+    )
+    store.add(here, path)
+    assert store.read(path)[0].measurement == here
+
+
+def test_a_file_of_version_1_is_brought_up_to_date(path: Path) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as db:
+        for statement in store._SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {store.APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 1")
+        db.execute(
+            "INSERT INTO measurement VALUES (1, '2026-01-01T00:00:00Z', 'm4', 'simulated', "
+            "64000000, '{}', '[]', 'abc', 'mnist', 'dd', 2, 1)"
+        )
+        db.execute("INSERT INTO layer VALUES (1, 0, 'l0', 'Dense', 10, NULL, 7, NULL, '{}')")
+    db.close()
+    assert store.add(MEASUREMENT, path) == 2
+    old, new = (each.measurement for each in store.read(path))
+    assert new == MEASUREMENT
+    assert (old.evidence, old.clock_hz, old.identity.name) == ("simulated", 64_000_000, "")
+    assert (old.total.cycles, old.total.macs, old.layers[0].cycles) == (7, 10, 7)
 
 
 def test_no_file_yet(path: Path) -> None:
@@ -72,13 +75,13 @@ def test_no_file_yet(path: Path) -> None:
     path.parent.mkdir()
     path.touch()
     assert store.read(path) == []
-    assert store.add(PROFILE, CONTEXT, path) == 1
+    assert store.add(MEASUREMENT, path) == 1
 
 
 def test_the_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert store.default_path() == tmp_path / "hwkit" / "measurements.sqlite"
-    assert store.add(PROFILE, CONTEXT) == 1
+    assert store.add(MEASUREMENT) == 1
     assert len(store.read()) == 1
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -86,29 +89,21 @@ def test_the_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 def test_the_time_is_utc() -> None:
-    now = Context("b", "measured", "m", "", "", 1, 0).time_utc
+    now = now_utc()
     assert len(now) == 20 and now.endswith("Z") and now[10] == "T"
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("board", "m7"), ("evidence", "measured"), ("repeats", 3), ("warm_up", 0)]
-)
-def test_a_context_of_another_run(path: Path, key: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f"measurement: {key} is .* take both from one run"):
-        store.add(PROFILE, replace(CONTEXT, **{key: value}), path)
-    assert not path.exists()
-
-
 def test_a_failing_insert_leaves_nothing(path: Path) -> None:
-    twice = {**PROFILE, "layers": [PROFILE["layers"][0], PROFILE["layers"][0]]}
+    layer = MEASUREMENT.layers[0]
+    twice = replace(MEASUREMENT, layers=(layer, layer))
     with pytest.raises(HwkitError):
-        store.add(twice, CONTEXT, path)
+        store.add(twice, path)
     assert store.read(path) == []
 
 
 def write_many(path: Path, model: str) -> None:
     for _ in range(20):
-        store.add(PROFILE, replace(CONTEXT, model=model), path)
+        store.add(replace(MEASUREMENT, model=model), path)
 
 
 def test_two_writers_at_once_lose_nothing(path: Path) -> None:
@@ -122,8 +117,8 @@ def test_two_writers_at_once_lose_nothing(path: Path) -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     found = store.read(path)
-    assert sorted(m.context.model for m in found) == ["a"] * 20 + ["b"] * 20
-    assert all(len(m.layers) == 2 for m in found)
+    assert sorted(m.measurement.model for m in found) == ["a"] * 20 + ["b"] * 20
+    assert all(len(m.measurement.layers) == 2 for m in found)
 
 
 def one_line(error: HwkitError, path: Path) -> str:
@@ -136,7 +131,7 @@ def one_line(error: HwkitError, path: Path) -> str:
 def test_a_file_that_is_no_database(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    for attempt in (lambda: store.add(PROFILE, CONTEXT, path), lambda: store.read(path)):
+    for attempt in (lambda: store.add(MEASUREMENT, path), lambda: store.read(path)):
         with pytest.raises(FormatError) as caught:
             attempt()
         assert "move the file away" in one_line(caught.value, path)
@@ -145,7 +140,7 @@ def test_a_file_that_is_no_database(path: Path, content: bytes) -> None:
 
 def test_a_damaged_store(path: Path) -> None:
     for _ in range(40):
-        store.add(PROFILE, CONTEXT, path)
+        store.add(MEASUREMENT, path)
     whole = path.read_bytes()
     path.write_bytes(whole[:100] + b"\xa5" * (len(whole) - 100))
     with pytest.raises(FormatError) as caught:
@@ -163,18 +158,18 @@ def test_another_programs_database(path: Path) -> None:
         db.execute("CREATE TABLE notes (text TEXT)")
     db.close()
     with pytest.raises(FormatError) as caught:
-        store.add(PROFILE, CONTEXT, path)
+        store.add(MEASUREMENT, path)
     assert "another program" in one_line(caught.value, path)
 
 
 def test_another_schema_version_is_refused(path: Path) -> None:
-    store.add(PROFILE, CONTEXT, path)
+    store.add(MEASUREMENT, path)
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 7")
     db.close()
     with pytest.raises(FormatError) as caught:
         store.read(path)
-    assert "schema version 7, this hwkit reads 1" in one_line(caught.value, path)
+    assert "schema version 7, this hwkit reads 2" in one_line(caught.value, path)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +182,7 @@ def test_another_schema_version_is_refused(path: Path) -> None:
     ],
 )
 def test_rows_that_make_no_sense(path: Path, change: str) -> None:
-    store.add(PROFILE, CONTEXT, path)
+    store.add(MEASUREMENT, path)
     with sqlite3.connect(path) as db:
         db.execute(change)
     db.close()
@@ -201,7 +196,7 @@ def fill(path: Path, answer: Any) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, 64 << 10))
     try:
         for _ in range(2000):
-            store.add(PROFILE, CONTEXT, path)
+            store.add(MEASUREMENT, path)
     except HwkitError as error:
         answer.put((type(error).__name__, str(error)))
 
@@ -217,15 +212,15 @@ def test_a_full_disk_is_one_line_and_damages_nothing(path: Path) -> None:
     assert "free space" in text and "\n" not in text
     stored = len(store.read(path))
     assert stored > 10
-    assert store.add(PROFILE, CONTEXT, path) == stored + 1
+    assert store.add(MEASUREMENT, path) == stored + 1
 
 
 def test_a_path_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="give another path"):
-        store.add(PROFILE, CONTEXT, tmp_path / "file" / "m.sqlite")
+        store.add(MEASUREMENT, tmp_path / "file" / "m.sqlite")
     with pytest.raises(ConfigError, match="is a folder, no regular file"):
-        store.add(PROFILE, CONTEXT, tmp_path)
+        store.add(MEASUREMENT, tmp_path)
 
 
 def test_the_commit_is_gits_or_the_version(tmp_path: Path, monkeypatch: Any) -> None:

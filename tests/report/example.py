@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hwkit.allocate.cost import CostRow, SensitivityRow
+from hwkit.profile.measurement import Figures, Measurement
+from hwkit.profile.statistics import Spread
 from hwkit.report.summary import (
     Accuracy,
     Deploy,
@@ -16,13 +18,9 @@ from hwkit.report.summary import (
     LoopState,
     MemoryMap,
     Model,
-    Profile,
-    ProfileLayer,
-    ProfileTotal,
-    Spread,
     Summary,
 )
-from hwkit.target import Evidence
+from hwkit.target import WHOLE_MODEL, Identity, Kind
 
 LAYERS = (
     Layer("conv1", "Conv2d", (14, 14, 16), 8, 28224, 144, (), "u8"),
@@ -40,6 +38,7 @@ DENSE_LAYERS = (
 )
 BITS = {"conv1": 8, "depthwise2": 8, "pointwise2": 8, "conv3": 8, "classifier": 8}
 PLAN = {**BITS, "conv3": 4, "pointwise2": 4}
+CREATED = "2026-01-31T12:00:00Z"
 CYCLES = (131000, 254000, 101000, 36000, 402000, 9000, 10, 1100)
 
 
@@ -48,11 +47,11 @@ def spread(value: float) -> Spread:
     return Spread(min=value, median=value, p95=round(value * 1.02, 3), mad=round(value * 0.004, 3))
 
 
-def profile(board: str, evidence: Evidence, model: str = "mnist_w8") -> Profile:
+def profile(board: str, kind: Kind, model: str = "mnist_w8") -> Measurement:
     """On a microcontroller board: instructions and cycles; elsewhere microseconds."""
     mcu = board.startswith("virtual")
     rows = tuple(
-        ProfileLayer(
+        Figures(
             index,
             layer.name,
             layer.op,
@@ -64,14 +63,17 @@ def profile(board: str, evidence: Evidence, model: str = "mnist_w8") -> Profile:
         )
         for index, (layer, cycles) in enumerate(zip(LAYERS, CYCLES, strict=True))
     )
-    total = ProfileTotal(
-        macs=sum(row.macs for row in rows),
+    total = Figures(
+        WHOLE_MODEL,
+        "total",
+        "Model",
+        sum(row.macs for row in rows),
         instructions=sum(row.instructions or 0 for row in rows) if mcu else None,
         cycles=sum(row.cycles or 0 for row in rows) if mcu else None,
         us=sum(row.us or 0 for row in rows),
     )
-    clock_hz = 64_000_000 if mcu else None
-    return Profile(model, board, evidence, rows, total, 30, 5, clock_hz)
+    identity = Identity(kind, "example", 64_000_000 if mcu else None)
+    return Measurement(board, identity, model, "", "", 30, 5, rows, total, time_utc=CREATED)
 
 
 def memory_map() -> MemoryMap:
@@ -130,14 +132,14 @@ def summary() -> Summary:
     }  # fmt: skip
     hls = {"board": "hls4ml_csim", "artifact": "myproject.so", "tools": {"hls4ml": "1.3.0"}}
     return Summary(
-        created_utc="2026-01-31T12:00:00Z",
+        created_utc=CREATED,
         commit="0123456789abcdef",
         models=models,
         exactness=exactness,
         profiles=(
-            profile("virtual_m4", "simulated"),
-            profile("host_litert", "measured"),
-            profile("host_tflm", "measured"),
+            profile("virtual_m4", "emulator"),
+            profile("host_litert", "hardware"),
+            profile("host_tflm", "hardware"),
         ),
         deploys=(
             replace(Deploy.from_facts("mnist_w8", m4), memory=memory_map()),

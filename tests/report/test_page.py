@@ -21,7 +21,7 @@ HOSTILE = "</style><script>alert('x')</script>\"'><img src=http://evil.example/x
 
 def poisoned(value: Any) -> Any:
     """Every free text in a summary replaced by a hostile one."""
-    fixed = {"evidence", "version"}
+    fixed = {"evidence", "version", "kind"}
     if is_dataclass(value) and not isinstance(value, type):
         changes = {
             f.name: poisoned(getattr(value, f.name)) for f in fields(value) if f.name not in fixed

@@ -34,7 +34,7 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     [
         (lambda s: s.pop("commit"), "summary.json: key 'commit' is missing"),
         (lambda s: s.update(extra=1), "summary.json: unknown key 'extra'"),
-        (lambda s: s.update(version=2), "summary.json: version 2 is not 1"),
+        (lambda s: s.update(version=1), "summary.json: version 1 is not 2"),
         (lambda s: s.update(models={}), "summary.json: models: expected a list, got {}"),
         (
             lambda s: s["models"][0]["accuracy"].update(integer="high"),
@@ -57,14 +57,14 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
             "summary.json: exactness[1].differing: expected a whole number, got 0.5",
         ),
         (
-            lambda s: s["profiles"][0].update(evidence="guessed"),
-            "summary.json: profiles[0].evidence: "
-            "expected measured or simulated or estimated, got 'guessed'",
+            lambda s: s["profiles"][0]["identity"].update(kind="guess"),
+            "summary.json: profiles[0].identity.kind: "
+            "expected hardware or emulator or simulator or model, got 'guess'",
         ),
         (
-            lambda s: s["profiles"][0].update(evidence=[]),
-            "summary.json: profiles[0].evidence: "
-            "expected measured or simulated or estimated, got []",
+            lambda s: s["profiles"][0]["identity"].update(kind=[]),
+            "summary.json: profiles[0].identity.kind: "
+            "expected hardware or emulator or simulator or model, got []",
         ),
         (lambda s: s.update(tools=["x"]), "summary.json: tools: expected an object, got ['x']"),
         (lambda s: s["tools"].update(zig=1), "summary.json: tools.zig: expected a text, got 1"),
@@ -82,7 +82,7 @@ def test_a_value_that_is_no_object() -> None:
         schema.parse([1, 2])
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100000, b'{"version": 1}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100000, b'{"version": 2}'])
 def test_hostile_files_give_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "summary.json"
     path.write_bytes(content)

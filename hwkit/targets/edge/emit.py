@@ -42,6 +42,7 @@ from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
 from hwkit.targets.edge.lower import float_weight_and_bias
 from hwkit.targets.edge.native import mean_axes
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.scales import is_wide, ratio
 from hwkit.targets.edge.split import file_padding, kernel_of
 
@@ -59,7 +60,7 @@ _OPERATOR = {
 Weighted = Conv2d | DepthwiseConv2d | Dense
 
 
-def emit(lowered: Lowered) -> BuildPlan:
+def emit(lowered: Lowered[EdgePlan]) -> BuildPlan:
     """One file, ``model.tflite``, with the same bytes for the same graph."""
     return BuildPlan({MODEL: write(file_model(lowered.graph))})
 

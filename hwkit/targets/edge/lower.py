@@ -41,6 +41,7 @@ from hwkit.target import Lowered
 from hwkit.targets.edge.arithmetic import check_ratios, in_runtime
 from hwkit.targets.edge.as_depthwise import as_depthwise
 from hwkit.targets.edge.exact_add import add_as_depthwise
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.scales import assign_scales, is_wide
 from hwkit.targets.edge.split import split_borders, split_ranges
 from hwkit.targets.edge.wide import float32_rescales
@@ -57,7 +58,7 @@ _FLOAT32_EXACT = 1 << 24
 """Every integer up to here, and so every sum that stays below, is exact in float32."""
 
 
-def lower(graph: Graph, board: Board) -> Lowered:
+def lower(graph: Graph, board: Board) -> Lowered[EdgePlan]:
     """The graph as ``board``'s runtime computes it; what it must equal, integer by integer.
 
     Every pass but three is exact and checked on golden vectors. Those three rescale 32-bit integers
@@ -96,7 +97,8 @@ def lower(graph: Graph, board: Board) -> Lowered:
     check_ratios(graph, runtime, target)
     graph = apply(graph, assign_scales)
     graph, changed = in_runtime(graph, runtime, target)
-    return Lowered(verify(graph), board, tuple(dict.fromkeys((*wide, *added, *rounded, *changed))))
+    retargeted = tuple(dict.fromkeys((*wide, *added, *rounded, *changed)))
+    return Lowered(verify(graph), board, None, retargeted)
 
 
 def _rescales_to_32_bits(graph: Graph, op: Add) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -91,6 +92,10 @@ class OriginalFile:
         return _cast(inner, np.rint(y / np.float64(scale)) + zero_point)
 
 
+EdgePlan: TypeAlias = OriginalFile | None
+"""What runs: None is hwkit's own file of the graph, else the one that it was imported from."""
+
+
 def _without_batch(tensor: FileTensor, y: Array) -> Array:
     batch = int(len(tensor.shape) > 1 and tensor.shape[0] == 1)
     shape = tensor.shape[batch:] or (1,)
@@ -153,9 +158,9 @@ def run_original(
     return load_original(path, runtime).run(arrays)
 
 
-def open_original(graph: Graph, board: Board, path: Path) -> Artifact:
+def open_original(graph: Graph, board: Board, path: Path) -> Artifact[EdgePlan]:
     """``path``, which ``graph`` was imported from, as an artifact of ``board``: what runs is the
     file itself, and it must equal ``graph`` as it is."""
     assert board.edge is not None
     original = load_original(path, board.edge.runtime, board.edge.threads)
-    return Artifact(path.parent, path, board, Lowered(graph, board, plan=original))
+    return Artifact(path.parent, path, board, Lowered(graph, board, original))

@@ -16,12 +16,15 @@ from hwkit.ir.ops import Op, activations
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, LayerTiming, Lowered
 from hwkit.targets.edge.emit import single_layers
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.runtimes import session
 
 _SEED = 0
 
 
-def profile(lowered: Lowered, model: bytes, x: Array, repeats: int) -> list[list[LayerTiming]]:
+def profile(
+    lowered: Lowered[EdgePlan], model: bytes, x: Array, repeats: int
+) -> list[list[LayerTiming]]:
     """``repeats`` runs: a row for each layer, and one of index ``WHOLE_MODEL`` for all of it.
 
     ``us`` of a layer is None where the runtime gives none.
@@ -50,7 +53,7 @@ def profile(lowered: Lowered, model: bytes, x: Array, repeats: int) -> list[list
     ]
 
 
-def _random_inputs(lowered: Lowered, op: Op) -> list[Array]:
+def _random_inputs(lowered: Lowered[EdgePlan], op: Op) -> list[Array]:
     rng = np.random.default_rng(_SEED)
     names = dict.fromkeys(activations(op))
     shapes = [lowered.graph.tensors[name].shape for name in names]

@@ -16,7 +16,7 @@ from hwkit.errors import (
 from hwkit.files import read_json, write_json, write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.finn.emit import emit
-from hwkit.targets.finn.graph import TARGET
+from hwkit.targets.finn.graph import TARGET, Network
 from hwkit.targets.finn.report import facts
 from hwkit.toolchain import isolated
 
@@ -27,7 +27,7 @@ _REFUSAL = "refusal.json"
 _TIMEOUT_S = 3600.0
 
 
-def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+def build(plan: BuildPlan, lowered: Lowered[Network], out: Path) -> Artifact[Network]:
     """Writes the plan to ``out`` and lets FINN convert, fold, estimate and generate code there.
 
     All output goes to ``build.log``. ``ToolMissing`` without FINN, ``ToolFailed`` with the log's
@@ -40,7 +40,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     return _brought_up_to_date(plan, lowered, out)
 
 
-def open_artifact(out: Path, lowered: Lowered) -> Artifact:
+def open_artifact(out: Path, lowered: Lowered[Network]) -> Artifact[Network]:
     """The artifact that ``build`` left in ``out``, built again if the model, the configuration or
     the folding was edited since: what lies in the folder is what runs.
 
@@ -54,7 +54,7 @@ def open_artifact(out: Path, lowered: Lowered) -> Artifact:
     return _brought_up_to_date(plan, lowered, out)
 
 
-def _brought_up_to_date(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+def _brought_up_to_date(plan: BuildPlan, lowered: Lowered[Network], out: Path) -> Artifact[Network]:
     stamps = _stamps(out)
     if stamps["built"] != _digest(plan, out) or not (out / NETWORK).is_file():
         (command,) = plan.commands
@@ -63,7 +63,7 @@ def _brought_up_to_date(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifac
     return Artifact(out, out / NETWORK, lowered.board, lowered, facts(lowered, out))
 
 
-def _run(arguments: tuple[str, ...], lowered: Lowered, out: Path) -> None:
+def _run(arguments: tuple[str, ...], lowered: Lowered[Network], out: Path) -> None:
     (out / _REFUSAL).unlink(missing_ok=True)
     try:
         isolated.get(TOOL).run(arguments, out / "build.log", cwd=out, timeout_s=_TIMEOUT_S)
@@ -73,7 +73,7 @@ def _run(arguments: tuple[str, ...], lowered: Lowered, out: Path) -> None:
         raise
 
 
-def _refusal(lowered: Lowered, out: Path) -> HwkitError:
+def _refusal(lowered: Lowered[Network], out: Path) -> HwkitError:
     said = read_json(out / _REFUSAL)
     for node in lowered.plan.nodes:
         if node.output == said["tensor"]:

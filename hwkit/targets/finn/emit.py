@@ -15,6 +15,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.lower.checked import golden_inputs
 from hwkit.target import BuildPlan, Lowered
+from hwkit.targets.finn.graph import Network
 from hwkit.targets.finn.onnx_model import onnx_bytes
 
 GOLDEN_SAMPLES = 8
@@ -48,7 +49,7 @@ _STEPS = (
 )
 
 
-def emit(lowered: Lowered) -> BuildPlan:
+def emit(lowered: Lowered[Network]) -> BuildPlan:
     """Files and the command of a project that FINN takes from the model to a bitfile.
 
     The command runs FINN's part that needs no Vivado; ``{finn}`` stands for FINN's Python.

@@ -29,7 +29,7 @@ class Estimates:
     resources: Mapping[str, float]
 
 
-def estimates(lowered: Lowered, out: Path) -> Estimates:
+def estimates(lowered: Lowered[Network], out: Path) -> Estimates:
     """Read from the reports in ``out``; ``FormatError`` when they are not FINN's."""
     cycles = read_json(out / REPORTS / "estimate_layer_cycles.json")
     performance = read_json(out / REPORTS / "estimate_network_performance.json")
@@ -77,7 +77,7 @@ def hardware_layers(network: Network, path: Path) -> dict[str, int]:
     return {node.name: found[node.name] for node in nodes}
 
 
-def facts(lowered: Lowered, out: Path) -> dict[str, Any]:
+def facts(lowered: Lowered[Network], out: Path) -> dict[str, Any]:
     """What ``deploy.json`` tells. ``cycles_per_inference`` is FINN's latency, the sum over all
     layers; ``interval_cycles`` those between two inferences."""
     found = estimates(lowered, out)
@@ -102,7 +102,7 @@ def facts(lowered: Lowered, out: Path) -> dict[str, Any]:
     }
 
 
-def timings(lowered: Lowered, out: Path) -> list[LayerTiming]:
+def timings(lowered: Lowered[Network], out: Path) -> list[LayerTiming]:
     """Each layer's cycles, and those of a whole inference: the layers work at the same time."""
     found = estimates(lowered, out)
     graph, us = lowered.graph, clock_period_ns(lowered.board) / 1000

@@ -13,6 +13,7 @@ import numpy as np
 from hwkit.errors import DeviceError
 from hwkit.ir.types import Array, TensorType
 from hwkit.target import Artifact
+from hwkit.targets.finn.graph import Network
 from hwkit.toolchain import isolated
 
 _TIMEOUT_S = 3600.0
@@ -21,7 +22,7 @@ _SAMPLES_WORTH_A_PROCESS = 32
 """A process of FINN's takes some two seconds to start."""
 
 
-def run(artifact: Artifact, x: Array) -> Array:
+def run(artifact: Artifact[Network], x: Array) -> Array:
     """Outputs for ``x`` (batch first), shared out among the cores.
 
     ``ToolFailed`` with the log's path when FINN ends with an error, for one when a value leaves
@@ -37,14 +38,14 @@ def run(artifact: Artifact, x: Array) -> Array:
     return _integers(flat, tensor)
 
 
-def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
+def layer_outputs(artifact: Artifact[Network], x: Array) -> dict[str, Array]:
     """The tensor of every op that FINN's network still has, by name."""
     graph = artifact.lowered.graph
     found = _execute(artifact, x, [op.output for op in graph.nodes])
     return {name: _integers(values, graph.tensors[name]) for name, values in found.items() if name}
 
 
-def _execute(artifact: Artifact, x: Array, names: Sequence[str]) -> dict[str, Array]:
+def _execute(artifact: Artifact[Network], x: Array, names: Sequence[str]) -> dict[str, Array]:
     """The output under the name "" and the tensors ``names`` that there are, int64."""
     with tempfile.TemporaryDirectory(prefix="hwkit-finn-") as folder:
         scratch = Path(folder)

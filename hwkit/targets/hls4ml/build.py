@@ -14,13 +14,14 @@ from hwkit.ir.counts import weight_bytes
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.hls4ml.emit import PROGRAM, emit, fpga
 from hwkit.targets.hls4ml.estimate import estimate, kernel
+from hwkit.targets.hls4ml.network import Network
 from hwkit.targets.hls4ml.tools import HOW_TO_GET, tools
 from hwkit.toolchain import process
 
 _STAMP = "build.json"
 
 
-def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+def build(plan: BuildPlan, lowered: Lowered[Network], out: Path) -> Artifact[Network]:
     """Writes the plan to ``out``, lets hls4ml write its project there and compiles ``csim``.
 
     All output goes to ``build.log``. ``ToolMissing`` without hls4ml or g++, ``ToolFailed`` with
@@ -32,7 +33,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     return _brought_up_to_date(plan, lowered, out)
 
 
-def open_artifact(out: Path, lowered: Lowered) -> Artifact:
+def open_artifact(out: Path, lowered: Lowered[Network]) -> Artifact[Network]:
     """The artifact that ``build`` left in ``out``, converted or compiled again if files were
     edited since: what lies in the folder is what runs.
 
@@ -46,7 +47,7 @@ def open_artifact(out: Path, lowered: Lowered) -> Artifact:
     return _brought_up_to_date(plan, lowered, out)
 
 
-def _brought_up_to_date(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+def _brought_up_to_date(plan: BuildPlan, lowered: Lowered[Network], out: Path) -> Artifact[Network]:
     """Runs the commands of which the inputs are not those of their last run."""
     stamps = _stamps(out)
     convert, compile_ = plan.commands
@@ -95,7 +96,7 @@ def _run(command: tuple[str, ...], out: Path) -> None:
     )
 
 
-def _facts(lowered: Lowered) -> dict[str, Any]:
+def _facts(lowered: Lowered[Network]) -> dict[str, Any]:
     """What ``deploy.json`` tells; counts and cycles are ``estimate``'s, null is what only a
     synthesis could know."""
     board = fpga(lowered.board)

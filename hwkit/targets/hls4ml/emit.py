@@ -26,7 +26,7 @@ COMPILE = ("g++", "-std=c++17", "-O1", "-fno-exceptions", "-w", "-I.")
 them instead of 2 s. At -O2 the templates take longer to compile and run no faster."""
 
 
-def emit(lowered: Lowered) -> BuildPlan:
+def emit(lowered: Lowered[Network]) -> BuildPlan:
     """Files and commands for a folder in which the commands make an hls4ml project and ``csim``.
 
     The golden vectors in ``tb_data`` are in the form of hls4ml's own test bench, so that vendor

@@ -13,12 +13,13 @@ import numpy as np
 from hwkit.errors import DeviceError
 from hwkit.ir.types import Array, TensorType
 from hwkit.target import Artifact
+from hwkit.targets.hls4ml.network import Network
 from hwkit.toolchain import process
 
 _TIMEOUT_S = 3600.0
 
 
-def run(artifact: Artifact, x: Array) -> Array:
+def run(artifact: Artifact[Network], x: Array) -> Array:
     """Outputs of ``csim`` for ``x`` (batch first), one process per core.
 
     ``ToolFailed`` with the log's path when the simulation dies, ``DeviceError`` when it gives
@@ -33,7 +34,7 @@ def run(artifact: Artifact, x: Array) -> Array:
     return _integers(flat, output)
 
 
-def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
+def layer_outputs(artifact: Artifact[Network], x: Array) -> dict[str, Array]:
     """Every tensor that a layer of the project gives, by name, from the simulation's trace."""
     graph = artifact.lowered.graph
     traced: Mapping[str, str] = artifact.lowered.plan.traced
@@ -50,7 +51,7 @@ def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
     }
 
 
-def _run(artifact: Artifact, x: Array, traced: Mapping[str, int]) -> tuple[Array, Array]:
+def _run(artifact: Artifact[Network], x: Array, traced: Mapping[str, int]) -> tuple[Array, Array]:
     """Rows of outputs and of traced values, as the simulation wrote them."""
     graph = artifact.lowered.graph
     outputs = graph.tensors[graph.outputs[0]].elements

@@ -22,7 +22,7 @@ _BUILD_AT, _BUILD_BYTES = 40, 8
 """Where the model's description, which ``hwk_model_info`` begins with, has the build's digest."""
 
 
-def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+def build(plan: BuildPlan, lowered: Lowered[McuPlan], out: Path) -> Artifact[McuPlan]:
     """Writes the sources to ``out``, compiles and links them.
 
     ``ConfigError`` with the missing bytes when the model can't fit the board; ``ToolMissing``
@@ -45,7 +45,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     return Artifact(out, made.path, lowered.board, lowered, _facts(made.image, lowered))
 
 
-def open_artifact(out: Path, lowered: Lowered) -> Artifact:
+def open_artifact(out: Path, lowered: Lowered[McuPlan]) -> Artifact[McuPlan]:
     """The artifact that an earlier build left in ``out``: its image as it lies there.
 
     ``ConfigError`` when there is none; ``FormatError`` when it is damaged.
@@ -95,7 +95,7 @@ def _bytes(image: elf.Image, address: int, size: int) -> bytes:
     raise FormatError("the image holds no description of its model; build it with hwkit deploy")
 
 
-def check_fit(lowered: Lowered) -> None:
+def check_fit(lowered: Lowered[McuPlan]) -> None:
     """Refuses, before anything is compiled, what can't fit: weights in flash, arena and stack
     in SRAM. Raises ``ConfigError`` with the number of bytes that are missing."""
     plan: McuPlan = lowered.plan
@@ -129,7 +129,7 @@ def _fits(board: Board, kind: str, needed: int, what: str) -> None:
         )
 
 
-def _facts(image: elf.Image, lowered: Lowered) -> Mapping[str, Any]:
+def _facts(image: elf.Image, lowered: Lowered[McuPlan]) -> Mapping[str, Any]:
     """The keys of deploy.json that apply; ``build`` is what the image says of itself."""
     plan: McuPlan = lowered.plan
     # What a layer cannot use, as when its clamp leaves one integer, is not in the image.

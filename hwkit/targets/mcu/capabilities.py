@@ -37,8 +37,11 @@ CAPABILITIES = Capabilities(
     ops=_OPS,
     roundings={op: _ROUNDINGS for op in _OPS},
     weight_bits=(4, 8),
-    activation_bits=(8,),
+    activation_bits=(8, 32),
     signed_activations=True,
+    most_inputs=None,
+    most_outputs=None,
+    states=True,
 )
 """Half-even first: the nearest to float32 rounding, the one that has no kernel."""
 

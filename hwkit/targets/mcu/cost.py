@@ -24,8 +24,8 @@ from hwkit.target import Artifact, LayerTiming
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.choice import choose
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import lower, section
-from hwkit.targets.mcu.run import profile
+from hwkit.targets.mcu.lower import McuPlan, lower, section
+from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.structs import tables
 from hwkit.targets.mcu.weights import storage_bits
 from hwkit.toolchain import elf
@@ -41,7 +41,7 @@ def measure_costs(
     needs; ``fixed`` the rest of the image, its other layers and the SRAM beside the arena.
 
     ``port`` would measure a device that holds one image only, and is refused. Raises what
-    ``lower``, ``build`` and ``profile`` raise.
+    ``lower``, ``build`` and the session raise.
 
     Example: widths (8, 4, 3) of a graph with two convolutions give six rows, and the rows of 3
     bits equal those of 4, which store them.
@@ -82,10 +82,10 @@ class _Measured:
 def _measure(graph: Graph, board: Board, bits: int) -> _Measured:
     """Every layer's cost with all weights stored in ``bits``."""
     lowered = choose(lower(with_weight_bits(graph, bits), board))
-    source = lowered.graph.inputs[0]
     with tempfile.TemporaryDirectory() as folder:
         artifact = build(emit(lowered), lowered, Path(folder))
-        (timings,) = profile(artifact, golden_inputs(lowered.graph)[source], 1)
+        with open_session(artifact) as session:
+            (timings,) = session.timed(golden_inputs(lowered.graph, 1), 1, 1)
         image = elf.read(artifact.path)
     weighted = {name for name in weighted_layers(graph)}
     rows = tuple(
@@ -105,7 +105,7 @@ def _kernels(image: elf.Image) -> dict[str, int]:
     return {n: size for n, size in image.symbol_bytes.items() if n.startswith("hwk_")}
 
 
-def _row(artifact: Artifact, image: elf.Image, timing: LayerTiming, bits: int) -> CostRow:
+def _row(artifact: Artifact[McuPlan], image: elf.Image, timing: LayerTiming, bits: int) -> CostRow:
     plan, board = artifact.lowered.plan, artifact.board
     layer = plan.layers[timing.index]
     table_bytes = sum(t.bytes for call in layer.calls for t in tables(call.descriptor))

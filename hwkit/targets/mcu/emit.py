@@ -146,7 +146,7 @@ const void *hwk_model_layer_output(uint32_t layer, uint32_t *size_bytes) {{
 """
 
 
-def emit(lowered: Lowered) -> BuildPlan:
+def emit(lowered: Lowered[McuPlan]) -> BuildPlan:
     """All sources of the firmware; the same bytes for the same lowered graph.
 
     ``model.c`` carries the CRC-32 of the interpreter's output for the self-test input.

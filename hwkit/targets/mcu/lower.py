@@ -33,7 +33,6 @@ from hwkit.targets.mcu.sharing import by_rule
 from hwkit.targets.mcu.states import NONE, Schedule, schedule
 from hwkit.targets.mcu.states import plan as plan_memory
 
-
 MOST_TENSORS = 28
 """Inputs, outputs and states in all: what a frame of 256 bytes describes, with the longest name."""
 
@@ -62,7 +61,7 @@ class McuPlan:
     states: Schedule = NONE
 
 
-def lower(graph: Graph, board: Board) -> Lowered:
+def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
     """``graph`` with signed activations, fused rescales and roundings that the kernels have, its
     layers in the order that needs least memory;
     offsets are in biases as far as these can hold them.
@@ -78,7 +77,7 @@ def lower(graph: Graph, board: Board) -> Lowered:
     check(lowered, board.name)
     _check_describable(lowered, board.name)
     ordered, planned = _ordered(verify(lowered), mcu)
-    return Lowered(ordered, board, retargeted, planned, optimized.found)
+    return Lowered(ordered, board, planned, retargeted, optimized.found)
 
 
 def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:

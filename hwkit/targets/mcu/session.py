@@ -53,7 +53,9 @@ class McuSession:
         graph = self._graph
         samples = _samples(graph, feeds)
         layers = {op.output: k for k, op in enumerate(graph.nodes)}
-        kept = [name for name in dict.fromkeys(keep) if name in layers and name not in graph.outputs]
+        kept = [
+            name for name in dict.fromkeys(keep) if name in layers and name not in graph.outputs
+        ]
         results: dict[str, list[Array]] = {name: [] for name in (*graph.outputs, *kept)}
         for data in samples:
             for name in kept:

@@ -13,10 +13,11 @@ from hwkit.ir.counts import macs
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, Artifact, LayerTiming
 from hwkit.targets.rtl.bitstream import section
+from hwkit.targets.rtl.plan import Plan
 from hwkit.targets.rtl.shell import from_device, to_device
 
 
-def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
+def run(artifact: Artifact[Plan], x: Array, port: str | None = None) -> Array:
     """Outputs for ``x`` (batch first), in the lowered graph's types.
 
     ``port`` is a pyserial URL of a board that already runs the artifact; without it the virtual
@@ -32,7 +33,7 @@ def run(artifact: Artifact, x: Array, port: str | None = None) -> Array:
 
 
 def profile(
-    artifact: Artifact, x: Array, repeats: int, port: str | None = None
+    artifact: Artifact[Plan], x: Array, repeats: int, port: str | None = None
 ) -> list[list[LayerTiming]]:
     """``repeats`` inferences of the first sample after a warm-up; a row for the whole model.
 
@@ -48,7 +49,7 @@ def profile(
         return [_timed(device, data, artifact) for _ in range(repeats)]
 
 
-def _timed(device: Device, data: bytes, artifact: Artifact) -> list[LayerTiming]:
+def _timed(device: Device, data: bytes, artifact: Artifact[Plan]) -> list[LayerTiming]:
     device.infer(data)
     cycles = device.cycles()
     if cycles is None:
@@ -69,7 +70,7 @@ def _timed(device: Device, data: bytes, artifact: Artifact) -> list[LayerTiming]
     return [*layers, whole]
 
 
-def _open(artifact: Artifact, port: str | None) -> AbstractContextManager[Device]:
+def _open(artifact: Artifact[Plan], port: str | None) -> AbstractContextManager[Device]:
     section(artifact.board)
     digest = bytes.fromhex(serialize.digest(artifact.lowered.graph))
     return open_board(artifact.board, artifact.path, port, digest=digest)

@@ -24,6 +24,7 @@ from hwkit.targets.rtl.bitstream import (
 )
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.larger import boards_with_room
+from hwkit.targets.rtl.plan import Plan
 from hwkit.toolchain import nextpnr, process, verilator, yosys
 from hwkit.toolchain.cache import cache_folder
 
@@ -35,7 +36,7 @@ TIMEOUT_S = 7200.0
 _STAT = "stat.json"
 
 
-def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+def build(plan: BuildPlan, lowered: Lowered[Plan], out: Path) -> Artifact[Plan]:
     """Writes the plan to ``out`` and runs it.
 
     ``BudgetInfeasible`` with the number that misses, and what would do, when the part is too small
@@ -63,7 +64,7 @@ def build(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
     return open_artifact(out, lowered)
 
 
-def open_artifact(out: Path, lowered: Lowered) -> Artifact:
+def open_artifact(out: Path, lowered: Lowered[Plan]) -> Artifact[Plan]:
     """The artifact that an earlier build left in ``out``; ``ConfigError`` when there is none."""
     path = out / artifact_name(section(lowered.board))
     if not path.is_file():
@@ -163,7 +164,7 @@ def _log(out: Path) -> Path:
     return cache_folder("logs") / f"bitstream-{key}.log"
 
 
-def _facts(out: Path, lowered: Lowered, core: Core) -> Mapping[str, Any]:
+def _facts(out: Path, lowered: Lowered[Plan], core: Core) -> Mapping[str, Any]:
     """The keys of deploy.json that apply."""
     fpga, graph = section(lowered.board), lowered.graph
     facts: dict[str, Any] = {

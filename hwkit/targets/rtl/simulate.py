@@ -16,6 +16,7 @@ from hwkit.errors import ConfigError, DeviceError
 from hwkit.ir.types import Array
 from hwkit.target import Artifact
 from hwkit.targets.rtl.core import Core, Stream
+from hwkit.targets.rtl.plan import Plan
 from hwkit.toolchain import process, verilator
 
 _TIMEOUT_S = 3600.0
@@ -75,7 +76,7 @@ def program(folder: Path, core: Core) -> Path:
     return made
 
 
-def layer_outputs(artifact: Artifact, x: Array) -> dict[str, Array]:
+def layer_outputs(artifact: Artifact[Plan], x: Array) -> dict[str, Array]:
     """Every tensor that a stream of the core carries, by the lowered graph's name."""
     core: Core = artifact.lowered.plan.core
     done = simulate(core, program(artifact.folder, core), x, taps=True)

@@ -32,7 +32,8 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8, Array, IntType
 from hwkit.target import Artifact
-from hwkit.targets import mcu
+from hwkit.targets.mcu.target import TARGET as mcu
+from tests import sessions
 
 SAME = Padding(1, 1, 1, 1)
 S4 = IntType(4, True)
@@ -179,7 +180,7 @@ def inputs(samples: int) -> Array:
 
 def counted(artifact: Artifact) -> dict[str, int]:
     """Executed instructions of each layer with a kernel."""
-    (rows,) = mcu.profile(artifact, inputs(1), 1)
+    (rows,) = sessions.profile(artifact, inputs(1), 1)
     return {row.name: row.instructions for row in rows if (row.instructions or 0) > 100}
 
 

@@ -16,8 +16,8 @@ from hwkit import boards
 from hwkit.device.qemu import find_program
 from hwkit.errors import ToolMissing
 from hwkit.ir.interpret import run
-from hwkit.targets import mcu
 from hwkit.toolchain import zig
+from tests import sessions
 from tests.firmware.cores import fast_paths
 
 
@@ -39,4 +39,4 @@ def test_no_layer_costs_more_than_its_fast_path(name: str, tmp_path: Path) -> No
     slower = {k: (found[k], budget[k]) for k in budget if found[k] > budget[k]}
     assert not slower
     x = fast_paths.inputs(3)
-    assert np.array_equal(mcu.run(artifact, x), run(artifact.lowered.graph, {"x": x})["y"])
+    assert np.array_equal(sessions.run(artifact, x), run(artifact.lowered.graph, {"x": x})["y"])

@@ -12,7 +12,8 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
-from hwkit.targets import mcu
+from hwkit.targets.mcu.target import TARGET as mcu
+from tests import sessions
 from tests.emulators import skip_without_emulator
 
 
@@ -51,6 +52,6 @@ def test_instructions_for_each_mac(tmp_path: Path, kind: str, most: float) -> No
     lowered = mcu.lower(_graph(kind), board)
     artifact = mcu.build(mcu.emit(lowered), lowered, tmp_path)
     x = np.zeros((1, *lowered.graph.tensors["x"].shape), np.int8)
-    ((layer,),) = mcu.profile(artifact, x, 1)
+    ((layer,),) = sessions.profile(artifact, x, 1)
     assert layer.instructions is not None
     assert layer.instructions <= most * layer.macs, layer.instructions / layer.macs

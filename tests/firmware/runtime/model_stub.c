@@ -18,21 +18,40 @@ static struct {
   int8_t output[STUB_BYTES];
 } arena __attribute__((aligned(16)));
 
+typedef struct {
+  uint32_t layer_count;
+  uint32_t arena_bytes;
+  uint8_t digest[HWK_MODEL_DIGEST_BYTES];
+  uint64_t build;
+  uint32_t tensor_bytes[2];
+  char name[4];
+} description_t;
+
+static const description_t description = {
+    LAYERS,
+    sizeof arena,
+    {1, 2, 3, 4},
+    0x8877665544332211u,
+    {STUB_BYTES, STUB_BYTES},
+    {'s', 't', 'u', 'b'}};
+
+static const hwk_tensor_t tensors[] = {{arena.input, STUB_BYTES}, {arena.output, STUB_BYTES}};
+static const hwk_range_t range = {-128, 255};
+
 const hwk_model_info_t hwk_model_info = {
-    .name = "stub",
-    .digest = {1, 2, 3, 4},
+    .description = &description,
+    .description_bytes = offsetof(description_t, name) + sizeof description.name,
     .layer_count = LAYERS,
-    .input_bytes = STUB_BYTES,
-    .output_bytes = STUB_BYTES,
     .arena_bytes = sizeof arena,
     .selftest_crc32 = STUB_CRC32,
-    .input_low = -128,
-    .input_high = 127,
+    .selftest_steps = 1,
+    .ranges = &range,
+    .inputs = {tensors, 1, STUB_BYTES},
+    .outputs = {tensors + 1, 1, STUB_BYTES},
+    .states = {tensors + 2, 0, 0},
 };
 
-int8_t *hwk_model_input(void) { return arena.input; }
-
-const int8_t *hwk_model_output(void) { return arena.output; }
+void hwk_model_reset(void) {}
 
 static void copy(void) {
   for (uint32_t i = 0; i < STUB_BYTES; i++) {

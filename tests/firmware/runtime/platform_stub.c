@@ -6,12 +6,14 @@
 #define hwk_platform_stack_used_bytes host_stack_used_bytes
 #define hwk_platform_stack_size_bytes host_stack_size_bytes
 #define hwk_platform_memory_test host_memory_test
+#define hwk_platform_identity host_identity
 #include "platform.c"
 #undef hwk_platform_cycles
 #undef hwk_platform_clock_hz
 #undef hwk_platform_stack_used_bytes
 #undef hwk_platform_stack_size_bytes
 #undef hwk_platform_memory_test
+#undef hwk_platform_identity
 
 /* Each reading is a longer time after the one before. */
 uint32_t hwk_platform_cycles(void) {
@@ -22,6 +24,10 @@ uint32_t hwk_platform_cycles(void) {
 }
 
 uint32_t hwk_platform_clock_hz(void) { return 0x44332211u; }
+
+hwk_identity_t hwk_platform_identity(void) {
+  return (hwk_identity_t){HWK_KIND_EMULATOR, 0xC4C3C2C1u, {0xD4D3D2D1u, 0xE4E3E2E1u, 0xF4F3F2F1u}};
+}
 
 uint32_t hwk_platform_stack_used_bytes(void) { return 0x04030201u; }
 

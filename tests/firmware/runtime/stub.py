@@ -15,6 +15,8 @@ BYTES = 64
 SOURCE = Path(__file__).parent / "model_stub.c"
 BOARD = boards.load("virtual_m4")
 DIGEST = bytes([1, 2, 3, 4]) + bytes(28)
+BUILD = "1122334455667788"
+HOST_PLATFORM = resources.folder("firmware") / "platforms" / "host" / "platform.c"
 
 
 def add_one(x: bytes) -> bytes:
@@ -22,15 +24,20 @@ def add_one(x: bytes) -> bytes:
     return bytes((value + 1) % 256 for value in x)
 
 
-def selftest_input(size: int = BYTES) -> bytes:
-    """The generator that hwk_model.h documents, for the range -128 .. 127."""
-    state, out = 0x12345678, bytearray()
+def generator(size: int) -> list[int]:
+    """What hwk_model.h draws, before it is brought into an input's range."""
+    state, out = 0x12345678, []
     for _ in range(size):
         state ^= state << 13 & 0xFFFFFFFF
         state ^= state >> 17
         state ^= state << 5 & 0xFFFFFFFF
-        out.append((-128 + (state >> 24)) % 256)
-    return bytes(out)
+        out.append(state >> 24)
+    return out
+
+
+def selftest_input(size: int = BYTES) -> bytes:
+    """The generator that hwk_model.h documents, for the range -128 .. 127."""
+    return bytes((-128 + drawn) % 256 for drawn in generator(size))
 
 
 def flags(size: int = BYTES) -> list[str]:
@@ -42,19 +49,21 @@ def flags(size: int = BYTES) -> list[str]:
 @cache
 def host_program(size: int = BYTES) -> Path:
     """The whole firmware on the host platform, under ASan and UBSan."""
-    return _program(resources.folder("firmware") / "platforms" / "host" / "platform.c", flags(size))
+    return program(SOURCE, HOST_PLATFORM, flags(size))
 
 
 @cache
 def counting_program(size: int = BYTES, layers: int = 2) -> Path:
     """The same on ``platform_stub.c``; ``layers`` above 2 do nothing more."""
-    return _program(
+    return program(
+        SOURCE,
         SOURCE.with_name("platform_stub.c"),
         [*flags(size), f"-DSTUB_LAYERS={layers}", f"-DHWK_PROFILE_MARKS={layers + 1}"],
     )
 
 
-def _program(platform: Path, more: list[str]) -> Path:
+def program(model: Path, platform: Path, more: list[str]) -> Path:
+    """The runtime around ``model`` on ``platform``, under ASan and UBSan."""
     root = resources.folder("firmware")
     runtime = [
         root / "runtime" / f"{name}.c"
@@ -62,7 +71,7 @@ def _program(platform: Path, more: list[str]) -> Path:
     ]
     folders = (root / "include", root / "runtime", root / "platforms" / "host")
     include = [f"-I{folder}" for folder in folders]
-    return host_cc.executable([SOURCE, *runtime, platform], [*host_cc.SANITIZERS, *include, *more])
+    return host_cc.executable([model, *runtime, platform], [*host_cc.SANITIZERS, *include, *more])
 
 
 def virtual_image(

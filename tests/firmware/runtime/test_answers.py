@@ -32,7 +32,9 @@ def u32(*values: int) -> bytes:
 
 def test_numbers_of_the_platform() -> None:
     info, stack, memory = ask((Command.INFO, b""), (Command.STACK, b""), (Command.MEMORY_TEST, b""))
-    assert info.payload[20:28] == u32(0x44332211, 0x08070605)
+    assert info.payload[4] == 2
+    assert info.payload[8:16] == u32(0x44332211, 0x08070605)
+    assert info.payload[16:32] == u32(0xC4C3C2C1, 0xD4D3D2D1, 0xE4E3E2E1, 0xF4F3F2F1)
     assert stack.payload == u32(0x04030201, 0x08070605)
     assert memory.payload == u32(0x1A1B1C1D, 0x3A3B3C3D, 0x2A2B2C2D)
 

@@ -110,11 +110,15 @@ def test_good_frame_after_garbage_is_answered() -> None:
 def test_info() -> None:
     (answer,) = converse(request(Command.INFO))
     assert answer is not None
-    version, payload, layers, inputs, outputs, arena = struct.unpack_from("<HHIIII", answer.payload)
+    version, payload, kind, *counts = struct.unpack_from("<HHBBBB", answer.payload)
     assert (version, payload) == (protocol.VERSION, MAX_PAYLOAD_BYTES)
-    assert (layers, inputs, outputs, arena) == (2, 64, 64, 192)
-    assert answer.payload[28:60] == stub.DIGEST
-    assert answer.payload[60:] == b"stub"
+    assert kind == 1 and counts == [1, 1, 0]
+    assert answer.payload[16:32] == bytes(16)
+    assert struct.unpack_from("<II", answer.payload, 32) == (2, 192)
+    assert answer.payload[40:72] == stub.DIGEST
+    assert answer.payload[72:80].hex() == stub.BUILD
+    assert struct.unpack_from("<II", answer.payload, 80) == (64, 64)
+    assert answer.payload[88:] == b"stub"
 
 
 def test_load_infer_read() -> None:

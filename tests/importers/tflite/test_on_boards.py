@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from hwkit import boards
-from hwkit.flow.verify import random_inputs, verify
+from hwkit.flow.verify import verify
 from tests.emulators import skip_without_emulator
 from tests.importers.tflite.every_operator import EVERY_OPERATOR
 from tests.importers.tflite.files import as_tflm
 from tests.importers.tflite.networks import NETWORKS
+from tests.sessions import random_inputs
 
 CORES = ("virtual_m0", "virtual_m4", "virtual_m7", "virtual_m33", "virtual_m55", "virtual_rv32")
 FITTING = [name for name in NETWORKS if name not in ("decoder", "sixteen_bits")]

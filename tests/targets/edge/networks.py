@@ -24,9 +24,9 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8, S32, Array, Quantization
 from hwkit.target import Lowered
-from hwkit.targets import edge
 from hwkit.targets.edge.emit import MODEL
 from hwkit.targets.edge.runtimes import run_all, session
+from hwkit.targets.edge.target import TARGET as edge
 
 BOARDS = ("host_litert", "host_tflm")
 

@@ -14,10 +14,11 @@ from hwkit.flow.verify import verify
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, Artifact
-from hwkit.targets import edge
 from hwkit.targets.edge.emit import MODEL
 from hwkit.targets.edge.runtimes import Session
 from hwkit.targets.edge.supervised import Refused
+from hwkit.targets.edge.target import TARGET as edge
+from tests import sessions
 from tests.targets.edge.networks import BOARDS, lowered, residual
 
 
@@ -41,7 +42,7 @@ def _change_one_weight(folder: Path, weight: Array) -> None:
 @pytest.mark.parametrize("board", BOARDS)
 def test_build_open_run(board: str, tmp_path: Path) -> None:
     built = _built(board, tmp_path)
-    opened = edge.open_artifact(tmp_path, built.lowered)
+    opened = edge.artifact(tmp_path, built.lowered)
     assert opened.facts == built.facts and opened.path == tmp_path / MODEL
     weights = [a.nbytes for a in built.lowered.graph.constants.values()]
     assert built.facts["weight_bytes"] == sum(weights)
@@ -49,15 +50,15 @@ def test_build_open_run(board: str, tmp_path: Path) -> None:
     assert ("arena_bytes" in built.facts) == (board == "host_tflm")
     assert all(built.facts["tools"].values())
     x = _inputs(5)
-    np.testing.assert_array_equal(edge.run(opened, x), built.lowered.graph.predict(x))
-    assert edge.run(opened, x[:0]).shape == (0, 5)
+    np.testing.assert_array_equal(sessions.run(opened, x), built.lowered.graph.predict(x))
+    assert sessions.run(opened, x[:0]).shape == (0, 5)
 
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_every_layer_can_be_observed(board: str, tmp_path: Path) -> None:
     artifact = _built(board, tmp_path)
     graph, x = artifact.lowered.graph, _inputs(3)
-    seen = edge.layer_outputs(artifact, x)
+    seen = sessions.layer_outputs(artifact, x)
     assert set(seen) == {op.output for op in graph.nodes}
     wanted = run(graph, {"x": x}, keep=seen)
     for name, value in seen.items():
@@ -85,31 +86,31 @@ def test_damaged_artifacts(board: str, tmp_path: Path) -> None:
     for damaged in (b"", whole[:200], whole[:-9], bytes(len(whole)), bytes(noise)):
         artifact.path.write_bytes(damaged)
         with pytest.raises(FormatError):
-            edge.run(artifact, _inputs(1))
+            sessions.run(artifact, _inputs(1))
     flipped = bytearray(whole)
     flipped[whole.index(b"depthwise/weight") - 30] ^= 0xFF
     artifact.path.write_bytes(flipped)
     try:
-        assert edge.run(artifact, _inputs(1)).dtype == np.int8
+        assert sessions.run(artifact, _inputs(1)).dtype == np.int8
     except HwkitError as error:
         assert "\n" not in str(error)
 
 
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="deploy there first"):
-        edge.open_artifact(tmp_path, lowered(residual(), "host_tflm"))
+        edge.artifact(tmp_path, lowered(residual(), "host_tflm"))
 
 
 def test_there_is_no_port(tmp_path: Path) -> None:
     artifact = _built("host_tflm", tmp_path)
     with pytest.raises(ConfigError, match="leave --port out"):
-        edge.run(artifact, _inputs(1), "/dev/ttyACM0")
+        sessions.run(artifact, _inputs(1), "/dev/ttyACM0")
 
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_profile(board: str, tmp_path: Path) -> None:
     artifact = _built(board, tmp_path)
-    runs = edge.profile(artifact, _inputs(1), 4)
+    runs = sessions.profile(artifact, _inputs(1), 4)
     assert len(runs) == 4
     for rows in runs:
         assert [row.index for row in rows] == [WHOLE_MODEL, *range(len(rows) - 1)]

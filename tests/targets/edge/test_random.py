@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwkit.errors import AccumulatorOverflow, UnsupportedOp
-from hwkit.flow import boundary
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -33,6 +32,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import S8, U8, IntType
 from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.runtimes import run_all, session
+from tests import sessions
 from tests.conformance.graphs import ALL_OPS, Space, graphs, inputs_for
 from tests.targets.edge.networks import BOARDS, lowered, runtime
 
@@ -49,7 +49,7 @@ def _equal_or_refused(graph: Graph, seed: int) -> int:
     for board in BOARDS:
         try:
             form = lowered(graph, board)
-            x = boundary.enter(graph, form.graph, inputs_for(graph, 3, seed)).astype("int8")
+            x = sessions.entered(graph, form.graph, inputs_for(graph, 3, seed)).astype("int8")
             expected = form.graph.predict(x)
         except (UnsupportedOp, AccumulatorOverflow):
             continue

@@ -158,7 +158,7 @@ def test_a_damaged_build_is_one_line(
     path.write_bytes(content)
     try:
         with pytest.raises(FormatError):
-            targets.get(built.board).open_artifact(built.folder, built.lowered)
+            targets.get(built.board).artifact(built.folder, built.lowered)
     finally:
         path.write_bytes(whole)
 
@@ -167,9 +167,9 @@ def test_another_networks_build_is_refused(built: Artifact, finn: Installed) -> 
     target = targets.get(built.board)
     other = target.lower(replace(residual(), name="other"), built.board)
     with pytest.raises(ConfigError, match="was built from another network"):
-        target.open_artifact(built.folder, other)
+        target.artifact(built.folder, other)
     with pytest.raises(ConfigError, match="holds no finn_sim build"):
-        target.open_artifact(built.folder / "code", built.lowered)
+        target.artifact(built.folder / "code", built.lowered)
 
 
 def with_lut(lut: int) -> Board:

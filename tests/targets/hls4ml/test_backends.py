@@ -23,7 +23,8 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.types import S8, S32, U8
-from hwkit.targets import hls4ml
+from hwkit.targets.hls4ml.target import TARGET as hls4ml
+from tests import sessions
 from tests.conformance.graphs import inputs_for
 from tests.targets.hls4ml.test_simulation import DOWN, EVEN, S4, U4, UP, Net
 
@@ -52,11 +53,11 @@ def test_every_layer_equals_the_interpreter(name: str, tmp_path: Path) -> None:
     lowered = hls4ml.lower(network(), boards.load(name))
     artifact = hls4ml.build(hls4ml.emit(lowered), lowered, tmp_path)
     x = inputs_for(lowered.graph, 30, 0)
-    layers = hls4ml.layer_outputs(artifact, x)
+    layers = sessions.layer_outputs(artifact, x)
     wanted = run(lowered.graph, {"x": x}, keep=[*layers, "y"])
     for layer, value in layers.items():
         np.testing.assert_array_equal(value, wanted[layer], err_msg=layer)
-    np.testing.assert_array_equal(hls4ml.run(artifact, x), wanted["y"])
+    np.testing.assert_array_equal(sessions.run(artifact, x), wanted["y"])
     assert artifact.facts["backend"] == lowered.board.fpga.backend  # type: ignore[union-attr]
 
 

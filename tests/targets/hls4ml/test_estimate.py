@@ -14,11 +14,11 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Dense, Requantize, Rescale, Rounding
 from hwkit.ir.types import S8, S32, U8, IntType
-from hwkit.targets import hls4ml
 from hwkit.targets.hls4ml import estimate as laws
 from hwkit.targets.hls4ml.estimate import Kernel, estimate, kernel
 from hwkit.targets.hls4ml.fixed import Fixed
 from hwkit.targets.hls4ml.layers import Layer
+from hwkit.targets.hls4ml.target import TARGET as hls4ml
 
 PYNQ = boards.load("hls4ml_pynq_z2")
 

@@ -26,9 +26,9 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.types import S8, S32, U8, IntType, Quantization
-from hwkit.targets import hls4ml
 from hwkit.targets.hls4ml.dyadic import offsets
 from hwkit.targets.hls4ml.network import network
+from hwkit.targets.hls4ml.target import TARGET as hls4ml
 
 BOARD = boards.load("hls4ml_csim")
 

@@ -41,9 +41,11 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8, S16, S32, U8, IntType
 from hwkit.target import Artifact
-from hwkit.targets import hls4ml
+from hwkit.targets.hls4ml.capabilities import CAPABILITIES
 from hwkit.targets.hls4ml.emit import COMPILE
+from hwkit.targets.hls4ml.target import TARGET as hls4ml
 from hwkit.toolchain import process
+from tests import sessions
 from tests.conformance.graphs import Space, graphs, inputs_for
 
 BOARD = boards.load("hls4ml_csim")
@@ -61,11 +63,11 @@ def check(artifact: Artifact, samples: int = 20) -> None:
     """Every output and every layer, on random inputs with both extremes among them."""
     graph = artifact.lowered.graph
     x = inputs_for(graph, samples, 0)
-    layers = hls4ml.layer_outputs(artifact, x)
+    layers = sessions.layer_outputs(artifact, x)
     wanted = run(graph, {graph.inputs[0]: x}, keep=[*layers, *graph.outputs])
     for name, value in layers.items():
         np.testing.assert_array_equal(value, wanted[name], err_msg=name)
-    np.testing.assert_array_equal(hls4ml.run(artifact, x), wanted[graph.outputs[0]])
+    np.testing.assert_array_equal(sessions.run(artifact, x), wanted[graph.outputs[0]])
 
 
 class Net(GraphBuilder):
@@ -175,7 +177,7 @@ def test_shared_multipliers_change_no_integer(tmp_path: Path) -> None:
 
 
 SPACE = Space(
-    ops=tuple(sorted(hls4ml.CAPABILITIES.ops - {AvgPool2d}, key=lambda op: op.__name__)),
+    ops=tuple(sorted(CAPABILITIES.ops - {AvgPool2d}, key=lambda op: op.__name__)),
     roundings=(EVEN, UP, DOWN),
     activations=(S8, U8, S4, IntType(5, False), IntType(2, False)),
     weight_bits=(2, 3, 4, 8),
@@ -220,11 +222,11 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_opened_folder_runs_without_compiling(folder: Path) -> None:
     before = (folder / "csim").stat().st_mtime_ns
-    artifact = hls4ml.open_artifact(folder, hls4ml.lower(tiny(), BOARD))
+    artifact = hls4ml.artifact(folder, hls4ml.lower(tiny(), BOARD))
     assert artifact.path.stat().st_mtime_ns == before
     check(artifact)
     empty = np.zeros((0, 4, 4, 2), np.uint8)
-    assert hls4ml.run(artifact, empty).shape == (0, 2)
+    assert sessions.run(artifact, empty).shape == (0, 2)
 
 
 def test_the_test_bench_of_hls4ml_sees_the_golden_vectors(folder: Path) -> None:
@@ -247,11 +249,11 @@ def test_the_test_bench_of_hls4ml_sees_the_golden_vectors(folder: Path) -> None:
 
 
 def test_facts_and_profile_are_estimates(folder: Path) -> None:
-    artifact = hls4ml.open_artifact(folder, hls4ml.lower(tiny(), BOARD))
+    artifact = hls4ml.artifact(folder, hls4ml.lower(tiny(), BOARD))
     assert artifact.facts["evidence"] == artifact.board.evidence == "estimated"
     assert artifact.facts["part"] == "xc7z020clg400-1"
     assert set(artifact.facts["tools"]) == {"hls4ml", "g++"}
-    runs = hls4ml.profile(artifact, inputs_for(tiny(), 1, 0), 2)
+    runs = sessions.profile(artifact, inputs_for(tiny(), 1, 0), 2)
     assert len(runs) == 2
     # Each of 16 pixels enters, each of 4 windows is multiplied, in a stream; then the dense layer.
     assert [(row.name, row.macs, row.cycles, row.us) for row in runs[0]] == [
@@ -295,11 +297,11 @@ def test_a_changed_weight_is_what_runs_and_is_located(folder: Path) -> None:
     assert first is not None
     changed = "0.125" if float(first.group(1)) != 0.125 else "0.250"
     header.write_text(text.replace(first.group(0), f"{{{changed},", 1))
-    artifact = hls4ml.open_artifact(folder, lowered)
+    artifact = hls4ml.artifact(folder, lowered)
     x = inputs_for(lowered.graph, 4, 1)
     expected = run(lowered.graph, {"x": x}, keep=["conv_out", "y"])
-    assert not np.array_equal(hls4ml.run(artifact, x), expected["y"])
-    layers = hls4ml.layer_outputs(artifact, x)
+    assert not np.array_equal(sessions.run(artifact, x), expected["y"])
+    layers = sessions.layer_outputs(artifact, x)
     different = np.argwhere(layers["conv_out"] != expected["conv_out"])
     assert len(different) and set(different[:, 3].tolist()) == {0}
 
@@ -310,9 +312,9 @@ def test_a_changed_description_is_converted_again(folder: Path) -> None:
     description["layers"][-1]["data"]["bias_data"][1] += 5.0
     description["layers"][-1]["types"]["bias"] = "ap_fixed<8,8>"
     (folder / "network.json").write_text(json.dumps(description))
-    artifact = hls4ml.open_artifact(folder, lowered)
+    artifact = hls4ml.artifact(folder, lowered)
     x = inputs_for(lowered.graph, 3, 1)
-    moved = hls4ml.run(artifact, x).astype(int) - run(lowered.graph, {"x": x})["y"]
+    moved = sessions.run(artifact, x).astype(int) - run(lowered.graph, {"x": x})["y"]
     assert moved.tolist() == [[0, 5]] * 3
 
 
@@ -320,16 +322,16 @@ def test_another_network_is_refused(folder: Path, tmp_path: Path) -> None:
     assert BOARD.fpga is not None
     other = hls4ml.lower(tiny(), replace(BOARD, fpga=replace(BOARD.fpga, part="xc7a35t")))
     with pytest.raises(ConfigError, match="was built from another network"):
-        hls4ml.open_artifact(folder, other)
+        hls4ml.artifact(folder, other)
     with pytest.raises(ConfigError, match="holds no hls4ml_csim build"):
-        hls4ml.open_artifact(tmp_path / "nothing", other)
+        hls4ml.artifact(tmp_path / "nothing", other)
 
 
 def test_a_broken_program_is_a_tool_failure(folder: Path) -> None:
     lowered = hls4ml.lower(tiny(), BOARD)
     (folder / "csim").write_text("#!/bin/sh\necho broken; exit 3\n")
     with pytest.raises(ToolFailed, match=r"csim.*failed with exit code 3.*csim.*\.log") as caught:
-        hls4ml.run(hls4ml.open_artifact(folder, lowered), inputs_for(lowered.graph, 2, 0))
+        sessions.run(hls4ml.artifact(folder, lowered), inputs_for(lowered.graph, 2, 0))
     assert "broken" in Path(caught.value.log).read_text()
 
 
@@ -337,13 +339,13 @@ def test_a_program_that_gives_nothing_is_noticed(folder: Path) -> None:
     lowered = hls4ml.lower(tiny(), BOARD)
     (folder / "csim").write_text('#!/bin/sh\n: > "$2"\n')
     with pytest.raises(DeviceError, match="gave 0 values instead of"):
-        hls4ml.run(hls4ml.open_artifact(folder, lowered), inputs_for(lowered.graph, 2, 0))
+        sessions.run(hls4ml.artifact(folder, lowered), inputs_for(lowered.graph, 2, 0))
 
 
 def test_a_source_that_does_not_compile(folder: Path) -> None:
     (folder / "firmware" / "network.cpp").write_text("nonsense")
     with pytest.raises(ToolFailed, match=r"g\+\+ .*build\.log"):
-        hls4ml.open_artifact(folder, hls4ml.lower(tiny(), BOARD))
+        hls4ml.artifact(folder, hls4ml.lower(tiny(), BOARD))
 
 
 def test_without_a_compiler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,4 +353,4 @@ def test_without_a_compiler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     lowered = hls4ml.lower(tiny(), BOARD)
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ToolMissing, match=r"g\+\+ is not installed; apt install g\+\+"):
-        hls4ml.open_artifact(folder, lowered)
+        hls4ml.artifact(folder, lowered)

@@ -13,10 +13,12 @@ from hwkit.errors import DeviceError
 from hwkit.ir.interpret import run as interpret
 from hwkit.lower.memory import plan_memory
 from hwkit.target import Artifact
-from hwkit.targets.mcu import build, emit, lower, run
-from hwkit.targets.mcu.lower import tensor_bytes
+from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.lower import lower, tensor_bytes
 from hwkit.toolchain import elf
 from tests.firmware.runtime import stub
+from tests.sessions import run
 from tests.targets.mcu.models import residual
 
 BOARD = boards.load("virtual_m4")

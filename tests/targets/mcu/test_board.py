@@ -11,22 +11,16 @@ import pytest
 
 from hwkit import boards
 from hwkit.errors import ConfigError, DeviceError, FormatError
-from hwkit.flow.verify import random_inputs
 from hwkit.ir.interpret import run as interpret
 from hwkit.lower.shift_to_signed import to_signed
 from hwkit.target import Artifact
-from hwkit.targets.mcu import (
-    build,
-    emit,
-    layer_outputs,
-    lower,
-    measure_costs,
-    open_artifact,
-    profile,
-    run,
-)
+from hwkit.targets.mcu.build import build, open_artifact
 from hwkit.targets.mcu.choice import choose
+from hwkit.targets.mcu.cost import measure_costs
+from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.lower import lower
 from hwkit.toolchain import elf
+from tests.sessions import layer_outputs, profile, random_inputs, run
 from tests.targets.mcu.models import residual
 
 BOARD = boards.load("virtual_m4")

@@ -17,12 +17,14 @@ from hwkit import boards
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.flow.build import deploy
 from hwkit.ir.interpret import run as interpret
-from hwkit.targets.mcu import build, emit, lower, run
+from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice import choose, measure, remembered, rounds, stand_in
 from hwkit.targets.mcu.choices import Choice
+from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.kernels import implementations
-from hwkit.targets.mcu.lower import plan
+from hwkit.targets.mcu.lower import lower, plan
+from tests.sessions import run
 from tests.targets.mcu.models import residual, separable
 
 M4 = boards.load("virtual_m4")
@@ -165,7 +167,7 @@ def test_killed_while_measuring(chosen: Choice, cache: Path) -> None:
     code = (
         "import pathlib, sys\n"
         "from hwkit import boards\n"
-        "from hwkit.targets.mcu import lower\n"
+        "from hwkit.targets.mcu.lower import lower\n"
         "from hwkit.targets.mcu.choice import choose, measure, remembered\n"
         "from tests.targets.mcu.models import separable\n"
         "folder = pathlib.Path(sys.argv[1])\n"

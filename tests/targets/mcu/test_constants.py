@@ -10,7 +10,6 @@ import pytest
 
 from hwkit import boards
 from hwkit.errors import UnsupportedOp
-from hwkit.flow import boundary
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
@@ -32,7 +31,8 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.types import S8, S16, S32, U8, Array, IntType
-from hwkit.targets import mcu
+from hwkit.targets.mcu.target import TARGET as mcu
+from tests import sessions
 
 BOARD = boards.load("virtual_m4")
 EVERY_U8 = np.arange(256)
@@ -54,9 +54,9 @@ def _check(graph: Graph, folder: Path) -> None:
     artifact = mcu.build(mcu.emit(lowered), lowered, folder)
     x = EVERY_U8.reshape(1, 16, 16).astype(np.uint8)
     x = np.concatenate([x, x[:, ::-1]])
-    got = mcu.run(artifact, boundary.enter(graph, lowered.graph, x))
+    got = sessions.run(artifact, sessions.entered(graph, lowered.graph, x))
     expected = run(graph, {"x": x})["y"]
-    assert np.array_equal(boundary.leave(graph, lowered.graph, got), expected)
+    assert np.array_equal(sessions.left(graph, lowered.graph, got), expected)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_padding_with_the_largest_unsigned_integer(tmp_path: Path) -> None:
     lowered = mcu.lower(graph, BOARD)
     artifact = mcu.build(mcu.emit(lowered), lowered, tmp_path)
     x = EVERY_U8.reshape(1, 16, 16, 1).astype(np.uint8)
-    got = mcu.run(artifact, boundary.enter(graph, lowered.graph, x))
+    got = sessions.run(artifact, sessions.entered(graph, lowered.graph, x))
     expected = run(graph, {"x": x})["y"]
-    assert np.array_equal(boundary.leave(graph, lowered.graph, got), expected)
+    assert np.array_equal(sessions.left(graph, lowered.graph, got), expected)
 
 
 def _dense(bias: int, accumulator_bits: int) -> Graph:
@@ -121,7 +121,7 @@ def test_a_wide_accumulator_whose_sums_fit_is_exact(tmp_path: Path) -> None:
     lowered = mcu.lower(graph, BOARD)
     artifact = mcu.build(mcu.emit(lowered), lowered, tmp_path)
     x = np.array([[-128, 127], [127, -128], [3, 4]], np.int8)
-    assert np.array_equal(mcu.run(artifact, x), run(graph, {"x": x})["y"])
+    assert np.array_equal(sessions.run(artifact, x), run(graph, {"x": x})["y"])
 
 
 def test_a_rescale_to_16_bits_is_refused() -> None:
@@ -152,4 +152,4 @@ def test_rescales_to_32_bits_are_exact(tmp_path: Path) -> None:
     lowered = mcu.lower(graph, BOARD)
     artifact = mcu.build(mcu.emit(lowered), lowered, tmp_path)
     feeds = np.random.default_rng(3).integers(-128, 128, (9, 2, 3, 2)).astype(np.int8)
-    assert np.array_equal(mcu.run(artifact, feeds), run(graph, {"x": feeds})["y"])
+    assert np.array_equal(sessions.run(artifact, feeds), run(graph, {"x": feeds})["y"])

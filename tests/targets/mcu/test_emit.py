@@ -20,9 +20,10 @@ from hwkit.ir.ops import Clamp, Conv2d, Dense, Softmax, SoftmaxKind
 from hwkit.ir.types import S8, S32, U8, Array, IntType
 from hwkit.lower.shift_to_signed import to_signed
 from hwkit.target import BuildPlan, Lowered
-from hwkit.targets.mcu import build, emit, lower
-from hwkit.targets.mcu.emit import from_device, selftest_input, to_device
+from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.emit import emit, from_device, selftest_input, to_device
 from hwkit.targets.mcu.kernels import available, listed
+from hwkit.targets.mcu.lower import lower
 from tests.conformance.graphs import graphs, inputs_for
 from tests.conformance.test_targets import MCU
 from tests.firmware.kernels.driver import FLAGS, SANITIZERS
@@ -39,10 +40,10 @@ _MAIN = """\
 void hwk_profile_mark(int layer) { (void)layer; }
 
 int main(void) {
-  while (fread(hwk_model_input(), 1, hwk_model_info.input_bytes, stdin) ==
-         hwk_model_info.input_bytes) {
+  const hwk_tensor_t *input = hwk_model_info.inputs.first, *output = hwk_model_info.outputs.first;
+  while (fread(input->data, 1, input->bytes, stdin) == input->bytes) {
     hwk_model_invoke(hwk_model_info.layer_count);
-    fwrite(hwk_model_output(), 1, hwk_model_info.output_bytes, stdout);
+    fwrite(output->data, 1, output->bytes, stdout);
   }
   return 0;
 }

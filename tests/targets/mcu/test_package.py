@@ -19,8 +19,8 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.lower.shift_to_signed import to_signed
 from hwkit.target import Lowered
-from hwkit.targets.mcu import lower
 from hwkit.targets.mcu.emit import from_device, to_device
+from hwkit.targets.mcu.lower import lower
 from hwkit.targets.mcu.package import KINDS, package
 from hwkit.targets.mcu.package.names import identifier
 from tests.cmake import program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, Dense, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, S32, Array
 from hwkit.target import Lowered
-from hwkit.targets.mcu import lower
 from hwkit.targets.mcu.emit import to_device
+from hwkit.targets.mcu.lower import lower
 from hwkit.targets.mcu.package import package
 from hwkit.targets.mcu.package.names import identifier
 from tests.targets.mcu.test_package import CPP, SANITIZERS, C, written
@@ -139,7 +140,7 @@ def test_two_networks_of_one_name_do_not_mix() -> None:
     files = [package(lower(_graph("net", seed), BOARD), "library") for seed in (1, 2)]
     headers = [of["include/hwk_net_model.h"].decode() for of in files]
     symbols = [
-        [line.split()[-1] for line in text.splitlines() if line.startswith("#define hwk_net_")]
+        re.findall(r"^#define hwk_net_\w+(?:\(\.\.\.\))? (\w+)", text, re.MULTILINE)
         for text in headers
     ]
-    assert len(symbols[0]) == 7 and not set(symbols[0]) & set(symbols[1])
+    assert len(symbols[0]) == 8 and not set(symbols[0]) & set(symbols[1])

@@ -14,7 +14,10 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run as interpret
 from hwkit.ir.ops import Conv2d, Dense, Padding, Rescale, Rounding
 from hwkit.ir.types import S8, S32, IntType
-from hwkit.targets.mcu import build, emit, layer_outputs, lower
+from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.lower import lower
+from tests.sessions import layer_outputs
 
 CHANNELS = (4, 5, 8, 3, 12, 7, 16, 20, 1, 24)
 """Of convolutions in a row: every rest of their taps by 16, odd numbers of outputs."""

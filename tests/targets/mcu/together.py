@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from hwkit import boards
-from hwkit.flow import boundary
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
@@ -21,6 +20,7 @@ from hwkit.targets.mcu.lower import lower
 from hwkit.targets.mcu.package import package
 from hwkit.targets.mcu.package.names import identifier
 from hwkit.toolchain.host_cc import FLAGS, SANITIZERS
+from tests import sessions
 from tests.conformance.graphs import inputs_for
 
 BOARDS = ("virtual_m4", "virtual_m0", "virtual_rv32")
@@ -62,9 +62,11 @@ int main(void) {{
 }}
 """
 
-_OUTPUT = "static const void *output_{id}(void) {{ return hwk_{id}_output(); }}"
+_OUTPUT = """\
+static int8_t *input_{id}(void) {{ return hwk_{id}_input(0); }}
+static const void *output_{id}(void) {{ return hwk_{id}_output(0); }}"""
 _ROW = (
-    "    {{hwk_{id}_init, hwk_{id}_selftest, hwk_{id}_input, hwk_{id}_invoke, output_{id},\n"
+    "    {{hwk_{id}_init, hwk_{id}_selftest, input_{id}, hwk_{id}_invoke, output_{id},\n"
     "     HWK_{up}_INPUT_ELEMENTS, HWK_{up}_OUTPUT_ELEMENTS * sizeof(hwk_{id}_output_t)}},"
 )
 
@@ -141,7 +143,7 @@ def check(models: Sequence[Model], folder: Path) -> list[int]:
 
 
 def _inputs(model: Model) -> Array:
-    return boundary.enter(model.graph, model.lowered.graph, inputs_for(model.graph, _SAMPLES, 1))
+    return sessions.entered(model.graph, model.lowered.graph, inputs_for(model.graph, _SAMPLES, 1))
 
 
 def _sent(model: Model, x: Array) -> bytes:

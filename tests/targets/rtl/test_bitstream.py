@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,8 @@ from hwkit.ir.types import S8
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.rtl.bitstream import board_plan, divider
 from hwkit.targets.rtl.build import build, open_artifact, tools
+from hwkit.targets.rtl.cost import Cost
+from hwkit.targets.rtl.plan import Plan
 from hwkit.toolchain import yosys
 from tests.targets.rtl import clamps
 
@@ -26,7 +27,7 @@ FPGAS = [name for name in boards.names() if boards.load(name).target == "rtl"]
 
 def plan_for(board: Board) -> tuple[BuildPlan, Lowered]:
     core, graph = clamps.core(12, S8, 3), clamps.graph(12, S8)
-    return board_plan(core, graph, board), Lowered(graph, board, (), SimpleNamespace(core=core))
+    return board_plan(core, graph, board), Lowered(graph, board, Plan(core, Cost()))
 
 
 @pytest.mark.parametrize("name", FPGAS)

@@ -13,10 +13,10 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Clamp
 from hwkit.ir.types import U8
-from hwkit.targets import rtl
 from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
 from hwkit.targets.rtl.layers import Fold
 from hwkit.targets.rtl.network import network
+from hwkit.targets.rtl.target import TARGET as rtl
 from tests.targets.rtl.networks import int8, mixed, resnet8
 
 LOGIC_ERROR = 0.10

@@ -11,11 +11,11 @@ from hwkit.errors import BudgetInfeasible, UnsupportedOp
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Overflow, Requantize, Rescale, Rounding, Softmax, SoftmaxKind
 from hwkit.ir.types import S8, S32
-from hwkit.targets import rtl
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.folding import Folding, fits, search
 from hwkit.targets.rtl.network import network
 from hwkit.targets.rtl.plan import core_of
+from hwkit.targets.rtl.target import TARGET as rtl
 from tests.targets.rtl.networks import mixed, resnet8
 
 LARGE = boards.load("rtl_sim").fpga.resources

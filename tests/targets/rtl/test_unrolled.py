@@ -37,9 +37,9 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.types import S8, S32, U8, IntType
-from hwkit.targets import rtl
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.simulate import Simulation, simulate
+from hwkit.targets.rtl.target import TARGET as rtl
 from hwkit.targets.rtl.unrolled import unroll
 from hwkit.targets.rtl.unrolled_arith import ROUNDINGS
 from hwkit.toolchain import verilator

@@ -18,6 +18,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Lowered
 from hwkit.targets.edge.emit import MODEL, emit
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.project.operators import operators, registration
 from hwkit.targets.edge.runtimes import Session, package_version, run_all
 
@@ -51,7 +52,7 @@ def check_kind(board: Board, kind: str) -> None:
         )
 
 
-def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
+def package(lowered: Lowered[EdgePlan], kind: str) -> dict[str, bytes]:
     """The files of the project by relative path.
 
     ``ConfigError`` for another kind or a board whose runtime is not TFLM, ``BitExactnessError``
@@ -84,7 +85,7 @@ def _check(graph: Graph, x: Array, outputs: Array) -> None:
 
 
 def _facts(
-    lowered: Lowered, model: bytes, x: Array, outputs: Array, arena_bytes: int
+    lowered: Lowered[EdgePlan], model: bytes, x: Array, outputs: Array, arena_bytes: int
 ) -> dict[str, str]:
     """What stands between two @ in a template."""
     used = operators(lowered.graph)

@@ -20,10 +20,10 @@ from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice import remembered
 from hwkit.targets.mcu.choice.rounds import choice, kernels_that_fit
 from hwkit.targets.mcu.choices import Choice
-from hwkit.targets.mcu.lower import plan, section
+from hwkit.targets.mcu.lower import McuPlan, plan, section
 
 
-def choose(lowered: Lowered, measure: bool = True) -> Lowered:
+def choose(lowered: Lowered[McuPlan], measure: bool = True) -> Lowered[McuPlan]:
     """``lowered`` with every layer's kernel chosen: as remembered, or by measuring now. Without
     ``measure`` the picks stay as the rule has them where no choice is remembered.
 
@@ -59,7 +59,7 @@ def stand_in(board: Board) -> Board | None:
     return None
 
 
-def _check_room(lowered: Lowered) -> None:
+def _check_room(lowered: Lowered[McuPlan]) -> None:
     """Refuses a network that the board itself can't hold before it is measured on another one.
 
     ``ConfigError`` when neither the rule's kernels fit nor the definition's, which need the least
@@ -72,7 +72,7 @@ def _check_room(lowered: Lowered) -> None:
         check_fit(replace(lowered, plan=plan(lowered.graph, section(lowered.board), picks)))
 
 
-def _choice(lowered: Lowered, measure: bool) -> Choice:
+def _choice(lowered: Lowered[McuPlan], measure: bool) -> Choice:
     by_rule = lowered.plan.picks
     measuring = stand_in(lowered.board)
     if measuring is None:

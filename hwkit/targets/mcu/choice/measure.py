@@ -16,7 +16,7 @@ from hwkit.targets.mcu.choice.policy import Option
 from hwkit.targets.mcu.choices import Figure, Total
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import McuPlan
-from hwkit.targets.mcu.run import profile
+from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain import elf
 from hwkit.toolchain.cache import cache_folder
@@ -37,18 +37,19 @@ class Measured:
     functions: Mapping[str, int]
 
 
-def measure(lowered: Lowered, board: Board, mark: str) -> Measured:
+def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     """Builds ``lowered`` for ``board`` and runs an inference.
 
     ``mark`` tells its shared copies, which fit the layers of this build, from those of others.
-    Raises what ``build`` and ``profile`` raise.
+    Raises what ``build`` and the session raise.
     """
     lowered = replace(lowered, board=board)
     plan: McuPlan = lowered.plan
     sources = emit(lowered)
     with tempfile.TemporaryDirectory(dir=cache_folder("choices"), prefix=".build-") as folder:
         artifact = build(sources, lowered, Path(folder))
-        (timings,) = profile(artifact, golden_inputs(lowered.graph)[lowered.graph.inputs[0]], 1)
+        with open_session(artifact) as session:
+            (timings,) = session.timed(golden_inputs(lowered.graph, 1), 1, 1)
         image = elf.read(artifact.path)
     copies = shared((call for layer in plan.layers for call in layer.calls), plan.kernels)
     loops = {symbol: _inner(sources.files, symbol) & set(image.symbols) for symbol in plan.kernels}

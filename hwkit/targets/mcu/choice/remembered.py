@@ -28,7 +28,7 @@ _VERSION = 3
 """Of the way to choose: a choice made in another way is made again."""
 
 
-def path(lowered: Lowered, board: Board) -> Path:
+def path(lowered: Lowered[McuPlan], board: Board) -> Path:
     """The file of the choice for ``lowered``, measured on ``board``.
 
     Kernel sources, compiler and flags, core and cycle model, the room in flash and SRAM, the
@@ -56,7 +56,7 @@ def path(lowered: Lowered, board: Board) -> Path:
     return folder / f"{board.name}-{digest[:32]}.json"
 
 
-def load(path: Path, lowered: Lowered) -> Choice | None:
+def load(path: Path, lowered: Lowered[McuPlan]) -> Choice | None:
     """What was remembered; None where nothing was, or the file is damaged."""
     if not path.exists():
         return None

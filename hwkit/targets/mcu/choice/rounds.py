@@ -28,7 +28,7 @@ MOST_MACS = 16_000_000
 """Of an inference, for which other implementations are tried as well."""
 
 
-def kernels_that_fit(lowered: Lowered) -> list[list[str]]:
+def kernels_that_fit(lowered: Lowered[McuPlan]) -> list[list[str]]:
     """By layer: the symbols of the kernels that can compute it, the rule's first."""
     known = implementations(section(lowered.board))
     fitting: list[list[str]] = []
@@ -39,7 +39,7 @@ def kernels_that_fit(lowered: Lowered) -> list[list[str]]:
     return fitting
 
 
-def choice(lowered: Lowered, board: Board) -> Choice:
+def choice(lowered: Lowered[McuPlan], board: Board) -> Choice:
     """Measures the alternatives of all layers on ``board`` and chooses.
 
     The build by the rule, and with the first implementation of each kernel one where all layers
@@ -61,7 +61,7 @@ def choice(lowered: Lowered, board: Board) -> Choice:
     return _taken(lowered, board, _measured(lowered, board, sharing, measured))
 
 
-def _taken(lowered: Lowered, board: Board, measured: list[Measured]) -> Choice:
+def _taken(lowered: Lowered[McuPlan], board: Board, measured: list[Measured]) -> Choice:
     """The best whole build that fits, the chosen ones among them; where none fits at the exchange
     rate, the smallest."""
     by_rule, room = measured[0].total, _room(lowered.board, board)
@@ -83,7 +83,7 @@ def _room(board: Board, measuring: Board) -> int:
     return room if board.name == measuring.name else room - MARGIN_BYTES
 
 
-def _most_arena(lowered: Lowered, by_rule: int) -> int:
+def _most_arena(lowered: Lowered[McuPlan], by_rule: int) -> int:
     """The arena that kernels may bring about: the rule's, or for speed all that the board has
     beside the stack and what a runtime needs."""
     mcu = section(lowered.board)
@@ -93,7 +93,7 @@ def _most_arena(lowered: Lowered, by_rule: int) -> int:
 
 
 def _picks(
-    lowered: Lowered, board: Board, measured: Sequence[Measured], price: Price, limit: int
+    lowered: Lowered[McuPlan], board: Board, measured: Sequence[Measured], price: Price, limit: int
 ) -> list[Pick]:
     """The selection at ``price`` whose arena has at most ``limit`` bytes.
 
@@ -164,11 +164,11 @@ def _sharing_others(fitting: Sequence[Sequence[str]], picks: Sequence[Pick]) -> 
 
 
 def _measured(
-    lowered: Lowered, board: Board, rounds: Sequence[Sequence[Pick]], known: list[Measured]
+    lowered: Lowered[McuPlan], board: Board, rounds: Sequence[Sequence[Pick]], known: list[Measured]
 ) -> list[Measured]:
     """``known``, and after it the builds of ``rounds`` that differ from these and from each
     other, in parallel."""
-    builds: dict[tuple[Pick, ...], Lowered] = {}
+    builds: dict[tuple[Pick, ...], Lowered[McuPlan]] = {}
     for picks in rounds:
         planned = plan(lowered.graph, section(board), picks, lowered.plan)
         copies = shared((call for layer in planned.layers for call in layer.calls), planned.kernels)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.target import Lowered
+from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.package.layouts import arduino, library, zephyr
 
-KINDS: Mapping[str, Callable[[Lowered], dict[str, bytes]]] = {
+KINDS: Mapping[str, Callable[[Lowered[McuPlan]], dict[str, bytes]]] = {
     "library": library,
     "arduino": arduino,
     "zephyr": zephyr,
@@ -28,7 +29,7 @@ def check_kind(board: Board, kind: str) -> None:
         )
 
 
-def package(lowered: Lowered, kind: str) -> dict[str, bytes]:
+def package(lowered: Lowered[McuPlan], kind: str) -> dict[str, bytes]:
     """The files of a package by relative path; the same bytes for the same lowered graph.
 
     ``ConfigError`` for a kind that is not in ``KINDS``. Example: ``package(lowered, "library")``

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hwkit.target import Lowered
+from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.package.sources import filled, sources
 
 
-def library(lowered: Lowered) -> dict[str, bytes]:
+def library(lowered: Lowered[McuPlan]) -> dict[str, bytes]:
     """``include/``, ``src/``, an example and a CMakeLists.txt."""
     made = sources(lowered)
     values = {**made.facts, "SOURCES": _listed(made.private, "  src/")}
@@ -21,7 +22,7 @@ def library(lowered: Lowered) -> dict[str, bytes]:
     }
 
 
-def arduino(lowered: Lowered) -> dict[str, bytes]:
+def arduino(lowered: Lowered[McuPlan]) -> dict[str, bytes]:
     """The library format of Arduino, revision 2: everything compiled lies in ``src``."""
     made = sources(lowered)
     values = made.facts
@@ -35,7 +36,7 @@ def arduino(lowered: Lowered) -> dict[str, bytes]:
     }
 
 
-def zephyr(lowered: Lowered) -> dict[str, bytes]:
+def zephyr(lowered: Lowered[McuPlan]) -> dict[str, bytes]:
     """A module with its Kconfig symbol, and a sample application."""
     made = sources(lowered)
     values = {**made.facts, "SOURCES": _listed(made.private, "    ../src/")}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwkit import resources
+from hwkit.ir.graph import Graph
 from hwkit.ir.types import TensorType
 from hwkit.target import Lowered
 from hwkit.targets.mcu.emit import emit, table_names, weight_bytes
+from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.package.names import identifier, prefix, prefixed
 from hwkit.targets.mcu.source import comment
 
@@ -31,7 +33,7 @@ class Sources:
     facts: Mapping[str, str]
 
 
-def sources(lowered: Lowered) -> Sources:
+def sources(lowered: Lowered[McuPlan]) -> Sources:
     """The sources of the package of ``lowered``, with names of its own for the linker."""
     made = _firmware_sources(lowered)
     start = prefix(lowered.graph.name, made)
@@ -46,7 +48,7 @@ def sources(lowered: Lowered) -> Sources:
     return Sources(dict(sorted(private.items())), public, values)
 
 
-def _firmware_sources(lowered: Lowered) -> dict[str, bytes]:
+def _firmware_sources(lowered: Lowered[McuPlan]) -> dict[str, bytes]:
     """Model and runtime as a firmware has them."""
     plan = emit(lowered).files
     here = {
@@ -69,27 +71,38 @@ def _included(content: bytes) -> list[str]:
     return [name.decode() for name in _INCLUDE.findall(content)]
 
 
-def _facts(lowered: Lowered) -> dict[str, str]:
+def _facts(lowered: Lowered[McuPlan]) -> dict[str, str]:
     graph = lowered.graph
     upper = identifier(graph.name).upper()
-    source, output = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    tensors = [
+        *((f"INPUT{k or ''}", name) for k, name in enumerate(graph.inputs)),
+        *((f"OUTPUT{k or ''}", name) for k, name in enumerate(graph.outputs)),
+    ]
+    stated = {what: _stated(graph.tensors[name]) for what, name in tensors}
+    counts = {"INPUTS": len(graph.inputs), "OUTPUTS": len(graph.outputs)}
+    counts["STATES"] = len(graph.states)
+    macros = [*counts, *(f"{what}_{fact}" for what, facts in stated.items() for fact in facts)]
     return {
         "MODEL": comment(graph.name),
         "ID": identifier(graph.name),
         "UPPER": upper,
         "ARENA_BYTES": str(lowered.plan.memory.arena_bytes),
         "WEIGHT_BYTES": str(weight_bytes(lowered.graph, lowered.plan)),
-        "INPUT_SHAPE": _shape(source),
-        "INPUT_ELEMENTS": str(source.elements),
-        "INPUT_LOW": str(source.dtype.low),
-        "INPUT_HIGH": str(source.dtype.high),
-        "INPUT_QUANTIZATION": _quantization(source, f"{upper}_INPUT"),
-        "OUTPUT_SHAPE": _shape(output),
-        "OUTPUT_ELEMENTS": str(output.elements),
-        "OUTPUT_QUANTIZATION": _quantization(output, f"{upper}_OUTPUT"),
-        "PLAIN_QUANTIZATION": _plain(source, upper, "INPUT") + _plain(output, upper, "OUTPUT"),
-        "OUTPUT_TYPE": "int8_t" if output.dtype.bits <= 8 else "int32_t",
+        **{what: str(count) for what, count in counts.items()},
+        "FACTS": "".join(
+            _described(f"HWK_{upper}_{what}", graph.tensors[name], stated[what])
+            for what, name in tensors
+        ),
+        "PLAIN_FACTS": "".join(f"#define HWK_{m} HWK_{upper}_{m}\n" for m in macros),
+        "INPUT_TYPE": _type(graph, graph.inputs),
+        "OUTPUT_TYPE": _type(graph, graph.outputs),
     }
+
+
+def _type(graph: Graph, names: Sequence[str]) -> str:
+    """The C type of all these tensors' integers, ``void`` where they have not all one."""
+    types = {"int8_t" if graph.tensors[name].dtype.bits <= 8 else "int32_t" for name in names}
+    return types.pop() if len(types) == 1 else "void"
 
 
 def filled(template: str, values: Mapping[str, str]) -> bytes:
@@ -106,30 +119,30 @@ def _template(name: str) -> bytes:
     return (resources.folder("firmware") / "template" / name).read_bytes()
 
 
-def _shape(tensor: TensorType) -> str:
-    return " x ".join(str(n) for n in tensor.shape) or "1"
+def _described(start: str, tensor: TensorType, facts: Mapping[str, str]) -> str:
+    """A comment and a macro for each fact."""
+    shape = " x ".join(str(n) for n in tensor.shape) or "1"
+    lines = [f"/* One sample, last axis fastest: {shape}, integers from .._LOW to .._HIGH. */"]
+    lines += [f"#define {start}_{name} {value}" for name, value in facts.items()]
+    return "\n".join([*lines, "", ""])
 
 
-def _quantization(tensor: TensorType, name: str) -> str:
-    """Scale and zero point as macros, where the tensor has one of each."""
+def _stated(tensor: TensorType) -> dict[str, str]:
+    """What the header says of a tensor; scale and zero point where it has one of each."""
+    facts = {
+        "ELEMENTS": str(tensor.elements),
+        "LOW": f"({_literal(tensor.dtype.low)})",
+        "HIGH": f"({tensor.dtype.high})",
+    }
     known = tensor.quantization
-    if known is None or not _stated(tensor):
-        return ""
-    scale = f"{known.scale[0]:.9g}"
-    if not re.search(r"[.e]", scale):
-        scale += ".0"
-    return (
-        f"#define HWK_{name}_SCALE {scale}f\n#define HWK_{name}_ZERO_POINT ({known.zero_point})\n"
-    )
+    if known is not None and len(known.scale) == 1:
+        scale = f"{known.scale[0]:.9g}"
+        if not re.search(r"[.e]", scale):
+            scale += ".0"
+        facts |= {"SCALE": f"{scale}f", "ZERO_POINT": f"({known.zero_point})"}
+    return facts
 
 
-def _stated(tensor: TensorType) -> bool:
-    return tensor.quantization is not None and len(tensor.quantization.scale) == 1
-
-
-def _plain(tensor: TensorType, upper: str, name: str) -> str:
-    """The plain names of the same macros."""
-    if not _stated(tensor):
-        return ""
-    macros = (f"{name}_SCALE", f"{name}_ZERO_POINT")
-    return "".join(f"#define HWK_{macro} HWK_{upper}_{macro}\n" for macro in macros)
+def _literal(value: int) -> str:
+    """-2**31 has no literal of type int."""
+    return "-2147483647 - 1" if value == -(1 << 31) else str(value)

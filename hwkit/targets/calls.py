@@ -1,0 +1,65 @@
+"""A session made of functions, for targets that start anew for each call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.types import Array
+from hwkit.target import Identity, LayerTiming
+
+Feeds = Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """``inferring`` and ``timing`` are what ``target.Session`` calls ``infer`` and ``timed``."""
+
+    identity: Identity
+    inferring: Callable[[Feeds, Sequence[str]], dict[str, Array]]
+    timing: Callable[[Feeds, int, int], list[list[LayerTiming]]]
+
+    def infer(self, feeds: Feeds, keep: Sequence[str] = ()) -> dict[str, Array]:
+        """See ``target.Session``."""
+        return self.inferring(feeds, keep)
+
+    def timed(self, feeds: Feeds, repeats: int, warm_up: int) -> list[list[LayerTiming]]:
+        """See ``target.Session``."""
+        return self.timing(feeds, repeats, warm_up)
+
+    def reset(self) -> None:
+        """Nothing is kept between two calls."""
+
+    def close(self) -> None:
+        """Nothing is open between two calls."""
+
+    def __enter__(self) -> Calls:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def of_one_input(
+    graph: Graph,
+    identity: Identity,
+    run: Callable[[Array], Array],
+    observe: Callable[[Array], dict[str, Array]],
+    timed: Callable[[Array, int, int], list[list[LayerTiming]]],
+) -> Calls:
+    """The session of a graph of one input and one output, out of functions of its input."""
+    (source,), (output,) = graph.inputs, graph.outputs
+
+    def infer(feeds: Feeds, keep: Sequence[str]) -> dict[str, Array]:
+        seen = observe(feeds[source]) if keep else {}
+        found = {name: seen[name] for name in keep if name in seen}
+        return {**found, output: run(feeds[source])}
+
+    return Calls(identity, infer, lambda feeds, n, warm_up: timed(feeds[source], n, warm_up))

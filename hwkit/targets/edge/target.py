@@ -1,0 +1,55 @@
+"""The registry's edge runtimes: int8 .tflite in LiteRT (XNNPACK) and in TFLM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwkit.boards import Board
+from hwkit.ir.graph import Graph
+from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
+from hwkit.targets.edge import project
+from hwkit.targets.edge.build import build, open_artifact, tools
+from hwkit.targets.edge.capabilities import CAPABILITIES
+from hwkit.targets.edge.emit import emit
+from hwkit.targets.edge.lower import lower
+from hwkit.targets.edge.original import EdgePlan, open_original
+from hwkit.targets.edge.session import open_session
+
+
+class Edge:
+    """Edge runtimes; see ``target.Target``. Also ``Packages`` and ``RunsFiles``."""
+
+    name = "edge"
+
+    def capabilities(self, board: Board) -> Capabilities:
+        return CAPABILITIES
+
+    def lower(self, graph: Graph, board: Board) -> Lowered[EdgePlan]:
+        return lower(graph, board)
+
+    def emit(self, lowered: Lowered[EdgePlan]) -> BuildPlan:
+        return emit(lowered)
+
+    def build(self, plan: BuildPlan, lowered: Lowered[EdgePlan], out: Path) -> Artifact[EdgePlan]:
+        return build(plan, lowered, out)
+
+    def artifact(self, out: Path, lowered: Lowered[EdgePlan]) -> Artifact[EdgePlan]:
+        return open_artifact(out, lowered)
+
+    def open(self, artifact: Artifact[EdgePlan], port: str | None = None) -> Session:
+        return open_session(artifact, port)
+
+    def tools(self, board: Board) -> dict[str, str]:
+        return tools(board)
+
+    def check_package(self, board: Board, kind: str) -> None:
+        project.check_kind(board, kind)
+
+    def package(self, lowered: Lowered[EdgePlan], kind: str) -> dict[str, bytes]:
+        return project.package(lowered, kind)
+
+    def open_original(self, graph: Graph, board: Board, path: Path) -> Artifact[EdgePlan]:
+        return open_original(graph, board, path)
+
+
+TARGET = Edge()

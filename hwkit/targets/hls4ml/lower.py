@@ -1,0 +1,36 @@
+"""From any graph to the form that is emitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hwkit.boards import Board, load
+from hwkit.ir.graph import Graph
+from hwkit.lower.checked import apply
+from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.lower.retarget_rounding import retarget_rounding
+from hwkit.target import Lowered
+from hwkit.targets.hls4ml.backends import check_layers
+from hwkit.targets.hls4ml.capabilities import CAPABILITIES
+from hwkit.targets.hls4ml.dyadic import TARGET
+from hwkit.targets.hls4ml.emit import fpga
+from hwkit.targets.hls4ml.network import Network, network
+from hwkit.targets.hls4ml.reuse import fitted, limits_of
+
+
+def lower(graph: Graph, board: Board) -> Lowered[Network]:
+    """The graph with its requantizations fused and as a list of hls4ml layers.
+
+    Raises ``UnsupportedOp``, naming the op and the value, for a scale that is no power of two, a
+    zero point, or an op that hls4ml has no exact form of. A board that states its resources gets
+    reuse factors that fit it: ``BudgetInfeasible`` where none do.
+    """
+    fused = apply(graph, fuse_requantize)
+    rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
+    made, resources = network(rounded, fpga(board).io_type), fpga(board).resources
+    check_layers(made.layers, fpga(board))
+    if resources is not None:
+        limits = limits_of(resources, fpga(load(board.name)).resources)
+        where = f"{graph.name} on {board.name}"
+        made = replace(made, layers=fitted(made.layers, made.io_type, limits, where))
+    return Lowered(rounded, board, made, retargeted)

@@ -1,0 +1,51 @@
+"""The registry's FPGA designs in Verilog, simulated cycle by cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hwkit.allocate.cost import CostTable
+from hwkit.boards import Board
+from hwkit.ir.graph import Graph
+from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
+from hwkit.targets.rtl.allocation import estimate_costs
+from hwkit.targets.rtl.build import build, open_artifact, tools
+from hwkit.targets.rtl.capabilities import CAPABILITIES
+from hwkit.targets.rtl.emit import emit
+from hwkit.targets.rtl.lower import lower
+from hwkit.targets.rtl.plan import Plan
+from hwkit.targets.rtl.session import open_session
+
+
+class Rtl:
+    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``."""
+
+    name = "rtl"
+
+    def capabilities(self, board: Board) -> Capabilities:
+        return CAPABILITIES
+
+    def lower(self, graph: Graph, board: Board) -> Lowered[Plan]:
+        return lower(graph, board)
+
+    def emit(self, lowered: Lowered[Plan]) -> BuildPlan:
+        return emit(lowered)
+
+    def build(self, plan: BuildPlan, lowered: Lowered[Plan], out: Path) -> Artifact[Plan]:
+        return build(plan, lowered, out)
+
+    def artifact(self, out: Path, lowered: Lowered[Plan]) -> Artifact[Plan]:
+        return open_artifact(out, lowered)
+
+    def open(self, artifact: Artifact[Plan], port: str | None = None) -> Session:
+        return open_session(artifact, port)
+
+    def tools(self, board: Board) -> dict[str, str]:
+        return tools(board)
+
+    def costs(self, graph: Graph, board: Board, widths: Sequence[int]) -> CostTable:
+        return estimate_costs(graph, board, widths)
+
+
+TARGET = Rtl()
