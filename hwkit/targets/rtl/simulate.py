@@ -14,9 +14,7 @@ import numpy as np
 from hwkit import resources
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.ir.types import Array
-from hwkit.target import Artifact
 from hwkit.targets.rtl.core import Core, Stream
-from hwkit.targets.rtl.plan import Plan
 from hwkit.toolchain import process, verilator
 
 _TIMEOUT_S = 3600.0
@@ -74,18 +72,6 @@ def program(folder: Path, core: Core) -> Path:
             )
             beside.replace(made)
     return made
-
-
-def layer_outputs(artifact: Artifact[Plan], x: Array) -> dict[str, Array]:
-    """Every tensor that a stream of the core carries, by the lowered graph's name."""
-    core: Core = artifact.lowered.plan.core
-    done = simulate(core, program(artifact.folder, core), x, taps=True)
-    found = {}
-    for name, (stream, _) in core.taps.items():
-        tensor = artifact.lowered.graph.tensors[name]
-        values = done.seen[stream][1].reshape(len(x), *tensor.shape)
-        found[name] = values.astype(tensor.dtype.container)
-    return found
 
 
 def simulate(

@@ -258,3 +258,17 @@ def loop() -> Graph:
     pool = MaxPool2d("pool", mixed, "pool_y", (3, 3), (1, 1), Padding(1, 1, 1, 1))
     m.b.update(held, m.b.add(pool, _S5))
     return m.b.build([mixed])
+
+
+def recurrent() -> Graph:
+    """A recurrent layer: what it said last and the input, through weights, several stages long."""
+    m = Maker("recurrent", 3)
+    x, gate = m.b.input("x", (6,), IntType(4, True)), m.b.input("gate", (5,), IntType(4, False))
+    said = m.b.state("said", m.rng.integers(-128, 128, 5), S8)
+    count = m.b.state("count", np.array([3]), S8)
+    r = Rescale((1,), (1,), Rounding.HALF_EVEN, -128, 127)
+    both = m.b.add(Add("both", (m.dense(said, 5, 3), m.dense(x, 5, 4)), "both_y", rescale=r), S8)
+    new = m.b.add(Add("new", (both, gate), "new_y", rescale=r), S8)
+    m.b.update(said, new)
+    m.b.update(count, m.b.add(Requantize("grow", count, "grow_y", replace(r, shift=(0,)), -1), S8))
+    return m.b.build([new, count, both])

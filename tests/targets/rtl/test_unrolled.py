@@ -44,7 +44,6 @@ from hwkit.targets.rtl.unrolled import unroll
 from hwkit.targets.rtl.unrolled_arith import ROUNDINGS
 from hwkit.toolchain import verilator
 from tests.targets.rtl import networks
-from tests.targets.rtl.networks import Maker
 
 BOARD = boards.load("rtl_sim_unrolled")
 WIDE = IntType(10, True)
@@ -171,20 +170,6 @@ def network() -> Graph:
     return b.build(["y"])
 
 
-def small_states() -> Graph:
-    """A recurrent layer: what it said last and the input, through weights, several stages long."""
-    m = Maker("recurrent", 3)
-    x, gate = m.b.input("x", (6,), S4), m.b.input("gate", (5,), U4)
-    said = m.b.state("said", m.rng.integers(-128, 128, 5), S8)
-    count = m.b.state("count", np.array([3]), S8)
-    r = Rescale((1,), (1,), Rounding.HALF_EVEN, -128, 127)
-    both = m.b.add(Add("both", (m.dense(said, 5, 3), m.dense(x, 5, 4)), "both_y", rescale=r), S8)
-    new = m.b.add(Add("new", (both, gate), "new_y", rescale=r), S8)
-    m.b.update(said, new)
-    m.b.update(count, m.b.add(Requantize("grow", count, "grow_y", replace(r, shift=(0,)), -1), S8))
-    return m.b.build([new, count, both])
-
-
 def test_every_op(tmp_path: Path) -> None:
     graph = network()
     x = graph.tensors["image"]
@@ -205,7 +190,7 @@ def mlp(bits: int, *widths: int) -> Graph:
     return b.build([x])
 
 
-@pytest.mark.parametrize("make", [networks.wires, small_states])
+@pytest.mark.parametrize("make", [networks.wires, networks.recurrent])
 def test_several_inputs_outputs_and_states(make: Callable[[], Graph], tmp_path: Path) -> None:
     graph, steps = make(), 50
     core = unroll(graph).core
