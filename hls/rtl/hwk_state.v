@@ -19,6 +19,7 @@ module hwk_state #(
     input  wire             m_ready
 );
     localparam A = BEATS > 1 ? $clog2(BEATS) : 1;
+    localparam LAST = BEATS - 1;
 
     // The initial value, a beat a cycle.
     reg  [A-1:0] at;
@@ -35,7 +36,7 @@ module hwk_state #(
             there <= !read;
             if (!read) begin
                 at <= at + 1'b1;
-                read <= at == BEATS - 1;
+                read <= at == LAST[A-1:0];
             end
         end
         if (rst) begin
