@@ -158,8 +158,8 @@ module hwk_shell #(
   wire exchange = STATEFUL != 0 && selftest && (state == START || step_done);
   wire swaps = STATEFUL != 0 && selftest && (state == WAIT || state == RANGE && steps != 2'd0);
   always @(posedge clk)
-    if (STATEFUL != 0) begin
-      if (state == DISPATCH) {resting, steps} <= {32'hFFFFFFFF, 2'd0};
+    if (STATEFUL == 0 || state == DISPATCH) {resting, steps} <= {32'hFFFFFFFF, 2'd0};
+    else begin
       if (exchange) resting <= crc;
       if (step_done) steps <= steps + 2'd1;
     end
