@@ -24,12 +24,15 @@ SAMPLES = 3
 
 
 def every_module() -> Graph:
-    """A residual network whose folding below needs each module in ``hls/rtl``."""
+    """A network, residual with its last input, whose folding below needs each module in
+    ``hls/rtl``."""
     m = Maker("every_module", 5)
     x = m.b.input("x", (4, 4, 4), IntType(4, False))
     y = m.conv(x, 4, IntType(4, False))
     y = m.conv(y, 4, IntType(4, False), depthwise=True, shift=3)
-    return m.b.build([m.dense(m.add(x, y, IntType(4, False)), 4, 3)])
+    last = m.b.state("last", m.rng.integers(0, 16, (4, 4, 4)), IntType(4, False))
+    m.b.update(last, x)
+    return m.b.build([m.dense(m.add(last, y, IntType(4, False)), 4, 3)])
 
 
 def beats(values: object, elements: int, bits: int) -> list[int]:
