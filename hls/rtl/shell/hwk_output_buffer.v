@@ -19,6 +19,7 @@ module hwk_output_buffer #(
     output wire                     last,   // the tensor's last beat is being taken
     input  wire                     restart,
     input  wire                     step,
+    output wire                     at_last,  // the position is the tensor's last byte
     output wire [7:0]               byte_out
 );
   localparam LANES = ELEMENTS * BYTES;
@@ -51,6 +52,7 @@ module hwk_output_buffer #(
   reg [BEAT_BITS-1:0] row;
   reg [ELEMENTS*BITS-1:0] word;
   wire last_lane = lane == LANES - 1;
+  assign at_last = last_lane && row == BEATS - 1;
 
   always @(posedge clk) begin
     word <= memory[row];

@@ -46,7 +46,7 @@ def test_the_netlist_of_yosys(graph: Graph, tmp_path: Path) -> None:
     x = inputs_for(graph, SAMPLES, 4)
     y = run(graph, {graph.inputs[0]: x})[graph.outputs[0]].reshape(SAMPLES, -1)
     for seed in (0, 1):
-        seen = simulate(core, program, x, seed=seed)
-        np.testing.assert_array_equal(seen.y, y)
+        seen = simulate(core, program, (x,), seed=seed)
+        np.testing.assert_array_equal(seen.y[0], y)
         if seed == 0:
             assert seen.latency_cycles == core.latency_cycles
