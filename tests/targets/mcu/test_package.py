@@ -25,7 +25,7 @@ from hwkit.targets.mcu.package import KINDS, package
 from hwkit.targets.mcu.package.names import identifier
 from tests.cmake import program
 from tests.conformance.graphs import graphs, inputs_for
-from tests.conformance.test_targets import MCU
+from tests.conformance.spaces import MCU
 from tests.targets.mcu.models import residual
 
 BOARD = boards.load("virtual_m4")
