@@ -10,7 +10,7 @@
 // executed again, not answered from memory: every command gives the same answer twice (COUNTER
 // apart), because an inference leaves its inputs in place; where there are states, it does not run
 // again. One with the next number is the next. INFO begins a session at any number but those of the
-// last 256; another request is LATE and not obeyed. READ_LAYER, STACK, MEMORY_TEST, READ_STATE and
+// last 256, after a reset at any; another request is LATE and not obeyed. READ_LAYER, STACK, MEMORY_TEST, READ_STATE and
 // WRITE_STATE are answered with UNKNOWN_COMMAND.
 //
 // The self-test's input is a pseudo-random sequence: the CRC's register, all ones at first, takes
@@ -129,8 +129,10 @@ module hwk_shell #(
   wire above = placed >> W != 0;
   // How many requests ago this one was sent; 16'hFFFF: it is the next.
   wire [15:0] behind = last_sequence - sequence_number;
-  wire next = behind == 16'hFFFF;
-  wire begins = !in_session || command == INFO && !command_large && behind >= 16'd256 && !next;
+  wire next = in_session && behind == 16'hFFFF;
+  wire same = in_session && behind == 16'd0;
+  wire fresh = !in_session || behind >= 16'd256 && !next;
+  wire begins = command == INFO && !command_large && fresh;
 
   wire selftest = command == SELFTEST;
   wire loads = command == LOAD_INPUT;
@@ -262,13 +264,13 @@ module hwk_shell #(
           refused <= 1'b1;
           to <= PAYLOAD;
           state <= HEAD;
-        end else if (!begins && !next && behind != 16'd0) begin
+        end else if (!begins && !next && !same) begin
           status <= LATE;
           to <= PAYLOAD;
           state <= HEAD;
         end else begin
           last_sequence <= sequence_number;
-          again <= in_session && behind == 16'd0;
+          again <= same;
           in_session <= 1'b1;
           if (begins) begin
             loaded <= 0;

@@ -20,9 +20,7 @@ SESSION = 6
 """Number of the INFO before a stream of requests."""
 
 
-def converse(
-    wire: bytes, size: int = stub.BYTES, session: int | None = 0
-) -> list[Frame | None]:
+def converse(wire: bytes, size: int = stub.BYTES, session: int | None = 0) -> list[Frame | None]:
     """Everything that the firmware answers to ``wire``, behind an INFO of number ``session``."""
     begin = b"" if session is None else request(Command.INFO, b"", session)
     done = subprocess.run(

@@ -134,3 +134,12 @@ def test_times(board: str, tmp_path: Path) -> None:
         assert rows[0].index == WHOLE_MODEL and rows[0].us is not None and rows[0].us > 0
         assert len(rows) == 1 + len(artifact.lowered.graph.nodes)
         assert all((row.us is not None) == (board == "host_litert") for row in rows[1:])
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_layers_that_read_wide_integers_are_timed(board: str, tmp_path: Path) -> None:
+    artifact = _built(_counter(), board, tmp_path)
+    with edge.open(artifact) as session:
+        (rows,) = session.timed({"x": np.array([[1]])}, 1, 0)
+        assert [row.index for row in rows] == [WHOLE_MODEL, 0, 1] and rows[0].us
+        assert session.infer({"x": np.array([[1]])})["y"].tolist() == [[101]]

@@ -25,6 +25,7 @@ from hwkit.ir.types import S8
 from hwkit.lower.memory import Used
 from hwkit.target import Artifact
 from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.choice.measure import measure
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import McuPlan, lower
 from hwkit.toolchain import elf
@@ -127,3 +128,25 @@ def test_banks_that_are_too_small_together_are_refused(tmp_path: Path) -> None:
     lowered = lower(network(), board(FAST, replace(SLOW, size_bytes=0x1000)))
     with pytest.raises(ConfigError, match=r"activations need .* bytes of slow bank, .* more than"):
         build(emit(lowered), lowered, tmp_path)
+
+
+def test_kernels_for_several_banks_are_measured_on_a_board_of_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The virtual board has no bank of these names; the plan keeps its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    lowered = lower(network(), board(FAST, SLOW))
+    measured = measure(lowered, boards.load("virtual_m4"), "")
+    assert measured.plan is lowered.plan
+    assert measured.total.arena_bytes == lowered.plan.memory.arena_bytes
+    assert measured.total.instructions and measured.total.instructions > 0
+
+
+def test_banks_stacked_in_one_keep_apart_what_lives_together() -> None:
+    memory = lower(network(), board(FAST, SLOW)).plan.memory
+    one, (first, second) = memory.in_one("sram"), memory.regions
+    assert one.regions == (Used("sram", first.size_bytes + second.size_bytes),)
+    for old, new in zip(memory.placements, one.placements, strict=True):
+        moved = 0 if old.region == first.region else first.size_bytes
+        assert (new.region, new.offset) == ("sram", old.offset + moved)
+    assert {p.region for p in memory.placements} == {"fast", "slow bank"}

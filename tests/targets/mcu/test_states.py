@@ -157,19 +157,21 @@ def test_lost_states_give_no_integers(how: str, tmp_path: Path) -> None:
     graph = artifact.lowered.graph
     feeds = feeds_for(graph, 8, 1)
     expected = Interpreter(graph).infer(feeds)
-    with Emulator(artifact.board, artifact.path) as emulator:
-        with open_session(artifact, emulator.port) as session:
-            assert equal(session.infer(part(feeds, 0, 4)), part(expected, 0, 4))
-            if how == "reset":
-                emulator.reset()
-            else:
-                assert emulator._process is not None
-                emulator._process.kill()
-            for _ in range(2):  # nor does the second call go on where nothing is
-                with pytest.raises(DeviceError):
-                    session.infer(part(feeds, 4, 8))
-                with pytest.raises(DeviceError):
-                    session.timed(part(feeds, 4, 5), 1, 0)
-            if how == "reset":
-                session.reset()
-                assert equal(session.infer(feeds), expected)
+    with (
+        Emulator(artifact.board, artifact.path) as emulator,
+        open_session(artifact, emulator.port) as session,
+    ):
+        assert equal(session.infer(part(feeds, 0, 4)), part(expected, 0, 4))
+        if how == "reset":
+            emulator.reset()
+        else:
+            assert emulator._process is not None
+            emulator._process.kill()
+        for _ in range(2):  # nor does the second call go on where nothing is
+            with pytest.raises(DeviceError):
+                session.infer(part(feeds, 4, 8))
+            with pytest.raises(DeviceError):
+                session.timed(part(feeds, 4, 5), 1, 0)
+        if how == "reset":
+            session.reset()
+            assert equal(session.infer(feeds), expected)

@@ -63,12 +63,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Wire:
-    """Frames by hand, over a link of its own."""
+    """Frames by hand, over a link of its own; unless told otherwise, in a session."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, begin: bool = True) -> None:
         self.link = link
         self.receiver = FrameReceiver()
-        self.sequence = 0xFFFD
+        self.sequence = 0xFFFC
+        if begin:
+            assert self.ask(Command.INFO)[0] == Status.OK
 
     def send(self, data: bytes) -> Frame:
         """What the board answers to ``data``, which must hold one request."""
@@ -95,6 +97,16 @@ class Wire:
 def wire(image: Path) -> Iterator[Wire]:
     with FpgaSimulation(image) as board, Link(board.port, 115200) as link:
         yield Wire(link)
+
+
+def test_after_power_on_every_request_is_late_until_info(image: Path) -> None:
+    with FpgaSimulation(image) as board, Link(board.port, 115200) as link:
+        wire = Wire(link, begin=False)
+        for sequence in (0, 0xFFFF, 1, 255, 256):  # the register of the last number may hold any
+            for command in (Command.RUN, Command.RESET, Command.ECHO):
+                assert wire.ask(command, bytes(SIZE), sequence) == (Status.LATE, b"")
+        assert wire.ask(Command.INFO, sequence=wire.sequence)[0] == Status.OK
+        assert wire.ask(Command.ECHO, b"here") == (Status.OK, b"here")
 
 
 def u32(*values: int) -> bytes:

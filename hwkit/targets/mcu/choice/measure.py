@@ -15,11 +15,12 @@ from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.choice.policy import Option
 from hwkit.targets.mcu.choices import Figure, Total
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import McuPlan
+from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain import elf
 from hwkit.toolchain.cache import cache_folder
+from hwkit.toolchain.linker_script import regions
 
 _LAYER = re.compile(r"layer(\d+)(?:_|$)")
 _INCLUDE = re.compile(r"^#include <(\w+\.h)>", re.MULTILINE)
@@ -43,8 +44,10 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     ``mark`` tells its shared copies, which fit the layers of this build, from those of others.
     Raises what ``build`` and the session raise.
     """
-    lowered = replace(lowered, board=board)
     plan: McuPlan = lowered.plan
+    # The board that measures has another memory map.
+    memory = plan.memory.in_one(regions(section(board), "sram")[0].name)
+    lowered = replace(lowered, board=board, plan=replace(plan, memory=memory))
     sources = emit(lowered)
     with tempfile.TemporaryDirectory(dir=cache_folder("choices"), prefix=".build-") as folder:
         artifact = build(sources, lowered, Path(folder))
