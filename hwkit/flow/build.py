@@ -155,6 +155,7 @@ def deploy(
             "artifact": artifact.path.name,
             **artifact.facts,
             **({"goal": asdict(goal)} if goal != NO_GOAL else {}),
+            "options": lowered.board.options,
             "digest": plan.digest(),
             "retargeted": list(lowered.retargeted),
             "optimized": dict(lowered.optimized),

@@ -124,6 +124,9 @@ class Interpreter:
         if unknown := [name for name in names if not self._computes(name)]:
             raise ConfigError(f"the graph computes no tensor {unknown[0]!r}; `hwkit inspect` lists")
         checked = {name: feed(graph, name, feeds) for name in graph.inputs}
+        if strange := sorted(set(feeds) - set(graph.inputs)):
+            known = ", ".join(graph.inputs)
+            raise ConfigError(f"no input {strange[0]!r:.80}; {graph.name} has {known}")
         batches = {len(value) for value in checked.values()}
         if len(batches) != 1:
             raise ConfigError(f"inputs have different batch sizes {sorted(batches)}")

@@ -101,7 +101,7 @@ def test_inputs_by_wrong_names(
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        (["y.npy"], "2 outputs, sum, low; give each as -o name=x.npy"),
+        (["y.npy"], "2 outputs, sum, low; give each as -o name=y.npy"),
         (["z=y.npy"], "no output 'z'"),
         (["low=y.npy", "low=z.npy"], "'low' is given twice"),
         (["low=y.npy", "sum=y.npy"], "give each output a file of its own"),

@@ -13,6 +13,7 @@ from hwkit.files import write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.lower import McuPlan, section
+from hwkit.targets.mcu.makefile import BUILD_FLAG, FILES
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
 from hwkit.toolchain import elf, firmware, zig
 from hwkit.toolchain.firmware import platform_files
@@ -33,12 +34,14 @@ def build(plan: BuildPlan, lowered: Lowered[McuPlan], out: Path) -> Artifact[Mcu
     check_fit(lowered)
     for name, content in plan.files.items():
         write_whole(out / name, content)
+    flag = f"-DHWK_BUILD={_number(build_digest(plan, mcu)):#018x}ull"
+    write_whole(out / BUILD_FLAG, f"{flag}\n".encode())
     made = firmware.build(
         [out / "model.c", out / "model_data.c"],
         mcu,
         out,
         include=(out / "kernels",),
-        flags=(f"-DHWK_BUILD={_number(build_digest(plan, mcu)):#018x}ull",),
+        flags=(flag,),
         layers=len(lowered.graph.nodes),
         root=out,
     )
@@ -67,9 +70,10 @@ def build_digest(plan: BuildPlan, mcu: McuBoard) -> str:
     """SHA-256 of what makes the layers' code: model, kernels, runtime, compiler and flags.
 
     The board's own parts (clock, pins, memory map, drivers) are not among it: they answer for
-    themselves, so that an emulator of the same core runs the same build.
+    themselves, so that an emulator of the same core runs the same build. Nor are the files that
+    tell a user's ``make`` the same flags.
     """
-    own = {*platform_files(mcu), "firmware.ld"}
+    own = {*platform_files(mcu), "firmware.ld", *FILES}
     files = {name: content for name, content in plan.files.items() if name not in own}
     flags = (*mcu.cpu_flags, zig.OPTIMIZE, firmware.RUNTIME_OPTIMIZE, *zig.COMPILE_FLAGS)
     return BuildPlan(files, (flags, (zig.version(),))).digest()

@@ -13,6 +13,10 @@ from hwkit.toolchain import firmware, zig
 
 FILES = ("Makefile", "CMakeLists.txt", "hwk_image.c")
 
+BUILD_FLAG = "hwk_build"
+"""The file of the compiler flag that gives an image its build's digest: zig's, since what another
+compiler makes is another build (its digest is 0)."""
+
 _GCC_CPU = {
     "cortex-m0plus": "-mcpu=cortex-m0plus -mthumb",
     "cortex-m4": "-mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16",

@@ -47,20 +47,51 @@ static const layer_t layers[] = {
 
 #define LAYER_COUNT (sizeof layers / sizeof layers[0])
 
+/* Which build this is: the compiler's command line says it. */
+#ifndef HWK_BUILD
+#define HWK_BUILD 0
+#endif
+
+/* As docs/protocol.md has it. */
+typedef struct {
+  uint32_t layer_count;
+  uint32_t arena_bytes;
+  uint8_t digest[HWK_MODEL_DIGEST_BYTES];
+  uint64_t build;
+  uint32_t tensor_bytes[2];
+  char name[7];
+} description_t;
+
+static const description_t description = {
+    LAYER_COUNT,
+    32,
+    {0x24, 0xcf, 0xea, 0x00, 0xbb, 0x24, 0x9f, 0x4b, 0x60, 0xb2, 0x65, 0x44, 0x65, 0xb0, 0xf8, 0x8b, 0xf5, 0x84, 0x52, 0xa5, 0x47, 0x61, 0x0e, 0x97, 0xff, 0x01, 0x49, 0x59, 0x69, 0x4b, 0x21, 0x21},
+    HWK_BUILD,
+    {4, 3},
+    "golden"};
+
+static const hwk_tensor_t tensors[] = {
+    {arena + 0, 4},
+    {arena + 0, 3},
+};
+
+static const hwk_range_t ranges[] = {
+    {-128, 255},
+};
+
 const hwk_model_info_t hwk_model_info = {
-    .name = "golden",
-    .digest = {0x24, 0xcf, 0xea, 0x00, 0xbb, 0x24, 0x9f, 0x4b, 0x60, 0xb2, 0x65, 0x44, 0x65, 0xb0, 0xf8, 0x8b, 0xf5, 0x84, 0x52, 0xa5, 0x47, 0x61, 0x0e, 0x97, 0xff, 0x01, 0x49, 0x59, 0x69, 0x4b, 0x21, 0x21},
+    .description = &description,
+    .description_bytes = offsetof(description_t, name) + sizeof description.name - 1u,
     .layer_count = LAYER_COUNT,
-    .input_bytes = 4,
-    .output_bytes = 3,
-    .arena_bytes = sizeof arena,
     .selftest_crc32 = 0x717aa70fu,
-    .input_low = -128,
-    .input_high = 127};
+    .selftest_steps = 1,
+    .ranges = ranges,
+    .inputs = {tensors + 0, 1, 4},
+    .outputs = {tensors + 1, 1, 3},
+    .states = {tensors + 2, 0, 0}};
 
-int8_t *hwk_model_input(void) { return arena + 0; }
-
-const int8_t *hwk_model_output(void) { return arena + 0; }
+void hwk_model_reset(void) {
+}
 
 void hwk_model_invoke(uint32_t last_layer) {
   uint32_t last = last_layer < LAYER_COUNT ? last_layer : LAYER_COUNT - 1u;

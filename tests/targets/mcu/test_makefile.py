@@ -14,8 +14,10 @@ import pytest
 from hwkit import boards
 from hwkit.boards import words
 from hwkit.errors import ToolFailed
-from hwkit.targets.mcu import build, emit, lower
-from hwkit.targets.mcu.makefile import _GCC_CPU, FILES, build_files
+from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.lower import lower
+from hwkit.targets.mcu.makefile import _GCC_CPU, BUILD_FLAG, FILES, build_files
 from hwkit.toolchain.cache import cache_folder
 from tests.cmake import program
 from tests.targets.mcu.models import residual
@@ -38,7 +40,7 @@ def deployed(board: str, tmp_path: Path) -> tuple[Path, Path]:
     shutil.copytree(tmp_path / "made", tmp_path / "copy", ignore=shutil.ignore_patterns(*MADE))
     copy = tmp_path / "copy"
     left = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
-    assert left == set(plan.files)
+    assert left == {*plan.files, BUILD_FLAG}
     return tmp_path / "made", tmp_path / "copy"
 
 
