@@ -21,6 +21,7 @@ from hwkit.ir.exact import compute_dtype
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -274,6 +275,8 @@ def _prepare(graph: Graph, op: Op) -> Step:
             return lambda xs: np.ascontiguousarray(xs[0].transpose(axes))
         case ResizeNearest():
             return lambda xs: xs[0][:, list(op.rows)][:, :, list(op.columns)]
+        case ArgMax():
+            return lambda xs: xs[0].argmax(axis=-1)[..., None].astype(container)
         case Constant():
             value = graph.constants[op.value][None]
             return lambda _: value

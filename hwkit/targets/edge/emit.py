@@ -13,6 +13,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -211,6 +212,8 @@ class _Emitter:
                 value = self.graph.constants[op.value]
                 data = value.reshape(1, *value.shape)
                 self.tensors[op.output] = replace(self.tensors[op.output], data=data)
+            case ArgMax():
+                raise AssertionError(f"{op.name}: lower lets no ArgMax through")
             case _:
                 assert_never(op)
 

@@ -8,6 +8,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     Constant,
     Conv2d,
     Dense,
@@ -30,7 +31,7 @@ from hwkit.target import Capabilities
 from hwkit.targets.mcu.bounds import largest_sum
 from hwkit.targets.mcu.weights import storage_bits
 
-_OPS: frozenset[type[Op]] = frozenset(get_args(Op))
+_OPS: frozenset[type[Op]] = frozenset(get_args(Op)) - {ArgMax}
 _ROUNDINGS = (Rounding.HALF_EVEN, Rounding.DOUBLE, Rounding.HALF_UP, Rounding.FLOOR)
 
 CAPABILITIES = Capabilities(
@@ -96,6 +97,8 @@ def _missing(graph: Graph, op: Op) -> str:
             return f"input {wide[0]} has {width} bits; requantize it to 8 before"
         case Lookup() | Prelu() | Constant() if graph.tensors[op.output].dtype.bits > 8:
             return "it gives at most 8 bits; requantize to them"
+        case ArgMax():
+            return "ArgMax has no kernel; end the graph before it"
         case Softmax() if op.kind is not SoftmaxKind.FIXED:
             return "float softmax; end the graph before it, or use softmax kind 'fixed'"
         case Softmax() if graph.tensors[op.input].shape[-1] > _LONGEST_SOFTMAX:

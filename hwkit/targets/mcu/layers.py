@@ -8,6 +8,7 @@ from typing import assert_never
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -104,6 +105,8 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (resize_nearest(graph, op),)
         case Constant():
             return (constant(graph, op),)
+        case ArgMax():
+            raise AssertionError(f"{op.name}: capabilities.check lets no ArgMax through")
         case _:
             assert_never(op)
 
