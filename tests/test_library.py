@@ -71,6 +71,10 @@ def test_each_document_names_the_options(
         assert found["options"] == {"optimize": "size"} and found["board"] == "virtual_m4"
         assert {"hwkit", "format"} < set(found)
 
+    arguments = ["profile", str(model), "--board", "virtual_m4", "--artifact", str(out)]
+    assert cli._run([*arguments, "--optimize", "speed"]) == 2
+    assert "chosen for size, not speed; leave --optimize out" in capsys.readouterr().err
+
 
 def test_options_of_boards() -> None:
     assert load("virtual_m0").options == {"optimize": "balanced"}
