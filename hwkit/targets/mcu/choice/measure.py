@@ -15,11 +15,13 @@ from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.choice.policy import Option
 from hwkit.targets.mcu.choices import Figure, Total
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import McuPlan
+from hwkit.targets.mcu.lower import McuPlan, section
+from hwkit.targets.mcu.lower import plan as plan_layers
 from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain import elf
 from hwkit.toolchain.cache import cache_folder
+from hwkit.toolchain.linker_script import regions
 
 _LAYER = re.compile(r"layer(\d+)(?:_|$)")
 _INCLUDE = re.compile(r"^#include <(\w+\.h)>", re.MULTILINE)
@@ -43,8 +45,8 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     ``mark`` tells its shared copies, which fit the layers of this build, from those of others.
     Raises what ``build`` and the session raise.
     """
-    lowered = replace(lowered, board=board)
     plan: McuPlan = lowered.plan
+    lowered = _placed(lowered, board)
     sources = emit(lowered)
     with tempfile.TemporaryDirectory(dir=cache_folder("choices"), prefix=".build-") as folder:
         artifact = build(sources, lowered, Path(folder))
@@ -65,6 +67,16 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     functions = {name: image.symbol_bytes[name] for names in loops.values() for name in names}
     functions |= {mark + copy.symbol: image.symbol_bytes[copy.symbol] for copy in copies.values()}
     return Measured(plan, _total(timings, image, plan), tuple(options), functions)
+
+
+def _placed(lowered: Lowered[McuPlan], board: Board) -> Lowered[McuPlan]:
+    """``lowered`` on the board that measures: with its own memory plan where the other's SRAM is
+    in banks that this one has not."""
+    plan, mcu = lowered.plan, section(board)
+    banks = {bank.name for bank in regions(mcu, "sram")}
+    if not {used.region for used in plan.memory.regions} <= banks:
+        plan = plan_layers(lowered.graph, mcu, plan.picks)
+    return replace(lowered, board=board, plan=plan)
 
 
 def _layer_bytes(image: elf.Image, layers: int) -> list[int]:
