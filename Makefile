@@ -1,18 +1,20 @@
 # make demo   environment, pinned dependencies, the whole job, the report
 # make test   everything CI checks
-# make check  the quick subset for the inner loop
+# make check  the quick subset for the inner loop: under 3 minutes on two cores
+# make nightly  everything, with many more examples of each property
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= runs/demo
-# Test files side by side; what they compile is shared through the cache.
-PARALLEL ?= -n auto --dist loadfile
-SEED ?= 1
-COUNT ?= 30
+# Units of tests/scheduling.py side by side; what they compile is shared through the cache.
+PARALLEL ?= -n auto
+SEED ?= 17
+COUNT ?= 23
+JOBS ?= 1
 
-.PHONY: demo test check lint tools env benchmarks mutants clean
+.PHONY: demo test check nightly lint tools env benchmarks mutants clean
 
 demo: $(STAMP)
 	$(BIN)/hwkit demo -o $(DEMO)
@@ -24,6 +26,9 @@ test: $(STAMP) lint tools
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -q -x -m "not slow" $(PARALLEL)
+
+nightly: $(STAMP) lint tools
+	HWKIT_TEST_EXAMPLES=10 $(BIN)/python -m pytest -q --complete $(PARALLEL)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -48,9 +53,9 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 benchmarks: $(STAMP)
 	$(BIN)/python -m benchmarks
 
-# Plants faults and runs the tests that cover them: hours; goes on where it stopped.
-mutants: $(STAMP)
-	$(BIN)/python -m benchmarks.mutants --seed $(SEED) --count $(COUNT)
+# Plants faults and runs the tests that cover them: an hour or two; goes on where it stopped.
+mutants: $(STAMP) tools
+	nice -n 19 $(BIN)/python -m benchmarks.mutants --seed $(SEED) --count $(COUNT) --jobs $(JOBS)
 	$(BIN)/python -m benchmarks.mutants --report
 
 clean:

@@ -68,7 +68,7 @@ def cycles(model: str, board: str, graph: Graph, x: Any) -> dict[str, Any]:
             (Path(name) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(name) / path).write_bytes(content)
         core = lowered.plan.core
-        done = simulate.simulate(core, simulate.program(Path(name), core), x)
+        done = simulate.simulate(core, simulate.program(Path(name), core), (x,))
     expected = np.asarray(graph.predict(x)).reshape(len(x), -1)
     clock_hz = lowered.board.clock_hz
     assert clock_hz is not None
@@ -80,7 +80,7 @@ def cycles(model: str, board: str, graph: Graph, x: Any) -> dict[str, Any]:
         "interval_cycles": round(done.interval_cycles),
         "images_per_s": round(clock_hz / done.interval_cycles),
         "images": len(x),
-        "differing": int(np.count_nonzero(done.y != expected)),
+        "differing": int(np.count_nonzero(done.y[0] != expected)),
         "evidence": "simulated",
     }
 

@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _row(key: tuple[str, ...], counts: Counter[str]) -> dict[str, object]:
-    named = dict(zip(("type", "operator"), key, strict=False))
+    named: dict[str, object] = dict(zip(("type", "operator"), key, strict=False))
     return named | {column: counts[column] for column in _COLUMNS} | {"evidence": "measured"}
 
 

@@ -22,7 +22,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import rescales
 from tests.conformance.graphs import graphs
-from tests.conformance.test_targets import MCU
+from tests.conformance.spaces import MCU
 from tests.targets.mcu import together
 
 Row = dict[str, Any]

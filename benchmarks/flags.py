@@ -66,7 +66,7 @@ def _of_recipe(recipe: str, side: int) -> Graph:
     return replace(graph.with_nodes(tuple(nodes), graph.tensors, constants), name=recipe)
 
 
-def row(name: str, lowered: Lowered, level: str, lto: bool) -> dict[str, Any]:
+def row(name: str, lowered: Lowered[Any], level: str, lto: bool) -> dict[str, Any]:
     """Bytes and counts of one inference, everything but the flags as in a deploy."""
     mcu = lowered.board.mcu
     assert mcu is not None

@@ -124,7 +124,7 @@ def simulated(graph: Graph, core: Core, x: Any, folder: Path) -> dict[str, Any]:
     program = verilator.simulator(
         sources, "hwk_core", harness, folder / "sim", optimize="-O0", cwd=folder
     )
-    done = simulate(core, program, x)
+    done = simulate(core, program, (x,))
     expected = np.asarray(graph.predict(x)).reshape(len(x), -1)
     return _row(
         "simulated",
@@ -134,7 +134,7 @@ def simulated(graph: Graph, core: Core, x: Any, folder: Path) -> dict[str, Any]:
         latency_cycles=done.latency_cycles,
         interval_cycles=f"{done.interval_cycles:g}",
         integers=int(expected.size),
-        differing=int(np.count_nonzero(done.y != expected)),
+        differing=int(np.count_nonzero(done.y[0] != expected)),
     )
 
 

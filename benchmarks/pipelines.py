@@ -55,7 +55,7 @@ def row(graph: Graph, frames_per_second: int) -> dict[str, Any]:
         for path, content in plan.core.files.items():
             (Path(name) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(name) / path).write_bytes(content)
-        done = simulate.simulate(plan.core, simulate.program(Path(name), plan.core), x)
+        done = simulate.simulate(plan.core, simulate.program(Path(name), plan.core), (x,))
     expected = run(lowered.graph, {lowered.graph.inputs[0]: x})[lowered.graph.outputs[0]]
     return {
         "network": graph.name,
@@ -67,7 +67,7 @@ def row(graph: Graph, frames_per_second: int) -> dict[str, Any]:
         "latency_cycles": done.latency_cycles,
         "images_per_s_at_50_mhz": round(board.fpga.clock_hz / done.interval_cycles),
         "integers": expected.size,
-        "differing": int(np.count_nonzero(done.y != expected.reshape(INFERENCES, -1))),
+        "differing": int(np.count_nonzero(done.y[0] != expected.reshape(INFERENCES, -1))),
         "evidence": "simulated",
     }
 

@@ -25,7 +25,7 @@ from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.simulate import simulate
-from tests.conformance.graphs import graphs, inputs_for
+from tests.conformance.graphs import feeds_for, graphs
 from tests.conformance.test_rtl import RTL
 from tests.targets.rtl import together
 
@@ -67,14 +67,15 @@ def drawn(count: int) -> list[Graph]:
 
 def compared(graph: Graph, core: Core, k: int, program: Path, number: int) -> dict[str, Any]:
     """Core ``k`` of ``program`` against the interpreter."""
-    x = inputs_for(graph, SAMPLES, number)
+    x = feeds_for(graph, SAMPLES, number)
     mine = together.tapped(core, k)
-    y = run(graph, {graph.inputs[0]: x}, keep=list(mine.taps))
+    y = run(graph, x, keep=[*graph.outputs, *mine.taps])
+    feeds = [x[name] for name in graph.inputs]
     integers = differing = 0
     for waits in (0, 1):
-        done = simulate(mine, program, x, seed=waits, taps=True, arguments=[f"+select={k}"])
+        done = simulate(mine, program, feeds, seed=waits, taps=True, arguments=[f"+select={k}"])
         got = {tensor: done.seen[name][1] for tensor, (name, _) in mine.taps.items()}
-        got[graph.outputs[0]] = done.y.reshape(-1)
+        got |= {name: z.reshape(-1) for name, z in zip(graph.outputs, done.y, strict=True)}
         for tensor, values in got.items():
             integers += values.size
             differing += int((values != y[tensor].reshape(-1)).sum())

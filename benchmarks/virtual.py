@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Counted:
     layer, a call of the mark included; no cycles on a core without a model. ``stack_used_bytes``
     is the most that the firmware used since reset."""
 
-    artifact: Artifact
+    artifact: Artifact[Any]
     layer_instructions: list[int]
     layer_cycles: list[int] | None
     stack_used_bytes: int
@@ -76,7 +77,7 @@ def count_by_rule(graph: Graph, board: str) -> Counted:
         return counted(graph, mcu.build(mcu.emit(lowered), lowered, Path(folder)))
 
 
-def counted(graph: Graph, artifact: Artifact) -> Counted:
+def counted(graph: Graph, artifact: Artifact[Any]) -> Counted:
     """Runs the self-test of ``artifact`` and takes the counts.
 
     Its input is made on the board, so no slow line carries it; its output's CRC-32 must be the

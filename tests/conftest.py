@@ -1,4 +1,5 @@
-"""Hypothesis profiles, and what a run says and does about tests that were skipped."""
+"""Hypothesis profiles and examples, how tests are spread over processes, and what a run says and
+does about tests that were skipped."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
-from tests import skips
+from tests import examples, skips
 
 # Derandomised, so that a failure in CI is a failure here.
 settings.register_profile(
@@ -37,6 +38,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the targets emit into tests/golden, to be looked at and committed",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for test in {getattr(item, "obj", None) for item in items}:
+        examples.with_more(test)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    from tests.scheduling import Units
+
+    return Units(config, log)
 
 
 def _skipped(config: pytest.Config) -> list[skips.Skip]:

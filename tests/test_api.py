@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.predicted import predicted
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 
@@ -32,7 +34,7 @@ def test_readme_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     graph = hwkit.freeze(model.eval(), torch.randn(1, 2, 6, 6))
 
     x = np.random.default_rng(0).integers(-128, 128, (20, 6, 6, 2)).astype(np.int8)
-    y = graph.predict(x)
+    y = predicted(graph, x)
     assert y.shape == (20, 5) and len(np.unique(y)) > 10
     graph.save(str(tmp_path / "m.hwk"))
     np.testing.assert_array_equal(hwkit.load(tmp_path / "m.hwk").predict(x), y)

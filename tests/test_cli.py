@@ -17,7 +17,7 @@ from hwkit import cli
 from hwkit.cli import _run
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Clamp
-from hwkit.ir.types import S8
+from hwkit.ir.types import S8, Array
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_damaged_foreign_formats(
     ],
 )
 def test_wrong_inputs(
-    x: np.ndarray,  # type: ignore[type-arg]
+    x: Array,
     message: str,
     model: Path,
     tmp_path: Path,

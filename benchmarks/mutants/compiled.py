@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.mutants.groups import GROUPS
+
 _WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
 VARIANTS = {
     "ref": ("ref",),
@@ -22,45 +24,12 @@ VARIANTS = {
 _QUIET = '#pragma GCC diagnostic ignored "-Wunused-function"\n'
 """The test driver reads descriptors of kernels that a shorter list does not have."""
 _KERNEL = re.compile(r"^HWK_KERNEL\((\w+), \w+, \d\)\n", re.MULTILINE)
+_ALTERNATIVE = re.compile(r"^HWK_ALTERNATIVE\((\w+), (\w+)\)\n", re.MULTILINE)
 _INCLUDE = re.compile(r'#include [<"](\w+\.(?:h|inc))[>"]')
-GROUPS = {
-    "requantize": (("requantize_s8", "requantize_s32"), ("kernels:requantize",)),
-    "add": (
-        ("add_s8",),
-        ("kernels:add", "kernels::test_add_over_either_of_its_inputs", "read_ahead:add"),
-    ),
-    "conv2d": (("conv2d_s8", "conv2d_s8_s4"), ("kernels:conv2d",)),
-    "depthwise": (("depthwise_conv2d_s8",), ("kernels:depthwise", "kernels:depthwise_3x3")),
-    "dense": (("dense_s8", "dense_s8_s4"), ("kernels:dense",)),
-    "pool": (("avg_pool_s8", "max_pool_s8"), ("kernels:pool",)),
-    "sum_pool": (("sum_pool_s8",), ("kernels:sum_pool",)),
-    "elementwise": (("clamp_s8", "lookup_s8", "pad_s8", "concat_s8"), ("kernels:elementwise",)),
-    "softmax": (("softmax_s8",), ("kernels:softmax",)),
-    "broadcast": (("broadcast_add_s8", "broadcast_mul_s8", "add_s8"), ("broadcast:broadcast",)),
-    "prelu": (("prelu_s8",), ("broadcast:prelu",)),
-    "moved": (("gather_s8", "resize_nearest_s8"), ("broadcast:moved",)),
+_HOST_TESTS = {
+    "read_ahead": "test_an_output_at_or_a_little_before_its_input",
 }
-"""Kernels that share tests: their names, and tests of tests/firmware/kernels."""
-_MVE_TESTS = {
-    "requantize": ("requantize",),
-    "add": ("add", "wide_add"),
-    "conv2d": ("conv2d", "wide_conv2d"),
-    "depthwise": ("depthwise", "depthwise_3x3", "wide_depthwise"),
-    "dense": ("dense", "wide_dense"),
-    "pool": ("pool", "wide_pool"),
-    "sum_pool": ("sum_pool", "wide_pool"),
-    "elementwise": ("elementwise",),
-    "softmax": ("softmax",),
-}
-
 _CORES = {"dsp": "virtual_m4", "v6m": "virtual_m0", "rv32": "virtual_rv32"}
-_CORE_TESTS = {
-    "requantize": ("requantize",),
-    "add": ("add",),
-    "conv2d": ("conv2d", "wide_conv2d"),
-    "depthwise": ("depthwise", "depthwise_3x3", "wide_depthwise"),
-    "dense": ("dense", "wide_dense"),
-}
 
 
 class Kernels:
@@ -75,56 +44,25 @@ class Kernels:
         declarations.write_text(_QUIET + declarations.read_text())
 
     def groups(self, path: str, variant: str) -> list[str]:
-        """Groups with a kernel that includes ``path`` in ``variant``."""
+        """Groups with a kernel of their own that includes ``path`` in ``variant``."""
         name = Path(path).name
-        found = []
-        for group, (kernels, _) in GROUPS.items():
-            if variant == "mve" and group not in _MVE_TESTS:
-                continue
-            if any(name in self._included(f"hwk_{kernel}.h", variant) for kernel in kernels):
-                found.append(group)
-        return found
+        return [
+            group
+            for group, row in GROUPS.items()
+            if (variant != "mve" or row.mve)
+            and any(name in self._included(f"hwk_{kernel}.h", variant) for kernel in row.own)
+        ]
 
-    def cut(self, groups: Sequence[str]) -> None:
-        """Lists the kernels of ``groups`` alone."""
-        kept = {kernel for group in groups for kernel in GROUPS[group][0]}
-        text = _KERNEL.sub(lambda m: m[0] if m[1] in kept else "", self.whole)
+    def cut(self, group: str) -> None:
+        """Lists the kernels of ``group`` alone."""
+        row = GROUPS[group]
+        text = _KERNEL.sub(lambda m: m[0] if m[1] in row.kernels else "", self.whole)
+        text = _ALTERNATIVE.sub(lambda m: m[0] if m[2] in row.alternatives else "", text)
         self.list.write_text(text)
 
     def restore(self) -> None:
         """The whole list again."""
         self.list.write_text(self.whole)
-
-    def tests(self, groups: Sequence[str], variant: str) -> list[str]:
-        """Node ids of the tests of ``groups``."""
-        if variant == "mve":
-            test = "tests/firmware/mve/test_kernels.py::test_kernel_equals_interpreter"
-            names = {name: None for group in groups for name in _MVE_TESTS[group]}
-            # Wide pools are sums or maxima: both kernels are needed.
-            if not {"pool", "sum_pool"} <= set(groups):
-                names.pop("wide_pool", None)
-            return [f"{test}[{name}]" for name in names]
-        found: list[str] = []
-        for group in groups:
-            for test in GROUPS[group][1]:
-                file, _, case = test.partition(":")
-                path = f"tests/firmware/kernels/test_{file}.py"
-                if case.startswith(":"):
-                    found.append(f"{path}:{case}[{variant}]")
-                else:
-                    name = "test_kernel_equals_interpreter"
-                    if file == "read_ahead":
-                        name = "test_an_output_at_or_a_little_before_its_input"
-                    found.append(f"{path}::{name}[{variant}-{case}]")
-        return found
-
-    def core_tests(self, groups: Sequence[str], variant: str) -> list[str]:
-        """The same on the core itself, where a variant has instructions of its own."""
-        if variant not in _CORES:
-            return []
-        test = "tests/firmware/cores/test_kernels.py::test_kernel_equals_interpreter"
-        names = [name for group in groups for name in _CORE_TESTS.get(group, ())]
-        return [f"{test}[{_CORES[variant]}-{name}]" for name in names]
 
     def _included(self, name: str, variant: str) -> set[str]:
         folders = [self.folder / f for f in VARIANTS[variant]]
@@ -143,6 +81,32 @@ class Kernels:
         return seen
 
 
+def host_tests(group: str, variant: str) -> tuple[str, ...]:
+    """Node ids of the tests of ``group`` on this machine."""
+    found = []
+    for test in GROUPS[group].host:
+        file, _, case = test.partition(":")
+        path = f"tests/firmware/kernels/test_{file}.py"
+        if case.startswith(":"):
+            found.append(f"{path}:{case}[{variant}]")
+        else:
+            name = _HOST_TESTS.get(file, "test_kernel_equals_interpreter")
+            found.append(f"{path}::{name}[{variant}-{case}]")
+    return tuple(found)
+
+
+def core_tests(group: str, variant: str) -> tuple[str, ...]:
+    """The same on the core itself, where a variant has instructions of its own."""
+    if variant == "mve":
+        file, names, core = "mve", GROUPS[group].mve, ""
+    elif variant in _CORES:
+        file, names, core = "cores", GROUPS[group].core, f"{_CORES[variant]}-"
+    else:
+        return ()
+    test = f"tests/firmware/{file}/test_kernels.py::test_kernel_equals_interpreter"
+    return tuple(f"{test}[{core}{name}]" for name in names)
+
+
 def code(root: Path, form: str, path: str) -> bytes | None:
     """What a compiler makes of the file ``path`` in ``form``; None when it refuses it.
 
@@ -157,9 +121,7 @@ def code(root: Path, form: str, path: str) -> bytes | None:
             return _linted(root, path)
         if second == "files":
             return _files(root, path, scratch)
-        listed = _KERNEL.findall((firmware / "kernels" / "kernels.inc").read_text())
-        lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k in listed)]
-        (scratch / "all_kernels.h").write_text("\n".join(lines) + "\n")
+        _list(firmware / "kernels", VARIANTS[second], scratch)
         folders = [scratch, firmware / "include"]
         folders += [firmware / "kernels" / f for f in VARIANTS[second]] + [firmware / "kernels"]
         if first == "host":
@@ -173,6 +135,18 @@ def code(root: Path, form: str, path: str) -> bytes | None:
         command += [*_WARNINGS, *(f"-I{folder}" for folder in folders)]
         driver = root / "tests" / "firmware" / "kernels" / "driver.c"
         return _object([*command, "-c", str(driver)], scratch / "driver.o")
+
+
+def _list(kernels: Path, variants: Sequence[str], scratch: Path) -> None:
+    """The two files that the driver includes: the kernels of ``variants``, and their list."""
+    text = (kernels / "kernels.inc").read_text()
+    rows = {m[1]: m[0] for m in _KERNEL.finditer(text)}
+    for of, other in _ALTERNATIVE.findall(text):
+        if of in rows and any((kernels / v / f"hwk_{other}.h").is_file() for v in variants):
+            rows[other] = rows[of].replace(of, other, 1)
+    lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{name}.h>" for name in rows)]
+    (scratch / "all_kernels.h").write_text("".join(f"{line}\n" for line in lines))
+    (scratch / "tested_kernels.inc").write_text("".join(rows.values()))
 
 
 def _files(root: Path, path: str, scratch: Path) -> bytes | None:

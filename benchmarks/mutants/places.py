@@ -20,7 +20,6 @@ class Place:
     tests: tuple[tuple[str, ...], ...]
     forms: tuple[str, ...] = field(default=())
     variant: str = ""
-    limit_s: int = 60
 
     def paths(self, root: Path) -> Iterator[str]:
         """The files that are there."""
@@ -38,7 +37,6 @@ def load() -> list[Place]:
             tuple(tuple(selection) for selection in row["tests"]),
             tuple(row.get("forms", ())),
             row.get("variant", ""),
-            row.get("limit_s", 60),
         )
         for row in table["place"]
     ]

@@ -95,10 +95,10 @@ def mutations(path: str, text: str) -> Iterator[Mutation]:
                     yield between(target, value, f"{old}=", f"{new}=", "operator")
                 yield put(node, "pass", "dropped line")
             case ast.Compare(left, operators, comparators):
-                for operator, a, b in zip(
+                for compared, a, b in zip(
                     operators, [left, *comparators], comparators, strict=False
                 ):
-                    old, new = _SYMBOLS[type(operator)], _COMPARISONS[type(operator)]
+                    old, new = _SYMBOLS[type(compared)], _COMPARISONS[type(compared)]
                     yield between(a, b, old, new, "comparison")
             case ast.BoolOp(operator, values):
                 old, new = ("and", "or") if isinstance(operator, ast.And) else ("or", "and")
@@ -118,15 +118,15 @@ def mutations(path: str, text: str) -> Iterator[Mutation]:
                     yield put(test, "False", "dropped branch")
             case ast.Expr(ast.Call()):
                 yield put(node, "pass", "dropped line")
-            case ast.Attribute(value, name) if name in _OTHER_NAMES:
-                yield put(node, f"{source(value)}.{_OTHER_NAMES[name]}", "wrong operand")
+            case ast.Attribute(owner, name) if name in _OTHER_NAMES:
+                yield put(node, f"{source(owner)}.{_OTHER_NAMES[name]}", "wrong operand")
             case ast.Name(name, ast.Load()) if name in _OTHER_NAMES:
                 yield put(node, _OTHER_NAMES[name], "wrong operand")
             case ast.Tuple(elements, ast.Load()) if len(elements) == 2:
-                a, b = map(source, elements)
+                one, two = map(source, elements)
                 start, end = span(elements[0])[0], span(elements[1])[1]
                 middle = text[span(elements[0])[1] : span(elements[1])[0]]
-                yield Mutation(path, start, end, f"{b}{middle}{a}", "swapped")
+                yield Mutation(path, start, end, f"{two}{middle}{one}", "swapped")
             case ast.Call(function, arguments, keywords):
                 if source(function) in _SYMMETRIC:
                     arguments = []

@@ -30,6 +30,7 @@ _HEAVY = (
 _NOTHING_RAN = 70
 _NO_VERDICT = (4, 5, _NOTHING_RAN)
 """Exit codes: pytest's for a wrong call and for no tests, and ours for skips alone."""
+LIMIT_S = 60
 _WALL = 10
 """Seconds of waiting for each second of work."""
 
@@ -66,18 +67,18 @@ class _Counted:
             self.ran += 1
 
 
-def passes(root: Path, selection: Sequence[str], limit_s: int, log: Path) -> bool | None:
+def passes(root: Path, selection: Sequence[str], log: Path) -> bool | None:
     """Whether the tests pass in the tree ``root``; None when they take much too long.
 
-    ``limit_s`` is processor time, so that a busy machine kills no mutant; each program that a test
-    starts has as much.
+    They have ``LIMIT_S`` of processor time, so that a busy machine kills no mutant; each program
+    that a test starts has as much.
 
     ``RuntimeError`` when pytest can't run them or runs none.
     """
     child = os.fork()
     if child == 0:
-        _in_child(root, selection, limit_s, log)
-    end = time.monotonic() + _WALL * limit_s
+        _in_child(root, selection, log)
+    end = time.monotonic() + _WALL * LIMIT_S
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
@@ -91,7 +92,7 @@ def passes(root: Path, selection: Sequence[str], limit_s: int, log: Path) -> boo
     return None
 
 
-def _in_child(root: Path, selection: Sequence[str], limit_s: int, log: Path) -> None:
+def _in_child(root: Path, selection: Sequence[str], log: Path) -> None:
     import pytest
 
     os.setsid()
@@ -104,7 +105,7 @@ def _in_child(root: Path, selection: Sequence[str], limit_s: int, log: Path) -> 
     os.environ["PYTHONPATH"] = str(root)
     sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_S, LIMIT_S))
     for name in [n for n in sys.modules if n.split(".")[0] in ("benchmarks", "hwkit", "tests")]:
         del sys.modules[name]
     counted = _Counted()

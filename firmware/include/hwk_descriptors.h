@@ -1,8 +1,9 @@
 /* Descriptors: everything that a kernel must know about its layer.
  *
- * Activations are int8_t, NHWC, one sample; tensors of 2..7 bits live in the same bytes with
- * narrower clamps. Sums are int32_t. `output` of a kernel whose rescale says HWK_ROUND_NONE is
- * the sums themselves (int32_t), otherwise int8_t.
+ * Activations are int8_t or int16_t as the kernel's name says, NHWC, one sample; tensors of 2..7
+ * and of 9..15 bits live in the same bytes with narrower clamps. Sums are int32_t. `output` of a
+ * kernel with a rescale is as wide as that says; what an s8 kernel computes is int8_t, or the
+ * sums themselves.
  */
 #ifndef HWK_DESCRIPTORS_H
 #define HWK_DESCRIPTORS_H
@@ -30,6 +31,7 @@ typedef enum {
  * lowest_shift, highest_shift  no channel's shift lies outside
  * left_shift   0 .. 30; x << left_shift must fit 32 bits
  * input_bits   every x << left_shift fits this many signed bits, at most 32
+ * output_bytes of an integer of the output: 1, 2 or 4; 4 for HWK_ROUND_NONE
  * offset_step  1: one offset a channel, 0: one for all
  * zero_point   added after rounding
  * low, high    range of the result
@@ -47,7 +49,8 @@ typedef struct {
   int8_t highest_shift;
   int8_t left_shift;
   int8_t input_bits;
-  int32_t offset_step;
+  int8_t output_bytes;
+  int8_t offset_step;
   int32_t zero_point;
   int32_t low;
   int32_t high;
@@ -74,12 +77,12 @@ typedef struct {
 
 /* 2-D convolution, also 1x1. Input (H, W, channels), output (OH, OW, output_channels).
  *
- * input_zero_point  what the padding holds, -128 .. 127
+ * input_zero_point  what the padding holds, an integer of the input's width
  * weights           rows layout (hwk_weights.h), a row an output channel, in groups of as many as the
  *                   kernel says, taps in order
  *                   (kernel row, kernel column, input channel)
  * bias              output_channels entries, with -input_zero_point * sum(weights) folded in;
- *                   modulo 2^32
+ *                   modulo 2^32. NULL for kernels of long sums: their rescale's offsets hold it
  */
 typedef struct {
   hwk_window_t window;
@@ -180,11 +183,12 @@ typedef struct {
 } hwk_clamp_t;
 
 /* table[x - input_low] of `elements` integers; the table has an entry for each value of the
- * input's type, ascending. May run in place. */
+ * input's type, ascending, as wide as the output. In place where input and output have the same
+ * width. */
 typedef struct {
   int32_t elements;
   int32_t input_low;
-  const int8_t *table;
+  const void *table;
 } hwk_lookup_t;
 
 /* Softmax over rows of `depth` integers, to scale 1/256 and zero point -128, in the fixed point
@@ -200,5 +204,22 @@ typedef struct {
   int32_t left_shift;
   int32_t difference_min;
 } hwk_softmax_t;
+
+/* Softmax over rows of `depth` int16_t, to scale 1/32768 and zero point 0, as TensorFlow Lite for
+ * Microcontrollers computes it: from two tables with straight lines between their 513 entries.
+ *
+ * multiplier, shift  bring a difference d to steps of the exponentials' table, 128 an entry:
+ *                    as HWK_ROUND_DOUBLE does
+ * exponentials       32768 * exp(x), x = -10 .. 0
+ * reciprocals        32768 / (1 + x), x = 0 .. 1
+ */
+typedef struct {
+  int32_t rows;
+  int32_t depth;
+  int32_t multiplier;
+  int32_t shift;
+  const int16_t *exponentials;
+  const int16_t *reciprocals;
+} hwk_softmax16_t;
 
 #endif

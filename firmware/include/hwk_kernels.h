@@ -5,15 +5,15 @@
  *   void hwk_<name>(const hwk_<descriptor>_t *d, input(s), output, void *scratch)
  *   size_t hwk_<name>_scratch_bytes(const hwk_<descriptor>_t *d)
  *
- * input    const int8_t * (const int32_t * where the name says s32), layout and range as the
- *          descriptor says; aligned to 4 bytes
+ * input    const int8_t * (const int16_t *, const int32_t * where the name says s16, s32), layout
+ *          and range as the descriptor says; aligned to 4 bytes
  * output   written whole; must not overlap an input unless the descriptor allows it; aligned
  *          to 4 bytes
  * scratch  owned by the caller: scratch_bytes(d) bytes, aligned to 4, contents undefined before
  *          and after; may be NULL when that is 0
  *
- * Names: hwk_<op>_<input>[_<weights>], s4 meaning packed 4-bit weights. No kernel allocates,
- * recurses or keeps state; the stack that each takes is bounded and small.
+ * Names: hwk_<op>_<input>[_<weights>], s4 meaning packed 4-bit weights and `long` sums of 64 bits.
+ * No kernel allocates, recurses or keeps state; the stack that each takes is bounded and small.
  */
 #ifndef HWK_KERNELS_H
 #define HWK_KERNELS_H

@@ -11,8 +11,8 @@
 #define HWK_MODEL_DIGEST_BYTES 32
 
 /* A tensor in the arena, which is static and 16-byte aligned: one sample, last axis fastest.
- * Integers of 8 bits or fewer take one byte each, signed or unsigned as the graph says; wider ones
- * are little-endian. */
+ * Integers of 8 bits or fewer take one byte each, signed or unsigned as the graph says; those of up
+ * to 16 bits two and wider ones four, little-endian. */
 typedef struct {
   int8_t *data;
   uint32_t bytes;
@@ -26,7 +26,8 @@ typedef struct {
 } hwk_tensors_t;
 
 /* Of each byte of an input, or the integer that it is: the smallest one, and how much larger the
- * largest is; of integers wider than a byte -128 and 255. */
+ * largest is; of wider integers what the upper byte may hold, so that -8 and 15 keep them within 12
+ * bits. */
 typedef struct {
   int16_t low;
   uint16_t highest;

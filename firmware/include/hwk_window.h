@@ -26,4 +26,12 @@ HWK_INLINE const int8_t *hwk_window_pixel(const hwk_window_t *w, const int8_t *i
   return input + (row * w->input_width + column) * w->channels;
 }
 
+/* The same of a map of int16_t. */
+HWK_INLINE const int16_t *hwk_window_pixel_s16(const hwk_window_t *w, const int16_t *input,
+                                               int32_t y, int32_t x, int32_t r, int32_t c) {
+  const int8_t *first = (const void *)input;
+  const int8_t *pixel = hwk_window_pixel(w, first, y, x, r, c);
+  return pixel == NULL ? NULL : input + (pixel - first);
+}
+
 #endif

@@ -70,7 +70,8 @@ module hwk_fifo #(
 
 `ifndef SYNTHESIS
     // The most beats ever held, told at the end of a simulation that asks for it.
-    integer most = 0;
+    integer most;
+    initial most = 0;
     always @(posedge clk) if (!rst && held > most) most <= held;
     final if ($test$plusargs("fifos")) $display("fifo %m %0d %0d", most, DEPTH);
 `endif

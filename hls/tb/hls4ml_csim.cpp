@@ -2,18 +2,22 @@
 //
 //   csim INPUTS OUTPUTS [TRACE LAYER SIZE ...]
 //
-// INPUTS holds float64 values, HWK_INPUTS for each sample; OUTPUTS gets HWK_OUTPUTS for each, and
-// TRACE, for each sample, SIZE values of each LAYER in the order given. All values are integers of
-// the network, which a float64 holds exactly. For every backend and io_type.
+// HWK_INPUTS and HWK_OUTPUTS list the values of each input and output. INPUTS holds float64 values,
+// for each sample all inputs; OUTPUTS gets for each all outputs, and TRACE, for each sample, SIZE
+// values of each LAYER in the order given. All values are integers of the network, which a float64
+// holds exactly. For every backend and io_type.
 // One translation unit with the project: its headers take most of the time to compile.
 
 #include "firmware/network.cpp"
 #include "network_bridge.cpp"
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -23,13 +27,29 @@ struct Traced {
     std::vector<double> values;
 };
 
-// The bridge that hls4ml writes for its own Python interface, in the forms of its backends.
-void infer(void (*bridge)(double *, double *), double *x, double *y) { bridge(x, y); }
+constexpr size_t SIZES[] = {HWK_INPUTS, HWK_OUTPUTS};
+constexpr size_t INPUTS = sizeof(std::array{HWK_INPUTS}) / sizeof(int);
+constexpr size_t PORTS = sizeof SIZES / sizeof SIZES[0];
 
-void infer(void (*bridge)(double *, double *, unsigned short &, unsigned short &), double *x,
-           double *y) {
-    unsigned short inputs = 0, outputs = 0;
-    bridge(x, y, inputs, outputs);
+// What the bridge takes as its argument k: a port's values; behind the ports, in the form of some
+// backends, the sizes of all, which it fills in.
+template <class Argument> Argument argument(double *const *ports, size_t k) {
+    if constexpr (std::is_pointer_v<Argument>) {
+        return ports[k];
+    } else {
+        static unsigned short ignored;
+        return ignored;
+    }
+}
+
+template <class... Arguments, size_t... K>
+void call(void (*bridge)(Arguments...), double *const *ports, std::index_sequence<K...>) {
+    bridge(argument<Arguments>(ports, K)...);
+}
+
+// The bridge that hls4ml writes for its own Python interface.
+template <class... Arguments> void infer(void (*bridge)(Arguments...), double *const *ports) {
+    call(bridge, ports, std::index_sequence_for<Arguments...>{});
 }
 
 FILE *open_or_leave(const char *path, const char *mode) {
@@ -68,11 +88,17 @@ int main(int argc, char **argv) {
     nnet::trace_outputs = &buffers;
     nnet::trace_enabled = trace != nullptr;
 
-    static double x[HWK_INPUTS];
-    static double y[HWK_OUTPUTS];
-    while (std::fread(x, sizeof(double), HWK_INPUTS, inputs) == HWK_INPUTS) {
-        infer(network_double, x, y);
-        write_or_leave(y, HWK_OUTPUTS, outputs);
+    size_t starts[PORTS + 1] = {0};
+    for (size_t k = 0; k < PORTS; ++k)
+        starts[k + 1] = starts[k] + SIZES[k];
+    const size_t taken = starts[INPUTS], given = starts[PORTS] - taken;
+    std::vector<double> values(starts[PORTS]);
+    double *ports[PORTS];
+    for (size_t k = 0; k < PORTS; ++k)
+        ports[k] = values.data() + starts[k];
+    while (std::fread(values.data(), sizeof(double), taken, inputs) == taken) {
+        infer(network_double, ports);
+        write_or_leave(values.data() + taken, given, outputs);
         for (Traced &t : traced)
             write_or_leave(t.values.data(), t.values.size(), trace);
     }

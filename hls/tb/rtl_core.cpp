@@ -1,21 +1,26 @@
 // Runs inferences through a core, one after the other without a pause, and counts cycles.
 //
-//   sim IN_ELEMENTS IN_BITS IN_BEATS OUT_ELEMENTS OUT_BITS OUT_SIGNED OUT_BEATS
-//       INPUTS OUTPUTS STAMPS SEED [+taps=FOLDER] [+fifos]
+//   sim INFERENCES SEED STAMPS STREAM... [+taps=FOLDER] [+fifos]
+//       [+interrupted=BEATS]
 //
-// INPUTS holds int32, IN_ELEMENTS * IN_BEATS for each inference; OUTPUTS gets int32. STAMPS gets
-// three uint64 for each inference: the cycles of its first beat in, last beat in, last beat out.
-// SEED above 0 makes both sides wait at random, half of the time. Exit code 1 when nothing has
-// moved for a long time.
+// A STREAM is in:ELEMENTS:BITS:BEATS:FILE or out:ELEMENTS:BITS:SIGNED:BEATS:FILE, in the order of the
+// ports. A FILE holds, or gets, int32: ELEMENTS * BEATS for each inference. STAMPS gets uint64 for
+// each inference: the cycles of its first beat in, of its last beat in, and of the last beat of each
+// output. SEED above 0 makes every stream wait at random by itself, half of the time. With
+// +interrupted so many beats go into each input first and a reset cuts them short. Exit code 1 when
+// nothing has moved for a long time.
 
 #include "Vhwk.h"
 #include "verilated.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <random>
+#include <string>
 #include <vector>
 
 double sc_time_stamp() { return 0; }
@@ -43,37 +48,54 @@ template <std::size_t N> void put(VlWide<N> &port, const uint32_t *words, size_t
     for (size_t k = 0; k < count; ++k) port.m_storage[k] = words[k];
 }
 
-struct Shape {
+// One stream of a port: its shape, its place there, its integers and how far they are.
+struct Stream {
     size_t elements, bits, beats;
     bool is_signed;
-    size_t words() const { return (elements * bits + 31) / 32; }
+    std::string file;
+    size_t number, offset; // among the streams of its port, and of its data there in bits
+    std::vector<int32_t> values;
+    size_t moved = 0; // beats
+    bool offered = false;
+    size_t width() const { return elements * bits; }
 };
 
+bool get_bit(const std::vector<uint32_t> &words, size_t bit) {
+    return (words[bit / 32] >> (bit % 32) & 1) != 0;
+}
+
+void set_bit(std::vector<uint32_t> &words, size_t bit, bool value) {
+    const uint32_t mask = uint32_t{1} << (bit % 32);
+    if (value) words[bit / 32] |= mask;
+    else words[bit / 32] &= ~mask;
+}
+
+// Puts the next beat of a stream on its port.
+void pack(const Stream &s, std::vector<uint32_t> &port) {
+    const int32_t *values = &s.values[s.moved * s.elements];
+    for (size_t k = 0; k < s.elements; ++k)
+        for (size_t bit = 0; bit < s.bits; ++bit)
+            set_bit(port, s.offset + k * s.bits + bit,
+                    (static_cast<int64_t>(values[k]) >> bit & 1) != 0);
+}
+
 // An element's bits may lie in two words.
-void pack(const Shape &shape, const int32_t *values, std::vector<uint32_t> &beat) {
-    beat.assign(shape.words() + 1, 0);
-    const uint64_t mask = (uint64_t{1} << shape.bits) - 1;
-    for (size_t k = 0; k < shape.elements; ++k) {
-        const size_t at = k * shape.bits;
-        const uint64_t bits = (static_cast<uint64_t>(static_cast<int64_t>(values[k])) & mask)
-                              << (at % 32);
-        beat[at / 32] |= static_cast<uint32_t>(bits);
-        beat[at / 32 + 1] |= static_cast<uint32_t>(bits >> 32);
-    }
-}
-
-template <class Port> int32_t element(const Shape &shape, const Port &port, size_t index) {
-    const size_t at = index * shape.bits;
+template <class Port> int32_t element(const Stream &s, const Port &port, size_t index) {
+    const size_t at = s.offset + index * s.bits;
     uint64_t bits = word(port, at / 32);
-    if (at % 32 + shape.bits > 32) bits |= static_cast<uint64_t>(word(port, at / 32 + 1)) << 32;
-    bits = bits >> (at % 32) << (64 - shape.bits);
-    return static_cast<int32_t>(shape.is_signed ? static_cast<int64_t>(bits) >> (64 - shape.bits)
-                                                : bits >> (64 - shape.bits));
+    if (at % 32 + s.bits > 32) bits |= static_cast<uint64_t>(word(port, at / 32 + 1)) << 32;
+    bits = bits >> (at % 32) << (64 - s.bits);
+    return static_cast<int32_t>(s.is_signed ? static_cast<int64_t>(bits) >> (64 - s.bits)
+                                            : bits >> (64 - s.bits));
 }
 
-std::vector<int32_t> read(const char *path) {
+template <class Port> bool bit_of(const Port &port, size_t index) {
+    return (word(port, index / 32) >> (index % 32) & 1) != 0;
+}
+
+std::vector<int32_t> read(const std::string &path) {
     std::vector<int32_t> values;
-    FILE *file = std::fopen(path, "rb");
+    FILE *file = std::fopen(path.c_str(), "rb");
     if (!file) return values;
     std::fseek(file, 0, SEEK_END);
     values.resize(static_cast<size_t>(std::ftell(file)) / sizeof(int32_t));
@@ -84,23 +106,52 @@ std::vector<int32_t> read(const char *path) {
     return values;
 }
 
-template <class Value> bool write(const char *path, const std::vector<Value> &values) {
-    FILE *file = std::fopen(path, "wb");
+template <class Value> bool write(const std::string &path, const std::vector<Value> &values) {
+    FILE *file = std::fopen(path.c_str(), "wb");
     if (!file) return false;
     const bool all = std::fwrite(values.data(), sizeof(Value), values.size(), file) == values.size();
     return std::fclose(file) == 0 && all;
 }
 
+// Appends the stream of a command line's word to the ins or the outs; false where it is none.
+bool add_stream(const std::string &text, std::vector<Stream> &ins, std::vector<Stream> &outs) {
+    const bool is_input = text.rfind("in:", 0) == 0;
+    if (!is_input && text.rfind("out:", 0) != 0) return false;
+    std::vector<size_t> numbers;
+    size_t at = text.find(':') + 1;
+    for (size_t k = 0; k < (is_input ? 3u : 4u); ++k) {
+        numbers.push_back(std::strtoull(text.c_str() + at, nullptr, 10));
+        at = text.find(':', at) + 1;
+        if (at == 0) return false;
+    }
+    std::vector<Stream> &port = is_input ? ins : outs;
+    Stream stream{};
+    stream.elements = numbers[0];
+    stream.bits = numbers[1];
+    stream.is_signed = !is_input && numbers[2] != 0;
+    stream.beats = numbers.back();
+    stream.file = text.substr(at);
+    stream.number = port.size();
+    stream.offset = port.empty() ? 0 : port.back().offset + port.back().width();
+    port.push_back(stream);
+    return true;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
-    if (argc < 12) return 2;
-    auto number = [&](int index) { return std::strtoull(argv[index], nullptr, 10); };
-    const Shape in{number(1), number(2), number(3), false};
-    const Shape out{number(4), number(5), number(7), number(6) != 0};
-    const std::vector<int32_t> inputs = read(argv[8]);
-    const uint64_t seed = number(11);
-    const size_t inferences = inputs.size() / (in.elements * in.beats);
+    if (argc < 6) return 2;
+    const size_t inferences = std::strtoull(argv[1], nullptr, 10);
+    const uint64_t seed = std::strtoull(argv[2], nullptr, 10);
+    std::vector<Stream> ins, outs;
+    for (int k = 4; k < argc; ++k)
+        if (argv[k][0] != '+' && !add_stream(argv[k], ins, outs)) return 2;
+    if (ins.empty() || outs.empty()) return 2;
+    for (Stream &in : ins) {
+        in.values = read(in.file);
+        if (in.values.size() != inferences * in.beats * in.elements) return 2;
+    }
+    for (Stream &out : outs) out.values.reserve(inferences * out.beats * out.elements);
 
     auto context = std::make_unique<VerilatedContext>();
     context->commandArgs(argc, argv);
@@ -108,46 +159,98 @@ int main(int argc, char **argv) {
     std::mt19937_64 random(seed);
     auto waits = [&] { return seed != 0 && (random() & 1) != 0; };
 
-    std::vector<int32_t> outputs;
-    std::vector<uint64_t> stamps(3 * inferences);
-    std::vector<uint32_t> beat;
-    outputs.reserve(inferences * out.elements * out.beats);
-    const size_t beats_in = inferences * in.beats, beats_out = inferences * out.beats;
-    size_t sent = 0, taken = 0;
-    bool offered = false;
+    const size_t per_inference = 2 + outs.size();
+    std::vector<uint64_t> stamps(per_inference * inferences);
+    for (size_t k = 0; k < inferences; ++k) stamps[per_inference * k] = UINT64_MAX;
+    auto words = [](size_t bits) { return std::vector<uint32_t>(bits / 32 + 2); };
+    std::vector<uint32_t> data = words(ins.back().offset + ins.back().width());
+    std::vector<uint32_t> valid = words(ins.size()), ready = words(outs.size());
+    auto drive = [&](auto &port, const std::vector<uint32_t> &bits, size_t count) {
+        put(port, bits.data(), (count + 31) / 32);
+    };
+    size_t left = 0; // beats of all outputs
+    for (const Stream &out : outs) left += inferences * out.beats;
     uint64_t cycle = 0, moved = 0;
 
-    top->rst = 1;
-    top->s_valid = 0;
-    top->m_ready = 0;
-    for (int k = 0; k < 4; ++k) {
-        top->clk = 0;
-        top->eval();
-        top->clk = 1;
-        top->eval();
-    }
-    top->rst = 0;
-    while (taken < beats_out && cycle - moved < PATIENCE) {
-        if (!offered && sent < beats_in && !waits()) {
-            pack(in, &inputs[sent * in.elements], beat);
-            put(top->s_data, beat.data(), in.words());
-            offered = true;
+    auto reset = [&] {
+        std::fill(valid.begin(), valid.end(), 0);
+        std::fill(ready.begin(), ready.end(), 0);
+        top->rst = 1;
+        drive(top->s_valid, valid, ins.size());
+        drive(top->m_ready, ready, outs.size());
+        for (int k = 0; k < 4; ++k) {
+            top->clk = 0;
+            top->eval();
+            top->clk = 1;
+            top->eval();
         }
-        top->s_valid = offered;
-        top->m_ready = !waits();
+        top->rst = 0;
+    };
+    reset();
+    const char *plus = context->commandArgsPlusMatch("interrupted=");
+    const size_t interrupted = *plus ? std::strtoull(std::strchr(plus, '=') + 1, nullptr, 10) : 0;
+    if (interrupted != 0) {
+        for (bool more = true; more;) {
+            more = false;
+            for (Stream &in : ins) {
+                const bool offers = in.moved < std::min(interrupted, inferences * in.beats);
+                if (offers) pack(in, data);
+                set_bit(valid, in.number, offers);
+                more = more || offers;
+            }
+            for (const Stream &out : outs) set_bit(ready, out.number, true);
+            drive(top->s_data, data, ins.back().offset + ins.back().width());
+            drive(top->s_valid, valid, ins.size());
+            drive(top->m_ready, ready, outs.size());
+            top->clk = 0;
+            top->eval();
+            bool taken = false;
+            for (Stream &in : ins) {
+                if (!get_bit(valid, in.number) || !bit_of(top->s_ready, in.number)) continue;
+                ++in.moved;
+                taken = true;
+            }
+            moved = taken ? cycle : moved;
+            more = more && ++cycle - moved < PATIENCE;
+            top->clk = 1;
+            top->eval();
+        }
+        for (Stream &in : ins) in.moved = 0;
+        cycle = moved = 0;
+        reset();
+    }
+    while (left > 0 && cycle - moved < PATIENCE) {
+        for (Stream &in : ins) {
+            if (!in.offered && in.moved < inferences * in.beats && !waits()) {
+                pack(in, data);
+                in.offered = true;
+            }
+            set_bit(valid, in.number, in.offered);
+        }
+        for (const Stream &out : outs) set_bit(ready, out.number, !waits());
+        drive(top->s_data, data, ins.back().offset + ins.back().width());
+        drive(top->s_valid, valid, ins.size());
+        drive(top->m_ready, ready, outs.size());
         top->clk = 0;
         top->eval();
-        if (offered && top->s_ready) {
-            const size_t inference = sent / in.beats;
-            if (sent % in.beats == 0) stamps[3 * inference] = cycle;
-            if (++sent % in.beats == 0) stamps[3 * inference + 1] = cycle;
-            offered = false;
+        for (Stream &in : ins) {
+            if (!in.offered || !bit_of(top->s_ready, in.number)) continue;
+            uint64_t *stamp = &stamps[per_inference * (in.moved / in.beats)];
+            if (in.moved % in.beats == 0 && cycle < stamp[0]) stamp[0] = cycle;
+            if (++in.moved % in.beats == 0) stamp[1] = cycle;
+            in.offered = false;
             moved = cycle;
         }
-        if (top->m_valid && top->m_ready) {
+        for (Stream &out : outs) {
+            // An output that has given all may be ahead of the others.
+            if (out.moved == inferences * out.beats) continue;
+            if (!bit_of(top->m_valid, out.number) || !get_bit(ready, out.number)) continue;
             for (size_t k = 0; k < out.elements; ++k)
-                outputs.push_back(element(out, top->m_data, k));
-            if (++taken % out.beats == 0) stamps[3 * (taken / out.beats - 1) + 2] = cycle;
+                out.values.push_back(element(out, top->m_data, k));
+            const size_t inference = out.moved / out.beats;
+            if (++out.moved % out.beats == 0)
+                stamps[per_inference * inference + 2 + out.number] = cycle;
+            --left;
             moved = cycle;
         }
         top->clk = 1;
@@ -156,6 +259,8 @@ int main(int argc, char **argv) {
         context->time(cycle);
     }
     top->final();
-    if (!write(argv[9], outputs) || !write(argv[10], stamps)) return 2;
-    return taken == beats_out ? 0 : 1;
+    for (const Stream &out : outs)
+        if (!write(out.file, out.values)) return 2;
+    if (!write(argv[3], stamps)) return 2;
+    return left == 0 ? 0 : 1;
 }

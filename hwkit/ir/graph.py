@@ -8,9 +8,14 @@ from types import MappingProxyType
 
 import numpy as np
 
+from hwkit.ir.encode import save
+from hwkit.ir.interpret import run
+from hwkit.ir.network import State
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.ops import constants as constants_of
 from hwkit.ir.types import Array, TensorType
+
+__all__ = ["Graph", "State"]
 
 
 def _frozen(array: Array) -> Array:
@@ -18,21 +23,6 @@ def _frozen(array: Array) -> Array:
         array = array.copy()
         array.setflags(write=False)
     return array
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A tensor that outlives an inference.
-
-    Nodes read ``tensor``: no input and no op's output, it holds what the last inference left.
-    When an inference ends, ``update`` (any activation of the same type) becomes its next value:
-    a reader never sees it in the same inference. ``initial`` names the constant (of the tensor's
-    type and shape) that it holds before the first inference and after a reset.
-    """
-
-    tensor: str
-    update: str
-    initial: str
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -122,8 +112,6 @@ class Graph:
 
         Example: ``graph.predict({"x": x, "skip": skip})["y"]``.
         """
-        from hwkit.ir.interpret import run
-
         feeds = x if isinstance(x, Mapping) else {self.inputs[0]: np.asarray(x)}
         size = len(next(iter(feeds.values()))) if reset_each and feeds else 0
         if self.states and size > 1:
@@ -135,6 +123,4 @@ class Graph:
 
     def save(self, path: str) -> None:
         """Writes a ``.hwk`` file; see ``serialize.save``."""
-        from hwkit.ir.serialize import save
-
         save(self, path)

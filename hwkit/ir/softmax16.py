@@ -31,14 +31,14 @@ def softmax16(x: Array, input_scale: float) -> Array:
     multiplier, shift = difference_multiplier(input_scale)
     high = srdhm(difference << max(31 - shift, 0), np.int64(multiplier))
     scaled = round_shift(high, shift - 31) if shift > 31 else high
-    exponential = _looked_up(_exponentials(), np.clip(scaled + S16.high, S16.low, S16.high))
+    exponential = _looked_up(exponentials(), np.clip(scaled + S16.high, S16.low, S16.high))
     total = exponential.sum(axis=-1, keepdims=True)
     # The reciprocal's table reads the sum without its leading one, in 16 bits.
     headroom = 31 - np.floor(np.log2(total)).astype(np.int64)
     mantissa = ((total << (headroom - 1)) + (1 << 13)) >> 14
     centred = np.clip(mantissa - (1 << 15) - (1 << 16), S16.low, S16.high)
     right = 31 - headroom
-    product = exponential * _looked_up(_reciprocals(), centred)
+    product = exponential * _looked_up(reciprocals(), centred)
     result: Array = (product + (np.int64(1) << (right - 1))) >> right
     return np.clip(result, 0, S16.high)
 
@@ -51,12 +51,14 @@ def _looked_up(table: Array, at: Array) -> Array:
 
 
 @cache
-def _exponentials() -> Array:
+def exponentials() -> Array:
+    """``32768 * exp(x)`` at 513 places from -10 to 0, int64 (513,). The first is 1."""
     return _table(np.exp, -10.0, 0.0)
 
 
 @cache
-def _reciprocals() -> Array:
+def reciprocals() -> Array:
+    """``32768 / (1 + x)`` at 513 places from 0 to 1, int64 (513,). The last is 16384."""
     return _table(lambda x: np.float32(1) / (np.float32(1) + x), 0.0, 1.0)
 
 

@@ -29,7 +29,8 @@ def finer_steps(graph: Graph, largest_weight: int) -> Graph:
     nodes: list[Op] = []
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     for op in graph.nodes:
-        if isinstance(op, Weighted) and has_place(op.rescale):
+        narrow = isinstance(op, Weighted) and op.accumulator_bits <= S32.bits
+        if isinstance(op, Weighted) and narrow and has_place(op.rescale):
             op = _grown(op, op.rescale, tensors, constants, largest_weight)
         nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)

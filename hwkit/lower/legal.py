@@ -46,7 +46,7 @@ def check_border(graph: Graph, able: Capabilities, board: str) -> None:
             graph.name,
             board,
             f"its {len(graph.states)} states ({kept}) would end with an inference there; make them "
-            "inputs and outputs, or take a microcontroller or an edge runtime",
+            "inputs and outputs, or take a board that keeps them (a microcontroller does)",
         )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hwkit.errors import ConfigError, FormatError
@@ -102,11 +103,14 @@ def kept(target: Path, make: Callable[[Path], None]) -> Path:
     """``target``, an entry of the cache, made by ``make`` (which gets the path to write) unless it
     is there as it was made: its SHA-256 stands beside it.
 
-    What was cut short, altered or emptied is made again. Threads that want the same entry wait
-    for the first; processes put the same there. Raises what ``make`` raises.
+    What was cut short, altered or emptied is made again. Threads and processes that want the same
+    entry wait for the first. Raises what ``make`` raises.
     """
     seal = target.with_name(f"{target.name}.sha256")
-    with _making.setdefault(target, threading.Lock()):
+    if _digest(target) == _sealed(seal):
+        return target
+    lock = target.with_name(f".{target.name}.lock")
+    with _making.setdefault(target, threading.Lock()), _locked(lock):
         if _digest(target) == _sealed(seal):
             return target
         remove_abandoned(target.parent)
@@ -117,6 +121,29 @@ def kept(target: Path, make: Callable[[Path], None]) -> Path:
             made.replace(target)
         write_whole(seal, digest.encode())
     return target
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time; the file ``path`` is gone afterwards. Whoever dies lets go."""
+    handle = _lock(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _lock(path: Path) -> int:
+    while True:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        with suppress(OSError):  # a file system without locks: both put the same there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        # The one before may have removed the file that this one waited for.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        os.close(handle)
 
 
 def _digest(path: Path) -> str:

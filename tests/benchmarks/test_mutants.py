@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mutants import compiled, places, report
+from benchmarks.mutants.groups import GROUPS
 from benchmarks.mutants.mutation import mutations
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +78,8 @@ def test_explained_survivors_are_lines_that_are_there() -> None:
 
 @pytest.mark.parametrize("variant", sorted(compiled.VARIANTS))
 def test_kernels_that_hold_a_file(variant: str, tmp_path: Path) -> None:
-    for name in ("kernels", "include"):
-        (tmp_path / "firmware" / name).mkdir(parents=True)
-        for path in (ROOT / "firmware" / name).rglob("*"):
+    for name in ("boards", "firmware", "tests/firmware"):
+        for path in (ROOT / name).rglob("*"):
             copy = tmp_path / path.relative_to(ROOT)
             if path.is_file():
                 copy.parent.mkdir(parents=True, exist_ok=True)
@@ -87,8 +87,31 @@ def test_kernels_that_hold_a_file(variant: str, tmp_path: Path) -> None:
     kernels = compiled.Kernels(tmp_path)
     assert kernels.groups("hwk_softmax_s8.h", variant) == ["softmax"]
     assert {"requantize", "dense"} <= set(kernels.groups("hwk_rescale.h", variant))
-    kernels.cut(["softmax"])
+    alone = ["winograd"] if variant == "dsp" else []
+    assert kernels.groups("hwk_conv2d_s8_winograd.h", variant) == alone
+    kernels.cut("softmax")
     text = kernels.list.read_text()
     assert "HWK_KERNEL(softmax_s8, softmax, 1)" in text and "HWK_KERNEL(add_s8" not in text
+    form = "virtual_m55 mve" if variant == "mve" else f"host {variant}"
+    whole = compiled.code(tmp_path, form, "firmware/kernels/ref/hwk_softmax_s8.h")
+    assert whole is not None
     kernels.restore()
     assert kernels.list.read_bytes() == (ROOT / "firmware/kernels/kernels.inc").read_bytes()
+
+
+def test_groups_name_kernels_and_tests_that_are_there() -> None:
+    listed = (ROOT / "firmware/kernels/kernels.inc").read_text()
+    for group, row in GROUPS.items():
+        for kernel in row.kernels:
+            assert f"HWK_KERNEL({kernel}, " in listed
+        for other in row.alternatives:
+            assert f", {other})" in listed
+        for test in (*compiled.host_tests(group, "ref"), *compiled.core_tests(group, "dsp")):
+            path, _, name = test.partition("::")
+            function, _, case = name.rstrip("]").partition("[")
+            text = (ROOT / path).read_text()
+            assert f"def {function}(" in text
+            key = case.partition("-")[2]
+            assert not key or f'"{key}"' in text
+        for name in row.mve:
+            assert f'"{name}":' in (ROOT / "tests/firmware/mve/test_kernels.py").read_text()

@@ -183,7 +183,8 @@ class _Maker:
     def with_input(self, x: str) -> str:
         """``x`` and an input of its type, joined along an axis or added."""
         tensor, name = self.b.tensors[x], self.name("input")
-        if Add in self.space.ops and self.draw(st.booleans()):
+        adds = Add in self.space.ops
+        if adds and (Concat not in self.space.ops or self.draw(st.booleans())):
             return self.summed(Add, x, self.b.input(name, tensor.shape, *self.activation()))
         axis = self.draw(st.integers(0, len(tensor.shape) - 1))
         shape = list(tensor.shape)

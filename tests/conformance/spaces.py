@@ -3,9 +3,12 @@ the registry is tested without a line of its own."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hwkit.ir.ops import Rounding
 from hwkit.ir.types import S8, U8, IntType
 from hwkit.target import Capabilities
+from hwkit.targets.mcu.capabilities import CAPABILITIES as MCU_CAPABILITIES
 from tests.conformance.graphs import ALL_OPS, Space
 
 _MOST = 3
@@ -33,3 +36,7 @@ def space_of(able: Capabilities) -> Space:
         outputs=_MOST if able.most_outputs is None else min(able.most_outputs, _MOST),
         states=_MOST if able.states else 0,
     )
+
+
+MCU = replace(space_of(MCU_CAPABILITIES), inputs=1, outputs=1, states=0)
+"""Of the microcontrollers, for tests that build many plain models of them at once."""

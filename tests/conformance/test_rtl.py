@@ -22,8 +22,10 @@ from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.targets.rtl.capabilities import CAPABILITIES
 from hwkit.targets.rtl.simulate import simulate
-from tests.conformance.graphs import Space, graphs, inputs_for
+from tests.conformance.graphs import Space, feeds_for, graphs
 from tests.targets.rtl import together
+
+pytestmark = pytest.mark.slow
 
 CORES = 12
 SAMPLES = 12
@@ -35,6 +37,9 @@ RTL = Space(
     max_ops=5,
     raw_output=True,
     offsets=True,
+    inputs=2,
+    outputs=3,
+    states=2,
 )
 
 
@@ -59,15 +64,16 @@ def test_every_integer_and_cycle_of_random_graphs() -> None:
         with tempfile.TemporaryDirectory() as folder:
             program = together.build([core for _, core in made], Path(folder))
             for k, (graph, core) in enumerate(made):
-                x = inputs_for(graph, SAMPLES, k)
-                y = run(graph, {graph.inputs[0]: x}, keep=list(core.taps))
+                x = feeds_for(graph, SAMPLES, k)
+                y = run(graph, x, keep=[*graph.outputs, *core.taps])
+                feeds = [x[name] for name in graph.inputs]
                 mine, arguments = together.tapped(core, k), [f"+select={k}"]
                 for seed in (0, 1):
-                    seen = simulate(mine, program, x, seed=seed, taps=True, arguments=arguments)
+                    seen = simulate(mine, program, feeds, seed=seed, taps=True, arguments=arguments)
                     for tensor, (name, _) in mine.taps.items():
                         np.testing.assert_array_equal(seen.seen[name][1], y[tensor].reshape(-1))
-                    expected = y[graph.outputs[0]].reshape(SAMPLES, -1)
-                    np.testing.assert_array_equal(seen.y, expected)
+                    for name, got in zip(graph.outputs, seen.y, strict=True):
+                        np.testing.assert_array_equal(got, y[name].reshape(SAMPLES, -1), name)
                     if seed == 0:
                         assert seen.latency_cycles == core.latency_cycles
                         assert seen.interval_cycles == pytest.approx(

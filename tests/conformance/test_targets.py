@@ -19,6 +19,7 @@ from tests.conformance.graphs import graphs
 from tests.conformance.run import check, lowered_or_none
 from tests.conformance.spaces import space_of
 from tests.emulators import skip_without_emulator
+from tests.examples import more
 
 EXAMPLES = {
     "host_litert": 60,
@@ -75,7 +76,7 @@ def test_every_integer_of_random_graphs(board: str) -> None:
     space = space_of(targets.get(description).capabilities(description))
     accepted = refused = 0
 
-    @settings(max_examples=EXAMPLES.get(board, 8))
+    @settings(max_examples=more(EXAMPLES.get(board, 8)))
     @given(graphs(space))
     def one(graph: Graph) -> None:
         nonlocal accepted, refused

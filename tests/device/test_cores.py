@@ -19,6 +19,8 @@ from tests.device.process import cpu_seconds
 from tests.emulators import skip_without_emulator, skip_without_qemu
 from tests.firmware.runtime import stub
 
+pytestmark = pytest.mark.slow
+
 ASSEMBLY = Path(__file__).parent / "assembly.c"
 X = bytes(range(64))
 CORES = ("virtual_m0", "virtual_m4", "virtual_m7", "virtual_m33", "virtual_m55", "virtual_rv32")

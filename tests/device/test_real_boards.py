@@ -18,6 +18,8 @@ from hwkit.toolchain.uf2 import uf2
 from tests.emulators import skip_without_qemu
 from tests.firmware.runtime import stub
 
+pytestmark = pytest.mark.slow
+
 X = bytes(range(64))
 
 

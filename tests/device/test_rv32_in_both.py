@@ -19,6 +19,8 @@ from tests.emulators import skip_without_emulator, skip_without_qemu
 from tests.importers.tflite import networks as tflite_networks
 from tests.sessions import random_inputs
 
+pytestmark = pytest.mark.slow
+
 
 def imported(model: bytes, folder: Path) -> Graph:
     path = folder / "network.tflite"

@@ -32,16 +32,17 @@ def conv(
     bits: int = 8,
     rounding: Rounding = Rounding.DOUBLE,
     offsets: bool = False,
+    dtype: IntType = S8,
 ) -> Graph:
     """A square map, stride 1; 3x3 is padded."""
-    rng, dtype = np.random.default_rng(1), IntType(bits, True)
+    rng, weight = np.random.default_rng(1), IntType(bits, True)
     b = GraphBuilder("conv")
-    b.input("x", (side, side, channels), S8)
+    b.input("x", (side, side, channels), dtype)
     weights = (outputs, kernel, kernel, channels)
-    b.constant("w", rng.integers(dtype.low, dtype.high + 1, weights), dtype)
+    b.constant("w", rng.integers(weight.low, weight.high + 1, weights), weight)
     pad = SAME if kernel == 3 else Padding()
-    r = _rescale(rng, outputs, rounding, offsets)
-    b.add(Conv2d("op", "x", "w", None, "y", (1, 1), pad, (1, 1), -5, rescale=r), S8)
+    r = _rescale(rng, outputs, rounding, offsets, dtype)
+    b.add(Conv2d("op", "x", "w", None, "y", (1, 1), pad, (1, 1), -5, rescale=r), dtype)
     return b.build(["y"])
 
 
@@ -52,14 +53,15 @@ def dense(
     bits: int = 8,
     rounding: Rounding = Rounding.DOUBLE,
     offsets: bool = False,
+    dtype: IntType = S8,
 ) -> Graph:
     """One row."""
-    rng, dtype = np.random.default_rng(1), IntType(bits, True)
+    rng, weight = np.random.default_rng(1), IntType(bits, True)
     b = GraphBuilder("dense")
-    b.input("x", (inputs,), S8)
-    b.constant("w", rng.integers(dtype.low, dtype.high + 1, (outputs, inputs)), dtype)
-    r = _rescale(rng, outputs, rounding, offsets)
-    b.add(Dense("op", "x", "w", None, "y", -5, rescale=r), S8)
+    b.input("x", (inputs,), dtype)
+    b.constant("w", rng.integers(weight.low, weight.high + 1, (outputs, inputs)), weight)
+    r = _rescale(rng, outputs, rounding, offsets, dtype)
+    b.add(Dense("op", "x", "w", None, "y", -5, rescale=r), dtype)
     return b.build(["y"])
 
 
@@ -72,24 +74,27 @@ def depthwise(
     multiplier: int = 1,
     rounding: Rounding = Rounding.DOUBLE,
     offsets: bool = False,
+    dtype: IntType = S8,
 ) -> Graph:
     """``multiplier`` outputs for each channel."""
     rng, outputs = np.random.default_rng(1), shape[2] * multiplier
     b = GraphBuilder("depthwise")
-    b.input("x", shape, S8)
+    b.input("x", shape, dtype)
     b.constant("w", rng.integers(-128, 128, (1, *kernel, outputs)), S8)
-    r = _rescale(rng, outputs, rounding, offsets)
+    r = _rescale(rng, outputs, rounding, offsets, dtype)
     strides = (stride, stride)
     op = DepthwiseConv2d("op", "x", "w", None, "y", strides, pad, (1, 1), -5, rescale=r)
-    b.add(op, S8)
+    b.add(op, dtype)
     return b.build(["y"])
 
 
-def _rescale(rng: np.random.Generator, outputs: int, rounding: Rounding, offsets: bool) -> Rescale:
+def _rescale(
+    rng: np.random.Generator, outputs: int, rounding: Rounding, offsets: bool, dtype: IntType
+) -> Rescale:
     """With ``offsets``, biases of up to eight steps of the output."""
     multipliers = tuple(rng.integers(1 << 30, (1 << 31) - 1, outputs).tolist())
     shifts = tuple(rng.integers(38, 43, outputs).tolist())
-    r = Rescale(multipliers, shifts, rounding, -128, 127, 3)
+    r = Rescale(multipliers, shifts, rounding, dtype.low, dtype.high, 3)
     offset = tuple(rng.integers(-(1 << 41), 1 << 41, outputs).tolist())
     return replace(r, offset=offset) if offsets else r
 
@@ -107,18 +112,20 @@ def artifact(graph: Graph, board_name: str, folder: Path, kernel: str = "") -> A
 
 
 def check_integers(graph: Graph, board: str, folder: Path, kernel: str = "") -> None:
-    """Four samples, the ends of int8 among them, equal the interpreter's."""
+    """Four samples, the ends of the input's type among them, equal the interpreter's."""
     made = artifact(graph, board, folder, kernel)
-    rng = np.random.default_rng(2)
-    x = rng.integers(-128, 128, (4, *graph.tensors["x"].shape)).astype(np.int8)
-    x[0], x[1] = -128, 127
+    rng, source = np.random.default_rng(2), graph.tensors["x"]
+    low, high = source.dtype.low, source.dtype.high
+    x = rng.integers(low, high + 1, (4, *source.shape)).astype(source.dtype.container)
+    x[0], x[1] = low, high
     assert np.array_equal(sessions.run(made, x), run(graph, {"x": x})["y"])
 
 
 def check_instructions(graph: Graph, most: float, board: str, folder: Path) -> None:
     """At most ``most`` executed instructions for each multiply-accumulate."""
     made = artifact(graph, board, folder)
-    x = np.zeros((1, *graph.tensors["x"].shape), np.int8)
+    source = graph.tensors["x"]
+    x = np.zeros((1, *source.shape), source.dtype.container)
     ((layer,),) = sessions.profile(made, x, 1)
     assert layer.instructions is not None
     assert layer.instructions <= most * layer.macs, layer.instructions / layer.macs

@@ -122,8 +122,8 @@ def test_boards_refuse_several_before_they_build(monkeypatch: pytest.MonkeyPatch
         raise AssertionError("built")
 
     monkeypatch.setattr("hwkit.flow.build.cached", fail)
-    with pytest.raises(UnsupportedOp, match="hls4ml_csim; it takes 1 of its 2 inputs a, b=c"):
-        predict(two_by_two(), {"a": A, "b=c": B}, "hls4ml_csim")
+    with pytest.raises(UnsupportedOp, match="finn_sim; it takes 1 of its 2 inputs a, b=c"):
+        predict(two_by_two(), {"a": A, "b=c": B}, "finn_sim")
     with pytest.raises(ConfigError, match="has shape"):
         predict(one(), A[:, :2], "virtual_m4")
 

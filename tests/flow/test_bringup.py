@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,10 @@ from tests.device import boards
 from tests.emulators import skip_without_qemu
 from tests.firmware.runtime import stub
 
+pytestmark = pytest.mark.slow
 
-def golden(board: str) -> Artifact:
+
+def golden(board: str) -> Artifact[Any]:
     return cached(*lower(golden_network(), board))
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,13 @@ from tests.device import boards
 
 
 @pytest.fixture(scope="module")
-def golden() -> Artifact:
+def golden() -> Artifact[Any]:
     return cached(*lower(small_golden_network(), "rtl_sim"))
 
 
-def test_the_virtual_board_passes(golden: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_virtual_board_passes(
+    golden: Artifact[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert _run(["bringup", "rtl_sim", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert {row["name"]: row["status"] for row in found["steps"]} == {
@@ -41,7 +44,7 @@ def test_the_virtual_board_passes(golden: Artifact, capsys: pytest.CaptureFixtur
     assert "simulated cycles" in found["steps"][4]["detail"]
 
 
-def test_a_wrong_weight_is_found(golden: Artifact, tmp_path: Path) -> None:
+def test_a_wrong_weight_is_found(golden: Artifact[Any], tmp_path: Path) -> None:
     shutil.copytree(golden.folder, tmp_path / "board")
     image = min((tmp_path / "board").glob("rtl/conv_weights_*.hex"))
     text = image.read_text()
@@ -72,7 +75,7 @@ def test_real_boards_need_a_port() -> None:
 
 
 def test_the_board_as_a_process_of_its_own(
-    golden: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    golden: Artifact[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tmp_path / "m.hwk"
     small_golden_network().save(str(model))

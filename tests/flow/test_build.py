@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,7 +218,7 @@ def test_a_build_that_another_process_made_first_stays(monkeypatch: pytest.Monke
     whole = target.build
     folders: list[Path] = []
 
-    def overtaken(plan: BuildPlan, lowered: Lowered, out: Path) -> Artifact:
+    def overtaken(plan: BuildPlan, lowered: Lowered[Any], out: Path) -> Artifact[Any]:
         monkeypatch.setattr(targets.get(lowered.board), "build", whole)
         folders.append(build.cached(target, lowered).folder)
         (folders[0] / "in use").touch()

@@ -12,6 +12,9 @@ pytest.importorskip("torch")
 
 from hwkit.errors import BitExactnessError
 from hwkit.flow import demo
+from hwkit.flow.verify import Verification, verify
+from hwkit.ir.graph import Graph
+from hwkit.ir.types import Array
 from hwkit.report import summary
 from hwkit.target import Difference
 
@@ -42,7 +45,8 @@ def test_summary_holds_all_parts(finished: Path) -> None:
         ("digits-plan", "virtual_m4"),
     }
     first = found.models[0]
-    assert first.accuracy.float > 0.95 and first.accuracy.integer > 0.95
+    assert first.accuracy.float is not None and first.accuracy.float > 0.95
+    assert first.accuracy.integer is not None and first.accuracy.integer > 0.95
     assert found.loop is not None and found.loop.within_budget
     simulated = next(part for part in found.profiles if part.board == "virtual_m4")
     assert simulated.evidence == "simulated" and "cortex-m4" in (simulated.cycle_model or "")
@@ -85,10 +89,9 @@ def test_a_run_made_from_a_plan_is_not_kept(finished: Path) -> None:
 
 def test_a_difference_fails_the_demo(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smallest(monkeypatch)
-    real = demo.verify
 
-    def wrong(graph, board, x):  # type: ignore[no-untyped-def]
-        result = real(graph, board, x)
+    def wrong(graph: Graph, board: str, x: Array) -> Verification:
+        result = verify(graph, board, x)
         if board == "host_litert":
             result = replace(result, differing=1, first=Difference("fc", (0, 3), 5, 6))
         return result

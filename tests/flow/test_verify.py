@@ -19,6 +19,8 @@ from hwkit.ir.ops import Conv2d, Dense, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, Quantization
 from tests.sessions import random_inputs
 
+pytestmark = pytest.mark.slow
+
 BOARDS = [
     "virtual_m4",
     "host_litert",

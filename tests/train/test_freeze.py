@@ -8,11 +8,11 @@ pytest.importorskip("brevitas")
 import brevitas.nn as qnn  # noqa: E402
 from torch import nn  # noqa: E402
 
-from hwkit.errors import GraphError, UnsupportedOp  # noqa: E402
+from hwkit.errors import GraphError, HwkitError, UnsupportedOp  # noqa: E402
 from hwkit.train.freeze import fidelity, freeze  # noqa: E402
 
 
-def test_freeze_leaves_the_model_as_it_was():
+def test_freeze_leaves_the_model_as_it_was() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(
         qnn.QuantIdentity(collect_stats_steps=1), qnn.QuantLinear(6, 3, bias=True)
@@ -35,7 +35,9 @@ def test_freeze_leaves_the_model_as_it_was():
         ([qnn.QuantIdentity(), nn.Upsample(scale_factor=2)], GraphError, "cannot export"),
     ],
 )
-def test_what_cannot_be_frozen_says_why(stages, error, message):
+def test_what_cannot_be_frozen_says_why(
+    stages: list[nn.Module], error: type[HwkitError], message: str
+) -> None:
     model = nn.Sequential(*stages).eval()
     with pytest.raises(error, match=message) as caught:
         freeze(model, torch.randn(1, 6))

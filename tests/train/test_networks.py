@@ -18,7 +18,7 @@ from hwkit.train.twins import quantized_network, start  # noqa: E402
 
 
 @pytest.mark.parametrize("name", built_in())
-def test_folded_batch_norms(name):
+def test_folded_batch_norms(name: str) -> None:
     """A convolution with the folded weight and bias is the convolution and its batch norm."""
     torch.manual_seed(0)
     recipe = read_recipe(name)
@@ -45,7 +45,7 @@ def test_folded_batch_norms(name):
             assert torch.allclose(folded, layer(x), atol=1e-5)
 
 
-def test_plan_sets_bits_and_unknown_layers_are_named():
+def test_plan_sets_bits_and_unknown_layers_are_named() -> None:
     recipe = read_recipe("digits")
     _, bits = quantized_network(recipe, (1, 8, 8), {"block1.pointwise": 4})
     assert bits["block1.pointwise"] == 4
@@ -57,7 +57,7 @@ def test_plan_sets_bits_and_unknown_layers_are_named():
 
 
 @pytest.mark.parametrize("name", ["digits_po2", "digits_qfx"])
-def test_residual_blocks_of_two_convolutions_freeze_exactly(name):
+def test_residual_blocks_of_two_convolutions_freeze_exactly(name: str) -> None:
     torch.manual_seed(0)
     blocks = (
         Block("conv1", "conv", 4),
@@ -83,7 +83,7 @@ def test_residual_blocks_of_two_convolutions_freeze_exactly(name):
     assert set(bits) <= set(names) and "stack2.shortcut" in bits
 
 
-def test_blocks_that_do_not_fit_are_named():
+def test_blocks_that_do_not_fit_are_named() -> None:
     recipe = read_recipe("digits")
     blocks = [replace(b, kernel=3) if b.name == "pool" else b for b in recipe.blocks]
     with pytest.raises(ConfigError, match="block 'pool': a map of 4x4"):

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.predicted import predicted
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 pytest.importorskip("sklearn")
@@ -15,9 +17,11 @@ pytest.importorskip("sklearn")
 from hwkit.allocate.plan import BitPlan  # noqa: E402
 from hwkit.errors import ConfigError, FormatError  # noqa: E402
 from hwkit.ir.serialize import digest, load  # noqa: E402
-from hwkit.train.pipeline import train  # noqa: E402
+from hwkit.train.pipeline import Trained, train  # noqa: E402
 from hwkit.train.recipe import recipe_path  # noqa: E402
 from hwkit.train.sensitivity import sensitivity  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 
 def short(folder: Path, name: str = "digits_po2", old: str = "", new: str = "") -> Path:
@@ -31,14 +35,18 @@ def short(folder: Path, name: str = "digits_po2", old: str = "", new: str = "") 
     return path
 
 
+Run = tuple[Path, Path, Trained]
+"""The recipe, the folder, what came out."""
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     recipe = short(folder)
     return recipe, folder / "out", train(recipe, folder / "out")
 
 
-def test_run_folder_holds_all_and_agrees_with_itself(run):
+def test_run_folder_holds_all_and_agrees_with_itself(run: Run) -> None:
     _, out, result = run
     assert sorted(p.name for p in out.iterdir() if p.name != "sensitivity.json") == [
         "calibration.npy", "checkpoint.pt", "model.hwk", "model.onnx", "test.npz", "train.json",
@@ -50,15 +58,15 @@ def test_run_folder_holds_all_and_agrees_with_itself(run):
     graph = load(out / "model.hwk")
     assert facts["digests"]["model.hwk"] == digest(graph)
     with np.load(out / "test.npz") as test:
-        predicted = graph.predict(test["inputs"]).argmax(axis=1)
-        assert np.mean(predicted == test["labels"]) == result.accuracy.integer
-    assert graph.predict(np.load(out / "calibration.npy")).shape == (128, 10)
+        classes = predicted(graph, test["inputs"]).argmax(axis=1)
+        assert np.mean(classes == test["labels"]) == result.accuracy.integer
+    assert predicted(graph, np.load(out / "calibration.npy")).shape == (128, 10)
     assert [op.name for op in graph.nodes if op.name in result.weight_bits] == list(
         result.weight_bits
     )
 
 
-def test_power_of_two_run_is_exact(run):
+def test_power_of_two_run_is_exact(run: Run) -> None:
     _, _, result = run
     assert (result.moved, result.integers, result.test_images) == (0, 3550, 355)
     assert result.accuracy.integer == result.accuracy.fake_quantized
@@ -66,14 +74,14 @@ def test_power_of_two_run_is_exact(run):
     assert result.accuracy.integer > 0.8
 
 
-def test_again_gives_the_same_bytes(run, tmp_path):
+def test_again_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
     recipe, out, _ = run
     train(recipe, tmp_path)
     for name in ("model.onnx", "model.hwk", "train.json", "test.npz", "calibration.npy"):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes(), name
 
 
-def test_bit_plan_from_a_file_and_float_weights_of_a_run(run, tmp_path):
+def test_bit_plan_from_a_file_and_float_weights_of_a_run(run: Run, tmp_path: Path) -> None:
     recipe, out, before = run
     BitPlan({"conv1": 4, "block2.pointwise": 3}).save(tmp_path / "plan.json")
     result = train(recipe, tmp_path / "out", tmp_path / "plan.json", out / "checkpoint.pt")
@@ -86,7 +94,7 @@ def test_bit_plan_from_a_file_and_float_weights_of_a_run(run, tmp_path):
     assert graph.tensors["fc.weight"].dtype.bits == 8
 
 
-def test_sensitivity_grows_as_bits_shrink(run):
+def test_sensitivity_grows_as_bits_shrink(run: Run) -> None:
     recipe, out, result = run
     found = sensitivity(recipe, out, bits=(8, 4, 2), samples=128)
     assert list(found) == list(result.weight_bits)
@@ -99,7 +107,7 @@ def test_sensitivity_grows_as_bits_shrink(run):
     assert (written["samples"], written["seed"]) == (128, 1)
 
 
-def test_wrong_plans_checkpoints_and_folders(run, tmp_path):
+def test_wrong_plans_checkpoints_and_folders(run: Run, tmp_path: Path) -> None:
     recipe, out, _ = run
     (tmp_path / "plan.json").write_text('{"weight_bits": {"convX": 4}}')
     with pytest.raises(ConfigError, match="convX"):

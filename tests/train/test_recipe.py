@@ -10,7 +10,7 @@ from hwkit.train.recipe import built_in, read_recipe, recipe_path
 DIGITS = recipe_path("digits").read_text()
 
 
-def test_built_in_recipes_are_valid():
+def test_built_in_recipes_are_valid() -> None:
     assert built_in() == (
         "digits",
         "digits_po2",
@@ -29,7 +29,7 @@ def test_built_in_recipes_are_valid():
             assert block.kind != "average_pool" or block.kernel & (block.kernel - 1) == 0
 
 
-def test_fixed_point_fields_belong_to_qfx(tmp_path):
+def test_fixed_point_fields_belong_to_qfx(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text(DIGITS.replace("[quantization]", '[quantization]\nrounding = "floor"'))
     with pytest.raises(ConfigError, match="chosen with scheme = 'qfx' only"):
@@ -58,7 +58,7 @@ def test_fixed_point_fields_belong_to_qfx(tmp_path):
         ("seed = 1", "seed = ", "not TOML"),
     ],
 )
-def test_wrong_keys_and_values_are_named(tmp_path: Path, old, new, place):
+def test_wrong_keys_and_values_are_named(tmp_path: Path, old: str, new: str, place: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(DIGITS.replace(old, new, 1))
     with pytest.raises(ConfigError) as caught:
@@ -68,7 +68,7 @@ def test_wrong_keys_and_values_are_named(tmp_path: Path, old, new, place):
     assert "\n" not in str(caught.value)
 
 
-def test_missing_recipe_lists_those_that_are_there(tmp_path):
+def test_missing_recipe_lists_those_that_are_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="digits, digits_po2"):
         read_recipe(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")

@@ -18,6 +18,10 @@ HWK_INLINE size_t hwk_conv2d_tiled_scratch_bytes(const hwk_conv2d_t *d, int32_t 
   return (size_t)(4 * padded + 16 + patch);
 }
 
+/* Fills one of the two columns with the taps of output (y, x): hwk_gather, or what reads others. */
+typedef void hwk_gather_function_t(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
+                                   int32_t y, int32_t x, int32_t *column, int8_t *patch);
+
 /* Rescales and writes the sums of one channel at `count` (1 or 2) neighbouring pixels. */
 HWK_INLINE void hwk_conv2d_store(const hwk_conv2d_t *d, void *output, int32_t index,
                                  const int32_t *sums, int32_t count, int32_t channel) {
@@ -31,7 +35,8 @@ HWK_INLINE void hwk_conv2d_store(const hwk_conv2d_t *d, void *output, int32_t in
 /* Weights lie in groups of two rows (hwk_weights.h), `padded` taps a row. A last pixel without a
  * partner is multiplied together with what the second column held, and that result dropped. */
 HWK_INLINE void hwk_conv2d_tiled(const hwk_conv2d_t *d, const int8_t *input, void *output,
-                                 void *scratch, int32_t padded, hwk_tile_function_t *tile) {
+                                 void *scratch, int32_t padded, hwk_gather_function_t *gather,
+                                 hwk_tile_function_t *tile) {
   const hwk_window_t *w = &d->window;
   int32_t *columns = scratch;
   int32_t *sums = columns + padded;
@@ -42,7 +47,7 @@ HWK_INLINE void hwk_conv2d_tiled(const hwk_conv2d_t *d, const int8_t *input, voi
   for (int32_t pixel = 0; pixel < pixels; pixel += 2) {
     int32_t count = hwk_min(pixels - pixel, 2);
     for (int32_t n = 0; n < count; ++n) {
-      hwk_gather(w, input, d->input_zero_point, y, x, columns + 2 * n, patch);
+      gather(w, input, d->input_zero_point, y, x, columns + 2 * n, patch);
       x = x + 1 == w->output_width ? 0 : x + 1;
       y += x == 0;
     }

@@ -168,13 +168,23 @@ HWK_INLINE void hwk_dense_store(const hwk_dense_t *d, void *output, int32_t inde
   }
 }
 
+/* Makes pairs of row n of the input: hwk_widen_row, or what reads others. */
+typedef void hwk_widen_row_t(const hwk_dense_t *d, const int8_t *input, int32_t n, int32_t *column,
+                             int32_t padded);
+
+HWK_INLINE void hwk_widen_row(const hwk_dense_t *d, const int8_t *input, int32_t n, int32_t *column,
+                              int32_t padded) {
+  hwk_widen_column(column, input + n * d->input_features, d->input_features, padded);
+}
+
 /* Weights lie in groups of four rows (hwk_weights.h), `padded` taps a row. */
 HWK_INLINE void hwk_dense_tiled(const hwk_dense_t *d, const int8_t *input, void *output,
-                                void *scratch, int32_t padded, hwk_column_tile_t *tile) {
+                                void *scratch, int32_t padded, hwk_widen_row_t *widen,
+                                hwk_column_tile_t *tile) {
   int32_t outputs = d->output_features;
   int32_t *column = scratch;
   for (int32_t n = 0; n < d->rows; ++n) {
-    hwk_widen_column(column, input + n * d->input_features, d->input_features, padded);
+    widen(d, input, n, column, padded);
     const int8_t *rows = d->weights;
     int32_t index = n * outputs, o = 0;
     for (; o + 4 <= outputs; o += 4, index += 4) {

@@ -46,10 +46,15 @@ HWK_INLINE uint32_t hwk_strip_column(const hwk_window_t *w, const int8_t *row, i
   return x < 0 || x >= w->input_width ? padding : hwk_load_channels(row + x * w->channels, count);
 }
 
-/* A kernel row of the four strips. `row` is the first of the channels in the map's row, or NULL in
- * the padding; column 0 of the strips is column -padding_left of the map. */
+/* A kernel row of the four strips: hwk_strip_fill, or what reads others. `row` is the first of the
+ * channels in the map's row, or NULL in the padding; column 0 of the strips is column -padding_left
+ * of the map. */
+typedef void hwk_strip_fill_t(const hwk_window_t *w, const int8_t *row, int32_t count,
+                              int32_t zero_point, int32_t *strip, int32_t channel_words);
+
 HWK_INLINE void hwk_strip_fill(const hwk_window_t *w, const int8_t *row, int32_t count,
-                               uint32_t padding, int32_t *strip, int32_t channel_words) {
+                               int32_t zero_point, int32_t *strip, int32_t channel_words) {
+  uint32_t padding = (uint32_t)(uint8_t)zero_point * 0x01010101u;
   int32_t words = hwk_strip_words(w);
   int32_t j = 0, x = -w->padding_left;
   int32_t outside = row == NULL ? words : hwk_min((w->padding_left + 1) / 2, words);
@@ -148,23 +153,25 @@ HWK_INLINE void hwk_strip_row(const hwk_depthwise_conv2d_t *d, int32_t o, const 
   }
 }
 
-HWK_INLINE void hwk_depthwise_strips(const hwk_depthwise_conv2d_t *d, const int8_t *input,
-                                     void *output, void *scratch) {
+/* `input` has integers of `size` bytes, which `fill` reads. */
+HWK_INLINE void hwk_depthwise_strips_of(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                        int32_t size, void *output, void *scratch,
+                                        hwk_strip_fill_t *fill) {
   const hwk_window_t *w = &d->window;
   int32_t words = hwk_strip_words(w), channel_words = w->kernel_height * words;
   int32_t *strips = scratch, *pairs = strips + 4 * channel_words;
   HWK_IN_REGISTER(strips);
   HWK_IN_REGISTER(pairs);
   int32_t outputs = w->channels * d->channel_multiplier;
-  uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
   for (int32_t y = 0; y < w->output_height; ++y) {
     for (int32_t c = 0; c < w->channels; c += 4) {
       int32_t count = hwk_min(w->channels - c, 4);
       for (int32_t r = 0; r < w->kernel_height; ++r) {
         int32_t row = hwk_window_row(w, y, r);
         int inside = row >= 0 && row < w->input_height;
-        const int8_t *at = inside ? input + row * w->input_width * w->channels + c : NULL;
-        hwk_strip_fill(w, at, count, padding, strips + r * words, channel_words);
+        int32_t first = row * w->input_width * w->channels + c;
+        const int8_t *at = inside ? input + first * size : NULL;
+        fill(w, at, count, d->input_zero_point, strips + r * words, channel_words);
       }
       int32_t last = (c + count) * d->channel_multiplier;
       for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
@@ -174,6 +181,11 @@ HWK_INLINE void hwk_depthwise_strips(const hwk_depthwise_conv2d_t *d, const int8
       }
     }
   }
+}
+
+HWK_INLINE void hwk_depthwise_strips(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                     void *output, void *scratch) {
+  hwk_depthwise_strips_of(d, input, 1, output, scratch, hwk_strip_fill);
 }
 
 #endif

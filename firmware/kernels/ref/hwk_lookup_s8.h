@@ -9,8 +9,9 @@ HWK_NO_SCRATCH(lookup_s8, lookup)
 HWK_INLINE void hwk_lookup_s8(const hwk_lookup_t *d, const int8_t *input, int8_t *output,
                               void *scratch) {
   (void)scratch;
+  const int8_t *table = d->table;
   for (int32_t i = 0; i < d->elements; ++i) {
-    output[i] = d->table[input[i] - d->input_low];
+    output[i] = table[input[i] - d->input_low];
   }
 }
 

@@ -4,15 +4,25 @@
 
 #include <hwk_rescale.h>
 
+/* Element `index` of an output with integers of `bytes` bytes becomes x, which fits. */
+HWK_INLINE void hwk_write(void *output, int32_t bytes, int32_t index, int32_t x) {
+  switch (bytes) {
+    case 1:
+      ((int8_t *)output)[index] = (int8_t)x;
+      break;
+    case 2:
+      ((int16_t *)output)[index] = (int16_t)x;
+      break;
+    default:
+      ((int32_t *)output)[index] = x;
+  }
+}
+
 /* Rescales a sum of the channel of `scale` (hwk_channel) and writes it as element `index` of the
  * output. */
 HWK_INLINE void hwk_store_scaled(const hwk_rescale_t *r, const hwk_channel_t *scale, void *output,
                                  int32_t index, int32_t sum) {
-  if (r->rounding == HWK_ROUND_NONE) {
-    ((int32_t *)output)[index] = sum;
-  } else {
-    ((int8_t *)output)[index] = (int8_t)hwk_rescale_channel(r, scale, sum);
-  }
+  hwk_write(output, r->output_bytes, index, hwk_rescale_channel(r, scale, sum));
 }
 
 /* The same for a single sum of the channel. */

@@ -5,6 +5,8 @@
 module hwk_crc32 (
     input  wire        clk,
     input  wire        restart,  // the register becomes all ones
+    input  wire        load,     // or `loaded`; not while `busy`
+    input  wire [31:0] loaded,
     input  wire        start,    // takes `byte_in`; not while `busy`
     input  wire [7:0]  byte_in,
     output wire        busy,
@@ -27,6 +29,7 @@ module hwk_crc32 (
       left <= left - 4'd1;
     end
     if (restart) value <= 32'hFFFFFFFF;
+    else if (load) value <= loaded;
     else if (busy) value <= {1'b0, value[31:1]} ^ (feedback ? 32'hEDB88320 : 32'd0);
   end
 endmodule

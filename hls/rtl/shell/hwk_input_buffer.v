@@ -14,6 +14,7 @@ module hwk_input_buffer #(
     input  wire                     step,
     input  wire                     write,  // stores `byte_in` at the position
     input  wire [7:0]               byte_in,
+    output wire                     at_last,  // the position is the tensor's last byte
     input  wire                     start,  // streams the tensor once
     output wire                     first,  // its first beat is being taken
     output wire [ELEMENTS*BITS-1:0] s_data,
@@ -30,6 +31,7 @@ module hwk_input_buffer #(
   reg [LANE_BITS-1:0] lane;
   reg [BEAT_BITS-1:0] row;
   wire last_lane = lane == LANES - 1;
+  assign at_last = last_lane && row == BEATS - 1;
 
   always @(posedge clk) begin
     if (restart) begin

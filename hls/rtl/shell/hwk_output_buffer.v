@@ -19,6 +19,7 @@ module hwk_output_buffer #(
     output wire                     last,   // the tensor's last beat is being taken
     input  wire                     restart,
     input  wire                     step,
+    output wire                     at_last,  // the position is the tensor's last byte
     output wire [7:0]               byte_out
 );
   localparam LANES = ELEMENTS * BYTES;
@@ -51,6 +52,7 @@ module hwk_output_buffer #(
   reg [BEAT_BITS-1:0] row;
   reg [ELEMENTS*BITS-1:0] word;
   wire last_lane = lane == LANES - 1;
+  assign at_last = last_lane && row == BEATS - 1;
 
   always @(posedge clk) begin
     word <= memory[row];
@@ -68,11 +70,13 @@ module hwk_output_buffer #(
   generate
     for (e = 0; e < ELEMENTS; e = e + 1) begin : element
       wire [BITS-1:0] value = word[e*BITS+:BITS];
-      if (8 * BYTES > BITS)
+      if (8 * BYTES > BITS) begin : wider
         assign extended[8*BYTES*e+:8*BYTES] = {
           {(8 * BYTES - BITS) {SIGNED ? value[BITS-1] : 1'b0}}, value
         };
-      else assign extended[8*BYTES*e+:8*BYTES] = value;
+      end else begin : same
+        assign extended[8*BYTES*e+:8*BYTES] = value;
+      end
     end
   endgenerate
 

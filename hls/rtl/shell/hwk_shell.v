@@ -1,5 +1,5 @@
-// The wire protocol of firmware/include/hwk_protocol.h, spoken by the FPGA itself: a byte stream
-// on one side, the model's input and output buffers on the other.
+// The wire protocol of docs/protocol.md, spoken by the FPGA itself: a byte stream on one side, the
+// buffers of the model's inputs and outputs, each a string of bytes, on the other.
 //
 // One memory holds the request and then its answer. Its addresses wrap: a frame's body begins at
 // -10, so that its payload begins at -4 and, when the whole body with its CRC is in, the write
@@ -8,18 +8,21 @@
 //
 // To the host the core is one layer. A request with the sequence number of the one before it is
 // executed again, not answered from memory: every command gives the same answer twice (COUNTER
-// apart), because an inference leaves its input in place. One with the next number is the next.
-// INFO begins a session at any number but those of the last 256; another request is LATE and not
-// obeyed. READ_LAYER, STACK and MEMORY_TEST are answered with UNKNOWN_COMMAND.
+// apart), because an inference leaves its inputs in place; where there are states, it does not run
+// again. One with the next number is the next. INFO begins a session at any number but those of the
+// last 256; another request is LATE and not obeyed. READ_LAYER, STACK, MEMORY_TEST, READ_STATE and
+// WRITE_STATE are answered with UNKNOWN_COMMAND.
 //
 // The self-test's input is a pseudo-random sequence: the CRC's register, all ones at first, takes
-// eight zero bits for each byte, which is then its low eight bits.
+// eight zero bits for each byte, which is then its low eight bits. With states four inferences follow
+// each other, and the register takes turns: the sequence goes on, and so does the CRC of the outputs.
 module hwk_shell #(
     parameter FRAME_LOG2 = 9,       // bytes of the frame's memory, log2
     parameter PAYLOAD_BYTES = 256,  // longest payload
     parameter INPUT_BYTES = 1,
     parameter OUTPUT_BYTES = 1,
     parameter INFO_BYTES = 61,      // of the answer to INFO
+    parameter STATEFUL = 0,         // the core has states
     parameter CONSTANT_BYTES = 65,  // those and the expected CRC
     parameter [8*CONSTANT_BYTES-1:0] CONSTANTS = 0
 ) (
@@ -41,8 +44,9 @@ module hwk_shell #(
     output wire       output_step,
     input  wire [7:0] output_byte,
     output wire       start,
-    input  wire       first_beat,      // the core takes the first beat of its input
-    input  wire       last_beat        // the core gives the last beat of its output
+    output wire       clear,           // the core's states become what they are at first
+    input  wire       first_beat,      // the core takes the first beat of its inputs
+    input  wire       last_beat        // the core gives the last beat of its outputs
 );
   localparam N = FRAME_LOG2;
   localparam LONGEST = INPUT_BYTES > OUTPUT_BYTES ? INPUT_BYTES : OUTPUT_BYTES;
@@ -54,7 +58,7 @@ module hwk_shell #(
   localparam [N-1:0] EXPECTED_AT = INFO_AT + INFO_BYTES;
 
   localparam [3:0] INFO = 1, LOAD_INPUT = 2, INFER = 3, READ_OUTPUT = 4, READ_CYCLES = 5;
-  localparam [3:0] SELFTEST = 7, ECHO = 9, RUN = 10, COUNTER = 12;
+  localparam [3:0] SELFTEST = 7, ECHO = 9, RUN = 10, COUNTER = 12, RESET = 13;
 
   localparam [3:0] OK = 0, BAD_CRC = 1, BAD_FRAME = 2, UNKNOWN_COMMAND = 3, BAD_ARGUMENT = 4;
   localparam [3:0] NO_INPUT = 5, NO_OUTPUT = 6, LATE = 8;
@@ -89,6 +93,9 @@ module hwk_shell #(
   reg sealing;                // the word is the answer's CRC
   reg [31:0] counter, elapsed;
   reg timing;
+  reg again;                  // the request repeats the one before
+  reg [1:0] steps;            // of the self-test, that are done
+  reg [31:0] resting;         // the self-test's other register
 
   (* ram_style = "block" *)
   reg [7:0] memory[0:(1<<N)-1];
@@ -140,12 +147,29 @@ module hwk_shell #(
   assign input_write = input_step && wanted;
   assign output_restart = state == RANGE;
   assign output_step = state == DRAIN_STEP;
-  assign start = state == START;
+  wire repeated = STATEFUL != 0 && again && !selftest;
+  assign start = state == START && !repeated;
+  assign clear = STATEFUL != 0 && !command_large
+      && (state == DISPATCH && (selftest || command == RESET) || state == COPY && selftest);
+
+  // The self-test of a core with states: its two registers change places.
+  wire all_steps = STATEFUL == 0 || steps == 2'd3;
+  wire step_done = state == DRAIN && !crc_busy && at_limit && selftest && !all_steps;
+  wire exchange = STATEFUL != 0 && selftest && (state == START || step_done);
+  wire swaps = STATEFUL != 0 && selftest && (state == WAIT || state == RANGE && steps != 2'd0);
+  always @(posedge clk)
+    if (STATEFUL == 0 || state == DISPATCH) {resting, steps} <= {32'hFFFFFFFF, 2'd0};
+    else begin
+      if (exchange) resting <= crc;
+      if (step_done) steps <= steps + 2'd1;
+    end
 
   wire [31:0] crc;
   hwk_crc32 crc32 (
       .clk(clk),
-      .restart(rst || state == END || state == RANGE || state == WAIT || state == HEAD),
+      .restart(rst || state == END || (state == RANGE || state == WAIT) && !swaps || state == HEAD),
+      .load(exchange),
+      .loaded(resting),
       .start(store || state == COVER_STEP
              || selftest && (state == FILL && !at_limit || state == DRAIN_STEP)),
       .byte_in(state == RECEIVE ? appended : state == FILL ? 8'd0
@@ -244,6 +268,7 @@ module hwk_shell #(
           state <= HEAD;
         end else begin
           last_sequence <= sequence_number;
+          again <= in_session && behind == 16'd0;
           in_session <= 1'b1;
           if (begins) begin
             loaded <= 0;
@@ -296,6 +321,7 @@ module hwk_shell #(
           if (payload != 4) status <= BAD_ARGUMENT;
           else if (first == 0 && !first_large) state <= WORD;
           COUNTER: state <= WORD;
+          RESET: if (payload != 0) status <= BAD_ARGUMENT;
           default: status <= UNKNOWN_COMMAND;
         endcase
       end
@@ -321,7 +347,7 @@ module hwk_shell #(
       WAIT: begin
         index <= 0;
         limit <= OUTPUT_BYTES;
-        if (last_beat) begin
+        if (last_beat || repeated) begin
           computed <= 1'b1;
           state <= command == INFER ? WORD : DRAIN;
         end
@@ -333,7 +359,7 @@ module hwk_shell #(
           from <= EXPECTED_AT;
           index <= 0;
           limit <= 4;
-          state <= selftest ? COPY : HEAD;
+          state <= step_done ? RANGE : selftest ? COPY : HEAD;
         end
       end
       DRAIN_STEP: begin

@@ -162,21 +162,47 @@ def weighted_rescale(context: Context, position: int, op: FileOperator, data: in
             product = np.float32(source.scale[0]) * np.float32(weight.scale[0])
             ratios = [float(product) / output.scale[0]]
         if _is_wide(context, op):
-            return wide_rescale(ratios, low, high)
+            rescale = wide_rescale(ratios, low, high)
+            _check_scaled_sums(context, position, op, rescale)
+            return rescale
         return double_rescale(ratios, output.zero_point, low, high)
     except ValueError as error:
         raise damaged(position, op, error) from error
 
 
+def _check_scaled_sums(context: Context, position: int, op: FileOperator, r: Rescale) -> None:
+    """``UnsupportedOp`` where a scaled sum may leave 32 bits: runtimes clamp what is left of it."""
+    largest = _largest_sums(context, op).tolist()
+    factors = list(zip(r.multiplier, r.shift, strict=True)) * (len(largest) // len(r.shift))
+    scaled = max(
+        (most * m + (1 << s >> 1)) >> s for most, (m, s) in zip(largest, factors, strict=True)
+    )
+    if scaled > S32.high:
+        raise unsupported(
+            position,
+            op,
+            f"its sums reach {scaled} steps of the output, beyond 32 bits, where runtimes wrap; "
+            "use a smaller bias or a coarser output scale",
+        )
+
+
 def _largest_sum(context: Context, op: FileOperator) -> int:
-    """No sum of the dense layer, whatever its input, is larger in magnitude."""
-    weight, bias = context.file.tensors[op.inputs[1]], op.inputs[2] if len(op.inputs) > 2 else -1
+    """No sum of the layer, whatever its input, is larger in magnitude."""
+    return int(_largest_sums(context, op).max())
+
+
+def _largest_sums(context: Context, op: FileOperator) -> Array:
+    """The same of each output channel, int64 (channels,)."""
+    data, place = (2, 3) if op.code == "TRANSPOSE_CONV" else (0, 2)
+    weight, bias = context.file.tensors[op.inputs[1]], (*op.inputs, -1)[place]
     added = context.file.tensors[bias].data if bias >= 0 else None
     assert weight.data is not None
-    rows = np.abs(weight.data.astype(np.int64) - sum(weight.zero_point[:1])).sum(axis=-1)
-    rest = 0 if added is None else int(np.abs(added.astype(np.int64)).max(initial=0))
-    dtype = context.dtype(op.inputs[0])
-    return int(rows.max()) * (dtype.high - dtype.low) + rest
+    channel = 3 if op.code == "DEPTHWISE_CONV_2D" else 0
+    rows = np.moveaxis(weight.data.astype(np.int64), channel, 0) - sum(weight.zero_point[:1])
+    sums = np.abs(rows).reshape(len(rows), -1).sum(axis=1)
+    dtype, zero = context.dtype(op.inputs[data]), context.facts(op.inputs[data]).zero_point
+    products: Array = sums * max(dtype.high - zero, zero - dtype.low)
+    return products if added is None else products + np.abs(added.astype(np.int64))
 
 
 def conv(context: Context, position: int, op: FileOperator) -> None:

@@ -36,8 +36,9 @@ from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32
 from hwkit.targets.edge.native import derived_rescale
-from hwkit.targets.edge.runtime import Arithmetic, Products
+from hwkit.targets.edge.runtime import Arithmetic, Products, Sixteen
 from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
+from hwkit.targets.edge.sixteen import in_runtime_16, is_sixteen
 
 _XNN_ADD_BITS = 20
 """XNNPACK's larger add multiplier lies in 2**20..2**21."""
@@ -57,6 +58,8 @@ _Form = Callable[[Rescale, float, tuple[float, ...], float], Rescale]
 def check_ratios(graph: Graph, runtime: Arithmetic, target: str) -> None:
     """Raises ``UnsupportedOp`` for sums and products whose scales the runtime does not take."""
     for op in graph.nodes:
+        if is_sixteen(graph, op):
+            continue
         if isinstance(op, Add | Sub) and op.rescale is not None:
             limits = (
                 _XNN_ADD_RATIOS if runtime.products is Products.XNNPACK else (2.0**-30, 2.0**18)
@@ -102,6 +105,11 @@ def in_runtime(graph: Graph, runtime: Arithmetic, target: str) -> tuple[Graph, t
 
 
 def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
+    if is_sixteen(graph, op):
+        if runtime.sixteen is None:
+            remedy = "16-bit integers; take host_litert or host_tflm"
+            raise UnsupportedOp(op.name, target, remedy)
+        return in_runtime_16(graph, op, runtime.sixteen is Sixteen.LITERT, target)
     if is_wide(graph, op):
         return op
     if isinstance(op, Softmax):

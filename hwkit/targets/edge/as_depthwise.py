@@ -17,9 +17,10 @@ from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import DepthwiseConv2d, Lookup, Op, Requantize, Reshape, Rounding, SumPool2d
 from hwkit.ir.types import S8, Array, TensorType
-from hwkit.targets.edge.native import is_native
+from hwkit.targets.edge.native import is_native, mean_axes
 from hwkit.targets.edge.runtime import Arithmetic, Products
 from hwkit.targets.edge.scales import is_wide
+from hwkit.targets.edge.sixteen import is_sixteen
 
 
 def as_depthwise(graph: Graph, target: str, runtime: Arithmetic) -> Graph:
@@ -33,7 +34,7 @@ def as_depthwise(graph: Graph, target: str, runtime: Arithmetic) -> Graph:
     nodes: list[Op] = []
     for op in graph.nodes:
         if isinstance(op, SumPool2d | Requantize) and (
-            is_native(graph, op, runtime) or is_wide(graph, op)
+            is_native(graph, op, runtime) or is_wide(graph, op) or _keeps_its_scale(graph, op)
         ):
             nodes.append(op)
         elif isinstance(op, SumPool2d):
@@ -60,6 +61,12 @@ def as_depthwise(graph: Graph, target: str, runtime: Arithmetic) -> Graph:
         else:
             nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors, constants)
+
+
+def _keeps_its_scale(graph: Graph, op: Requantize | SumPool2d) -> bool:
+    """Whether ``op`` has 16-bit integers and an operator that rescales by the scales alone."""
+    mean = isinstance(op, SumPool2d) and mean_axes(op, graph.tensors[op.input].shape)
+    return is_sixteen(graph, op) and (isinstance(op, Requantize) or bool(mean))
 
 
 def _is_float32(op: Requantize, runtime: Arithmetic) -> bool:

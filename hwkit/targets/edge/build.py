@@ -11,7 +11,7 @@ from hwkit.errors import ConfigError, DeviceError, UnsupportedOp
 from hwkit.files import read_json, write_json, write_whole
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Sub
 from hwkit.target import Artifact, BuildPlan, Lowered
-from hwkit.targets.edge.emit import MODEL, single_layers
+from hwkit.targets.edge.emit import MODEL, has_functions, single_layers
 from hwkit.targets.edge.loaded import arithmetic_of, load, package_version, runtime_called
 from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.runtime import Products
@@ -58,7 +58,7 @@ def build(plan: BuildPlan, lowered: Lowered[EdgePlan], out: Path) -> Artifact[Ed
 
 def _check_layers(lowered: Lowered[EdgePlan], board: EdgeBoard) -> None:
     xnnpack = arithmetic_of(board).products is Products.XNNPACK
-    for op, model in single_layers(lowered.graph):
+    for op, model in single_layers(lowered.graph, has_functions(board)):
         try:
             loaded = load(board, model)
         except Refused as error:

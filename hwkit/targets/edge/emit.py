@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
+from hwkit.boards import EdgeBoard
 from hwkit.errors import GraphError
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -39,20 +40,23 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.tflite import nearest
 from hwkit.ir.traits import Weighted
-from hwkit.ir.types import S8, S32, Array, Quantization, Shape
+from hwkit.ir.types import S8, S16, S32, Array, Quantization, Shape
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
+from hwkit.targets.edge.loaded import arithmetic_of
 from hwkit.targets.edge.lower import float_weight_and_bias
 from hwkit.targets.edge.native import mean_axes
 from hwkit.targets.edge.original import EdgePlan
+from hwkit.targets.edge.runtime import Sixteen
 from hwkit.targets.edge.scales import is_wide, ratio
+from hwkit.targets.edge.sixteen import function_of
 from hwkit.targets.edge.split import file_padding, kernel_of
 from hwkit.targets.edge.variables import Variables
 
 MODEL = "model.tflite"
 _PADDING = {"SAME": 0, "VALID": 1}
 _ACTIVATION_NONE, _ACTIVATION_RELU = 0, 1
-_FLOAT32, _INT32, _INT8 = 0, 2, 9
+_FLOAT32, _INT32, _INT16, _INT8 = 0, 2, 7, 9
 _OPERATOR = {
     Conv2d: ("CONV_2D", "Conv2DOptions"),
     DepthwiseConv2d: ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions"),
@@ -64,18 +68,25 @@ _OPERATOR = {
 
 def emit(lowered: Lowered[EdgePlan]) -> BuildPlan:
     """One file, ``model.tflite``, with the same bytes for the same graph."""
-    return BuildPlan({MODEL: write(file_model(lowered.graph))})
+    assert lowered.board.edge is not None
+    functions = has_functions(lowered.board.edge)
+    return BuildPlan({MODEL: write(file_model(lowered.graph, functions))})
 
 
-def file_model(graph: Graph) -> FileModel:
+def has_functions(board: EdgeBoard) -> bool:
+    """Whether the runtime's 16-bit LOGISTIC and TANH are the graph's tables; others read these."""
+    return arithmetic_of(board).sixteen is Sixteen.TFLM
+
+
+def file_model(graph: Graph, functions: bool = False) -> FileModel:
     """The operators and tensors of a lowered graph; activations keep their names.
 
-    Each shape gets a leading 1 for the batch.
+    Each shape gets a leading 1 for the batch. With ``functions`` long tables become operators.
     """
-    return _Emitter(graph).model()
+    return _Emitter(graph, functions).model()
 
 
-def single_layers(graph: Graph) -> Iterator[tuple[Op, bytes]]:
+def single_layers(graph: Graph, functions: bool = False) -> Iterator[tuple[Op, bytes]]:
     """Each op of a lowered graph and a .tflite of it alone, with its activations as inputs; a
     constant is data and no operator."""
     for op in graph.nodes:
@@ -88,12 +99,13 @@ def single_layers(graph: Graph) -> Iterator[tuple[Op, bytes]]:
             outputs=(op.output,),
             states=(),
         )
-        yield op, write(file_model(alone.with_nodes((op,))))
+        yield op, write(file_model(alone.with_nodes((op,)), functions))
 
 
 @dataclass
 class _Emitter:
     graph: Graph
+    functions: bool
     tensors: dict[str, FileTensor] = field(default_factory=dict)
     operators: list[FileOperator] = field(default_factory=list)
 
@@ -124,11 +136,24 @@ class _Emitter:
     def activation(self, name: str) -> None:
         tensor = self.graph.tensors[name]
         shape = (1, *tensor.shape)
-        if tensor.dtype == S8:
-            facts = self.facts(name)
-            self.tensors[name] = FileTensor(name, shape, "int8", facts.scale, facts.zero_point)
+        if tensor.dtype in (S8, S16):
+            facts, dtype = self.facts(name), str(tensor.dtype.container)
+            self.tensors[name] = FileTensor(name, shape, dtype, facts.scale, facts.zero_point)
         else:
             self.tensors[name] = FileTensor(name, shape, "int32")
+
+    def stored(self, name: str) -> str:
+        """The file's type of an activation: "int8", "int16" or "int32"."""
+        return str(self.graph.tensors[name].dtype.container)
+
+    def activation_of(self, op: Weighted | Add | Sub | Mul | Requantize) -> int:
+        """Activation for the op's range: RELU cuts at the zero point, NONE not at all."""
+        r, dtype = op.rescale, self.graph.tensors[op.output].dtype
+        if r is None or (r.low, r.high) == (dtype.low, dtype.high):
+            return _ACTIVATION_NONE
+        if (r.low, r.high) == (r.zero_point, dtype.high):
+            return _ACTIVATION_RELU
+        raise GraphError(op.name, f"range {r.low}..{r.high} has no form; lower the graph first")
 
     def fresh(self, name: str, shape: Shape, dtype: str) -> str:
         """An activation that only the file has."""
@@ -169,7 +194,9 @@ class _Emitter:
             case SumPool2d() if is_wide(self.graph, op):
                 self.float_window(op)
             case Add() | Sub() | Mul():
-                fused = {"fusedActivationFunction": _activation(op)}
+                fused: dict[str, Any] = {"fusedActivationFunction": self.activation_of(op)}
+                if isinstance(op, Add | Sub):
+                    fused["potScaleInt16"] = False  # Scales of powers of two are no exception.
                 name = type(op).__name__
                 self.add(name.upper(), op.inputs, op.output, f"{name}Options", fused)
             case MaxPool2d() | AvgPool2d():
@@ -194,7 +221,7 @@ class _Emitter:
             case SumPool2d():
                 self.mean(op)
             case Requantize():
-                relu = _activation(op) == _ACTIVATION_RELU
+                relu = self.activation_of(op) == _ACTIVATION_RELU
                 code, options = ("RELU", "") if relu else ("QUANTIZE", "QuantizeOptions")
                 self.add(code, (op.input,), op.output, options)
             case Slice():
@@ -254,8 +281,9 @@ class _Emitter:
             source = np.float32(self.facts(op.input).scale[0])
             steps = tuple((source * np.array(scale, np.float32)).tolist())
             bias = self.graph.constants[op.bias]
-            self.tensors[op.bias] = FileTensor(op.bias, bias.shape, "int32", steps, data=bias)
-        fields = self.options(op) | {"fusedActivationFunction": _activation(op)}
+            dtype = str(bias.dtype)
+            self.tensors[op.bias] = FileTensor(op.bias, bias.shape, dtype, steps, data=bias)
+        fields = self.options(op) | {"fusedActivationFunction": self.activation_of(op)}
         self.add(code, (op.input, op.weight, op.bias), op.output, options, fields)
 
     def float_sum(self, op: Weighted) -> None:
@@ -362,12 +390,13 @@ class _Emitter:
         self.add("CAST", (source,), output, "CastOptions", fields)
 
     def clamp(self, op: Clamp) -> None:
-        low = self.constant(f"{op.name}/low", np.array([op.low], np.int8), "int8", op.input)
-        high = self.constant(f"{op.name}/high", np.array([op.high], np.int8), "int8", op.input)
+        dtype = self.stored(op.input)
+        low = self.constant(f"{op.name}/low", np.array([op.low], dtype), dtype, op.input)
+        high = self.constant(f"{op.name}/high", np.array([op.high], dtype), dtype, op.input)
         middle = f"{op.name}/raised"
         facts = self.facts(op.input)
         shape = (1, *self.graph.tensors[op.input].shape)
-        self.tensors[middle] = FileTensor(middle, shape, "int8", facts.scale, facts.zero_point)
+        self.tensors[middle] = FileTensor(middle, shape, dtype, facts.scale, facts.zero_point)
         self.add("MAXIMUM", (op.input, low), middle, "MaximumMinimumOptions")
         self.add("MINIMUM", (middle, high), op.output, "MaximumMinimumOptions")
 
@@ -381,8 +410,9 @@ class _Emitter:
         if op.value == self.facts(op.input).zero_point:
             self.add("PAD", (op.input, name), op.output, "PadOptions")
             return
-        value = np.array([op.value], np.int8)
-        constant = self.constant(f"{op.name}/value", value, "int8", op.input)
+        dtype = self.stored(op.input)
+        value = np.array([op.value], dtype)
+        constant = self.constant(f"{op.name}/value", value, dtype, op.input)
         self.add("PADV2", (op.input, name, constant), op.output, "PadV2Options")
 
     def slice(self, op: Slice) -> None:
@@ -430,28 +460,24 @@ class _Emitter:
         columns = self.constant(f"{op.name}/columns", np.array(op.columns, np.int32), "int32")
         middle, facts = f"{op.name}/gathered", self.facts(op.input)
         between = (1, len(op.rows), *shape[1:])
-        self.tensors[middle] = FileTensor(middle, between, "int8", facts.scale, facts.zero_point)
+        dtype = self.stored(op.input)
+        self.tensors[middle] = FileTensor(middle, between, dtype, facts.scale, facts.zero_point)
         self.add("GATHER", (op.input, rows), middle, "GatherOptions", {"axis": 1})
         self.add("GATHER", (middle, columns), op.output, "GatherOptions", {"axis": 2})
 
     def lookup(self, op: Lookup) -> None:
-        """The table entry at ``x + 128``: a cast, an addition and a GATHER."""
+        """The table entry at ``x + 128`` (``x + 32768``): a cast, an addition and a GATHER."""
+        code = function_of(self.graph, op) if self.functions else None
+        if code is not None:
+            self.add(code, (op.input,), op.output)
+            return
+        source = self.graph.tensors[op.input].dtype
         shape = self.graph.tensors[op.input].shape
         wide = self.fresh(f"{op.name}/wide", shape, "int32")
         index = self.fresh(f"{op.name}/index", shape, "int32")
-        self.cast(op.input, wide, _INT8, _INT32)
-        offset = self.constant(f"{op.name}/offset", np.array([-S8.low], np.int32), "int32")
+        self.cast(op.input, wide, _INT8 if source == S8 else _INT16, _INT32)
+        offset = self.constant(f"{op.name}/offset", np.array([-source.low], np.int32), "int32")
         self.add("ADD", (wide, offset), index, "AddOptions")
         table = self.graph.constants[op.table]
-        constant = self.constant(f"{op.name}/entries", table, "int8", op.output)
+        constant = self.constant(f"{op.name}/entries", table, self.stored(op.output), op.output)
         self.add("GATHER", (constant, index), op.output, "GatherOptions", {"axis": 0})
-
-
-def _activation(op: Weighted | Add | Sub | Mul | Requantize) -> int:
-    """Activation for the op's range: RELU cuts at the zero point, NONE not at all."""
-    r = op.rescale
-    if r is None or (r.low, r.high) == (S8.low, S8.high):
-        return _ACTIVATION_NONE
-    if (r.low, r.high) == (r.zero_point, S8.high):
-        return _ACTIVATION_RELU
-    raise GraphError(op.name, f"range {r.low}..{r.high} has no form; lower the graph first")

@@ -31,7 +31,8 @@ def add_as_depthwise(graph: Graph, lacking: tuple[Rounding, ...]) -> Graph:
     nodes: list[Op] = []
     for op in graph.nodes:
         factors = None
-        if isinstance(op, Add) and _is_lacking(op.rescale, lacking):
+        narrow = tensors[op.output].dtype.bits <= S8.bits
+        if isinstance(op, Add) and narrow and _is_lacking(op.rescale, lacking):
             factors = _integer_factors(op, tensors)
         if isinstance(op, Add) and factors is not None:
             nodes += _depthwise(op, factors, tensors, constants)

@@ -16,7 +16,7 @@ other, a Reshape to the same shape in between lets one integer carry two meaning
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import prod
@@ -50,7 +50,7 @@ from hwkit.ir.ops import (
     activations,
 )
 from hwkit.ir.traits import Pairwise, Weighted
-from hwkit.ir.types import S8, S32, Array, Quantization, TensorType
+from hwkit.ir.types import S8, S16, S32, S48, Array, Quantization, TensorType
 
 _RESCALING = (Add, Conv2d, Dense, DepthwiseConv2d, Mul, Requantize, Sub, SumPool2d)
 _SAME = (
@@ -62,13 +62,16 @@ _TOLERANCE = 2.0**-20
 _SAME_SCALE = 2.0**-22
 """Relative difference of a weight's scale to the one stated up to which they are one and the same,
 rounded in another way."""
+_SAME_SCALE_16 = 2.0**-15
+"""The same where 64-bit sums are rescaled, by multipliers of 15 bits."""
 _SANE = (2.0**-40, 2.0**40)
 """Scales outside are not believed, so that products of three stay float32 numbers."""
 _DEAD_BELOW = 2.0**-32
 """Multipliers below bring every 32-bit sum to less than a half."""
 _DEAD_RATIO = 2.0**-16
 """What stands in the file for a multiplier of (nearly) 0, which no runtime takes."""
-SOFTMAX_OUTPUT = Quantization((1 / 256,), -128)
+_SOFTMAX_OUTPUT = {S8: Quantization((1 / 256,), -128), S16: Quantization((1 / 32768,), 0)}
+"""What the runtimes' softmax gives."""
 
 
 def ratio(r: Rescale | None, channel: int = 0) -> float:
@@ -94,7 +97,7 @@ def tied_ratios(op: Op) -> tuple[float, ...] | None:
 
 
 def assign_scales(graph: Graph) -> Graph:
-    """The graph with facts on every s8 activation and every weight, all scales float32.
+    """The graph with facts on every s8 and s16 activation and every weight, all scales float32.
 
     Integers stay the same, except that weights and bias of a channel whose multiplier is below
     2**-32 become 0: its outputs are its zero point either way.
@@ -132,7 +135,7 @@ class _Assignment:
             self.parent[self.find(state.tensor)] = self.find(state.update)
         for name, zero_point in _zero_point_claims(self.graph):
             self.zero_point.setdefault(self.find(name), zero_point)
-        for name in _s8_activations(self.graph):
+        for name in _quantized(self.graph):
             stated = _stated_scale(self.graph.tensors[name])
             if stated is not None:
                 self.stated.setdefault(self.find(name), stated)
@@ -140,9 +143,10 @@ class _Assignment:
             if isinstance(op, Softmax):
                 source = self.find(op.input)
                 self.scale.setdefault(source, self.stated.get(source, _float32(op.input_scale)))
-                self.scale.setdefault(self.find(op.output), SOFTMAX_OUTPUT.scale[0])
+                fixed = _SOFTMAX_OUTPUT[self.graph.tensors[op.output].dtype]
+                self.scale.setdefault(self.find(op.output), fixed.scale[0])
         self.spread()
-        for name in _s8_activations(self.graph):
+        for name in _quantized(self.graph):
             root = self.find(name)
             if root not in self.scale:
                 self.scale[root] = self.stated.get(root, 1.0)
@@ -203,9 +207,9 @@ def _stated_scale(tensor: TensorType) -> float | None:
     return float(np.float32(facts.scale[0]))
 
 
-def _s8_activations(graph: Graph) -> Iterator[str]:
+def _quantized(graph: Graph) -> Iterator[str]:
     for name in (*graph.sources, *(op.output for op in graph.nodes)):
-        if graph.tensors[name].dtype == S8:
+        if graph.tensors[name].dtype in (S8, S16):
             yield name
 
 
@@ -213,14 +217,14 @@ def _zero_point_claims(graph: Graph) -> Iterator[tuple[str, int]]:
     """Zero points that arithmetic needs, producers first, then readers, then stated facts."""
     for op in graph.nodes:
         if isinstance(op, Softmax):
-            yield op.output, SOFTMAX_OUTPUT.zero_point
+            yield op.output, _SOFTMAX_OUTPUT[graph.tensors[op.output].dtype].zero_point
         elif (produced := _produced(op)) is not None:
             yield op.output, produced
     for op in graph.nodes:
         for name, read in zip(activations(op), _read(op), strict=True):
             if read is not None:
                 yield name, read
-    for name in _s8_activations(graph):
+    for name in _quantized(graph):
         facts = graph.tensors[name].quantization
         yield name, facts.zero_point if facts and S8.low <= facts.zero_point <= S8.high else 0
 
@@ -246,7 +250,7 @@ def _read(op: Op) -> tuple[int | None, ...]:
 def _relabelled(graph: Graph, assignment: _Assignment) -> Graph:
     """States the meanings; puts a Reshape where an op needs another than its tensor has."""
     tensors = dict(graph.tensors)
-    for name in _s8_activations(graph):
+    for name in _quantized(graph):
         tensors[name] = replace(tensors[name], quantization=assignment.meaning(name))
     nodes: list[Op] = []
     for op in graph.nodes:
@@ -310,7 +314,7 @@ def _wanted(op: Op, assignment: _Assignment) -> list[float | None]:
 
 def _made(op: Op, assignment: _Assignment) -> Quantization | None:
     if isinstance(op, Softmax):
-        return SOFTMAX_OUTPUT
+        return _SOFTMAX_OUTPUT[assignment.graph.tensors[op.output].dtype]
     zero_point = _produced(op)
     if zero_point is None or assignment.graph.tensors[op.output].dtype == S32:
         return None
@@ -360,9 +364,12 @@ def _weighted(
     value = constants[op.weight].astype(np.int8)
     outputs = tensors[op.output].shape[-1]
     facts = Quantization((1.0,))
-    addend = np.zeros(outputs, np.int32)
+    # A 16-bit layer without a bias takes the form that all of them have, 64-bit sums.
+    wide = tensors[op.input].dtype == S16 and (op.bias is None or op.accumulator_bits > S32.bits)
+    added = S48 if wide or _wants_48(op, tensors) else S32
+    addend = np.zeros(outputs, added.container)
     if op.bias is not None:
-        addend = constants[op.bias].astype(np.int32)
+        addend = constants[op.bias].astype(added.container)
     if op.rescale is not None:
         r = op.rescale
         source, output = tensors[op.input].quantization, tensors[op.output].quantization
@@ -371,23 +378,31 @@ def _weighted(
         factors = [ratio(r, k) for k in range(len(r.multiplier))]
         dead = np.array([factor < _DEAD_BELOW for factor in factors])
         scales = [step * (_DEAD_RATIO if f < _DEAD_BELOW else f) for f in factors]
-        facts = Quantization(_as_stated(scales, tensors[op.weight].quantization))
+        near = _SAME_SCALE_16 if op.accumulator_bits > S32.bits else _SAME_SCALE
+        facts = Quantization(_as_stated(scales, tensors[op.weight].quantization, near))
         if dead.any():
             value = value.copy()
             _silence(value, dead, depthwise=isinstance(op, DepthwiseConv2d))
-            addend = np.where(dead, 0, addend).astype(np.int32)
+            addend = np.where(dead, 0, addend).astype(added.container)
     constants[weight], constants[bias] = value, addend
     tensors[weight] = TensorType(value.shape, S8, facts)
-    tensors[bias] = TensorType((outputs,), S32)
+    tensors[bias] = TensorType((outputs,), added)
     return replace(op, weight=weight, bias=bias)
 
 
-def _as_stated(scales: list[float], stated: Quantization | None) -> tuple[float, ...]:
+def _wants_48(op: Op, tensors: Mapping[str, TensorType]) -> bool:
+    """Depthwise convolutions of 16-bit integers have no form with a 32-bit bias."""
+    return isinstance(op, DepthwiseConv2d) and tensors[op.input].dtype == S16
+
+
+def _as_stated(
+    scales: list[float], stated: Quantization | None, near: float = _SAME_SCALE
+) -> tuple[float, ...]:
     """``scales`` in float32, or those ``stated`` if they are the same but for a last bit: what a
     runtime derives from them is then what the graph was made of."""
     if stated is not None and len(stated.scale) == len(scales):
         pairs = zip(stated.scale, scales, strict=True)
-        if all(abs(known - scale) <= _SAME_SCALE * scale for known, scale in pairs):
+        if all(abs(known - scale) <= near * scale for known, scale in pairs):
             return stated.scale
     return tuple(float(np.float32(scale)) for scale in scales)
 

@@ -1,8 +1,8 @@
 """Brings borders and ranges into the forms that a .tflite operator has.
 
 An operator knows two borders, SAME and VALID, and of the ranges that a rescale can have two:
-the whole of int8, and everything from the zero point up (RELU). What is left becomes a Pad
-before or a Clamp behind.
+the whole of its output's type, and everything from the zero point up (RELU). What is left becomes
+a Pad before or a Clamp behind.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.shapes import extent
 from hwkit.ir.tflite import same_padding
-from hwkit.ir.types import S8, Shape, TensorType
+from hwkit.ir.types import S16, IntType, Shape, TensorType
 
 Windowed = Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d
 Rescaling = Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | Requantize | SumPool2d
-_LOW, _HIGH = S8.low, S8.high
 
 
 def file_padding(op: Windowed, source: Shape, kernel: tuple[int, int]) -> str | None:
@@ -61,7 +60,7 @@ def kernel_of(op: Windowed, tensors: dict[str, TensorType]) -> tuple[int, int]:
 def split_borders(graph: Graph, target: str) -> Graph:
     """A ``Pad`` before each window whose border is neither SAME nor VALID. Exact.
 
-    Max pooling pads with -128, which never wins against an integer of the map. Raises
+    Max pooling pads with the lowest integer, which never wins against an integer of the map. Raises
     ``UnsupportedOp`` for average pooling, which counts only what lies inside the map.
     """
     tensors = dict(graph.tensors)
@@ -71,7 +70,9 @@ def split_borders(graph: Graph, target: str) -> Graph:
             if isinstance(op, AvgPool2d):
                 remedy = f"average pooling with {op.padding}; use no padding or TensorFlow's SAME"
                 raise UnsupportedOp(op.name, target, remedy)
-            value = _LOW if isinstance(op, MaxPool2d) else op.input_zero_point
+            value = (
+                tensors[op.input].dtype.low if isinstance(op, MaxPool2d) else op.input_zero_point
+            )
             padded = f"{op.name}/padded"
             height, width, channels = tensors[op.input].shape
             p = op.padding
@@ -90,36 +91,38 @@ def _needs_pad(op: Windowed, tensors: dict[str, TensorType]) -> bool:
     return file_padding(op, tensors[op.input].shape, kernel_of(op, tensors)) is None
 
 
-def _forms(r: Rescale) -> tuple[tuple[int, int], ...]:
+def _forms(r: Rescale, dtype: IntType) -> tuple[tuple[int, int], ...]:
     """The ranges that an operator with a fused activation has."""
-    return (_LOW, _HIGH), (r.zero_point, _HIGH)
+    return (dtype.low, dtype.high), (r.zero_point, dtype.high)
 
 
 def split_ranges(graph: Graph) -> Graph:
-    """A ``Clamp`` behind each op whose range is neither int8's nor RELU's. Exact. An op that
+    """A ``Clamp`` behind each op whose range is neither its type's nor RELU's. Exact. An op that
     rescales to 32 bits is left as it is, to be refused by name."""
     tensors = dict(graph.tensors)
     nodes: list[Op] = []
     whole: Op
     for op in graph.nodes:
-        if tensors[op.output].dtype.bits > S8.bits:
+        dtype = tensors[op.output].dtype
+        all_of = dtype.low, dtype.high
+        if dtype.bits > S16.bits:
             needs, whole = False, op
         elif isinstance(op, Prelu):
             r = op.positive
-            needs = (r.low, r.high) != (_LOW, _HIGH)
-            free = [replace(r, low=_LOW, high=_HIGH) for r in (op.positive, op.negative)]
+            needs = (r.low, r.high) != all_of
+            free = [replace(r, low=dtype.low, high=dtype.high) for r in (op.positive, op.negative)]
             whole = replace(op, positive=free[0], negative=free[1])
             low, high = r.low, r.high
         elif isinstance(op, Rescaling) and op.rescale is not None:
             r = op.rescale
-            plain = ((_LOW, _HIGH),) if isinstance(op, SumPool2d) else _forms(r)
+            plain = (all_of,) if isinstance(op, SumPool2d) else _forms(r, dtype)
             needs = (r.low, r.high) not in plain
-            whole = replace(op, rescale=replace(r, low=_LOW, high=_HIGH))
+            whole = replace(op, rescale=replace(r, low=dtype.low, high=dtype.high))
             low, high = r.low, r.high
         elif isinstance(op, AvgPool2d):
             low, high = op.low, op.high
-            needs = (low, high) != (_LOW, _HIGH)
-            whole = replace(op, low=_LOW, high=_HIGH)
+            needs = (low, high) != all_of
+            whole = replace(op, low=dtype.low, high=dtype.high)
         else:
             needs, whole = False, op
         if not needs:

@@ -20,7 +20,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, LayerTiming
-from hwkit.targets.edge.emit import single_layers
+from hwkit.targets.edge.emit import has_functions, single_layers
 from hwkit.targets.edge.loaded import load, runtime_called
 
 Column = tuple[LayerTiming, list[float] | list[None]]
@@ -41,7 +41,7 @@ def layer_columns(graph: Graph, board: EdgeBoard, repeats: int, warm_up: int) ->
     timed = runtime_called(board.runtime).times_layers
     columns: list[Column] = []
     index = {op.name: place for place, op in enumerate(graph.nodes)}
-    for op, alone in single_layers(graph):
+    for op, alone in single_layers(graph, has_functions(board)):
         row = LayerTiming(index[op.name], op.name, type(op).__name__, macs(graph, op))
         times: list[float] | list[None] = [None] * repeats
         if timed:
@@ -61,5 +61,8 @@ def rows(columns: Sequence[Column], repeats: int) -> list[list[LayerTiming]]:
 def _random_inputs(graph: Graph, op: Op) -> list[Array]:
     rng = np.random.default_rng(_SEED)
     names = dict.fromkeys(activations(op))
-    shapes = [graph.tensors[name].shape for name in names]
-    return [rng.integers(-128, 128, (1, *shape)).astype(np.int8) for shape in shapes]
+    tensors = [graph.tensors[name] for name in names]
+    return [
+        rng.integers(t.dtype.low, t.dtype.high + 1, (1, *t.shape)).astype(t.dtype.container)
+        for t in tensors
+    ]

@@ -10,17 +10,19 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph, State
 from hwkit.ir.ops import Add, Constant, Lookup, Prelu, Rescale
-from hwkit.ir.types import S8, S32, U8, Array, IntType, TensorType
+from hwkit.ir.types import S8, S16, S32, U8, Array, IntType, TensorType
 
 _SUM_BITS = 32
 """Width of an accumulator that leaves the graph."""
 
 
 def widen_to_8_bits(graph: Graph, target: str) -> Graph:
-    """The graph with u8 activations as they are and all narrower or signed ones as s8. Exact.
+    """The graph with u8 activations as they are, all narrower or signed ones as s8, and those of
+    9 to 15 bits as s16. Exact.
 
-    Tables of narrower inputs grow to 256 entries, the new ones never read. Raises
-    ``UnsupportedOp`` for an activation of 9 to 31 bits or a graph input of more than 8.
+    Tables of narrower inputs grow to 256 or 65536 entries, the new ones never read. Raises
+    ``UnsupportedOp`` for an activation of u16 or of 17 to 31 bits and a graph input of more than
+    16.
 
     Example: u4 values 0..15 with a table of 16 become s8 values 0..15 with a table of 256.
     """
@@ -29,8 +31,10 @@ def widen_to_8_bits(graph: Graph, target: str) -> Graph:
         dtype = tensors[name].dtype
         if dtype.bits <= 8:
             tensors[name] = replace(tensors[name], dtype=U8 if dtype == U8 else S8)
+        elif dtype.bits + (not dtype.signed) <= S16.bits:
+            tensors[name] = replace(tensors[name], dtype=S16)
         elif dtype.bits != _SUM_BITS or name in graph.inputs:
-            remedy = f"it has {dtype.bits}-bit integers; quantize it to at most 8 bits"
+            remedy = f"it has integers of type {dtype}; quantize it to at most 8 bits, or to s16"
             raise UnsupportedOp(name, target, remedy)
     nodes = []
     for op in graph.nodes:
@@ -100,8 +104,9 @@ def _with_signed_slope(
 
 
 def _grown(table: Array, source: IntType) -> Array:
-    """256 entries for the values of s8, or of u8 when ``source`` is u8."""
-    low = U8.low if source == U8 else S8.low
-    grown = np.zeros(256, np.int64)
+    """An entry for each value of s8, u8 when ``source`` is u8, or s16."""
+    wide = S16 if source.bits > S8.bits else U8 if source == U8 else S8
+    low = wide.low
+    grown = np.zeros(1 << wide.bits, np.int64)
     grown[source.low - low : source.high - low + 1] = table
     return grown

@@ -1,46 +1,49 @@
-"""An artifact open where it runs."""
+"""A project whose execution by FINN answers; its cycles are FINN's analytic ones."""
 
 from __future__ import annotations
 
-from hwkit.boards import Board
+from collections.abc import Mapping, Sequence
+
+from hwkit.errors import ConfigError
+from hwkit.ir import serialize
+from hwkit.ir.interpret import feed
 from hwkit.ir.types import Array
-from hwkit.target import Artifact, Identity, LayerTiming, Session
-from hwkit.targets.calls import of_one_input
+from hwkit.target import Artifact, Identity, LayerTiming
+from hwkit.targets.calls import Calls
 from hwkit.targets.finn import report, simulate
+from hwkit.targets.finn.emit import emit
 from hwkit.targets.finn.graph import Network
 
 
-def open_session(artifact: Artifact[Network], port: str | None) -> Session:
-    """finn artifact."""
-    return of_one_input(
-        artifact.lowered.graph,
-        Identity("model", "finn"),
-        lambda x: run(artifact, x, port),
-        lambda x: layer_outputs(artifact, x, port),
-        lambda x, repeats, warm_up: profile(artifact, x, repeats, port),
+def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
+    """FINN's execution of the project; there is no device, so ``port`` is refused:
+    ``ConfigError``.
+
+    It runs layers by their definition and knows no cycles: ``timed`` gives FINN's estimates, and
+    the session is one of a model.
+    """
+    board, graph = artifact.board, artifact.lowered.graph
+    if port is not None:
+        raise ConfigError(f"board {board.name}: a project has no port {port}; leave it out")
+    versions = ", ".join(f"{name} {version}" for name, version in report.tools().items())
+    identity = Identity(
+        kind="model",
+        name=versions,
+        model=serialize.digest(graph),
+        build=emit(artifact.lowered).digest(),
+        cost_model="FINN's analytic cycles",
     )
 
+    def infer(feeds: Mapping[str, Array], keep: Sequence[str]) -> dict[str, Array]:
+        (source,), (output,) = graph.inputs, graph.outputs
+        x = feed(graph, source, feeds)
+        kept = [name for name in keep if name != output]
+        seen = simulate.layer_outputs(artifact, x) if kept else {}
+        found = {name: seen[name] for name in kept if name in seen}
+        return {**found, output: simulate.run(artifact, x)}
 
-def run(artifact: Artifact[Network], x: Array, port: str | None = None) -> Array:
-    """Outputs of FINN's network for ``x``; there is no device, so ``port`` is not used."""
-    return simulate.run(artifact, x)
+    def timed(feeds: Mapping[str, Array], repeats: int, warm_up: int) -> list[list[LayerTiming]]:
+        rows = report.timings(artifact.lowered, artifact.folder)
+        return [rows for _ in range(repeats)]
 
-
-def layer_outputs(
-    artifact: Artifact[Network], x: Array, port: str | None = None
-) -> dict[str, Array]:
-    """What FINN's layers gave, by the graph's tensor names."""
-    return simulate.layer_outputs(artifact, x)
-
-
-def profile(
-    artifact: Artifact[Network], x: Array, repeats: int, port: str | None = None
-) -> list[list[LayerTiming]]:
-    """FINN's analytic cycles of each layer, the same in every run."""
-    rows = report.timings(artifact.lowered, artifact.folder)
-    return [rows for _ in range(repeats)]
-
-
-def tools(board: Board) -> dict[str, str]:
-    """Versions of FINN and what it rests on; ``ToolMissing`` when it is not installed."""
-    return report.tools()
+    return Calls(identity, infer, timed)

@@ -47,4 +47,6 @@ CAPABILITIES = Capabilities(
     activation_bits=tuple(range(1, 33)),
     signed_activations=False,
     power_of_two_scales=True,
+    most_inputs=None,
+    most_outputs=None,
 )

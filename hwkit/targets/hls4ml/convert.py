@@ -69,4 +69,5 @@ def configuration(network: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     description = json.loads(Path("network.json").read_bytes())
     layers = [layer_of(layer) for layer in description["layers"]]
-    ModelGraph.from_layer_list(configuration(description), layers).write()
+    ports = description["inputs"], description["outputs"]
+    ModelGraph.from_layer_list(configuration(description), layers, *ports).write()

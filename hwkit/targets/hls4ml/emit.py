@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from hwkit.boards import Board, FpgaBoard
 from hwkit.errors import ConfigError
@@ -17,7 +20,7 @@ from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.hls4ml.backends import backend
 from hwkit.targets.hls4ml.guide import guide
 from hwkit.targets.hls4ml.layers import Layer
-from hwkit.targets.hls4ml.network import Network
+from hwkit.targets.hls4ml.network import Network, distinct_outputs
 
 GOLDEN_SAMPLES = 8
 PROGRAM = "csim"
@@ -34,15 +37,15 @@ def emit(lowered: Lowered[Network]) -> BuildPlan:
     """
     graph = lowered.graph
     x = golden_inputs(graph, GOLDEN_SAMPLES)
-    y = run(graph, x)[graph.outputs[0]]
+    y = run(graph, x)
     files = {
         "network.json": _network_json(lowered.plan, fpga(lowered.board)),
         "convert.py": Path(__file__).with_name("convert.py").read_bytes(),
         "compare.py": Path(__file__).with_name("compare.py").read_bytes(),
         "README.md": guide(graph, lowered.plan, fpga(lowered.board)).encode(),
         "csim.cpp": (folder("hls") / "tb" / "hls4ml_csim.cpp").read_bytes(),
-        "tb_data/tb_input_features.dat": _golden_file(x[graph.inputs[0]]),
-        "tb_data/tb_output_predictions.dat": _golden_file(y),
+        "tb_data/tb_input_features.dat": _golden_file(x, graph.inputs),
+        "tb_data/tb_output_predictions.dat": _golden_file(y, distinct_outputs(graph)),
     }
     headers = tuple(f"-Ifirmware/{name}" for name in backend(fpga(lowered.board)).headers)
     return BuildPlan(files, (("{python}", "convert.py"), _compile_command(graph, headers)))
@@ -50,9 +53,10 @@ def emit(lowered: Lowered[Network]) -> BuildPlan:
 
 def _compile_command(graph: Graph, headers: tuple[str, ...]) -> tuple[str, ...]:
     """What makes ``csim`` out of the project's sources, in its folder."""
-    inputs = graph.tensors[graph.inputs[0]].elements
-    outputs = graph.tensors[graph.outputs[0]].elements
-    sizes = (f"-DHWK_INPUTS={inputs}", f"-DHWK_OUTPUTS={outputs}")
+    sizes = (
+        f"-DHWK_{what}={','.join(str(graph.tensors[name].elements) for name in names)}"
+        for what, names in (("INPUTS", graph.inputs), ("OUTPUTS", distinct_outputs(graph)))
+    )
     return (*COMPILE, *headers, *sizes, "csim.cpp", "-o", PROGRAM)
 
 
@@ -72,6 +76,8 @@ def _network_json(network: Network, board: FpgaBoard) -> bytes:
             "IOType": network.io_type,
         },
         "layers": [_layer_json(layer) for layer in network.layers],
+        "inputs": list(network.inputs),
+        "outputs": list(network.outputs),
         "traced": network.traced,
     }
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
@@ -89,6 +95,7 @@ def _layer_json(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _golden_file(values: Array) -> bytes:
-    rows = values.reshape(len(values), -1)
+def _golden_file(values: Mapping[str, Array], names: Sequence[str]) -> bytes:
+    """A line for each sample: its tensors ``names``, one behind the other."""
+    rows = np.concatenate([values[name].reshape(GOLDEN_SAMPLES, -1) for name in names], axis=1)
     return "".join(" ".join(map(str, row)) + "\n" for row in rows.tolist()).encode()

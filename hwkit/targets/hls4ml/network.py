@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,12 +45,15 @@ from hwkit.targets.hls4ml.streaming import stream_obstacle
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The layers in order, the traced layer of each tensor, and how data enters.
+    """The layers in order, those that are the graph's inputs and outputs, in its order and each
+    once, the traced layer of each tensor, and how data enters.
 
     ``io_type`` is hls4ml's: ``io_stream`` (one pixel at a time) or ``io_parallel`` (all at once).
     """
 
     layers: tuple[Layer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     traced: dict[str, str]
     io_type: str
 
@@ -60,8 +64,6 @@ def network(graph: Graph, io_type: str) -> Network:
     ``io_type`` may also be ``auto``: ``io_stream`` where every layer has a stream form, else
     ``io_parallel``. Raises ``UnsupportedOp`` naming the op, the value and the remedy.
     """
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or not graph.nodes:
-        raise UnsupportedOp(graph.name, TARGET, "give a graph of one input and one output")
     check_scales(graph)
     obstacle = stream_obstacle(graph)
     if io_type == "auto":
@@ -72,17 +74,26 @@ def network(graph: Graph, io_type: str) -> Network:
     maker = _Maker(graph)
     for op in graph.nodes:
         maker.add(op)
-    kept = _ancestors(maker.layers, maker.values[graph.outputs[0]].layer)
-    if all(layer.class_name in ("Input", "Reshape") for layer in kept):
+    inputs = tuple(maker.values[name].layer for name in graph.inputs)
+    computing = _ancestors(maker.layers, {maker.values[name].layer for name in graph.outputs})
+    if all(layer.class_name in ("Input", "Reshape") for layer in computing):
         raise UnsupportedOp(graph.name, TARGET, "it computes nothing; leave it out")
+    outputs = tuple(maker.output(name) for name in distinct_outputs(graph))
+    kept = _ancestors(maker.layers, {*inputs, *outputs})
     names = {layer.name for layer in kept}
     values = {name: value for name, value in maker.values.items() if value.layer in names}
-    return Network(kept, {name: value.traced for name, value in values.items()}, io_type)
+    traced = {name: value.traced for name, value in values.items()}
+    return Network(kept, inputs, outputs, traced, io_type)
 
 
-def _ancestors(made: list[Layer], output: str) -> tuple[Layer, ...]:
-    """The layers that ``output`` depends on, itself last: hls4ml takes the last for the output."""
-    wanted, kept = {output}, []
+def distinct_outputs(graph: Graph) -> tuple[str, ...]:
+    """The tensors that are outputs, each once: a project gives none twice."""
+    return tuple(dict.fromkeys(graph.outputs))
+
+
+def _ancestors(made: list[Layer], outputs: Set[str]) -> tuple[Layer, ...]:
+    """The layers that ``outputs`` depend on, and themselves."""
+    wanted, kept = set(outputs), []
     for layer in reversed(made):
         if layer.name in wanted:
             wanted.update(layer.inputs)
@@ -97,14 +108,14 @@ class _Maker:
         self.graph = graph
         self.layers: list[Layer] = []
         self.values: dict[str, Value] = {}
-        name = graph.inputs[0]
-        tensor = graph.tensors[name]
-        low, high = tensor.dtype.low, tensor.dtype.high
-        layer = layers.input_layer(self.fresh(name), tensor.shape, holding(low, high))
-        self.layers.append(layer)
-        self.values[name] = Value(
-            layer.name, tensor.shape, holding(low, high), low, high, layer.name
-        )
+        for name in graph.inputs:
+            tensor = graph.tensors[name]
+            low, high = tensor.dtype.low, tensor.dtype.high
+            layer = layers.input_layer(self.fresh(name), tensor.shape, holding(low, high))
+            self.layers.append(layer)
+            self.values[name] = Value(
+                layer.name, tensor.shape, holding(low, high), low, high, layer.name
+            )
 
     def fresh(self, name: str) -> str:
         """A C++ identifier like ``name``, used once."""
@@ -114,6 +125,17 @@ class _Maker:
         layer, value = made
         self.layers.append(layer)
         return value
+
+    def output(self, name: str) -> str:
+        """The layer that gives the output ``name``. Where there are several, an input or a new
+        shape of what another layer gives is copied: hls4ml has one port for the two. The copy has
+        a bit more, or hls4ml would leave it out."""
+        value = self.values[name]
+        shared = {layer.name for layer in self.layers if layer.class_name in ("Input", "Reshape")}
+        if len(self.graph.outputs) > 1 and value.layer in shared:
+            wider = layers.as_it_is(2 * value.type.low, 2 * value.type.high + 1)
+            value = self.put(layers.cast(self.fresh(f"{name}_copy"), value, wider))
+        return value.layer
 
     def add(self, op: Op) -> None:
         shape = self.graph.tensors[op.output].shape

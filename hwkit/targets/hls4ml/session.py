@@ -1,48 +1,59 @@
-"""An artifact open where it runs."""
+"""A project whose C simulation answers; its cycles are a model's."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+
+from hwkit.errors import ConfigError
+from hwkit.ir import serialize
 from hwkit.ir.counts import macs
+from hwkit.ir.interpret import feed
 from hwkit.ir.types import Array
-from hwkit.target import Artifact, Identity, LayerTiming, Session
-from hwkit.targets.calls import of_one_input
+from hwkit.target import Artifact, Identity, LayerTiming
+from hwkit.targets.calls import Calls
 from hwkit.targets.hls4ml import simulate
 from hwkit.targets.hls4ml.cycles import cycles_by_op
-from hwkit.targets.hls4ml.emit import fpga
+from hwkit.targets.hls4ml.emit import emit, fpga
 from hwkit.targets.hls4ml.network import Network
 
 
-def open_session(artifact: Artifact[Network], port: str | None) -> Session:
-    """hls4ml artifact."""
-    return of_one_input(
-        artifact.lowered.graph,
-        Identity("model", "hls4ml"),
-        lambda x: run(artifact, x, port),
-        lambda x: layer_outputs(artifact, x, port),
-        lambda x, repeats, warm_up: profile(artifact, x, repeats, port),
+def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
+    """The project's C simulation; there is no device, so ``port`` is refused: ``ConfigError``.
+
+    A C simulation knows no cycles: ``timed`` says what ``estimate`` says of each layer, and the
+    session is one of a model.
+    """
+    board, graph = artifact.board, artifact.lowered.graph
+    if port is not None:
+        raise ConfigError(f"board {board.name}: a project has no port {port}; leave it out")
+    identity = Identity(
+        kind="model",
+        name=f"hls4ml {metadata.version('hls4ml')}, C simulation",
+        clock_hz=round(1e9 / fpga(board).clock_period_ns),
+        model=serialize.digest(graph),
+        build=emit(artifact.lowered).digest(),
+        cost_model="hwkit's estimate of hls4ml's layers",
     )
 
+    def infer(feeds: Mapping[str, Array], keep: Sequence[str]) -> dict[str, Array]:
+        given = {name: feed(graph, name, feeds) for name in graph.inputs}
+        found = simulate.run(artifact, given)
+        kept = [name for name in keep if name not in found]
+        seen = simulate.layer_outputs(artifact, given) if kept else {}
+        return {**found, **{name: seen[name] for name in kept if name in seen}}
 
-def run(artifact: Artifact[Network], x: Array, port: str | None = None) -> Array:
-    """Outputs of the C simulation for ``x``; there is no device, so ``port`` is not used."""
-    return simulate.run(artifact, x)
+    def timed(feeds: Mapping[str, Array], repeats: int, warm_up: int) -> list[list[LayerTiming]]:
+        return [_rows(artifact) for _ in range(repeats)]
+
+    return Calls(identity, infer, timed)
 
 
-def layer_outputs(
-    artifact: Artifact[Network], x: Array, port: str | None = None
-) -> dict[str, Array]:
-    """What each layer gave, from the simulation's trace."""
-    return simulate.layer_outputs(artifact, x)
-
-
-def profile(
-    artifact: Artifact[Network], x: Array, repeats: int, port: str | None = None
-) -> list[list[LayerTiming]]:
-    """What ``estimate`` says of each layer: nothing is timed, a C simulation knows no cycles."""
-    graph, plan = artifact.lowered.graph, artifact.lowered.plan
-    found = cycles_by_op(graph, plan)
+def _rows(artifact: Artifact[Network]) -> list[LayerTiming]:
+    graph = artifact.lowered.graph
+    found = cycles_by_op(graph, artifact.lowered.plan)
     period_us = fpga(artifact.board).clock_period_ns / 1000
-    rows = [
+    return [
         LayerTiming(
             index,
             op.name,
@@ -53,4 +64,3 @@ def profile(
         )
         for index, op in enumerate(graph.nodes)
     ]
-    return [rows for _ in range(repeats)]

@@ -4,60 +4,80 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from hwkit.errors import DeviceError
+from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array, TensorType
 from hwkit.target import Artifact
-from hwkit.targets.hls4ml.network import Network
+from hwkit.targets.hls4ml.network import Network, distinct_outputs
 from hwkit.toolchain import process
 
 _TIMEOUT_S = 3600.0
 
 
-def run(artifact: Artifact[Network], x: Array) -> Array:
-    """Outputs of ``csim`` for ``x`` (batch first), one process per core.
+def run(artifact: Artifact[Network], feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Every output of ``csim`` for ``feeds`` (batch first, each input), one process per core.
 
     ``ToolFailed`` with the log's path when the simulation dies, ``DeviceError`` when it gives
     anything but one integer for each output.
     """
+    graph = artifact.lowered.graph
+    x = _joined(graph, feeds)
     parts = [part for part in np.array_split(x, os.cpu_count() or 1) if len(part)]
     with ThreadPoolExecutor(max(len(parts), 1)) as pool:
         results = list(pool.map(lambda part: _run(artifact, part, {})[0], parts))
-    graph = artifact.lowered.graph
-    output = graph.tensors[graph.outputs[0]]
-    flat = np.concatenate(results) if results else np.zeros((0, output.elements))
-    return _integers(flat, output)
+    names = distinct_outputs(graph)
+    columns = sum(graph.tensors[name].elements for name in names)
+    return _split(graph, np.concatenate([np.zeros((0, columns)), *results]), names)
 
 
-def layer_outputs(artifact: Artifact[Network], x: Array) -> dict[str, Array]:
+def layer_outputs(artifact: Artifact[Network], feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Every tensor that a layer of the project gives, by name, from the simulation's trace."""
     graph = artifact.lowered.graph
     traced: Mapping[str, str] = artifact.lowered.plan.traced
-    tensors = {op.output: graph.tensors[op.output] for op in graph.nodes}
+    tensors = {op.output: graph.tensors[op.output] for op in graph.nodes if op.output in traced}
     sizes = {traced[name]: tensor.elements for name, tensor in tensors.items()}
-    skipped = traced[graph.inputs[0]]
-    sizes.pop(skipped, None)
-    trace = _run(artifact, x, sizes)[1]
+    skipped = {traced[name] for name in graph.inputs}
+    sizes = {name: size for name, size in sizes.items() if name not in skipped}
+    trace = _run(artifact, _joined(graph, feeds), sizes)[1]
     starts = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
     return {
         name: _integers(trace[:, starts[traced[name]] :][:, : tensor.elements], tensor)
         for name, tensor in tensors.items()
-        if traced[name] != skipped
+        if traced[name] not in skipped
     }
+
+
+def _joined(graph: Graph, feeds: Mapping[str, Array]) -> Array:
+    """All inputs of each sample in a row."""
+    rows = [
+        feeds[name].reshape(len(feeds[name]), graph.tensors[name].elements) for name in graph.inputs
+    ]
+    return np.concatenate(rows, axis=1).astype(np.float64)
+
+
+def _split(graph: Graph, rows: Array, names: Sequence[str]) -> dict[str, Array]:
+    """The tensors ``names``, which lie in a row one behind the other."""
+    found, at = {}, 0
+    for name in names:
+        tensor = graph.tensors[name]
+        found[name] = _integers(rows[:, at : at + tensor.elements], tensor)
+        at += tensor.elements
+    return found
 
 
 def _run(artifact: Artifact[Network], x: Array, traced: Mapping[str, int]) -> tuple[Array, Array]:
     """Rows of outputs and of traced values, as the simulation wrote them."""
     graph = artifact.lowered.graph
-    outputs = graph.tensors[graph.outputs[0]].elements
+    outputs = sum(graph.tensors[name].elements for name in distinct_outputs(graph))
     with tempfile.TemporaryDirectory(prefix="hwkit-csim-") as name:
         scratch = Path(name)
-        x.reshape(len(x), -1).astype(np.float64).tofile(scratch / "x")
+        x.tofile(scratch / "x")
         arguments = [str(scratch / "x"), str(scratch / "y")]
         if traced:
             arguments.append(str(scratch / "trace"))

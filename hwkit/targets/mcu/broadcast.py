@@ -11,7 +11,7 @@ from hwkit.ir.ops import Add, Constant, Mul, Prelu, ResizeNearest, Slice, Sub, T
 from hwkit.ir.sums import farthest
 from hwkit.ir.types import Shape
 from hwkit.targets.mcu.bounds import largest_sum, operand_bounds
-from hwkit.targets.mcu.call import Call, Fields, stored
+from hwkit.targets.mcu.call import Call, Fields, named, output_bytes, stored
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
 
@@ -59,9 +59,9 @@ def broadcast_add(graph: Graph, op: Add | Sub) -> Call:
             rescale(r, most, f"input{k}_")
             for k, (r, most) in enumerate(zip(op.input_rescales, centred, strict=True))
         ),
-        "rescale": rescale(op.rescale, largest_sum(graph, op)),
+        "rescale": rescale(op.rescale, largest_sum(graph, op), "", output_bytes(graph, op)),
     }
-    return Call("broadcast_add_s8", Struct(fields), op.inputs)
+    return Call(named("broadcast_add", graph, op), Struct(fields), op.inputs)
 
 
 def broadcast_mul(graph: Graph, op: Mul) -> Call:
@@ -69,9 +69,9 @@ def broadcast_mul(graph: Graph, op: Mul) -> Call:
     fields = _operands(graph, op)
     fields |= {
         "zero_points": op.input_zero_points,
-        "rescale": rescale(op.rescale, largest_sum(graph, op)),
+        "rescale": rescale(op.rescale, largest_sum(graph, op), "", output_bytes(graph, op)),
     }
-    return Call("broadcast_mul_s8", Struct(fields), op.inputs)
+    return Call(named("broadcast_mul", graph, op), Struct(fields), op.inputs)
 
 
 def prelu(graph: Graph, op: Prelu) -> Call:
@@ -108,15 +108,15 @@ def gather(graph: Graph, op: Slice | Transpose) -> Call:
         "strides": _four(strides, 0),
         "offset": offset,
     }
-    return Call("gather_s8", Struct(fields), (op.input,))
+    return Call(named("gather", graph, op), Struct(fields), (op.input,))
 
 
 def resize_nearest(graph: Graph, op: ResizeNearest) -> Call:
-    """Tables of the rows and columns to read."""
+    """Tables of the rows and columns to read. One kernel moves pixels of any width, in bytes."""
     _, width, channels = graph.tensors[op.input].shape
     fields: Fields = {
         "input_width": width,
-        "channels": channels,
+        "channels": channels * output_bytes(graph, op),
         "output_height": len(op.rows),
         "output_width": len(op.columns),
         "rows": Table("rows", np.array(op.rows, np.int32)),
@@ -126,7 +126,12 @@ def resize_nearest(graph: Graph, op: ResizeNearest) -> Call:
 
 
 def constant(graph: Graph, op: Constant) -> Call:
-    """A copy of the constant into the arena."""
+    """A copy of the constant into the arena, in bytes, whatever its width."""
     value = graph.constants[op.value]
-    fields: Fields = {"elements": value.size, "values": stored(op, "values", value)}
+    table = stored(op, "values", value, graph.tensors[op.output].dtype)
+    in_bytes = Table(table.purpose, table.values.astype(table.values.dtype.newbyteorder("<")))
+    fields: Fields = {
+        "elements": in_bytes.bytes,
+        "values": Table(table.purpose, np.frombuffer(in_bytes.values.tobytes(), np.int8)),
+    }
     return Call("constant_s8", Struct(fields), ())

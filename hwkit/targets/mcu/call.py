@@ -5,28 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from hwkit.errors import GraphError
-from hwkit.ir.ops import Op
-from hwkit.ir.types import S8, Array
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Op, activations
+from hwkit.ir.types import S8, Array, IntType
+from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.structs import Struct, Table, Value
 
 Fields: TypeAlias = dict[str, Value]
 """A descriptor's fields in the order of its C declaration."""
 
 
-def stored(op: Op, purpose: str, values: Array) -> Table:
-    """A constant of ``op`` as the int8 that kernels read; ``GraphError`` where one does not fit.
+def stored(op: Op, purpose: str, values: Array, dtype: IntType = S8) -> Table:
+    """A constant of ``op`` as the int8, or int16 of a longer ``dtype``, that kernels read;
+    ``GraphError`` where one does not fit.
 
     Example: 200 of a u8 constant is no int8; whoever lowers it moves it by 128 first.
     """
+    read = IntType(STORED.of(dtype).bits, True)
     low, high = int(values.min()), int(values.max())
-    if low < S8.low or high > S8.high:
+    if low < read.low or high > read.high:
         raise GraphError(
-            op.name, f"its {purpose} are {low}..{high}, kernels read int8; requantize to 8 bits"
+            op.name,
+            f"its {purpose} are {low}..{high}, kernels read {read.container}; requantize to "
+            f"{read.bits} bits",
         )
-    return Table(purpose, values.astype(np.int8))
+    return Table(purpose, values.astype(read.container))
+
+
+def named(kernel: str, graph: Graph, op: Op) -> str:
+    """``kernel`` for integers as wide as ``op`` reads: ``add_s16`` for two inputs of s12."""
+    dtype = graph.tensors[activations(op)[0]].dtype
+    return f"{kernel}_s{STORED.of(dtype).bits}"
+
+
+def output_bytes(graph: Graph, op: Op) -> int:
+    """Of each integer that ``op`` gives: 1, 2 or 4."""
+    return STORED.of(graph.tensors[op.output].dtype).bits // 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import get_args
 
 from hwkit.errors import UnsupportedOp
@@ -9,6 +10,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
     ArgMax,
+    AvgPool2d,
     Constant,
     Conv2d,
     Dense,
@@ -24,7 +26,7 @@ from hwkit.ir.ops import (
     SumPool2d,
     activations,
 )
-from hwkit.ir.storage import Storages
+from hwkit.ir.storage import WHOLE_BYTES
 from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S32
 from hwkit.target import Capabilities
@@ -39,7 +41,7 @@ CAPABILITIES = Capabilities(
     ops=_OPS,
     roundings={op: _ROUNDINGS for op in _OPS},
     weight_bits=(4, 8),
-    activation_bits=(8, 32),
+    activation_bits=(8, 16, 32),
     signed_activations=True,
     softmax=(SoftmaxKind.FIXED,),
     most_inputs=None,
@@ -48,7 +50,7 @@ CAPABILITIES = Capabilities(
 )
 """Half-even first: the nearest to float32 rounding, the one that has no kernel."""
 
-STORED = Storages((8, 32))
+STORED = WHOLE_BYTES
 """How activations lie in the arena and cross the link: the integers that kernels read."""
 
 _LONGEST_ROW = 1 << 17
@@ -56,6 +58,12 @@ _LONGEST_ROW = 1 << 17
 
 _LONGEST_SOFTMAX = 4095
 """Exponentials are at most 2**19 in Q12.19, and their sum must stay below 2**31."""
+_LONGEST_SOFTMAX_16 = 65535
+"""The same of exponentials of at most 2**15."""
+_LARGEST_STEP_16 = 5.0
+"""From here on a difference in steps of the exponentials' table leaves 32 bits."""
+_LARGEST_MEAN = 1 << 16
+"""Sums of 16-bit integers must stay below 2**31."""
 
 
 def check(graph: Graph, board: str) -> None:
@@ -66,8 +74,8 @@ def check(graph: Graph, board: str) -> None:
         _check_node(graph, op, board)
     for name in graph.inputs:
         bits = graph.tensors[name].dtype.bits
-        if bits > 8:
-            raise UnsupportedOp(name, board, f"input of {bits} bits; quantize it to 8")
+        if bits > 16:
+            raise UnsupportedOp(name, board, f"input of {bits} bits; quantize it to 16")
 
 
 def _check_node(graph: Graph, op: Op, board: str) -> None:
@@ -77,34 +85,58 @@ def _check_node(graph: Graph, op: Op, board: str) -> None:
 
 def _missing(graph: Graph, op: Op) -> str:
     """What stands in the way of ``op``, with its remedy; "" if nothing does."""
-    wide = [name for name in activations(op) if graph.tensors[name].dtype.bits > 8]
+    whole = [name for name in activations(op) if graph.tensors[name].dtype.bits > 16]
     bits = graph.tensors[op.output].dtype.bits
-    if isinstance(op, Accumulating) and op.accumulator_bits > 32:
-        largest = largest_sum(graph, op)
-        if largest > S32.high:
-            return f"sums of up to {largest} do not fit 32 bits; use fewer inputs or fewer bits"
+    if isinstance(op, Accumulating) and (remedy := _missing_for_sums(graph, op)):
+        return remedy
     match op:
-        case _ if 8 < bits < 32:
-            return f"output of {bits} bits; give 8, or whole sums"
-        case Requantize() if wide and op.input_zero_point:
-            return "a zero point on an input of more than 8 bits; fold it into a bias"
+        case _ if 16 < bits < 32:
+            return f"output of {bits} bits; give 16, or whole sums"
+        case Requantize() if whole and op.input_zero_point:
+            return "a zero point on an input of more than 16 bits; fold it into a bias"
         case Requantize() | Reshape():
             return ""
-        case Add() | SumPool2d() if wide and not _is_broadcast(graph, op):
+        case Add() | SumPool2d() if whole and not _is_broadcast(graph, op):
             return ""
-        case _ if wide:
-            width = graph.tensors[wide[0]].dtype.bits
-            return f"input {wide[0]} has {width} bits; requantize it to 8 before"
-        case Lookup() | Prelu() | Constant() if graph.tensors[op.output].dtype.bits > 8:
+        case _ if whole:
+            width = graph.tensors[whole[0]].dtype.bits
+            return f"input {whole[0]} has {width} bits; requantize it to 16 before"
+        case Lookup() | Constant() if bits > 16:
+            return "it gives at most 16 bits; requantize to them"
+        case Prelu() if bits > 8:
             return "it gives at most 8 bits; requantize to them"
         case ArgMax():
             return "ArgMax has no kernel; end the graph before it"
-        case Softmax() if op.kind is not SoftmaxKind.FIXED:
-            return "float softmax; end the graph before it, or use softmax kind 'fixed'"
-        case Softmax() if graph.tensors[op.input].shape[-1] > _LONGEST_SOFTMAX:
-            return f"softmax over more than {_LONGEST_SOFTMAX} integers; split it"
+        case AvgPool2d() if prod(op.kernel) >= _LARGEST_MEAN:
+            return f"a mean of {prod(op.kernel)} integers; pool twice"
+        case Softmax():
+            return _missing_for_softmax(graph, op)
         case Conv2d() | DepthwiseConv2d() | Dense():
             return _missing_for_weights(graph, op)
+    return ""
+
+
+def _missing_for_sums(graph: Graph, op: Accumulating) -> str:
+    largest, to = largest_sum(graph, op), STORED.of(graph.tensors[op.output].dtype).bits
+    widths = {STORED.of(graph.tensors[name].dtype).bits for name in activations(op)}
+    weighted = isinstance(op, Conv2d | DepthwiseConv2d | Dense)
+    long = weighted and widths == {16} and op.rescale is not None
+    if op.accumulator_bits > 32 and largest > S32.high and not long:
+        return f"sums of up to {largest} do not fit 32 bits; use fewer inputs or fewer bits"
+    if len(widths) > 1 or (widths == {8} and to == 16):
+        return "integers of 8 and of more bits in one sum; requantize them apart"
+    return ""
+
+
+def _missing_for_softmax(graph: Graph, op: Softmax) -> str:
+    tensor = graph.tensors[op.input]
+    longest = _LONGEST_SOFTMAX if tensor.dtype.bits <= 8 else _LONGEST_SOFTMAX_16
+    if op.kind is not SoftmaxKind.FIXED:
+        return "float softmax; end the graph before it, or use softmax kind 'fixed'"
+    if tensor.shape[-1] > longest:
+        return f"softmax over more than {longest} integers; split it"
+    if tensor.dtype.bits > 8 and op.input_scale >= _LARGEST_STEP_16:
+        return f"16-bit softmax of steps of {op.input_scale:.3g}; they must be below 5"
     return ""
 
 

@@ -23,6 +23,7 @@ from hwkit.lower.schedule import scratch_name
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.arenas import declarations, pointer
 from hwkit.targets.mcu.capabilities import STORED
+from hwkit.targets.mcu.identity import build_flag
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
 from hwkit.targets.mcu.makefile import build_files
@@ -154,14 +155,14 @@ def emit(lowered: Lowered[McuPlan]) -> BuildPlan:
     ``model.c`` carries the CRC-32 of the interpreter's output for the self-test input.
     """
     plan, mcu = lowered.plan, section(lowered.board)
-    named = list(_named_tables(lowered.graph, plan))
+    named, copies = _tables(lowered.graph, plan)
+    declarations = [table_declaration(name, table) for name, table in named.items()]
+    declarations += [f"#define {name} {first}" for name, first in copies.items()]
     files = {
         "model.c": _model(lowered.graph, plan),
-        "model_data.h": _DATA_HEADER.format(
-            declarations="\n".join(table_declaration(*pair) for pair in named)
-        ),
+        "model_data.h": _DATA_HEADER.format(declarations="\n".join(declarations)),
         "model_data.c": _DATA.format(
-            definitions="\n".join(table_definition(*pair) for pair in named)
+            definitions="\n".join(table_definition(*pair) for pair in named.items())
         ),
         "firmware.ld": linker_script(mcu),
     }
@@ -171,25 +172,25 @@ def emit(lowered: Lowered[McuPlan]) -> BuildPlan:
     content |= _tree(firmware, "runtime")
     content |= {name: (firmware / name).read_bytes() for name in platform_files(mcu)}
     content |= _kernel_headers(mcu.kernels, plan.kernels.values())
-    content |= build_files(mcu, len(lowered.graph.nodes))
+    content |= build_files(mcu, len(lowered.graph.nodes), build_flag(content, mcu))
     return BuildPlan(files=content)
 
 
 def weight_bytes(graph: Graph, plan: McuPlan) -> int:
     """Bytes of all tables in flash: weights, biases, multipliers, shifts, lookup tables, initial
     values of states."""
-    return sum(table.bytes for _, table in _named_tables(graph, plan))
+    return sum(table.bytes for table in _tables(graph, plan)[0].values())
 
 
 def table_names(graph: Graph, plan: McuPlan) -> list[str]:
     """Symbols of all tables: ``layer0_weights``, ``layer0_bias``, ..."""
-    return [name for name, _ in _named_tables(graph, plan)]
+    return list(_tables(graph, plan)[0])
 
 
 def selftest_input(tensor: TensorType) -> Array:
     """The first step's first input of the self-test that ``hwk_model.h`` defines, batch of one.
 
-    Example: for s8 the first integers are 7, -107, -56.
+    Example: for s8 the first integers are 7, -107, -56; for s16 -27385, 456.
     """
     return _selftest_tensor(tensor, _selftest_bytes())[np.newaxis]
 
@@ -217,7 +218,14 @@ def selftest_feeds(graph: Graph) -> dict[str, Array]:
 
 def _byte_range(dtype: IntType) -> tuple[int, int]:
     """``hwk_range_t`` of an input."""
-    return (-128, 255) if dtype.bits > 8 else (dtype.low, dtype.high - dtype.low)
+    byte = _byte_type(dtype)
+    return byte.low, byte.high - byte.low
+
+
+def _byte_type(dtype: IntType) -> IntType:
+    """What each byte of an input may hold so that every integer has ``dtype``: that itself, or of
+    more than 8 bits what the upper byte may."""
+    return dtype if dtype.bits <= 8 else IntType(dtype.bits - 8, True)
 
 
 def _selftest_bytes() -> Iterator[int]:
@@ -245,6 +253,21 @@ def _selftest_crc32(graph: Graph) -> int:
             data = to_device(results[name][step], graph.tensors[name].dtype)
             crc32 = zlib.crc32(data, crc32)
     return crc32
+
+
+def _tables(graph: Graph, plan: McuPlan) -> tuple[dict[str, Table], dict[str, str]]:
+    """The tables by name, and of those that equal an earlier one its name by theirs: what unrolled
+    layers share lies in flash once."""
+    tables: dict[str, Table] = {}
+    copies: dict[str, str] = {}
+    first: dict[tuple[str, bytes], str] = {}
+    for name, table in _named_tables(graph, plan):
+        same = first.setdefault((table.values.dtype.name, table.values.tobytes()), name)
+        if same == name:
+            tables[name] = table
+        else:
+            copies[name] = same
+    return tables, copies
 
 
 def _named_tables(graph: Graph, plan: McuPlan) -> Iterator[tuple[str, Table]]:

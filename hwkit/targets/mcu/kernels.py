@@ -132,6 +132,11 @@ def _conv2d(step: int) -> Callable[[Struct], int]:
     return scratch_bytes
 
 
+def _conv2d_s16(struct: Struct) -> int:
+    """Two columns of pairs, and a tile's sums."""
+    return 4 * _round_up(taps(struct) * channels_in(struct), 4) + 16
+
+
 def _h8_conv2d(struct: Struct) -> int:
     """Four columns of two words for four taps, and a patch of bytes for odd channels."""
     channels = _number(_window(struct), "channels")
@@ -297,6 +302,10 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("dsp", "dense_s8"): _dense(4),
     ("dsp", "dense_s8_s4"): _dense(8),
     ("dsp", "dense_s8_h8"): _dense(4),
+    ("dsp", "conv2d_s16"): _conv2d_s16,
+    ("dsp", "depthwise_conv2d_s16"): lambda struct: _strips(_numbers(_window(struct))),
+    ("dsp", "depthwise_conv2d_s16_turned"): _turned,
+    ("dsp", "dense_s16"): _dense(4),
     ("v6m", "conv2d_s8"): _v6m_conv2d(4),
     ("v6m", "conv2d_s8_s4"): _v6m_conv2d(8),
     ("v6m", "dense_s8"): _v6m_dense(4),
@@ -369,6 +378,7 @@ _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "conv2d_s8_h8"): _fits_h8,
     ("dsp", "depthwise_conv2d_s8_bands"): _fits_bands,
     ("dsp", "depthwise_conv2d_s8_turned"): _fits_turned,
+    ("dsp", "depthwise_conv2d_s16_turned"): _fits_turned,
     ("dsp", "dense_s8_h8"): _fits_h8,
 }
 """Conditions of the kernels that compute only some layers."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import assert_never
 
+import numpy as np
+
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
@@ -33,8 +35,9 @@ from hwkit.ir.ops import (
     Transpose,
 )
 from hwkit.ir.softmax import beta_multiplier
-from hwkit.ir.sums import bias_of, farthest, rows_of
-from hwkit.ir.traits import Weighted
+from hwkit.ir.softmax16 import difference_multiplier, exponentials, reciprocals
+from hwkit.ir.sums import farthest
+from hwkit.ir.types import TensorType
 from hwkit.targets.mcu.bounds import largest_sum, operand_bounds
 from hwkit.targets.mcu.broadcast import (
     broadcast_add,
@@ -44,10 +47,11 @@ from hwkit.targets.mcu.broadcast import (
     prelu,
     resize_nearest,
 )
-from hwkit.targets.mcu.call import Call, Fields, stored
+from hwkit.targets.mcu.call import Call, Fields, named, output_bytes, stored
+from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
-from hwkit.targets.mcu.weights import pack_rows, pack_taps, storage_bits, wrapped_bias
+from hwkit.targets.mcu.weighted import conv2d, dense, depthwise, window
 
 __all__ = ["Call", "calls"]
 
@@ -62,21 +66,21 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
     """
     match op:
         case Conv2d():
-            return (_conv2d(graph, op),)
+            return (conv2d(graph, op),)
         case DepthwiseConv2d():
-            return (_depthwise(graph, op),)
+            return (depthwise(graph, op),)
         case Dense():
-            return (_dense(graph, op),)
+            return (dense(graph, op),)
         case Add():
             one_shape = len({graph.tensors[name].shape for name in op.inputs}) == 1
             return (_add(graph, op) if one_shape else broadcast_add(graph, op),)
         case SumPool2d():
             return (_sum_pool(graph, op),)
         case AvgPool2d():
-            return (_pool("avg_pool_s8", graph, op, op.low, op.high),)
+            return (_pool("avg_pool", graph, op, op.low, op.high),)
         case MaxPool2d():
             dtype = graph.tensors[op.output].dtype
-            return (_pool("max_pool_s8", graph, op, dtype.low, dtype.high),)
+            return (_pool("max_pool", graph, op, dtype.low, dtype.high),)
         case Pad():
             return (_pad(graph, op),)
         case Concat():
@@ -86,7 +90,7 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
         case Clamp():
             elements = graph.tensors[op.output].elements
             limits: Fields = {"elements": elements, "low": op.low, "high": op.high}
-            return (Call("clamp_s8", Struct(limits), (op.input,)),)
+            return (Call(named("clamp", graph, op), Struct(limits), (op.input,)),)
         case Lookup():
             return (_lookup(graph, op),)
         case Softmax():
@@ -111,90 +115,13 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             assert_never(op)
 
 
-def _window(
-    graph: Graph,
-    op: Conv2d | DepthwiseConv2d | SumPool2d | AvgPool2d | MaxPool2d,
-    kernel: tuple[int, ...],
-    dilation: tuple[int, int] = (1, 1),
-) -> Struct:
-    height, width, channels = graph.tensors[op.input].shape
-    output = graph.tensors[op.output].shape
-    return Struct(
-        {
-            "input_height": height,
-            "input_width": width,
-            "channels": channels,
-            "output_height": output[0],
-            "output_width": output[1],
-            "kernel_height": kernel[0],
-            "kernel_width": kernel[1],
-            "stride_height": op.stride[0],
-            "stride_width": op.stride[1],
-            "dilation_height": dilation[0],
-            "dilation_width": dilation[1],
-            "padding_top": op.padding.top,
-            "padding_left": op.padding.left,
-        }
-    )
-
-
 def _pool_window(graph: Graph, op: SumPool2d | AvgPool2d | MaxPool2d) -> Struct:
-    return _window(graph, op, op.kernel)
+    return window(graph, op, op.kernel)
 
 
 def _pool(kernel: str, graph: Graph, op: AvgPool2d | MaxPool2d, low: int, high: int) -> Call:
     fields: Fields = {"window": _pool_window(graph, op), "low": low, "high": high}
-    return Call(kernel, Struct(fields), (op.input,))
-
-
-def _weighted(graph: Graph, op: Weighted) -> tuple[int, Fields]:
-    """Storage bits of the weights; the fields weights, bias and rescale."""
-    weight = graph.constants[op.weight]
-    rows, bias = rows_of(op, weight), bias_of(op, graph.constants)
-    bits = storage_bits(graph.tensors[op.weight].dtype)
-    packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(rows, bits)
-    fields: Fields = {
-        "weights": Table("weights", packed),
-        "bias": Table("bias", wrapped_bias(rows, bias, op.input_zero_point)),
-        "rescale": rescale(op.rescale, largest_sum(graph, op)),
-    }
-    return bits, fields
-
-
-def _conv2d(graph: Graph, op: Conv2d) -> Call:
-    kernel = graph.tensors[op.weight].shape[1:3]
-    bits, weighted = _weighted(graph, op)
-    fields: Fields = {
-        "window": _window(graph, op, kernel, op.dilation),
-        "output_channels": graph.tensors[op.output].shape[2],
-        "input_zero_point": op.input_zero_point,
-        **weighted,
-    }
-    return Call("conv2d_s8_s4" if bits == 4 else "conv2d_s8", Struct(fields), (op.input,))
-
-
-def _depthwise(graph: Graph, op: DepthwiseConv2d) -> Call:
-    _, height, width, outputs = graph.tensors[op.weight].shape
-    _, weighted = _weighted(graph, op)
-    fields: Fields = {
-        "window": _window(graph, op, (height, width), op.dilation),
-        "channel_multiplier": outputs // graph.tensors[op.input].shape[2],
-        "input_zero_point": op.input_zero_point,
-        **weighted,
-    }
-    return Call("depthwise_conv2d_s8", Struct(fields), (op.input,))
-
-
-def _dense(graph: Graph, op: Dense) -> Call:
-    outputs, inputs = graph.tensors[op.weight].shape
-    bits, weighted = _weighted(graph, op)
-    fields: Fields = {
-        "rows": graph.tensors[op.input].elements // inputs,
-        "input_features": inputs,
-        "output_features": outputs,
-        **weighted,
-    }
-    return Call("dense_s8_s4" if bits == 4 else "dense_s8", Struct(fields), (op.input,))
+    return Call(named(kernel, graph, op), Struct(fields), (op.input,))
 
 
 def _add(graph: Graph, op: Add) -> Call:
@@ -208,20 +135,18 @@ def _add(graph: Graph, op: Add) -> Call:
             rescale(r, most, f"input{k}_")
             for k, (r, most) in enumerate(zip(op.input_rescales, centred, strict=True))
         ),
-        "rescale": rescale(op.rescale, largest_sum(graph, op)),
+        "rescale": rescale(op.rescale, largest_sum(graph, op), "", output_bytes(graph, op)),
     }
-    wide = graph.tensors[op.inputs[0]].dtype.bits > 8
-    return Call("add_s32" if wide else "add_s8", Struct(fields), op.inputs)
+    return Call(named("add", graph, op), Struct(fields), op.inputs)
 
 
 def _sum_pool(graph: Graph, op: SumPool2d) -> Call:
     fields: Fields = {
         "window": _pool_window(graph, op),
         "input_zero_point": op.input_zero_point,
-        "rescale": rescale(op.rescale, largest_sum(graph, op)),
+        "rescale": rescale(op.rescale, largest_sum(graph, op), "", output_bytes(graph, op)),
     }
-    wide = graph.tensors[op.input].dtype.bits > 8
-    return Call("sum_pool_s32" if wide else "sum_pool_s8", Struct(fields), (op.input,))
+    return Call(named("sum_pool", graph, op), Struct(fields), (op.input,))
 
 
 def _pad(graph: Graph, op: Pad) -> Call:
@@ -237,12 +162,13 @@ def _pad(graph: Graph, op: Pad) -> Call:
         "padding_right": padding.right,
         "value": op.value,
     }
-    return Call("pad_s8", Struct(fields), (op.input,))
+    return Call(named("pad", graph, op), Struct(fields), (op.input,))
 
 
 def _concat(graph: Graph, op: Concat) -> tuple[Call, ...]:
+    """In bytes: one kernel joins integers of any width."""
     output = graph.tensors[op.output].shape
-    inner = prod(output[op.axis + 1 :])
+    inner = prod(output[op.axis + 1 :]) * output_bytes(graph, op)
     offset = 0
     parts = []
     for name in op.inputs:
@@ -260,30 +186,37 @@ def _concat(graph: Graph, op: Concat) -> tuple[Call, ...]:
 
 def _requantize(graph: Graph, op: Requantize) -> Call:
     source, output = graph.tensors[op.input], graph.tensors[op.output]
-    wide = source.dtype.bits > 8
-    most = _S32_BOUND if wide else farthest(source.dtype, op.input_zero_point)
+    sums = source.dtype.bits > 16
+    most = _S32_BOUND if sums else farthest(source.dtype, op.input_zero_point)
+    bytes_each = output_bytes(graph, op)
     fields: Fields = {
         "elements": output.elements,
         "channels": output.shape[-1],
         "input_zero_point": op.input_zero_point,
-        "rescale": rescale(op.rescale, most),
+        "rescale": rescale(op.rescale, most, "", bytes_each),
     }
-    action = "rescale" if output.dtype.bits > 8 else "requantize"
-    return Call(f"{action}_s32" if wide else f"{action}_s8", Struct(fields), (op.input,))
+    # Of 16 bits one kernel goes to any width.
+    wider = bytes_each > 1 and STORED.of(source.dtype).bits != 16
+    action = "rescale" if wider else "requantize"
+    return Call(named(action, graph, op), Struct(fields), (op.input,))
 
 
 def _lookup(graph: Graph, op: Lookup) -> Call:
-    source = graph.tensors[op.input]
+    source, output = graph.tensors[op.input], graph.tensors[op.output]
     fields: Fields = {
         "elements": source.elements,
         "input_low": source.dtype.low,
-        "table": stored(op, "table", graph.constants[op.table]),
+        "table": stored(op, "table", graph.constants[op.table], output.dtype),
     }
-    return Call("lookup_s8", Struct(fields), (op.input,))
+    kernel, bits = named("lookup", graph, op), STORED.of(output.dtype).bits
+    same = STORED.of(source.dtype).bits == bits
+    return Call(kernel if same else f"{kernel}_s{bits}", Struct(fields), (op.input,))
 
 
 def _softmax(graph: Graph, op: Softmax) -> Call:
     tensor = graph.tensors[op.input]
+    if STORED.of(tensor.dtype).bits == 16:
+        return _softmax16(tensor, op)
     multiplier, left_shift, difference_min = beta_multiplier(op.input_scale)
     fields: Fields = {
         "rows": tensor.elements // tensor.shape[-1],
@@ -293,3 +226,16 @@ def _softmax(graph: Graph, op: Softmax) -> Call:
         "difference_min": difference_min,
     }
     return Call("softmax_s8", Struct(fields), (op.input,))
+
+
+def _softmax16(tensor: TensorType, op: Softmax) -> Call:
+    multiplier, shift = difference_multiplier(op.input_scale)
+    fields: Fields = {
+        "rows": tensor.elements // tensor.shape[-1],
+        "depth": tensor.shape[-1],
+        "multiplier": multiplier,
+        "shift": shift,
+        "exponentials": Table("exponentials", exponentials().astype(np.int16)),
+        "reciprocals": Table("reciprocals", reciprocals().astype(np.int16)),
+    }
+    return Call("softmax_s16", Struct(fields), (op.input,))

@@ -29,6 +29,8 @@ _ROW_GROUPS = {
     ("dsp", "conv2d_s8_s4"): 2,
     ("dsp", "dense_s8"): 4,
     ("dsp", "dense_s8_s4"): 4,
+    ("dsp", "conv2d_s16"): 2,
+    ("dsp", "dense_s16"): 4,
     ("rv32", "conv2d_s8"): 4,
     ("rv32", "conv2d_s8_s4"): 4,
     ("rv32", "dense_s8"): 4,

@@ -28,6 +28,7 @@ from hwkit.targets.mcu.choices import Choice
 from hwkit.targets.mcu.kernels import Kernel, available, implementations
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
+from hwkit.targets.mcu.one_width import one_width
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
 from hwkit.targets.mcu.states import NONE, Updates, updates
@@ -77,7 +78,7 @@ def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
     mcu = section(board)
     require_saturating(graph, board.name)
     optimized = optimize(apply(graph, lambda g: whole_steps_to_bias(fuse_requantize(g))))
-    signed = apply(verify(shift_to_signed(optimized.graph)), wide_apart)
+    signed = apply(verify(shift_to_signed(optimized.graph)), lambda g: one_width(wide_apart(g)))
     lowered, retargeted = retarget_rounding(signed, CAPABILITIES.roundings, board.name)
     check(lowered, board.name)
     _check_describable(lowered, board.name)

@@ -16,7 +16,7 @@ import numpy as np
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.kernels import Kernel, is_3x3
 from hwkit.targets.mcu.layers import Call
-from hwkit.targets.mcu.structs import Enumerator, Struct
+from hwkit.targets.mcu.structs import Struct
 
 _PIXELS_AT_ONCE = 4
 """Kernels may read and write this many neighbouring pixels in any order among themselves."""
@@ -80,12 +80,14 @@ def _narrowing(struct: Struct) -> int:
     return 0
 
 
+def _widening(struct: Struct) -> int:
+    """Two bytes are read for each one, two or four written."""
+    return max(0, (_element_bytes(struct) - 2) * _number(struct, "elements"))
+
+
 def _element_bytes(struct: Struct) -> int:
     rescale = struct.fields.get("rescale")
-    if not isinstance(rescale, Struct):
-        return 1
-    rounding = rescale.fields["rounding"]
-    return 4 if isinstance(rounding, Enumerator) and rounding.name == "HWK_ROUND_NONE" else 1
+    return _number(rescale, "output_bytes") if isinstance(rescale, Struct) else 1
 
 
 def _number(struct: Struct, name: str) -> int:
@@ -161,5 +163,6 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("ref", "max_pool_s8"): _POOL,
     ("ref", "sum_pool_s8"): _POOL,
     ("ref", "requantize_s32"): _narrowing,
+    ("ref", "requantize_s16"): _widening,
 }
 """Variants that keep the order; one that is not here gets input and output apart."""

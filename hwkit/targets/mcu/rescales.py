@@ -34,16 +34,17 @@ class _Channel:
     offset: int
 
 
-def rescale(r: Rescale | None, bound: int, purpose: str = "") -> Struct:
+def rescale(r: Rescale | None, bound: int, purpose: str = "", output_bytes: int = 1) -> Struct:
     """The descriptor of ``r`` for integers in ``-bound..bound``; None passes sums through.
 
-    ``purpose`` starts the names of its tables.
+    ``purpose`` starts the names of its tables; ``output_bytes`` is how wide a kernel stores what
+    it gives. A bound beyond 2**31 is for kernels of long sums.
     """
     if r is None:
-        return _struct(_NONE, [_Channel(0, 0, 0)], (0, 32), (0, 0, 0), purpose)
-    most = min(bound << r.left_shift, 1 << 31)
+        return _struct(_NONE, [_Channel(0, 0, 0)], (0, 32, 4), (0, 0, 0), purpose)
+    most = bound << r.left_shift if bound > 1 << 31 else min(bound << r.left_shift, 1 << 31)
     bits = min(most.bit_length() + 1, 32)
-    channels = [normalized(m, s, o, r.rounding) for m, s, o in _entries(r)]
+    channels = [normalized(m, s, o, r.rounding, most) for m, s, o in _entries(r)]
     rounding, zero_point = r.rounding, r.zero_point
     if rounding is Rounding.HALF_EVEN and not any(has_tie(c, most) for c in channels):
         rounding = Rounding.HALF_UP
@@ -51,7 +52,8 @@ def rescale(r: Rescale | None, bound: int, purpose: str = "") -> Struct:
         channels, zero_point = _rounded_down(channels, rounding, zero_point, most)
         rounding = Rounding.FLOOR
     limits = (zero_point, r.low, r.high)
-    return _struct(ROUNDINGS[rounding], channels, (r.left_shift, bits), limits, purpose)
+    widths = (r.left_shift, bits, output_bytes)
+    return _struct(ROUNDINGS[rounding], channels, widths, limits, purpose)
 
 
 def _entries(r: Rescale) -> Iterator[tuple[int, int, int]]:
@@ -61,18 +63,21 @@ def _entries(r: Rescale) -> Iterator[tuple[int, int, int]]:
         yield r.multiplier[k], r.shift[k], r.offset[min(c, len(r.offset) - 1)]
 
 
-def normalized(multiplier: int, shift: int, offset: int, rounding: Rounding) -> _Channel:
+def normalized(
+    multiplier: int, shift: int, offset: int, rounding: Rounding, most: int = 1 << 31
+) -> _Channel:
     """An equal channel with the largest multiplier below 2**31: shifts above 32 need no low word.
 
-    Double rounding rounds at a fixed bit and keeps its pair. Example: (1, 3, 5) becomes
-    (2**30, 33, 5 * 2**30).
+    Products with integers of at most ``most`` in magnitude stay in 63 bits. Double rounding rounds
+    at a fixed bit and keeps its pair. Example: (1, 3, 5) becomes (2**30, 33, 5 * 2**30).
     """
     if multiplier == offset == 0:
         return _Channel(0, _ANY_SHIFT, 0)
     if rounding is Rounding.DOUBLE:
         return _Channel(multiplier, shift, offset)
     room = MAX_SHIFT - 1 - abs(offset).bit_length() if offset else MAX_SHIFT
-    by = max(min(31 - multiplier.bit_length(), MAX_SHIFT - shift, room), 0)
+    bits = min(31, 63 - most.bit_length())
+    by = max(min(bits - multiplier.bit_length(), MAX_SHIFT - shift, room), 0)
     return _Channel(multiplier << by, shift + by, offset << by)
 
 
@@ -113,7 +118,7 @@ def has_tie(c: _Channel, most: int) -> bool:
 def _struct(
     rounding: Enumerator,
     channels: list[_Channel],
-    before: tuple[int, int],
+    widths: tuple[int, int, int],
     limits: tuple[int, int, int],
     purpose: str,
 ) -> Struct:
@@ -138,8 +143,9 @@ def _struct(
             "shift": min(numbers),
             "lowest_shift": min(numbers),
             "highest_shift": max(numbers),
-            "left_shift": before[0],
-            "input_bits": before[1],
+            "left_shift": widths[0],
+            "input_bits": widths[1],
+            "output_bytes": widths[2],
             "offset_step": int(different),
             "zero_point": limits[0],
             "low": limits[1],

@@ -22,6 +22,9 @@ _SHAREABLE = {
     ("dsp", "depthwise_conv2d_s8"),
     ("dsp", "dense_s8"),
     ("dsp", "dense_s8_s4"),
+    ("dsp", "conv2d_s16"),
+    ("dsp", "depthwise_conv2d_s16"),
+    ("dsp", "dense_s16"),
     ("v6m", "conv2d_s8"),
     ("v6m", "conv2d_s8_s4"),
     ("v6m", "dense_s8"),
@@ -45,6 +48,7 @@ _DECIDING = {
     "channel_multiplier",
     "left_shift",
     "offset_step",
+    "output_bytes",
     "low",
     "high",
 }

@@ -9,7 +9,7 @@ import numpy as np
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
-_C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "int64": "int64_t"}
+_C_TYPES = {name: f"{name}_t" for name in ("int8", "uint8", "int16", "int32", "int64")}
 _PER_LINE = 16
 
 

@@ -8,7 +8,7 @@ from hwkit import resources
 from hwkit.boards import Board, FpgaBoard, FpgaPins
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
-from hwkit.target import BuildPlan
+from hwkit.target import BuildPlan, Kind
 from hwkit.targets.rtl import pins as constraints
 from hwkit.targets.rtl import pll
 from hwkit.targets.rtl.core import Core
@@ -94,7 +94,8 @@ def board_plan(core: Core, graph: Graph, board: Board) -> BuildPlan:
     """
     fpga = section(board)
     frame_log2 = _FRAME_LOG2.get(fpga.flow, _LARGE_FRAME_LOG2)
-    files = {**core.files, **shell_files(core, graph, fpga.clock_hz, frame_log2)}
+    kind: Kind = "simulator" if fpga.flow == "verilator" else "hardware"
+    files = {**core.files, **shell_files(core, graph, fpga.clock_hz, frame_log2, kind)}
     commands: tuple[tuple[str, ...], ...] = ()
     if fpga.flow == "verilator":
         harness = resources.folder("hls") / HARNESS

@@ -25,6 +25,7 @@ from hwkit.targets.rtl.bitstream import (
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.larger import boards_with_room
 from hwkit.targets.rtl.plan import Plan
+from hwkit.targets.rtl.shell import build_digest
 from hwkit.toolchain import nextpnr, process, verilator, yosys
 from hwkit.toolchain.cache import cache_folder
 
@@ -173,6 +174,7 @@ def _facts(out: Path, lowered: Lowered[Plan], core: Core) -> Mapping[str, Any]:
         "interval_cycles": core.interval_cycles,
         "clock_hz": fpga.clock_hz,
         "part": fpga.part,
+        "build": build_digest(core, fpga.clock_hz),
         "tools": tools(lowered.board),
     }
     if fpga.flow == "verilator":

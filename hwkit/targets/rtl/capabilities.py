@@ -1,7 +1,10 @@
-"""What the target computes exactly."""
+"""What the target computes exactly, in each style."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from hwkit.boards import Board
 from hwkit.ir.ops import (
     Add,
     AvgPool2d,
@@ -19,7 +22,9 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.target import Capabilities
+from hwkit.targets.rtl.plan import fpga
 from hwkit.targets.rtl.rescaling import TARGET
+from hwkit.targets.rtl.unrolled_trace import OPS
 
 _ROUNDINGS = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR, Rounding.DOUBLE)
 
@@ -48,4 +53,14 @@ CAPABILITIES = Capabilities(
     weight_bits=tuple(range(1, 33)),
     activation_bits=tuple(range(1, 33)),
     signed_activations=False,
+    most_inputs=None,
+    most_outputs=None,
+    states=True,
 )
+
+
+def capabilities(board: Board) -> Capabilities:
+    """Of the style of ``board``: unrolled, what only moves integers is wires."""
+    if fpga(board).style == "unrolled":
+        return replace(CAPABILITIES, ops=OPS)
+    return CAPABILITIES

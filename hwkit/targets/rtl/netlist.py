@@ -28,12 +28,15 @@ class Instance:
 class Netlist:
     """Streams by name, instances in order of flow, image files by name.
 
-    A name is an identifier and used once; those of streams alone begin with ``s_``.
+    ``sources`` and ``sinks`` are the streams that are the core's inputs and outputs. A name is an
+    identifier and used once; those of streams alone begin with ``s_``.
     """
 
     streams: dict[str, Stream] = field(default_factory=dict)
     instances: list[Instance] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+    sinks: list[str] = field(default_factory=list)
     names: Identifiers = field(default_factory=lambda: Identifiers(_PORTS))
 
     def fresh(self, wish: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,46 +71,83 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Delay:
+    """A state: ``update`` of one inference is ``tensor`` of the next, ``initial`` (flat) of the
+    first; ``update`` is stored as ``dtype``."""
+
+    tensor: str
+    update: str
+    dtype: IntType
+    initial: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
-    """Layers in order of flow; ``aliases`` the tensors that are another's integers."""
+    """Layers in order of flow; ``aliases`` the tensors that are another's integers; ``sinks`` the
+    tensor of each output, in the type that the graph declares for it."""
 
     layers: tuple[Layer, ...]
     values: dict[str, Value]
     aliases: dict[str, str]
-    source: str
-    sink: str
+    sources: tuple[str, ...]
+    sinks: tuple[tuple[str, IntType], ...]
+    delays: tuple[Delay, ...]
+
+    @property
+    def read(self) -> Iterator[str]:
+        """The tensor of every reader: layers, then states, then outputs."""
+        for layer in self.layers:
+            yield from layer.inputs
+        yield from (delay.update for delay in self.delays)
+        yield from (name for name, _ in self.sinks)
 
 
 def network(graph: Graph) -> Network:
-    """The layers of ``graph``, which has one input and one output.
+    """The layers and states of ``graph`` that reach its outputs.
 
     Raises ``UnsupportedOp`` naming the op for what has no circuit.
     """
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise UnsupportedOp(graph.name, TARGET, "give a graph of one input and one output")
     maker = _Maker(graph)
     for op in graph.nodes:
         maker.add(op)
-    sink = maker.real(graph.outputs[0])
-    layers = _leading_to(sink, maker.layers)
-    return Network(layers, maker.values, maker.aliases, graph.inputs[0], sink)
+    sinks = tuple((maker.real(name), graph.tensors[name].dtype) for name in graph.outputs)
+    delays = [
+        Delay(
+            state.tensor,
+            maker.real(state.update),
+            graph.tensors[state.tensor].dtype,
+            graph.constants[state.initial].astype(np.int64).reshape(-1),
+        )
+        for state in graph.states
+    ]
+    layers, live = _leading_to({name for name, _ in sinks}, maker.layers, delays)
+    return Network(layers, maker.values, maker.aliases, graph.inputs, sinks, live)
 
 
-def _leading_to(sink: str, layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """The layers whose output reaches ``sink``: others would wait for a reader forever."""
-    wanted, kept = {sink}, []
-    for layer in reversed(layers):
-        if layer.output in wanted:
-            wanted |= set(layer.inputs)
-            kept.append(layer)
-    return tuple(reversed(kept))
+def _leading_to(
+    sinks: Set[str], layers: Sequence[Layer], delays: Sequence[Delay]
+) -> tuple[tuple[Layer, ...], tuple[Delay, ...]]:
+    """Those whose output reaches one of ``sinks``: others would wait for a reader forever."""
+    wanted: set[str] = set()
+    more = set(sinks)
+    while not more <= wanted:
+        wanted |= more
+        for layer in reversed(layers):
+            if layer.output in wanted:
+                wanted |= set(layer.inputs)
+        more = {delay.update for delay in delays if delay.tensor in wanted}
+    return (
+        tuple(layer for layer in layers if layer.output in wanted),
+        tuple(delay for delay in delays if delay.tensor in wanted),
+    )
 
 
 class _Maker:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        source = graph.tensors[graph.inputs[0]].dtype
-        self.values = {graph.inputs[0]: Value(source, of_type(source))}
+        given = (*graph.inputs, *(state.tensor for state in graph.states))
+        types = {name: graph.tensors[name].dtype for name in given}
+        self.values = {name: Value(dtype, of_type(dtype)) for name, dtype in types.items()}
         self.layers: list[Layer] = []
         self.aliases: dict[str, str] = {}
 

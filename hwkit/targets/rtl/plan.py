@@ -11,7 +11,7 @@ from hwkit import resources
 from hwkit.boards import Board, FpgaBoard, FpgaResources
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.ir.graph import Graph
-from hwkit.targets.rtl.assemble import SINK, SOURCE, assemble, with_depths
+from hwkit.targets.rtl.assemble import assemble, with_depths
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.cost import Cost, ram_block
 from hwkit.targets.rtl.folding import SHELL, Folding, search
@@ -60,10 +60,12 @@ def folded(graph: Graph, board: Board) -> Plan:
 
 
 def _without_buffers(graph: Graph, resources: FpgaResources, part: str) -> FpgaResources:
-    """What the shell's buffers of the input and the output leave of a part for the core, beyond
-    the ``SHELL`` of small ones; ``BudgetInfeasible`` where they alone are too large."""
-    ports = [graph.tensors[name] for name in (*graph.inputs, *graph.outputs)]
-    bits = sum(tensor.elements * tensor.dtype.bits for tensor in ports)
+    """What the states, and the shell's buffers of the inputs and the outputs, leave of a part for
+    the layers, beyond the ``SHELL`` of small ones; ``BudgetInfeasible`` where they alone are too
+    large."""
+    states = [state.tensor for state in graph.states]
+    kept = [graph.tensors[name] for name in (*graph.inputs, *graph.outputs, *states)]
+    bits = sum(tensor.elements * tensor.dtype.bits for tensor in kept)
 
     def blocks(part: FpgaResources) -> int:
         return max(ceil(bits / ram_block(part).bits) - SHELL.bram, 0)
@@ -72,8 +74,8 @@ def _without_buffers(graph: Graph, resources: FpgaResources, part: str) -> FpgaR
         larger = boards_with_room(lambda part: blocks(part) + SHELL.bram <= part.bram)
         remedy = f"{larger[0]} has enough" if larger else "no board here has enough"
         raise BudgetInfeasible(
-            f"{part}: buffers of the input and the output take {bits} bits of RAM blocks, which "
-            f"have {resources.bram_bits} for all; {remedy}, or take a smaller input"
+            f"{part}: buffers of the inputs and outputs, and states, take {bits} bits of RAM "
+            f"blocks, which have {resources.bram_bits} for all; {remedy}, or take a smaller input"
         )
     return replace(resources, bram=resources.bram - blocks(resources))
 
@@ -89,8 +91,7 @@ def wanted_cycles(board: Board) -> int | None:
 def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
     """The files and figures of one folding; ``part`` is named where it is too slow."""
     sizes = {name: tensor.elements for name, tensor in graph.tensors.items()}
-    sink_type = graph.tensors[graph.outputs[0]].dtype
-    roomy, taps = assemble(net, folding.folds, sink_type, sizes)
+    roomy, taps = assemble(net, folding.folds, sizes)
     # With no less room than the beats take when there is plenty, no beat moves later.
     netlist = with_depths(roomy, timing(roomy, part).occupancy)
     times = timing(netlist, part)
@@ -101,8 +102,8 @@ def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
     }
     return Core(
         files=files,
-        source=netlist.streams[SOURCE],
-        sink=netlist.streams[SINK],
+        sources=tuple(netlist.streams[name] for name in netlist.sources),
+        sinks=tuple(netlist.streams[name] for name in netlist.sinks),
         interval_cycles=times.interval_cycles,
         latency_cycles=times.latency_cycles,
         taps={tensor: (name, netlist.streams[name]) for tensor, name in taps.items()},

@@ -1,62 +1,197 @@
-"""An artifact open where it runs."""
+"""An artifact open where it runs: behind its shell on a board, or on the simulated one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+
 import numpy as np
 
+from hwkit.device.session import open_board
+from hwkit.errors import ConfigError, DeviceError
+from hwkit.ir import serialize
 from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import feed
 from hwkit.ir.types import Array
-from hwkit.target import WHOLE_MODEL, Artifact, Identity, LayerTiming, Session
-from hwkit.targets.calls import of_one_input
+from hwkit.target import WHOLE_MODEL, Artifact, Identity, LayerTiming
 from hwkit.targets.rtl import simulate
-from hwkit.targets.rtl.board import profile as profile_board
-from hwkit.targets.rtl.board import run
-from hwkit.targets.rtl.core import Core
-from hwkit.targets.rtl.plan import Plan, fpga
+from hwkit.targets.rtl.bitstream import section
+from hwkit.targets.rtl.plan import Plan
+from hwkit.targets.rtl.shell import build_digest, from_device, to_device
 
 
-def open_session(artifact: Artifact[Plan], port: str | None) -> Session:
-    """rtl artifact."""
-    return of_one_input(
-        artifact.lowered.graph,
-        Identity("simulator", "verilator"),
-        lambda x: run(artifact, x, port),
-        lambda x: layer_outputs(artifact, x, port),
-        lambda x, repeats, warm_up: profile(artifact, x, repeats, port),
-    )
+class RtlSession:
+    """``target.Session`` of a design in its shell. Made by ``open_session``."""
+
+    def __init__(self, artifact: Artifact[Plan], port: str | None) -> None:
+        self._artifact = artifact
+        self._graph, self._core = artifact.lowered.graph, artifact.lowered.plan.core
+        fpga = section(artifact.board)
+        # The streams between layers can be seen in a simulation of folded layers alone.
+        self._observed = port is None and fpga.flow == "verilator" and bool(self._core.taps)
+        self._past: list[dict[str, Array]] = []  # since the last reset, where there are states
+        self._stack = ExitStack()
+        self._device = self._stack.enter_context(
+            open_board(
+                artifact.board,
+                artifact.path,
+                port,
+                digest=bytes.fromhex(serialize.digest(self._graph)),
+                build=build_digest(self._core, fpga.clock_hz),
+            )
+        )
+        self._identity = self._device.identity()
+        self.reset()
+
+    @property
+    def identity(self) -> Identity:
+        """What the shell says, and the simulator where one was started for it."""
+        return self._identity
+
+    def infer(self, feeds: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Array]:
+        """Every output, and the tensors of ``keep`` that are a stream of the simulated core, whose
+        simulation begins at the last reset. ``ConfigError`` for feeds that do not fit."""
+        graph, given = self._graph, _checked(self._graph, feeds)
+        count = len(next(iter(given.values())))
+        answers = [self._device.infer(data) for data in _samples(graph, given, count)]
+        found = _outputs(graph, answers)
+        if graph.states:
+            self._past.append(given)
+        kept = [name for name in keep if name in self._core.taps and name not in found]
+        if not kept or not self._observed or not count:
+            return found
+        seen = self._simulated(self._past or [given]).seen
+        for name in kept:
+            tensor = graph.tensors[name]
+            values = seen[self._core.taps[name][0]][1].reshape(-1, *tensor.shape)
+            found[name] = values[-count:].astype(tensor.dtype.container)
+        return found
+
+    def timed(
+        self, feeds: Mapping[str, Array], repeats: int, warm_up: int
+    ) -> list[list[LayerTiming]]:
+        """The whole of each of ``repeats`` inferences, after ``warm_up``, in cycles that the shell
+        counts from the first beat of the inputs to the last of the outputs.
+
+        In a simulation also every layer's, from its first beat to its last: of the first inference
+        after a reset, the same each time. Layers work at the same time, so that they do not add
+        up. The states are put back afterwards.
+        """
+        given = _checked(self._graph, feeds)
+        count = len(next(iter(given.values())))
+        if count != 1 or repeats < 1 or warm_up < 0:
+            raise ConfigError(
+                f"timing: {count} samples, {repeats} repeats, {warm_up} to warm up; give one "
+                "sample and at least one repeat"
+            )
+        if self._observed:
+            done = self._simulated([given])
+            return [self._rows(done.latency_cycles, done) for _ in range(repeats)]
+        (data,) = _samples(self._graph, given, 1)
+        for _ in range(warm_up):
+            self._device.infer(data)
+        rows = [self._rows(self._counted(data)) for _ in range(repeats)]
+        self._put_back()
+        return rows
+
+    def reset(self) -> None:
+        """Brings every state to its initial value."""
+        if self._graph.states:
+            self._device.reset()
+            self._past = []
+
+    def close(self) -> None:
+        """Ends the link, and the simulator that was started for it."""
+        self._stack.close()
+
+    def __enter__(self) -> RtlSession:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def _simulated(self, past: Sequence[Mapping[str, Array]]) -> simulate.Simulation:
+        """The core by itself, with its streams."""
+        core = self._core
+        feeds = [np.concatenate([each[name] for each in past]) for name in self._graph.inputs]
+        program = simulate.program(self._artifact.folder, core)
+        return simulate.simulate(core, program, feeds, taps=True)
+
+    def _counted(self, data: bytes) -> int:
+        """Cycles of one inference."""
+        self._device.infer(data)
+        cycles = self._device.cycles()
+        if cycles is None:
+            raise DeviceError("the shell counted no cycles; flash the bitstream again")
+        return cycles[0]
+
+    def _put_back(self) -> None:
+        """The states as they were: a shell shows none, so all steps are taken again."""
+        if self._graph.states:
+            self._device.reset()
+            for given in self._past:
+                for data in _samples(self._graph, given, len(next(iter(given.values())))):
+                    self._device.infer(data)
+
+    def _rows(self, whole: int, done: simulate.Simulation | None = None) -> list[LayerTiming]:
+        graph, clock_hz = self._graph, self._identity.clock_hz
+
+        def row(index: int, name: str, op: str, work: int, cycles: int | None) -> LayerTiming:
+            us = None if cycles is None or not clock_hz else cycles * 1e6 / clock_hz
+            return LayerTiming(index, name, op, work, cycles=cycles, us=us)
+
+        rows = []
+        for index, op in enumerate(graph.nodes):
+            cycles = None
+            if done is not None and op.output in self._core.taps:
+                cycles = int(np.ptp(done.seen[self._core.taps[op.output][0]][0])) + 1
+            rows.append(row(index, op.name, type(op).__name__, macs(graph, op), cycles))
+        work = sum(each.macs for each in rows)
+        return [*rows, row(WHOLE_MODEL, graph.name, "Model", work, whole)]
 
 
-def layer_outputs(artifact: Artifact[Plan], x: Array, port: str | None = None) -> dict[str, Array]:
-    """What passed on the streams between the layers; an unrolled core has none."""
-    core: Core = artifact.lowered.plan.core
-    return simulate.layer_outputs(artifact, x) if core.taps else {}
+def open_session(artifact: Artifact[Plan], port: str | None = None) -> RtlSession:
+    """The artifact on the simulated board, or on the one at ``port`` (a pyserial URL) that runs it
+    already; all states have their initial values.
+
+    ``DeviceError`` when the board is silent, wrong, or runs another model or build.
+    Example: ``with open_session(artifact) as session: session.infer({"x": x})["y"]``.
+    """
+    return RtlSession(artifact, port)
 
 
-def profile(
-    artifact: Artifact[Plan], x: Array, repeats: int, port: str | None = None
-) -> list[list[LayerTiming]]:
-    """Cycles of one inference by itself: of every layer between its first and last beat (simulated
-    only), and of the whole. Layers work at the same time, so they do not add up; repeats of a
-    simulation are equal."""
-    core: Core = artifact.lowered.plan.core
-    if port is not None or fpga(artifact.board).flow != "verilator" or not core.taps:
-        return profile_board(artifact, x, repeats, port)
-    graph = artifact.lowered.graph
-    simulator = simulate.program(artifact.folder, core)
-    done = simulate.simulate(core, simulator, x[:1], taps=True)
-    clock_hz = fpga(artifact.board).clock_hz
+def _checked(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """All inputs in their containers; ``ConfigError`` for feeds that do not fit."""
+    given = {name: feed(graph, name, feeds) for name in graph.inputs}
+    sizes = {len(value) for value in given.values()}
+    if len(sizes) != 1:
+        raise ConfigError(f"inputs have different batch sizes {sorted(sizes)}")
+    return given
 
-    def row(index: int, name: str, op: str, work: int, cycles: int | None) -> LayerTiming:
-        us = None if cycles is None or not clock_hz else cycles / clock_hz * 1e6
-        return LayerTiming(index, name, op, work, cycles=cycles, us=us)
 
-    rows = []
-    for index, op in enumerate(graph.nodes):
-        cycles = None
-        if op.output in core.taps:
-            times = done.seen[core.taps[op.output][0]][0]
-            cycles = int(np.ptp(times)) + 1
-        rows.append(row(index, op.name, type(op).__name__, macs(graph, op), cycles))
-    work = sum(each.macs for each in rows)
-    rows.append(row(WHOLE_MODEL, graph.name, "model", work, done.latency_cycles))
-    return [rows for _ in range(repeats)]
+def _samples(graph: Graph, given: Mapping[str, Array], count: int) -> list[bytes]:
+    """The string of all inputs of each sample."""
+    return [
+        b"".join(to_device(given[name][k], graph.tensors[name].dtype) for name in graph.inputs)
+        for k in range(count)
+    ]
+
+
+def _outputs(graph: Graph, answers: Sequence[bytes]) -> dict[str, Array]:
+    """The tensors in the strings of all outputs, batch first."""
+    found, at = {}, 0
+    for name in graph.outputs:
+        tensor = graph.tensors[name]
+        size = tensor.elements * tensor.dtype.container.itemsize
+        parts = [from_device(answer[at : at + size], tensor) for answer in answers]
+        empty = np.zeros((0, *tensor.shape), tensor.dtype.container)
+        found[name] = np.stack(parts) if parts else empty
+        at += size
+    return found

@@ -1,18 +1,20 @@
 """The device around a core: Verilog module ``hwk_device``, which answers the wire protocol.
 
-Sources are in ``hls/rtl/shell``; what belongs to one model (widths, sizes, the answer to INFO, the
-self-test's CRC) is written here as its parameters.
+Sources are in ``hls/rtl/shell``; what belongs to one model (sizes, the answer to INFO, the
+self-test's CRC) is made here, and ``device`` writes it as their parameters.
 """
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 
 from hwkit import resources
-from hwkit.device.protocol import MAX_TENSOR_BYTES
+from hwkit.device.protocol import KINDS, MAX_TENSOR_BYTES, VERSION
 from hwkit.errors import ConfigError
 from hwkit.identifiers import one_line
 from hwkit.ir import serialize
@@ -20,84 +22,27 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.storage import WHOLE_BYTES
 from hwkit.ir.types import Array, IntType, TensorType
-from hwkit.targets.rtl.core import Core, Stream
+from hwkit.target import Kind
+from hwkit.targets.rtl.core import Core
+from hwkit.targets.rtl.device import device, element_bytes
 
-_PROTOCOL_VERSION = 1
 _LAYERS = 1
 _NAME_BYTES = 63
-_INFO = struct.Struct("<HHIIIIII32s")
-_SOURCES = ("hwk_crc32.v", "hwk_input_buffer.v", "hwk_output_buffer.v", "hwk_shell.v")
+_INFO = struct.Struct("<HHBBBBIII12sII32s8s")
+_FRAME_BYTES = 10
+"""Around a payload: header and CRC."""
 
-_DEVICE = """\
-// Core and shell of model {name}: a byte stream in, a byte stream out. Generated.
-module hwk_device (
-    input  wire       clk,
-    input  wire       rst,
-    input  wire [7:0] rx_data,
-    input  wire       rx_valid,
-    output wire       rx_ready,
-    output wire [7:0] tx_data,
-    output wire       tx_valid,
-    input  wire       tx_ready,
-    output wire       idle
-);
-  wire input_restart, input_step, input_write, output_restart, output_step, start;
-  wire [7:0] input_byte, output_byte;
-  wire first_beat, last_beat;
-  wire [{source_high}:0] s_data;
-  wire s_valid, s_ready;
-  wire [{sink_high}:0] m_data;
-  wire m_valid, m_ready;
+SELFTEST_STEPS = 4
+"""Inferences of the self-test where there are states; one where there are none."""
 
-  hwk_shell #(
-      .FRAME_LOG2({frame_log2}),
-      .PAYLOAD_BYTES({payload_bytes}),
-      .INPUT_BYTES({input_bytes}),
-      .OUTPUT_BYTES({output_bytes}),
-      .INFO_BYTES({info_bytes}),
-      .CONSTANT_BYTES({constant_bytes}),
-      .CONSTANTS({constant_bits}'h{constants})
-  ) shell (
-      .clk(clk), .rst(rst),
-      .rx_data(rx_data), .rx_valid(rx_valid), .rx_ready(rx_ready),
-      .tx_data(tx_data), .tx_valid(tx_valid), .tx_ready(tx_ready), .idle(idle),
-      .input_restart(input_restart), .input_step(input_step), .input_write(input_write),
-      .input_byte(input_byte),
-      .output_restart(output_restart), .output_step(output_step), .output_byte(output_byte),
-      .start(start), .first_beat(first_beat), .last_beat(last_beat)
-  );
-
-  hwk_input_buffer #(
-      .ELEMENTS({source.elements}), .BITS({source.dtype.bits}), .BYTES({source_bytes}),
-      .BEATS({source.beats})
-  ) source (
-      .clk(clk), .rst(rst),
-      .restart(input_restart), .step(input_step), .write(input_write), .byte_in(input_byte),
-      .start(start), .first(first_beat),
-      .s_data(s_data), .s_valid(s_valid), .s_ready(s_ready)
-  );
-
-  hwk_core core (
-      .clk(clk), .rst(rst),
-      .s_data(s_data), .s_valid(s_valid), .s_ready(s_ready),
-      .m_data(m_data), .m_valid(m_valid), .m_ready(m_ready)
-  );
-
-  hwk_output_buffer #(
-      .ELEMENTS({sink.elements}), .BITS({sink.dtype.bits}), .SIGNED({sink_signed}),
-      .BYTES({sink_bytes}), .BEATS({sink.beats})
-  ) sink (
-      .clk(clk), .rst(rst),
-      .start(start), .m_data(m_data), .m_valid(m_valid), .m_ready(m_ready), .last(last_beat),
-      .restart(output_restart), .step(output_step), .byte_out(output_byte)
-  );
-endmodule
-"""
-
-
-def element_bytes(dtype: IntType) -> int:
-    """Bytes of an integer on the link: 1 up to 8 bits, 2 up to 16, else 4."""
-    return WHOLE_BYTES.of(dtype).bits // 8
+_SOURCES = (
+    "hwk_crc32.v",
+    "hwk_input_buffer.v",
+    "hwk_output_buffer.v",
+    "hwk_shell.v",
+    "hwk_span.v",
+    "hwk_turns.v",
+)
 
 
 def to_device(x: Array, dtype: IntType) -> bytes:
@@ -113,90 +58,112 @@ def from_device(data: bytes, tensor: TensorType) -> Array:
     return WHOLE_BYTES.unpack(data, tensor)
 
 
-def selftest_input(tensor: TensorType) -> Array:
-    """The input that the shell makes for its self-test, batch of one; see ``hwk_shell.v``.
+def selftest_feeds(graph: Graph) -> dict[str, Array]:
+    """The inputs that the shell makes for its self-test, a sample for each step; see
+    ``hwk_shell.v``. The sequence goes on from input to input and from step to step.
 
-    Example: for u8 the first integers are 114, 0, 237.
+    Example: for one input of u8 the first integers are 114, 0, 237.
     """
-    register, values = 0xFFFFFFFF, []
-    size = element_bytes(tensor.dtype)
-    for _ in range(tensor.elements):
-        value = 0
-        for k in range(size):
-            for _ in range(8):
-                register = register >> 1 ^ (0xEDB88320 if register & 1 else 0)
-            value |= (register & 0xFF) << (8 * k)
-        value &= (1 << tensor.dtype.bits) - 1
-        values.append(value - (1 << tensor.dtype.bits) if value > tensor.dtype.high else value)
-    return np.array(values, tensor.dtype.container).reshape(1, *tensor.shape)
+    steps = SELFTEST_STEPS if graph.states else 1
+    tensors = {name: graph.tensors[name] for name in graph.inputs}
+    feeds: dict[str, list[Array]] = {name: [] for name in tensors}
+    register = 0xFFFFFFFF
+    for _ in range(steps):
+        for name, tensor in tensors.items():
+            values = []
+            for _ in range(tensor.elements):
+                value, register = _drawn(tensor.dtype, register)
+                values.append(value)
+            feeds[name].append(np.array(values, tensor.dtype.container).reshape(tensor.shape))
+    return {name: np.stack(samples) for name, samples in feeds.items()}
 
 
-def shell_files(core: Core, graph: Graph, clock_hz: int, frame_log2: int) -> dict[str, bytes]:
+def _drawn(dtype: IntType, register: int) -> tuple[int, int]:
+    """The next integer of the self-test's sequence, and the register behind it."""
+    value = 0
+    for k in range(element_bytes(dtype)):
+        for _ in range(8):
+            register = register >> 1 ^ (0xEDB88320 if register & 1 else 0)
+        value |= (register & 0xFF) << (8 * k)
+    value &= (1 << dtype.bits) - 1
+    return value - (1 << dtype.bits) if value > dtype.high else value, register
+
+
+def build_digest(core: Core, clock_hz: int) -> str:
+    """SHA-256 in hex of what computes: core, shell and the clock that they are made for."""
+    state = hashlib.sha256(f"{clock_hz}\0".encode())
+    for name, content in sorted({**core.files, **_sources()}.items()):
+        state.update(f"{name}\0{len(content)}\0".encode() + content)
+    return state.hexdigest()
+
+
+def shell_files(
+    core: Core, graph: Graph, clock_hz: int, frame_log2: int, kind: Kind
+) -> dict[str, bytes]:
     """``hwk_device.v`` and the shell's sources, by path in the build folder.
 
     The frame's memory takes ``2**frame_log2`` bytes, of which a payload may fill half; tensors
-    that are longer go over the link in parts.
-    ``ConfigError`` when the input or the output is longer than the protocol has.
+    that are longer go over the link in parts. ``kind`` is what the design says that it is.
+    ``ConfigError`` when the inputs or the outputs are longer than the protocol has, or more than
+    the answer to INFO has room for.
     """
-    source, sink = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    for what, tensor in (("input", source), ("output", sink)):
-        size = WHOLE_BYTES.bytes_of(tensor)
+    for what, names in (("input", graph.inputs), ("output", graph.outputs)):
+        size = sum(_bytes(graph.tensors[name]) for name in names)
         if size > MAX_TENSOR_BYTES:
             raise ConfigError(
                 f"{graph.name}: {what} of {size} bytes; the link takes at most {MAX_TENSOR_BYTES}"
             )
-    folder = resources.folder("hls") / "rtl" / "shell"
-    files = {f"shell/{name}": (folder / name).read_bytes() for name in _SOURCES}
-    files["hwk_device.v"] = _device(core, graph, clock_hz, frame_log2).encode()
-    return files
-
-
-def _device(core: Core, graph: Graph, clock_hz: int, frame_log2: int) -> str:
     payload_bytes = 1 << (frame_log2 - 1)
-    info = _info(graph, payload_bytes, clock_hz)
-    constants = info + struct.pack("<I", _selftest_crc32(graph))
-    return _DEVICE.format(
-        name=one_line(graph.name),
-        frame_log2=frame_log2,
-        payload_bytes=payload_bytes,
-        input_bytes=_stream_bytes(core.source),
-        output_bytes=_stream_bytes(core.sink),
-        info_bytes=len(info),
-        constant_bytes=len(constants),
-        constant_bits=8 * len(constants),
-        constants=constants[::-1].hex(),
-        source=core.source,
-        source_bytes=element_bytes(core.source.dtype),
-        source_high=core.source.beat_bits - 1,
-        sink=core.sink,
-        sink_bytes=element_bytes(core.sink.dtype),
-        sink_high=core.sink.beat_bits - 1,
-        sink_signed=int(core.sink.dtype.signed),
-    )
+    info = _info(core, graph, payload_bytes, clock_hz, kind)
+    room = (1 << frame_log2) - payload_bytes - _FRAME_BYTES - 4
+    if len(info) > room:
+        count = len(graph.inputs) + len(graph.outputs) + len(graph.states)
+        raise ConfigError(
+            f"{graph.name}: its {count} inputs, outputs and states need {len(info)} bytes to be "
+            f"described, {room} are there; join some of them"
+        )
+    crc32 = struct.pack("<I", _selftest_crc32(graph))
+    text = device(core, one_line(graph.name), frame_log2, info, crc32, bool(graph.states))
+    return {**_sources(), "hwk_device.v": text.encode()}
 
 
-def _stream_bytes(stream: Stream) -> int:
-    return stream.size * element_bytes(stream.dtype)
+def _sources() -> Mapping[str, bytes]:
+    folder = resources.folder("hls") / "rtl" / "shell"
+    return {f"shell/{name}": (folder / name).read_bytes() for name in _SOURCES}
 
 
-def _info(graph: Graph, payload_bytes: int, clock_hz: int) -> bytes:
-    """The answer to INFO; the core is one layer, without arena or stack."""
-    source, sink = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+def _bytes(tensor: TensorType) -> int:
+    return tensor.elements * element_bytes(tensor.dtype)
+
+
+def _info(core: Core, graph: Graph, payload_bytes: int, clock_hz: int, kind: Kind) -> bytes:
+    """The answer to INFO; the core is one layer, without arena, stack or serial number."""
+    states = tuple(state.tensor for state in graph.states)
     fixed = _INFO.pack(
-        _PROTOCOL_VERSION,
+        VERSION,
         payload_bytes,
-        _LAYERS,
-        WHOLE_BYTES.bytes_of(source),
-        WHOLE_BYTES.bytes_of(sink),
-        0,
+        next(number for number, name in KINDS.items() if name == kind),
+        len(graph.inputs),
+        len(graph.outputs),
+        len(states),
         clock_hz,
         0,
+        0,
+        bytes(12),
+        _LAYERS,
+        0,
         bytes.fromhex(serialize.digest(graph)),
+        bytes.fromhex(build_digest(core, clock_hz))[:8],
     )
-    return fixed + graph.name.encode()[:_NAME_BYTES]
+    names = (*graph.inputs, *graph.outputs, *states)
+    sizes = struct.pack(f"<{len(names)}I", *(_bytes(graph.tensors[name]) for name in names))
+    return fixed + sizes + graph.name.encode()[:_NAME_BYTES]
 
 
 def _selftest_crc32(graph: Graph) -> int:
-    name, output = graph.inputs[0], graph.outputs[0]
-    y = run(graph, {name: selftest_input(graph.tensors[name])})[output]
-    return zlib.crc32(to_device(y[0], graph.tensors[output].dtype))
+    outputs = run(graph, selftest_feeds(graph))
+    crc32 = 0
+    for step in range(len(outputs[graph.outputs[0]])):
+        for name in graph.outputs:
+            crc32 = zlib.crc32(to_device(outputs[name][step], graph.tensors[name].dtype), crc32)
+    return crc32

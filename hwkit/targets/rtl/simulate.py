@@ -14,9 +14,7 @@ import numpy as np
 from hwkit import resources
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.ir.types import Array
-from hwkit.target import Artifact
 from hwkit.targets.rtl.core import Core, Stream
-from hwkit.targets.rtl.plan import Plan
 from hwkit.toolchain import process, verilator
 
 _TIMEOUT_S = 3600.0
@@ -24,12 +22,13 @@ _TIMEOUT_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """``y`` the outputs (inferences, integers); ``stamps`` (inferences, 3) the cycles of the
-    first beat in, the last beat in and the last beat out; ``fifos`` the most beats that each
-    FIFO held and how many it can hold, by hierarchical name; ``seen`` by stream the cycles of its
-    beats and their integers."""
+    """``y`` each output (inferences, integers); ``stamps`` (inferences, 2 + outputs) the cycles of
+    the first beat in, the last beat in and each output's last beat; ``fifos`` the most beats that
+    each FIFO held and how many it can hold, by hierarchical name; ``seen`` by stream the cycles of
+    its beats and their integers. ``longest`` beats has the longest input."""
 
-    y: Array
+    y: tuple[Array, ...]
+    longest: int
     stamps: Array
     fifos: Mapping[str, tuple[int, int]]
     seen: Mapping[str, tuple[Array, Array]]
@@ -37,14 +36,16 @@ class Simulation:
     @property
     def latency_cycles(self) -> int:
         """From the first beat in to the last beat out of the first inference."""
-        return int(self.stamps[0, 2] - self.stamps[0, 0])
+        return int(self.stamps[0, 2:].max() - self.stamps[0, 0])
 
     @property
     def interval_cycles(self) -> float:
-        """Between the ends of two inferences in a row, once the pipe is full; two or more."""
-        ends = self.stamps[:, 2].astype(np.int64)
+        """Between the ends of two inferences in a row at the slowest stream, once the pipe is
+        full; two or more."""
+        ends = self.stamps[:, 2:].astype(np.int64)
         first = min(len(ends) // 2, len(ends) - 2)
-        return float(ends[-1] - ends[first]) / (len(ends) - 1 - first)
+        slowest = float((ends[-1] - ends[first]).max()) / (len(ends) - 1 - first)
+        return max(slowest, float(self.longest))
 
 
 def program(folder: Path, core: Core) -> Path:
@@ -73,29 +74,17 @@ def program(folder: Path, core: Core) -> Path:
     return made
 
 
-def layer_outputs(artifact: Artifact[Plan], x: Array) -> dict[str, Array]:
-    """Every tensor that a stream of the core carries, by the lowered graph's name."""
-    core: Core = artifact.lowered.plan.core
-    done = simulate(core, program(artifact.folder, core), x, taps=True)
-    found = {}
-    for name, (stream, _) in core.taps.items():
-        tensor = artifact.lowered.graph.tensors[name]
-        values = done.seen[stream][1].reshape(len(x), *tensor.shape)
-        found[name] = values.astype(tensor.dtype.container)
-    return found
-
-
 def simulate(
     core: Core,
     simulator: Path,
-    x: Array,
+    feeds: Sequence[Array],
     *,
     seed: int = 0,
     taps: bool = False,
     arguments: Sequence[str] = (),
 ) -> Simulation:
-    """One process over ``x``; a ``seed`` above 0 makes both sides wait at random; ``arguments``
-    are plusargs for the design.
+    """One process over ``feeds``, an array (inferences, ...) for each input; a ``seed`` above 0
+    makes every stream wait at random; ``arguments`` are plusargs for the design.
 
     ``ToolFailed`` with the log's path when the simulation dies or nothing moves any more.
     """
@@ -104,31 +93,50 @@ def simulate(
         log = simulator.parent / f"{scratch.name}.log"
         # What no output needs may not have passed when the last one is out: with one more
         # inference behind it, all of those before have.
-        fed = np.concatenate([x, x[-1:]]) if taps else x
-        fed.reshape(len(fed), -1).astype("<i4").tofile(scratch / "x")
-        source, sink = core.source, core.sink
-        shape = [source.elements, source.dtype.bits, source.beats]
-        shape += [sink.elements, sink.dtype.bits, int(sink.dtype.signed), sink.beats]
-        files = [str(scratch / part) for part in ("x", "y", "stamps")]
-        command = [str(simulator), *map(str, shape), *files, str(seed), "+fifos", *arguments]
+        wanted = len(feeds[0])
+        count = wanted + taps
+        command = [str(simulator), str(count), str(seed), str(scratch / "stamps")]
+        for k, (x, stream) in enumerate(zip(feeds, core.sources, strict=True)):
+            fed = np.concatenate([x, x[-1:]]) if taps else x
+            fed.astype("<i4").tofile(scratch / f"x{k}")
+            numbers = [stream.elements, stream.dtype.bits, stream.beats]
+            command.append(_argument("in", numbers, scratch / f"x{k}"))
+        for k, stream in enumerate(core.sinks):
+            signed = int(stream.dtype.signed)
+            numbers = [stream.elements, stream.dtype.bits, signed, stream.beats]
+            command.append(_argument("out", numbers, scratch / f"y{k}"))
+        command += ["+fifos", *arguments]
         if taps:
             command.append(f"+taps={scratch}")
         # Memory images are found from the folder of the program.
         printed = process.run(command, log, cwd=simulator.parent, timeout_s=_TIMEOUT_S)
         log.unlink()
-        y = np.fromfile(scratch / "y", "<i4")
-        if y.size != len(fed) * sink.size:
-            raise DeviceError(
-                f"the simulation gave {y.size} integers instead of {len(fed) * sink.size}; "
-                "deploy again into an empty folder"
-            )
+        y = tuple(
+            _output(scratch / f"y{k}", stream, count)[:wanted]
+            for k, stream in enumerate(core.sinks)
+        )
         seen = {}
         if taps:
             streams = dict(core.taps.values())
-            seen = {name: _tap(scratch / name, stream, len(x)) for name, stream in streams.items()}
-        stamps = np.fromfile(scratch / "stamps", "<u8").reshape(len(fed), 3)
-    y = y.reshape(len(fed), -1)[: len(x)]
-    return Simulation(y, stamps[: len(x)], _fifos(printed), seen)
+            seen = {name: _tap(scratch / name, stream, wanted) for name, stream in streams.items()}
+        stamps = np.fromfile(scratch / "stamps", "<u8").reshape(count, -1)[:wanted]
+    longest = max(stream.beats for stream in core.sources)
+    return Simulation(y, longest, stamps, _fifos(printed), seen)
+
+
+def _argument(kind: str, numbers: Sequence[int], path: Path) -> str:
+    """A stream as the harness ``rtl_core.cpp`` is told of it."""
+    return ":".join([kind, *map(str, numbers), str(path)])
+
+
+def _output(path: Path, stream: Stream, inferences: int) -> Array:
+    y = np.fromfile(path, "<i4")
+    if y.size != inferences * stream.size:
+        raise DeviceError(
+            f"the simulation gave {y.size} integers instead of {inferences * stream.size}; "
+            "deploy again into an empty folder"
+        )
+    return y.reshape(inferences, -1)
 
 
 def _fifos(printed: str) -> dict[str, tuple[int, int]]:

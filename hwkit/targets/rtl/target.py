@@ -11,7 +11,7 @@ from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
 from hwkit.targets.rtl.allocation import estimate_costs
 from hwkit.targets.rtl.build import build, open_artifact, tools
-from hwkit.targets.rtl.capabilities import CAPABILITIES
+from hwkit.targets.rtl.capabilities import capabilities
 from hwkit.targets.rtl.emit import emit
 from hwkit.targets.rtl.lower import lower
 from hwkit.targets.rtl.plan import Plan
@@ -24,7 +24,7 @@ class Rtl:
     name = "rtl"
 
     def capabilities(self, board: Board) -> Capabilities:
-        return CAPABILITIES
+        return capabilities(board)
 
     def lower(self, graph: Graph, board: Board) -> Lowered[Plan]:
         return lower(graph, board)

@@ -6,6 +6,10 @@ is room for it, and a port moves one beat a cycle. The hardware takes the earlie
 them all: the least fixed point, found here by going through the modules forwards (what data
 allow) and backwards (what room allows) until nothing changes. This is max-plus algebra, as for
 timed event graphs (Baccelli, Cohen, Olsder, Quadrat, 1992), over whole arrays of beats.
+
+That the times settle proves more: no beat waits for itself, by whatever way of data and room. So
+none waits forever when beats come or are taken late, each stream at its own pace: that decides when
+a beat moves, never whether.
 """
 
 from __future__ import annotations
@@ -17,7 +21,6 @@ import numpy as np
 
 from hwkit.errors import BudgetInfeasible
 from hwkit.ir.types import Array
-from hwkit.targets.rtl.assemble import SINK, SOURCE
 from hwkit.targets.rtl.netlist import Instance, Netlist
 from hwkit.targets.rtl.timing_window import Windows
 
@@ -26,7 +29,8 @@ SHALLOW = 16
 
 INFERENCES = 5
 FEWER_INFERENCES = 3
-"""Followed through a core: from the third on they are alike in all that was ever tried."""
+"""Followed through a core, and one more for each state: from the third on they are alike in all
+that was ever tried, and a state passes on the first ones."""
 
 FEW_BEATS = 1_000_000
 MOST_BEATS = 12_000_000
@@ -40,8 +44,8 @@ _MOST_ROUNDS = 400
 @dataclass(frozen=True, slots=True)
 class Timing:
     """``interval_cycles`` between inferences that follow each other without a pause,
-    ``latency_cycles`` of the first one; ``occupancy`` the most beats in each FIFO, by the name of
-    its instance."""
+    ``latency_cycles`` of the first one; ``occupancy`` the most beats in each FIFO and state, by the
+    name of its instance."""
 
     interval_cycles: int
     latency_cycles: int
@@ -60,15 +64,22 @@ def timing(net: Netlist, part: str) -> Timing:
             f"{part}: only foldings fit that move {beats} beats an inference, above {MOST_BEATS}; "
             "choose a larger part or a smaller network"
         )
-    flow = _Flow(net, INFERENCES if beats <= FEW_BEATS else FEWER_INFERENCES)
+    states = sum(instance.module == "hwk_state" for instance in net.instances)
+    flow = _Flow(net, states + (INFERENCES if beats <= FEW_BEATS else FEWER_INFERENCES))
     flow.settle()
-    ends = flow.taken[SINK][net.streams[SINK].beats - 1 :: net.streams[SINK].beats]
     occupancy = {
         instance.name: flow.held(instance)
         for instance in net.instances
-        if instance.module == "hwk_fifo"
+        if instance.module in ("hwk_fifo", "hwk_state")
     }
-    return Timing(int(ends[-1] - ends[-2]), int(ends[0] - flow.taken[SOURCE][0]), occupancy)
+    ends = [
+        flow.taken[name][net.streams[name].beats - 1 :: net.streams[name].beats]
+        for name in net.sinks
+    ]
+    longest = max(net.streams[name].beats for name in net.sources)
+    interval = max(longest, *(int(end[-1] - end[-2]) for end in ends))
+    begin = min(flow.taken[name][0] for name in net.sources)
+    return Timing(interval, int(max(end[0] for end in ends) - begin), occupancy)
 
 
 class _Flow:
@@ -110,9 +121,10 @@ class _Flow:
         earliest = np.maximum(self.offered[name], self.room[name])
         self.taken[name] = _one_a_cycle(np.maximum(earliest, self.taken[name]))
 
-    def offer(self, name: str, times: Array) -> None:
-        offered = self.offered[name]
-        np.maximum(offered[: len(times)], times[: len(offered)], out=offered[: len(times)])
+    def offer(self, name: str, times: Array, first: int = 0) -> None:
+        """Beat ``first + k`` is valid from ``times[k]`` on."""
+        offered = self.offered[name][first : first + len(times)]
+        np.maximum(offered, times[: len(offered)], out=offered)
 
     def make_room(self, name: str, times: Array, first: int) -> None:
         """Beat ``first + k`` can be taken from ``times[k]`` on."""
@@ -129,7 +141,10 @@ class _Flow:
         out = instance.outputs[0]
         match instance.module:
             case "hwk_fifo":
-                self.offer(out, taken[0] + (1 if _int(p, "DEPTH") <= SHALLOW else 2))
+                self.offer(out, taken[0] + _fifo_cycles(p))
+            case "hwk_state":
+                self.offer(out, np.arange(1, _int(p, "BEATS") + 1, dtype=np.int32))
+                self.offer(out, taken[0] + _fifo_cycles(p), _int(p, "BEATS"))
             case "hwk_fork":
                 # No reader sees a beat before all have taken the one in front of it.
                 offered = self.offered[instance.inputs[0]].copy()
@@ -162,8 +177,9 @@ class _Flow:
         source, taken = instance.inputs[0], self.taken[instance.outputs[0]]
         match instance.module:
             case "hwk_fifo":
-                depth = _int(p, "DEPTH")
-                self.make_room(source, taken + 1, depth if depth <= SHALLOW else depth + 1)
+                self.make_room(source, taken + 1, _fifo_beats(p))
+            case "hwk_state":
+                self.make_room(source, taken[_int(p, "BEATS") :] + 1, _fifo_beats(p))
             case "hwk_fork":
                 for name in instance.outputs:
                     self.make_room(source, self.taken[name], 0)
@@ -190,11 +206,24 @@ class _Flow:
                 self.make_room(source, self.windows[instance.name].writable, 0)
 
     def held(self, fifo: Instance) -> int:
-        """The most beats that a FIFO holds at a time."""
+        """The most beats that came into a FIFO or state and did not leave, at a time."""
         came, left = self.taken[fifo.inputs[0]], self.taken[fifo.outputs[0]]
+        if fifo.module == "hwk_state":
+            left = left[_int(fifo.parameters, "BEATS") :]
         # Beat k is there with all that came up to its cycle and have not left by then.
         gone = np.searchsorted(left, came, side="right")
         return int((np.arange(1, len(came) + 1) - gone).max())
+
+
+def _fifo_cycles(p: Mapping[str, int | str]) -> int:
+    """From a beat's coming to its being offered."""
+    return 1 if _int(p, "DEPTH") <= SHALLOW else 2
+
+
+def _fifo_beats(p: Mapping[str, int | str]) -> int:
+    """Room of a FIFO; a deep one has an output register behind its memory."""
+    depth = _int(p, "DEPTH")
+    return depth if depth <= SHALLOW else depth + 1
 
 
 def _one_a_cycle(times: Array) -> Array:

@@ -1,11 +1,14 @@
 """Small networks as one pipeline: every weight its own adders, a whole inference each cycle.
 
 da4ml turns the network into adder trees and cuts them into stages; the module around them has the
-handshakes of every core. A sink that waits stops the whole pipeline.
+handshakes of every core. An inference enters when all its inputs are there; a sink that waits stops
+the whole pipeline. States are registers beside the last stage; with them one inference is under way
+at a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from importlib import resources as packages
@@ -14,7 +17,7 @@ from typing import Any
 from hwkit import resources
 from hwkit.errors import ToolMissing, UnsupportedOp
 from hwkit.ir.graph import Graph
-from hwkit.ir.types import IntType
+from hwkit.targets.rtl import unrolled_top
 from hwkit.targets.rtl.core import Core, Stream
 from hwkit.targets.rtl.unrolled_arith import TARGET
 from hwkit.targets.rtl.unrolled_trace import trace
@@ -46,42 +49,44 @@ def version() -> str:
 
 
 def unroll(graph: Graph, adders_per_stage: int = ADDERS_PER_STAGE) -> Unrolled:
-    """The core of a graph of one input and one output.
+    """The core of a graph, with every input and output a whole sample a beat.
 
     Raises ``UnsupportedOp`` for an op or rounding without a form, ``ToolMissing`` without da4ml.
     """
     version()
     from da4ml.trace.pipeline import to_pipeline
 
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise UnsupportedOp(graph.name, TARGET, "give a graph of one input and one output")
     circuit = trace(graph, adders_per_stage)
-    if not any(_bits(interval) for interval in circuit.out_qint):
+    if not any(unrolled_top.bits(interval) for interval in circuit.out_qint):
         raise UnsupportedOp(graph.name, TARGET, "its output is always 0; leave it out")
     pipeline = to_pipeline(circuit, adders_per_stage, retiming=False, verbose=False)
-    source, sink = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     stages = len(pipeline.solutions)
     core = Core(
-        files=_files(pipeline, source.dtype, sink.dtype),
-        source=Stream(source.elements, source.dtype, source.elements),
-        sink=Stream(sink.elements, sink.dtype, sink.elements),
-        interval_cycles=1,
+        files=_files(pipeline, graph),
+        sources=_streams(graph, graph.inputs),
+        sinks=_streams(graph, graph.outputs),
+        interval_cycles=stages if graph.states else 1,
         latency_cycles=stages,
     )
-    registers = sum(_bits(interval) for stage in pipeline.solutions for interval in stage.out_qint)
+    kept = (interval for stage in pipeline.solutions for interval in stage.out_qint)
+    registers = sum(map(unrolled_top.bits, kept)) + _state_bits(graph)
     return Unrolled(core, round(circuit.cost), registers + stages)
 
 
-def _bits(interval: Any) -> int:
-    from da4ml.types import minimal_kif
+def _streams(graph: Graph, names: Sequence[str]) -> tuple[Stream, ...]:
+    tensors = (graph.tensors[name] for name in names)
+    return tuple(Stream(t.elements, t.dtype, t.elements) for t in tensors)
 
-    return int(sum(minimal_kif(interval)))
+
+def _state_bits(graph: Graph) -> int:
+    tensors = (graph.tensors[state.tensor] for state in graph.states)
+    return sum(tensor.elements * tensor.dtype.bits for tensor in tensors)
 
 
-def _files(pipeline: Any, source: IntType, sink: IntType) -> dict[str, bytes]:
+def _files(pipeline: Any, graph: Graph) -> dict[str, bytes]:
     from da4ml.codegen.rtl.verilog.comb import comb_logic_gen, table_mem_gen
 
-    files: dict[str, str] = {"hwk_core.v": _top(pipeline, source, sink)}
+    files: dict[str, str] = {"hwk_core.v": unrolled_top.top(pipeline, graph)}
     tables: dict[str, str] = {}
     for number, stage in enumerate(pipeline.solutions):
         name = f"hwk_core_stage{number}"
@@ -102,82 +107,3 @@ def _files(pipeline: Any, source: IntType, sink: IntType) -> dict[str, bytes]:
             files[f"rtl/{path.name}"] = path.read_text()
         files |= {f"rtl/{name}": content for name, content in tables.items()}
     return {name: content.encode() for name, content in files.items()}
-
-
-_TOP = """\
-// One inference each cycle, {stages} cycles after it entered: the network's adders between
-// registers that all advance together, unless a result waits at the end.
-
-module hwk_core (
-    input wire clk,
-    input wire rst,
-    input wire [{source_bits}-1:0] s_data,
-    input wire s_valid,
-    output wire s_ready,
-    output wire [{sink_bits}-1:0] m_data,
-    output wire m_valid,
-    input wire m_ready
-);
-
-reg [{stages}-1:0] full;
-wire advance = m_ready || !full[{stages}-1];
-
-assign s_ready = advance;
-assign m_valid = full[{stages}-1];
-
-always @(posedge clk)
-    if (rst) full <= {stages}'d0;
-    else if (advance) full <= {shifted};
-
-{stages_text}
-{outputs}
-endmodule
-"""
-
-_STAGE = """\
-wire [{bits}-1:0] next{number};
-reg [{bits}-1:0] stage{number};
-hwk_core_stage{number} logic{number} (.model_inp({before}), .model_out(next{number}));
-always @(posedge clk) if (advance) stage{number} <= next{number};
-"""
-
-
-def _top(pipeline: Any, source: IntType, sink: IntType) -> str:
-    stages = len(pipeline.solutions)
-    inputs, outputs = pipeline.shape
-    text = []
-    for number, stage in enumerate(pipeline.solutions):
-        bits = sum(_bits(interval) for interval in stage.out_qint)
-        before = f"stage{number - 1}" if number else "s_data"
-        text.append(_STAGE.format(number=number, bits=bits, before=before))
-    return _TOP.format(
-        stages=stages,
-        source_bits=inputs * source.bits,
-        sink_bits=outputs * sink.bits,
-        shifted="s_valid" if stages == 1 else f"{{full[{stages}-2:0], s_valid}}",
-        stages_text="\n".join(text),
-        outputs=_outputs(pipeline, sink, f"stage{stages - 1}"),
-    )
-
-
-def _outputs(pipeline: Any, sink: IntType, last: str) -> str:
-    """Each output, stored in as few bits as it needs, extended to the graph's type."""
-    from da4ml.types import minimal_kif
-
-    lines, first = [], 0
-    for place, interval in enumerate(pipeline.out_qint):
-        signed, _, fraction = minimal_kif(interval)
-        stored = _bits(interval)
-        if stored:
-            top = f"{last}[{first + stored - 1}]" if signed else "1'b0"
-            parts = [f"{last}[{first + stored - 1}:{first}]"]
-            if extension := sink.bits - stored + fraction:
-                parts.insert(0, f"{{{extension}{{{top}}}}}")
-            if fraction < 0:
-                parts.append(f"{-fraction}'d0")
-            value = f"{{{', '.join(parts)}}}"
-        else:
-            value = f"{sink.bits}'d0"
-        lines.append(f"assign m_data[{(place + 1) * sink.bits - 1}:{place * sink.bits}] = {value};")
-        first += stored
-    return "\n".join(lines) + "\n"

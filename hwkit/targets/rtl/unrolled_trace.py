@@ -62,22 +62,28 @@ OPS: frozenset[type[Op]] = frozenset(
 
 
 def trace(graph: Graph, adders_per_stage: int) -> Any:
-    """The circuit (a da4ml ``CombLogic``) from all integers of the input to all of the output.
+    """The circuit (a da4ml ``CombLogic``) from all integers of the inputs, then of the states, to
+    all of the outputs, then of the states' next values.
 
     Raises ``UnsupportedOp`` naming the op and the remedy, ``BudgetInfeasible`` for a network so
     deep that da4ml can't follow the path from an output to the input.
     """
     from da4ml.trace import comb_trace
 
-    tensor = graph.tensors[graph.inputs[0]]
-    dtype = tensor.dtype
-    source = symbolic.inputs(tensor.elements, dtype.low, dtype.high, adders_per_stage)
-    values = {graph.inputs[0]: source.reshape(tensor.shape)}
+    values: dict[str, Array] = {}
+    for name in (*graph.inputs, *(state.tensor for state in graph.states)):
+        tensor = graph.tensors[name]
+        low, high = tensor.dtype.low, tensor.dtype.high
+        made = symbolic.inputs(tensor.elements, low, high, adders_per_stage)
+        values[name] = made.reshape(tensor.shape)
+    sources = np.concatenate([value.ravel() for value in values.values()])
     for op in graph.nodes:
-        like = [values[name] for name in activations(op)] or [source]
+        like = [values[name] for name in activations(op)] or [sources]
         values[op.output] = _step(graph, op, like)
+    results = (*graph.outputs, *(state.update for state in graph.states))
+    sinks = np.concatenate([values[name].ravel() for name in results])
     try:
-        return comb_trace(source, values[graph.outputs[0]].ravel(), keep_dead_inputs=True)
+        return comb_trace(sources, sinks, keep_dead_inputs=True)
     except RecursionError as error:
         raise BudgetInfeasible(
             f"{graph.name}: {len(graph.nodes)} layers are too many to unroll; use a network with "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hwkit.targets.rtl.assemble import SINK, SOURCE
 from hwkit.targets.rtl.netlist import Instance, Netlist
 
 TOP = "hwk_core"
@@ -14,31 +13,51 @@ _PREFIXES = {"hwk_sum": ("a", "b")}
 
 def verilog(net: Netlist, taps: Mapping[str, str]) -> bytes:
     """The module's text; ``taps`` the streams to record, by file name."""
-    source, sink = net.streams[SOURCE], net.streams[SINK]
     lines = [
         "// Made by hwkit: the layers of one network. The modules in it are written by hand.",
         f"module {TOP} (",
         "    input  wire clk,",
         "    input  wire rst,",
-        f"    input  wire [{source.beat_bits - 1}:0] s_data,",
-        "    input  wire s_valid,",
-        "    output wire s_ready,",
-        f"    output wire [{sink.beat_bits - 1}:0] m_data,",
-        "    output wire m_valid,",
-        "    input  wire m_ready",
+        f"    input  wire [{_bits(net, net.sources) - 1}:0] s_data,",
+        f"    input  wire [{len(net.sources) - 1}:0] s_valid,",
+        f"    output wire [{len(net.sources) - 1}:0] s_ready,",
+        f"    output wire [{_bits(net, net.sinks) - 1}:0] m_data,",
+        f"    output wire [{len(net.sinks) - 1}:0] m_valid,",
+        f"    input  wire [{len(net.sinks) - 1}:0] m_ready",
         ");",
     ]
     forked = {name for i in net.instances if i.module == "hwk_fork" for name in i.outputs}
     for name, stream in net.streams.items():
-        if name not in (SOURCE, SINK) and name not in forked:
+        if name not in forked:
             lines.append(f"    wire [{stream.beat_bits - 1}:0] {name}_data;")
-        if name not in (SOURCE, SINK):
-            lines.append(f"    wire {name}_valid, {name}_ready;")
+        lines.append(f"    wire {name}_valid, {name}_ready;")
+    lines += _ports(net)
     for instance in net.instances:
         lines += _instance(net, instance)
     for file, name in taps.items():
         lines += _tap(net, file, name)
     return ("\n".join([*lines, "endmodule"]) + "\n").encode()
+
+
+def _bits(net: Netlist, names: Iterable[str]) -> int:
+    return sum(net.streams[name].beat_bits for name in names)
+
+
+def _ports(net: Netlist) -> list[str]:
+    """The streams of the ports side by side, the first lowest; an input that nothing reads is
+    taken whenever it comes."""
+    read = {name for instance in net.instances for name in instance.inputs}
+
+    def joined(names: Iterable[str], part: str) -> str:
+        return _joined(f"{name}_{part}" for name in names)
+
+    return [
+        *(f"    assign {joined(net.sources, part)} = s_{part};" for part in ("data", "valid")),
+        f"    assign s_ready = {joined(net.sources, 'ready')};",
+        *(f"    assign m_{part} = {joined(net.sinks, part)};" for part in ("data", "valid")),
+        f"    assign {joined(net.sinks, 'ready')} = m_ready;",
+        *(f"    assign {name}_ready = 1'b1;" for name in net.sources if name not in read),
+    ]
 
 
 def _instance(net: Netlist, instance: Instance) -> list[str]:
@@ -67,6 +86,7 @@ def _instance(net: Netlist, instance: Instance) -> list[str]:
 
 
 def _joined(names: Iterable[str]) -> str:
+    """Names side by side, the first in the lowest bits."""
     return "{" + ", ".join(reversed(list(names))) + "}"
 
 

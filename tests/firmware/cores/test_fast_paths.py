@@ -20,6 +20,8 @@ from hwkit.toolchain import zig
 from tests import sessions
 from tests.firmware.cores import fast_paths
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", fast_paths.BOARDS)
 def test_no_layer_costs_more_than_its_fast_path(name: str, tmp_path: Path) -> None:

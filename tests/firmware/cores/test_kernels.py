@@ -13,10 +13,12 @@ from hwkit import boards
 from hwkit.device.qemu import find_program
 from hwkit.errors import ToolMissing
 from hwkit.toolchain import zig
-from tests.firmware.kernels import cases
+from tests.firmware.kernels import cases, cases16
 from tests.firmware.kernels.test_kernels import check_examples
 from tests.firmware.mve import cases as wide
 from tests.firmware.mve.driver import Driver, compile_driver
+
+pytestmark = pytest.mark.slow
 
 BOARDS = ("virtual_m0", "virtual_m4", "virtual_rv32")
 _EXAMPLES = {
@@ -26,6 +28,11 @@ _EXAMPLES = {
     "dense": (cases.dense(), 100),
     "requantize": (cases.requantize(), 100),
     "add": (cases.add(), 60),
+    "conv2d_16": (cases.conv2d(cases.sixteen, cases.any_width), 60),
+    "depthwise_16": (cases.depthwise(cases.sixteen, cases.any_width), 40),
+    "dense_16": (cases.dense(cases.sixteen, cases.any_width), 60),
+    "long_16": (cases16.weighted(), 40),
+    "requantize_16": (cases.requantize(cases.any_width, cases.any_width), 60),
     "wide_conv2d": (wide.conv2d(), 40),
     "wide_depthwise": (wide.depthwise(), 30),
     "wide_dense": (wide.dense(), 60),

@@ -9,11 +9,15 @@ import pytest
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Padding
+from hwkit.ir.types import S16
 from tests.firmware.single import check_integers, conv, dense, depthwise
+
+pytestmark = pytest.mark.slow
 
 BOARD = "virtual_m4"
 BANDS = "depthwise_conv2d_s8_bands"
 TURNED = "depthwise_conv2d_s8_turned"
+TURNED16 = "depthwise_conv2d_s16_turned"
 ALONG = Padding(4, 5, 0, 0)
 _TILES = {
     "one output channel": conv(5, 8, 1),
@@ -48,6 +52,11 @@ def test_winograd(kernel: str, size: str, tmp_path: Path) -> None:
         pytest.param(BANDS, depthwise((3, 1, 4)), id="a column alone"),
         pytest.param(TURNED, depthwise((21, 1, 4), kernel=(9, 1), pad=ALONG), id="short, 1-D"),
         pytest.param(TURNED, depthwise((21, 1, 4), kernel=(17, 1), pad=ALONG), id="long, 1-D"),
+        pytest.param(
+            TURNED16,
+            depthwise((21, 1, 4), kernel=(9, 1), pad=ALONG, dtype=S16),
+            id="short, 1-D, 16 bits",
+        ),
     ],
 )
 def test_others(kernel: str, graph: Graph, tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ import pytest
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Padding, Rounding
+from hwkit.ir.types import S16
 from tests.firmware.single import check_instructions, check_integers, conv, dense, depthwise
+
+pytestmark = pytest.mark.slow
 
 BOARD = "virtual_m4"
 
@@ -35,6 +38,15 @@ BOARD = "virtual_m4"
             depthwise((5, 5, 4), rounding=Rounding.HALF_EVEN, offsets=True),
             id="offsets of channels",
         ),
+        pytest.param(
+            conv(3, 3, 5, dtype=S16), id="16 bits, 27 taps, a last pixel and channel alone"
+        ),
+        pytest.param(conv(4, 8, 3, dtype=S16, rounding=Rounding.HALF_UP), id="16 bits, 72 taps"),
+        pytest.param(dense(37, 9, dtype=S16), id="16 bits, a last row alone"),
+        pytest.param(depthwise((5, 7, 6), dtype=S16), id="16 bits, six channels"),
+        pytest.param(
+            depthwise((21, 1, 4), kernel=(9, 1), pad=Padding(4, 4), dtype=S16), id="16 bits, 1-D"
+        ),
     ],
 )
 def test_every_integer(graph: Graph, tmp_path: Path) -> None:
@@ -58,6 +70,10 @@ def test_every_integer(graph: Graph, tmp_path: Path) -> None:
         pytest.param(
             depthwise((12, 12, 64), stride=2, pad=Padding(0, 1, 0, 1)), 3.6, id="stride 2"
         ),
+        pytest.param(conv(16, 16, 16, dtype=S16), 1.25, id="conv, 16 bits"),
+        pytest.param(conv(16, 64, 64, kernel=1, dtype=S16), 1.3, id="pointwise, 16 bits"),
+        pytest.param(dense(640, 128, dtype=S16), 1.3, id="dense, 16 bits"),
+        pytest.param(depthwise((12, 12, 64), dtype=S16), 4.1, id="depthwise, 16 bits"),
     ],
 )
 def test_instructions_for_each_mac(graph: Graph, most: float, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Mul, Prelu, Rescale, ResizeNearest, Slice, Sub, Transpose
 from hwkit.ir.types import S32, IntType
-from tests.firmware.kernels.cases import activations, integers, rescales, zero_points
+from tests.firmware.kernels.cases import Types, activations, integers, rescales, zero_points
 
 _SHAPES = [(2, 3, 4), (5,), (1, 1, 1), (3, 7), (2, 3, 2, 3), (1, 4, 5)]
 
@@ -21,13 +21,13 @@ def _most(dtype: IntType, zero_point: int) -> int:
 
 
 @st.composite
-def broadcast(draw: st.DrawFn) -> Graph:
+def broadcast(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     """A sum, difference or product of two shapes."""
     b = GraphBuilder("broadcast")
     shape = draw(st.sampled_from(_SHAPES))
     points, most, rescales_ = [], [], []
     for name in ("x", "z"):
-        dtype = draw(activations())
+        dtype = draw(types())
         b.input(name, tuple(draw(st.sampled_from([size, size, 1])) for size in shape), dtype)
         points.append(draw(zero_points(dtype)))
         most.append(_most(dtype, points[-1]))
@@ -48,7 +48,7 @@ def broadcast(draw: st.DrawFn) -> Graph:
     if draw(st.integers(0, 5)) == 0:
         b.add(op, S32)
     else:
-        dtype = draw(activations())
+        dtype = draw((to or types)())
         b.add(replace(op, rescale=draw(rescales(output[-1], total, dtype))), dtype)
     return b.build(["y"])
 
@@ -70,11 +70,11 @@ def prelu(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def moved(draw: st.DrawFn) -> Graph:
+def moved(draw: st.DrawFn, types: Types = activations) -> Graph:
     """Slice, transpose and nearest resize."""
     b = GraphBuilder("moved")
     shape = draw(st.sampled_from(_SHAPES))
-    dtype = draw(activations())
+    dtype = draw(types())
     b.input("x", shape, dtype)
     kind = draw(st.sampled_from([Slice, Transpose, ResizeNearest]))
     if kind is Transpose:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +34,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.shapes import extent
 from hwkit.ir.sums import largest_sums
-from hwkit.ir.types import S8, S32, Array, IntType
+from hwkit.ir.types import S8, S16, S32, Array, IntType
 
 ROUNDINGS = (Rounding.DOUBLE, Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 _INT32_MAX = (1 << 31) - 1
@@ -42,6 +43,24 @@ _INT32_MAX = (1 << 31) - 1
 def activations() -> st.SearchStrategy[IntType]:
     """Mostly s8; down to s2."""
     return st.sampled_from([*[S8] * 5, IntType(7, True), IntType(4, True), IntType(2, True)])
+
+
+def sixteen() -> st.SearchStrategy[IntType]:
+    """Mostly s16; down to s9."""
+    return st.sampled_from([*[S16] * 5, IntType(15, True), IntType(12, True), IntType(9, True)])
+
+
+def s16() -> st.SearchStrategy[IntType]:
+    """Whole 16-bit integers."""
+    return st.just(S16)
+
+
+def any_width() -> st.SearchStrategy[IntType]:
+    """Of one byte or two."""
+    return activations() | sixteen()
+
+
+Types = Callable[[], st.SearchStrategy[IntType]]
 
 
 def zero_points(dtype: IntType) -> st.SearchStrategy[int]:
@@ -65,14 +84,14 @@ def integers(draw: st.DrawFn, shape: tuple[int, ...], dtype: IntType) -> Array:
 
 
 @st.composite
-def scale(draw: st.DrawFn, rounding: Rounding, most: int) -> tuple[int, int]:
+def scale(draw: st.DrawFn, rounding: Rounding, most: int, bits: int = 8) -> tuple[int, int]:
     """A multiplier and a shift, the extremes of both included."""
     double = rounding is Rounding.DOUBLE
     # Double rounding shifts left below 31; the shifted integer must fit 32 bits.
     least = min(most.bit_length(), 31) if double else 0
     lowest = 1 << 30 if double else 0
     if draw(st.integers(0, 3)):  # a scale that brings typical integers to the output's range
-        shift = 31 + most.bit_length() - draw(st.integers(7, 11))
+        shift = 31 + most.bit_length() - draw(st.integers(bits - 1, bits + 3))
         return draw(st.integers(1 << 30, _INT32_MAX)), min(max(shift, least), 62)
     multiplier = draw(
         st.sampled_from([lowest, _INT32_MAX, 0, (1 << 30) + 1]) | st.integers(lowest, _INT32_MAX)
@@ -89,7 +108,8 @@ def rescales(
     rounding = draw(st.sampled_from(ROUNDINGS))
     count = draw(st.sampled_from([1, channels]))
     most = min(most << left_shift, _INT32_MAX)
-    pairs = [draw(scale(rounding, most)) for _ in range(count)]
+    bits = 16 if 8 < dtype.bits <= 16 else 8
+    pairs = [draw(scale(rounding, most, bits)) for _ in range(count)]
     low, high = dtype.low, dtype.high
     if draw(st.integers(0, 4)) == 0:
         low = draw(st.integers(low, high))
@@ -141,6 +161,8 @@ def weights(
 def biases(draw: st.DrawFn, largest: Array) -> Array | None:
     """Nothing, small, or so large that sums come near 2**31."""
     kind = draw(st.sampled_from(["small", "none", "small", "small", "small", "top", "bottom"]))
+    if largest.max() > _INT32_MAX:
+        kind = "small"
     if kind == "none":
         return None
     rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
@@ -169,13 +191,20 @@ def window(
     return (h, w), (kh, kw), (sh, sw), (dh, dw), padding
 
 
-def _finish(draw: st.DrawFn, b: GraphBuilder, op: Op, channels: int, most: int) -> Graph:
+def _finish(
+    draw: st.DrawFn,
+    b: GraphBuilder,
+    op: Op,
+    channels: int,
+    most: int,
+    types: Types = activations,
+) -> Graph:
     """Adds ``op`` with a rescale, or raw one time in six."""
     most = min(most, _INT32_MAX)
     if draw(st.integers(0, 5)) == 0:
         b.add(op, S32)
     else:
-        dtype = draw(activations())
+        dtype = draw(types())
         b.add(replace(op, rescale=draw(rescales(channels, most, dtype))), dtype)  # type: ignore[call-arg]
     return b.build(["y"])
 
@@ -201,12 +230,12 @@ ALL_BITS = (1, 2, 3, 4, 4, 5, 6, 7, 8, 8)
 
 
 @st.composite
-def conv2d(draw: st.DrawFn) -> Graph:
+def conv2d(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("conv2d")
     (h, w), kernel, stride, dilation, padding = draw(window(True, False))
     channels = draw(st.sampled_from([4, 3, 8, 1, 2, 5, 12, 16]))
     outputs = draw(st.integers(1, 5))
-    dtype = draw(activations())
+    dtype = draw(types())
     zero_point = draw(zero_points(dtype))
     b.input("x", (h, w, channels), dtype)
     # Output channels first, unless there is one: then the layout is as depthwise's.
@@ -217,7 +246,7 @@ def conv2d(draw: st.DrawFn) -> Graph:
     name = None if bias is None else b.constant("b", bias, S32)
     most = int((largest + (0 if bias is None else np.abs(bias))).max())
     op = Conv2d("op", "x", "w", name, "y", stride, padding, dilation, zero_point)
-    return _finish(draw, b, op, outputs, most)
+    return _finish(draw, b, op, outputs, most, to or types)
 
 
 @st.composite
@@ -304,17 +333,17 @@ def dense_into_int8(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def depthwise(draw: st.DrawFn) -> Graph:
+def depthwise(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("depthwise")
     (h, w), kernel, stride, dilation, padding = draw(window(True, False))
     channels = draw(st.sampled_from([4, 3, 8, 1, 2, 5, 12]))
     outputs = channels * draw(st.sampled_from([1, 1, 1, 2, 3]))
-    dtype = draw(activations())
+    dtype = draw(types())
     zero_point = draw(zero_points(dtype))
     b.input("x", (h, w, channels), dtype)
     bias, most = _constants(draw, b, (1, *kernel, outputs), _x_most(dtype, zero_point), ALL_BITS)
     op = DepthwiseConv2d("op", "x", "w", bias, "y", stride, padding, dilation, zero_point)
-    return _finish(draw, b, op, outputs, most)
+    return _finish(draw, b, op, outputs, most, to or types)
 
 
 @st.composite
@@ -359,7 +388,7 @@ def depthwise_3x3_into_int8(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def depthwise_1d(draw: st.DrawFn) -> Graph:
+def depthwise_1d(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     """Kernels of one column or one row over a map of the same, as nets on signals have them."""
     b = GraphBuilder("depthwise")
     kernel, stride, dilation = (draw(st.integers(1, most)) for most in (19, 3, 2))
@@ -367,7 +396,7 @@ def depthwise_1d(draw: st.DrawFn) -> Graph:
     length = max(1, extent(kernel, dilation) - before - after) + draw(st.integers(0, 9))
     channels = draw(st.sampled_from([4, 3, 8, 1, 5]))
     outputs = channels * draw(st.sampled_from([1, 1, 2]))
-    dtype = draw(activations())
+    dtype = draw(types())
     zero_point = draw(zero_points(dtype))
     turn = slice(None, None, draw(st.sampled_from([1, 1, -1])))
     b.input("x", (*(length, 1)[turn], channels), dtype)
@@ -377,28 +406,28 @@ def depthwise_1d(draw: st.DrawFn) -> Graph:
     padding = Padding(*sides[0], *sides[1])
     strides, dilations = (stride, 1)[turn], (dilation, 1)[turn]
     op = DepthwiseConv2d("op", "x", "w", bias, "y", strides, padding, dilations, zero_point)
-    return _finish(draw, b, op, outputs, most)
+    return _finish(draw, b, op, outputs, most, to or types)
 
 
 @st.composite
-def dense(draw: st.DrawFn) -> Graph:
+def dense(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("dense")
     inputs = draw(st.sampled_from([8, 7, 16, 1, 2, 3, 12, 33, 64]))
     outputs = draw(st.integers(1, 9))
-    dtype = draw(activations())
+    dtype = draw(types())
     zero_point = draw(zero_points(dtype))
     leading = draw(st.sampled_from([(), (), (1,), (3,), (2, 2)]))
     b.input("x", (*leading, inputs), dtype)
     bias, most = _constants(draw, b, (outputs, inputs), _x_most(dtype, zero_point), ALL_BITS)
     op = Dense("op", "x", "w", bias, "y", zero_point)
-    return _finish(draw, b, op, outputs, most)
+    return _finish(draw, b, op, outputs, most, to or types)
 
 
 @st.composite
-def add(draw: st.DrawFn) -> Graph:
+def add(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("add")
     shape = draw(st.sampled_from([(2, 3, 4), (5,), (1, 1, 1), (3, 7)]))
-    types = (draw(activations()), draw(activations()))
+    types = (draw(types()), draw(types()))
     zero_points_ = (draw(zero_points(types[0])), draw(zero_points(types[1])))
     b.input("x", shape, types[0])
     b.input("z", shape, types[1])
@@ -421,26 +450,28 @@ def add(draw: st.DrawFn) -> Graph:
         input_rescales.append(replace(wide, zero_point=zero_point))
         most += limit
     op = Add("op", ("x", "z"), "y", zero_points_, (input_rescales[0], input_rescales[1]))
-    return _finish(draw, b, op, shape[-1], most)
+    return _finish(draw, b, op, shape[-1], most, to or types)
 
 
 @st.composite
-def sum_pool(draw: st.DrawFn) -> Graph:
+def sum_pool(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("sum_pool")
     (h, w), kernel, stride, _, padding = draw(window(False, True))
     channels = draw(st.integers(1, 5))
-    dtype = draw(activations())
+    dtype = draw(types())
     zero_point = draw(zero_points(dtype))
     b.input("x", (h, w, channels), dtype)
     op = SumPool2d("op", "x", "y", kernel, stride, padding, zero_point)
-    return _finish(draw, b, op, channels, kernel[0] * kernel[1] * _x_most(dtype, zero_point))
+    return _finish(
+        draw, b, op, channels, kernel[0] * kernel[1] * _x_most(dtype, zero_point), to or types
+    )
 
 
 @st.composite
-def pool(draw: st.DrawFn) -> Graph:
+def pool(draw: st.DrawFn, types: Types = activations) -> Graph:
     b = GraphBuilder("pool")
     (h, w), kernel, stride, _, padding = draw(window(False, True))
-    dtype = draw(activations())
+    dtype = draw(types())
     b.input("x", (h, w, draw(st.integers(1, 5))), dtype)
     if draw(st.booleans()):
         b.add(MaxPool2d("op", "x", "y", kernel, stride, padding), dtype)
@@ -452,15 +483,15 @@ def pool(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def requantize(draw: st.DrawFn) -> Graph:
+def requantize(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("requantize")
     shape = draw(st.sampled_from([(2, 3, 4), (5,), (3, 7)]))
-    out = draw(activations())
+    out = draw((to or types)())
     if draw(st.booleans()):
         b.input("x", shape, S32)
         b.add(Requantize("op", "x", "y", draw(rescales(shape[-1], 1 << 31, out))), out)
     else:
-        dtype = draw(activations())
+        dtype = draw(types())
         zero_point = draw(zero_points(dtype))
         b.input("x", shape, dtype)
         r = draw(rescales(shape[-1], _x_most(dtype, zero_point), out, draw(st.integers(0, 20))))
@@ -469,10 +500,10 @@ def requantize(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def elementwise(draw: st.DrawFn) -> Graph:
+def elementwise(draw: st.DrawFn, types: Types = activations) -> Graph:
     """Clamp, lookup, pad, concat."""
     b = GraphBuilder("elementwise")
-    dtype = draw(activations())
+    dtype = draw(types())
     shape = (draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 5)))
     b.input("x", shape, dtype)
     kind = draw(st.sampled_from([Clamp, Lookup, Pad, Concat]))
@@ -480,7 +511,7 @@ def elementwise(draw: st.DrawFn) -> Graph:
         low = draw(st.integers(dtype.low, dtype.high))
         b.add(Clamp("op", "x", "y", low, draw(st.integers(low, dtype.high))), dtype)
     elif kind is Lookup:
-        out = draw(activations())
+        out = draw(types())
         b.constant("t", draw(integers((1 << dtype.bits,), out)), out)
         b.add(Lookup("op", "x", "t", "y"), out)
     elif kind is Pad:
@@ -496,12 +527,14 @@ def elementwise(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def softmax(draw: st.DrawFn) -> Graph:
+def softmax(draw: st.DrawFn, types: Types = activations) -> Graph:
     b = GraphBuilder("softmax")
     shape = draw(st.sampled_from([(10,), (3, 4), (1,), (100,)]))
-    b.input("x", shape, draw(activations()))
-    step = draw(st.floats(2.0**-20, 40.0, width=32))
-    b.add(Softmax("op", "x", "y", step, SoftmaxKind.FIXED), S8)
+    dtype = draw(types())
+    b.input("x", shape, dtype)
+    step = draw(st.floats(2.0**-20, 4.75 if dtype == S16 else 40.0, width=32))
+    out = S16 if dtype == S16 else S8
+    b.add(Softmax("op", "x", "y", step, SoftmaxKind.FIXED), out)
     return b.build(["y"])
 
 

@@ -63,7 +63,8 @@ static void read_rescale(hwk_rescale_t *r) {
   r->highest_shift = (int8_t)read_number();
   r->left_shift = (int8_t)read_number();
   r->input_bits = (int8_t)read_number();
-  r->offset_step = read_number();
+  r->output_bytes = (int8_t)read_number();
+  r->offset_step = (int8_t)read_number();
   r->zero_point = read_number();
   r->low = read_number();
   r->high = read_number();
@@ -135,6 +136,15 @@ static void read_pad(hwk_pad_t *d) { READ_PLAIN(d); }
 static void read_concat(hwk_concat_t *d) { READ_PLAIN(d); }
 static void read_clamp(hwk_clamp_t *d) { READ_PLAIN(d); }
 static void read_softmax(hwk_softmax_t *d) { READ_PLAIN(d); }
+
+static void read_softmax16(hwk_softmax16_t *d) {
+  d->rows = read_number();
+  d->depth = read_number();
+  d->multiplier = read_number();
+  d->shift = read_number();
+  d->exponentials = read_pointer();
+  d->reciprocals = read_pointer();
+}
 
 typedef struct {
   void *inputs[2];

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Constant, Rescale, Rounding, SumPool2d
 from hwkit.ir.types import S8
-from tests.firmware.kernels import broadcast_cases
+from tests.firmware.kernels import broadcast_cases, cases
 from tests.firmware.kernels.driver import Driver
 from tests.firmware.kernels.test_kernels import check, check_examples
 
@@ -18,6 +18,8 @@ _EXAMPLES = {
     "broadcast": (broadcast_cases.broadcast(), 300),
     "prelu": (broadcast_cases.prelu(), 150),
     "moved": (broadcast_cases.moved(), 200),
+    "broadcast_16": (broadcast_cases.broadcast(cases.sixteen, cases.any_width), 200),
+    "moved_16": (broadcast_cases.moved(cases.sixteen), 120),
 }
 
 

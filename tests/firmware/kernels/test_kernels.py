@@ -12,7 +12,8 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.targets.mcu.emit import to_device
 from hwkit.targets.mcu.layers import calls
-from tests.firmware.kernels import cases
+from tests.examples import more
+from tests.firmware.kernels import cases, cases16
 from tests.firmware.kernels.driver import Driver
 
 _EXAMPLES = {
@@ -33,6 +34,17 @@ _EXAMPLES = {
     "wide": (cases.wide(), 200),
     "elementwise": (cases.elementwise(), 150),
     "softmax": (cases.softmax(), 150),
+    "conv2d_16": (cases.conv2d(cases.sixteen, cases.any_width), 200),
+    "depthwise_16": (cases.depthwise(cases.sixteen, cases.any_width), 150),
+    "depthwise_1d_16": (cases.depthwise_1d(cases.sixteen, cases.any_width), 60),
+    "dense_16": (cases.dense(cases.sixteen, cases.any_width), 150),
+    "long_16": (cases16.weighted(), 250),
+    "add_16": (cases.add(cases.sixteen, cases.any_width), 150),
+    "sum_pool_16": (cases.sum_pool(cases.sixteen, cases.any_width), 80),
+    "pool_16": (cases.pool(cases.sixteen), 120),
+    "requantize_16": (cases.requantize(cases.any_width, cases.any_width), 250),
+    "elementwise_16": (cases.elementwise(cases.any_width), 120),
+    "softmax_16": (cases.softmax(cases.s16), 100),
 }
 
 
@@ -42,7 +54,7 @@ def check_examples(driver: Driver, graphs: st.SearchStrategy[Graph], examples: i
     @settings(
         derandomize=True,
         deadline=None,
-        max_examples=examples,
+        max_examples=more(examples),
         database=None,
         suppress_health_check=list(HealthCheck),
     )

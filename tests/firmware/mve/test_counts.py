@@ -16,6 +16,8 @@ from hwkit.targets.mcu.target import TARGET as mcu
 from tests import sessions
 from tests.emulators import skip_without_emulator
 
+pytestmark = pytest.mark.slow
+
 
 def _graph(kind: str) -> Graph:
     rng = np.random.default_rng(1)

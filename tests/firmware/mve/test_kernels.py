@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.interpret import run
+from hwkit.ir.ops import Conv2d, Padding
+from hwkit.ir.types import S8, S32
 from tests.firmware.kernels import cases
 from tests.firmware.kernels.test_kernels import check_examples
 from tests.firmware.mve import cases as wide
 from tests.firmware.mve.driver import Driver
+
+pytestmark = pytest.mark.slow
 
 _EXAMPLES = {
     "conv2d": (cases.conv2d(), 250),
@@ -31,3 +38,15 @@ _EXAMPLES = {
 @pytest.mark.parametrize("name", sorted(_EXAMPLES))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
     check_examples(driver, *_EXAMPLES[name])
+
+
+def test_a_fill_of_more_channels_than_16_bits_count(driver: Driver) -> None:
+    channels = (1 << 16) + 64
+    b = GraphBuilder("long")
+    x = np.random.default_rng(1).integers(-128, 128, (1, 1, channels)).astype(np.int8)
+    b.input("x", x.shape, S8)
+    b.constant("w", np.full((1, 1, 1, channels), 1), S8)
+    b.add(Conv2d("op", "x", "w", None, "y", (1, 1), Padding(1, 0, 0, 0), (1, 1), 7), S32)
+    graph = b.build(["y"])
+    expected = run(graph, {"x": x[None]})["y"][0]
+    assert np.array_equal(driver.layer(graph, graph.nodes[0], {"x": x}), expected)

@@ -11,6 +11,8 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Rounding
 from tests.firmware.single import check_instructions, check_integers, conv, dense, depthwise
 
+pytestmark = pytest.mark.slow
+
 BOARD = "virtual_m0"
 
 

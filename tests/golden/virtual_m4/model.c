@@ -27,6 +27,7 @@ static const hwk_dense_t layer0_descriptor = {
         .highest_shift = 35,
         .left_shift = 0,
         .input_bits = 13,
+        .output_bytes = 1,
         .offset_step = 0,
         .zero_point = 0,
         .low = -128,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hwkit.errors import UnsupportedOp
 from hwkit.importers import load_model
 from hwkit.ir.ops import Dense, Overflow, Requantize, Rounding
+from tests.predicted import predicted
 
 from .test_importer import Onnx
 
@@ -35,51 +38,56 @@ INPUTS = np.array([[a, b] for a in range(-128, 128, 5) for b in range(-128, 128,
 SUMS = INPUTS @ np.array([[4, -2], [1, 3]]).T
 
 
-def test_half_a_step_and_floor_is_half_up(tmp_path):
+def test_half_a_step_and_floor_is_half_up(tmp_path: Path) -> None:
     model = layer()
     model.node("Add", ["sums", model.constant("half", np.float32(0.25))], "moved")
     model.quant("moved", "y", 0.5, mode="FLOOR")
     graph = load_model(model.save(tmp_path / "m.onnx"))
     assert [type(op) for op in graph.nodes] == [Dense, Requantize]
-    assert graph.nodes[1].rescale.rounding is Rounding.HALF_UP
-    assert graph.nodes[0].bias is None
+    layer_, output = graph.nodes
+    assert isinstance(layer_, Dense) and layer_.bias is None
+    assert isinstance(output, Requantize) and output.rescale.rounding is Rounding.HALF_UP
     wanted = np.clip((SUMS + 2) >> 2, -128, 127)
-    assert np.array_equal(graph.predict(INPUTS), wanted)
+    assert np.array_equal(predicted(graph, INPUTS), wanted)
 
 
-def test_another_offset_stays_one(tmp_path):
+def test_another_offset_stays_one(tmp_path: Path) -> None:
     model = layer()
     model.node("Add", ["sums", model.constant("third", np.float32(0.375))], "moved")
     model.quant("moved", "y", 0.5, mode="FLOOR")
     graph = load_model(model.save(tmp_path / "m.onnx"))
-    assert graph.nodes[1].rescale.rounding is Rounding.FLOOR
-    assert np.array_equal(graph.predict(INPUTS), np.clip((SUMS + 3) >> 2, -128, 127))
+    output = graph.nodes[1]
+    assert isinstance(output, Requantize) and output.rescale.rounding is Rounding.FLOOR
+    assert np.array_equal(predicted(graph, INPUTS), np.clip((SUMS + 3) >> 2, -128, 127))
 
 
 @pytest.mark.parametrize(("low", "period", "bits"), [(-4.0, 8.0, 4), (0.0, 8.0, 4), (-1.0, 2.0, 2)])
-def test_turns_taken_off_are_wrapping(tmp_path, low, period, bits):
+def test_turns_taken_off_are_wrapping(tmp_path: Path, low: float, period: float, bits: int) -> None:
     model = layer()
     wrapped(model, low, period)
     graph = load_model(model.save(tmp_path / "m.onnx"))
     assert [type(op) for op in graph.nodes] == [Dense, Requantize]
-    assert graph.nodes[1].rescale.overflow is Overflow.WRAP
+    output = graph.nodes[1]
+    assert isinstance(output, Requantize) and output.rescale.overflow is Overflow.WRAP
     first, steps = int(low / 0.5), 1 << bits
     assert graph.tensors["y" if "y" in graph.tensors else graph.outputs[0]].dtype.bits == bits
-    assert np.array_equal(graph.predict(INPUTS), ((SUMS >> 2) - first) % steps + first)
+    assert np.array_equal(predicted(graph, INPUTS), ((SUMS >> 2) - first) % steps + first)
 
 
 @pytest.mark.parametrize(
     ("low", "period", "source"),
     [(-4.0, 7.0, "wide"), (-3.0, 8.0, "wide"), (-4.0, 8.0, "sums")],
 )
-def test_what_is_nearly_wrapping_is_refused(tmp_path, low, period, source):
+def test_what_is_nearly_wrapping_is_refused(
+    tmp_path: Path, low: float, period: float, source: str
+) -> None:
     model = layer()
     wrapped(model, low, period, source)
     with pytest.raises(UnsupportedOp):
         load_model(model.save(tmp_path / "m.onnx"))
 
 
-def test_a_value_that_another_node_reads_is_not_folded_away(tmp_path):
+def test_a_value_that_another_node_reads_is_not_folded_away(tmp_path: Path) -> None:
     model = layer()
     wrapped(model, -4.0, 8.0)
     model.node("Relu", ["turns"], "more")
@@ -88,7 +96,7 @@ def test_a_value_that_another_node_reads_is_not_folded_away(tmp_path):
         load_model(model.save(tmp_path / "m.onnx", "z"))
 
 
-def test_an_input_cannot_wrap(tmp_path):
+def test_an_input_cannot_wrap(tmp_path: Path) -> None:
     model = Onnx((1, 2))
     model.node("Identity", ["x"], "sums")
     wrapped(model, -4.0, 8.0)

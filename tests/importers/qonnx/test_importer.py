@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from hwkit.errors import ConfigError, FormatError, GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import load_model
+from hwkit.ir.interpret import run
 from hwkit.ir.ops import Clamp, Conv2d, Dense, DepthwiseConv2d, Requantize, Rounding
 from hwkit.ir.types import S8, S32, U8, IntType
+from tests.predicted import predicted
 
 DOMAIN = "qonnx.custom_op.general"
 
@@ -20,35 +25,50 @@ DOMAIN = "qonnx.custom_op.general"
 class Onnx:
     """A small QONNX model, node by node; input ``x`` of (1, 2, 4, 4)."""
 
-    def __init__(self, shape=(1, 2, 4, 4)) -> None:
-        self.nodes, self.constants, self.shape = [], [], list(shape)
+    def __init__(self, shape: Sequence[int] = (1, 2, 4, 4)) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.shape = list(shape)
 
-    def constant(self, name, value):
+    def constant(self, name: str, value: npt.ArrayLike) -> str:
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def node(self, kind, inputs, output, **attributes):
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         domain = DOMAIN if kind in ("Quant", "BipolarQuant", "Trunc") else ""
         self.nodes.append(
-            helper.make_node(kind, inputs, [output], name=f"/{output}/{kind}", domain=domain,
-                             **attributes)
-        )  # fmt: skip
+            helper.make_node(
+                kind, inputs, [output], name=f"/{output}/{kind}", domain=domain, **attributes
+            )
+        )
         return output
 
-    def quant(self, source, output, scale=0.5, bits=8, zero_point=0.0, signed=1, narrow=0,
-              mode="ROUND"):  # fmt: skip
+    def quant(
+        self,
+        source: str,
+        output: str,
+        scale: npt.ArrayLike = 0.5,
+        bits: npt.ArrayLike = 8,
+        zero_point: npt.ArrayLike = 0.0,
+        signed: int = 1,
+        narrow: int = 0,
+        mode: str = "ROUND",
+    ) -> str:
+        """Numbers become float32, arrays stay what they are."""
         names = [
-            self.constant(f"{output}.{key}", np.float32(value) if np.isscalar(value) else value)
+            self.constant(
+                f"{output}.{key}", np.asarray(value, np.float32) if np.isscalar(value) else value
+            )
             for key, value in (("scale", scale), ("zero_point", zero_point), ("bits", bits))
         ]
-        return self.node("Quant", [source, *names], output, signed=signed, narrow=narrow,
-                         rounding_mode=mode)  # fmt: skip
+        attributes = {"signed": signed, "narrow": narrow, "rounding_mode": mode}
+        return self.node("Quant", [source, *names], output, **attributes)
 
-    def weight(self, value, scale=0.25, **options):
+    def weight(self, value: npt.ArrayLike, scale: npt.ArrayLike = 0.25, **options: Any) -> str:
         self.constant("fc.weight", np.asarray(value, np.float32))
         return self.quant("fc.weight", "wq", scale, narrow=1, **options)
 
-    def save(self, path: Path, output="y") -> Path:
+    def save(self, path: Path, output: str = "y") -> Path:
         graph = helper.make_graph(
             self.nodes, "net",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
@@ -61,21 +81,24 @@ class Onnx:
 
 
 @pytest.fixture
-def path(tmp_path) -> Path:
+def path(tmp_path: Path) -> Path:
     return tmp_path / "m.onnx"
 
 
-def dense(weight=((1.0, -0.5), (0.25, 0.75)), **weight_options) -> Onnx:
+def dense(weight: npt.ArrayLike = ((1.0, -0.5), (0.25, 0.75)), **weight_options: Any) -> Onnx:
     model = Onnx((1, 2))
     model.quant("x", "q")
     model.weight(weight, **weight_options)
     return model
 
 
-def test_dense_with_quantizer(path):
+def test_dense_with_quantizer(path: Path) -> None:
     model = dense()
     model.node(
-        "Gemm", ["q", "wq", model.constant("fc.bias", np.float32([1.0, 0.0]))], "s", transB=1
+        "Gemm",
+        ["q", "wq", model.constant("fc.bias", np.array([1.0, 0.0], np.float32))],
+        "s",
+        transB=1,
     )
     model.quant("s", "y", scale=0.25)
     graph = load_model(model.save(path))
@@ -87,30 +110,32 @@ def test_dense_with_quantizer(path):
     assert np.array_equal(graph.constants["fc.bias"], [8, 0])
     rescale = requantize.rescale
     assert (rescale.multiplier, rescale.shift, rescale.rounding) == ((1,), (1,), Rounding.HALF_EVEN)
-    assert graph.tensors["y"].quantization.scale == (0.25,)
-    assert graph.predict(np.int8([[3, 1]])).tolist() == [[9, 3]]
+    facts = graph.tensors["y"].quantization
+    assert facts is not None and facts.scale == (0.25,)
+    assert predicted(graph, np.array([[3, 1]], np.int8)).tolist() == [[9, 3]]
 
 
-def test_ends_in_accumulators_without_output_quantizer(path):
+def test_ends_in_accumulators_without_output_quantizer(path: Path) -> None:
     model = dense()
     model.node("MatMul", ["q", "wq"], "y")
     graph = load_model(model.save(path))
     assert graph.tensors[graph.outputs[0]].dtype == S32
-    assert graph.tensors[graph.outputs[0]].quantization.scale == (0.125,)
-    assert graph.predict(np.int8([[3, 1]])).tolist() == [[13, -3]]
+    facts = graph.tensors[graph.outputs[0]].quantization
+    assert facts is not None and facts.scale == (0.125,)
+    assert predicted(graph, np.array([[3, 1]], np.int8)).tolist() == [[13, -3]]
 
 
-def test_narrow_input_is_clamped(path):
+def test_narrow_input_is_clamped(path: Path) -> None:
     model = Onnx((1, 2))
     model.quant("x", "q", narrow=1)
     model.weight(np.eye(2))
     model.node("MatMul", ["q", "wq"], "y")
     graph = load_model(model.save(path))
     assert isinstance(graph.nodes[0], Clamp)
-    assert graph.predict(np.int8([[-128, 127]])).tolist() == [[-127 * 4, 127 * 4]]
+    assert predicted(graph, np.array([[-128, 127]], np.int8)).tolist() == [[-127 * 4, 127 * 4]]
 
 
-def test_grouped_convolutions(path):
+def test_grouped_convolutions(path: Path) -> None:
     for groups, shape, kind in ((2, (6, 1, 3, 3), DepthwiseConv2d), (1, (3, 2, 3, 3), Conv2d)):
         model = Onnx()
         model.quant("x", "q")
@@ -121,7 +146,7 @@ def test_grouped_convolutions(path):
         assert graph.tensors[graph.outputs[0]].shape == (3, 3, shape[0])
 
 
-def test_weights_are_quantized_as_pytorch_does(path):
+def test_weights_are_quantized_as_pytorch_does(path: Path) -> None:
     model = dense([[0.125, 0.375], [-0.125, 500.0]])
     model.node("MatMul", ["q", "wq"], "y")
     weight = load_model(model.save(path)).constants["fc.weight"]
@@ -132,11 +157,13 @@ def test_weights_are_quantized_as_pytorch_does(path):
     ("mode", "signed", "expected"),
     [("ROUND", 1, [-2, 2]), ("FLOOR", 1, [-2, 1]), ("HALF_UP", 0, [0, 2]), ("DOWN", 0, [0, 1])],
 )
-def test_rounding_modes(path, mode, signed, expected):
+def test_rounding_modes(path: Path, mode: str, signed: int, expected: list[int]) -> None:
     model = dense([[0.25, 0], [0, 0.25]])
     model.node("MatMul", ["q", "wq"], "s")
     model.quant("s", "y", scale=0.25, signed=signed, mode=mode)
-    assert load_model(model.save(path)).predict(np.int8([[-3, 3]])).tolist() == [expected]
+    assert predicted(load_model(model.save(path)), np.array([[-3, 3]], np.int8)).tolist() == [
+        expected
+    ]
 
 
 def broken(kind: str) -> Onnx:
@@ -180,13 +207,13 @@ def broken(kind: str) -> Onnx:
         case "nan scale":
             model.quant("q", "y", scale=np.nan)
         case "infinite weight":
-            model = dense([[np.inf, 0], [0, 1]])
+            model = dense(np.array([[np.inf, 0], [0, 1]]))
             model.node("MatMul", ["q", "wq"], "y")
         case "nan bias":
-            bias = model.constant("fc.bias", np.float32([np.nan, 0]))
+            bias = model.constant("fc.bias", np.array([np.nan, 0], np.float32))
             model.node("Gemm", ["q", "wq", bias], "y")
         case "huge bias":
-            bias = model.constant("fc.bias", np.float32([1e30, 0]))
+            bias = model.constant("fc.bias", np.array([1e30, 0], np.float32))
             model.node("Gemm", ["q", "wq", bias], "s")
             model.node("Add", ["s", "s"], "y")
         case "wrong shapes":
@@ -226,7 +253,9 @@ def broken(kind: str) -> Onnx:
         ("nothing computed", GraphError, "y/Relu", "nothing computes"),
     ],
 )
-def test_says_what_is_wrong_and_what_helps(path, kind, error, where, remedy):
+def test_says_what_is_wrong_and_what_helps(
+    path: Path, kind: str, error: type[HwkitError], where: str, remedy: str
+) -> None:
     with pytest.raises(error) as caught:
         load_model(broken(kind).save(path))
     text = str(caught.value)
@@ -235,7 +264,7 @@ def test_says_what_is_wrong_and_what_helps(path, kind, error, where, remedy):
     assert "\n" not in text
 
 
-def test_missing_empty_and_foreign_files(tmp_path):
+def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         load_model(tmp_path / "none.onnx")
     for content, message in ((b"", "empty"), (b"\x00" * 64, "ONNX"), (b"#!/bin/sh\n" * 9, "ONNX")):
@@ -256,7 +285,7 @@ def sample(path: Path) -> bytes:
     return model.save(path).read_bytes()
 
 
-def test_every_truncation_is_an_error_or_a_graph(path):
+def test_every_truncation_is_an_error_or_a_graph(path: Path) -> None:
     data = sample(path)
     load_model(path)
     for length in range(len(data)):
@@ -266,7 +295,7 @@ def test_every_truncation_is_an_error_or_a_graph(path):
         assert "\n" not in str(caught.value)
 
 
-def test_flipped_bits_never_escape(path):
+def test_flipped_bits_never_escape(path: Path) -> None:
     data = sample(path)
     rng = np.random.default_rng(5)
     for _ in range(600):
@@ -280,7 +309,7 @@ def test_flipped_bits_never_escape(path):
             assert "\n" not in str(error)
 
 
-def test_external_data_stays_in_the_folder(path):
+def test_external_data_stays_in_the_folder(path: Path) -> None:
     model = dense()
     model.node("MatMul", ["q", "wq"], "y")
     model.save(path)
@@ -296,14 +325,14 @@ def test_external_data_stays_in_the_folder(path):
         load_model(path)
 
 
-def test_a_shape_that_asks_for_all_memory_is_refused(path):
+def test_a_shape_that_asks_for_all_memory_is_refused(path: Path) -> None:
     model = Onnx((1, 1 << 20, 1 << 20))
     model.quant("x", "y")
     with pytest.raises(FormatError, match="shape"):
         load_model(model.save(path))
 
 
-def test_types_of_tensors(path):
+def test_types_of_tensors(path: Path) -> None:
     model = Onnx()
     model.quant("x", "q", bits=4, signed=0)
     model.weight(np.ones((3, 2, 1, 1)), bits=3)
@@ -318,7 +347,7 @@ def test_types_of_tensors(path):
     assert S8 != U8
 
 
-def test_two_inputs(path):
+def test_two_inputs(path: Path) -> None:
     model = Onnx((1, 2))
     model.quant("x", "q")
     model.quant("z", "r", scale=0.25)
@@ -330,11 +359,11 @@ def test_two_inputs(path):
     path.write_bytes(proto.SerializeToString())
     graph = load_model(path)
     assert graph.inputs == ("x", "z")
-    feeds = {"x": np.int8([[3, 3]]), "z": np.int8([[2, 4]])}
-    assert graph.predict(feeds).tolist() == [[2, 2]]
+    feeds = {"x": np.array([[3, 3]], np.int8), "z": np.array([[2, 4]], np.int8)}
+    assert run(graph, feeds)[graph.outputs[0]].tolist() == [[2, 2]]
 
 
-def test_one_layer_used_twice(path):
+def test_one_layer_used_twice(path: Path) -> None:
     model = dense()
     model.node("MatMul", ["q", "wq"], "s")
     model.quant("s", "r", scale=1.0)
@@ -344,35 +373,35 @@ def test_one_layer_used_twice(path):
     assert graph.tensors["fc_2.weight"] == graph.tensors["fc.weight"]
 
 
-def test_arithmetic_with_constants_folds_into_the_layer(path):
+def test_arithmetic_with_constants_folds_into_the_layer(path: Path) -> None:
     model = dense()
     model.node("MatMul", ["q", "wq"], "s")
-    model.node("Mul", ["s", model.constant("gain", np.float32([2.0, -1.0]))], "m")
-    model.node("Add", ["m", model.constant("offset", np.float32([0.5, 0.25]))], "a")
+    model.node("Mul", ["s", model.constant("gain", np.array([2.0, -1.0], np.float32))], "m")
+    model.node("Add", ["m", model.constant("offset", np.array([0.5, 0.25], np.float32))], "a")
     model.node("Sub", ["a", model.constant("less", np.float32(0.25))], "b")
     model.node("Div", ["b", model.constant("by", np.float32(2.0))], "d")
     model.quant("d", "y", scale=0.125)
     graph = load_model(model.save(path))
     assert len(graph.nodes) == 2
-    x = np.int8([[3, 1], [-7, 20]])
+    x = np.array([[3, 1], [-7, 20]], np.int8)
     reals = (x * 0.5) @ np.array([[1.0, -0.5], [0.25, 0.75]])
     wanted = np.rint((reals * [2, -1] + [0.25, 0.0]) / 2 / 0.125).clip(-128, 127)
-    assert np.array_equal(graph.predict(x), wanted)
+    assert np.array_equal(predicted(graph, x), wanted)
 
 
-def test_batch_norm_that_switches_a_channel_off_or_around(path):
+def test_batch_norm_that_switches_a_channel_off_or_around(path: Path) -> None:
     """gamma 0 leaves beta alone; a negative gamma turns the weights' sign."""
     model = dense()
     model.node("MatMul", ["q", "wq"], "s")
     for key, value in (("gamma", [0.0, -2.0]), ("beta", [1.25, 0.5]), ("mean", [3.0, 0.25])):
-        model.constant(key, np.float32(value))
-    model.constant("variance", np.float32([1.0, 4.0]))
+        model.constant(key, np.array(value, np.float32))
+    model.constant("variance", np.array([1.0, 4.0], np.float32))
     model.node("BatchNormalization", ["s", "gamma", "beta", "mean", "variance"], "n", epsilon=0.0)
     model.node("Relu", ["n"], "r")
     model.quant("r", "y", scale=0.125, signed=0)
     graph = load_model(model.save(path))
     assert graph.constants["fc.weight"].tolist() == [[0, 0], [2, -3]]
-    x = np.int8([[3, 1], [-7, -20]])
+    x = np.array([[3, 1], [-7, -20]], np.int8)
     sums = (x * 0.5) @ np.array([[1.0, -0.5], [0.25, 0.75]])
     wanted = np.rint(np.maximum((sums - [3, 0.25]) * [0, -1] + [1.25, 0.5], 0) / 0.125)
-    assert np.array_equal(graph.predict(x), wanted.clip(0, 255))
+    assert np.array_equal(predicted(graph, x), wanted.clip(0, 255))

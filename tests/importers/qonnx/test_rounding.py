@@ -62,7 +62,15 @@ OFFSETS = st.one_of(
     st.one_of(SIMPLE, DYADIC), OFFSETS, st.sampled_from(MODES), st.integers(-3, 3), RANGES,
     st.integers(-300, 100), st.integers(0, 300),
 )  # fmt: skip
-def test_every_sum_of_a_simple_ratio_is_exact(r, offset, mode, zero_point, clamp, low, count):
+def test_every_sum_of_a_simple_ratio_is_exact(
+    r: Fraction,
+    offset: Fraction,
+    mode: str,
+    zero_point: int,
+    clamp: tuple[int, int],
+    low: int,
+    count: int,
+) -> None:
     agree(Channel(r, offset, low, low + count), mode, zero_point, *clamp)
 
 
@@ -71,7 +79,9 @@ def test_every_sum_of_a_simple_ratio_is_exact(r, offset, mode, zero_point, clamp
     st.floats(2.0**-16, 2.0**8), st.floats(-50, 50), st.sampled_from(MODES), RANGES,
     st.integers(-(1 << 22), 1 << 22),
 )  # fmt: skip
-def test_any_ratio_is_exact_but_next_to_a_tie(r, offset, mode, clamp, low):
+def test_any_ratio_is_exact_but_next_to_a_tie(
+    r: float, offset: float, mode: str, clamp: tuple[int, int], low: int
+) -> None:
     c = Channel(Fraction(r), Fraction(offset), low, low + 200)
     planned = rescales_to("t", [c], mode, 0, *clamp)
     got = applied(planned, np.arange(c.low, c.high + 1))
@@ -80,7 +90,7 @@ def test_any_ratio_is_exact_but_next_to_a_tie(r, offset, mode, clamp, low):
     assert (tie_distance(exact, mode)[differs] < 1e-5).all()
 
 
-def test_a_tenth_goes_to_even():
+def test_a_tenth_goes_to_even() -> None:
     """Ties at 5, 15, 25: no single multiplier has them, a grid of their own does."""
     r = agree(Channel(Fraction(1, 10), Fraction(0), -500, 500), "ROUND", 0, -128, 127)
     assert r.second is not None
@@ -88,26 +98,26 @@ def test_a_tenth_goes_to_even():
 
 
 @pytest.mark.parametrize("ratio_", [Fraction(1, 49), Fraction(3, 7), Fraction(2, 9)])
-def test_ratios_without_ties_are_one_rescale_without_an_offset(ratio_):
+def test_ratios_without_ties_are_one_rescale_without_an_offset(ratio_: Fraction) -> None:
     r = agree(Channel(ratio_, Fraction(0), -6000, 6000), "ROUND", 0, -128, 127)
     assert r == Rescales(r.first)
     assert r.first.offset == (0,)
 
 
-def test_power_of_two_ratio_is_a_shift():
+def test_power_of_two_ratio_is_a_shift() -> None:
     r = agree(Channel(Fraction(1, 64), Fraction(0), -9000, 9000), "ROUND", 0, -128, 127)
     assert (r.first.multiplier, r.first.shift, r.first.offset) == ((1,), (6,), (0,))
     assert r.first.rounding is Rounding.HALF_EVEN
 
 
-def test_ties_around_an_odd_zero_point():
+def test_ties_around_an_odd_zero_point() -> None:
     """QONNX adds the zero point before it rounds: 0.5 + 3 is 4, -0.5 + 3 is 2."""
     c = Channel(Fraction(1, 2), Fraction(0), -1, 1)
     agree(c, "ROUND", 3, 0, 15)
     assert wanted(c, "ROUND", 3, 0, 15) == [2, 3, 4]
 
 
-def test_an_offset_beside_ties_never_looks_like_one():
+def test_an_offset_beside_ties_never_looks_like_one() -> None:
     """Two channels share half-even; the second's offset is off the grid by next to nothing."""
     tied = Channel(Fraction(1, 2), Fraction(0), -9, 9)
     for tiny in (Fraction(1, 1 << 40), -Fraction(1, 1 << 40)):
@@ -119,7 +129,7 @@ def test_an_offset_beside_ties_never_looks_like_one():
         assert got[:, 1].tolist() == wanted(beside, "ROUND", 0, -8, 7)
 
 
-def test_simple_fractions_survive_float64():
+def test_simple_fractions_survive_float64() -> None:
     assert ratio(0.125 / 20, 0.0625) == Fraction(1, 10)
     assert ratio(0.25 / 49, 0.25) == Fraction(1, 49)
     assert ratio(2.0**-30 * 3, 2.0**-4) == Fraction(3, 1 << 26)
@@ -127,11 +137,11 @@ def test_simple_fractions_survive_float64():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_arrays_round_as_numbers_do(mode):
+def test_arrays_round_as_numbers_do(mode: str) -> None:
     x = np.arange(-24, 25) / 8
     assert round_array(x, mode).tolist() == [round_exact(Fraction(v), mode) for v in x]
 
 
-def test_an_unknown_mode_is_named():
+def test_an_unknown_mode_is_named() -> None:
     with pytest.raises(UnsupportedOp, match="'STOCHASTIC'"):
         check_mode("q", "STOCHASTIC")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,20 +18,22 @@ from hwkit.cli import _run
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import load_model, load_proven, open_model
 from hwkit.importers.proof import Observed, counted, prove
+from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import Dense, Requantize
-from hwkit.ir.types import S32, IntType
+from hwkit.ir.types import S32, Array, IntType
 from hwkit.lower.fuse_requantize import fuse_requantize
+from tests.predicted import predicted
 
 from .test_importer import Onnx, dense
 
 
 @pytest.fixture
-def path(tmp_path) -> Path:
+def path(tmp_path: Path) -> Path:
     return tmp_path / "m.onnx"
 
 
-def proven(model: Onnx, path: Path, output: str = "y"):
+def proven(model: Onnx, path: Path, output: str = "y") -> Graph:
     graph, proof = load_proven(model.save(path, output), 64)
     assert proof is not None
     assert (proof.differing, proof.ties) == (0, 0), proof
@@ -42,26 +46,28 @@ def coarse_bias() -> Onnx:
     model = Onnx((1, 2))
     model.quant("x", "q", scale=1.0, bits=2, signed=0)
     model.weight([[1.0, 1.0]], scale=1.0, bits=2)
-    bias = model.constant("fc.bias", np.float32([0.3]))
+    bias = model.constant("fc.bias", np.array([0.3], np.float32))
     model.node("Gemm", ["q", "wq", bias], "s", transB=1)
     model.quant("s", "y", scale=0.7, bits=4)
     return model
 
 
-def test_a_bias_finer_than_a_step_of_the_sum(path):
+def test_a_bias_finer_than_a_step_of_the_sum(path: Path) -> None:
     graph = proven(coarse_bias(), path)
     x = np.array([[a, b] for a in range(4) for b in range(4)], np.uint8)
     reals = x.sum(axis=1) + np.float64(np.float32(0.3))
     wanted = np.rint(reals / np.float64(np.float32(0.7))).clip(-8, 7)
-    assert np.array_equal(graph.predict(x)[:, 0], wanted)
-    rescale = fuse_requantize(graph).nodes[0].rescale
+    assert np.array_equal(predicted(graph, x)[:, 0], wanted)
+    layer = fuse_requantize(graph).nodes[0]
+    assert isinstance(layer, Dense) and layer.rescale is not None
+    rescale = layer.rescale
     assert all(0 <= o < m for o, m in zip(rescale.offset, rescale.multiplier, strict=True))
 
 
-def test_whole_steps_stand_in_the_bias(path):
+def test_whole_steps_stand_in_the_bias(path: Path) -> None:
     """0.7 steps above -9, and 0.25 above 12: what is left stands in the rescale."""
     model = dense()
-    bias = model.constant("fc.bias", np.float32([-8.3 * 0.125, 12.25 * 0.125]))
+    bias = model.constant("fc.bias", np.array([-8.3 * 0.125, 12.25 * 0.125], np.float32))
     model.node("Gemm", ["q", "wq", bias], "s", transB=1)
     model.quant("s", "y", scale=0.3)
     layer, requantize = proven(model, path).nodes
@@ -73,25 +79,26 @@ def test_whole_steps_stand_in_the_bias(path):
     assert np.allclose(np.array(r.offset) / r.multiplier[0], [0.7, 0.25], atol=1e-5)
 
 
-def test_a_quantized_bias_needs_no_offset(path):
+def test_a_quantized_bias_needs_no_offset(path: Path) -> None:
     """A bias on the sum's grid as float32 has it, which is not quite where float64 has it."""
     model = dense(scale=0.1)
     step = np.float32(0.5) * np.float32(0.1)
-    bias = model.constant("fc.bias", np.float32([1000, -777]) * step)
+    bias = model.constant("fc.bias", np.array([1000, -777], np.float32) * step)
     model.node("Gemm", ["q", "wq", bias], "s", transB=1)
     model.quant("s", "y", scale=0.37)
     graph = proven(model, path)
     assert graph.constants["fc.bias"].tolist() == [1000, -777]
-    assert graph.nodes[1].rescale.offset == (0,)
+    output = graph.nodes[1]
+    assert isinstance(output, Requantize) and output.rescale.offset == (0,)
 
 
-def test_an_input_with_a_batch_norm_alone(path):
+def test_an_input_with_a_batch_norm_alone(path: Path) -> None:
     """No layer is there to take the bias: the rescale holds all of it, for any sign of gamma."""
     for gamma in ([0.7, 1.3], [0.7, -1.3]):
         model = Onnx()
         model.quant("x", "q")
         parts = {"g": gamma, "b": [0.33, -0.2], "m": [0.1, 0.4], "v": [1.1, 0.6]}
-        names = [model.constant(k, np.float32(v)) for k, v in parts.items()]
+        names = [model.constant(k, np.array(v, np.float32)) for k, v in parts.items()]
         model.node("BatchNormalization", ["q", *names], "n")
         model.quant("n", "y", scale=0.3)
         graph = proven(model, path)
@@ -99,31 +106,33 @@ def test_an_input_with_a_batch_norm_alone(path):
         assert kinds == ["Requantize"] if min(gamma) > 0 else ["DepthwiseConv2d", "Requantize"]
 
 
-def test_a_switched_off_channel_with_an_offset_is_a_constant(path):
+def test_a_switched_off_channel_with_an_offset_is_a_constant(path: Path) -> None:
     """Behind a batch norm of nearly no gain a bias is more than 2**31 steps of the sum."""
     model = dense()
     model.node("MatMul", ["q", "wq"], "s")
     parts = {"g": [1e-12, 1.0], "b": [2.0, 0.0], "m": [0.0, 0.0], "v": [1.0, 1.0]}
-    names = [model.constant(k, np.float32(v)) for k, v in parts.items()]
+    names = [model.constant(k, np.array(v, np.float32)) for k, v in parts.items()]
     model.node("BatchNormalization", ["s", *names], "n")
     model.quant("n", "y", scale=0.3)
-    assert set(proven(model, path).predict(np.int8([[9, -100], [127, 127]]))[:, 0]) == {7}
+    assert set(
+        predicted(proven(model, path), np.array([[9, -100], [127, 127]], np.int8))[:, 0]
+    ) == {7}
 
 
-def test_a_bias_beyond_all_scales_is_refused_by_name(path):
+def test_a_bias_beyond_all_scales_is_refused_by_name(path: Path) -> None:
     model = dense()
-    bias = model.constant("fc.bias", np.float32([1e30, 0.0]))
+    bias = model.constant("fc.bias", np.array([1e30, 0.0], np.float32))
     model.node("Gemm", ["q", "wq", bias], "s", transB=1)
     model.quant("s", "y", scale=0.3)
     with pytest.raises(GraphError, match=r"its bias is 3.33e\+30 steps of its output; check both"):
         load_model(model.save(path, "y"))
 
 
-def test_two_readers_with_different_biases_share_one_layer(path):
+def test_two_readers_with_different_biases_share_one_layer(path: Path) -> None:
     model = dense()
     model.node("MatMul", ["q", "wq"], "s")
-    model.node("Add", ["s", model.constant("b", np.float32([1.1, 2.3]))], "one")
-    model.node("Sub", ["s", model.constant("c", np.float32([0.7, -0.2]))], "two")
+    model.node("Add", ["s", model.constant("b", np.array([1.1, 2.3], np.float32))], "one")
+    model.node("Sub", ["s", model.constant("c", np.array([0.7, -0.2], np.float32))], "two")
     model.quant("one", "r", scale=0.6)
     model.quant("two", "t", scale=0.6)
     model.node("Add", ["r", "t"], "u")
@@ -132,36 +141,38 @@ def test_two_readers_with_different_biases_share_one_layer(path):
     assert sum(isinstance(op, Dense) for op in graph.nodes) == 1
 
 
-def test_float_logits_of_few_bits_get_a_finer_step(path):
+def test_float_logits_of_few_bits_get_a_finer_step(path: Path) -> None:
     """Sums of 0 to 6 steps and biases of a third of one: their order is the float network's."""
     model = Onnx((1, 2))
     model.quant("x", "q", scale=1.0, bits=2, signed=0)
     model.weight(np.eye(2), scale=1.0, bits=2)
-    bias = model.constant("fc.bias", np.float32([0.0, 0.3]))
+    bias = model.constant("fc.bias", np.array([0.0, 0.3], np.float32))
     model.node("Gemm", ["q", "wq", bias], "y", transB=1)
     graph = proven(model, path)
     x = np.array([[a, b] for a in range(4) for b in range(4)], np.uint8)
     wanted = (x + np.array([0, 0.3])).argmax(axis=1)
-    assert np.array_equal(graph.predict(x).argmax(axis=1), wanted)
+    assert np.array_equal(predicted(graph, x).argmax(axis=1), wanted)
 
 
-def test_logits_beside_a_bias_of_another_magnitude(path):
+def test_logits_beside_a_bias_of_another_magnitude(path: Path) -> None:
     """A dead layer's scale makes a bias more than 2**31 steps of the sum."""
     model = Onnx((1, 2))
     model.quant("x", "q", scale=1e-12)
     model.weight(np.eye(2), scale=1.0, bits=2)
-    bias = model.constant("fc.bias", np.float32([0.5, -0.25]))
+    bias = model.constant("fc.bias", np.array([0.5, -0.25], np.float32))
     model.node("Gemm", ["q", "wq", bias], "y", transB=1)
     graph = proven(model, path)
-    y = graph.predict(np.int8([[-128, 127]])) * graph.tensors[graph.outputs[0]].quantization.scale
+    facts = graph.tensors[graph.outputs[0]].quantization
+    assert facts is not None
+    y = predicted(graph, np.array([[-128, 127]], np.int8)) * facts.scale
     assert np.allclose(y, [[0.5, -0.25]], rtol=1e-4)
 
 
-def test_clamped_sums_with_a_bias_keep_it_through_a_mean(path):
+def test_clamped_sums_with_a_bias_keep_it_through_a_mean(path: Path) -> None:
     model = Onnx()
     model.quant("x", "q", bits=3)
     model.weight(np.random.default_rng(1).normal(size=(3, 2, 3, 3)), bits=3, scale=0.5)
-    bias = model.constant("b", np.float32([0.11, -0.27, 0.4]))
+    bias = model.constant("b", np.array([0.11, -0.27, 0.4], np.float32))
     model.node("Conv", ["q", "wq", bias], "c")
     model.node("Relu", ["c"], "r")
     model.node("GlobalAveragePool", ["r"], "g")
@@ -170,7 +181,7 @@ def test_clamped_sums_with_a_bias_keep_it_through_a_mean(path):
 
 
 @pytest.mark.parametrize("mode", ["ROUND", "FLOOR", "CEIL", "UP", "DOWN", "HALF_UP", "HALF_DOWN"])
-def test_a_mean_over_twenty_rounds_as_the_file_says(path, mode):
+def test_a_mean_over_twenty_rounds_as_the_file_says(path: Path, mode: str) -> None:
     """Half of these sums of tens lie on a tie or on an integer."""
     model = Onnx((1, 3, 4, 5))
     model.quant("x", "q", scale=0.125)
@@ -183,13 +194,13 @@ def test_a_mean_over_twenty_rounds_as_the_file_says(path, mode):
     from hwkit.importers.qonnx.rounding import round_array
 
     wanted = round_array(np.array(exact), mode)
-    assert np.array_equal(graph.predict(x)[:, 0], wanted)
+    assert np.array_equal(predicted(graph, x)[:, 0], wanted)
 
 
-def test_binary_activations(path):
+def test_binary_activations(path: Path) -> None:
     for kind in ("BipolarQuant", "Quant"):
         model = dense()
-        bias = model.constant("fc.bias", np.float32([0.3, -0.1]))
+        bias = model.constant("fc.bias", np.array([0.3, -0.1], np.float32))
         model.node("Gemm", ["q", "wq", bias], "s", transB=1)
         if kind == "Quant":
             model.quant("s", "b", scale=0.5, bits=1)
@@ -200,27 +211,29 @@ def test_binary_activations(path):
         assert IntType(2, True) in {t.dtype for t in graph.tensors.values()}
 
 
-def test_intquant_is_quant(path):
+def test_intquant_is_quant(path: Path) -> None:
     model = coarse_bias()
     for node in model.nodes:
         node.op_type = node.op_type.replace("Quant", "IntQuant")
     proven(model, path)
 
 
-def test_a_dead_branch_is_pruned(path):
+def test_a_dead_branch_is_pruned(path: Path) -> None:
     model = coarse_bias()
     model.node("Softmax", ["y"], "dead")
     proven(model, path)
 
 
-def test_a_view_of_a_dynamic_batch(path):
+def test_a_view_of_a_dynamic_batch(path: Path) -> None:
     """``view(x.size(0), -1)``: a 0-d result of folding is a value like others."""
     model = Onnx((1, 2, 4, 4))
     model.quant("x", "q")
     model.node("Shape", ["q"], "shape")
     model.node("Gather", ["shape", model.constant("zero", np.int64(0))], "n", axis=0)
-    model.node("Unsqueeze", ["n", model.constant("axes", np.int64([0]))], "first")
-    model.node("Concat", ["first", model.constant("rest", np.int64([-1]))], "target", axis=0)
+    model.node("Unsqueeze", ["n", model.constant("axes", np.array([0], np.int64))], "first")
+    model.node(
+        "Concat", ["first", model.constant("rest", np.array([-1], np.int64))], "target", axis=0
+    )
     model.node("Reshape", ["q", "target"], "flat")
     model.weight(np.random.default_rng(0).normal(size=(32, 3)))
     model.node("MatMul", ["flat", "wq"], "y")
@@ -233,7 +246,7 @@ def test_a_view_of_a_dynamic_batch(path):
     assert proof.exact
 
 
-def test_a_flattened_map_plus_a_vector(path):
+def test_a_flattened_map_plus_a_vector(path: Path) -> None:
     """The two vectors have their entries in other orders until one is turned."""
     model = Onnx((1, 3, 2, 2))
     model.quant("x", "q")
@@ -253,7 +266,9 @@ def test_a_flattened_map_plus_a_vector(path):
         (np.zeros((0, 2), np.float32), GraphError, "no values"),
     ],
 )
-def test_a_weight_without_values_is_refused(path, value, error, message):
+def test_a_weight_without_values_is_refused(
+    path: Path, value: Array, error: type[HwkitError], message: str
+) -> None:
     model = Onnx((1, 2))
     model.quant("x", "q")
     model.weight(value)
@@ -262,7 +277,7 @@ def test_a_weight_without_values_is_refused(path, value, error, message):
         load_model(model.save(path))
 
 
-def mapped(**quantizer) -> Onnx:
+def mapped(**quantizer: Any) -> Onnx:
     """A map of 3 channels, 3 rows and 3 columns into a quantizer."""
     model = Onnx((1, 3, 3, 3))
     model.quant("x", "q")
@@ -272,7 +287,7 @@ def mapped(**quantizer) -> Onnx:
     return model
 
 
-THREE = np.float32([0.5, 1.0, 4.0])
+THREE = np.array([0.5, 1.0, 4.0], np.float32)
 
 
 @pytest.mark.parametrize(
@@ -281,16 +296,24 @@ THREE = np.float32([0.5, 1.0, 4.0])
         ({"scale": THREE}, r"scale of shape \(3,\), which differs along columns"),
         ({"scale": THREE.reshape(3, 1)}, "differs along rows"),
         ({"scale": np.stack([THREE] * 3)}, "differs along columns"),
-        ({"zero_point": np.float32([0, 1, 2])}, "zero point that differs within a tensor"),
-        ({"bits": np.float32([[[4]], [[5]], [[8]]])}, "bit width that differs within a tensor"),
+        (
+            {"zero_point": np.array([0, 1, 2], np.float32)},
+            "zero point that differs within a tensor",
+        ),
+        (
+            {"bits": np.array([[[4]], [[5]], [[8]]], np.float32)},
+            "bit width that differs within a tensor",
+        ),
     ],
 )
-def test_other_axes_than_channels_are_refused_by_name(path, quantizer, message):
+def test_other_axes_than_channels_are_refused_by_name(
+    path: Path, quantizer: dict[str, Any], message: str
+) -> None:
     with pytest.raises(UnsupportedOp, match=message):
         load_model(mapped(**quantizer).save(path))
 
 
-def test_a_constant_along_the_width_is_refused_by_name(path):
+def test_a_constant_along_the_width_is_refused_by_name(path: Path) -> None:
     model = mapped(scale=0.5)
     model.node("Add", ["y", model.constant("k", THREE)], "z")
     model.quant("z", "out")
@@ -298,29 +321,31 @@ def test_a_constant_along_the_width_is_refused_by_name(path):
         load_model(model.save(path, "out"))
 
 
-def test_scales_along_channels_and_equal_ones_of_any_shape(path):
+def test_scales_along_channels_and_equal_ones_of_any_shape(path: Path) -> None:
     proven(mapped(scale=THREE.reshape(3, 1, 1)), path)
     proven(mapped(scale=THREE.reshape(1, 3, 1, 1)), path)
-    proven(mapped(scale=np.full(3, 0.5, np.float32), bits=np.float32([[8, 8, 8]])), path)
+    proven(mapped(scale=np.full(3, 0.5, np.float32), bits=np.array([[8, 8, 8]], np.float32)), path)
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 3, 1, 4), (5, 1, 1, 1, 1)])
-def test_what_does_not_broadcast_is_refused(path, shape):
+def test_what_does_not_broadcast_is_refused(path: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(GraphError, match="does not fit"):
         load_model(mapped(scale=np.full(shape, 0.5, np.float32)).save(path))
 
 
-def test_a_fault_is_seen_and_a_tie_does_not_spread(path):
+def test_a_fault_is_seen_and_a_tie_does_not_spread(path: Path) -> None:
     """The runner goes on with the graph's integers: one wrong bias is wrong in one layer."""
     model = coarse_bias()
-    model.constant("fc2.weight", np.float32([[1.0]]))
+    model.constant("fc2.weight", np.array([[1.0]], np.float32))
     model.quant("fc2.weight", "w2", 1.0, bits=2)
     model.node("MatMul", ["y", "w2"], "t")
     model.quant("t", "z", scale=0.35)
     graph, runner = open_model(model.save(path, "z"))
     bias = graph.constants.get("fc.bias", np.zeros(1, np.int32)) + 2
     tensors = {**graph.tensors, "moved": replace(graph.tensors["fc"], shape=(1,))}
-    nodes = (replace(graph.nodes[0], bias="moved"), *graph.nodes[1:])
+    layer = graph.nodes[0]
+    assert isinstance(layer, Dense) and runner is not None
+    nodes = (replace(layer, bias="moved"), *graph.nodes[1:])
     wrong = graph.with_nodes(nodes, tensors, {**graph.constants, "moved": bias.astype(np.int32)})
     x = np.array([[a, b] for a in range(4) for b in range(4)], np.uint8)
     right, changed = (run(g, {"x": x}, keep=["y", "z"]) for g in (graph, wrong))
@@ -331,13 +356,13 @@ def test_a_fault_is_seen_and_a_tie_does_not_spread(path):
     assert proof.differing == (right["y"] != changed["y"]).sum()
 
 
-def test_ties_are_counted_apart(path):
+def test_ties_are_counted_apart(path: Path) -> None:
     graph, _ = open_model(coarse_bias().save(path))
 
     class Told:
         tensors = (graph.outputs[0],)
 
-        def run(self, known):
+        def run(self, known: Mapping[str, Array]) -> dict[str, Observed]:
             integers = known[self.tensors[0]].astype(np.int64).copy()
             integers[0] += 1
             integers[3] += 1
@@ -351,7 +376,7 @@ def test_ties_are_counted_apart(path):
     assert proof.first.index == (3, 0)
 
 
-def test_counts_stand_in_the_metadata_and_survive_the_file(path, tmp_path):
+def test_counts_stand_in_the_metadata_and_survive_the_file(path: Path, tmp_path: Path) -> None:
     graph, proof = load_proven(coarse_bias().save(path))
     assert proof is not None
     assert graph.metadata["inputs"] == "64"
@@ -361,7 +386,9 @@ def test_counts_stand_in_the_metadata_and_survive_the_file(path, tmp_path):
     assert counted(load(tmp_path / "m.hwk")) == proof.line()
 
 
-def test_import_prints_the_count_and_check_answers(path, tmp_path, capsys, monkeypatch):
+def test_import_prints_the_count_and_check_answers(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     coarse_bias().save(path)
     out = tmp_path / "m.hwk"
     assert _run(("import", str(path), "-o", str(out))) == 0
@@ -376,6 +403,7 @@ def test_import_prints_the_count_and_check_answers(path, tmp_path, capsys, monke
     assert "2 inputs" in capsys.readouterr().out
     graph, runner = open_model(path)
     layer = graph.nodes[1]
+    assert isinstance(layer, Requantize)
     clamped = replace(layer, rescale=replace(layer.rescale, high=1))
     wrong = graph.with_nodes((graph.nodes[0], clamped))
     monkeypatch.setattr(importers, "open_model", lambda path: (wrong, runner))
@@ -383,7 +411,9 @@ def test_import_prints_the_count_and_check_answers(path, tmp_path, capsys, monke
     assert "y[" in capsys.readouterr().err
 
 
-def test_verify_names_the_file_that_is_not_the_graph_s(path, tmp_path, capsys):
+def test_verify_names_the_file_that_is_not_the_graph_s(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = dense()
     model.node("MatMul", ["q", "wq"], "s")
     model.quant("s", "y", scale=0.25)
@@ -398,12 +428,12 @@ def test_verify_names_the_file_that_is_not_the_graph_s(path, tmp_path, capsys):
     assert "import the file again" in capsys.readouterr().err
 
 
-def test_sums_beyond_32_bits_get_a_coarser_grid(path):
+def test_sums_beyond_32_bits_get_a_coarser_grid(path: Path) -> None:
     """A float ReLU's sums are brought to a fine grid; their mean over 49 must still fit."""
     model = Onnx((1, 1, 7, 7))
     model.quant("x", "q")
     model.weight([[[[1.0]]]])
-    bias = model.constant("b", np.float32([0.03]))
+    bias = model.constant("b", np.array([0.03], np.float32))
     model.node("Conv", ["q", "wq", bias], "c")
     model.node("Relu", ["c"], "r")
     model.node("MaxPool", ["r"], "p", kernel_shape=[1, 1])
@@ -412,10 +442,10 @@ def test_sums_beyond_32_bits_get_a_coarser_grid(path):
     assert graph.tensors[graph.outputs[0]].dtype == S32
 
 
-def test_any_names(path):
+def test_any_names(path: Path) -> None:
     """Inputs, layers and constants that are called as the importer would call its own."""
     model = Onnx((1, 2))
-    model.constant("x.weight", np.float32([[1.0, 0.5], [0.25, 1.0]]))
+    model.constant("x.weight", np.array([[1.0, 0.5], [0.25, 1.0]], np.float32))
     model.quant("x", "q")
     model.quant("x.weight", "x.bias", 0.25, narrow=1)
     model.node("MatMul", ["q", "x.bias"], "s")
@@ -424,7 +454,7 @@ def test_any_names(path):
     assert graph.inputs == ("x",)
 
 
-def test_a_damaged_file_gives_one_line_from_its_execution_too(path):
+def test_a_damaged_file_gives_one_line_from_its_execution_too(path: Path) -> None:
     from .test_importer import sample
 
     data = sample(path)
@@ -440,11 +470,13 @@ def test_a_damaged_file_gives_one_line_from_its_execution_too(path):
             assert "\n" not in str(error)
 
 
-def test_a_mean_with_axes_as_an_input(path):
+def test_a_mean_with_axes_as_an_input(path: Path) -> None:
     """The same nodes in an opset whose ReduceMean has its axes as an input."""
     model = Onnx((1, 3, 4, 5))
     model.quant("x", "q")
-    model.node("ReduceMean", ["q", model.constant("axes", np.int64([2, 3]))], "m", keepdims=0)
+    model.node(
+        "ReduceMean", ["q", model.constant("axes", np.array([2, 3], np.int64))], "m", keepdims=0
+    )
     model.quant("m", "y")
     model.save(path)
     proto = onnx.load(path)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.predicted import predicted
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
+
+from torch import nn  # noqa: E402
 
 from hwkit.importers import load_model  # noqa: E402
 from hwkit.ir.graph import Graph  # noqa: E402
@@ -17,6 +23,8 @@ from hwkit.train.freeze import Fidelity, export, fidelity, freeze  # noqa: E402
 from tests.importers.qonnx import zoo  # noqa: E402
 from tests.importers.qonnx.zoo import Kit  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 MAP = (3, 9, 9)
 MOVED_SHARE = 0.02
 """Ties of float32 sums fall either way, and what moved in one layer is seen by all outputs of the
@@ -24,7 +32,7 @@ next."""
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     torch.manual_seed(7)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -32,7 +40,7 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
-def frozen(model, shape=MAP) -> tuple[Graph, Fidelity]:
+def frozen(model: Any, shape: tuple[int, ...] = MAP) -> tuple[Graph, Fidelity]:
     model = zoo.calibrated(model, shape)
     graph = freeze(model, zoo.inputs(1, shape))
     return graph, fidelity(graph, model, zoo.inputs(64, shape))
@@ -46,7 +54,7 @@ def assert_near(found: Fidelity, steps: int = 1) -> None:
 
 @pytest.mark.parametrize("per_channel", [True, False], ids=["channel", "tensor"])
 @pytest.mark.parametrize("name", zoo.EXACT)
-def test_power_of_two_scales_are_exact(name, per_channel):
+def test_power_of_two_scales_are_exact(name: str, per_channel: bool) -> None:
     graph, found = frozen(zoo.EXACT[name](Kit(dyadic=True, per_channel=per_channel)))
     assert (found.moved, found.integers) == (0, found.integers), found
     for op in graph.nodes:
@@ -57,7 +65,9 @@ def test_power_of_two_scales_are_exact(name, per_channel):
 
 @pytest.mark.parametrize("per_channel", [True, False], ids=["channel", "tensor"])
 @pytest.mark.parametrize("name", [*zoo.EXACT, *zoo.NEAR])
-def test_float_scales_move_hardly_any_integer(name, per_channel, record_property):
+def test_float_scales_move_hardly_any_integer(
+    name: str, per_channel: bool, record_property: Callable[[str, object], None]
+) -> None:
     model = {**zoo.EXACT, **zoo.NEAR}[name](Kit(per_channel=per_channel))
     _, found = frozen(model)
     record_property("moved", f"{found.moved} of {found.integers}")
@@ -66,7 +76,7 @@ def test_float_scales_move_hardly_any_integer(name, per_channel, record_property
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7])
-def test_every_width(bits):
+def test_every_width(bits: int) -> None:
     for weight_bits, name in ((bits, "strided"), (8, "residual"), (bits, "depthwise")):
         kit = Kit(dyadic=True, weight_bits=weight_bits, bits=bits)
         graph, found = frozen(zoo.EXACT[name](kit))
@@ -78,13 +88,13 @@ def test_every_width(bits):
 
 
 @pytest.mark.parametrize("dyadic", [True, False])
-def test_one_dimensional(dyadic):
+def test_one_dimensional(dyadic: bool) -> None:
     graph, found = frozen(zoo.one_dimensional(Kit(dyadic=dyadic)), (3, 31))
     assert graph.tensors["input"].shape == (1, 31, 3)
     assert found.moved == 0 if dyadic else found.largest_difference <= 1
 
 
-def test_float_biases_are_kept():
+def test_float_biases_are_kept() -> None:
     for name in ("strided", "residual", "averaged"):
         graph, found = frozen(zoo.EXACT[name](Kit(bias_quant=None, weight_bits=4, bits=4)))
         assert any(any(r.offset) for op in graph.nodes for r in rescales(op))
@@ -92,7 +102,7 @@ def test_float_biases_are_kept():
         assert_near(found)
 
 
-def test_floor_rounding_is_kept():
+def test_floor_rounding_is_kept() -> None:
     kit = Kit(dyadic=True)
     model = zoo.strided(kit)
     for key, stage in (("r1", kit.relu), ("out", kit.identity)):
@@ -103,7 +113,7 @@ def test_floor_rounding_is_kept():
             and op.rescale}["r1"] is Rounding.FLOOR  # fmt: skip
 
 
-def test_layers_are_named_by_their_modules():
+def test_layers_are_named_by_their_modules() -> None:
     graph, _ = frozen(zoo.residual(Kit()))
     names = [op.name for op in graph.nodes]
     assert names == [
@@ -111,7 +121,7 @@ def test_layers_are_named_by_their_modules():
     ]  # fmt: skip
 
 
-def test_argmax_survives_per_channel_scales_without_output_quantizer():
+def test_argmax_survives_per_channel_scales_without_output_quantizer() -> None:
     model = zoo.calibrated(zoo.mlp(Kit()), MAP)
     graph = freeze(model, zoo.inputs(1, MAP))
     found = fidelity(graph, model, zoo.inputs(64, MAP))
@@ -120,7 +130,7 @@ def test_argmax_survives_per_channel_scales_without_output_quantizer():
 
 
 @pytest.mark.parametrize("name", ["strided", "residual", "averaged", "joined"])
-def test_both_exporters_give_the_same_integers(name, tmp_path):
+def test_both_exporters_give_the_same_integers(name: str, tmp_path: Path) -> None:
     from brevitas.export import export_qonnx
 
     model = zoo.calibrated(zoo.EXACT[name](Kit()), MAP)
@@ -129,14 +139,14 @@ def test_both_exporters_give_the_same_integers(name, tmp_path):
                  dynamo=True, verbose=False)  # fmt: skip
     a, b = (load_model(tmp_path / f"{n}.onnx") for n in "ab")
     x = np.random.default_rng(1).integers(-128, 128, (8, 9, 9, 3)).astype(np.int8)
-    assert np.array_equal(a.predict(x), b.predict(x))
+    assert np.array_equal(predicted(a, x), predicted(b, x))
     assert [op.name for op in a.nodes if "weight" in dir(op)] == [
         op.name for op in b.nodes if "weight" in dir(op)
     ]
 
 
 @pytest.mark.parametrize("name", ["strided", "residual", "averaged"])
-def test_agrees_with_qonnx(name, tmp_path: Path):
+def test_agrees_with_qonnx(name: str, tmp_path: Path) -> None:
     qonnx = pytest.importorskip("qonnx.core.modelwrapper")
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.util.cleanup import cleanup_model
@@ -153,10 +163,10 @@ def test_agrees_with_qonnx(name, tmp_path: Path):
             wrapped.graph.output[0].name
         ]
         wanted = output_integers(graph, reals)
-        assert np.array_equal(graph.predict(input_integers(graph, x)), wanted)
+        assert np.array_equal(predicted(graph, input_integers(graph, x)), wanted)
 
 
-class _Returned(torch.nn.Module):
+class _Returned(nn.Module):
     """A model that returns a ``QuantTensor``: its export has scale and zero point as outputs."""
 
     def __init__(self) -> None:
@@ -164,11 +174,11 @@ class _Returned(torch.nn.Module):
         kit = Kit(weight_bits=4, bits=5)
         self.quant, self.conv, self.out = kit.identity(), kit.conv(3, 4, 3), kit.identity()
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         return self.out(self.conv(self.quant(x)))
 
 
-def test_a_model_that_returns_a_quant_tensor():
+def test_a_model_that_returns_a_quant_tensor() -> None:
     graph, found = frozen(_Returned())
     assert len(graph.outputs) == 1
     assert_near(found)

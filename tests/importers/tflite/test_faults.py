@@ -165,7 +165,12 @@ def test_a_depth_multiplier_that_the_weights_do_not_have(multiplier: int) -> Non
         weights("w", RNG.integers(-127, 128, (1, 3, 3, 8)), 0.01, 3),
         activation("y", (1, 2, 2, 8)),
     ]
-    fields = {"padding": 1, "strideH": 1, "strideW": 1, "depthMultiplier": multiplier}
+    fields: dict[str, Any] = {
+        "padding": 1,
+        "strideH": 1,
+        "strideW": 1,
+        "depthMultiplier": multiplier,
+    }
     op = operator("DEPTHWISE_CONV_2D", ("x", "w", None), options="DepthwiseConv2DOptions", **fields)
     with pytest.raises(FormatError, match=f"multiplier {multiplier} of 4 channels with 8 weights"):
         imported(file_bytes(tensors, [op]))
@@ -385,7 +390,9 @@ def test_zero_points_by_channel_are_named() -> None:
 
 
 def test_scales_by_block_are_named() -> None:
-    model = file_bytes([activation("x", (1, 4)), activation("y", (1, 4))], [operator("RELU", "x")])
+    model = file_bytes(
+        [activation("x", (1, 4)), activation("y", (1, 4))], [operator("RELU", ("x",))]
+    )
 
     def blocks(tree: Any) -> None:
         quantization = tree.subgraphs[0].tensors[0].quantization

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import tracemalloc
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -18,6 +19,8 @@ from hwkit.targets.edge.flatbuffer import schema, write
 from tests.importers.tflite.networks import NETWORKS
 from tests.importers.tflite.streams import wake_word
 from tests.targets.edge.networks import lowered, residual
+
+pytestmark = pytest.mark.slow
 
 MODEL = write(file_model(lowered(residual(), "host_tflm").graph))
 
@@ -107,8 +110,8 @@ def _packed(change: object) -> bytes:
     return bytes(builder.Output())
 
 
-def _tensor(root: object, name: bytes) -> object:
-    return next(t for t in root.subgraphs[0].tensors if t.name == name)  # type: ignore[attr-defined]
+def _tensor(root: Any, name: bytes) -> Any:
+    return next(t for t in root.subgraphs[0].tensors if t.name == name)
 
 
 @pytest.mark.parametrize(
@@ -118,12 +121,12 @@ def _tensor(root: object, name: bytes) -> object:
         lambda m: setattr(_tensor(m, b"x"), "shape", [1, 0, 8, 3]),
         lambda m: setattr(_tensor(m, b"x"), "shape", [1] * 40),
         lambda m: setattr(_tensor(m, b"x"), "shape", []),
-        lambda m: setattr(_tensor(m, b"x").quantization, "scale", np.float32([np.nan])),
-        lambda m: setattr(_tensor(m, b"x").quantization, "scale", np.float32([np.inf])),
-        lambda m: setattr(_tensor(m, b"x").quantization, "scale", np.float32([-1])),
-        lambda m: setattr(_tensor(m, b"x").quantization, "scale", np.float32([1e38])),
-        lambda m: setattr(_tensor(m, b"c").quantization, "scale", np.float32([1e-38])),
-        lambda m: setattr(_tensor(m, b"x").quantization, "zeroPoint", np.int64([2**40])),
+        lambda m: setattr(_tensor(m, b"x").quantization, "scale", np.array([np.nan], np.float32)),
+        lambda m: setattr(_tensor(m, b"x").quantization, "scale", np.array([np.inf], np.float32)),
+        lambda m: setattr(_tensor(m, b"x").quantization, "scale", np.array([-1], np.float32)),
+        lambda m: setattr(_tensor(m, b"x").quantization, "scale", np.array([1e38], np.float32)),
+        lambda m: setattr(_tensor(m, b"c").quantization, "scale", np.array([1e-38], np.float32)),
+        lambda m: setattr(_tensor(m, b"x").quantization, "zeroPoint", np.array([2**40], np.int64)),
         lambda m: setattr(_tensor(m, b"conv/weight"), "buffer", 10**6),
         lambda m: setattr(_tensor(m, b"conv/weight"), "buffer", 0),
         lambda m: setattr(_tensor(m, b"conv/weight"), "shape", [6, 3, 3, 2]),

@@ -134,7 +134,7 @@ def test_pad(tmp_path: Path) -> None:
 
 
 def test_concat_along_a_negative_axis(tmp_path: Path) -> None:
-    options = {"axis": -1}
+    options: dict[str, object] = {"axis": -1}
     path = _one(
         tmp_path,
         "CONCATENATION",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_weighted(code: str, per_channel: bool, tmp_path: Path) -> None:
         wide("y", output, 0.004),
     ]
     options = {"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}
-    fields: dict[str, object] = {"fusedActivationFunction": 1}
+    fields: dict[str, Any] = {"fusedActivationFunction": 1}
     if code != "FULLY_CONNECTED":
         fields |= {"strideH": 1, "strideW": 1}
     if code == "DEPTHWISE_CONV_2D":
@@ -118,7 +119,7 @@ def test_two_operands(code: str, other: tuple[int, ...], tmp_path: Path) -> None
 
 
 def _one(code: str) -> tuple[list[FileTensor], FileOperator]:
-    pool: dict[str, object] = {"filterHeight": 3, "filterWidth": 2, "strideH": 2, "strideW": 1}
+    pool: dict[str, Any] = {"filterHeight": 3, "filterWidth": 2, "strideH": 2, "strideW": 1}
     half = (1, 6, 7, 2)
     x = wide("x", MAP)
     match code:
@@ -190,8 +191,9 @@ EVERY = np.arange(-(1 << 15), 1 << 15).astype(np.int16)
 def test_functions_of_every_integer(code: str, scale: float) -> None:
     output = 0.9 * scale if code == "LEAKY_RELU" else 1 / 32768
     tensors = [wide("x", (1, EVERY.size), scale), wide("y", (1, EVERY.size), output)]
-    options = {"LEAKY_RELU": ("LeakyReluOptions", {"alpha": 0.17})}.get(code, ("", {}))
-    op = operator(code, ("x",), options=options[0], **options[1])
+    leaky = code == "LEAKY_RELU"
+    fields: dict[str, Any] = {"alpha": 0.17} if leaky else {}
+    op = operator(code, ("x",), options="LeakyReluOptions" if leaky else "", **fields)
     model = file_bytes(tensors, [op])
     got = convert(parse(model), "m").predict(EVERY[None])
     np.testing.assert_array_equal(got, tflm(model, {"x": EVERY[None]}, 1)[0].reshape(1, -1))
@@ -232,3 +234,35 @@ def test_widths_that_meet_are_named() -> None:
     tensors = [wide("x", MAP), FileTensor("y", MAP, "int8", (0.1,), 3)]
     with pytest.raises(UnsupportedOp, match="int16 and int8 meet"):
         convert(parse(file_bytes(tensors, [operator("RELU", ("x",))])), "m")
+
+
+@pytest.mark.parametrize("code", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+@pytest.mark.parametrize(("bits", "scale", "taken"), [(39, 1.0, True), (39, 1e-3, False)])
+def test_bias_beyond_32_bits(
+    code: str, bits: int, scale: float, taken: bool, tmp_path: Path
+) -> None:
+    """Runtimes keep 32 bits of a scaled sum before they clamp it: what may wrap is refused."""
+    rng = np.random.default_rng(bits)
+    form = {"CONV_2D": (4, 1, 1, 4), "DEPTHWISE_CONV_2D": (1, 1, 1, 4), "FULLY_CONNECTED": (4, 4)}
+    dense = code == "FULLY_CONNECTED"
+    shape = (1, 4) if dense else MAP
+    axis = 3 if code == "DEPTHWISE_CONV_2D" else 0
+    tensors = [
+        wide("x", shape),
+        weights("w", rng.integers(-127, 128, form[code]), (0.01,) * 4, axis),
+        weights("b", rng.integers(-1 << bits, 1 << bits, 4), (1e-5,) * 4, 0, "int64"),
+        wide("y", shape, scale),
+    ]
+    options = {"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}
+    fields: dict[str, Any] = {} if dense else {"strideH": 1, "strideW": 1}
+    if axis == 3:
+        fields["depthMultiplier"] = 1
+    op = operator(
+        code, ("x", "w", "b"), options=options.get(code, "FullyConnectedOptions"), **fields
+    )
+    model = file_bytes(tensors, [op])
+    if taken:
+        as_tflm(model, tmp_path, 20)
+        return
+    with pytest.raises(UnsupportedOp, match=rf"\({code}\).*its sums reach \d+ steps.*32 bits"):
+        convert(parse(model), "m")

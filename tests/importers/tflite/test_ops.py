@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,8 +82,9 @@ def test_functions_of_one_integer(code: str, scale: float, zero_point: int, tmp_
         "RELU6": (scale, zero_point),
     }.get(code, (scale * 0.9, -20))
     tensors = [activation("x", (1, 64), scale, zero_point), activation("y", (1, 64), output, point)]
-    options = {"LEAKY_RELU": ("LeakyReluOptions", {"alpha": 0.17})}.get(code, ("", {}))
-    op = operator(code, ("x",), options=options[0], **options[1])
+    leaky = code == "LEAKY_RELU"
+    fields: dict[str, Any] = {"alpha": 0.17} if leaky else {}
+    op = operator(code, ("x",), options="LeakyReluOptions" if leaky else "", **fields)
     graph = as_tflm(file_bytes(tensors, [op]), tmp_path, 24)
     assert isinstance(graph.nodes[0], Lookup) == (code not in ("RELU", "RELU6"))
 
@@ -226,7 +228,11 @@ def test_strided_slice(
     tensors = [activation("x", MAP)]
     tensors += [integers(n, v) for n, v in (("b", begin), ("e", end), ("s", stride))]
     tensors.append(activation("y", output))
-    fields = {"beginMask": masks[0], "endMask": masks[1], "shrinkAxisMask": masks[2]}
+    fields: dict[str, Any] = {
+        "beginMask": masks[0],
+        "endMask": masks[1],
+        "shrinkAxisMask": masks[2],
+    }
     op = operator("STRIDED_SLICE", ("x", "b", "e", "s"), options="StridedSliceOptions", **fields)
     as_tflm(file_bytes(tensors, [op]), tmp_path, 4)
 
@@ -319,7 +325,7 @@ def test_axes_of_one(code: str, tmp_path: Path) -> None:
     source, output = (narrow, wide) if code == "EXPAND_DIMS" else (wide, narrow)
     tensors = [activation("x", source), integers("k", 2), activation("y", output)]
     inputs = ("x", "k") if code == "EXPAND_DIMS" else ("x",)
-    options = {"squeezeDims": [2]} if code == "SQUEEZE" else {}
+    options: dict[str, Any] = {"squeezeDims": [2]} if code == "SQUEEZE" else {}
     name = "ExpandDimsOptions" if code == "EXPAND_DIMS" else "SqueezeOptions"
     graph = as_tflm(
         file_bytes(tensors, [operator(code, inputs, options=name, **options)]), tmp_path, 4
@@ -361,7 +367,7 @@ def test_convolutions(
         weights("b", bias, tuple(0.05 * s for s in scale), 0, "int32"),
         activation("y", (1, *sizes, outputs), 0.04 if dtype == "int8" else 0.01, 20),
     ]
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "padding": padding,
         "strideH": stride[0],
         "strideW": stride[1],
@@ -438,7 +444,7 @@ def test_transpose_conv(
         activation("y", output, 0.04, 20),
     ]
     inputs = ("s", "w", "x", "b") if bias else ("s", "w", "x")
-    fields = {"padding": padding, "strideH": stride[0], "strideW": stride[1]}
+    fields: dict[str, Any] = {"padding": padding, "strideH": stride[0], "strideW": stride[1]}
     op = operator("TRANSPOSE_CONV", inputs, options="TransposeConvOptions", **fields)
     as_tflm(file_bytes(tensors, [op]), tmp_path, 10)
 
@@ -483,7 +489,7 @@ def test_dilations_by_batches(
         activation("s", (batches, *given, 3), 0.03, 20),
         activation("y", (1, *output, 3), 0.03, 20),
     ]
-    fields: dict[str, object] = {"padding": inner, "strideH": 1, "strideW": 1}
+    fields: dict[str, Any] = {"padding": inner, "strideH": 1, "strideW": 1}
     if deep:
         fields["depthMultiplier"] = 1
     options = "DepthwiseConv2DOptions" if deep else "Conv2DOptions"

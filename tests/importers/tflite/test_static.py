@@ -7,13 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwkit.errors import UnsupportedOp
+from hwkit.errors import HwkitError, UnsupportedOp
 from hwkit.importers.tflite.file import parse
 from hwkit.importers.tflite.importer import convert
 from hwkit.targets.edge.flatbuffer import FileTensor
 from tests.conformance.tflite_runtimes import LITERT, TFLM, Runtimes
-from tests.importers.tflite.files import as_tflm, integers, operator, random_feeds
+from tests.importers.tflite.files import (
+    as_tflm,
+    file_bytes,
+    integers,
+    operator,
+    random_feeds,
+)
 from tests.importers.tflite.networks import Net
+from tests.predicted import predicted
 
 
 def reckoned(name: str, *shape: int) -> FileTensor:
@@ -52,7 +59,7 @@ def test_rows_of_an_open_batch(tmp_path: Path) -> None:
     graph = convert(parse(rows(told=True)), "m", litert=True)
     other = convert(parse(rows(told=False)), "m")
     feeds = random_feeds(graph, 20, 0)
-    np.testing.assert_array_equal(graph.predict(feeds["x"]), other.predict(feeds["x"]))
+    np.testing.assert_array_equal(predicted(graph, feeds["x"]), predicted(other, feeds["x"]))
     assert [type(op) for op in graph.nodes] == [type(op) for op in other.nodes]
 
 
@@ -67,8 +74,8 @@ def test_an_open_batch_follows_litert() -> None:
         answer = runtimes.run(LITERT, model, feeds, 1)
     assert isinstance(answer, list)
     expected = answer[0].reshape(200, 6, 5)
-    np.testing.assert_array_equal(graph.predict(feeds["x"]), expected)
-    assert (convert(parse(model), "m", litert=False).predict(feeds["x"]) != expected).any()
+    np.testing.assert_array_equal(predicted(graph, feeds["x"]), expected)
+    assert (predicted(convert(parse(model), "m", litert=False), feeds["x"]) != expected).any()
 
 
 def state(sizes: str) -> Net:
@@ -99,7 +106,7 @@ def test_a_filled_tensor_is_a_constant() -> None:
     data = np.full((1, 8), 3, np.int8)
     net.tensors[at] = FileTensor("h", (1, 8), "int8", (0.02,), 3, data=data)
     told = convert(parse(net.file("t4")), "m")
-    np.testing.assert_array_equal(graph.predict(x), told.predict(x))
+    np.testing.assert_array_equal(predicted(graph, x), predicted(told, x))
 
 
 @pytest.mark.parametrize("sizes", ["huge", "negative"])
@@ -108,3 +115,15 @@ def test_a_fill_of_no_size_is_refused(sizes: str) -> None:
     net.tensors += [integers("huge", [1 << 20, 1 << 20]), integers("negative", [1, -8])]
     with pytest.raises(UnsupportedOp, match=r"operator 3 \(FILL\)"):
         convert(parse(net.file("t4")), "m")
+
+
+@pytest.mark.parametrize("code", ["LOGISTIC", "SOFTMAX", "RESHAPE", "SHAPE", "FULLY_CONNECTED"])
+def test_an_operator_without_its_first_input_is_named(code: str) -> None:
+    """Nothing is known of its shape; whoever reads the operator says what is missing."""
+    tensors = [
+        FileTensor("x", (1, 4), "int8", (0.02,), 3),
+        FileTensor("y", (1, 4), "int8", (0.02,), 3),
+    ]
+    model = file_bytes(tensors, [operator(code, (None,))])
+    with pytest.raises(HwkitError, match=f"(?i){code}"):
+        convert(parse(model), "m")

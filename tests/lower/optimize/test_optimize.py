@@ -115,7 +115,9 @@ def stuck_network(padding: Padding, biases: list[int]) -> Graph:
         (Padding(1, 1, 1, 1), [-HUGE, -HUGE, 0, -HUGE], 1),
     ],
 )
-def test_channels_go_where_the_reader_can_do_without(padding, biases, left):
+def test_channels_go_where_the_reader_can_do_without(
+    padding: Padding, biases: list[int], left: int
+) -> None:
     before = stuck_network(padding, biases)
     after = apply(before, remove_channels)
     same(before, after)
@@ -123,7 +125,7 @@ def test_channels_go_where_the_reader_can_do_without(padding, biases, left):
     assert removed_channels(before, after) == 4 - left
 
 
-def test_the_integer_of_a_removed_channel_is_in_the_bias():
+def test_the_integer_of_a_removed_channel_is_in_the_bias() -> None:
     r = Rescale((1,), (0,), Rounding.HALF_UP, -128, 127)
     b = GraphBuilder("two")
     b.input("x", (1,), S8)
@@ -139,14 +141,14 @@ def test_the_integer_of_a_removed_channel_is_in_the_bias():
     assert after.constants[second.weight].tolist() == [[2]]
 
 
-def test_a_network_of_constants_alone_still_computes_its_output():
+def test_a_network_of_constants_alone_still_computes_its_output() -> None:
     before = stuck_network(Padding(), [HUGE] * 4)
     after = apply(before, remove_channels)
     same(before, after)
     assert after.tensors["h"].shape == (5, 5, 1)
 
 
-def test_channels_that_stay_are_made_ordinary():
+def test_channels_that_stay_are_made_ordinary() -> None:
     before = stuck_network(Padding(1, 1, 1, 1), [7, HUGE, -5, HUGE - 1])
     after = apply(before, tame_channels)
     same(before, after)
@@ -177,7 +179,7 @@ def test_channels_that_stay_are_made_ordinary():
         (Pad("c", "p", "y", Padding(3, 0, 2, 1), 7), 7, True),
     ],
 )
-def test_pads_join_their_readers(op: Op, value: int, fused: bool):
+def test_pads_join_their_readers(op: Op, value: int, fused: bool) -> None:
     b = GraphBuilder("pads")
     b.input("x", (6, 7, 2), S8)
     rng = np.random.default_rng(1)
@@ -191,7 +193,7 @@ def test_pads_join_their_readers(op: Op, value: int, fused: bool):
     assert [node.name for node in after.nodes] == (["c"] if fused else ["pad", "c"])
 
 
-def test_a_pad_that_another_reader_needs_stays():
+def test_a_pad_that_another_reader_needs_stays() -> None:
     b = GraphBuilder("shared")
     b.input("x", (4, 4, 1), S8)
     b.constant("w", np.ones((1, 3, 3, 1)), S8)
@@ -227,7 +229,7 @@ SAME_AGAIN = Rescale((4,), (2,), Rounding.HALF_UP, -128, 127, 2)
         ([Pad("a", "x", "y", Padding(), 1), Clamp("b", "y", "z", 0, 9)], [Clamp]),
     ],
 )  # fmt: skip
-def test_pairs_become_one_or_none(nodes: list[Op], kinds: list[type[Op]]):
+def test_pairs_become_one_or_none(nodes: list[Op], kinds: list[type[Op]]) -> None:
     b = GraphBuilder("pair")
     b.input("x", (2, 3, 4), S8)
     for op in nodes:
@@ -239,7 +241,7 @@ def test_pairs_become_one_or_none(nodes: list[Op], kinds: list[type[Op]]):
     assert [type(op) for op in after.nodes] == [*kinds, Reshape]
 
 
-def test_a_slice_of_a_concat_is_the_operand():
+def test_a_slice_of_a_concat_is_the_operand() -> None:
     b = GraphBuilder("chunks")
     b.input("x", (2, 4), S8)
     b.add(Clamp("c", "x", "low", -128, 0), S8)
@@ -250,7 +252,7 @@ def test_a_slice_of_a_concat_is_the_operand():
     assert not any(isinstance(op, Concat | Slice) for op in after.nodes)
 
 
-def test_what_depends_on_no_input_is_computed_now():
+def test_what_depends_on_no_input_is_computed_now() -> None:
     b = GraphBuilder("constants")
     b.input("x", (2, 4), S8)
     b.constant("value", np.array([[1, -90, 3, 4], [5, 6, 7, 100]]), S8)
@@ -263,7 +265,7 @@ def test_what_depends_on_no_input_is_computed_now():
     assert [type(op) for op in after.nodes] == [Constant, Concat]
 
 
-def test_wide_integers_get_no_table():
+def test_wide_integers_get_no_table() -> None:
     wide = IntType(16, True)
     b = GraphBuilder("wide")
     b.input("x", (4,), S8)
@@ -285,7 +287,9 @@ def test_wide_integers_get_no_table():
         (S32, Rescale((1 << 30,), (30,), Rounding.DOUBLE, S32.low, S32.high)),
     ],
 )
-def test_intervals_reach_the_lowest_integer_that_a_rescale_takes(dtype: IntType, r: Rescale):
+def test_intervals_reach_the_lowest_integer_that_a_rescale_takes(
+    dtype: IntType, r: Rescale
+) -> None:
     lowest = -128 if dtype == S8 else S32.low >> 1
     b = GraphBuilder("lowest")
     b.input("x", (2,), dtype)
@@ -298,7 +302,7 @@ def test_intervals_reach_the_lowest_integer_that_a_rescale_takes(dtype: IntType,
     assert intervals(before)["s"].low.tolist() == [lowest, lowest]
 
 
-def test_a_float32_is_no_identity_on_large_integers():
+def test_a_float32_is_no_identity_on_large_integers() -> None:
     """2**24 + 1 is no float32."""
     b = GraphBuilder("large")
     b.input("x", (1,), S32)
@@ -311,7 +315,7 @@ def test_a_float32_is_no_identity_on_large_integers():
 
 
 @pytest.mark.parametrize(("bias_type", "left"), [(S8, S32), (IntType(10, True), IntType(10, True))])
-def test_a_bias_that_has_grown_gets_a_type_that_holds_it(bias_type: IntType, left: IntType):
+def test_a_bias_that_has_grown_gets_a_type_that_holds_it(bias_type: IntType, left: IntType) -> None:
     one = Rescale((1,), (0,), Rounding.HALF_UP, -128, 127)
     b = GraphBuilder("grown")
     b.input("x", (1,), S8)
@@ -342,7 +346,7 @@ def test_a_bias_that_has_grown_gets_a_type_that_holds_it(bias_type: IntType, lef
 )
 def test_channels_are_tamed_within_what_their_sums_can_hold(
     bias_type: IntType, bits: int, ordinary: Rescale, tamed: int
-):
+) -> None:
     b = GraphBuilder("tame")
     b.input("x", (2, 2, 1), S8)
     b.constant("w", np.array([0, 1]).reshape(2, 1, 1, 1), S8)

@@ -31,7 +31,7 @@ from hwkit.ir.ops import (
     SumPool2d,
     Transpose,
 )
-from hwkit.ir.types import S8, S16, S32, U8, IntType, Quantization
+from hwkit.ir.types import S8, S32, U8, IntType, Quantization
 from hwkit.targets.edge.scales import ratio
 from tests.targets.edge.networks import BOARDS, compare, lowered, rescale, residual
 
@@ -168,8 +168,8 @@ def _refused() -> list[tuple[Graph, str]]:
     none = GraphBuilder("none")
     none.input("x", (4,), S8)
     wide = GraphBuilder("wide")
-    wide.input("x", (4,), S16)
-    wide.add(Clamp("clamp", "x", "y", 0, 9), S16)
+    wide.input("x", (4,), IntType(16, False))
+    wide.add(Clamp("clamp", "x", "y", 0, 9), IntType(16, False))
     large = GraphBuilder("large")
     large.input("x", (2000,), S8)
     large.constant("w", np.full((1, 2000), 127), S8)

@@ -18,6 +18,8 @@ from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, w
 from hwkit.targets.edge.original import run_original
 from tests.targets.edge.networks import lowered, residual
 
+pytestmark = pytest.mark.slow
+
 _RUNTIMES = ("tflm", "litert", "litert_reference")
 _EXACT = ("tflm", "litert_reference")
 """Runtimes whose arithmetic of these files is the importer's."""

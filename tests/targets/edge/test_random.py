@@ -34,6 +34,7 @@ from hwkit.targets.edge.emit import MODEL, emit
 from hwkit.targets.edge.loaded import load, run_all
 from tests import sessions
 from tests.conformance.graphs import ALL_OPS, Space, graphs, inputs_for
+from tests.examples import more
 from tests.targets.edge.networks import BOARDS, lowered, runtime
 
 _WIDTHS = (S8, U8, IntType(3, True), IntType(7, False))
@@ -63,7 +64,7 @@ def _taken(space: Space, examples: int) -> int:
     """How many times a runtime took one of the drawn graphs."""
     taken = 0
 
-    @settings(max_examples=examples)
+    @settings(max_examples=more(examples))
     @given(graphs(space), st.integers(0, 99))
     def one(graph: Graph, seed: int) -> None:
         nonlocal taken

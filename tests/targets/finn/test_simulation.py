@@ -34,6 +34,7 @@ from hwkit.ir.types import S8, U8, IntType
 from hwkit.target import WHOLE_MODEL, Artifact
 from hwkit.toolchain.isolated import Installed
 from tests.conformance.graphs import graphs, inputs_for
+from tests.examples import more
 from tests.targets.finn.test_network import ANY_SCALE, DYADIC
 
 S4, U4 = IntType(4, True), IntType(4, False)
@@ -198,7 +199,7 @@ def test_every_integer_of_random_graphs(finn: Installed, tmp_path: Path) -> None
         # Graphs that the target refuses are drawn again: they are most of them.
         calm = [HealthCheck.filter_too_much, HealthCheck.too_slow]
 
-        @settings(max_examples=examples, database=None, suppress_health_check=calm)
+        @settings(max_examples=more(examples), database=None, suppress_health_check=calm)
         @given(graphs(space))
         def one(graph: Graph) -> None:
             try:

@@ -17,6 +17,7 @@ from hypothesis import Phase, given, settings
 from hwkit import boards
 from hwkit.boards import FpgaResources
 from hwkit.errors import ConfigError, DeviceError, ToolFailed, ToolMissing
+from hwkit.flow.inputs import random_feeds
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
@@ -47,6 +48,8 @@ from hwkit.targets.hls4ml.target import TARGET as hls4ml
 from hwkit.toolchain import process
 from tests import sessions
 from tests.conformance.graphs import Space, graphs, inputs_for
+
+pytestmark = pytest.mark.slow
 
 BOARD = boards.load("hls4ml_csim")
 U4 = IntType(4, False)
@@ -161,6 +164,45 @@ def test_every_layer_equals_the_interpreter(graph: Graph, io_type: str, tmp_path
     assert artifact.lowered.plan.io_type == io_type
     check(artifact)
     assert f"IOType: {io_type}" in (tmp_path / "hls4ml_config.yml").read_text()
+
+
+def ports_network(streamed: bool) -> Graph:
+    """Three inputs, one of them unused; outputs: a layer that others read, twice, an input as it
+    is, an accumulator, and (not in streams) a new shape of another output."""
+    b = Net()
+    b.input("image", (4, 4, 2), U8)
+    b.input("unused", (5,), S8)
+    b.input("late", (4, 4, 3), S8)
+    w = b.weight("w", (3, 3, 3, 2), S4)
+    around = Padding(1, 1, 1, 1)
+    deep = b.scaled(
+        lambda n, y: Conv2d(n, "image", w, None, y, padding=around), "conv", S8, (5,), EVEN
+    )
+    b.add(Add("both", (deep, "late"), "sum"), S32)
+    outputs = [deep, "sum", "late", deep]
+    if not streamed:
+        b.add(Reshape("flat", deep, "flat_deep"), S8, shape=(48,))
+        outputs.insert(1, "flat_deep")
+    return b.build(outputs)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_several_inputs_and_outputs(streamed: bool, tmp_path: Path) -> None:
+    graph = ports_network(streamed)
+    artifact = built(graph, tmp_path)
+    assert artifact.lowered.plan.io_type == ("io_stream" if streamed else "io_parallel")
+    feeds = random_feeds(graph, 9, 3)
+    with hls4ml.open(artifact) as session:
+        found = session.infer(feeds, ["conv_sum", "conv_out"])
+        none = session.infer({name: x[:0] for name, x in feeds.items()})
+        assert (session.identity.kind, session.identity.evidence) == ("model", "estimated")
+    wanted = run(graph, feeds, keep=[*graph.outputs, "conv_sum"])
+    assert set(graph.outputs) <= set(found) <= set(wanted)
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, wanted[name], err_msg=name)
+    assert {name: len(value) for name, value in none.items()} == dict.fromkeys(graph.outputs, 0)
+    with pytest.raises(ConfigError, match=r"a project has no port"):
+        hls4ml.open(artifact, "COM3")
 
 
 def test_shared_multipliers_change_no_integer(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from hwkit.ir.ops import (
     Rounding,
     SumPool2d,
 )
-from hwkit.ir.types import S8, S16, S32, U8, Array, IntType
+from hwkit.ir.types import S8, S32, U8, Array, IntType
 from hwkit.targets.mcu.target import TARGET as mcu
 from tests import sessions
 
@@ -124,11 +124,12 @@ def test_a_wide_accumulator_whose_sums_fit_is_exact(tmp_path: Path) -> None:
     assert np.array_equal(sessions.run(artifact, x), run(graph, {"x": x})["y"])
 
 
-def test_a_rescale_to_16_bits_is_refused() -> None:
+def test_a_rescale_to_17_bits_is_refused() -> None:
     b = GraphBuilder("wide")
     b.input("x", (4,), S8)
-    b.add(Requantize("r", "x", "y", Rescale((3,), (0,), Rounding.FLOOR, -999, 999)), S16)
-    with pytest.raises(UnsupportedOp, match=r"r.*output of 16 bits; give 8, or whole sums"):
+    s17 = IntType(17, True)
+    b.add(Requantize("r", "x", "y", Rescale((3,), (0,), Rounding.FLOOR, -999, 999)), s17)
+    with pytest.raises(UnsupportedOp, match=r"r.*output of 17 bits; give 16, or whole sums"):
         mcu.lower(b.build(["y"]), BOARD)
 
 

@@ -25,7 +25,7 @@ from hwkit.targets.mcu.emit import emit, from_device, selftest_input, to_device
 from hwkit.targets.mcu.kernels import available, listed
 from hwkit.targets.mcu.lower import lower
 from tests.conformance.graphs import graphs, inputs_for
-from tests.conformance.test_targets import MCU
+from tests.conformance.spaces import MCU
 from tests.firmware.kernels.driver import FLAGS, SANITIZERS
 from tests.targets.mcu.models import residual
 
@@ -164,7 +164,7 @@ def test_what_no_kernel_computes_is_refused_by_name() -> None:
     b.add(Dense("fc", "x", "w", None, "y"), S32)
     b.constant("v", np.ones((1, 2)), S8)
     b.add(Dense("second", "y", "v", None, "z"), S32)
-    with pytest.raises(UnsupportedOp, match=r"second: .*input y has 32 bits; requantize it to 8"):
+    with pytest.raises(UnsupportedOp, match=r"second: .*input y has 32 bits; requantize it to 16"):
         lower(b.build(["z"]), BOARD)
 
 

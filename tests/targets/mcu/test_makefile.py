@@ -17,7 +17,7 @@ from hwkit.errors import ToolFailed
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import lower
-from hwkit.targets.mcu.makefile import _GCC_CPU, BUILD_FLAG, FILES, build_files
+from hwkit.targets.mcu.makefile import _GCC_CPU, FILES, build_files
 from hwkit.toolchain.cache import cache_folder
 from tests.cmake import program
 from tests.targets.mcu.models import residual
@@ -40,7 +40,7 @@ def deployed(board: str, tmp_path: Path) -> tuple[Path, Path]:
     shutil.copytree(tmp_path / "made", tmp_path / "copy", ignore=shutil.ignore_patterns(*MADE))
     copy = tmp_path / "copy"
     left = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
-    assert left == {*plan.files, BUILD_FLAG}
+    assert left == set(plan.files)
     return tmp_path / "made", tmp_path / "copy"
 
 
@@ -86,7 +86,7 @@ def test_what_is_compiled_is_what_lies_there(tmp_path: Path) -> None:
 def test_the_tool_refuses_what_is_no_image(tmp_path: Path) -> None:
     tool = tmp_path / "hwk_image"
     source = tmp_path / "hwk_image.c"
-    source.write_bytes(build_files(boards.load("virtual_m4").mcu, 1)["hwk_image.c"])  # type: ignore[arg-type]
+    source.write_bytes(build_files(boards.load("virtual_m4").mcu, 1, "")["hwk_image.c"])  # type: ignore[arg-type]
     flags = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=address,undefined")
     subprocess.run(["gcc", *flags, str(source), "-o", str(tool)], check=True)
     image = tmp_path / "x.elf"
@@ -110,7 +110,7 @@ def test_every_microcontroller_has_its_files(name: str) -> None:
     mcu = boards.load(name).mcu
     if mcu is None:
         return
-    files = build_files(mcu, 3)
+    files = build_files(mcu, 3, "")
     assert set(files) == set(FILES)
     makefile = files["Makefile"].decode()
     assert " ".join(mcu.cpu_flags) in makefile and f"platforms/{mcu.platform}/" in makefile

@@ -19,14 +19,13 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.lower.shift_to_signed import to_signed
 from hwkit.target import Lowered
-from hwkit.targets.mcu.capabilities import CAPABILITIES
 from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.mcu.lower import lower
 from hwkit.targets.mcu.package import KINDS, package
 from hwkit.targets.mcu.package.names import identifier
 from tests.cmake import program
 from tests.conformance.graphs import graphs, inputs_for
-from tests.conformance.spaces import space_of
+from tests.conformance.spaces import MCU
 from tests.targets.mcu.models import residual
 
 BOARD = boards.load("virtual_m4")
@@ -97,7 +96,7 @@ def test_the_library_computes_the_interpreters_integers(bits: int, tmp_path: Pat
 
 
 def test_random_graphs(tmp_path_factory: pytest.TempPathFactory) -> None:
-    space = replace(space_of(CAPABILITIES), max_ops=7, inputs=1, outputs=1, states=0)
+    space = replace(MCU, max_ops=7)
 
     @settings(max_examples=4, derandomize=True, deadline=None, database=None)
     @given(graphs(space))

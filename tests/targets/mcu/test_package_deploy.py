@@ -11,6 +11,8 @@ from hwkit.cli import _run
 from hwkit.flow.build import deploy
 from tests.targets.mcu.models import residual
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:

@@ -22,6 +22,8 @@ from hwkit.targets.mcu.package import package
 from hwkit.targets.mcu.package.names import identifier
 from tests.targets.mcu.test_package import CPP, SANITIZERS, C, written
 
+pytestmark = pytest.mark.slow
+
 BOARD = boards.load("virtual_m4")
 NAMES = ("int", "class " * 50, "output.*/")
 """A keyword, 300 characters, and what would end a comment."""

@@ -12,6 +12,8 @@ from hwkit.importers.tflite.importer import convert
 from tests.conformance.run import check, lowered_or_none
 from tests.importers.tflite.networks import NETWORKS
 
+pytestmark = pytest.mark.slow
+
 _NAMES = ("ds_cnn", "mobilenet_v2", "mobilenet_v3", "streaming", "decoder")
 
 

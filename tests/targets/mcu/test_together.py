@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from tests.conformance.graphs import Space, graphs
-from tests.conformance.test_targets import MCU
+from tests.conformance.spaces import MCU
 from tests.targets.mcu import together
 from tests.targets.mcu.models import residual
+
+pytestmark = pytest.mark.slow
 
 _GRAPHS = 20
 

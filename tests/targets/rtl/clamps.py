@@ -52,7 +52,7 @@ def core(size: int, dtype: IntType, elements: int = 1) -> Core:
         low=f"-{dtype.bits}'sd{-low}" if dtype.signed else low,
         above=f"{dtype.bits}'sd{_high(dtype)}" if dtype.signed else _high(dtype),
     )
-    return Core({"hwk_core.v": text.encode()}, stream, stream, stream.beats, stream.beats)
+    return Core({"hwk_core.v": text.encode()}, (stream,), (stream,), stream.beats, stream.beats)
 
 
 def _low(dtype: IntType) -> int:

@@ -19,8 +19,8 @@ from hwkit.ir.types import Array
 from hwkit.toolchain import process, verilator
 from tests.targets.rtl.together import TOP
 
-RTL = ("fifo", "fork", "lookup", "matrix", "narrow", "product", "rescale", "resize", "rom", "sum",
-       "widen", "window")  # fmt: skip
+RTL = ("fifo", "fork", "lookup", "matrix", "narrow", "product", "rescale", "resize", "rom", "state",
+       "sum", "widen", "window")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def build(cases: Sequence[Case], folder: Path) -> Path:
             values.append(f'.{name}("{image}")')
         widths = {"i": case.in_bits - 1, "o": case.out_bits - 1}
         parts.append(_SLOT.format(k=k, module=case.module, values=", ".join(values), **widths))
-    text = TOP.format(i=wide_in - 1, o=wide_out - 1, last=len(cases) - 1, parts="".join(parts))
+    ports = {"i": wide_in - 1, "o": wide_out - 1, "ins": 0, "outs": 0}
+    text = TOP.format(**ports, last=len(cases) - 1, parts="".join(parts))
     (folder / "hwk_core.v").write_text(_JOINED + text)
     rtl = resources.folder("hls") / "rtl"
     sources = [rtl / f"hwk_{name}.v" for name in RTL]
@@ -70,10 +71,11 @@ def build(cases: Sequence[Case], folder: Path) -> Path:
     )  # fmt: skip
 
 
-def check(program: Path, cases: Sequence[Case], k: int, seed: int) -> None:
-    """Every beat of case ``k``; without waiting (seed 0) also its latency and its interval."""
+def check(program: Path, cases: Sequence[Case], k: int, seed: int, interrupted: int = 0) -> None:
+    """Every beat of case ``k``; without waiting (seed 0) also its latency and its interval. The
+    first ``interrupted`` beats go in before, and a reset cuts them short."""
     case, where = cases[k], (cases[k].module, cases[k].parameters)
-    y, stamps, _ = _simulated(program, cases, k, seed)
+    y, stamps, _ = _simulated(program, cases, k, seed, interrupted)
     assert y == list(case.out), where
     if seed == 0 and case.latency is not None:
         assert stamps[0, 2] - stamps[0, 0] == case.latency, where
@@ -90,15 +92,18 @@ def most_held(program: Path, cases: Sequence[Case], k: int) -> int:
 
 
 def _simulated(
-    program: Path, cases: Sequence[Case], k: int, seed: int
+    program: Path, cases: Sequence[Case], k: int, seed: int, interrupted: int = 0
 ) -> tuple[list[int], Array, str]:
     case, folder = cases[k], program.parent
     names = [str(folder / f"{part}{k}_{seed}") for part in ("x", "y", "stamps")]
     np.array(case.into, "<i4").tofile(names[0])
     wide_in, wide_out = max(c.in_bits for c in cases), max(c.out_bits for c in cases)
-    shape = [1, wide_in, case.beats_in, 1, wide_out, 0, case.beats_out]
-    command = [str(program), *map(str, shape), *names, str(seed), f"+select={k}", "+fifos"]
-    command.append(f"+images={folder}")
+    into = f"in:1:{wide_in}:{case.beats_in}:{names[0]}"
+    out = f"out:1:{wide_out}:0:{case.beats_out}:{names[1]}"
+    inferences = len(case.into) // case.beats_in
+    command = [str(program), str(inferences), str(seed), names[2], into, out]
+    command += [f"+select={k}", "+fifos"]
+    command += [f"+images={folder}", f"+interrupted={interrupted}"]
     printed = process.run(command, folder / f"log{k}_{seed}", cwd=folder, timeout_s=60)
     stamps = np.fromfile(names[2], "<u8").astype(np.int64).reshape(-1, 3)
     mask = np.array([(1 << case.out_bits) - 1], "<i4")
@@ -110,8 +115,8 @@ _SLOT = """
     assign m[{k}] = data_{k};
     {module} #({values}) core_{k} (
         .clk(clk), .rst(rst),
-        .s_data(s_data[{i}:0]), .s_valid(s_valid && select == {k}), .s_ready(s_ready_of[{k}]),
-        .m_data(data_{k}), .m_valid(m_valid_of[{k}]), .m_ready(m_ready && select == {k}));
+        .s_data(s_data[{i}:0]), .s_valid(s_valid[0] && select == {k}), .s_ready(s_ready_of[{k}]),
+        .m_data(data_{k}), .m_valid(m_valid_of[{k}]), .m_ready(m_ready[0] && select == {k}));
 """
 _JOINED = """
 // A fork to two FIFOs, and the sum of what they hold: in each lane six bits, then seven.

@@ -31,6 +31,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import S8, S32, U8, Array, IntType
 
 SAME = Padding(1, 1, 1, 1)
+_S5 = IntType(5, True)
 
 
 class Maker:
@@ -189,3 +190,85 @@ def bordered(height: int = 7, seed: int = 4) -> Graph:
     r = Rescale((1,), (2,), Rounding.HALF_UP, 0, 15)
     x = m.b.add(SumPool2d("sums", pad(x, 3, 0, 0, 0), "sums_y", (2, 2), (2, 2), rescale=r), u4)
     return m.b.build([m.b.add(Clamp("last", pad(x, 1, 1, 0, 2), "y", 1, 14), u4)])
+
+
+def feeds_of(graph: Graph, steps: int, seed: int) -> dict[str, Array]:
+    """Random integers of every input; the lowest and the highest come first."""
+    rng = np.random.default_rng(seed)
+    feeds = {}
+    for name in graph.inputs:
+        tensor = graph.tensors[name]
+        low, high = tensor.dtype.low, tensor.dtype.high
+        x = rng.integers(low, high + 1, (steps, *tensor.shape))
+        x[0], x[1] = low, high
+        feeds[name] = x.astype(tensor.dtype.container)
+    return feeds
+
+
+def _halved(b: GraphBuilder, a: str, c: str, name: str, dtype: IntType) -> str:
+    r = Rescale((1,), (1,), Rounding.HALF_EVEN, dtype.low, dtype.high)
+    return b.add(Add(name, (a, c), f"{name}_y", rescale=r), dtype)
+
+
+def branches() -> Graph:
+    """Two inputs of other sizes that meet late, three outputs at other depths, one an accumulator;
+    a state that the map goes through on its way and one of the result."""
+    m = Maker("branches", 5)
+    a = m.b.input("a", (9, 6, 4), U8)
+    c = m.b.input("b", (5, 3, 2), S8)
+    deep = m.conv(m.conv(a, 6, _S5), 4, _S5, stride=2)
+    near = m.conv(c, 4, _S5, kernel=1)
+    seen = m.b.state("seen", m.rng.integers(-16, 16, (5, 3, 4)), _S5)
+    both = _halved(m.b, deep, near, "both", _S5)
+    m.b.update("seen", both)
+    smooth = _halved(m.b, both, m.conv(seen, 4, _S5, bits=4), "smooth", _S5)
+    total = m.b.state("total", np.zeros(3), S8)
+    logits = m.dense(smooth, 3, 3)
+    r = Rescale((1,), (1,), Rounding.FLOOR, -128, 127)
+    m.b.update("total", m.b.add(Sub("leak", (total, logits), "leak_y", rescale=r), S8))
+    wide = m.b.add(Add("wide", (smooth, near), "wide_y"), S32)
+    return m.b.build([wide, logits, both])
+
+
+def wires() -> Graph:
+    """An input that is an output, a tensor that is two, one that is none; a state that is an output
+    and its own update by way of another; one that keeps its value; one that an input writes."""
+    m = Maker("wires", 6)
+    a, _ = m.b.input("a", (2, 3, 4), _S5), m.b.input("unused", (7, 1, 5), U8)
+    m.b.input("once", (2, 3, 4), _S5)
+    before = m.b.state("before", m.rng.integers(-16, 16, (2, 3, 4)), _S5)
+    older = m.b.state("older", np.full((2, 3, 4), 7), _S5)
+    fixed = m.b.state("fixed", m.rng.integers(-16, 16, (2, 3, 4)), _S5)
+    m.b.update(before, a)
+    m.b.update(older, before)
+    m.b.update(fixed, fixed)
+    y = _halved(m.b, older, fixed, "y", _S5)
+    flat = m.b.add(Reshape("flat", y, "flat_y"), _S5, shape=(24,))
+    clamped = m.b.add(Clamp("clamp", flat, "clamp_y", -3, 9), _S5)
+    return m.b.build([a, clamped, y, clamped, older, flat])
+
+
+def loop() -> Graph:
+    """A map that a convolution and a maximum take back to the front: what an inference begins with
+    is the end of the one before."""
+    m = Maker("loop", 7)
+    x = m.b.input("x", (5, 5, 2), _S5)
+    held = m.b.state("held", m.rng.integers(-16, 16, (5, 5, 2)), _S5)
+    mixed = m.conv(_halved(m.b, x, held, "mix", _S5), 2, _S5, bits=4, shift=3)
+    pool = MaxPool2d("pool", mixed, "pool_y", (3, 3), (1, 1), Padding(1, 1, 1, 1))
+    m.b.update(held, m.b.add(pool, _S5))
+    return m.b.build([mixed])
+
+
+def recurrent() -> Graph:
+    """A recurrent layer: what it said last and the input, through weights, several stages long."""
+    m = Maker("recurrent", 3)
+    x, gate = m.b.input("x", (6,), IntType(4, True)), m.b.input("gate", (5,), IntType(4, False))
+    said = m.b.state("said", m.rng.integers(-128, 128, 5), S8)
+    count = m.b.state("count", np.array([3]), S8)
+    r = Rescale((1,), (1,), Rounding.HALF_EVEN, -128, 127)
+    both = m.b.add(Add("both", (m.dense(said, 5, 3), m.dense(x, 5, 4)), "both_y", rescale=r), S8)
+    new = m.b.add(Add("new", (both, gate), "new_y", rescale=r), S8)
+    m.b.update(said, new)
+    m.b.update(count, m.b.add(Requantize("grow", count, "grow_y", replace(r, shift=(0,)), -1), S8))
+    return m.b.build([new, count, both])

@@ -79,4 +79,4 @@ def test_buffers_that_a_part_has_no_room_for_are_refused_before_anything_is_made
     with pytest.raises(BudgetInfeasible) as caught:
         rtl.lower(graph, boards.load("ice40_hx8k"))
     assert "take 442368 bits of RAM blocks, which have 131072 for all; " in str(caught.value)
-    assert rtl.lower(graph, boards.load("ulx3s_85f")).plan.core.source.size == 96 * 96 * 3
+    assert rtl.lower(graph, boards.load("ulx3s_85f")).plan.core.sources[0].size == 96 * 96 * 3

@@ -20,16 +20,21 @@ from hwkit.toolchain import verilator
 from tests.conformance.graphs import inputs_for
 from tests.targets.rtl.networks import Maker
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 3
 
 
 def every_module() -> Graph:
-    """A residual network whose folding below needs each module in ``hls/rtl``."""
+    """A network, residual with its last input, whose folding below needs each module in
+    ``hls/rtl``."""
     m = Maker("every_module", 5)
     x = m.b.input("x", (4, 4, 4), IntType(4, False))
     y = m.conv(x, 4, IntType(4, False))
     y = m.conv(y, 4, IntType(4, False), depthwise=True, shift=3)
-    return m.b.build([m.dense(m.add(x, y, IntType(4, False)), 4, 3)])
+    last = m.b.state("last", m.rng.integers(0, 16, (4, 4, 4)), IntType(4, False))
+    m.b.update(last, x)
+    return m.b.build([m.dense(m.add(last, y, IntType(4, False)), 4, 3)])
 
 
 def beats(values: object, elements: int, bits: int) -> list[int]:
@@ -57,8 +62,8 @@ def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x = inputs_for(graph, SAMPLES, 1)
     y = run(graph, {"x": x})[graph.outputs[0]]
     case = {
-        "x": beats(x.reshape(-1), core.source.elements, core.source.dtype.bits),
-        "y": beats(y.reshape(-1), core.sink.elements, core.sink.dtype.bits),
+        "x": beats(x.reshape(-1), core.sources[0].elements, core.sources[0].dtype.bits),
+        "y": beats(y.reshape(-1), core.sinks[0].elements, core.sinks[0].dtype.bits),
         "streams": sorted({name for name, _ in core.taps.values()} | {"s", "m"}),
         "latency_cycles": core.latency_cycles,
     }

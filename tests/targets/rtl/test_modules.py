@@ -37,6 +37,15 @@ def fifo(depth: int) -> Case:
     return Case("hwk_fifo", {"WIDTH": 9, "DEPTH": depth}, 9, 9, x, x, 1, 1, latency, cycles)
 
 
+def state(beats: int, depth: int, words: int) -> Case:
+    """What came in an inference ago, at first the image: a beat a cycle, the first after one."""
+    initial, x = draw(9, max(words, 2))[:words], draw(9, BEATS // beats * beats)
+    y = [*(initial if words == beats else initial * beats), *x[: len(x) - beats]]
+    parameters = {"WIDTH": 9, "BEATS": beats, "DEPTH": depth, "WORDS": words}
+    image = {"IMAGE": (9, initial)}
+    return Case("hwk_state", parameters, 9, 9, x, y, beats, beats, beats, float(beats), image)
+
+
 def widen(ratio: int) -> Case:
     x = draw(5)
     y = [packed(x[k : k + ratio], 5) for k in range(0, len(x), ratio)]
@@ -262,6 +271,7 @@ def window(
 
 CASES = [
     *(fifo(depth) for depth in (1, 2, 3, 4, 16, 17, 20)),
+    *(state(*shape) for shape in ((1, 2, 1), (2, 2, 2), (5, 5, 5), (6, 9, 1), (30, 30, 30))),
     *(widen(ratio) for ratio in (2, 3, 4)),
     *(narrow(ratio) for ratio in (2, 3, 4)),
     lookup(1, 4, 6),
@@ -335,6 +345,15 @@ def test_every_beat_and_cycle(program: tuple[Path, list[Case]], module: str) -> 
         for k, case in enumerate(cases):
             if case.module == module:
                 modules.check(path, cases, k, seed)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_reset_in_the_middle_of_a_stream(program: tuple[Path, list[Case]], module: str) -> None:
+    """What the inference before it left behind is not seen."""
+    path, cases = program
+    for k, case in enumerate(cases):
+        if case.module == module:
+            modules.check(path, cases, k, 0, case.beats_in + max(case.beats_in // 2, 1))
 
 
 @pytest.mark.parametrize("module", ["hwk_fifo"])

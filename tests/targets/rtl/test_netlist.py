@@ -21,6 +21,8 @@ from hwkit.toolchain import process, verilator, yosys
 from tests.targets.rtl import clamps
 from tests.targets.rtl.test_shell import CLOCK_HZ, write
 
+pytestmark = pytest.mark.slow
+
 
 def cell_models(family: str) -> Path:
     """Yosys' own simulation models of a family's cells."""
@@ -30,11 +32,12 @@ def cell_models(family: str) -> Path:
     return Path("/usr/share/yosys") / family / "cells_sim.v"
 
 
-@pytest.mark.slow  # synthesis, and a netlist of a thousand cells to compile
 def test_the_netlist_computes_and_answers_as_the_source_does(tmp_path: Path) -> None:
     size, dtype = 40, IntType(6, True)
     core, graph = clamps.core(size, dtype, 4), clamps.graph(size, dtype)
-    sources = write(tmp_path, {**core.files, **shell.shell_files(core, graph, CLOCK_HZ, 9)})
+    sources = write(
+        tmp_path, {**core.files, **shell.shell_files(core, graph, CLOCK_HZ, 9, "simulator")}
+    )
     script = [f"read_verilog -defer -sv {name}" for name in sources]
     script += [f"synth_ice40 -device u -dsp -top {DEVICE}", "write_verilog -noattr net.v"]
     (tmp_path / "net.ys").write_text("\n".join(script) + "\n")

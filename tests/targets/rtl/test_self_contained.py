@@ -61,14 +61,14 @@ def test_a_core_is_simulated_from_any_folder(graph: Graph, core: Core, tmp_path:
     )
     x = inputs_for(graph, 4, 4)
     y = run(graph, {graph.inputs[0]: x})[graph.outputs[0]].reshape(len(x), -1)
-    np.testing.assert_array_equal(simulate(core, program, x).y, y)
+    np.testing.assert_array_equal(simulate(core, program, (x,)).y[0], y)
 
     shutil.move(tmp_path / "deployed", tmp_path / "moved")
     with pytest.raises(ToolFailed) as caught:
-        simulate(core, program, x)
+        simulate(core, program, (x,))
     assert "no memory image" in Path(caught.value.log).read_text()
     images = f"+images={tmp_path / 'moved' / 'rtl'}"
-    np.testing.assert_array_equal(simulate(core, program, x, arguments=[images]).y, y)
+    np.testing.assert_array_equal(simulate(core, program, (x,), arguments=[images]).y[0], y)
 
 
 def test_a_core_is_read_by_yosys_from_any_folder(tmp_path: Path) -> None:

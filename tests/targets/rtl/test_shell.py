@@ -22,12 +22,16 @@ from hwkit.device.protocol import MAX_TENSOR_BYTES, Client, Command, Status
 from hwkit.device.session import Device
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.ir import serialize
+from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.types import S8, Array, IntType
+from hwkit.ir.types import S8, IntType
 from hwkit.targets.rtl import shell
 from hwkit.targets.rtl.bitstream import DEVICE, HARNESS
+from hwkit.targets.rtl.core import Core
 from hwkit.toolchain import verilator
-from tests.targets.rtl import clamps
+from tests.targets.rtl import clamps, networks, together
+
+pytestmark = pytest.mark.slow
 
 CLOCK_HZ = 12_000_000
 SIZE = 12
@@ -36,7 +40,9 @@ PAYLOAD_BYTES = 256
 
 def simulator(folder: Path, size: int, dtype: IntType, elements: int, frame_log2: int = 9) -> Path:
     core, graph = clamps.core(size, dtype, elements), clamps.graph(size, dtype)
-    sources = write(folder, {**core.files, **shell.shell_files(core, graph, CLOCK_HZ, frame_log2)})
+    sources = write(
+        folder, {**core.files, **shell.shell_files(core, graph, CLOCK_HZ, frame_log2, "simulator")}
+    )
     harness = resources.folder("hls") / HARNESS
     return verilator.simulator(
         sources, DEVICE, harness, folder / "board", optimize="-O1", cwd=folder
@@ -150,6 +156,73 @@ def test_tensors_of_any_size_go_through(size: int, frame_log2: int, tmp_path: Pa
         assert device.infer(x[0].tobytes()) == expected[0].tobytes()
 
 
+@pytest.fixture(scope="module")
+def branched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, Core, Path]:
+    """Two inputs, three outputs of 1 and 4 bytes an integer, two states, behind a short payload."""
+    graph, folder = networks.branches(), tmp_path_factory.mktemp("branched")
+    core = together.random_folding(graph, 3)[0]
+    files = shell.shell_files(core, graph, CLOCK_HZ, 9, "simulator")
+    sources = write(folder, {**core.files, **files})
+    harness = resources.folder("hls") / HARNESS
+    program = verilator.simulator(sources, DEVICE, harness, folder / "board", cwd=folder)
+    return graph, core, program
+
+
+def stepped(graph: Graph, steps: int) -> list[tuple[bytes, bytes]]:
+    """The bytes of all inputs and of all outputs of each step."""
+    feeds = networks.feeds_of(graph, steps, 8)
+    values = feeds | run(graph, feeds)
+
+    def joined(names: tuple[str, ...], step: int) -> bytes:
+        return b"".join(
+            shell.to_device(values[name][step], graph.tensors[name].dtype) for name in names
+        )
+
+    return [(joined(graph.inputs, k), joined(graph.outputs, k)) for k in range(steps)]
+
+
+def test_several_tensors_and_states_over_many_steps(branched: tuple[Graph, Core, Path]) -> None:
+    graph, core, program = branched
+    steps = stepped(graph, 50)
+    with FpgaSimulation(program) as board, Link(board.port, 115200) as link:
+        device = Device(Client(link), None)
+        assert device.identity().kind == "simulator"
+        assert device.identity().build == shell.build_digest(core, CLOCK_HZ)[:16]
+        info = device.info()
+        assert (info.inputs, info.outputs, info.states) == ((216, 30), (240, 3, 60), (60, 3))
+        for x, y in steps:
+            assert device.infer(x) == y
+        device.reset()
+        for x, y in steps[:3]:
+            assert device.infer(x) == y
+        # It ends where it began: at the initial states.
+        for _ in range(2):
+            assert device.selftest().passed
+            for x, y in steps[:2]:
+                assert device.infer(x) == y
+
+
+def test_a_request_that_comes_twice_is_one_step(branched: tuple[Graph, Core, Path]) -> None:
+    graph, _, program = branched
+    steps = stepped(graph, 4)
+    with FpgaSimulation(program) as board, Link(board.port, 115200) as link:
+        wire = Wire(link)
+        for x, y in steps:
+            for at in range(0, len(x), 100):
+                load = u32(at) + x[at : at + 100]
+                assert wire.ask(Command.LOAD_INPUT, load) == (Status.OK, b"")
+                assert wire.ask(Command.LOAD_INPUT, load, wire.sequence) == (Status.OK, b"")
+            assert wire.ask(Command.INFER, u32(0)) == (Status.OK, u32(1))
+            assert wire.ask(Command.INFER, u32(0), wire.sequence) == (Status.OK, u32(1))
+            for at in (0, 100, 239, 242, 200):
+                part = wire.ask(Command.READ_OUTPUT, u32(at, min(60, len(y) - at)))
+                assert part == (Status.OK, y[at : at + 60])
+        assert wire.ask(Command.RESET, b"x") == (Status.BAD_ARGUMENT, b"")
+        assert wire.ask(Command.RESET) == (Status.OK, b"")
+        assert wire.ask(Command.RESET, sequence=wire.sequence) == (Status.OK, b"")
+        assert wire.ask(Command.RUN, steps[0][0])[0] == Status.BAD_ARGUMENT  # its answer is long
+
+
 def test_loading_in_parts_of_any_size(wire: Wire) -> None:
     x = bytes(range(SIZE))
     y = bytes(min(max(v, -3), 5) & 0xFF for v in range(SIZE))
@@ -221,6 +294,10 @@ def test_a_session_begins_at_any_number_and_from_nothing(wire: Wire) -> None:
         (Command.READ_LAYER, u32(0, 1), Status.UNKNOWN_COMMAND),
         (Command.STACK, b"", Status.UNKNOWN_COMMAND),
         (Command.MEMORY_TEST, b"", Status.UNKNOWN_COMMAND),
+        (Command.READ_STATE, u32(0, 0), Status.UNKNOWN_COMMAND),
+        (Command.WRITE_STATE, u32(0), Status.UNKNOWN_COMMAND),
+        (Command.RESET, b"", Status.OK),
+        (Command.RESET, b"x", Status.BAD_ARGUMENT),
         (Command.NONE, b"", Status.UNKNOWN_COMMAND),
         (16 + Command.INFO, b"", Status.UNKNOWN_COMMAND),
         (255, b"", Status.UNKNOWN_COMMAND),
@@ -275,7 +352,7 @@ def test_garbage_spoils_at_most_the_frame_that_it_touches(image: Path, garbage: 
 
 
 def test_selftest_input_is_what_the_shell_makes() -> None:
-    x: Array = shell.selftest_input(clamps.graph(4, IntType(8, False)).tensors["x"])
+    x = shell.selftest_feeds(clamps.graph(4, IntType(8, False)))["x"]
     assert x.tolist() == [[114, 0, 237, 227]]
 
 
@@ -284,12 +361,12 @@ def test_too_long_for_the_link() -> None:
     with pytest.raises(
         ConfigError, match="input of 67108865 bytes; the link takes at most 67108864"
     ):
-        shell.shell_files(clamps.core(size, S8), clamps.graph(size, S8), CLOCK_HZ, 9)
+        shell.shell_files(clamps.core(size, S8), clamps.graph(size, S8), CLOCK_HZ, 9, "simulator")
 
 
 def test_the_serial_line(tmp_path: Path) -> None:
     core, graph = clamps.core(SIZE, S8), clamps.graph(SIZE, S8)
-    files = {**core.files, **shell.shell_files(core, graph, CLOCK_HZ, 9)}
+    files = {**core.files, **shell.shell_files(core, graph, CLOCK_HZ, 9, "simulator")}
     folder = resources.folder("hls") / "rtl" / "shell"
     for name in ("hwk_serial.v", "hwk_uart_rx.v", "hwk_uart_tx.v"):
         files[name] = (folder / name).read_bytes()

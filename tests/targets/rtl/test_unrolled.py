@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from hwkit.boards import FpgaResources
 from hwkit.errors import BudgetInfeasible, UnsupportedOp
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
 from hwkit.ir.ops import (
     Add,
     AvgPool2d,
@@ -41,6 +43,9 @@ from hwkit.targets.rtl.target import TARGET as rtl
 from hwkit.targets.rtl.unrolled import unroll
 from hwkit.targets.rtl.unrolled_arith import ROUNDINGS
 from hwkit.toolchain import verilator
+from tests.targets.rtl import networks
+
+pytestmark = pytest.mark.slow
 
 BOARD = boards.load("rtl_sim_unrolled")
 WIDE = IntType(10, True)
@@ -65,8 +70,8 @@ def check(graph: Graph, x: np.ndarray, folder: Path) -> Simulation:
     program = compiled(made.core, folder)
     expected = np.asarray(graph.predict(x)).reshape(len(x), -1)
     for seed in (0, 1):
-        done = simulate(made.core, program, x, seed=seed)
-        np.testing.assert_array_equal(done.y, expected)
+        done = simulate(made.core, program, (x,), seed=seed)
+        np.testing.assert_array_equal(done.y[0], expected)
         if not seed:
             free = done
     assert free.interval_cycles == made.core.interval_cycles == 1
@@ -187,12 +192,28 @@ def mlp(bits: int, *widths: int) -> Graph:
     return b.build([x])
 
 
+@pytest.mark.parametrize("make", [networks.wires, networks.recurrent])
+def test_several_inputs_outputs_and_states(make: Callable[[], Graph], tmp_path: Path) -> None:
+    graph, steps = make(), 50
+    core = unroll(graph).core
+    program = compiled(core, tmp_path)
+    feeds = networks.feeds_of(graph, steps, 4)
+    wanted = run(graph, feeds)
+    for seed in (1, 2, 0):
+        done = simulate(core, program, tuple(feeds.values()), seed=seed)
+        for name, y in zip(graph.outputs, done.y, strict=True):
+            np.testing.assert_array_equal(y, wanted[name].reshape(steps, -1), name)
+    assert done.latency_cycles == core.latency_cycles
+    # Where there are states, an inference enters when the one before has written them.
+    assert done.interval_cycles == core.interval_cycles == core.latency_cycles
+
+
 def test_the_files_depend_on_the_network_alone() -> None:
     graph = mlp(3, 16, 12, 10)
     first, second = unroll(graph), unroll(graph)
     assert first.core.files == second.core.files
     assert 0 < first.lut < 2500 and 0 < first.ff < 1000
-    assert first.core.source.beats == first.core.sink.beats == 1
+    assert first.core.sources[0].beats == first.core.sinks[0].beats == 1
 
 
 def test_large_networks_are_refused_before_anything_is_made() -> None:

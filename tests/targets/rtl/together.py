@@ -33,8 +33,7 @@ def random_folding(graph: Graph, seed: int) -> tuple[Core, Folding]:
 def build(cores: Sequence[Core], folder: Path) -> Path:
     """One program for all; ``+select=K`` runs core ``K``, whose taps ``tapped`` names."""
     files: dict[str, bytes] = {}
-    widths = [(core.source.beat_bits, core.sink.beat_bits) for core in cores]
-    wide_in, wide_out = max(w for w, _ in widths), max(w for _, w in widths)
+    ports = [_last_bits(core) for core in cores]
     parts = []
     for k, core in enumerate(cores):
         for name, content in core.files.items():
@@ -44,10 +43,9 @@ def build(cores: Sequence[Core], folder: Path) -> Path:
                 files[f"hwk_core_{k}.v"] = text.encode()
             else:
                 files[name] = content
-        parts.append(_SLOT.format(k=k, i=widths[k][0] - 1, o=widths[k][1] - 1))
-    files["hwk_core.v"] = TOP.format(
-        i=wide_in - 1, o=wide_out - 1, n=len(cores), last=len(cores) - 1, parts="".join(parts)
-    ).encode()
+        parts.append(_SLOT.format(k=k, **ports[k]))
+    widest = {name: max(port[name] for port in ports) for name in ports[0]}
+    files["hwk_core.v"] = TOP.format(**widest, last=len(cores) - 1, parts="".join(parts)).encode()
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +57,16 @@ def build(cores: Sequence[Core], folder: Path) -> Path:
     )
 
 
+def _last_bits(core: Core) -> dict[str, int]:
+    """The highest bit of each port: data in and out, streams in and out."""
+    return {
+        "i": sum(stream.beat_bits for stream in core.sources) - 1,
+        "o": sum(stream.beat_bits for stream in core.sinks) - 1,
+        "ins": len(core.sources) - 1,
+        "outs": len(core.sinks) - 1,
+    }
+
+
 def tapped(core: Core, k: int) -> Core:
     """Core ``k`` of a program, with the names of its taps there."""
     taps = {tensor: (f"core{k}_{name}", stream) for tensor, (name, stream) in core.taps.items()}
@@ -67,23 +75,30 @@ def tapped(core: Core, k: int) -> Core:
 
 _SLOT = """
     wire [{o}:0] data_{k};
+    wire [{ins}:0] s_ready_{k};
+    wire [{outs}:0] m_valid_{k};
     assign m[{k}] = data_{k};
+    assign s_ready_of[{k}] = s_ready_{k};
+    assign m_valid_of[{k}] = m_valid_{k};
     hwk_core_{k} core_{k} (
         .clk(clk), .rst(rst),
-        .s_data(s_data[{i}:0]), .s_valid(s_valid && select == {k}), .s_ready(s_ready_of[{k}]),
-        .m_data(data_{k}), .m_valid(m_valid_of[{k}]), .m_ready(m_ready && select == {k}));
+        .s_data(s_data[{i}:0]), .s_ready(s_ready_{k}),
+        .s_valid(select == {k} ? s_valid[{ins}:0] : {{{ins}+1{{1'b0}}}}),
+        .m_data(data_{k}), .m_valid(m_valid_{k}),
+        .m_ready(select == {k} ? m_ready[{outs}:0] : {{{outs}+1{{1'b0}}}}));
 """
 
 TOP = """
 module hwk_core (
     input wire clk, input wire rst,
-    input wire [{i}:0] s_data, input wire s_valid, output wire s_ready,
-    output wire [{o}:0] m_data, output wire m_valid, input wire m_ready
+    input wire [{i}:0] s_data, input wire [{ins}:0] s_valid, output wire [{ins}:0] s_ready,
+    output wire [{o}:0] m_data, output wire [{outs}:0] m_valid, input wire [{outs}:0] m_ready
 );
     integer select = 0;
     initial void'($value$plusargs("select=%d", select));
     wire [{o}:0] m [0:{last}];
-    wire [{last}:0] s_ready_of, m_valid_of;
+    wire [{ins}:0] s_ready_of [0:{last}];
+    wire [{outs}:0] m_valid_of [0:{last}];
     assign s_ready = s_ready_of[select];
     assign m_valid = m_valid_of[select];
     assign m_data = m[select];

@@ -41,11 +41,12 @@ class EveryLayer(nn.Module):
             return Activation(Format(width, signed, rounding, overflow))
 
         weight = Format(width, True, rounding)
-        options = {"per_channel": per_channel, "terms": terms}
         self.source = Input(8, False)
-        self.conv = QfxConv2d(2, 4, 3, weight, padding=1, **options)
+        self.conv = QfxConv2d(2, 4, 3, weight, padding=1, per_channel=per_channel, terms=terms)
         self.relu = cast(False)
-        self.depthwise = QfxDepthwiseConv2d(4, 3, weight, stride=2, padding=1, **options)
+        self.depthwise = QfxDepthwiseConv2d(
+            4, 3, weight, stride=2, padding=1, per_channel=per_channel, terms=terms
+        )
         self.depthwise_out = cast()
         self.norm = QfxBatchNorm(4, weight, terms=terms)
         self.norm_out = cast()
@@ -93,4 +94,5 @@ def made(seed: int, *arguments: object, shake: float = 0.8, **options: object) -
         for module in network.modules():
             if isinstance(module, Cast):
                 module.fraction.add_(shake * torch.randn_like(module.fraction))
-    return network.eval()
+    network.eval()
+    return network

@@ -49,7 +49,14 @@ def defined(x: float, form: Format, fraction: int) -> float:
     st.lists(st.integers(-(2**20), 2**20), min_size=1, max_size=20),
     st.integers(0, 20),
 )
-def test_values(modes, width, signed, fraction, numerators, halvings):
+def test_values(
+    modes: tuple[Rounding, Overflow],
+    width: int,
+    signed: bool,
+    fraction: int,
+    numerators: list[int],
+    halvings: int,
+) -> None:
     """On numbers of up to 21 bits, with many ties among them."""
     form = Format(width, signed, *modes)
     x = [n / 2**halvings for n in numerators]
@@ -60,7 +67,9 @@ def test_values(modes, width, signed, fraction, numerators, halvings):
 @pytest.mark.parametrize(("rounding", "overflow"), MODES)
 @pytest.mark.parametrize("signed", [True, False])
 @pytest.mark.parametrize("fraction", [-1.0, 2.0, 3.4])
-def test_gradients_are_the_closed_forms(rounding, overflow, signed, fraction):
+def test_gradients_are_the_closed_forms(
+    rounding: Rounding, overflow: Overflow, signed: bool, fraction: float
+) -> None:
     form = Format(4, signed, rounding, overflow)
     made = cast(form, fraction)
     digits = round(fraction)
@@ -77,7 +86,7 @@ def test_gradients_are_the_closed_forms(rounding, overflow, signed, fraction):
         assert float(made.fraction.grad) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
-def test_gradient_of_the_fraction_is_the_slope_where_rounding_is_fine():
+def test_gradient_of_the_fraction_is_the_slope_where_rounding_is_fine() -> None:
     """With many digits rounding vanishes, and -ln 2 * y is the real derivative of saturation."""
     made = cast(Format(8, True), 5.0)
     made(torch.tensor([100.0])).backward()
@@ -87,7 +96,7 @@ def test_gradient_of_the_fraction_is_the_slope_where_rounding_is_fine():
     assert float(made.fraction.grad) == pytest.approx(step, rel=1e-6)
 
 
-def test_each_channel_has_a_point_of_its_own():
+def test_each_channel_has_a_point_of_its_own() -> None:
     made = Cast(Format(4, True), channels=3, axis=1)
     made.calibrate(torch.tensor([[0.8, 7.0, 70.0], [-0.9, -8.0, -80.0]]))
     assert made.digits().tolist() == [3, 0, -4]
@@ -97,7 +106,7 @@ def test_each_channel_has_a_point_of_its_own():
     assert made.fraction.grad[1] == 0
 
 
-def test_calibration_finds_the_least_error():
+def test_calibration_finds_the_least_error() -> None:
     torch.manual_seed(0)
     x = torch.randn(4000)
     for form in (Format(4), Format(6, rounding=Rounding.FLOOR), Format(8)):
@@ -107,7 +116,7 @@ def test_calibration_finds_the_least_error():
         assert errors[int(made.digits())] == min(errors.values())
 
 
-def test_what_is_refused():
+def test_what_is_refused() -> None:
     with pytest.raises(ConfigError, match="no binary point yet"):
         Cast(Format(4))(torch.ones(2))
     with pytest.raises(ConfigError, match="fixed point of 1 bits"):
@@ -123,7 +132,7 @@ def test_what_is_refused():
     )
 
 
-def test_powers_of_two_are_exact_and_sums_are_bounded():
+def test_powers_of_two_are_exact_and_sums_are_bounded() -> None:
     exponents = torch.arange(-126, 128, dtype=torch.int32)
     assert [float(v) for v in power_of_two(exponents)] == [2.0**e for e in range(-126, 128)]
     assert compute_dtype(1 << 24, "here") == torch.float32

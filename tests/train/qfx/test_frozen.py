@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ pytest.importorskip("brevitas")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
-from torch import nn  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
 
 from hwkit.errors import ConfigError, GraphError  # noqa: E402
 from hwkit.importers import load_model  # noqa: E402
@@ -49,8 +51,10 @@ from hwkit.train.qfx.fixed import ROUNDINGS  # noqa: E402
 
 from .networks import EveryLayer, made  # noqa: E402
 
+pytestmark = pytest.mark.slow
 
-def differences(network: nn.Module, x: torch.Tensor) -> int:
+
+def differences(network: nn.Module, x: Tensor) -> int:
     graph = freeze(network, x[:1])
     found = fidelity(graph, network, x)
     assert found.samples == len(x) and found.integers >= 3 * len(x)
@@ -59,7 +63,7 @@ def differences(network: nn.Module, x: torch.Tensor) -> int:
 
 @pytest.mark.parametrize("overflow", list(Overflow))
 @pytest.mark.parametrize("rounding", ROUNDINGS)
-def test_every_layer_at_every_width(rounding, overflow):
+def test_every_layer_at_every_width(rounding: Rounding, overflow: Overflow) -> None:
     for width in range(2, 9):
         network = made(width, width, rounding, overflow)
         assert differences(network, torch.rand(100, 2, 8, 8)) == 0, width
@@ -75,14 +79,22 @@ def test_every_layer_at_every_width(rounding, overflow):
     st.integers(0, 3),
     st.floats(0, 2),
 )
-def test_random_networks(seed, width, rounding, overflow, per_channel, terms, shake):
+def test_random_networks(
+    seed: int,
+    width: int,
+    rounding: Rounding,
+    overflow: Overflow,
+    per_channel: bool,
+    terms: int,
+    shake: float,
+) -> None:
     network = made(
         seed, width, rounding, overflow, per_channel=per_channel, terms=terms, shake=shake
     )
     assert differences(network, torch.rand(60, 2, 8, 8)) == 0
 
 
-def test_the_graph_says_what_was_trained():
+def test_the_graph_says_what_was_trained() -> None:
     network = made(1, 5, Rounding.HALF_UP, Overflow.SATURATE)
     graph = freeze(network, torch.rand(1, 2, 8, 8))
     kinds = [type(op) for op in graph.nodes]
@@ -97,7 +109,7 @@ def test_the_graph_says_what_was_trained():
     )
 
 
-def test_wrapping_stays_wrapping_and_a_relu_before_it_a_clamp():
+def test_wrapping_stays_wrapping_and_a_relu_before_it_a_clamp() -> None:
     network = made(1, 4, Rounding.FLOOR, Overflow.WRAP)
     graph = freeze(network, torch.rand(1, 2, 8, 8))
     found = [r for op in graph.nodes for r in rescales(op) if isinstance(op, Requantize)]
@@ -107,7 +119,9 @@ def test_wrapping_stays_wrapping_and_a_relu_before_it_a_clamp():
 
 @pytest.mark.parametrize("overflow", list(Overflow))
 @pytest.mark.parametrize("rounding", ROUNDINGS)
-def test_another_executor_computes_the_same_from_the_file(tmp_path, rounding, overflow):
+def test_another_executor_computes_the_same_from_the_file(
+    tmp_path: Path, rounding: Rounding, overflow: Overflow
+) -> None:
     """The file alone says all of it: QONNX's own executor gives the forward pass's values."""
     pytest.importorskip("qonnx")
     from qonnx.core.modelwrapper import ModelWrapper
@@ -127,7 +141,7 @@ def test_another_executor_computes_the_same_from_the_file(tmp_path, rounding, ov
     assert load_model(tmp_path / "m.onnx").nodes
 
 
-def test_training_keeps_it_exact():
+def test_training_keeps_it_exact() -> None:
     network = made(5, 4, Rounding.HALF_UP, Overflow.SATURATE, per_channel=True, terms=1)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     x, labels = torch.rand(64, 2, 8, 8), torch.arange(64) % 3
@@ -143,7 +157,7 @@ def test_training_keeps_it_exact():
     assert differences(network, torch.rand(200, 2, 8, 8)) == 0
 
 
-def test_folding_a_batch_norm():
+def test_folding_a_batch_norm() -> None:
     torch.manual_seed(0)
     conv = QfxConv2d(2, 4, 3, Format(8))
     norm = QfxBatchNorm(4, Format(8))
@@ -164,7 +178,7 @@ def test_folding_a_batch_norm():
     assert differences(joined, torch.rand(20, 2, 6, 6)) == 0
 
 
-def test_calibrating_a_norm_changes_its_statistics_and_not_its_function():
+def test_calibrating_a_norm_changes_its_statistics_and_not_its_function() -> None:
     torch.manual_seed(0)
     norm = QfxBatchNorm(3, Format(8))
     norm.start(torch.tensor([0.5, 2.0, 1.0]), torch.tensor([1.0, 0.0, -1.0]))
@@ -177,7 +191,7 @@ def test_calibrating_a_norm_changes_its_statistics_and_not_its_function():
     assert float(norm.running_mean[0]) == pytest.approx(0.5, abs=0.05)
 
 
-def test_double_precision_where_single_would_round():
+def test_double_precision_where_single_would_round() -> None:
     """Sums of 2**26 and more, odd ones among them, are still exact."""
     torch.manual_seed(0)
     network = nn.Sequential(
@@ -196,7 +210,7 @@ def test_double_precision_where_single_would_round():
     assert differences(network, x) == 0
 
 
-def test_what_is_refused():
+def test_what_is_refused() -> None:
     def ready(*layers: nn.Module) -> nn.Sequential:
         network = nn.Sequential(*layers)
         calibrate(network, torch.rand(4, 2, 6, 6))
@@ -216,7 +230,7 @@ def test_what_is_refused():
     far = ready(source, Flatten(), wide)
     with pytest.raises(ConfigError, match="QfxLinear: sums may reach"):
         with torch.no_grad():
-            wide.bias.fill_(0)
+            nn.init.zeros_(wide.bias)
             wide.weight.fill_(1e9)
         source.cast.form = Format(16, False)
         big = QfxLinear(1024, 1, Format(8))
@@ -237,6 +251,6 @@ def test_what_is_refused():
         freeze(EveryLayer(4, Rounding.FLOOR, Overflow.SATURATE), torch.rand(1, 2, 8, 8))
 
 
-def test_depthwise_is_a_convolution_of_single_channels():
+def test_depthwise_is_a_convolution_of_single_channels() -> None:
     layer = QfxDepthwiseConv2d(4, 3, Format(4), padding=1)
     assert layer.groups == 4 and layer.weight.shape == (4, 1, 3, 3)

@@ -17,9 +17,11 @@ from hwkit.ir.khot import digits  # noqa: E402
 from hwkit.ir.ops import Requantize, Rounding, rescales  # noqa: E402
 from hwkit.ir.serialize import load  # noqa: E402
 from hwkit.train.jets import generate  # noqa: E402
-from hwkit.train.pipeline import train  # noqa: E402
+from hwkit.train.pipeline import Trained, train  # noqa: E402
 from hwkit.train.recipe import recipe_path  # noqa: E402
 from hwkit.train.sensitivity import sensitivity  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 
 def short(folder: Path, name: str, recipe: str, *changes: tuple[str, str]) -> Path:
@@ -36,14 +38,18 @@ def short(folder: Path, name: str, recipe: str, *changes: tuple[str, str]) -> Pa
     return path
 
 
+Run = tuple[Path, Path, Trained]
+"""The recipe, the folder, what came out."""
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     recipe = short(folder, "short", "digits_qfx")
     return recipe, folder / "out", train(recipe, folder / "out")
 
 
-def test_the_graph_is_what_was_trained(run):
+def test_the_graph_is_what_was_trained(run: Run) -> None:
     _, out, result = run
     assert (result.moved, result.integers) == (0, 3550)
     assert result.accuracy.integer == result.accuracy.fake_quantized > 0.8
@@ -56,7 +62,7 @@ def test_the_graph_is_what_was_trained(run):
     assert all(m & (m - 1) == 0 for r in found for m in r.multiplier)
 
 
-def test_plan_and_sensitivity(run, tmp_path):
+def test_plan_and_sensitivity(run: Run, tmp_path: Path) -> None:
     recipe, out, _ = run
     plan = BitPlan({"conv2": 3, "fc": 8})
     result = train(recipe, tmp_path / "out", plan, out / "checkpoint.pt")
@@ -69,7 +75,7 @@ def test_plan_and_sensitivity(run, tmp_path):
         assert row[4] == 0 < row[2]
 
 
-def test_khot_wrapping_and_batch_norms_that_stay(run, tmp_path):
+def test_khot_wrapping_and_batch_norms_that_stay(run: Run, tmp_path: Path) -> None:
     scheme = ('scheme = "qfx"', 'scheme = "qfx"\noverflow = "wrap"\nterms = 2\nbatch_norm = "keep"')
     bits = ("bits = 4\nactivation_bits = 4", "bits = 6\nactivation_bits = 6")
     recipe = short(tmp_path, "kept", "digits_qfx", scheme, bits)
@@ -80,7 +86,7 @@ def test_khot_wrapping_and_batch_norms_that_stay(run, tmp_path):
         assert digits(graph.constants[name]).max() == 2
 
 
-def test_warm_start_from_a_brevitas_run(run, tmp_path):
+def test_warm_start_from_a_brevitas_run(run: Run, tmp_path: Path) -> None:
     scheme = ('scheme = "qfx"\n', "")
     modes = ('rounding = "half_up"\ninput_bits = 4\n', "")
     bits = ("bits = 4\nactivation_bits = 4", "bits = 8\nactivation_bits = 8")
@@ -96,7 +102,7 @@ def test_warm_start_from_a_brevitas_run(run, tmp_path):
         train(jets, tmp_path / "o", start_from=start)
 
 
-def test_jets_are_generated_the_same_every_time():
+def test_jets_are_generated_the_same_every_time() -> None:
     x, y = generate(1000)
     again, _ = generate(1000)
     assert x.shape == (1000, 16) and x.dtype == np.float32

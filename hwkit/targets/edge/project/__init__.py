@@ -81,7 +81,7 @@ def _inputs(graph: Graph) -> Array:
     tensor = graph.tensors[graph.inputs[0]]
     rng = np.random.default_rng(_SEED)
     values = rng.integers(tensor.dtype.low, tensor.dtype.high + 1, (_PROVEN, *tensor.shape))
-    return values.astype(np.int8)
+    return values.astype(tensor.dtype.container)
 
 
 def _check(graph: Graph, x: Array, outputs: Array) -> None:
@@ -98,9 +98,9 @@ def _facts(
 ) -> dict[str, str]:
     """What stands between two @ in a template."""
     used = operators(lowered.graph)
-    inputs = x[:_SAMPLES].tobytes()
-    little = outputs.dtype.newbyteorder("<")
-    golden = outputs[:_SAMPLES].astype(little).tobytes()
+    inputs, golden = (
+        of[:_SAMPLES].astype(of.dtype.newbyteorder("<")).tobytes() for of in (x, outputs)
+    )
     return {
         "MODEL": re.sub(r"[^A-Za-z0-9_.:\-]", "_", lowered.graph.name)[:63],
         "ID": re.sub(r"[^a-z0-9_]", "_", lowered.graph.name.lower())[:40] + "_tflm",

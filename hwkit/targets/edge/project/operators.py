@@ -44,8 +44,9 @@ _METHODS = {
 
 
 def operators(graph: Graph) -> tuple[str, ...]:
-    """Every builtin operator of the file of a lowered graph, once, sorted."""
-    return tuple(sorted({operator.code for operator in file_model(graph).operators}))
+    """Every builtin operator of TFLM's file of a lowered graph, once, sorted."""
+    model = file_model(graph, functions=True)
+    return tuple(sorted({operator.code for operator in model.operators}))
 
 
 def registration(operator: str) -> str:

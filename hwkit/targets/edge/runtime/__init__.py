@@ -47,17 +47,26 @@ class Products(Enum):
     RUY = "the same, where weighted sums of convolutions and dense layers round half up twice"
 
 
+class Sixteen(Enum):
+    """How 16-bit activations are computed; see ``sixteen.py``."""
+
+    TFLM = "dense layers as convolutions; its LOGISTIC and TANH are the graph's tables"
+    LITERT = "dense layers by the real product, some scales in float32; tables are read"
+
+
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
     """In what runtimes' integers differ; what they share is in ``arithmetic.py``.
 
     ``float_softmax``: the softmax adds exponentials in float32, not in fixed point.
     ``native_rescales``: QUANTIZE, RELU and MEAN round twice, from the scales that the file states.
+    ``sixteen``: None where nothing is known of 16-bit activations, and they are refused.
     """
 
     products: Products
     float_softmax: bool
     native_rescales: bool
+    sixteen: Sixteen | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import Arithmetic, Model, Products, Runtime
+from . import Arithmetic, Model, Products, Runtime, Sixteen
 from ._interpreter import InterpretedModel
 
 
@@ -16,5 +16,7 @@ RUNTIME = Runtime(
     title="LiteRT",
     package="ai-edge-litert",
     open=_open,
-    arithmetic=Arithmetic(Products.XNNPACK, float_softmax=True, native_rescales=False),
+    arithmetic=Arithmetic(
+        Products.XNNPACK, float_softmax=True, native_rescales=False, sixteen=Sixteen.LITERT
+    ),
 )

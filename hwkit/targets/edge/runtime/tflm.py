@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from . import Arithmetic, Array, Model, Products, Refused, Runtime
+from . import Arithmetic, Array, Model, Products, Refused, Runtime, Sixteen
 
 _ARENA_BYTES = 64 << 20
 """What the interpreter may take; how much it does take is its own report."""
@@ -68,7 +68,9 @@ RUNTIME = Runtime(
     title="TFLM",
     package="tflite-micro",
     open=_open,
-    arithmetic=Arithmetic(Products.DOUBLE, float_softmax=False, native_rescales=True),
+    arithmetic=Arithmetic(
+        Products.DOUBLE, float_softmax=False, native_rescales=True, sixteen=Sixteen.TFLM
+    ),
     times_layers=False,
     packages=("tflm",),
 )

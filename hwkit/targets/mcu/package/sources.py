@@ -10,6 +10,7 @@ from hwkit import resources
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import TensorType
 from hwkit.target import Lowered
+from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.emit import emit, table_names, weight_bytes
 from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.package.names import identifier, prefix, prefixed
@@ -101,7 +102,7 @@ def _facts(lowered: Lowered[McuPlan]) -> dict[str, str]:
 
 def _type(graph: Graph, names: Sequence[str]) -> str:
     """The C type of all these tensors' integers, ``void`` where they have not all one."""
-    types = {"int8_t" if graph.tensors[name].dtype.bits <= 8 else "int32_t" for name in names}
+    types = {f"int{STORED.of(graph.tensors[name].dtype).bits}_t" for name in names}
     return types.pop() if len(types) == 1 else "void"
 
 

@@ -1,0 +1,113 @@
+"""Kernels that share tests, the nearest first: what is compiled for a fault in one of them, and
+which tests run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``kernels`` and ``alternatives`` of kernels.inc that are compiled together, and the names of
+    their examples in the tests of the host, of a core with instructions of its own, and of the
+    Cortex-M55. A group with alternatives is there for faults in these alone.
+
+    Example: ``GROUPS["dense"].host`` is ``("kernels:dense",)``, the file
+    ``tests/firmware/kernels/test_kernels.py`` and the name there.
+    """
+
+    kernels: tuple[str, ...]
+    host: tuple[str, ...]
+    core: tuple[str, ...] = ()
+    mve: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The kernels that this group tests."""
+        return self.alternatives or self.kernels
+
+
+GROUPS = {
+    "dense": Group(
+        ("dense_s8", "dense_s8_s4"),
+        ("kernels:dense",),
+        ("dense", "wide_dense"),
+        ("wide_dense", "dense"),
+    ),
+    "conv2d": Group(
+        ("conv2d_s8", "conv2d_s8_s4"),
+        ("kernels:conv2d", "kernels:conv2d_into_int8"),
+        ("conv2d", "wide_conv2d"),
+        ("wide_conv2d", "conv2d"),
+    ),
+    "depthwise": Group(
+        ("depthwise_conv2d_s8",),
+        ("kernels:depthwise", "kernels:depthwise_3x3", "kernels:depthwise_1d"),
+        ("depthwise", "depthwise_3x3", "wide_depthwise"),
+        ("wide_depthwise", "depthwise_3x3", "depthwise"),
+    ),
+    "requantize": Group(
+        ("requantize_s8", "requantize_s32"),
+        ("kernels:requantize", "read_ahead:requantize"),
+        ("requantize",),
+        ("requantize",),
+    ),
+    "add": Group(
+        ("add_s8",),
+        ("kernels:add", "kernels::test_add_over_either_of_its_inputs", "read_ahead:add"),
+        ("add",),
+        ("wide_add", "add"),
+    ),
+    "pool": Group(
+        ("sum_pool_s8", "avg_pool_s8", "max_pool_s8"),
+        (
+            "kernels:pool",
+            "kernels:sum_pool",
+            "broadcast::test_means_have_smaller_multipliers",
+        ),
+        (),
+        ("wide_pool", "pool", "sum_pool"),
+    ),
+    "elementwise": Group(
+        ("clamp_s8", "lookup_s8", "pad_s8", "concat_s8"),
+        ("kernels:elementwise", "read_ahead:elementwise"),
+        (),
+        ("elementwise",),
+    ),
+    "softmax": Group(("softmax_s8",), ("kernels:softmax",), (), ("softmax",)),
+    "broadcast": Group(
+        ("broadcast_add_s8", "broadcast_mul_s8", "add_s8"), ("broadcast:broadcast",)
+    ),
+    "prelu": Group(("prelu_s8",), ("broadcast:prelu",)),
+    "moved": Group(("gather_s8", "resize_nearest_s8"), ("broadcast:moved",)),
+    "constant": Group(("constant_s8",), ("broadcast::test_constant",)),
+    "wide": Group(
+        ("rescale_s8", "rescale_s32", "sum_pool_s32", "add_s32", "requantize_s32"),
+        ("kernels:wide",),
+    ),
+    "dense_h8": Group(("dense_s8",), ("kernels:dense_into_int8",), alternatives=("dense_s8_h8",)),
+    "conv2d_h8": Group(
+        ("conv2d_s8",), ("kernels:conv2d_into_int8",), alternatives=("conv2d_s8_h8",)
+    ),
+    "winograd": Group(
+        ("conv2d_s8",),
+        ("kernels:conv2d_3x3_into_int8", "kernels:conv2d_3x3"),
+        alternatives=("conv2d_s8_winograd", "conv2d_s8_winograd_small"),
+    ),
+    "winograd4": Group(
+        ("conv2d_s8",),
+        ("kernels:conv2d_3x3_into_int8",),
+        alternatives=("conv2d_s8_winograd4", "conv2d_s8_winograd4_small"),
+    ),
+    "bands": Group(
+        ("depthwise_conv2d_s8",),
+        ("kernels:depthwise_3x3_into_int8", "kernels:depthwise_3x3"),
+        alternatives=("depthwise_conv2d_s8_bands",),
+    ),
+    "turned": Group(
+        ("depthwise_conv2d_s8",),
+        ("kernels:depthwise_1d",),
+        alternatives=("depthwise_conv2d_s8_turned",),
+    ),
+}

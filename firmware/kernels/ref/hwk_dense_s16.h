@@ -1,0 +1,25 @@
+/* Matrix product of 16-bit integers, int8 weights: the definition, loop by loop. */
+#ifndef HWK_DENSE_S16_H
+#define HWK_DENSE_S16_H
+
+#include <hwk_store.h>
+
+HWK_NO_SCRATCH(dense_s16, dense)
+
+HWK_INLINE void hwk_dense_s16(const hwk_dense_t *d, const int16_t *input, void *output,
+                              void *scratch) {
+  (void)scratch;
+  int32_t index = 0;
+  for (int32_t n = 0; n < d->rows; ++n, input += d->input_features) {
+    const int8_t *row = d->weights;
+    for (int32_t o = 0; o < d->output_features; ++o, row += hwk_row_bytes_s8(d->input_features)) {
+      int32_t sum = d->bias[o];
+      for (int32_t k = 0; k < d->input_features; ++k) {
+        sum = hwk_mla(sum, input[k], row[k]);
+      }
+      hwk_store(&d->rescale, output, index++, sum, o);
+    }
+  }
+}
+
+#endif
