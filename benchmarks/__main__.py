@@ -23,6 +23,7 @@ from benchmarks import (
     pipelines,
     stages,
     table,
+    wakeword,
 )
 
 _BUSY = 0.5
@@ -37,6 +38,7 @@ def main() -> None:
     kernels.main()
     models.main([])
     mlperf_tiny.main([])
+    wakeword.main([])
     moved.main([])
     flags.main()
     cores.main()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hwkit.flow.boundary import Inputs
     from hwkit.flow.verify import Verification
     from hwkit.ir.graph import Graph
+    from hwkit.ir.types import Array
 
 
 def load(path: str | Path) -> Graph:
@@ -37,21 +38,40 @@ def freeze(model: Any, example: Any) -> Graph:
     return graph
 
 
+def predict(
+    graph: Graph, x: Inputs, board: str | None = None, **options: Any
+) -> Array | dict[str, Array]:
+    """``graph.predict(x)``, or with a ``board`` built for it and run there.
+
+    ``port``, ``artifact_folder``, ``optimize`` and ``reset_each`` as in ``flow.predict.predict``.
+    The array of the only output, or each by name.
+    """
+    from hwkit.flow.predict import predict as flow
+
+    results = flow(graph, x, board, **options)
+    return results[graph.outputs[0]] if len(graph.outputs) == 1 else results
+
+
 def deploy(
-    graph: Graph, board: str, out: str | Path, packages: Sequence[str] = ()
+    graph: Graph, board: str, out: str | Path, packages: Sequence[str] = (), **options: Any
 ) -> dict[str, Any]:
     """Emits and builds ``graph`` for ``board`` into ``out``; returns ``deploy.json``.
 
-    ``packages`` (``library``, ``arduino``, ``zephyr``, ``tflm``) are left in ``out`` too.
+    ``packages`` (``library``, ``arduino``, ``zephyr``, ``tflm``) are left in ``out`` too;
+    ``goal``, ``flashed`` and ``optimize`` as in ``flow.build.deploy``.
     """
     from hwkit.flow.build import deploy as flow
+    from hwkit.formats import stamped
 
-    return flow(graph, board, out, packages)
+    return stamped("deploy.json", flow(graph, board, out, packages, **options))
 
 
 def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) -> Verification:
-    """``board`` against the interpreter on ``x`` or random inputs; ``samples``, ``seed``, ``port``
-    as in ``flow.verify.verify``."""
+    """``board`` against the interpreter on ``x`` or random inputs; ``samples``, ``seed``, ``port``,
+    ``artifact_folder`` and ``optimize`` as in ``flow.verify.verify``.
+
+    Example: ``hwkit.verify(graph, "virtual_m4", samples=100, optimize="speed").check()``.
+    """
     from hwkit.flow.verify import verify as flow
 
     return flow(graph, board, x, **options)
@@ -59,10 +79,15 @@ def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) ->
 
 def profile(graph: Graph, board: str, **options: Any) -> dict[str, Any]:
     """Per-layer figures of ``graph`` on ``board``, as ``hwkit profile --json`` prints them;
-    ``repeats``, ``store``, ``port`` as in ``flow.profiling.profile``."""
-    from hwkit.flow.profiling import profile as flow
+    ``repeats``, ``seed``, ``store``, ``port``, ``artifact_folder`` and ``optimize`` as in
+    ``flow.profiling.profile``.
 
-    return flow(graph, board, **options).to_json()
+    Example: ``hwkit.profile(graph, "virtual_m4", repeats=5)["total"]["cycles"]``.
+    """
+    from hwkit.flow.profiling import profile as flow
+    from hwkit.formats import stamped
+
+    return stamped("profile", flow(graph, board, **options).to_json())
 
 
 def allocate(run: str | Path, board: str, budget: str, out: str | Path) -> BitPlan:

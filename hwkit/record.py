@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -43,7 +44,7 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
     if not isinstance(value, dict):
         raise FormatError(f"{where}: expected an object, got {_shown(value)}")
     known = {f.name: f for f in fields(cls) if f.metadata != DERIVED}  # type: ignore[arg-type]
-    hints = {name: hint for name, hint in get_type_hints(cls).items() if name in known}
+    hints = {name: hint for name, hint in _hints(cls).items() if name in known}
     required = {f.name for f in fields(cls) if _is_required(f)}  # type: ignore[arg-type]
     if unknown := sorted(set(value) - set(hints)):
         raise FormatError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(hints)}")
@@ -54,6 +55,12 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
         if _WORDS in known[key].metadata:
             _check_words(item, known[key].metadata[_WORDS], _at(where, key))
     return cls(**found)
+
+
+@cache
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    """The types of the fields; finding them takes longer than all else, for each of many records."""
+    return get_type_hints(cls)
 
 
 def to_json(value: Any) -> Any:

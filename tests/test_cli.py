@@ -87,6 +87,24 @@ def test_inspect_json(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["total"] == {"macs": 0, "weight_bytes": 0}
 
 
+def test_inspect_names_what_goes_in_and_out(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(["inspect", str(model)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:3] == ["input  x: 3, s8", "output y: 3, s8"]
+
+
+def test_a_board_that_times_whole_inferences(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ("--store", str(tmp_path / "m.sqlite"), "--repeats", "1")
+    assert _run(["profile", str(model), "--board", "interpreter", *store]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "this board times whole inferences, not layers"
+    assert len(lines) == 3 and lines[2].split()[0] == "total"
+
+
 def test_missing_damaged_and_foreign_models(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,8 @@
  *   const hwk_@ID@_output_t *y = hwk_@ID@_output(0);
  *
  * Integers in, integers out, the same on every core: real = scale * (integer - zero point).
+ * What the model has as unsigned of 8 bits, 0..255, is here less 128, -128..127 (of 4 bits less 8),
+ * and so is its zero point: its own _LOW and _HIGH say what each takes.
  * Nothing is allocated; all memory is HWK_@UPPER@_ARENA_BYTES of static arena and some stack.
  * Not from two threads at once. Any number of models in a program: each has names of its own, in
  * sources and for the linker; hwk.h gives a program of one model the plain names hwk_init, ...

@@ -79,7 +79,10 @@ def load(reference: str) -> Board:
         raise ConfigError(f"board {reference!r} is not there yet; boards: {known}")
     close = get_close_matches(reference, names(), 1)
     meant = f"; did you mean {close[0]!r}?" if close else ";"
-    raise ConfigError(f"no board {reference!r:.80}{meant} known boards: {known}")
+    raise ConfigError(
+        f"no board {reference!r:.80}{meant} known boards: {known}; or give a file ./NAME.toml, or "
+        "a place of 'hwkit places'"
+    )
 
 
 _packaged = cache(parse)

@@ -71,6 +71,8 @@ def _place(name: str, value: object, path: Path, boards: set[str]) -> Place:
         raise ConfigError(f"{path}: {name}: a board or a file is called so; rename the place")
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: {name}: expected a table with board and port; see hwkit places")
+    if set(value) == {"board"}:
+        raise ConfigError(f'{path}: {name}: has no port; add port = "/dev/ttyACM0" or another URL')
     try:
         place = from_json(Place, value, f"{path}: {name}")
     except FormatError as error:

@@ -240,6 +240,20 @@ class Board:
         return "simulated" if self.fpga.flow == "verilator" else "measured"
 
     @property
+    def options(self) -> dict[str, str | int]:
+        """What a user may choose that shapes a build here, at its values.
+
+        Example: ``{"optimize": "balanced"}`` of a microcontroller; ``{"frames_per_second": 10000,
+        "lut": 83640}`` of an FPGA.
+        """
+        if self.mcu is not None:
+            return {"optimize": self.mcu.optimize}
+        if self.fpga is not None and self.fpga.resources is not None and self.target in _FOLDED:
+            rate, lut = self.fpga.frames_per_second, self.fpga.resources.lut
+            return {"frames_per_second": rate, "lut": lut}
+        return {}
+
+    @property
     def clock_hz(self) -> int | None:
         """Of the core or the FPGA design; None on a board without one clock."""
         if self.mcu is not None:

@@ -9,6 +9,7 @@ import click
 
 from hwkit.cli.group import hwkit
 from hwkit.cli.options import (
+    artifact_option,
     board_argument,
     board_option,
     example,
@@ -76,10 +77,22 @@ def deploy(
 @hwkit.command(**example("hwkit profile model.hwk --board virtual_m4 --repeats 5"))
 @model_argument
 @board_option
-@click.option("--repeats", default=10, show_default=True, type=click.IntRange(1, _MAX_REPEATS))
-@click.option("--store", metavar="DB", type=click.Path(path_type=Path), help="SQLite database.")
+@click.option(
+    "--repeats",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, _MAX_REPEATS),
+    help="Inferences that count; figures are medians.",
+)
+@click.option(
+    "--store",
+    metavar="DB",
+    type=click.Path(path_type=Path),
+    help="SQLite database; without it the user's own.",
+)
 @optimize_option
 @port_option
+@artifact_option
 @json_option
 def profile(
     model: Path,
@@ -88,6 +101,7 @@ def profile(
     store: Path | None,
     optimize: Any,
     port: str | None,
+    artifact: Path | None,
     as_json: bool,
 ) -> None:
     """Per layer and total: cycles, instructions, microseconds; stored with full context."""
@@ -95,12 +109,24 @@ def profile(
     from hwkit.flow.profiling import profile as flow
 
     with busy(f"{board}: profiling"):
-        taken = flow(load(model), board, repeats=repeats, store=store, port=port, optimize=optimize)
+        taken = flow(
+            load(model),
+            board,
+            repeats=repeats,
+            store=store,
+            port=port,
+            artifact_folder=artifact,
+            optimize=optimize,
+        )
     if as_json:
         print_json("profile", taken.to_json())
         return
     click.echo(f"{board}, {taken.evidence} by {taken.identity.name}, median of {repeats}")
-    for row in (*taken.layers, taken.total):
+    known = (row.instructions is row.cycles is row.us is None for row in taken.layers)
+    apart = not all(known)
+    if not apart:
+        click.echo("this board times whole inferences, not layers")
+    for row in (*(taken.layers if apart else ()), taken.total):
         found = (row.macs, row.instructions, row.cycles, row.us)
         figures = ["-" if value is None else f"{value:.0f}" for value in found]
         if row.us is not None:

@@ -69,7 +69,8 @@ def import_(
 @model_argument
 @json_option
 def inspect(model: Path, as_json: bool) -> None:
-    """Per layer: op, shape, bits, MACs, weight bytes; totals; peak activation bytes."""
+    """Per layer: op, shape, bits, MACs, weight bytes; inputs, outputs and states by name; totals;
+    peak activation bytes."""
     from hwkit.flow.models import inspect as flow
     from hwkit.flow.models import load
 
@@ -84,6 +85,10 @@ def inspect(model: Path, as_json: bool) -> None:
             f"{row['index']:>3} {plain(row['name']):<28.28} {row['op']:<16} {shape:<12} "
             f"{row['output_type']:<4} w{bits:<3} {row['macs']:>11} MACs {row['weight_bytes']:>8} B"
         )
+    for what in ("inputs", "outputs", "states"):
+        for row in facts[what]:
+            shape = "x".join(map(str, row["shape"]))
+            click.echo(plain(f"{what[:-1]:<7}{row['name']}: {shape}, {row['type']}"))
     total = facts["total"]
     click.echo(
         f"total {total['macs']} MACs, {total['weight_bytes']} B of weights, "
@@ -140,8 +145,17 @@ def predict(
 @hwkit.command(**example("hwkit verify model.hwk --board virtual_m4 -n 100"))
 @model_argument
 @board_option
-@click.option("-n", "samples", default=16, show_default=True, type=click.IntRange(1))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option(
+    "-n",
+    "samples",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Random inputs; of a network with state, successive steps.",
+)
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the random inputs."
+)
 @input_option(required=False)
 @click.option(
     "--source",

@@ -49,7 +49,8 @@ def optional_board_option(command: F) -> F:
         metavar="B",
         is_eager=True,
         callback=_board,
-        help="Build and run there; without it the interpreter.",
+        help="Build and run there: a name, a file ./my_board.toml, or a place; without it the "
+        "interpreter.",
     )(command)
 
 

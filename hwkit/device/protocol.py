@@ -82,7 +82,8 @@ class Info:
 
     ``chip`` is the number by which its chip identifies itself (0: it has none), ``serial`` the
     chip's serial number in hex ("": none), ``digest`` the model's SHA-256, ``build`` the first 16
-    hex digits of the build's. ``inputs``, ``outputs`` and ``states`` have the bytes of each tensor.
+    hex digits of the build's ("": an image that was built without). ``inputs``, ``outputs``
+    and ``states`` have the bytes of each tensor.
     """
 
     max_payload_bytes: int
@@ -249,7 +250,7 @@ class Client:
             layer_count=layers,
             arena_bytes=arena,
             digest=digest,
-            build=build.hex(),
+            build=build.hex() if any(build) else "",
             inputs=inputs,
             outputs=outputs,
             states=states,

@@ -275,7 +275,7 @@ def _check_same(info: Info, digest: bytes | None, build: str, port: str) -> None
             f"board at {port} runs model {info.name!r} {info.digest.hex()[:12]}, expected "
             f"{digest.hex()[:12]}; flash the image of this model"
         )
-    if build and info.build != build[: len(info.build)]:
+    if build and info.build and info.build != build[: len(info.build)]:
         raise DeviceError(
             f"board at {port} runs build {info.build} of model {info.name!r}, expected "
             f"{build[: len(info.build)]}; flash the image that hwkit deploy makes for this board"

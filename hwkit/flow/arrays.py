@@ -186,7 +186,7 @@ def _only(names: Sequence[str], kind: str) -> str:
         letter = kind[0]
         raise ConfigError(
             f"the model has {len(names)} {kind}s, {', '.join(names)}; give each as "
-            f"-{letter} name=x.npy, or an .npz for all of them"
+            f"-{letter} name={'xy'[kind == 'output']}.npy, or an .npz for all of them"
         )
     return names[0]
 

@@ -155,6 +155,7 @@ def deploy(
             "artifact": artifact.path.name,
             **artifact.facts,
             **({"goal": asdict(goal)} if goal != NO_GOAL else {}),
+            "options": lowered.board.options,
             "digest": plan.digest(),
             "retargeted": list(lowered.retargeted),
             "optimized": dict(lowered.optimized),
@@ -224,9 +225,14 @@ def artifact_for(
     if folder is None:
         target, lowered = lower(graph, board_name, measure=measure, optimize=optimize)
         return target, cached(target, lowered)
-    made_for = _optimized_for(Path(folder)) if optimize is None else optimize
+    made_for = _optimized_for(Path(folder))
+    if optimize is not None and made_for not in (None, optimize):
+        raise ConfigError(
+            f"{folder}: its kernels were chosen for {made_for}, not {optimize}; leave --optimize "
+            "out, or deploy again"
+        )
     goal = _goal_of(Path(folder))
-    target, lowered = lower(graph, board_name, goal, measure=False, optimize=made_for)
+    target, lowered = lower(graph, board_name, goal, measure=False, optimize=made_for or optimize)
     return target, target.artifact(Path(folder).absolute(), lowered)
 
 

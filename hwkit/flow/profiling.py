@@ -32,16 +32,18 @@ def profile(
     seed: int = 0,
     store: Path | None = None,
     port: str | None = None,
+    artifact_folder: str | Path | None = None,
     optimize: Optimize | None = None,
 ) -> Measurement:
     """Per-layer and total figures of ``repeats`` runs of one random input on ``board``.
 
-    What answers there says what it is, and so what the figures are worth. Also added to the
-    measurement store (``store``: its path, default the user's).
+    ``artifact_folder`` is one that ``hwkit deploy`` left: that very build is measured. What answers
+    on the board says what it is, and so what the figures are worth. Also added to the measurement
+    store (``store``: its path, default the user's).
     """
     check_reachable(boards.load(board), port)
     database.check(store)
-    target, artifact = artifact_for(graph, board, None, optimize=optimize)
+    target, artifact = artifact_for(graph, board, artifact_folder, optimize=optimize)
     feeds = boundary.enter(graph, artifact.lowered.graph, random_feeds(graph, 1, seed))
     with target.open(artifact, port) as session:
         runs = session.timed(feeds, repeats, WARM_UP)
@@ -61,7 +63,7 @@ def profile(
         commit=source_commit(),
         toolchain=artifact.facts.get("tools", {}),
         flags=tuple(artifact.facts.get("flags", ())),
-        options={} if optimize is None else {"optimize": optimize},
+        options=artifact.lowered.board.options,
     )
     database.add(taken, store)
     return taken

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Verification:
     samples in which the largest integer of an output moved with them. ``ties`` are integers that
     differ from those of the file that the graph came from where the file's real value lies on a
     tie; only ``flow.source`` looks for them. ``first`` is the first difference, or None.
+    ``options`` are those of the build that was compared (``Board.options``).
     """
 
     board: str
@@ -45,6 +46,7 @@ class Verification:
     argmax_moved: int
     first: Difference | None
     ties: int = 0
+    options: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
     def exact(self) -> bool:
@@ -95,13 +97,14 @@ def verify(
         compared.outputs(entered, expected)
         compared.layers(entered)
     return Verification(
-        board=board,
+        board=artifact.board.name,
         inputs=boundary.batch(feeds),
         integers=compared.integers,
         differing=compared.differing,
         moved=sum(int(np.count_nonzero(as_given[n] != original[n])) for n in graph.outputs),
         argmax_moved=_argmax_moved(as_given, original),
         first=compared.first,
+        options=artifact.lowered.board.options,
     )
 
 

@@ -8,9 +8,14 @@ from types import MappingProxyType
 
 import numpy as np
 
+from hwkit.ir.encode import save
+from hwkit.ir.interpret import run
+from hwkit.ir.network import State
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.ops import constants as constants_of
 from hwkit.ir.types import Array, TensorType
+
+__all__ = ["Graph", "State"]
 
 
 def _frozen(array: Array) -> Array:
@@ -20,22 +25,7 @@ def _frozen(array: Array) -> Array:
     return array
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """A tensor that outlives an inference.
-
-    Nodes read ``tensor``: no input and no op's output, it holds what the last inference left.
-    When an inference ends, ``update`` (any activation of the same type) becomes its next value:
-    a reader never sees it in the same inference. ``initial`` names the constant (of the tensor's
-    type and shape) that it holds before the first inference and after a reset.
-    """
-
-    tensor: str
-    update: str
-    initial: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Graph:
     """An immutable integer network; a pass returns a new one.
 
@@ -58,6 +48,25 @@ class Graph:
         object.__setattr__(self, "constants", MappingProxyType(constants))
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def __repr__(self) -> str:
+        """One line: what goes in and out, not every op and constant.
+
+        Example: ``<Graph clamp: 1 node; x s8 (3,) -> y s8 (3,)>``.
+        """
+
+        def typed(names: tuple[str, ...]) -> str:
+            return ", ".join(
+                f"{name} {self.tensors[name].dtype} {self.tensors[name].shape}" for name in names
+            )
+
+        def counted(things: tuple[object, ...], what: str) -> str:
+            return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
+
+        size = counted(self.nodes, "node")
+        if self.states:
+            size += f", {counted(self.states, 'state')}"
+        return f"<Graph {self.name}: {size}; {typed(self.inputs)} -> {typed(self.outputs)}>"
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -92,20 +101,26 @@ class Graph:
             constants={k: v for k, v in constants.items() if k in used},
         )
 
-    def predict(self, x: Array | Mapping[str, Array]) -> Array | dict[str, Array]:
+    def predict(
+        self, x: Array | Mapping[str, Array], *, reset_each: bool = False
+    ) -> Array | dict[str, Array]:
         """Integers in, integers out, first axis the batch; see ``interpret.run``.
 
         A graph with one input takes an array and one with one output gives an array; otherwise
-        mappings by tensor name.
-        """
-        from hwkit.ir.interpret import run
+        mappings by tensor name. The samples of a graph with states are successive steps from the
+        initial state; with ``reset_each`` every sample begins there.
 
+        Example: ``graph.predict({"x": x, "skip": skip})["y"]``.
+        """
         feeds = x if isinstance(x, Mapping) else {self.inputs[0]: np.asarray(x)}
-        results = run(self, feeds)
+        size = len(next(iter(feeds.values()))) if reset_each and feeds else 0
+        if self.states and size > 1:
+            each = [run(self, {n: v[k : k + 1] for n, v in feeds.items()}) for k in range(size)]
+            results = {name: np.concatenate([one[name] for one in each]) for name in self.outputs}
+        else:
+            results = run(self, feeds)
         return results[self.outputs[0]] if len(self.outputs) == 1 else results
 
     def save(self, path: str) -> None:
         """Writes a ``.hwk`` file; see ``serialize.save``."""
-        from hwkit.ir.serialize import save
-
         save(self, path)

@@ -18,9 +18,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from hwkit.errors import ConfigError
 from hwkit.ir.arith import check_width, rescale
 from hwkit.ir.exact import compute_dtype
-from hwkit.ir.graph import Graph
+from hwkit.ir.network import Network
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -58,7 +59,7 @@ _CHUNK_BYTES = 4 << 20
 
 
 def run(
-    graph: Graph, feeds: Mapping[str, Array], keep: Iterable[str] | None = None
+    graph: Network, feeds: Mapping[str, Array], keep: Iterable[str] | None = None
 ) -> dict[str, Array]:
     """Computes the tensors named in ``keep`` (default: the graph's outputs).
 
@@ -84,7 +85,7 @@ class Interpreter:
         steps.infer({"x": np.array([[3]])})["sum"]        # [[6]]; [[3]] after a reset()
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Network) -> None:
         self.graph = graph
         self._steps = [_prepare(graph, op) for op in graph.nodes]
         self._last_use = {name: k for k, op in enumerate(graph.nodes) for name in activations(op)}
@@ -124,6 +125,9 @@ class Interpreter:
         if unknown := [name for name in names if not self._computes(name)]:
             raise ConfigError(f"the graph computes no tensor {unknown[0]!r}; `hwkit inspect` lists")
         checked = {name: feed(graph, name, feeds) for name in graph.inputs}
+        if strange := sorted(set(feeds) - set(graph.inputs)):
+            known = ", ".join(graph.inputs)
+            raise ConfigError(f"no input {strange[0]!r:.80}; {graph.name} has {known}")
         batches = {len(value) for value in checked.values()}
         if len(batches) != 1:
             raise ConfigError(f"inputs have different batch sizes {sorted(batches)}")
@@ -198,7 +202,7 @@ Step = Callable[[list[Array]], Array]
 """Input arrays (batch first) to the output array in its container dtype."""
 
 
-def feed(graph: Graph, name: str, feeds: Mapping[str, Array]) -> Array:
+def feed(graph: Network, name: str, feeds: Mapping[str, Array]) -> Array:
     """The input ``name`` of ``feeds`` in its container dtype; ``ConfigError`` when it is missing or
     does not fit its type."""
     if name not in feeds:
@@ -206,7 +210,7 @@ def feed(graph: Graph, name: str, feeds: Mapping[str, Array]) -> Array:
     return _checked(graph, "input", name, np.asarray(feeds[name]))
 
 
-def _checked(graph: Graph, what: str, name: str, value: Array) -> Array:
+def _checked(graph: Network, what: str, name: str, value: Array) -> Array:
     tensor = graph.tensors[name]
     if value.dtype.kind not in "iu":
         raise ConfigError(
@@ -226,12 +230,12 @@ def _checked(graph: Graph, what: str, name: str, value: Array) -> Array:
     return value.astype(tensor.dtype.container, copy=False)
 
 
-def _empty(graph: Graph, name: str) -> Array:
+def _empty(graph: Network, name: str) -> Array:
     tensor = graph.tensors[name]
     return np.zeros((0, *tensor.shape), tensor.dtype.container)
 
 
-def _prepare(graph: Graph, op: Op) -> Step:
+def _prepare(graph: Network, op: Op) -> Step:
     """What ``op`` does to arrays, with its constants brought to their compute dtype once."""
     dtype = graph.tensors[op.output].dtype
     container = dtype.container
@@ -271,6 +275,8 @@ def _prepare(graph: Graph, op: Op) -> Step:
             return lambda xs: np.ascontiguousarray(xs[0].transpose(axes))
         case ResizeNearest():
             return lambda xs: xs[0][:, list(op.rows)][:, :, list(op.columns)]
+        case ArgMax():
+            return lambda xs: xs[0].argmax(axis=-1)[..., None].astype(container)
         case Constant():
             value = graph.constants[op.value][None]
             return lambda _: value
@@ -318,7 +324,7 @@ def _windows(
     return view.transpose(0, 1, 2, 4, 5, 3)
 
 
-def _weights(graph: Graph, op: Weighted) -> tuple[Array, Array, int, int]:
+def _weights(graph: Network, op: Weighted) -> tuple[Array, Array, int, int]:
     """Weight matrix (outputs, taps) and bias in the compute dtype, largest |x|, largest sum."""
     matrix, bias = rows_of(op, graph.constants[op.weight]), bias_of(op, graph.constants)
     x_max = farthest(graph.tensors[op.input].dtype, op.input_zero_point)
@@ -335,7 +341,7 @@ def _centred(x: Array, zero_point: int, like: Array) -> Array:
     return centred
 
 
-def _matrix(graph: Graph, op: Conv2d | Dense) -> Step:
+def _matrix(graph: Network, op: Conv2d | Dense) -> Step:
     matrix, bias, _, largest = _weights(graph, op)
     columns = np.ascontiguousarray(matrix.T)
     dtype = graph.tensors[op.output].dtype
@@ -354,7 +360,7 @@ def _matrix(graph: Graph, op: Conv2d | Dense) -> Step:
     return step
 
 
-def _depthwise(graph: Graph, op: DepthwiseConv2d) -> Step:
+def _depthwise(graph: Network, op: DepthwiseConv2d) -> Step:
     matrix, bias, _, largest = _weights(graph, op)
     _, rows, columns, outputs = graph.tensors[op.weight].shape
     taps = matrix.reshape(outputs, rows, columns)

@@ -357,6 +357,18 @@ class Constant:
     output: str
 
 
+@dataclass(frozen=True, slots=True)
+class ArgMax:
+    """Where the largest integer of the last axis is, the first of equals: int32, that axis 1.
+
+    Example: [3, 9, 9, 1] gives [1].
+    """
+
+    name: str
+    input: str
+    output: str
+
+
 class SoftmaxKind(StrEnum):
     """Whose softmax: ``FLOAT`` is LiteRT's (float32 table), ``FIXED`` TFLM's (gemmlowp)."""
 
@@ -401,6 +413,7 @@ Op = (
     | Transpose
     | ResizeNearest
     | Constant
+    | ArgMax
     | Softmax
 )
 
@@ -427,6 +440,7 @@ OP_TYPES: dict[str, type[Op]] = {
         Transpose,
         ResizeNearest,
         Constant,
+        ArgMax,
         Softmax,
     )
 }

@@ -9,6 +9,7 @@ from typing import assert_never
 from hwkit.errors import GraphError
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -118,6 +119,10 @@ def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared
             return (len(op.rows), len(op.columns), channels)
         case Constant():
             return weight or ()
+        case ArgMax():
+            if not first or not first[-1]:
+                raise GraphError(op.name, f"no integers along the last axis of {first}")
+            return (*first[:-1], 1)
         case Requantize() | Clamp() | Lookup() | Softmax():
             return first
         case _:

@@ -9,6 +9,7 @@ from hwkit.ir.arith import MAX_OFFSET, MAX_SHIFT
 from hwkit.ir.graph import Graph, State
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -39,7 +40,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.shapes import output_shape
 from hwkit.ir.traits import Accumulating
-from hwkit.ir.types import S8, S16, S48, Array, IntType, TensorType
+from hwkit.ir.types import S8, S16, S32, S48, Array, IntType, TensorType
 
 MAX_ELEMENTS = 1 << 27
 """Largest tensor that a graph may hold, so that a hostile file cannot ask for all memory."""
@@ -189,6 +190,9 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
                 _rescale(op, rescale, channels, output.dtype)
         case Constant():
             _same_type(op, [graph.tensors[op.value]], output)
+        case ArgMax():
+            if output.dtype != S32:
+                raise GraphError(op.name, f"gives s32, not {output.dtype}")
         case Lookup():
             _table(graph, op, inputs[0].dtype, output.dtype)
         case Softmax():

@@ -40,12 +40,13 @@ def check_border(graph: Graph, able: Capabilities, board: str) -> None:
                 "network, or take another board",
             )
     if graph.states and not able.states:
-        kept = ", ".join(state.tensor for state in graph.states)
+        kept = ", ".join(state.tensor for state in graph.states[:3])
+        kept += ", ..." if len(graph.states) > 3 else ""
         raise UnsupportedOp(
             graph.name,
             board,
-            f"states ({kept}) end with an inference there; make them inputs and outputs, or take "
-            "another board",
+            f"its {len(graph.states)} states ({kept}) would end with an inference there; make them "
+            "inputs and outputs, or take a board that keeps them (a microcontroller does)",
         )
 
 

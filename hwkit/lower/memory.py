@@ -103,20 +103,6 @@ class MemoryPlan:
         """Where a tensor, or ``scratch_name(step)``, starts in its region's arena."""
         return self.placed(tensor).offset
 
-    def in_one(self, region: str) -> MemoryPlan:
-        """The same in one region, each arena upon the one before.
-
-        Example: of 32 bytes in ``dtcm`` and 64 in ``sram``, what lay at 16 in ``sram`` lies at 48.
-        """
-        base, height = {"": 0}, 0
-        for used in self.regions:
-            base[used.region] = height
-            height += -(-used.size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-        placements = (
-            replace(p, offset=base[p.region] + p.offset, region=region) for p in self.placements
-        )
-        return replace(self, placements=tuple(placements), regions=(Used(region, height),))
-
     def in_use(self, layer: int) -> int:
         """Bytes that hold something alive in step ``layer``; shared ones count once."""
         alive = [p for p in self.placements if p.first_layer <= layer <= p.last_layer]

@@ -16,6 +16,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -146,7 +147,7 @@ def _shifted(graph: Graph, op: Op) -> Op:
             return op
         case Pad():
             return replace(op, value=op.value - target)
-        case MaxPool2d() | Concat() | Reshape() | Lookup() | Softmax():
+        case MaxPool2d() | Concat() | Reshape() | Lookup() | Softmax() | ArgMax():
             return op
         case Slice() | Transpose() | ResizeNearest() | Constant():
             return op

@@ -68,7 +68,7 @@ class Measurement:
     commit: str = ""
     toolchain: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str | int] = field(default_factory=dict)
     time_utc: str = field(default_factory=now_utc)
 
     @property

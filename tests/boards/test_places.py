@@ -55,6 +55,7 @@ def test_the_users_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("[bench]", "[virtual_m4]", "virtual_m4: a board or a file is called so; rename"),
         ("[bench]", '["a/b"]', "a/b: a board or a file is called so"),
+        ('port = "/dev/ttyACM0"', "", r"bench: has no port; add port = "),
         ("port", "prot", "bench: unknown key 'prot'; known: board, port"),
         ("board", "name", "bench: unknown key 'name'; known: board, port"),
         ('"/dev/ttyACM0"', "7", "bench.port: expected a text, got 7"),

@@ -13,6 +13,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_OFFSET,
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -67,7 +68,15 @@ WRITTEN_OPS: tuple[type[Op], ...] = (
 ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, ResizeNearest, Constant)
 
 _WITH_OFFSET = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
-_WEIGHTS = {Conv2d: 5, DepthwiseConv2d: 4, Softmax: 6, Reshape: 1, Clamp: 1, Requantize: 1}
+_WEIGHTS = {
+    Conv2d: 5,
+    DepthwiseConv2d: 4,
+    Softmax: 6,
+    Reshape: 1,
+    Clamp: 1,
+    Requantize: 1,
+    ArgMax: 1,
+}
 """How often an op is chosen against the others' 2."""
 
 
@@ -99,13 +108,13 @@ class Space:
 
 
 ANY = Space(
-    ops=ALL_OPS,
+    ops=(*ALL_OPS, ArgMax),
     activations=(S8, U8, IntType(4, True), IntType(5, False)),
     weight_bits=(2, 3, 4, 8),
     offsets=True,
 )
 
-BORDERS = replace(ANY, inputs=3, outputs=3, states=3)
+BORDERS = replace(ANY, ops=ALL_OPS, inputs=3, outputs=3, states=3)
 """Several inputs and outputs, and states."""
 
 
@@ -640,6 +649,10 @@ class _Maker:
         values = self.rng.integers(dtype.low, dtype.high + 1, 1 << source.bits)
         self.b.constant(f"{name}_t", values, dtype)
         return self.b.add(Lookup(name, x, f"{name}_t", f"{name}_out"), dtype, facts)
+
+    def make_argmax(self, x: str) -> str:
+        name = self.name("argmax")
+        return self.b.add(ArgMax(name, x, f"{name}_out"), S32)
 
     def make_softmax(self, x: str) -> str:
         name = self.name("softmax")

@@ -14,6 +14,7 @@ import numpy as np
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -142,6 +143,9 @@ def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array
             low = graph.tensors[op.input].dtype.low
             table = graph.constants[op.table]
             return np.array([int(table[int(v) - low]) for v in x.flat], object).reshape(x.shape)
+        case ArgMax():
+            rows = x.reshape(-1, x.shape[-1]).tolist()
+            return np.array([row.index(max(row)) for row in rows]).reshape(shape)
         case Softmax():
             return _softmax(op, x)
 

@@ -37,7 +37,7 @@ def image(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-
     return build
 
 
-def test_seven_boards_of_four_makers_are_there() -> None:
+def test_eight_boards_of_four_makers_are_there() -> None:
     assert real() == [
         "arduino_nano33ble",
         "hifive1",
@@ -46,6 +46,7 @@ def test_seven_boards_of_four_makers_are_there() -> None:
         "nucleo_l4r5zi",
         "rpi_pico",
         "rpi_pico2",
+        "rpi_pico_w",
     ]
 
 

@@ -101,7 +101,7 @@ def test_inputs_by_wrong_names(
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        (["y.npy"], "2 outputs, sum, low; give each as -o name=x.npy"),
+        (["y.npy"], "2 outputs, sum, low; give each as -o name=y.npy"),
         (["z=y.npy"], "no output 'z'"),
         (["low=y.npy", "low=z.npy"], "'low' is given twice"),
         (["low=y.npy", "sum=y.npy"], "give each output a file of its own"),
@@ -122,8 +122,8 @@ def test_boards_refuse_several_before_they_build(monkeypatch: pytest.MonkeyPatch
         raise AssertionError("built")
 
     monkeypatch.setattr("hwkit.flow.build.cached", fail)
-    with pytest.raises(UnsupportedOp, match="virtual_m4; it takes 1 of its 2 inputs a, b=c"):
-        predict(two_by_two(), {"a": A, "b=c": B}, "virtual_m4")
+    with pytest.raises(UnsupportedOp, match="finn_sim; it takes 1 of its 2 inputs a, b=c"):
+        predict(two_by_two(), {"a": A, "b=c": B}, "finn_sim")
     with pytest.raises(ConfigError, match="has shape"):
         predict(one(), A[:, :2], "virtual_m4")
 

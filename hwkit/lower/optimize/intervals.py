@@ -18,6 +18,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -167,6 +168,9 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
         case Transpose():
             last = len(op.permutation) - 1
             return xs[0] if op.permutation[last] == last else xs[0].everywhere(channels)
+        case ArgMax():
+            last = graph.tensors[op.input].shape[-1] - 1
+            return Interval(np.zeros(1, np.int64), np.full(1, last, np.int64))
         case Softmax():
             return of_type(graph.tensors[op.output].dtype, channels)
         case _:

@@ -14,6 +14,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -238,6 +239,8 @@ class _Emitter:
                 value = self.graph.constants[op.value]
                 data = value.reshape(1, *value.shape)
                 self.tensors[op.output] = replace(self.tensors[op.output], data=data)
+            case ArgMax():
+                raise AssertionError(f"{op.name}: lower lets no ArgMax through")
             case _:
                 assert_never(op)
 

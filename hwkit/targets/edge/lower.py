@@ -35,6 +35,7 @@ from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
 from hwkit.targets.edge.arithmetic import check_ratios, in_runtime
 from hwkit.targets.edge.as_depthwise import as_depthwise
+from hwkit.targets.edge.capabilities import CAPABILITIES
 from hwkit.targets.edge.exact_add import add_as_depthwise
 from hwkit.targets.edge.loaded import arithmetic_of
 from hwkit.targets.edge.original import EdgePlan
@@ -111,6 +112,9 @@ def _has_offsets(graph: Graph, op: Add) -> bool:
 
 def _check_interface(graph: Graph, target: str) -> None:
     for op in graph.nodes:
+        if type(op) not in CAPABILITIES.ops:
+            kind = type(op).__name__
+            raise UnsupportedOp(op.name, target, f"{kind} has no operator; end the graph before it")
         if isinstance(op, Pairwise):
             shapes = {graph.tensors[name].shape for name in op.inputs}
             if len(shapes) > 1 and len(graph.tensors[op.output].shape) > _BROADCAST_AXES:

@@ -7,20 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hwkit.boards import Board, McuBoard, MemoryRegion
+from hwkit.boards import Board, MemoryRegion
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import write_whole
 from hwkit.target import Artifact, BuildPlan, Lowered
-from hwkit.targets.mcu import makefile
 from hwkit.targets.mcu.emit import table_names, weight_bytes
+from hwkit.targets.mcu.identity import BUILD_BYTES, build_flag
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
-from hwkit.toolchain import elf, firmware, zig
-from hwkit.toolchain.firmware import platform_files
+from hwkit.toolchain import elf, firmware
 from hwkit.toolchain.linker_script import region, regions
 
 _ELF = "firmware.elf"
-_BUILD_AT, _BUILD_BYTES = 40, 8
+_BUILD_AT = 40
 """Where the model's description, which ``hwk_model_info`` begins with, has the build's digest."""
 
 
@@ -39,7 +38,7 @@ def build(plan: BuildPlan, lowered: Lowered[McuPlan], out: Path) -> Artifact[Mcu
         mcu,
         out,
         include=(out / "kernels",),
-        flags=(f"-DHWK_BUILD={_number(build_digest(plan, mcu)):#018x}ull",),
+        flags=(build_flag(plan.files, mcu),),
         layers=len(lowered.graph.nodes),
         root=out,
     )
@@ -64,31 +63,13 @@ def tools(board: Board) -> dict[str, str]:
     return firmware.tools(section(board))
 
 
-def build_digest(plan: BuildPlan, mcu: McuBoard) -> str:
-    """SHA-256 of what makes the layers' code: model, kernels, runtime, compiler and flags.
-
-    The board's own parts (clock, pins, memory map, drivers) are not among it: they answer for
-    themselves, so that an emulator of the same core runs the same build. Nor are the files by
-    which the folder builds elsewhere: what they tell another compiler, the flags here tell ours.
-    """
-    own = {*platform_files(mcu), "firmware.ld", *makefile.FILES}
-    files = {name: content for name, content in plan.files.items() if name not in own}
-    flags = (*mcu.cpu_flags, zig.OPTIMIZE, firmware.RUNTIME_OPTIMIZE, *zig.COMPILE_FLAGS)
-    return BuildPlan(files, (flags, (zig.version(),))).digest()
-
-
-def _number(digest: str) -> int:
-    """The digest's first 8 bytes as the image stores them: little-endian."""
-    return int.from_bytes(bytes.fromhex(digest)[:_BUILD_BYTES], "little")
-
-
 def image_build(image: elf.Image) -> str:
     """Which build an image says it is: 16 hex digits.
 
     ``FormatError`` when the image has no model that says so.
     """
     description = int.from_bytes(_bytes(image, image.address("hwk_model_info"), 4), "little")
-    return _bytes(image, description + _BUILD_AT, _BUILD_BYTES).hex()
+    return _bytes(image, description + _BUILD_AT, BUILD_BYTES).hex()
 
 
 def _bytes(image: elf.Image, address: int, size: int) -> bytes:

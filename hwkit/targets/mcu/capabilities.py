@@ -9,6 +9,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Constant,
     Conv2d,
@@ -32,7 +33,7 @@ from hwkit.target import Capabilities
 from hwkit.targets.mcu.bounds import largest_sum
 from hwkit.targets.mcu.weights import storage_bits
 
-_OPS: frozenset[type[Op]] = frozenset(get_args(Op))
+_OPS: frozenset[type[Op]] = frozenset(get_args(Op)) - {ArgMax}
 _ROUNDINGS = (Rounding.HALF_EVEN, Rounding.DOUBLE, Rounding.HALF_UP, Rounding.FLOOR)
 
 CAPABILITIES = Capabilities(
@@ -104,6 +105,8 @@ def _missing(graph: Graph, op: Op) -> str:
             return "it gives at most 16 bits; requantize to them"
         case Prelu() if bits > 8:
             return "it gives at most 8 bits; requantize to them"
+        case ArgMax():
+            return "ArgMax has no kernel; end the graph before it"
         case AvgPool2d() if prod(op.kernel) >= _LARGEST_MEAN:
             return f"a mean of {prod(op.kernel)} integers; pool twice"
         case Softmax():

@@ -23,6 +23,7 @@ from hwkit.lower.schedule import scratch_name
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.arenas import declarations, pointer
 from hwkit.targets.mcu.capabilities import STORED
+from hwkit.targets.mcu.identity import build_flag
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
 from hwkit.targets.mcu.makefile import build_files
@@ -171,7 +172,7 @@ def emit(lowered: Lowered[McuPlan]) -> BuildPlan:
     content |= _tree(firmware, "runtime")
     content |= {name: (firmware / name).read_bytes() for name in platform_files(mcu)}
     content |= _kernel_headers(mcu.kernels, plan.kernels.values())
-    content |= build_files(mcu, len(lowered.graph.nodes))
+    content |= build_files(mcu, len(lowered.graph.nodes), build_flag(content, mcu))
     return BuildPlan(files=content)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -108,6 +109,8 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (resize_nearest(graph, op),)
         case Constant():
             return (constant(graph, op),)
+        case ArgMax():
+            raise AssertionError(f"{op.name}: capabilities.check lets no ArgMax through")
         case _:
             assert_never(op)
 

@@ -24,20 +24,21 @@ _GCC_CPU = {
 """GCC's flags for what a board's ``cpu_flags`` tell zig."""
 
 
-def build_files(board: McuBoard, layers: int) -> dict[str, bytes]:
-    """The files by name, to lie beside the sources of a model of ``layers`` layers."""
+def build_files(board: McuBoard, layers: int, build_flag: str) -> dict[str, bytes]:
+    """The files by name, to lie beside the sources of a model of ``layers`` layers;
+    ``build_flag`` is what hwkit's own compiler is told of the build."""
     folder = resources.folder("firmware") / "template" / "firmware"
-    values = _values(board, layers)
+    values = _values(board, layers, build_flag)
     made = {name: _filled((folder / name).read_text(), values) for name in FILES}
     return {name: text.encode() for name, text in made.items()}
 
 
-def _values(board: McuBoard, layers: int) -> dict[str, str]:
+def _values(board: McuBoard, layers: int, build_flag: str) -> dict[str, str]:
     profile, runtime = firmware.runtime_names(board)
     return {
         "GCC": "riscv64-unknown-elf-gcc" if is_riscv(board) else "arm-none-eabi-gcc",
         "PROCESSOR": "riscv32" if is_riscv(board) else "arm",
-        "ZIG_CPU": _words(board.cpu_flags),
+        "ZIG_CPU": _words((*board.cpu_flags, build_flag)),
         "GCC_CPU": _GCC_CPU[board.core],
         # Other compilers warn of other things.
         "COMPILE_FLAGS": _words(flag for flag in zig.COMPILE_FLAGS if flag != "-Werror"),

@@ -217,6 +217,15 @@ def test_real_boards_are_measured_on_virtual_ones_of_their_core() -> None:
     }
 
 
+def test_banks_that_the_virtual_board_has_not_are_planned_anew_there() -> None:
+    """The STM32F405 has a second SRAM for the core alone; the virtual board has one in all."""
+    board = boards.load("netduino_plus2")
+    lowered = lower(residual(), board)
+    assert {used.region for used in lowered.plan.memory.regions} == {"sram", "ccm"}
+    measured = measure.measure(lowered, boards.load("virtual_m4"), "")
+    assert measured.plan is lowered.plan and (measured.total.cycles or 0) > 0
+
+
 def test_what_a_board_cannot_hold_is_not_measured_elsewhere(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

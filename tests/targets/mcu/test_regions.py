@@ -140,13 +140,3 @@ def test_kernels_for_several_banks_are_measured_on_a_board_of_one(
     assert measured.plan is lowered.plan
     assert measured.total.arena_bytes == lowered.plan.memory.arena_bytes
     assert measured.total.instructions and measured.total.instructions > 0
-
-
-def test_banks_stacked_in_one_keep_apart_what_lives_together() -> None:
-    memory = lower(network(), board(FAST, SLOW)).plan.memory
-    one, (first, second) = memory.in_one("sram"), memory.regions
-    assert one.regions == (Used("sram", first.size_bytes + second.size_bytes),)
-    for old, new in zip(memory.placements, one.placements, strict=True):
-        moved = 0 if old.region == first.region else first.size_bytes
-        assert (new.region, new.offset) == ("sram", old.offset + moved)
-    assert {p.region for p in memory.placements} == {"fast", "slow bank"}

@@ -384,9 +384,9 @@ def test_the_serial_line(tmp_path: Path) -> None:
         files[name] = (folder / name).read_bytes()
     sources = write(tmp_path, files)
     harness = Path(__file__).with_name("serial_line.cpp")
-    request = Frame(Command.RUN, 0, 3, bytes(range(SIZE)))
-    y = bytes(min(v, 5) for v in range(SIZE))
-    answer = encode(Frame(Command.RUN, 0, 3, y))
+    request = Frame(Command.INFO, 0, 3, b"")
+    told = shell._info(core, graph, 1 << 8, CLOCK_HZ, "simulator")
+    answer = encode(Frame(Command.INFO, 0, 3, told))
     for divider in (4, 13):
         program = verilator.simulator(
             sources,

@@ -16,6 +16,7 @@ from hwkit.targets.mcu.choice.policy import Option
 from hwkit.targets.mcu.choices import Figure, Total
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import McuPlan, section
+from hwkit.targets.mcu.lower import plan as plan_layers
 from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain import elf
@@ -45,9 +46,7 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     Raises what ``build`` and the session raise.
     """
     plan: McuPlan = lowered.plan
-    # The board that measures has another memory map.
-    memory = plan.memory.in_one(regions(section(board), "sram")[0].name)
-    lowered = replace(lowered, board=board, plan=replace(plan, memory=memory))
+    lowered = _placed(lowered, board)
     sources = emit(lowered)
     with tempfile.TemporaryDirectory(dir=cache_folder("choices"), prefix=".build-") as folder:
         artifact = build(sources, lowered, Path(folder))
@@ -68,6 +67,16 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     functions = {name: image.symbol_bytes[name] for names in loops.values() for name in names}
     functions |= {mark + copy.symbol: image.symbol_bytes[copy.symbol] for copy in copies.values()}
     return Measured(plan, _total(timings, image, plan), tuple(options), functions)
+
+
+def _placed(lowered: Lowered[McuPlan], board: Board) -> Lowered[McuPlan]:
+    """``lowered`` on the board that measures: with its own memory plan where the other's SRAM is
+    in banks that this one has not."""
+    plan, mcu = lowered.plan, section(board)
+    banks = {bank.name for bank in regions(mcu, "sram")}
+    if not {used.region for used in plan.memory.regions} <= banks:
+        plan = plan_layers(lowered.graph, mcu, plan.picks)
+    return replace(lowered, board=board, plan=plan)
 
 
 def _layer_bytes(image: elf.Image, layers: int) -> list[int]:

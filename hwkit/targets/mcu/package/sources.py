@@ -91,7 +91,7 @@ def _facts(lowered: Lowered[McuPlan]) -> dict[str, str]:
         "WEIGHT_BYTES": str(weight_bytes(lowered.graph, lowered.plan)),
         **{what: str(count) for what, count in counts.items()},
         "FACTS": "".join(
-            _described(f"HWK_{upper}_{what}", graph.tensors[name], stated[what])
+            _described(f"HWK_{upper}_{what}", name, graph.tensors[name], stated[what])
             for what, name in tensors
         ),
         "PLAIN_FACTS": "".join(f"#define HWK_{m} HWK_{upper}_{m}\n" for m in macros),
@@ -120,10 +120,13 @@ def _template(name: str) -> bytes:
     return (resources.folder("firmware") / "template" / name).read_bytes()
 
 
-def _described(start: str, tensor: TensorType, facts: Mapping[str, str]) -> str:
+def _described(start: str, name: str, tensor: TensorType, facts: Mapping[str, str]) -> str:
     """A comment and a macro for each fact."""
     shape = " x ".join(str(n) for n in tensor.shape) or "1"
-    lines = [f"/* One sample, last axis fastest: {shape}, integers from .._LOW to .._HIGH. */"]
+    lines = [
+        f"/* {comment(name)}",
+        f" * One sample, last axis fastest: {shape}, integers from .._LOW to .._HIGH. */",
+    ]
     lines += [f"#define {start}_{name} {value}" for name, value in facts.items()]
     return "\n".join([*lines, "", ""])
 
