@@ -10,7 +10,7 @@ so does any choice among scalars. A field marked by ``one_of`` takes known words
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -44,7 +44,7 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
     if not isinstance(value, dict):
         raise FormatError(f"{where}: expected an object, got {_shown(value)}")
     known = {f.name: f for f in fields(cls) if f.metadata != DERIVED}  # type: ignore[arg-type]
-    hints = {name: hint for name, hint in _hints(cls).items() if name in known}
+    hints = {name: hint for name, hint in _hints(cls).items() if name in known}  # type: ignore[arg-type]
     required = {f.name for f in fields(cls) if _is_required(f)}  # type: ignore[arg-type]
     if unknown := sorted(set(value) - set(hints)):
         raise FormatError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(hints)}")
@@ -58,8 +58,8 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
 
 
 @cache
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    """The types of the fields; finding them takes longer than all else, for each of many records."""
+def _hints(cls: Hashable) -> dict[str, Any]:
+    """The types of the fields: finding them takes longer than all else."""
     return get_type_hints(cls)
 
 
