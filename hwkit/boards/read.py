@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hwkit.boards import words
+from hwkit.boards.memory import check_memory
 from hwkit.boards.records import Board, Part
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file
@@ -35,6 +36,8 @@ def parse(path: Path) -> Board:
     board = _record(Board, _merged(data, part, path), path)
     _check_name(board.name, path)
     _check_target(board, path)
+    if board.mcu is not None:
+        check_memory(board.mcu.memory, path)
     if part is not None:
         board = _with_tools(replace(board, source=f"{part.source}; {board.source}"), part)
     return replace(board, origin=str(path.absolute()))

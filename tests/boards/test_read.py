@@ -110,8 +110,9 @@ def test_one_chip_in_several_boards(folder: Path) -> None:
 
 
 def test_the_boards_regions_replace_the_parts_by_name(folder: Path) -> None:
-    more = '\n[[mcu.memory]]\nname = "{}"\nkind = "flash"\norigin = 4096\nsize_bytes = 512\n'
-    (folder / "mine.toml").write_text(BOARD + more.format("flash") + more.format("qspi"))
+    more = '\n[[mcu.memory]]\nname = "{}"\nkind = "flash"\norigin = {}\nsize_bytes = 512\n'
+    own = more.format("flash", 4096) + more.format("qspi", 4608)
+    (folder / "mine.toml").write_text(BOARD + own)
     board = boards.parse(folder / "mine.toml")
     assert board.mcu is not None
     assert [region.name for region in board.mcu.memory] == ["sram", "flash", "qspi"]
@@ -179,6 +180,34 @@ def test_words_of_the_other_sections(target: str, line: str, message: str, tmp_p
     with pytest.raises(ConfigError) as error:
         boards.parse(path)
     assert message in str(error.value) and str(error.value).startswith(f"{path}: ")
+
+
+_BANK = '\n[[mcu.memory]]\nname = "{}"\nkind = "sram"\norigin = {}\nsize_bytes = {}\n'
+
+
+@pytest.mark.parametrize(
+    ("bank", "message"),
+    [
+        (("b", 0x3000_0000, 0), "mcu.memory 'b': 0 bytes at 0x30000000; give at least one"),
+        (("b", 0x3000_0000, -16), "mcu.memory 'b': -16 bytes at 0x30000000"),
+        (("b", -16, 32), "mcu.memory 'b': 32 bytes at -0x10"),
+        (("b", 0xFFFF_FFF0, 17), "mcu.memory 'b': 17 bytes at 0xfffffff0; give at least one, wi"),
+        (("b", 0x2000_7FFF, 16), "mcu.memory 'b' at 0x20007fff overlaps 'sram' at 0x20000000"),
+        (("b", 0x1FFF_FFF1, 16), "mcu.memory 'b' at 0x1ffffff1 overlaps 'sram' at 0x20000000"),
+        (("b c", 0x3000_0000, 16), "mcu.memory 'b_c': another is called 'b c'; their letters"),
+    ],
+)
+def test_memory_that_cannot_be(folder: Path, bank: tuple[str, int, int], message: str) -> None:
+    second = _BANK.format("b_c", 0x4000_0000, 16)
+    new = _BANK.format(*bank) + second + "\n[mcu.prog"
+    assert message in refused(folder, "[mcu.prog", new)
+
+
+def test_banks_beside_each_other(folder: Path) -> None:
+    path = folder / "mine.toml"
+    path.write_text(BOARD + _BANK.format("b", 0x2000_8000, 1) + _BANK.format("c", 0xFFFF_FFF0, 16))
+    board = boards.parse(path)
+    assert board.mcu and [r.name for r in board.mcu.memory] == ["flash", "sram", "b", "c"]
 
 
 def test_every_file_that_is_shipped() -> None:
