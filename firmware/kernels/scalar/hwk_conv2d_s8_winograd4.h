@@ -39,62 +39,58 @@ HWK_INLINE size_t hwk_conv2d_s8_winograd4_scratch_bytes(const hwk_conv2d_t *d) {
                   4 * HWK_WINOGRAD4_POSITIONS * HWK_WINOGRAD4_ROWS);
 }
 
-/* B^T of six integers, `apart` from each other at `from` and one behind the other at `to`. */
-HWK_INLINE void hwk_winograd4_forward(const int32_t *from, int32_t apart, int32_t *to) {
-  int32_t a = from[0], b = from[apart], c = from[2 * apart];
-  int32_t e = from[3 * apart], f = from[4 * apart], g = from[5 * apart];
+/* B^T of six integers. */
+HWK_INLINE void hwk_winograd4_forward(int32_t a, int32_t b, int32_t c, int32_t e, int32_t f,
+                                      int32_t g, int32_t to[HWK_WINOGRAD4_EDGE]) {
   int32_t even = f - 4 * c, odd = e - 4 * b, near = f - c, far = 2 * (e - b);
   to[0] = 4 * (a - c) + near;
   to[1] = even + odd;
   to[2] = even - odd;
   to[3] = near + far;
   to[4] = near - far;
-  to[5] = 4 * b - 5 * e + g;
+  to[5] = 4 * (b - e) - e + g;
 }
 
-/* B^T d B of one channel; `tile` holds its inputs plus 128. Positions go to integers `apart` from
- * each other. A function of its own: every register is needed. */
-HWK_NOINLINE void hwk_winograd4_transform(const int32_t tile[HWK_WINOGRAD4_POSITIONS], int16_t *to,
-                                          int32_t apart) {
-  int32_t turned[HWK_WINOGRAD4_POSITIONS], row[HWK_WINOGRAD4_EDGE];
+/* B^T d B of one channel, whose first input is at `from`, its rows `row` and its pixels `pixel`
+ * bytes from each other. Positions go to integers `apart` from each other. To add 128 to each input
+ * changes the second position of the second row alone. A function of its own: every register is
+ * needed. */
+HWK_NOINLINE void hwk_winograd4_transform(const int8_t *from, int32_t row, int32_t pixel,
+                                          int16_t *to, int32_t apart) {
+  int32_t turned[HWK_WINOGRAD4_POSITIONS], *column = turned;
 #pragma GCC unroll 1
-  for (int32_t k = 0; k < HWK_WINOGRAD4_EDGE; ++k) {
-    hwk_winograd4_forward(tile + k, HWK_WINOGRAD4_EDGE, turned + HWK_WINOGRAD4_EDGE * k);
+  for (; column != turned + HWK_WINOGRAD4_POSITIONS; column += HWK_WINOGRAD4_EDGE, from += pixel) {
+    const int8_t *at = from;
+    int32_t a = *at, b = *(at += row), c = *(at += row);
+    int32_t e = *(at += row), f = *(at += row), g = *(at += row);
+    hwk_winograd4_forward(a, b, c, e, f, g, column);
   }
+  int16_t *raised = to + (HWK_WINOGRAD4_EDGE + 1) * apart;
 #pragma GCC unroll 1
-  for (int32_t k = 0; k < HWK_WINOGRAD4_EDGE; ++k) {
-    hwk_winograd4_forward(turned + k, HWK_WINOGRAD4_EDGE, row);
+  for (column = turned; column != turned + HWK_WINOGRAD4_EDGE; ++column) {
+    int32_t made[HWK_WINOGRAD4_EDGE];
+    hwk_winograd4_forward(column[0], column[6], column[12], column[18], column[24], column[30],
+                          made);
     for (int32_t n = 0; n < HWK_WINOGRAD4_EDGE; ++n, to += apart) {
-      *to = (int16_t)row[n];
+      *to = (int16_t)made[n];
     }
   }
+  *raised = (int16_t)(*raised + 36 * 128);
 }
 
-/* One channel of the tile whose first input is row `top`, column `left`, plus 128; the padding in
- * its place. */
-HWK_INLINE void hwk_winograd4_load(const hwk_window_t *w, const int8_t *channel,
-                                   int32_t zero_point, int32_t top, int32_t left,
-                                   int32_t tile[HWK_WINOGRAD4_POSITIONS]) {
-  for (int32_t r = 0; r < HWK_WINOGRAD4_EDGE; ++r) {
-    int32_t y = top + r;
+/* One channel of the tile at the border whose first input is row `top`, column `left`, the padding
+ * in its place. */
+HWK_INLINE void hwk_winograd4_bordered(const hwk_window_t *w, const int8_t *channel,
+                                       int32_t zero_point, int32_t top, int32_t left,
+                                       int8_t tile[HWK_WINOGRAD4_POSITIONS]) {
+#pragma GCC unroll 1
+  for (int32_t y = top; y < top + HWK_WINOGRAD4_EDGE; ++y) {
     int inside = y >= 0 && y < w->input_height;
     const int8_t *row = inside ? channel + y * w->input_width * w->channels : NULL;
 #pragma GCC unroll 1
     for (int32_t x = left; x < left + HWK_WINOGRAD4_EDGE; ++x) {
       int there = inside && x >= 0 && x < w->input_width;
-      *tile++ = 128 + (there ? row[x * w->channels] : zero_point);
-    }
-  }
-}
-
-/* The same of a tile without padding, whose first input is at `from`. */
-HWK_INLINE void hwk_winograd4_load_inside(const int8_t *from, int32_t row, int32_t pixel,
-                                          int32_t tile[HWK_WINOGRAD4_POSITIONS]) {
-#pragma GCC unroll 1
-  for (int32_t r = 0; r < HWK_WINOGRAD4_EDGE; ++r, from += row) {
-    const int8_t *at = from;
-    for (int32_t x = 0; x < HWK_WINOGRAD4_EDGE; ++x, at += pixel) {
-      *tile++ = 128 + *at;
+      *tile++ = (int8_t)(there ? row[x * w->channels] : zero_point);
     }
   }
 }
@@ -106,15 +102,16 @@ HWK_INLINE void hwk_winograd4_inputs(const hwk_conv2d_t *d, const int8_t *input,
   int32_t top = y - w->padding_top, left = x - w->padding_left, row = w->input_width * w->channels;
   int inside = top >= 0 && left >= 0 && top + HWK_WINOGRAD4_EDGE <= w->input_height &&
                left + HWK_WINOGRAD4_EDGE <= w->input_width;
-  int32_t tile[HWK_WINOGRAD4_POSITIONS];
   for (int32_t c = 0; c < w->channels; ++c) {
+    int16_t *place = to + (c & ~3) + 2 * (c & 1) + (c >> 1 & 1);
     if (inside) {
       const int8_t *from = input + top * row + left * w->channels + c;
-      hwk_winograd4_load_inside(from, row, w->channels, tile);
+      hwk_winograd4_transform(from, row, w->channels, place, w->channels);
     } else {
-      hwk_winograd4_load(w, input + c, d->input_zero_point, top, left, tile);
+      int8_t tile[HWK_WINOGRAD4_POSITIONS];
+      hwk_winograd4_bordered(w, input + c, d->input_zero_point, top, left, tile);
+      hwk_winograd4_transform(tile, HWK_WINOGRAD4_EDGE, 1, place, w->channels);
     }
-    hwk_winograd4_transform(tile, to + (c & ~3) + 2 * (c & 1) + (c >> 1 & 1), w->channels);
   }
 }
 
@@ -151,16 +148,19 @@ HWK_NOINLINE void hwk_winograd4_back(const uint32_t *sums, uint32_t outputs[16])
  * the first one's place, (y, x), and `factors` the four words of the channel. */
 HWK_INLINE void hwk_winograd4_store(const hwk_conv2d_t *d, const uint32_t *outputs,
                                     const int32_t *factors, int32_t y, int32_t x, int8_t *to) {
-  static const uint8_t missing[HWK_WINOGRAD4_SIDE] = {0, 1, 2, 2};
+  static const uint32_t undo[HWK_WINOGRAD4_SIDE] = {
+      HWK_WINOGRAD4_NINTH, HWK_WINOGRAD4_NINTH << 1, HWK_WINOGRAD4_NINTH << 2,
+      HWK_WINOGRAD4_NINTH << 2};
+  static const uint32_t powers[HWK_WINOGRAD4_SIDE] = {1, 2, 4, 4};
   int32_t next = d->output_channels, below = d->window.output_width * next;
   int32_t rows = hwk_min(d->window.output_height - y, HWK_WINOGRAD4_SIDE);
   int32_t columns = hwk_min(d->window.output_width - x, HWK_WINOGRAD4_SIDE);
   for (int32_t r = 0; r < rows; ++r, to += below, outputs += HWK_WINOGRAD4_SIDE) {
     int8_t *at = to;
+    uint32_t row = undo[r];
 #pragma GCC unroll 1
     for (int32_t c = 0; c < columns; ++c, at += next) {
-      uint32_t scaled = (outputs[c] * HWK_WINOGRAD4_NINTH) << (missing[r] + missing[c]);
-      int32_t sum = (int32_t)(scaled + (uint32_t)factors[0]) >> 6;
+      int32_t sum = (int32_t)(outputs[c] * row * powers[c] + (uint32_t)factors[0]) >> 6;
       int32_t high = hwk_add_high_rounded(factors[2], 2 * sum, factors[1]) + (sum >> 31);
       *at = (int8_t)hwk_saturate(high >> factors[3], -128, 127);
     }

@@ -9,7 +9,7 @@
 /* Of each position up to `end` of the tile the sums of the four rows' products, modulo 2^32.
  *
  * weights  of each position, of each pair of channels, a word of two 16-bit integers a row
- * tile     of each position the `pairs` words of its channels
+ * tile     of each position the `pairs` words of its channels, an even number
  * sums     of each position four, behind the tile */
 
 #if defined(__ARM_ARCH_6M__)
@@ -24,6 +24,17 @@
   "add " sum ", " word "\n"
 
 /* Eight products in 29 instructions. */
+#define HWK_WINOGRAD4_PAIR           \
+  "ldmia r1!, {r5}\n"                \
+  "sxth r4, r5\n"                    \
+  "asrs r5, r5, #16\n"               \
+  "ldmia r0!, {r6, r7}\n"            \
+  HWK_WINOGRAD4_ROW("r6", "r8")      \
+  HWK_WINOGRAD4_ROW("r7", "r9")      \
+  "ldmia r0!, {r6, r7}\n"            \
+  HWK_WINOGRAD4_ROW("r6", "r10")     \
+  HWK_WINOGRAD4_ROW("r7", "r11")
+
 __attribute__((naked)) HWK_NOINLINE void hwk_winograd4_products(
     __attribute__((unused)) const int32_t *weights, __attribute__((unused)) const int32_t *tile,
     __attribute__((unused)) int32_t *sums, __attribute__((unused)) int32_t pairs,
@@ -35,27 +46,18 @@ __attribute__((naked)) HWK_NOINLINE void hwk_winograd4_products(
       "mov r5, r9\n"
       "mov r6, r10\n"
       "mov r7, r11\n"
-      "push {r3, r4, r5, r6, r7}\n"
-      "mov lr, r1\n" /* end of the position */
-      "1:\n"
-      "ldr r3, [sp]\n" /* pairs */
+      "push {r4, r5, r6, r7}\n"
       "lsls r3, r3, #2\n"
-      "add lr, r3\n"
+      "mov r12, r3\n" /* bytes of a position */
+      "mov lr, r1\n"
+      "1:\n"
+      "add lr, r12\n" /* end of the position */
       "movs r3, #0\n"
       "mov r8, r3\n"
       "mov r9, r3\n"
       "mov r10, r3\n"
       "mov r11, r3\n"
-      "2:\n"
-      "ldmia r1!, {r5}\n"
-      "sxth r4, r5\n"
-      "asrs r5, r5, #16\n"
-      "ldmia r0!, {r6, r7}\n"
-      HWK_WINOGRAD4_ROW("r6", "r8")
-      HWK_WINOGRAD4_ROW("r7", "r9")
-      "ldmia r0!, {r6, r7}\n"
-      HWK_WINOGRAD4_ROW("r6", "r10")
-      HWK_WINOGRAD4_ROW("r7", "r11")
+      "2:\n" HWK_WINOGRAD4_PAIR HWK_WINOGRAD4_PAIR
       "cmp r1, lr\n"
       "bne 2b\n"
       "mov r4, r8\n"
@@ -63,10 +65,10 @@ __attribute__((naked)) HWK_NOINLINE void hwk_winograd4_products(
       "mov r6, r10\n"
       "mov r7, r11\n"
       "stmia r2!, {r4, r5, r6, r7}\n"
-      "ldr r3, [sp, #40]\n" /* end */
+      "ldr r3, [sp, #36]\n" /* end */
       "cmp r1, r3\n"
       "bne 1b\n"
-      "pop {r3, r4, r5, r6, r7}\n"
+      "pop {r4, r5, r6, r7}\n"
       "mov r8, r4\n"
       "mov r9, r5\n"
       "mov r10, r6\n"
