@@ -164,6 +164,11 @@ def _winograd4_small(struct: Struct) -> int:
     return 4 * (5 * 36 * channels_in(struct) // 2 + 288)
 
 
+def _scalar_winograd4(struct: Struct) -> int:
+    """A transformed tile in 16 bits, and its sums with four channels."""
+    return 36 * (2 * channels_in(struct) + 16)
+
+
 def _dense(step: int) -> Callable[[Struct], int]:
     """One widened row of the input."""
     return lambda struct: 2 * _round_up(_number(struct, "input_features"), step)
@@ -313,6 +318,7 @@ _SCRATCH_BYTES: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("rv32", "conv2d_s8"): _rv32_conv2d(4),
     ("rv32", "conv2d_s8_s4"): _rv32_conv2d(8),
     ("scalar", "depthwise_conv2d_s8"): _scalar_depthwise,
+    ("scalar", "conv2d_s8_winograd4"): _scalar_winograd4,
     ("mve", "conv2d_s8"): _mve_conv2d,
     ("mve", "conv2d_s8_s4"): _mve_conv2d_s4,
     ("mve", "depthwise_conv2d_s8"): _mve_depthwise,
@@ -380,5 +386,6 @@ _FITS: dict[tuple[str, str], Callable[[Struct], bool]] = {
     ("dsp", "depthwise_conv2d_s8_turned"): _fits_turned,
     ("dsp", "depthwise_conv2d_s16_turned"): _fits_turned,
     ("dsp", "dense_s8_h8"): _fits_h8,
+    ("scalar", "conv2d_s8_winograd4"): _fits_winograd4,
 }
 """Conditions of the kernels that compute only some layers."""

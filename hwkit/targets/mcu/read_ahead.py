@@ -151,6 +151,7 @@ _READS_AHEAD: dict[tuple[str, str], Callable[[Struct], int]] = {
     ("rv32", "conv2d_s8"): _CONV2D,
     ("rv32", "conv2d_s8_s4"): _CONV2D,
     ("scalar", "depthwise_conv2d_s8"): _DEPTHWISE_ROWS,
+    ("scalar", "conv2d_s8_winograd4"): _CONV2D_4_ROWS,
     ("mve", "conv2d_s8"): _CONV2D,
     ("mve", "conv2d_s8_s4"): _CONV2D,
     ("mve", "depthwise_conv2d_s8"): _DEPTHWISE,
