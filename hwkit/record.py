@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -57,10 +56,14 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
     return cls(**found)
 
 
-@cache
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    """The types of the fields; finding them takes longer than all else, for each of many records."""
-    return get_type_hints(cls)
+_HINTS: dict[Any, dict[str, Any]] = {}
+
+
+def _hints(cls: Any) -> dict[str, Any]:
+    """The types of the fields: finding them takes longer than all else, record by record."""
+    if cls not in _HINTS:
+        _HINTS[cls] = get_type_hints(cls)
+    return _HINTS[cls]
 
 
 def to_json(value: Any) -> Any:
