@@ -10,9 +10,10 @@ so does any choice among scalars. A field marked by ``one_of`` takes known words
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -43,7 +44,7 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
     if not isinstance(value, dict):
         raise FormatError(f"{where}: expected an object, got {_shown(value)}")
     known = {f.name: f for f in fields(cls) if f.metadata != DERIVED}  # type: ignore[arg-type]
-    hints = {name: hint for name, hint in _hints(cls).items() if name in known}
+    hints = {name: hint for name, hint in _hints(cls).items() if name in known}  # type: ignore[arg-type]
     required = {f.name for f in fields(cls) if _is_required(f)}  # type: ignore[arg-type]
     if unknown := sorted(set(value) - set(hints)):
         raise FormatError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(hints)}")
@@ -56,14 +57,10 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
     return cls(**found)
 
 
-_HINTS: dict[Any, dict[str, Any]] = {}
-
-
-def _hints(cls: Any) -> dict[str, Any]:
-    """The types of the fields: finding them takes longer than all else, record by record."""
-    if cls not in _HINTS:
-        _HINTS[cls] = get_type_hints(cls)
-    return _HINTS[cls]
+@cache
+def _hints(cls: Hashable) -> dict[str, Any]:
+    """The types of the fields: finding them takes longer than all else."""
+    return get_type_hints(cls)
 
 
 def to_json(value: Any) -> Any:
