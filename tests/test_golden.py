@@ -6,6 +6,7 @@ difference is then part of the commit, for its reader to judge.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,9 +54,10 @@ def network() -> Graph:
 
 
 def shown(name: str, content: bytes) -> str:
-    """``content`` as text; a .tflite as what is in it, a line for each operator and tensor."""
+    """``content`` as text, without the number of a build, in which the compiler's version is; a
+    .tflite as what is in it, a line for each operator and tensor."""
     if not name.endswith(".tflite"):
-        return content.decode()
+        return re.sub(r"(?<=-DHWK_BUILD=)\w+", "BUILD", content.decode())
     file = parse(content)
     lines = [f"model {file.name}: inputs {file.inputs}, outputs {file.outputs}"]
     lines += [f"{op.code} {op.inputs} -> {op.outputs} {dict(op.options)}" for op in file.operators]

@@ -17,6 +17,16 @@ HWK_INLINE int32_t hwk_high_word(int32_t x, int32_t multiplier, uint32_t low) {
   return hwk_wrapping_add(xh * mh + (middle >> 16), (int32_t)(rest >> 16));
 }
 
+/* sum + bits 32..63 of x * multiplier, rounded half up, modulo 2^32. */
+HWK_INLINE int32_t hwk_add_high_rounded(int32_t sum, int32_t x, int32_t multiplier) {
+  return hwk_wrapping_add(sum, hwk_high_word(x, multiplier, 0x80000000u));
+}
+
+/* x in low .. high. */
+HWK_INLINE int32_t hwk_saturate(int32_t x, int32_t low, int32_t high) {
+  return hwk_clamp(x, low, high);
+}
+
 /* What all sums of `channel` share. */
 HWK_INLINE hwk_channel_t hwk_channel(const hwk_rescale_t *r, int32_t channel) {
   return hwk_channel_entries(r, channel);

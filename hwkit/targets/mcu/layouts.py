@@ -1,16 +1,18 @@
-"""Weights in the layout that a kernel's variant reads."""
+"""Weights in the layouts that kernels read (``hwk_weights.h``): from a descriptor with rows as
+``pack_rows`` and ``pack_taps`` leave them to the descriptor of one kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from hwkit.ir.types import Array
-from hwkit.targets.mcu.kernels import Kernel, channels_in, is_3x3, taps
-from hwkit.targets.mcu.layers import Call
+from hwkit.targets.mcu.call import Call
+from hwkit.targets.mcu.descriptors import channels_in, is_3x3, taps
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import (
     band_stream,
@@ -24,69 +26,71 @@ from hwkit.targets.mcu.weights import (
     winograd_rows,
 )
 
-_ROW_GROUPS = {
-    ("dsp", "conv2d_s8"): 2,
-    ("dsp", "conv2d_s8_s4"): 2,
-    ("dsp", "dense_s8"): 4,
-    ("dsp", "dense_s8_s4"): 4,
-    ("dsp", "conv2d_s16"): 2,
-    ("dsp", "dense_s16"): 4,
-    ("rv32", "conv2d_s8"): 4,
-    ("rv32", "conv2d_s8_s4"): 4,
-    ("rv32", "dense_s8"): 4,
-    ("rv32", "dense_s8_s4"): 4,
-}
-"""Rows that a variant multiplies at once, and whose words it therefore wants side by side."""
+Layout: TypeAlias = Callable[[Struct, Table], Struct]
+"""The descriptor with its weights laid out."""
+
+Stream: TypeAlias = Callable[[Array, Array, Array], Array]
+"""One table of weights, biases and factors."""
 
 
-_STREAMS: dict[str, Callable[[Array, Array, Array], Array]] = {
-    "conv2d_s8_h8": partial(pair_stream, group=2),
-    "dense_s8_h8": partial(pair_stream, group=4),
-    "conv2d_s8_winograd4": winograd4_stream,
-    "conv2d_s8_winograd4_small": winograd4_rows,
-    "depthwise_conv2d_s8_bands": band_stream,
-}
-"""Kernels that read one stream of weights, biases and factors, and what makes it of these."""
-
-
-def laid_out(call: Call, kernel: Kernel) -> Call:
-    """``call`` with its weights as ``kernel`` reads them (``hwk_weights.h``)."""
+def laid_out(call: Call, layout: Layout | None) -> Call:
+    """``call`` with its weights in ``layout``; None leaves them as they are."""
     weights = call.descriptor.fields.get("weights")
-    if not isinstance(weights, Table):
+    if layout is None or not isinstance(weights, Table):
         return call
-    if kernel.name in _STREAMS:
-        stream = _STREAMS[kernel.name]
-        return replace(call, descriptor=_streamed(call.descriptor, weights, stream))
-    values = _values(call.descriptor, weights.values, kernel)
-    if values is weights.values:
-        return call
-    placed = Table(weights.purpose, values)
-    return replace(call, descriptor=Struct({**call.descriptor.fields, "weights": placed}))
+    return replace(call, descriptor=layout(call.descriptor, weights))
 
 
-def _values(descriptor: Struct, packed: Array, kernel: Kernel) -> Array:
-    if kernel.name == "conv2d_s8_winograd":
-        return winograd_rows(packed, channels_in(descriptor))
-    group = _ROW_GROUPS.get((kernel.variant, kernel.name), 1)
-    if group > 1:
-        return group_rows(packed, group)
-    if kernel.name != "depthwise_conv2d_s8":
-        return packed
-    bias = descriptor.fields["bias"]
+def grouped(rows: int) -> Layout:
+    """The words of so many rows side by side: a kernel multiplies them at once."""
+    return lambda d, weights: _placed(d, weights, group_rows(weights.values, rows))
+
+
+def winograd(d: Struct, weights: Table) -> Struct:
+    """Transformed by F(2x2, 3x3)."""
+    return _placed(d, weights, winograd_rows(weights.values, channels_in(d)))
+
+
+def by_channel(d: Struct, weights: Table) -> Struct:
+    """A channel's taps side by side."""
+    return _placed(d, weights, tap_channels(weights.values, _channels(d), taps(d)))
+
+
+def in_blocks(d: Struct, weights: Table) -> Struct:
+    """Sixteen channels' taps in a block."""
+    return _placed(d, weights, tap_blocks(weights.values, _channels(d), taps(d)))
+
+
+def in_columns(d: Struct, weights: Table) -> Struct:
+    """The columns of 3x3 windows side by side; others stay."""
+    if not is_3x3(d):
+        return d
+    return _placed(d, weights, tap_columns(weights.values, _channels(d)))
+
+
+def streamed(made: Stream) -> Layout:
+    """Weights, biases and factors in one table, which ``made`` makes of them."""
+    return lambda d, weights: _streamed(d, weights, made)
+
+
+PAIRS = streamed(partial(pair_stream, group=2))
+PAIRS_OF_4_ROWS = streamed(partial(pair_stream, group=4))
+WINOGRAD4 = streamed(winograd4_stream)
+WINOGRAD4_ROWS = streamed(winograd4_rows)
+BANDS = streamed(band_stream)
+
+
+def _placed(d: Struct, weights: Table, values: Array) -> Struct:
+    return Struct({**d.fields, "weights": Table(weights.purpose, values)})
+
+
+def _channels(d: Struct) -> int:
+    bias = d.fields["bias"]
     assert isinstance(bias, Table)
-    channels = len(bias.values)
-    if kernel.variant == "scalar":
-        return tap_channels(packed, channels, taps(descriptor))
-    if kernel.variant == "mve":
-        return tap_blocks(packed, channels, taps(descriptor))
-    if kernel.variant == "dsp" and is_3x3(descriptor):
-        return tap_columns(packed, channels)
-    return packed
+    return len(bias.values)
 
 
-def _streamed(
-    descriptor: Struct, weights: Table, made: Callable[[Array, Array, Array], Array]
-) -> Struct:
+def _streamed(descriptor: Struct, weights: Table, made: Stream) -> Struct:
     """Weights, biases and factors in one table, and the tables that it replaces gone."""
     bias, r = descriptor.fields["bias"], descriptor.fields["rescale"]
     assert isinstance(bias, Table) and isinstance(r, Struct)

@@ -173,7 +173,7 @@ def _layer(op: Op, made: tuple[Call, ...], pick: Pick, kernel: Kernel | None) ->
     picked = [replace(call, kernel=pick.kernel, shared=pick.shared) for call in made]
     scratch = max(kernel.scratch_bytes(call.descriptor) for call in picked)
     ahead = overlaps(tuple(picked), {kernel.symbol: kernel})
-    return Layer(op, tuple(laid_out(call, kernel) for call in picked), scratch, ahead)
+    return Layer(op, tuple(laid_out(call, kernel.row.layout) for call in picked), scratch, ahead)
 
 
 def _asks(layer: Layer) -> tuple[int, dict[str, int]]:

@@ -16,28 +16,6 @@ from hwkit.targets.mcu.kernels import Kernel
 from hwkit.targets.mcu.layers import Call
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
-_SHAREABLE = {
-    ("dsp", "conv2d_s8"),
-    ("dsp", "conv2d_s8_s4"),
-    ("dsp", "depthwise_conv2d_s8"),
-    ("dsp", "dense_s8"),
-    ("dsp", "dense_s8_s4"),
-    ("dsp", "conv2d_s16"),
-    ("dsp", "depthwise_conv2d_s16"),
-    ("dsp", "dense_s16"),
-    ("v6m", "conv2d_s8"),
-    ("v6m", "conv2d_s8_s4"),
-    ("v6m", "dense_s8"),
-    ("v6m", "dense_s8_s4"),
-    ("rv32", "conv2d_s8"),
-    ("rv32", "conv2d_s8_s4"),
-    ("rv32", "dense_s8"),
-    ("rv32", "dense_s8_s4"),
-    ("scalar", "depthwise_conv2d_s8"),
-    ("ref", "add_s8"),
-}
-"""Variant and name of the kernels whose inner loops don't depend on the layer's sizes."""
-
 _DECIDING = {
     "kernel_height",
     "kernel_width",
@@ -75,7 +53,7 @@ class Shared:
 
 def by_rule(kernel: Kernel) -> bool:
     """Whether its layers share a copy where nothing has been measured."""
-    return (kernel.variant, kernel.name) in _SHAREABLE
+    return kernel.row.shareable
 
 
 def shared(calls: Iterable[Call], kernels: Mapping[str, Kernel]) -> dict[int, Shared]:

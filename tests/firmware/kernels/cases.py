@@ -427,12 +427,12 @@ def dense(draw: st.DrawFn, types: Types = activations, to: Types | None = None) 
 def add(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("add")
     shape = draw(st.sampled_from([(2, 3, 4), (5,), (1, 1, 1), (3, 7)]))
-    types = (draw(types()), draw(types()))
-    zero_points_ = (draw(zero_points(types[0])), draw(zero_points(types[1])))
-    b.input("x", shape, types[0])
-    b.input("z", shape, types[1])
+    drawn = (draw(types()), draw(types()))
+    zero_points_ = (draw(zero_points(drawn[0])), draw(zero_points(drawn[1])))
+    b.input("x", shape, drawn[0])
+    b.input("z", shape, drawn[1])
     input_rescales, most = [], 0
-    for dtype, zero_point in zip(types, zero_points_, strict=True):
+    for dtype, zero_point in zip(drawn, zero_points_, strict=True):
         x_most = _x_most(dtype, zero_point)
         if draw(st.integers(0, 3)) == 0:
             input_rescales.append(None)

@@ -179,7 +179,9 @@ class Driver:
         ahead = overlaps((call,), {call.kernel: kernel}) if overlapping else {}
         # Kernels want their inputs at a multiple of 4.
         ahead_bytes = -(-ahead[call.inputs[0]] // 4) * 4 if ahead else None
-        answer = self.call(laid_out(call, kernel), inputs, output, ahead_bytes=ahead_bytes)
+        answer = self.call(
+            laid_out(call, kernel.row.layout), inputs, output, ahead_bytes=ahead_bytes
+        )
         assert answer.scratch_bytes == kernel.scratch_bytes(call.descriptor), kernel.name
         return answer.output
 

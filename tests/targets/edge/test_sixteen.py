@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hwkit.targets.edge.runtimes import run_all, session
 
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.arith import quantize_multiplier
@@ -15,6 +14,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Clamp, Dense, Lookup, Pad, Padding, Requantize, Rescale, Rounding
 from hwkit.ir.types import S8, S16, S32, IntType, Quantization
 from hwkit.targets.edge.emit import MODEL, emit
+from hwkit.targets.edge.loaded import load, run_all
 from tests.importers.tflite.files import as_tflm
 from tests.importers.tflite.networks import sixteen_bits
 from tests.importers.tflite.networks16 import NETWORKS16
@@ -28,7 +28,7 @@ def _moved(graph: Graph, board: str, samples: int = 40) -> int:
     """Integers that lowering moved; those of the runtime must be the lowered graph's."""
     form = lowered(graph, board)
     x = random_inputs(graph, samples, seed=1)
-    (got,) = run_all(session(runtime(board), emit(form).files[MODEL]), x)
+    (got,) = run_all(load(runtime(board), emit(form).files[MODEL]), x)
     np.testing.assert_array_equal(got, form.graph.predict(x))
     return int(np.count_nonzero(form.graph.predict(x) != graph.predict(x)))
 

@@ -25,7 +25,9 @@ def test_only_variants_that_want_groups_get_them() -> None:
     graph = residual()
     (call,) = calls(graph, graph.nodes[-1])
     before = call.descriptor.fields["weights"]
-    assert laid_out(call, Kernel("dense_s8", "dense", 1, "ref")) is call
-    after = laid_out(call, Kernel("dense_s8", "dense", 1, "dsp")).descriptor.fields["weights"]
+    assert laid_out(call, Kernel("dense_s8", "dense", 1, "ref").row.layout) is call
+    after = laid_out(call, Kernel("dense_s8", "dense", 1, "dsp").row.layout).descriptor.fields[
+        "weights"
+    ]
     assert isinstance(before, Table) and isinstance(after, Table)
     assert (before.values.shape, after.values.shape) == ((5, 32), (2, 128))

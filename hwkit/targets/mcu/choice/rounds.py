@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from hwkit.targets.mcu.choice.policy import Option, Price, price_for, select, sm
 from hwkit.targets.mcu.choices import Choice, Figure
 from hwkit.targets.mcu.kernels import implementations
 from hwkit.targets.mcu.layers import calls
-from hwkit.targets.mcu.lower import McuPlan, plan, section
+from hwkit.targets.mcu.lower import Layer, McuPlan, plan, section
 from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain.linker_script import region
 
@@ -97,8 +97,9 @@ def _picks(
 ) -> list[Pick]:
     """The selection at ``price`` whose arena has at most ``limit`` bytes.
 
-    Where it is larger, the layer that needs most memory has to do with less scratch, until the
-    arena is small enough: in the end every layer has the rule's kernel.
+    Where it is larger, the layer that needs most memory has to do with less scratch, or without a
+    kernel that keeps output and input farther apart, until the arena is small enough: in the end
+    every layer has a kernel that asks no more than the rule's.
     """
     picks_by_rule = measured[0].plan.picks
     scratch = {
@@ -107,9 +108,10 @@ def _picks(
         for layer, pick in enumerate(m.plan.picks)
     }
     most = [max(n for (of, _), n in scratch.items() if of == i) for i in range(len(picks_by_rule))]
+    refused: set[tuple[int, str]] = set()
     while True:
         allowed = [
-            {k for (of, k), n in scratch.items() if of == layer and n <= room}
+            {k for k in _kernels(scratch, layer, room) if (layer, k) not in refused}
             for layer, room in enumerate(most)
         ]
         picks = [option.figure.pick for option in _selected(measured, price, allowed)]
@@ -119,17 +121,31 @@ def _picks(
         layer = _neediest(planned, measured[0].plan)
         if layer is None:
             return list(picks_by_rule)
-        most[layer] = planned.layers[layer].scratch_bytes - 1
+        if planned.layers[layer].scratch_bytes > measured[0].plan.layers[layer].scratch_bytes:
+            most[layer] = planned.layers[layer].scratch_bytes - 1
+        refused.add((layer, picks[layer].kernel))
+
+
+def _kernels(scratch: Mapping[tuple[int, str], int], layer: int, room: int) -> list[str]:
+    """The kernels of ``layer`` that need at most ``room`` bytes of scratch."""
+    return [kernel for (of, kernel), n in scratch.items() if of == layer and n <= room]
 
 
 def _neediest(planned: McuPlan, by_rule: McuPlan) -> int | None:
-    """The layer with the most bytes in use among those that take more scratch than by the rule."""
+    """The layer with the most bytes in use among those that ask more memory than by the rule."""
     more = [
         layer
         for layer, (now, then) in enumerate(zip(planned.layers, by_rule.layers, strict=True))
-        if now.scratch_bytes > then.scratch_bytes
+        if _asks_more(now, then)
     ]
     return max(more, key=planned.memory.in_use, default=None)
+
+
+def _asks_more(now: Layer, then: Layer) -> bool:
+    """More scratch, or an output that may run less far into an input."""
+    if now.scratch_bytes > then.scratch_bytes:
+        return True
+    return any(now.overlaps.get(x, n + 1) > n for x, n in then.overlaps.items())
 
 
 def _selected(

@@ -1,0 +1,101 @@
+"""How far each kernel reads ahead of what it writes, so that an output may run into its input.
+
+A convolution that works through its pixels in order needs no row of its input once the rows below
+have been reached. Its output can then start a little before its input and end inside it, and two
+maps take little more memory than one (Blacker et al., "Diagonal Memory Optimisation for Machine
+Learning on Micro-controllers", 2020). What is said here of a kernel's order holds for the
+variants named, and a test runs them so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hwkit.ir.types import Array
+from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, window_of
+from hwkit.targets.mcu.structs import Struct
+
+_PIXELS_AT_ONCE = 4
+"""Kernels may read and write this many neighbouring pixels in any order among themselves."""
+
+
+def _windowed(outputs: Callable[[Struct], int], rows: int = 0) -> Callable[[Struct], int]:
+    """Output pixels in order, or ``rows`` rows at once with their pixels in any order; ``outputs``
+    gives the channels of a pixel."""
+
+    def distance(struct: Struct) -> int:
+        window = window_of(struct)
+        first = _first_read(window)
+        pixel_bytes = outputs(struct) * _element_bytes(struct)
+        # Everything written by the time that a pixel, or one just before it, is read.
+        written = np.minimum(np.arange(len(first)) + _PIXELS_AT_ONCE, len(first)) * pixel_bytes
+        if rows:
+            pixels = rows * number(window, "output_width")
+            ends = (np.arange(len(first)) // pixels + 1) * pixels
+            written = np.minimum(ends, len(first)) * pixel_bytes
+        return max(0, int((written - first).max()))
+
+    return distance
+
+
+def _first_read(window: Struct) -> Array:
+    """For each output pixel the first byte of the input that it or a later one reads."""
+    f = {name: number(window, name) for name in window.fields}
+    rows = np.arange(f["output_height"]) * f["stride_height"] - f["padding_top"]
+    columns = np.arange(f["output_width"]) * f["stride_width"] - f["padding_left"]
+    rows = rows.clip(0, f["input_height"] - 1)
+    columns = columns.clip(0, f["input_width"] - 1)
+    pixels = rows[:, None] * f["input_width"] + columns[None, :]
+    first: Array = np.minimum.accumulate(pixels.reshape(-1)[::-1])[::-1] * f["channels"]
+    return first
+
+
+def dense(struct: Struct) -> int:
+    """A row is read whole before its outputs are written."""
+    rows = number(struct, "rows")
+    written = number(struct, "output_features") * _element_bytes(struct)
+    return max(0, (rows - 1) * (written - number(struct, "input_features")))
+
+
+def narrowing(struct: Struct) -> int:
+    """Four bytes are read for each one, or four, written."""
+    return 0
+
+
+def widening(struct: Struct) -> int:
+    """Two bytes are read for each one, two or four written."""
+    return max(0, (_element_bytes(struct) - 2) * number(struct, "elements"))
+
+
+def _element_bytes(struct: Struct) -> int:
+    rescale = struct.fields.get("rescale")
+    return number(rescale, "output_bytes") if isinstance(rescale, Struct) else 1
+
+
+CONV2D = _windowed(lambda d: number(d, "output_channels"))
+
+
+CONV2D_ROWS = _windowed(lambda d: number(d, "output_channels"), rows=2)
+CONV2D_4_ROWS = _windowed(lambda d: number(d, "output_channels"), rows=4)
+
+
+def _depthwise_outputs(struct: Struct) -> int:
+    return channels_in(struct) * number(struct, "channel_multiplier")
+
+
+DEPTHWISE = _windowed(_depthwise_outputs)
+
+
+DEPTHWISE_ROW = _windowed(_depthwise_outputs, rows=1)
+DEPTHWISE_ROWS = _windowed(_depthwise_outputs, rows=2)
+DEPTHWISE_4_ROWS = _windowed(_depthwise_outputs, rows=4)
+
+
+def depthwise_rows(struct: Struct) -> int:
+    """dsp: two rows at once for 3x3 windows, else one."""
+    return (DEPTHWISE_ROWS if is_3x3(struct) else DEPTHWISE_ROW)(struct)
+
+
+POOL = _windowed(channels_in)

@@ -1,0 +1,55 @@
+"""Conditions of the kernels that compute only some layers."""
+
+from __future__ import annotations
+
+from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, numbers, window_of
+from hwkit.targets.mcu.structs import Enumerator, Struct, Table
+
+
+def _fits_double_rounding(struct: Struct, bits: int) -> bool:
+    """Double rounding into the whole of int8 by one shift, sums of so many bits."""
+    r = struct.fields["rescale"]
+    assert isinstance(r, Struct)
+    rounding = r.fields["rounding"]
+    if not (isinstance(rounding, Enumerator) and rounding.name == "HWK_ROUND_DOUBLE"):
+        return False
+    f = {name: value for name, value in r.fields.items() if isinstance(value, int)}
+    one_shift = f["lowest_shift"] >= 32 and f["highest_shift"] <= 53
+    whole = (f["low"], f["high"]) == (-128, 127) and -128 <= f["zero_point"] <= 128
+    return one_shift and whole and f["input_bits"] <= bits and f["left_shift"] == 0
+
+
+def h8(struct: Struct) -> bool:
+    """Sums below 2**23, no weight of -128 (``dsp/hwk_h8.h``)."""
+    weights = struct.fields["weights"]
+    assert isinstance(weights, Table)
+    return _fits_double_rounding(struct, 24) and int(weights.values.min()) > -128
+
+
+def winograd(struct: Struct) -> bool:
+    """3x3 at a stride of 1; fours of channels, so few that sums times 4 fit 32 bits
+    (``dsp/hwk_winograd.h``)."""
+    f = numbers(window_of(struct))
+    square = f["kernel_height"] == f["kernel_width"] == 3
+    steps = ("stride_height", "stride_width", "dilation_height", "dilation_width")
+    single = all(f[name] == 1 for name in steps)
+    return square and single and f["channels"] % 8 == 0 and f["channels"] <= 3640
+
+
+def winograd4(struct: Struct) -> bool:
+    """Sums below 2**25 (``dsp/hwk_winograd4.h``)."""
+    return winograd(struct) and _fits_double_rounding(struct, 26)
+
+
+def bands(struct: Struct) -> bool:
+    """3x3 at a stride of 1, fours of channels with one output for each, sums below 2**30
+    (``dsp/hwk_depthwise_conv2d_s8_bands.h``)."""
+    fours = channels_in(struct) % 4 == 0 and number(struct, "channel_multiplier") == 1
+    single = number(window_of(struct), "stride_height") == 1
+    return is_3x3(struct) and single and fours and _fits_double_rounding(struct, 31)
+
+
+def turned(struct: Struct) -> bool:
+    """A map and a kernel of one column (``dsp/hwk_depthwise_conv2d_s8_turned.h``)."""
+    f = numbers(window_of(struct))
+    return f["input_width"] == f["output_width"] == f["kernel_width"] == 1 < f["kernel_height"]

@@ -1,0 +1,236 @@
+"""What a plan has to know of each kernel: one row. A kernel without one needs nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hwkit.targets.mcu import ahead, fits, layouts, scratch
+from hwkit.targets.mcu.structs import Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``variant`` is the folder of ``firmware/kernels``, ``name`` the kernel's.
+
+    ``scratch_bytes`` of a descriptor, None for none; ``fits`` says which descriptors it computes,
+    None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
+    where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
+    inner loops do not depend on the layer's sizes, so that layers can share a copy.
+    """
+
+    variant: str
+    name: str
+    scratch_bytes: Callable[[Struct], int] | None = None
+    fits: Callable[[Struct], bool] | None = None
+    reads_ahead: Callable[[Struct], int] | None = None
+    layout: layouts.Layout | None = None
+    shareable: bool = False
+
+
+ROWS = (
+    Row("ref", "conv2d_s8", reads_ahead=ahead.CONV2D),
+    Row("ref", "conv2d_s8_s4", reads_ahead=ahead.CONV2D),
+    Row("ref", "depthwise_conv2d_s8", reads_ahead=ahead.DEPTHWISE),
+    Row("ref", "avg_pool_s8", reads_ahead=ahead.POOL),
+    Row("ref", "max_pool_s8", reads_ahead=ahead.POOL),
+    Row("ref", "sum_pool_s8", reads_ahead=ahead.POOL),
+    Row("ref", "requantize_s32", reads_ahead=ahead.narrowing),
+    Row("ref", "requantize_s16", reads_ahead=ahead.widening),
+    Row("ref", "add_s8", shareable=True),
+    Row(
+        "dsp",
+        "conv2d_s8",
+        scratch_bytes=scratch.conv2d(4),
+        reads_ahead=ahead.CONV2D,
+        layout=layouts.grouped(2),
+        shareable=True,
+    ),
+    Row(
+        "dsp",
+        "conv2d_s8_s4",
+        scratch_bytes=scratch.conv2d(8),
+        reads_ahead=ahead.CONV2D,
+        layout=layouts.grouped(2),
+        shareable=True,
+    ),
+    Row(
+        "dsp",
+        "conv2d_s8_h8",
+        scratch_bytes=scratch.h8_conv2d,
+        fits=fits.h8,
+        reads_ahead=ahead.CONV2D,
+        layout=layouts.PAIRS,
+    ),
+    Row(
+        "dsp",
+        "conv2d_s8_winograd",
+        scratch_bytes=scratch.winograd(4, 0),
+        fits=fits.winograd,
+        reads_ahead=ahead.CONV2D_ROWS,
+        layout=layouts.winograd,
+    ),
+    Row(
+        "dsp",
+        "conv2d_s8_winograd_small",
+        scratch_bytes=scratch.winograd(8, 2),
+        fits=fits.winograd,
+        reads_ahead=ahead.CONV2D_ROWS,
+    ),
+    Row(
+        "dsp",
+        "conv2d_s8_winograd4",
+        scratch_bytes=scratch.winograd4,
+        fits=fits.winograd4,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=layouts.WINOGRAD4,
+    ),
+    Row(
+        "dsp",
+        "conv2d_s8_winograd4_small",
+        scratch_bytes=scratch.winograd4_small,
+        fits=fits.winograd4,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=layouts.WINOGRAD4_ROWS,
+    ),
+    Row(
+        "dsp",
+        "depthwise_conv2d_s8",
+        scratch_bytes=scratch.depthwise,
+        reads_ahead=ahead.depthwise_rows,
+        layout=layouts.in_columns,
+        shareable=True,
+    ),
+    Row(
+        "dsp",
+        "depthwise_conv2d_s8_bands",
+        scratch_bytes=scratch.bands,
+        fits=fits.bands,
+        reads_ahead=ahead.DEPTHWISE_4_ROWS,
+        layout=layouts.BANDS,
+    ),
+    Row("dsp", "depthwise_conv2d_s8_turned", scratch_bytes=scratch.turned, fits=fits.turned),
+    Row(
+        "dsp",
+        "dense_s8",
+        scratch_bytes=scratch.dense(4),
+        reads_ahead=ahead.dense,
+        layout=layouts.grouped(4),
+        shareable=True,
+    ),
+    Row(
+        "dsp",
+        "dense_s8_s4",
+        scratch_bytes=scratch.dense(8),
+        reads_ahead=ahead.dense,
+        layout=layouts.grouped(4),
+        shareable=True,
+    ),
+    Row(
+        "dsp",
+        "dense_s8_h8",
+        scratch_bytes=scratch.dense(4),
+        fits=fits.h8,
+        reads_ahead=ahead.dense,
+        layout=layouts.PAIRS_OF_4_ROWS,
+    ),
+    Row(
+        "dsp",
+        "conv2d_s16",
+        scratch_bytes=scratch.conv2d_s16,
+        layout=layouts.grouped(2),
+        shareable=True,
+    ),
+    Row("dsp", "depthwise_conv2d_s16", scratch_bytes=scratch.strips, shareable=True),
+    Row("dsp", "depthwise_conv2d_s16_turned", scratch_bytes=scratch.turned, fits=fits.turned),
+    Row(
+        "dsp",
+        "dense_s16",
+        scratch_bytes=scratch.dense(4),
+        layout=layouts.grouped(4),
+        shareable=True,
+    ),
+    Row(
+        "v6m",
+        "conv2d_s8",
+        scratch_bytes=scratch.v6m_conv2d(4),
+        reads_ahead=ahead.CONV2D,
+        shareable=True,
+    ),
+    Row(
+        "v6m",
+        "conv2d_s8_s4",
+        scratch_bytes=scratch.v6m_conv2d(8),
+        reads_ahead=ahead.CONV2D,
+        shareable=True,
+    ),
+    Row(
+        "v6m",
+        "dense_s8",
+        scratch_bytes=scratch.v6m_dense(4),
+        reads_ahead=ahead.dense,
+        shareable=True,
+    ),
+    Row(
+        "v6m",
+        "dense_s8_s4",
+        scratch_bytes=scratch.v6m_dense(8),
+        reads_ahead=ahead.dense,
+        shareable=True,
+    ),
+    Row(
+        "rv32",
+        "conv2d_s8",
+        scratch_bytes=scratch.rv32_conv2d(4),
+        reads_ahead=ahead.CONV2D,
+        layout=layouts.grouped(4),
+        shareable=True,
+    ),
+    Row(
+        "rv32",
+        "conv2d_s8_s4",
+        scratch_bytes=scratch.rv32_conv2d(8),
+        reads_ahead=ahead.CONV2D,
+        layout=layouts.grouped(4),
+        shareable=True,
+    ),
+    Row("rv32", "dense_s8", layout=layouts.grouped(4), shareable=True),
+    Row("rv32", "dense_s8_s4", layout=layouts.grouped(4), shareable=True),
+    Row(
+        "scalar",
+        "depthwise_conv2d_s8",
+        scratch_bytes=scratch.scalar_depthwise,
+        reads_ahead=ahead.DEPTHWISE_ROWS,
+        layout=layouts.by_channel,
+        shareable=True,
+    ),
+    Row(
+        "scalar",
+        "conv2d_s8_winograd4",
+        scratch_bytes=scratch.scalar_winograd4,
+        fits=fits.winograd4,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=layouts.WINOGRAD4,
+    ),
+    Row("mve", "conv2d_s8", scratch_bytes=scratch.mve_conv2d, reads_ahead=ahead.CONV2D),
+    Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D),
+    Row(
+        "mve",
+        "depthwise_conv2d_s8",
+        scratch_bytes=scratch.mve_depthwise,
+        reads_ahead=ahead.DEPTHWISE,
+        layout=layouts.in_blocks,
+    ),
+    Row("mve", "dense_s8_s4", scratch_bytes=scratch.mve_dense_s4, reads_ahead=ahead.dense),
+    Row("mve", "avg_pool_s8", reads_ahead=ahead.POOL),
+    Row("mve", "max_pool_s8", reads_ahead=ahead.POOL),
+    Row("mve", "sum_pool_s8", reads_ahead=ahead.POOL),
+    Row("mve", "requantize_s32", reads_ahead=ahead.narrowing),
+)
+
+_BY_KERNEL = {(row.variant, row.name): row for row in ROWS}
+
+
+def row(variant: str, name: str) -> Row:
+    """The row of a kernel. Example: ``row("dsp", "conv2d_s8").shareable`` is true."""
+    return _BY_KERNEL.get((variant, name), Row(variant, name))
