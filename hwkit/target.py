@@ -41,7 +41,7 @@ class Identity:
     ``name`` of the chip, emulator, simulator, runtime or model with its version; ``clock_hz`` that
     it runs at, None without one; ``model`` the SHA-256 of the graph and ``build`` of the build
     that it runs, in hex, "" where it cannot tell; ``serial`` number of a board, ``host`` name and
-    CPU where a host computes and the
+    CPU where a host computes (the URL of the port where that is all that is known) and the
     ``threads`` that it uses; ``cost_model`` which model its cycles come from, "" where they are
     counted.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from hwkit.boards import Board
 from hwkit.device.emulator import Counts, Emulator
 from hwkit.device.fpga import FpgaSimulation
+from hwkit.device.host import host
 from hwkit.device.link import Link
 from hwkit.device.machine import Machine
 from hwkit.device.protocol import INFER_TIMEOUT_S, VERSION, Client, Info
@@ -77,8 +78,16 @@ class Device:
             model=info.digest.hex(),
             build=info.build,
             serial=info.serial,
+            host=self._host(),
             cost_model="" if counts is None else counts.model,
         )
+
+    def _host(self) -> str:
+        """Where the program runs that stands for a chip, and where a chip hangs that has no serial
+        number."""
+        if self._emulator is not None:
+            return host()
+        return "" if self._info.serial else self._client.url
 
     def infer(self, x: bytes) -> bytes:
         """The outputs for the inputs ``x``: ``input_bytes`` in, ``output_bytes`` out. The states

@@ -88,6 +88,7 @@ def test_an_emulator_behind_a_port_is_no_measurement(
     taken = json.loads(capsys.readouterr().out)
     assert (taken["board"], taken["evidence"]) == ("nucleo_l4r5zi", "simulated")
     assert taken["identity"]["kind"] == "emulator"
+    assert taken["identity"]["host"] == emulator.port  # it has no serial number
     assert taken["clock_hz"] == boards.load("virtual_m4").clock_hz
     (stored,) = store.read(kept)
     assert stored.measurement.evidence == "simulated"
