@@ -269,3 +269,19 @@ class RunsFiles(Protocol):
 
     def open_original(self, graph: Graph, board: Board, path: Path) -> Artifact[Any]:
         """``path`` as an artifact that must equal ``graph`` unlowered."""
+
+
+@runtime_checkable
+class NeedsTools(Protocol):
+    """A target whose boards want something installed, by the names that ``hwkit doctor`` has."""
+
+    def needs(self, board: Board) -> tuple[str, ...]:
+        """All of it. Example: ``("yosys", "nextpnr-ice40")``."""
+
+
+@runtime_checkable
+class BringsUp(Protocol):
+    """A target whose boards answer on a serial line, and that a new one can be tried with."""
+
+    def look_at(self, board: Board) -> Mapping[str, str]:
+        """What to check when a step fails, by step: link, info, memory, golden, clock."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from hwkit import boards
+from hwkit import boards, targets
 from hwkit.boards import Board
 from hwkit.device.session import Device, is_emulated, open_board
 from hwkit.errors import BitExactnessError, ConfigError, DeviceError
@@ -18,7 +18,7 @@ from hwkit.flow.golden import golden_network, small_golden_network
 from hwkit.ir import serialize
 from hwkit.ir.interpret import run
 from hwkit.lower.checked import first_difference, golden_inputs
-from hwkit.target import Artifact
+from hwkit.target import Artifact, BringsUp
 from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.rtl import shell
 from hwkit.toolchain import programmer
@@ -79,7 +79,8 @@ def bringup(
     and flashing raise.
     """
     board = boards.load(board_name)
-    if board.target not in LOOK_AT:
+    kind = targets.get(board)
+    if not isinstance(kind, BringsUp):
         raise ConfigError(
             f"bringup {board_name}: not a microcontroller or FPGA behind a serial link; use "
             "'hwkit verify'"
@@ -99,7 +100,7 @@ def bringup(
         steps.append(step)
         tell(step)
 
-    lost = _walk(board, artifact, port, add)
+    lost = _walk(board, artifact, port, kind.look_at(board), add)
     for name in list(CHECKS)[len(steps) :]:
         add(Step(name, "not run", "the board stopped answering"))
     failed = any(step.status == "failed" for step in steps)
@@ -107,10 +108,14 @@ def bringup(
 
 
 def _walk(
-    board: Board, artifact: Artifact[Any], port: str | None, add: Callable[[Step], None]
+    board: Board,
+    artifact: Artifact[Any],
+    port: str | None,
+    look_at: Mapping[str, str],
+    add: Callable[[Step], None],
 ) -> bool:
     """Runs the steps until the board is lost, which is what it returns."""
-    name, look_at = next(iter(CHECKS)), LOOK_AT[board.target]
+    name = next(iter(CHECKS))
     try:
         with open_board(board, artifact.path, port) as device:
             for name, check in CHECKS.items():
@@ -223,22 +228,3 @@ CHECKS: dict[str, Check] = {
     "clock": _clock,
 }
 """The steps by name, in order."""
-
-_MCU_LOOK_AT = {
-    "link": "power, cable and port; TX and RX swapped; whether the image is on the board (--flash)",
-    "info": "whether crystal and PLL started (firmware/platforms); clock_hz in the board's file",
-    "memory": "origin and size of the SRAM in the board's file; supply voltage; clock speed",
-    "golden": "flash wait states for this clock; cpu_flags in the board's file; the kernel named",
-    "clock": "crystal, PLL and dividers (firmware/platforms); clock_hz in the board's file",
-}
-
-_FPGA_LOOK_AT = {
-    "link": "power, cable and port; pins of the UART; whether the bitstream is loaded (--flash)",
-    "info": "whether the board runs a bitstream of another clock; clock_hz in the board's file",
-    "memory": "",
-    "golden": "fmax_hz in deploy.json against clock_hz; supply voltage",
-    "clock": "oscillator_hz and clock_hz in the board's file; the PLL setting in top.v",
-}
-
-LOOK_AT = {"mcu": _MCU_LOOK_AT, "rtl": _FPGA_LOOK_AT}
-"""What to check when a step fails, for each target that can be brought up."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from hwkit import boards
-from hwkit.boards import Board, McuBoard
-from hwkit.device.qemu import program_name
+from hwkit import boards, targets
+from hwkit.boards import Board
+from hwkit.target import NeedsTools
 from hwkit.targets.edge import runtime
-from hwkit.targets.edge.loaded import needs_of
 from hwkit.toolchain import isolated, programmer, programs
 from hwkit.toolchain.distribution import DISTRIBUTION_TOOLS, remedy
 from hwkit.toolchain.programmer import PROGRAMMERS
@@ -87,19 +86,6 @@ def _tools() -> tuple[Tool, ...]:
     )
 
 
-_NEEDS = {
-    "mcu": ("ziglang", "pyelftools"),
-    "unicorn": ("unicorn", "gcc"),
-    "hls4ml": ("hls4ml", "qonnx", "g++"),
-    "finn": ("finn",),
-    "verilator": ("verilator", "g++"),
-    "ice40": ("yosys", "nextpnr-ice40"),
-    "ecp5": ("yosys", "nextpnr-ecp5"),
-    "gowin": ("yosys", "nextpnr-gowin", "apycula"),
-    "vivado": ("yosys",),
-}
-
-
 def examine() -> dict[str, Any]:
     """``tools`` (name, lane, version or None, remedy) and ``boards`` (name, ready, missing)."""
     tools = _tools()
@@ -120,22 +106,10 @@ def examine() -> dict[str, Any]:
 
 
 def _board_state(board: Board, versions: dict[str, str | None]) -> dict[str, Any]:
-    key = board.target
-    if board.target == "rtl" and board.fpga:
-        key = board.fpga.flow
-    needs = [*_NEEDS.get(key, ()), *(_emulator_needs(board.mcu) if board.mcu else ())]
-    if board.edge:
-        needs += needs_of(board.edge.runtime)
-    if board.fpga and board.fpga.style == "unrolled":
-        needs.append("da4ml")
-    missing = [name for name in needs if versions[name] is None]
+    target = targets.get(board)
+    needs = target.needs(board) if isinstance(target, NeedsTools) else ()
+    missing = [name for name in needs if versions.get(name) is None]
     return {"name": board.name, "ready": not missing, "missing": missing}
-
-
-def _emulator_needs(board: McuBoard) -> tuple[str, ...]:
-    return (
-        (program_name(board), "gcc") if board.emulator == "qemu" else _NEEDS.get(board.emulator, ())
-    )
 
 
 def _version(tool: Tool) -> str | None:

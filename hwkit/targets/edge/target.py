@@ -8,9 +8,10 @@ from hwkit.boards import Board
 from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
 from hwkit.targets.edge import project
-from hwkit.targets.edge.build import build, open_artifact, tools
+from hwkit.targets.edge.build import build, edge_section, open_artifact, tools
 from hwkit.targets.edge.capabilities import CAPABILITIES
 from hwkit.targets.edge.emit import emit
+from hwkit.targets.edge.loaded import needs_of
 from hwkit.targets.edge.lower import lower
 from hwkit.targets.edge.original import EdgePlan, open_original
 from hwkit.targets.edge.session import open_session
@@ -50,6 +51,9 @@ class Edge:
 
     def open_original(self, graph: Graph, board: Board, path: Path) -> Artifact[EdgePlan]:
         return open_original(graph, board, path)
+
+    def needs(self, board: Board) -> tuple[str, ...]:
+        return needs_of(edge_section(board).runtime)
 
 
 TARGET = Edge()

@@ -42,5 +42,8 @@ class Finn:
     def tools(self, board: Board) -> dict[str, str]:
         return tools()
 
+    def needs(self, board: Board) -> tuple[str, ...]:
+        return ("finn",)
+
 
 TARGET = Finn()

@@ -42,5 +42,8 @@ class Hls4ml:
     def tools(self, board: Board) -> dict[str, str]:
         return tools(board)
 
+    def needs(self, board: Board) -> tuple[str, ...]:
+        return ("hls4ml", "qonnx", "g++")
+
 
 TARGET = Hls4ml()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
+from hwkit.device.qemu import program_name
 from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
 from hwkit.targets.mcu import choice, package
@@ -14,14 +15,23 @@ from hwkit.targets.mcu.build import build, open_artifact, tools
 from hwkit.targets.mcu.capabilities import CAPABILITIES
 from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import McuPlan, lower
+from hwkit.targets.mcu.lower import McuPlan, lower, section
 from hwkit.targets.mcu.session import open_session
+
+LOOK_AT = {
+    "link": "power, cable and port; TX and RX swapped; whether the image is on the board (--flash)",
+    "info": "whether crystal and PLL started (firmware/platforms); clock_hz in the board's file",
+    "memory": "origin and size of the SRAM in the board's file; supply voltage; clock speed",
+    "golden": "flash wait states for this clock; cpu_flags in the board's file; the kernel named",
+    "clock": "crystal, PLL and dividers (firmware/platforms); clock_hz in the board's file",
+}
+"""What to check when a step of bringing up a board fails."""
 
 
 class Mcu:
     """Microcontrollers; see ``target.Target``.
 
-    Also ``ChoosesKernels``, ``Packages`` and ``HasCosts``.
+    Also ``ChoosesKernels``, ``Packages``, ``HasCosts``, ``NeedsTools`` and ``BringsUp``.
     """
 
     name = "mcu"
@@ -58,6 +68,14 @@ class Mcu:
 
     def costs(self, graph: Graph, board: Board, widths: Sequence[int]) -> CostTable:
         return measure_costs(graph, board, widths)
+
+    def needs(self, board: Board) -> tuple[str, ...]:
+        mcu = section(board)
+        emulators = {"unicorn": ("unicorn", "gcc"), "qemu": (program_name(mcu), "gcc"), "": ()}
+        return ("ziglang", "pyelftools", *emulators[mcu.emulator])
+
+    def look_at(self, board: Board) -> Mapping[str, str]:
+        return LOOK_AT
 
 
 TARGET = Mcu()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hwkit.allocate.cost import CostTable
@@ -14,12 +14,31 @@ from hwkit.targets.rtl.build import build, open_artifact, tools
 from hwkit.targets.rtl.capabilities import capabilities
 from hwkit.targets.rtl.emit import emit
 from hwkit.targets.rtl.lower import lower
-from hwkit.targets.rtl.plan import Plan
+from hwkit.targets.rtl.plan import Plan, fpga
 from hwkit.targets.rtl.session import open_session
+
+LOOK_AT = {
+    "link": "power, cable and port; pins of the UART; whether the bitstream is loaded (--flash)",
+    "info": "whether the board runs a bitstream of another clock; clock_hz in the board's file",
+    "memory": "",
+    "golden": "fmax_hz in deploy.json against clock_hz; supply voltage",
+    "clock": "oscillator_hz and clock_hz in the board's file; the PLL setting in top.v",
+}
+"""What to check when a step of bringing up a board fails."""
+
+_NEEDS = {
+    "verilator": ("verilator", "g++"),
+    "ice40": ("yosys", "nextpnr-ice40"),
+    "ecp5": ("yosys", "nextpnr-ecp5"),
+    "gowin": ("yosys", "nextpnr-gowin", "apycula"),
+    "vivado": ("yosys",),
+}
+"""By flow."""
 
 
 class Rtl:
-    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``."""
+    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``, ``NeedsTools``,
+    ``BringsUp``."""
 
     name = "rtl"
 
@@ -46,6 +65,13 @@ class Rtl:
 
     def costs(self, graph: Graph, board: Board, widths: Sequence[int]) -> CostTable:
         return estimate_costs(graph, board, widths)
+
+    def needs(self, board: Board) -> tuple[str, ...]:
+        section = fpga(board)
+        return (*_NEEDS[section.flow], *(("da4ml",) if section.style == "unrolled" else ()))
+
+    def look_at(self, board: Board) -> Mapping[str, str]:
+        return LOOK_AT
 
 
 TARGET = Rtl()
