@@ -113,6 +113,14 @@ def test_rounding_into_the_bias_names_the_nodes_that_may_move():
     assert op.rescale is not None and not any(op.rescale.offset)
 
 
+def test_a_bias_has_an_accumulator_of_32_bits():
+    plain = network(Rescale((4,), (5,), Rounding.HALF_UP, -128, 127, offset=(8, 4, -12)))
+    graph = plain.with_nodes((replace(plain.nodes[0], accumulator_bits=20),))
+    (op,) = rounded_to_bias(graph, "example")[0].nodes
+    assert isinstance(op, Dense) and op.bias is not None
+    assert op.accumulator_bits == 32
+
+
 def test_rounding_whole_steps_moves_nothing():
     r = Rescale((4,), (5,), Rounding.HALF_UP, -128, 127, offset=(8, 4, -12))
     before = network(r)

@@ -10,8 +10,9 @@ from hwkit.ir import serialize
 from hwkit.ir.arith import reduced_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Dense, Rescale, Rounding
-from hwkit.ir.types import S8, S16, S48
+from hwkit.ir.interpret import run
+from hwkit.ir.ops import Dense, Requantize, Rescale, Rounding
+from hwkit.ir.types import S8, S16, S48, IntType
 from tests.conformance.reference import run_plainly
 
 
@@ -62,3 +63,15 @@ def test_reduced_multiplier() -> None:
     assert reduced_multiplier(0.99999) == ((1 << 15) - 1, 15)
     with pytest.raises(ValueError, match="not below"):
         reduced_multiplier(2.0**15)
+
+
+def test_an_unsigned_argument_of_32_bits_is_checked_too() -> None:
+    """A device has signed 32 bits for it."""
+    b = GraphBuilder("unsigned")
+    b.input("x", (1,), IntType(32, False))
+    r = Rescale((1,), (24,), Rounding.FLOOR, -128, 127)
+    b.add(Requantize("q", "x", "y", r), S8)
+    graph = b.build(["y"])
+    assert run(graph, {"x": np.array([[(1 << 31) - 1]])})["y"].tolist() == [[127]]
+    with pytest.raises(AccumulatorOverflow):
+        run(graph, {"x": np.array([[1 << 31]])})
