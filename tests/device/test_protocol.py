@@ -152,7 +152,12 @@ def test_the_right_build_is_known_by_its_beginning() -> None:
         open_board(stub.BOARD, None, url, digest=stub.DIGEST, build=build) as device,
     ):
         assert device.identity() == Identity(
-            "hardware", "hardware of protocol version 2", None, stub.DIGEST.hex(), stub.BUILD
+            "hardware",
+            "hardware of protocol version 2",
+            None,
+            stub.DIGEST.hex(),
+            stub.BUILD,
+            host=url,  # it has no serial number
         )
 
 

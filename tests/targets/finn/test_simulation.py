@@ -33,6 +33,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.types import S8, U8, IntType
 from hwkit.target import WHOLE_MODEL, Artifact
 from hwkit.toolchain.isolated import Installed
+from tests import sessions
 from tests.conformance.graphs import graphs, inputs_for
 from tests.examples import more
 from tests.targets.finn.test_network import ANY_SCALE, DYADIC
@@ -107,7 +108,7 @@ def test_facts_and_profile_are_finns_estimates(built: Artifact, finn: Installed)
     assert (facts["lut"], facts["dsp"]) == (total["LUT"], total["DSP"])
     assert all(total[resource] <= budget[resource] for resource in budget)
     assert facts["tools"]["finn-plus"] == "1.6.1"
-    rows = targets.get(built.board).profile(built, np.zeros((1, 8, 8, 1), np.uint8), 2)
+    rows = sessions.profile(built, np.zeros((1, 8, 8, 1), np.uint8), 2)
     assert rows[0] == rows[1] and len(rows[0]) == len(built.lowered.graph.nodes) + 1
     busy = {row.name: row.cycles for row in rows[0]}
     kinds = ("FMPadding", "ConvolutionInputGenerator", "MVAU", "Thresholding")
