@@ -39,6 +39,7 @@ lint: $(STAMP)
 # What the tests run beside Python's packages; nothing to do where it is.
 tools: $(STAMP)
 	$(BIN)/hwkit toolchain install qemu
+	-$(BIN)/hwkit toolchain install tflite-runtime
 
 env: $(STAMP)
 
