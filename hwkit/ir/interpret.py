@@ -124,14 +124,11 @@ class Interpreter:
         graph, names = self.graph, tuple(wanted)
         if unknown := [name for name in names if not self._computes(name)]:
             raise ConfigError(f"the graph computes no tensor {unknown[0]!r}; `hwkit inspect` lists")
-        checked = {name: feed(graph, name, feeds) for name in graph.inputs}
+        checked = fed(graph, feeds)
         if strange := sorted(set(feeds) - set(graph.inputs)):
             known = ", ".join(graph.inputs)
             raise ConfigError(f"no input {strange[0]!r:.80}; {graph.name} has {known}")
-        batches = {len(value) for value in checked.values()}
-        if len(batches) != 1:
-            raise ConfigError(f"inputs have different batch sizes {sorted(batches)}")
-        batch = batches.pop()
+        batch = len(next(iter(checked.values())))
         if batch == 0:
             return {name: _empty(graph, name) for name in names}
         if graph.states:
@@ -200,6 +197,16 @@ def _own(value: Array) -> Array:
 
 Step = Callable[[list[Array]], Array]
 """Input arrays (batch first) to the output array in its container dtype."""
+
+
+def fed(graph: Network, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Every input of ``feeds`` in its container dtype, in the graph's order; ``ConfigError`` for
+    one that is missing or does not fit, and for batches of different sizes."""
+    checked = {name: feed(graph, name, feeds) for name in graph.inputs}
+    batches = {len(value) for value in checked.values()}
+    if len(batches) != 1:
+        raise ConfigError(f"inputs have different batch sizes {sorted(batches)}")
+    return checked
 
 
 def feed(graph: Network, name: str, feeds: Mapping[str, Array]) -> Array:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Identity, LayerTiming
 
@@ -45,21 +44,3 @@ class Calls:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def of_one_input(
-    graph: Graph,
-    identity: Identity,
-    run: Callable[[Array], Array],
-    observe: Callable[[Array], dict[str, Array]],
-    timed: Callable[[Array, int, int], list[list[LayerTiming]]],
-) -> Calls:
-    """The session of a graph of one input and one output, out of functions of its input."""
-    (source,), (output,) = graph.inputs, graph.outputs
-
-    def infer(feeds: Feeds, keep: Sequence[str]) -> dict[str, Array]:
-        seen = observe(feeds[source]) if keep else {}
-        found = {name: seen[name] for name in keep if name in seen}
-        return {**found, output: run(feeds[source])}
-
-    return Calls(identity, infer, lambda feeds, n, warm_up: timed(feeds[source], n, warm_up))

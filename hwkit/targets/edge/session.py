@@ -14,7 +14,7 @@ from hwkit.boards import EdgeBoard
 from hwkit.device.host import host
 from hwkit.errors import ConfigError, FormatError
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import feed
+from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.edge import timing
@@ -167,7 +167,4 @@ def _given(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
     """The feeds in the graph's order and types; ``ConfigError`` where they do not fit."""
     if unknown := sorted(set(feeds) - set(graph.inputs)):
         raise ConfigError(f"no input {unknown[0]!r}; the graph has {', '.join(graph.inputs)}")
-    given = {name: feed(graph, name, feeds) for name in graph.inputs}
-    if len({len(x) for x in given.values()}) != 1:
-        raise ConfigError(f"inputs have different batch sizes {[len(x) for x in given.values()]}")
-    return given
+    return fed(graph, feeds)

@@ -13,7 +13,7 @@ from hwkit.errors import ConfigError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import feed
+from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.mcu.emit import from_device, to_device
@@ -146,13 +146,10 @@ def open_session(artifact: Artifact[McuPlan], port: str | None = None) -> McuSes
 
 def _samples(graph: Graph, feeds: Mapping[str, Array]) -> list[bytes]:
     """All inputs of each sample as the device takes them."""
-    checked = {name: feed(graph, name, feeds) for name in graph.inputs}
-    sizes = {len(value) for value in checked.values()}
-    if len(sizes) != 1:
-        raise ConfigError(f"inputs have different batch sizes {sorted(sizes)}")
+    checked = fed(graph, feeds)
     return [
         b"".join(to_device(checked[name][k], graph.tensors[name].dtype) for name in graph.inputs)
-        for k in range(sizes.pop())
+        for k in range(len(checked[graph.inputs[0]]))
     ]
 
 

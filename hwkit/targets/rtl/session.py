@@ -13,7 +13,7 @@ from hwkit.errors import ConfigError, DeviceError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import feed
+from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, Artifact, Identity, LayerTiming
 from hwkit.targets.rtl import simulate
@@ -53,7 +53,7 @@ class RtlSession:
     def infer(self, feeds: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Array]:
         """Every output, and the tensors of ``keep`` that are a stream of the simulated core, whose
         simulation begins at the last reset. ``ConfigError`` for feeds that do not fit."""
-        graph, given = self._graph, _checked(self._graph, feeds)
+        graph, given = self._graph, fed(self._graph, feeds)
         count = len(next(iter(given.values())))
         answers = [self._device.infer(data) for data in _samples(graph, given, count)]
         found = _outputs(graph, answers)
@@ -79,7 +79,7 @@ class RtlSession:
         after a reset, the same each time. Layers work at the same time, so that they do not add
         up. The states are put back afterwards.
         """
-        given = _checked(self._graph, feeds)
+        given = fed(self._graph, feeds)
         count = len(next(iter(given.values())))
         if count != 1 or repeats < 1 or warm_up < 0:
             raise ConfigError(
@@ -165,15 +165,6 @@ def open_session(artifact: Artifact[Plan], port: str | None = None) -> RtlSessio
     Example: ``with open_session(artifact) as session: session.infer({"x": x})["y"]``.
     """
     return RtlSession(artifact, port)
-
-
-def _checked(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """All inputs in their containers; ``ConfigError`` for feeds that do not fit."""
-    given = {name: feed(graph, name, feeds) for name in graph.inputs}
-    sizes = {len(value) for value in given.values()}
-    if len(sizes) != 1:
-        raise ConfigError(f"inputs have different batch sizes {sorted(sizes)}")
-    return given
 
 
 def _samples(graph: Graph, given: Mapping[str, Array], count: int) -> list[bytes]:
