@@ -9,6 +9,7 @@ from types import TracebackType
 import numpy as np
 
 from hwkit.device.session import Device, open_board
+from hwkit.device.strings import input_strings, outputs_in
 from hwkit.errors import ConfigError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
@@ -16,8 +17,8 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
-from hwkit.targets.mcu.emit import from_device, to_device
-from hwkit.targets.mcu.lower import McuPlan, section, tensor_bytes
+from hwkit.targets.mcu.emit import from_device
+from hwkit.targets.mcu.lower import McuPlan, section
 
 
 class McuSession:
@@ -51,21 +52,22 @@ class McuSession:
         the states are put back afterwards. ``ConfigError`` for feeds that do not fit.
         """
         graph = self._graph
-        samples = _samples(graph, feeds)
+        samples = input_strings(graph, fed(graph, feeds))
         layers = {op.output: k for k, op in enumerate(graph.nodes)}
         shown = [name for name in keep if name in layers]
         kept = [name for name in dict.fromkeys(shown) if name not in graph.outputs]
-        results: dict[str, list[Array]] = {name: [] for name in (*shown, *graph.outputs)}
+        inner: dict[str, list[Array]] = {name: [] for name in kept}
+        answers = []
         for data in samples:
             states = self._states() if kept else b""
             for name in kept:
                 seen = self._device.layer_output(layers[name], data)
-                results[name].append(from_device(seen, graph.tensors[name]))
+                inner[name].append(from_device(seen, graph.tensors[name]))
                 self._put_back(states)
-            outputs = _parts(graph, graph.outputs, self._device.infer(data))
-            for name, value in outputs.items():
-                results[name].append(value)
-        return {name: _stacked(graph, name, values) for name, values in results.items()}
+            answers.append(self._device.infer(data))
+        found = outputs_in(graph, answers)
+        found |= {name: _stacked(graph, name, values) for name, values in inner.items()}
+        return {name: found[name] for name in (*shown, *graph.outputs)}
 
     def timed(
         self, feeds: Mapping[str, Array], repeats: int, warm_up: int
@@ -76,7 +78,7 @@ class McuSession:
         counts (None where none was started here); cycles and time are None where no counter runs.
         Each layer includes one call of ``hwk_profile_mark``. The states are put back afterwards.
         """
-        samples = _samples(self._graph, feeds)
+        samples = input_strings(self._graph, fed(self._graph, feeds))
         if not samples or repeats < 1 or warm_up < 0:
             raise ConfigError(
                 f"timing: {len(samples)} samples, {repeats} repeats, {warm_up} to warm up; give "
@@ -142,25 +144,6 @@ def open_session(artifact: Artifact[McuPlan], port: str | None = None) -> McuSes
     Example: ``with open_session(artifact) as session: session.infer({"x": x})["y"]``.
     """
     return McuSession(artifact, port)
-
-
-def _samples(graph: Graph, feeds: Mapping[str, Array]) -> list[bytes]:
-    """All inputs of each sample as the device takes them."""
-    checked = fed(graph, feeds)
-    return [
-        b"".join(to_device(checked[name][k], graph.tensors[name].dtype) for name in graph.inputs)
-        for k in range(len(checked[graph.inputs[0]]))
-    ]
-
-
-def _parts(graph: Graph, names: Sequence[str], data: bytes) -> dict[str, Array]:
-    """The tensors that lie in ``data`` one after the other."""
-    parts, at = {}, 0
-    for name in names:
-        size = tensor_bytes(graph, name)
-        parts[name] = from_device(data[at : at + size], graph.tensors[name])
-        at += size
-    return parts
 
 
 def _stacked(graph: Graph, name: str, values: Sequence[Array]) -> Array:

@@ -9,17 +9,17 @@ from types import TracebackType
 import numpy as np
 
 from hwkit.device.session import open_board
+from hwkit.device.strings import input_strings, outputs_in
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
-from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, Artifact, Identity, LayerTiming
 from hwkit.targets.rtl import simulate
 from hwkit.targets.rtl.bitstream import section
 from hwkit.targets.rtl.plan import Plan
-from hwkit.targets.rtl.shell import build_digest, from_device, to_device
+from hwkit.targets.rtl.shell import build_digest
 
 
 class RtlSession:
@@ -55,8 +55,8 @@ class RtlSession:
         simulation begins at the last reset. ``ConfigError`` for feeds that do not fit."""
         graph, given = self._graph, fed(self._graph, feeds)
         count = len(next(iter(given.values())))
-        answers = [self._device.infer(data) for data in _samples(graph, given, count)]
-        found = _outputs(graph, answers)
+        answers = [self._device.infer(data) for data in input_strings(graph, given)]
+        found = outputs_in(graph, answers)
         if graph.states:
             self._past.append(given)
         kept = [name for name in keep if name in self._core.taps and name not in found]
@@ -89,7 +89,7 @@ class RtlSession:
         if self._observed:
             done = self._simulated([given])
             return [self._rows(done.latency_cycles, done) for _ in range(repeats)]
-        (data,) = _samples(self._graph, given, 1)
+        (data,) = input_strings(self._graph, given)
         for _ in range(warm_up):
             self._device.infer(data)
         rows = [self._rows(self._counted(data)) for _ in range(repeats)]
@@ -137,7 +137,7 @@ class RtlSession:
         if self._graph.states:
             self._device.reset()
             for given in self._past:
-                for data in _samples(self._graph, given, len(next(iter(given.values())))):
+                for data in input_strings(self._graph, given):
                     self._device.infer(data)
 
     def _rows(self, whole: int, done: simulate.Simulation | None = None) -> list[LayerTiming]:
@@ -165,24 +165,3 @@ def open_session(artifact: Artifact[Plan], port: str | None = None) -> RtlSessio
     Example: ``with open_session(artifact) as session: session.infer({"x": x})["y"]``.
     """
     return RtlSession(artifact, port)
-
-
-def _samples(graph: Graph, given: Mapping[str, Array], count: int) -> list[bytes]:
-    """The string of all inputs of each sample."""
-    return [
-        b"".join(to_device(given[name][k], graph.tensors[name].dtype) for name in graph.inputs)
-        for k in range(count)
-    ]
-
-
-def _outputs(graph: Graph, answers: Sequence[bytes]) -> dict[str, Array]:
-    """The tensors in the strings of all outputs, batch first."""
-    found, at = {}, 0
-    for name in graph.outputs:
-        tensor = graph.tensors[name]
-        size = tensor.elements * tensor.dtype.container.itemsize
-        parts = [from_device(answer[at : at + size], tensor) for answer in answers]
-        empty = np.zeros((0, *tensor.shape), tensor.dtype.container)
-        found[name] = np.stack(parts) if parts else empty
-        at += size
-    return found
