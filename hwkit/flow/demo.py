@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
@@ -27,7 +27,7 @@ from hwkit.flow.verify import Verification, verify
 from hwkit.ir.graph import Graph
 from hwkit.ir.serialize import digest
 from hwkit.profile.commit import source_commit
-from hwkit.profile.measurement import Measurement, named
+from hwkit.profile.measurement import Measurement
 from hwkit.report.page import write_report
 from hwkit.report.summary import Deploy, Exactness, Loop, LoopState, Model, Summary
 
@@ -168,7 +168,7 @@ def _on_board(state: _Run, name: str, graph: Graph, board: str) -> None:
     state.tools.update(facts["tools"])
     with state.stage(f"profile {name} {board}"):
         taken = profile(graph, board, repeats=5, store=state.out / "measurements.sqlite")
-    state.profiles.append(named(taken, name))
+    state.profiles.append(replace(taken, model=name))
 
 
 def _loop(state: _Run) -> Loop:

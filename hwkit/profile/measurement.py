@@ -7,7 +7,7 @@ the figures are worth follows from the identity: no file and no option can say o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -111,8 +111,3 @@ def plain(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: item for key, item in value.items() if key not in _DERIVED}
-
-
-def named(measurement: Measurement, model: str) -> Measurement:
-    """``measurement`` of the model that a run calls ``model``."""
-    return replace(measurement, model=model)
