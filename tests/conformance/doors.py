@@ -90,7 +90,7 @@ class Network:
         bits = int(self.rng.integers(2, 9)) if signed or self.chance(0.8) else 1
         steps = 2.0 ** (bits - signed)
         scale: Any = self.scale(0.6 * spread / steps, 3 * spread / steps)
-        zero_point = int(self.rng.integers(1, steps)) if not signed and self.chance(0.3) else 0
+        zero_point = int(self.rng.integers(1, int(steps))) if not signed and self.chance(0.3) else 0
         mode = "ROUND" if self.chance(0.6) else self.pick(*MODES)
         if self.chance(0.08):
             self.now = self.node("BipolarQuant", [self.now, self.constant(np.float32(spread))])

@@ -10,13 +10,14 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
 from hwkit.importers.qonnx.file import read_onnx
-from hwkit.importers.qonnx.reference import Execution
+from hwkit.importers.qonnx.reference import Execution, Quantized
+from hwkit.ir.types import Array
 
 CLOSE = 2e-6
 """Relative to a tensor's largest value: what float32 sums in another order may differ by."""
 
 
-def compare(path: Path, x: np.ndarray) -> tuple[int, int]:
+def compare(path: Path, x: Array) -> tuple[int, int]:
     """Executes ``path`` on ``x``, its one input, by qonnx (float32) and by our reference (float64),
     which goes on with qonnx's values after each node. Asserts that reals are equal up to float32's
     error and integers wherever no tie is near; returns how many numbers were compared, and how
@@ -31,11 +32,11 @@ def compare(path: Path, x: np.ndarray) -> tuple[int, int]:
     theirs = execute_onnx(model, inputs, return_full_exec_context=True)
     compared = tied = 0
 
-    def follow(name, y, found):
+    def follow(name: str, y: Array, found: Quantized | None) -> Array:
         nonlocal compared, tied
         if name not in theirs:
             return y
-        wanted = np.asarray(theirs[name], np.float64)
+        wanted: Array = np.asarray(theirs[name], np.float64)
         assert wanted.shape == y.shape, name
         reach = max(float(np.abs(wanted).max(initial=0)), 1e-3)
         wrong = np.abs(wanted - y) > CLOSE * reach

@@ -171,7 +171,8 @@ def _products(
     x = x - op.input_zero_point
     if isinstance(op, Dense):
         rows = [[sum(a * b for a, b in zip(x, w, strict=True)) for w in weight]]
-        return np.array(rows[0], object) + np.array(bias, object)
+        sums: Array = np.array(rows[0], object) + np.array(bias, object)
+        return sums
     out = np.zeros(shape, object)
     times = shape[2] // x.shape[2]
     for i, j, o in np.ndindex(*shape):

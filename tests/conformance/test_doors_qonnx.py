@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "network.onnx"
 
 
-def test_random_qonnx_graphs_keep_every_integer(path):
+def test_random_qonnx_graphs_keep_every_integer(path: Path) -> None:
     integers = ties = 0
     for seed in QONNX_SEEDS:
         _, proof = load_proven(Network(seed).save(path), 8)
@@ -35,7 +35,7 @@ def test_random_qonnx_graphs_keep_every_integer(path):
     assert ties <= 1e-4 * integers
 
 
-def test_our_execution_is_qonnx_s(path):
+def test_our_execution_is_qonnx_s(path: Path) -> None:
     pytest.importorskip("qonnx")
     from tests.conformance.qonnx_execution import compare
 
@@ -47,7 +47,7 @@ def test_our_execution_is_qonnx_s(path):
     assert compared > 5_000
 
 
-def test_random_brevitas_models_keep_every_integer(path):
+def test_random_brevitas_models_keep_every_integer(path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("brevitas")
     from hwkit.train.freeze import export

@@ -66,9 +66,10 @@ def test_a_runtime_that_aborts_takes_only_its_child(runtimes: Runtimes) -> None:
     shape = (1, 4, 4, 2)
     ones = weights("w", np.ones((1, 1, 1, 2), np.int8), 0.1, 3)
     tensors = [activation("x", shape), ones, activation("y", shape)]
-    fields: dict[str, object] = {"strideH": 1, "strideW": 1, "depthMultiplier": 1}
-    names = ("x", "w", None)
-    bare = operator("DEPTHWISE_CONV_2D", names, options="DepthwiseConv2DOptions", **fields)
+    bare = operator(
+        "DEPTHWISE_CONV_2D", ("x", "w", None), options="DepthwiseConv2DOptions",
+        strideH=1, strideW=1, depthMultiplier=1,
+    )  # fmt: skip
     x = {"x": np.zeros((1, *shape[1:]), np.int8)}
     died = runtimes.run(TFLM, file_bytes(tensors, [bare]), x, 1)
     assert isinstance(died, str) and died.startswith("tflm died")

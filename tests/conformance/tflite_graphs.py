@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Drawn:
     dtype: str
 
 
+T = TypeVar("T")
+
+
 class Draw:
     """One file that is being drawn; activations are known by name."""
 
@@ -42,7 +45,7 @@ class Draw:
         self.inputs: list[str] = []
         self.bias: dict[str, Any] = {}
 
-    def pick(self, *of: Any) -> Any:
+    def pick(self, *of: T) -> T:
         return of[int(self.rng.integers(len(of)))]
 
     def between(self, low: int, high: int) -> int:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -59,13 +59,13 @@ class Runtimes:
         return answer
 
 
-def _send(stream: BinaryIO, value: object) -> None:
+def _send(stream: IO[bytes], value: object) -> None:
     data = pickle.dumps(value)
     stream.write(struct.pack("<Q", len(data)) + data)
     stream.flush()
 
 
-def _receive(stream: BinaryIO) -> object:
+def _receive(stream: IO[bytes]) -> object:
     head = stream.read(8)
     if len(head) < 8:
         raise EOFError
@@ -109,9 +109,11 @@ def _serve() -> None:
     os.dup2(2, 1)  # What a runtime prints is no answer.
     while True:
         try:
-            runtime, model, feeds, outputs = _receive(sys.stdin.buffer)  # type: ignore[misc]
+            request = _receive(sys.stdin.buffer)
         except EOFError:
             return
+        assert isinstance(request, tuple)
+        runtime, model, feeds, outputs = request
         try:
             result: object = {TFLM: _tflm, LITERT: _litert}[runtime](model, feeds, outputs)
         except (RuntimeError, ValueError) as error:

@@ -52,7 +52,7 @@ def test_the_stub_runs_and_its_counts_repeat(name: str, tmp_path: Path) -> None:
         assert cycles is not None and sum(cycles) > sum(instructions)
         assert counts.cost_model == f"{board.mcu.cost_model} 1"
     else:
-        assert counts.cycles is cycles is None
+        assert counts.cycles is None and cycles is None
         assert "instructions only" in counts.cost_model_error
 
 

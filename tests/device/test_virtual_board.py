@@ -63,7 +63,7 @@ def test_stack_is_measured(device: Device) -> None:
 def test_counts_repeat_exactly(device: Device) -> None:
     device.infer(X)
     cycles, instructions = device.cycles(), device.instructions()
-    assert instructions is not None
+    assert instructions is not None and cycles is not None
     counts = device.counts()
     assert counts is not None
     assert counts.layer_cycles == cycles
@@ -126,7 +126,7 @@ def test_counts_of_known_code(tmp_path: Path, kernel: str, instructions: int, cy
     with open_board(stub.BOARD, image) as device:
         device.infer(bytes(16))
         counted, modelled = device.instructions(), device.cycles()
-    assert counted is not None
+    assert counted is not None and modelled is not None
     assert counted[1] - counted[0] == instructions
     assert modelled[1] - modelled[0] == cycles
 

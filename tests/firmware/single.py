@@ -15,7 +15,7 @@ from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Round
 from hwkit.ir.types import S8, IntType
 from hwkit.target import Artifact
 from hwkit.targets.mcu.call import Pick
-from hwkit.targets.mcu.lower import plan, section
+from hwkit.targets.mcu.lower import McuPlan, plan, section
 from hwkit.targets.mcu.target import TARGET as mcu
 from tests import sessions
 from tests.emulators import skip_without_emulator
@@ -99,7 +99,7 @@ def _rescale(
     return replace(r, offset=offset) if offsets else r
 
 
-def artifact(graph: Graph, board_name: str, folder: Path, kernel: str = "") -> Artifact:
+def artifact(graph: Graph, board_name: str, folder: Path, kernel: str = "") -> Artifact[McuPlan]:
     """The layer's firmware, computed by ``kernel`` or the rule's; skips where the emulator or the
     compiler is missing."""
     board = boards.load(board_name)

@@ -14,6 +14,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import ArgMax, Clamp
 from hwkit.ir.types import S8, S16, S32, U8, IntType, Quantization
 from hwkit.lower.shift_to_signed import shift_to_signed, to_signed
+from tests.predicted import predicted
 
 
 def classes(dtype: IntType, shape: tuple[int, ...], output: IntType = S32) -> Graph:
@@ -29,7 +30,7 @@ def classes(dtype: IntType, shape: tuple[int, ...], output: IntType = S32) -> Gr
 def test_it_is_the_first_of_the_largest(values: list[int], dtype: IntType) -> None:
     graph = classes(dtype, (len(values),))
     x = np.array([values], dtype.container)
-    assert graph.predict(x).tolist() == [[values.index(max(values))]]
+    assert predicted(graph, x).tolist() == [[values.index(max(values))]]
 
 
 @given(st.integers(0, 1000))
@@ -37,9 +38,9 @@ def test_unsigned_integers_shifted_have_the_same_places(seed: int) -> None:
     graph = classes(U8, (3, 5))
     x = np.random.default_rng(seed).integers(0, 256, (4, 3, 5)).astype(np.uint8)
     shifted = shift_to_signed(graph)
-    places = graph.predict(x)
+    places = predicted(graph, x)
     assert places.shape == (4, 3, 1) and places.dtype == np.int32
-    np.testing.assert_array_equal(places, shifted.predict(to_signed(x, graph.tensors["x"])))
+    np.testing.assert_array_equal(places, predicted(shifted, to_signed(x, graph.tensors["x"])))
 
 
 def test_wrong_types_and_shapes() -> None:

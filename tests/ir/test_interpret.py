@@ -9,7 +9,8 @@ from hwkit.ir.exact import compute_dtype
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import Clamp, Dense, Requantize, Rescale, Rounding
-from hwkit.ir.types import S8, S32, IntType
+from hwkit.ir.types import S8, S32, Array, IntType
+from tests.predicted import predicted
 
 
 def clamp_graph() -> Graph:
@@ -29,9 +30,9 @@ def clamp_graph() -> Graph:
         (np.array([["a"]]), "give integers"),
     ],
 )
-def test_wrong_feeds(x: np.ndarray, message: str) -> None:  # type: ignore[type-arg]
+def test_wrong_feeds(x: Array, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        clamp_graph().predict(x)
+        predicted(clamp_graph(), x)
 
 
 def test_missing_feed_names_the_inputs() -> None:
@@ -40,8 +41,8 @@ def test_missing_feed_names_the_inputs() -> None:
 
 
 def test_empty_batch_and_wide_dtype() -> None:
-    assert clamp_graph().predict(np.zeros((0, 3), np.int8)).shape == (0, 3)
-    assert clamp_graph().predict(np.array([[-8, 3, 7]])).tolist() == [[0, 3, 6]]
+    assert predicted(clamp_graph(), np.zeros((0, 3), np.int8)).shape == (0, 3)
+    assert predicted(clamp_graph(), np.array([[-8, 3, 7]])).tolist() == [[0, 3, 6]]
 
 
 def test_large_batches_equal_single_samples() -> None:
@@ -52,8 +53,8 @@ def test_large_batches_equal_single_samples() -> None:
     b.add(Dense("fc", "x", "w", None, "y", 3), S32)
     graph = b.build(["y"])
     x = rng.integers(-128, 128, (1000, 64)).astype(np.int8)
-    whole = graph.predict(x)
-    np.testing.assert_array_equal(whole, np.concatenate([graph.predict(v[None]) for v in x]))
+    whole = predicted(graph, x)
+    np.testing.assert_array_equal(whole, np.concatenate([predicted(graph, v[None]) for v in x]))
 
 
 @pytest.mark.parametrize("inputs", [1024, 2048, 70000])
@@ -65,7 +66,7 @@ def test_sums_beyond_float32_are_exact(inputs: int) -> None:
     weight[1, 0] = 126
     b.constant("w", weight, S8)
     b.add(Dense("fc", "x", "w", None, "y"), S32)
-    got = b.build(["y"]).predict(np.full((1, inputs), -127, np.int8))
+    got = predicted(b.build(["y"]), np.full((1, inputs), -127, np.int8))
     assert got.tolist() == [[-127 * 127 * inputs, -127 * 127 * inputs + 127]]
 
 
@@ -82,9 +83,9 @@ def test_overflow_of_32_bits_raises() -> None:
     b.constant("b", np.array([2**31 - 1]), S32)
     b.add(Dense("fc", "x", "w", "b", "y"), S32)
     graph = b.build(["y"])
-    assert graph.predict(np.array([[-1]])).tolist() == [[2**31 - 128]]
+    assert predicted(graph, np.array([[-1]])).tolist() == [[2**31 - 128]]
     with pytest.raises(AccumulatorOverflow, match="fc: a sum of 2147483774"):
-        graph.predict(np.array([[1]]))
+        predicted(graph, np.array([[1]]))
 
 
 def test_what_is_rescaled_has_32_bits_without_its_zero_point() -> None:
@@ -93,6 +94,6 @@ def test_what_is_rescaled_has_32_bits_without_its_zero_point() -> None:
     r = Rescale((1,), (1,), Rounding.FLOOR, S32.low, S32.high)
     b.add(Requantize("half", "x", "y", r, -2), S32)
     graph = b.build(["y"])
-    assert graph.predict(np.array([[2**31 - 3]])).tolist() == [[2**30 - 1]]
+    assert predicted(graph, np.array([[2**31 - 3]])).tolist() == [[2**30 - 1]]
     with pytest.raises(AccumulatorOverflow, match="half: a sum of 2147483648"):
-        graph.predict(np.array([[2**31 - 2]]))
+        predicted(graph, np.array([[2**31 - 2]]))

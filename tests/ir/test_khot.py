@@ -9,7 +9,7 @@ from hwkit.ir.khot import adders, digits, khot
 
 
 @pytest.mark.parametrize("width", range(2, 9))
-def test_greedy_is_as_near_as_brute_force_gets(width):
+def test_greedy_is_as_near_as_brute_force_gets(width: int) -> None:
     high = (1 << (width - 1)) - 1
     integers = np.arange(-high, high + 1)
     reached = {0}
@@ -24,7 +24,7 @@ def test_greedy_is_as_near_as_brute_force_gets(width):
     assert np.array_equal(found, integers)
 
 
-def test_digits_are_the_fewest_that_any_sum_has():
+def test_digits_are_the_fewest_that_any_sum_has() -> None:
     fewest = {0: 0}
     frontier = {0}
     for count in range(1, 6):
@@ -35,7 +35,7 @@ def test_digits_are_the_fewest_that_any_sum_has():
     assert digits(integers).tolist() == [fewest[int(v)] for v in integers]
 
 
-def test_examples():
+def test_examples() -> None:
     assert [int(khot(np.array(27), k, 63)) for k in (1, 2, 3)] == [32, 28, 27]
     assert int(khot(np.array(27), 1, 31)) == 16
     assert adders(np.array([7, 4, 0, -11])) == 1 + 0 + 0 + 2

@@ -39,6 +39,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.sums import largest_sums
 from hwkit.ir.types import S8, S32
 from tests.conformance.reference import run_plainly, scale_one
+from tests.predicted import predicted
 
 VALUES = np.arange(-45, 46)
 
@@ -88,17 +89,17 @@ def test_a_sum_that_is_too_wide_is_named_whichever_side_it_leaves() -> None:
             check_width(np.array(values), 8, "here")
     check_width(np.array([-128, 127]), 8, "here")
     check_width(np.array([], np.int64), 8, "here")
-    for shift, worst in ((1, 1 << 30), (1, -(1 << 30) - 1)):
+    for shift, widest in ((1, 1 << 30), (1, -(1 << 30) - 1)):
         r = Rescale((1,), (0,), Rounding.FLOOR, -(1 << 40), 1 << 40, left_shift=shift)
-        with pytest.raises(AccumulatorOverflow, match=str(worst << shift)):
-            rescale(np.array([worst]), r, "here")
-        inside = worst - (1 if worst > 0 else -1)
+        with pytest.raises(AccumulatorOverflow, match=str(widest << shift)):
+            rescale(np.array([widest]), r, "here")
+        inside = widest - (1 if widest > 0 else -1)
         assert rescale(np.array([inside]), r, "here").tolist() == [inside << shift]
-    for shift, worst in ((29, 1 << 29), (29, -(1 << 29) - 1)):
+    for shift, widest in ((29, 1 << 29), (29, -(1 << 29) - 1)):
         r = Rescale((1 << 30,), (shift,), Rounding.DOUBLE, -(1 << 40), 1 << 40)
-        with pytest.raises(AccumulatorOverflow, match=str(worst << 2)):
-            rescale(np.array([worst]), r, "here")
-        inside = worst - (1 if worst > 0 else -1)
+        with pytest.raises(AccumulatorOverflow, match=str(widest << 2)):
+            rescale(np.array([widest]), r, "here")
+        inside = widest - (1 if widest > 0 else -1)
         assert rescale(np.array([inside]), r, "here").tolist() == [inside << 1]
 
 
@@ -210,7 +211,7 @@ def test_means_round_ties_away_from_zero() -> None:
     b.input("x", (1, 2, 1), S8)
     b.add(AvgPool2d("op", "x", "y", (1, 2), (1, 1), Padding(), -128, 127), S8)
     x = np.array([[1, 2], [-1, -2], [0, 1], [0, -1], [127, 126], [-128, -127]], np.int8)
-    got = b.build(["y"]).predict(x.reshape(6, 1, 2, 1)).ravel()
+    got = predicted(b.build(["y"]), x.reshape(6, 1, 2, 1)).ravel()
     assert got.tolist() == [2, -2, 1, -1, 127, -128]
 
 

@@ -32,6 +32,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8, Array, IntType
 from hwkit.target import Artifact
+from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.target import TARGET as mcu
 from tests import sessions
 
@@ -166,7 +167,7 @@ def _with(op: Add | SumPool2d, r: Rescale) -> Add | SumPool2d:
     return replace(op, rescale=r)
 
 
-def built(name: str, folder: Path) -> Artifact:
+def built(name: str, folder: Path) -> Artifact[McuPlan]:
     """The firmware for board ``name``."""
     lowered = mcu.lower(graph(), boards.load(name))
     return mcu.build(mcu.emit(lowered), lowered, folder)
@@ -178,10 +179,11 @@ def inputs(samples: int) -> Array:
     return rng.integers(-128, 128, (samples, 12, 12, 16)).astype(np.int8)
 
 
-def counted(artifact: Artifact) -> dict[str, int]:
+def counted(artifact: Artifact[McuPlan]) -> dict[str, int]:
     """Executed instructions of each layer with a kernel."""
     (rows,) = sessions.profile(artifact, inputs(1), 1)
-    return {row.name: row.instructions for row in rows if (row.instructions or 0) > 100}
+    known = {row.name: row.instructions or 0 for row in rows}
+    return {name: instructions for name, instructions in known.items() if instructions > 100}
 
 
 def budgets() -> dict[str, dict[str, int]]:

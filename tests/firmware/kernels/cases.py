@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -22,7 +23,6 @@ from hwkit.ir.ops import (
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
-    Op,
     Pad,
     Padding,
     Requantize,
@@ -34,6 +34,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.shapes import extent
 from hwkit.ir.sums import largest_sums
+from hwkit.ir.traits import Accumulating
 from hwkit.ir.types import S8, S16, S32, Array, IntType
 
 ROUNDINGS = (Rounding.DOUBLE, Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
@@ -60,6 +61,7 @@ def any_width() -> st.SearchStrategy[IntType]:
     return activations() | sixteen()
 
 
+T = TypeVar("T")
 Types = Callable[[], st.SearchStrategy[IntType]]
 
 
@@ -194,7 +196,7 @@ def window(
 def _finish(
     draw: st.DrawFn,
     b: GraphBuilder,
-    op: Op,
+    op: Accumulating,
     channels: int,
     most: int,
     types: Types = activations,
@@ -205,7 +207,7 @@ def _finish(
         b.add(op, S32)
     else:
         dtype = draw(types())
-        b.add(replace(op, rescale=draw(rescales(channels, most, dtype))), dtype)  # type: ignore[call-arg]
+        b.add(replace(op, rescale=draw(rescales(channels, most, dtype))), dtype)
     return b.build(["y"])
 
 
@@ -257,7 +259,7 @@ def conv2d_into_int8(draw: st.DrawFn) -> Graph:
     channels, outputs = draw(st.sampled_from([4, 8, 16, 3, 1, 6])), draw(st.integers(1, 7))
     zero_point = draw(zero_points(S8))
     b.input("x", (h, w, channels), S8)
-    value, _ = draw(weights((outputs, *kernel, channels), [8]))
+    value, _ = draw(weights((outputs, *kernel, channels), (8,)))
     value = np.maximum(value, -127)
     b.constant("w", value, S8)
     bias = draw(biases(largest_sums(value, _x_most(S8, zero_point))))
@@ -323,7 +325,7 @@ def dense_into_int8(draw: st.DrawFn) -> Graph:
     rows, features = draw(st.integers(1, 3)), draw(st.integers(1, 45))
     outputs, zero_point = draw(st.integers(1, 9)), draw(zero_points(S8))
     b.input("x", (rows, features), S8)
-    value, _ = draw(weights((outputs, features), [8]))
+    value, _ = draw(weights((outputs, features), (8,)))
     value = np.maximum(value, -127)
     b.constant("w", value, S8)
     bias = draw(biases(largest_sums(value, _x_most(S8, zero_point))))
@@ -398,13 +400,18 @@ def depthwise_1d(draw: st.DrawFn, types: Types = activations, to: Types | None =
     outputs = channels * draw(st.sampled_from([1, 1, 2]))
     dtype = draw(types())
     zero_point = draw(zero_points(dtype))
-    turn = slice(None, None, draw(st.sampled_from([1, 1, -1])))
-    b.input("x", (*(length, 1)[turn], channels), dtype)
-    shape = (1, *(kernel, 1)[turn], outputs)
+    a_row = draw(st.sampled_from([False, False, True]))
+
+    def placed(along: T, across: T) -> tuple[T, T]:
+        """What goes along the rows of a map, and what along its columns."""
+        return (across, along) if a_row else (along, across)
+
+    b.input("x", (*placed(length, 1), channels), dtype)
+    shape = (1, *placed(kernel, 1), outputs)
     bias, most = _constants(draw, b, shape, _x_most(dtype, zero_point), ALL_BITS)
-    sides = [(before, after), (0, 0)][turn]
-    padding = Padding(*sides[0], *sides[1])
-    strides, dilations = (stride, 1)[turn], (dilation, 1)[turn]
+    vertical, horizontal = placed((before, after), (0, 0))
+    padding = Padding(*vertical, *horizontal)
+    strides, dilations = placed(stride, 1), placed(dilation, 1)
     op = DepthwiseConv2d("op", "x", "w", bias, "y", strides, padding, dilations, zero_point)
     return _finish(draw, b, op, outputs, most, to or types)
 
@@ -431,7 +438,8 @@ def add(draw: st.DrawFn, types: Types = activations, to: Types | None = None) ->
     zero_points_ = (draw(zero_points(drawn[0])), draw(zero_points(drawn[1])))
     b.input("x", shape, drawn[0])
     b.input("z", shape, drawn[1])
-    input_rescales, most = [], 0
+    input_rescales: list[Rescale | None] = []
+    most = 0
     for dtype, zero_point in zip(drawn, zero_points_, strict=True):
         x_most = _x_most(dtype, zero_point)
         if draw(st.integers(0, 3)) == 0:

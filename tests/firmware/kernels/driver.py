@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 
 from hwkit import resources
 from hwkit.files import write_whole
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Op
+from hwkit.ir.ops import Op, activations
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.mcu.kernels import Kernel, alternatives, listed, root
@@ -103,7 +104,7 @@ class Driver:
             [path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    def __enter__(self) -> Driver:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -157,7 +158,7 @@ class Driver:
             assert all(other == first for other in others), f"{call.kernel} and its alternatives"
             output = first
         if not calls(graph, op):
-            (source,) = (op.input,) if hasattr(op, "input") else ()
+            (source,) = activations(op)
             return values[source].reshape(graph.tensors[op.output].shape)
         return from_device(output, graph.tensors[op.output])
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hwkit.errors import AccumulatorOverflow
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
+from hwkit.ir.ops import activations
+from hwkit.ir.types import TensorType
 from hwkit.targets.mcu.emit import to_device
 from hwkit.targets.mcu.layers import calls
 from tests.examples import more
@@ -79,7 +81,7 @@ def check(driver: Driver, graph: Graph, data: st.DataObject) -> None:
         )
 
 
-def _inputs(graph: Graph):
+def _inputs(graph: Graph) -> list[tuple[str, TensorType]]:
     return [(name, graph.tensors[name]) for name in graph.inputs]
 
 
@@ -100,7 +102,7 @@ def _in_place(driver: Driver, data: st.DataObject) -> None:
         expected = run(graph, {name: value[None] for name, value in x.items()})["y"][0]
     except AccumulatorOverflow:
         reject()
-    inputs = [to_device(x[name], graph.tensors[name].dtype) for name in op.inputs]
+    inputs = [to_device(x[name], graph.tensors[name].dtype) for name in activations(op)]
     (call,) = calls(graph, op)
     for shared in (0, 1):
         answer = driver.call(call, inputs, bytes(len(inputs[0])), in_place=shared)

@@ -9,7 +9,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, MaxPool2d, Padding, SumPool2d
 from hwkit.ir.shapes import extent
-from hwkit.ir.types import S8, S32
+from hwkit.ir.types import S8, S32, IntType
 from tests.firmware.kernels import cases
 
 CHANNELS = (16, 15, 17, 32, 31, 33, 20, 24, 40, 48, 64)
@@ -83,7 +83,7 @@ def add(draw: st.DrawFn) -> Graph:
     b.input("z", shape, S8)
     left_shift = draw(st.integers(0, 21))
     rescales = [
-        draw(cases.rescales(shape[-1], 255, cases.IntType(30, True), left_shift)) for _ in range(2)
+        draw(cases.rescales(shape[-1], 255, IntType(30, True), left_shift)) for _ in range(2)
     ]
     op = Add("op", ("x", "z"), "y", zero_points, (rescales[0], rescales[1]))
     return cases._finish(draw, b, op, shape[-1], 1 << 30)

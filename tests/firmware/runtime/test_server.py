@@ -236,7 +236,12 @@ def test_after_a_reset_every_request_is_late_until_info() -> None:
 
 
 def test_info_begins_a_session_where_no_late_one_can_be() -> None:
-    info, echo = (lambda n: request(Command.INFO, b"", n)), (lambda n: request(9, b"", n))
+    def info(sequence: int) -> bytes:
+        return request(Command.INFO, b"", sequence)
+
+    def echo(sequence: int) -> bytes:
+        return request(Command.ECHO, b"", sequence)
+
     late = Status.LATE
     assert statuses(info(500), echo(501), info(900), echo(502), echo(901)) == [0, 0, 0, late, 0]
     assert statuses(info(500), echo(501), echo(502), info(500), echo(503)) == [0, 0, 0, late, 0]

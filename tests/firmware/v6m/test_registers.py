@@ -25,7 +25,8 @@ def functions() -> dict[str, list[str]]:
         macros = dict(_MACRO.findall(text))
         for name, body in _FUNCTION.findall(text):
             for macro, content in macros.items():
-                body = re.sub(rf"\b{macro}\b(?:\([^)]*\))?", lambda m, c=content: c, body)
+                literal = content.replace("\\", r"\\")
+                body = re.sub(rf"\b{macro}\b(?:\([^)]*\))?", literal, body)
             found[name] = re.findall(r'"\s*([a-z][^"\\]*)', body)
     return found
 

@@ -26,6 +26,7 @@ from hwkit.ir.types import S8, S32, Array, Quantization
 from hwkit.target import Lowered
 from hwkit.targets.edge.emit import MODEL
 from hwkit.targets.edge.loaded import load, run_all
+from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.target import TARGET as edge
 
 BOARDS = ("host_litert", "host_tflm")
@@ -37,11 +38,11 @@ def runtime(board: str) -> EdgeBoard:
     return description
 
 
-def lowered(graph: Graph, board: str) -> Lowered:
+def lowered(graph: Graph, board: str) -> Lowered[EdgePlan]:
     return edge.lower(graph, boards.load(board))
 
 
-def compare(graph: Graph, board: str, x: Array) -> Lowered:
+def compare(graph: Graph, board: str, x: Array) -> Lowered[EdgePlan]:
     """Lowers, emits and runs; every integer must equal the interpreter's."""
     form = lowered(graph, board)
     (got,) = run_all(load(runtime(board), edge.emit(form).files[MODEL]), x)

@@ -33,6 +33,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8, S32, U8, IntType, Quantization
 from hwkit.targets.edge.scales import ratio
+from tests.predicted import predicted
 from tests.targets.edge.networks import BOARDS, compare, lowered, rescale, residual
 
 
@@ -84,7 +85,7 @@ def test_a_graph_in_tflms_arithmetic_moves_nothing_there() -> None:
     graph = residual()
     x = np.random.default_rng(1).integers(-128, 128, (50, 8, 8, 3)).astype(np.int8)
     form = compare(graph, "host_tflm", x)
-    assert np.array_equal(form.graph.predict(x), graph.predict(x))
+    assert np.array_equal(predicted(form.graph, x), predicted(graph, x))
     assert set(lowered(graph, "host_litert").retargeted) >= {"conv", "add", "softmax"}
 
 
@@ -122,7 +123,7 @@ def test_dead_channels(board: str) -> None:
     r = Rescale((0, 2**30), (31, 38), Rounding.DOUBLE, -128, 127, 9)
     x = np.random.default_rng(0).integers(-128, 128, (4, 6, 6, 2)).astype(np.int8)
     form = compare(_conv(r), board, x)
-    assert (form.graph.predict(x)[..., 0] == 9).all()  # type: ignore[index, call-overload]
+    assert (predicted(form.graph, x)[..., 0] == 9).all()
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -134,7 +135,7 @@ def test_narrow_unsigned_tensors_keep_their_integers(board: str) -> None:
     x = np.random.default_rng(0).integers(0, 16, (5, 4, 4, 2)).astype(np.int8)
     form = compare(graph, board, x)
     assert form.graph.tensors["x"].dtype == S8 and form.retargeted == ()
-    assert np.array_equal(form.graph.predict(x), graph.predict(x.astype(np.uint8)))
+    assert np.array_equal(predicted(form.graph, x), predicted(graph, x.astype(np.uint8)))
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -219,7 +220,7 @@ def test_contradicting_scales_get_a_reshape_in_between() -> None:
     x = np.random.default_rng(0).integers(-128, 128, (9, 2, 2, 4)).astype(np.int8)
     form = compare(graph, "host_tflm", x).graph
     assert "Reshape" in _kinds(form)
-    assert np.array_equal(form.predict(x), graph.predict(x))
+    assert np.array_equal(predicted(form, x), predicted(graph, x))
 
 
 def test_pad_with_any_value() -> None:
@@ -251,7 +252,7 @@ def test_powers_of_two_rounded_half_to_even_move_nothing_on_litert(rounding: Rou
     graph = b.build(["y"])
     x = rng.integers(-128, 128, (100, 5, 5, 3)).astype(np.int8)
     form = compare(graph, "host_litert", x)
-    np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))
+    np.testing.assert_array_equal(predicted(form.graph, x), predicted(graph, x))
     assert "Add" not in _kinds(form.graph)
 
 
@@ -289,7 +290,7 @@ def test_a_prelu_of_one_slope_is_exact_whatever_it_rounds(board: str) -> None:
     graph = _prelu([200], positive, negative)
     x = np.random.default_rng(0).integers(-128, 128, (20, 5, 4, 1)).astype(np.int8)
     form = compare(graph, board, x)
-    np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(predicted(form.graph, x), predicted(graph, x))
     assert form.retargeted == ()
 
 
@@ -299,7 +300,7 @@ def test_unsigned_slopes_of_each_channel(board: str) -> None:
     graph = _prelu([0, 255, 128, 7], rescale([ratio], 4), rescale([ratio / 64], 4))
     x = np.random.default_rng(0).integers(-128, 128, (20, 5, 4, 4)).astype(np.int8)
     form = compare(graph, board, x)
-    np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(predicted(form.graph, x), predicted(graph, x))
 
 
 def test_prelus_that_no_kernel_has_are_refused_by_name() -> None:
@@ -326,4 +327,4 @@ def test_rows_and_columns_that_no_convention_chooses_are_gathered(board: str) ->
     graph = b.build(["y"])
     x = np.random.default_rng(0).integers(-128, 128, (5, 4, 3, 2)).astype(np.int8)
     form = compare(graph, board, x)
-    np.testing.assert_array_equal(form.graph.predict(x), graph.predict(x))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(predicted(form.graph, x), predicted(graph, x))

@@ -16,6 +16,7 @@ from hwkit.ir.types import Array
 from hwkit.targets.edge.emit import file_model
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
 from hwkit.targets.edge.original import run_original
+from tests.predicted import predicted
 from tests.targets.edge.networks import lowered, residual
 
 pytestmark = pytest.mark.slow
@@ -75,7 +76,7 @@ def test_integers_of_a_file(runtime: str, tmp_path: Path) -> None:
     path = _residual(tmp_path)
     graph, x = load_tflite(path), _inputs((8, 8, 3))
     (got,) = run_original(path, [x], runtime)
-    expected = graph.predict(x)
+    expected = predicted(graph, x)
     assert isinstance(expected, np.ndarray) and got.dtype == expected.dtype
     if runtime == "tflm":
         np.testing.assert_array_equal(got, expected)
@@ -95,7 +96,7 @@ def test_uint8_at_the_ends(dtype: str, runtime: str, tmp_path: Path) -> None:
     graph, x = load_tflite(path), _inputs((4, 4, 2), dtype=dtype)
     (got,) = run_original(path, {"x": x}, runtime)
     assert got.dtype == dtype
-    np.testing.assert_array_equal(got, graph.predict(x))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(got, predicted(graph, x))
 
 
 @pytest.mark.parametrize("runtime", _RUNTIMES)
@@ -105,7 +106,7 @@ def test_float_ends_take_and_give_integers(runtime: str, tmp_path: Path) -> None
     graph, x = load_tflite(path), _inputs((4, 4, 2), 200)
     (got,) = run_original(path, [x], runtime)
     assert got.dtype == np.int8
-    np.testing.assert_array_equal(got, graph.predict(x))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(got, predicted(graph, x))
 
 
 @pytest.mark.parametrize("runtime", _EXACT)
@@ -147,7 +148,7 @@ def test_verify_runs_the_file_unchanged(tmp_path: Path) -> None:
     x = _inputs((8, 8, 3))
     np.testing.assert_array_equal(
         predict(graph, x, "host_tflm", artifact_folder=path)[graph.outputs[0]],
-        graph.predict(x),  # type: ignore[arg-type]
+        predicted(graph, x),
     )
     # XNNPACK rounds otherwise: nothing was lowered here, so that these are differences.
     other = verify(graph, "host_litert", x, artifact_folder=path)

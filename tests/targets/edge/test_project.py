@@ -19,6 +19,7 @@ from hwkit.targets.edge.loaded import Loaded, run_all
 from hwkit.targets.edge.project import package
 from hwkit.targets.edge.project.operators import operators, registration
 from tests.cmake import program
+from tests.predicted import predicted
 from tests.targets.edge.networks import lowered, residual
 
 pytest.importorskip("tflite_micro", reason="tflite-micro is not installed")
@@ -65,7 +66,7 @@ def test_the_array_is_the_model_and_the_goldens_are_the_runtimes(files: dict[str
     y = array(files, "golden.cc", "kGoldenOutputs").view(np.int8).reshape(2, 5)
     session = Loaded("tflm", files[MODEL])
     (got,) = run_all(session, x)
-    assert np.array_equal(got, y) and np.array_equal(form.graph.predict(x), y)
+    assert np.array_equal(got, y) and np.array_equal(predicted(form.graph, x), y)
     arena = int(re.search(rb"kArenaBytes = (\d+)", files["main.cc"])[1])  # type: ignore[index]
     wanted = session.facts["arena_bytes"]
     assert wanted <= arena < wanted + 16

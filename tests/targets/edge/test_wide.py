@@ -24,6 +24,7 @@ from hwkit.ir.ops import (
     SumPool2d,
 )
 from hwkit.ir.types import S8, S32, Array, IntType
+from tests.predicted import predicted
 from tests.targets.edge.networks import BOARDS, compare, lowered
 
 FINE = Rescale((3 << 28, 5 << 27), (20, 20), Rounding.HALF_EVEN, S32.low, S32.high)
@@ -38,7 +39,7 @@ def _x(graph: Graph) -> Array:
 def _moved(graph: Graph, board: str, most: int = 0) -> int:
     """How many outputs are not the graph's, by at most ``most``; the runtime's equal its form's."""
     x = _x(graph)
-    after, before = (np.asarray(g.predict(x)) for g in (compare(graph, board, x).graph, graph))
+    after, before = (np.asarray(predicted(g, x)) for g in (compare(graph, board, x).graph, graph))
     difference = np.abs(after.astype(np.int64) - before)
     assert difference.max() <= most
     return int(np.count_nonzero(difference))
@@ -119,7 +120,7 @@ def test_narrow_inputs_whose_sum_fills_32_bits(board: str) -> None:
     every = np.indices((4,) * 6).reshape(6, -1).T.reshape(-1, 1, 3, 2)[:300] - 2
     narrow = np.concatenate([every, every[::-1]], axis=1).astype(np.int8)
     form = compare(graph, board, narrow)
-    after, before = (np.asarray(g.predict(narrow)) for g in (form.graph, graph))
+    after, before = (np.asarray(predicted(g, narrow)) for g in (form.graph, graph))
     assert np.array_equal(after, before)
 
 
@@ -134,7 +135,9 @@ def test_narrow_operands_of_an_8_bit_sum(board: str) -> None:
     graph = b.build(["y"])
     every = (np.arange(64).reshape(16, 4) % 4 - 2).astype(np.int8)
     form = compare(graph, board, every)
-    assert np.array_equal(np.asarray(form.graph.predict(every)), np.asarray(graph.predict(every)))
+    assert np.array_equal(
+        np.asarray(predicted(form.graph, every)), np.asarray(predicted(graph, every))
+    )
 
 
 def _sums(width: int) -> GraphBuilder:
@@ -161,4 +164,4 @@ def test_sums_are_added_as_integers(board: str) -> None:
     x = np.full((1, 300, 300, 1), -128, np.int8)
     x[0, 0, 0] = -127
     form = compare(b.build(["y"]), board, x)
-    assert form.graph.predict(x).tolist() == [[[[-23039997]]]]
+    assert predicted(form.graph, x).tolist() == [[[[-23039997]]]]

@@ -39,7 +39,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8, S16, S32, U8, Array, IntType
 from hwkit.target import Lowered
-from hwkit.targets.finn.graph import datatype
+from hwkit.targets.finn.graph import Network, datatype
 from tests.conformance.graphs import Space, graphs, inputs_for
 
 OPS: tuple[type[Op], ...] = (
@@ -74,12 +74,12 @@ ANY_SCALE = Space(
 )
 
 
-def lowered(graph: Graph) -> Lowered:
+def lowered(graph: Graph) -> Lowered[Network]:
     board = boards.load("finn_sim")
     return targets.get(board).lower(graph, board)
 
 
-def executed(low: Lowered, x: Array) -> dict[str, Array]:
+def executed(low: Lowered[Network], x: Array) -> dict[str, Array]:
     """Every tensor, by QONNX's execution of the project's ``model.onnx``."""
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
@@ -132,9 +132,8 @@ def one_op(op: Op, *, dtype: IntType = U8, shape: tuple[int, ...] = (4, 4, 2)) -
         b.constant("w", np.full((2, shape[-1]), -127, np.int8), S8)
     if isinstance(op, Lookup):
         b.constant("t", np.arange(256)[::-1].astype(np.uint8), U8)
-    low = getattr(getattr(op, "rescale", None), "low", None)
-    high = getattr(getattr(op, "rescale", None), "high", None)
-    kind = S32 if low is None else (S16 if high > 255 else U8 if low >= 0 else S8)
+    r = getattr(op, "rescale", None)
+    kind = S32 if r is None else S16 if r.high > 255 else U8 if r.low >= 0 else S8
     if isinstance(op, Lookup | MaxPool2d | Pad):
         kind = dtype
     b.add(op, S8 if isinstance(op, Softmax) else kind)

@@ -30,8 +30,9 @@ from hwkit.ir.ops import (
     Rounding,
     SumPool2d,
 )
-from hwkit.ir.types import S8, U8, IntType
+from hwkit.ir.types import S8, U8, Array, IntType
 from hwkit.target import WHOLE_MODEL, Artifact
+from hwkit.targets.finn.graph import Network
 from hwkit.toolchain.isolated import Installed
 from tests import sessions
 from tests.conformance.graphs import graphs, inputs_for
@@ -79,7 +80,7 @@ def residual() -> Graph:
 
 
 @pytest.fixture(scope="module")
-def built(finn_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+def built(finn_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact[Network]:
     board = boards.load("finn_sim")
     target = targets.get(board)
     low = target.lower(residual(), board)
@@ -88,7 +89,7 @@ def built(finn_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact
         return target.build(target.emit(low), low, tmp_path_factory.mktemp("project"))
 
 
-def test_every_integer_of_every_layer(built: Artifact, finn: Installed) -> None:
+def test_every_integer_of_every_layer(built: Artifact[Network], finn: Installed) -> None:
     graph = residual()
     found = verify(graph, "finn_sim", samples=40, artifact_folder=built.folder)
     assert (found.differing, found.moved, found.first) == (0, 0, None)
@@ -97,7 +98,7 @@ def test_every_integer_of_every_layer(built: Artifact, finn: Installed) -> None:
     assert found.integers == 40 * 5 + 2 * layers
 
 
-def test_facts_and_profile_are_finns_estimates(built: Artifact, finn: Installed) -> None:
+def test_facts_and_profile_are_finns_estimates(built: Artifact[Network], finn: Installed) -> None:
     report = built.folder / "out" / "report"
     cycles = json.loads((report / "estimate_layer_cycles.json").read_text())
     total = json.loads((report / "estimate_layer_resources.json").read_text())["total"]
@@ -117,14 +118,14 @@ def test_facts_and_profile_are_finns_estimates(built: Artifact, finn: Installed)
     assert rows[0][-1].index == WHOLE_MODEL and busy["whole"] == facts["cycles_per_inference"]
 
 
-def test_code_is_generated_for_every_layer(built: Artifact) -> None:
+def test_code_is_generated_for_every_layer(built: Artifact[Network]) -> None:
     nodes = json.loads((built.folder / "out/report/estimate_layer_cycles.json").read_text())
     folders = [path.name for path in (built.folder / "code").iterdir()]
     for node in nodes:
         assert any(name.startswith(f"code_gen_ipgen_{node}_") for name in folders), node
 
 
-def test_thresholds_that_moved_are_found(built: Artifact, finn: Installed) -> None:
+def test_thresholds_that_moved_are_found(built: Artifact[Network], finn: Installed) -> None:
     path = built.folder / "network.onnx"
     whole = path.read_bytes()
     model = onnx.load_from_string(whole)
@@ -153,7 +154,7 @@ def test_thresholds_that_moved_are_found(built: Artifact, finn: Installed) -> No
     ],
 )
 def test_a_damaged_build_is_one_line(
-    built: Artifact, finn: Installed, name: str, content: bytes
+    built: Artifact[Network], finn: Installed, name: str, content: bytes
 ) -> None:
     path = built.folder / name
     whole = path.read_bytes()
@@ -165,7 +166,7 @@ def test_a_damaged_build_is_one_line(
         path.write_bytes(whole)
 
 
-def test_another_networks_build_is_refused(built: Artifact, finn: Installed) -> None:
+def test_another_networks_build_is_refused(built: Artifact[Network], finn: Installed) -> None:
     target = targets.get(built.board)
     other = target.lower(replace(residual(), name="other"), built.board)
     with pytest.raises(ConfigError, match="was built from another network"):
@@ -195,7 +196,7 @@ def test_every_integer_of_random_graphs(finn: Installed, tmp_path: Path) -> None
     """Through FINN's conversion, folding and code generation, all in one process."""
     board = boards.load("finn_sim")
     target = targets.get(board)
-    wanted = {}
+    wanted: dict[Path, Array] = {}
     for space, examples in ((DYADIC, 12), (ANY_SCALE, 16)):
         # Graphs that the target refuses are drawn again: they are most of them.
         calm = [HealthCheck.filter_too_much, HealthCheck.too_slow]

@@ -44,6 +44,7 @@ from hwkit.ir.types import S8, S16, S32, U8, IntType
 from hwkit.target import Artifact
 from hwkit.targets.hls4ml.capabilities import CAPABILITIES
 from hwkit.targets.hls4ml.emit import COMPILE
+from hwkit.targets.hls4ml.network import Network
 from hwkit.targets.hls4ml.target import TARGET as hls4ml
 from hwkit.toolchain import process
 from tests import sessions
@@ -57,12 +58,12 @@ S4 = IntType(4, True)
 EVEN, UP, DOWN = Rounding.HALF_EVEN, Rounding.HALF_UP, Rounding.FLOOR
 
 
-def built(graph: Graph, out: Path) -> Artifact:
+def built(graph: Graph, out: Path) -> Artifact[Network]:
     lowered = hls4ml.lower(graph, BOARD)
     return hls4ml.build(hls4ml.emit(lowered), lowered, out)
 
 
-def check(artifact: Artifact, samples: int = 20) -> None:
+def check(artifact: Artifact[Network], samples: int = 20) -> None:
     """Every output and every layer, on random inputs with both extremes among them."""
     graph = artifact.lowered.graph
     x = inputs_for(graph, samples, 0)

@@ -14,7 +14,7 @@ from hwkit.ir.interpret import run as interpret
 from hwkit.target import Artifact
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import lower, tensor_bytes
+from hwkit.targets.mcu.lower import McuPlan, lower, tensor_bytes
 from hwkit.toolchain import elf
 from tests.firmware.runtime import stub
 from tests.lower.planned import plan_nodes
@@ -26,12 +26,16 @@ GUARD_BYTES = 16
 
 
 @pytest.fixture(scope="module", params=[8, 4])
-def artifact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+def artifact(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Artifact[McuPlan]:
     lowered = lower(residual(request.param), BOARD)
     return build(emit(lowered), lowered, tmp_path_factory.mktemp("arena"))
 
 
-def test_the_image_has_the_planned_arena_and_the_guard_behind_it(artifact: Artifact) -> None:
+def test_the_image_has_the_planned_arena_and_the_guard_behind_it(
+    artifact: Artifact[McuPlan],
+) -> None:
     image, planned = elf.read(artifact.path), artifact.lowered.plan.memory.arena_bytes
     assert image.symbol_bytes["arena"] == planned == artifact.facts["arena_bytes"]
     assert image.address("hwk_arena_guard") == image.address("arena") + planned
@@ -44,7 +48,7 @@ def test_the_image_has_the_planned_arena_and_the_guard_behind_it(artifact: Artif
     assert not [a for a in others if start <= a < start + planned + GUARD_BYTES]
 
 
-def test_the_self_test_passes_and_the_guard_holds(artifact: Artifact) -> None:
+def test_the_self_test_passes_and_the_guard_holds(artifact: Artifact[McuPlan]) -> None:
     with open_board(BOARD, artifact.path, None) as device:
         assert device.selftest().passed
         assert device.info().arena_bytes == artifact.lowered.plan.memory.arena_bytes
@@ -58,7 +62,7 @@ def test_a_byte_behind_the_arena_is_noticed(tmp_path: Path) -> None:
         assert device.echo(b"still there") == b"still there"
 
 
-def test_outputs_that_run_into_inputs_keep_every_integer(artifact: Artifact) -> None:
+def test_outputs_that_run_into_inputs_keep_every_integer(artifact: Artifact[McuPlan]) -> None:
     """The plan overlaps more than whole tensors in place, and the board computes the same."""
     graph, plan = artifact.lowered.graph, artifact.lowered.plan
     names = (*graph.inputs, *(op.output for op in graph.nodes))

@@ -18,7 +18,8 @@ from hwkit.targets.mcu.build import build, open_artifact
 from hwkit.targets.mcu.choice import choose
 from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import lower
+from hwkit.targets.mcu.lower import McuPlan, lower
+from hwkit.targets.mcu.structs import Table
 from hwkit.toolchain import elf
 from tests.sessions import layer_outputs, profile, random_inputs, run
 from tests.targets.mcu.models import residual
@@ -28,12 +29,12 @@ X = to_signed(random_inputs(residual(), 6, 3), residual().tensors["x"])
 
 
 @pytest.fixture(scope="module")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Artifact]:
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Artifact[McuPlan]]:
     lowered = lower(residual(), BOARD)
     yield build(emit(lowered), lowered, tmp_path_factory.mktemp("residual"))
 
 
-def test_every_output_and_every_layer_is_the_interpreters(artifact: Artifact) -> None:
+def test_every_output_and_every_layer_is_the_interpreters(artifact: Artifact[McuPlan]) -> None:
     graph = artifact.lowered.graph
     names = [op.output for op in graph.nodes]
     expected = interpret(graph, {"x": X}, keep=names)
@@ -44,19 +45,21 @@ def test_every_output_and_every_layer_is_the_interpreters(artifact: Artifact) ->
         assert np.array_equal(seen[name], expected[name][:2]), name
 
 
-def test_an_empty_batch_gives_an_empty_batch(artifact: Artifact) -> None:
+def test_an_empty_batch_gives_an_empty_batch(artifact: Artifact[McuPlan]) -> None:
     assert run(artifact, X[:0]).shape == (0, 5)
 
 
-def test_a_changed_weight_is_seen_in_its_layer(artifact: Artifact, tmp_path: Path) -> None:
+def test_a_changed_weight_is_seen_in_its_layer(artifact: Artifact[McuPlan], tmp_path: Path) -> None:
     folder = tmp_path / "edited"
     shutil.copytree(artifact.folder, folder)
     image = elf.read(artifact.path)
     address = image.address("layer2_weights")
-    weights = artifact.lowered.plan.layers[2].calls[0].descriptor.fields["weights"].values
+    table = artifact.lowered.plan.layers[2].calls[0].descriptor.fields["weights"]
+    assert isinstance(table, Table)
+    weights = table.values.tobytes()
     data = bytearray(artifact.path.read_bytes())
-    at = data.find(weights.tobytes())
-    assert at > 0 and address and data.count(weights.tobytes()) == 1
+    at = data.find(weights)
+    assert at > 0 and address and data.count(weights) == 1
     data[at] ^= 0x40
     (folder / "firmware.elf").write_bytes(data)
     edited = open_artifact(folder, artifact.lowered)
@@ -67,13 +70,13 @@ def test_a_changed_weight_is_seen_in_its_layer(artifact: Artifact, tmp_path: Pat
     assert not np.array_equal(seen["d"], expected["d"])
 
 
-def test_another_models_image_is_refused(artifact: Artifact) -> None:
+def test_another_models_image_is_refused(artifact: Artifact[McuPlan]) -> None:
     other = lower(residual(4), BOARD)
     with pytest.raises(DeviceError, match="runs model 'residual'"):
         run(open_artifact(artifact.folder, other), X[:1])
 
 
-def test_opening_what_is_not_there(artifact: Artifact, tmp_path: Path) -> None:
+def test_opening_what_is_not_there(artifact: Artifact[McuPlan], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no firmware\.elf"):
         open_artifact(tmp_path, artifact.lowered)
     (tmp_path / "firmware.elf").write_bytes(artifact.path.read_bytes()[:100])
@@ -81,7 +84,7 @@ def test_opening_what_is_not_there(artifact: Artifact, tmp_path: Path) -> None:
         open_artifact(tmp_path, artifact.lowered)
 
 
-def test_profile_rows(artifact: Artifact) -> None:
+def test_profile_rows(artifact: Artifact[McuPlan]) -> None:
     first, second = profile(artifact, X, 2)
     assert first == second
     assert [row.name for row in first] == [op.name for op in artifact.lowered.graph.nodes]
@@ -93,7 +96,7 @@ def test_profile_rows(artifact: Artifact) -> None:
         profile(artifact, X, 0)
 
 
-def test_facts(artifact: Artifact) -> None:
+def test_facts(artifact: Artifact[McuPlan]) -> None:
     facts, image = artifact.facts, elf.read(artifact.path)
     assert facts["flash_bytes"] == image.flash_bytes == facts["weight_bytes"] + facts["code_bytes"]
     assert facts["ram_bytes"] >= facts["arena_bytes"] + facts["stack_bytes"]

@@ -44,7 +44,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def chosen(cache: Path) -> Choice:
     """The choice for ``separable``."""
-    found: Choice = choose(lower(separable(), M4)).plan.choice
+    found = choose(lower(separable(), M4)).plan.choice
+    assert found is not None
     return found
 
 
@@ -195,6 +196,7 @@ def test_without_an_emulator_the_rule_holds(
     lowered = lower(residual(), M4)
     plain = choose(lowered).plan
     assert plain.picks == lowered.plan.picks
+    assert plain.choice is not None
     assert "unicorn" in plain.choice.note and plain.choice.board == ""
     facts = deploy(residual(), "virtual_m4", tmp_path / "d")
     assert "unicorn" in facts["kernel_choice"]["note"]
@@ -249,7 +251,7 @@ def test_where_flash_is_short_the_smallest_is_taken(chosen: Choice) -> None:
     room = replace(flash, size_bytes=chosen.chosen.flash_bytes - 1)
     small = replace(M4, name="small_m4", mcu=replace(M4.mcu, emulator="", memory=(room, sram)))
     found = choose(lower(separable(), small)).plan.choice
-    assert found.board == "virtual_m4" and found.chosen
+    assert found is not None and found.board == "virtual_m4" and found.chosen
     assert found.chosen.flash_bytes < chosen.chosen.flash_bytes
     assert found.chosen.flash_bytes <= min(
         t.flash_bytes for t in (chosen.chosen, chosen.by_rule) if t

@@ -23,7 +23,7 @@ from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit, from_device, selftest_input, to_device
 from hwkit.targets.mcu.kernels import available, listed
-from hwkit.targets.mcu.lower import lower
+from hwkit.targets.mcu.lower import McuPlan, lower
 from tests.conformance.graphs import graphs, inputs_for
 from tests.conformance.spaces import MCU
 from tests.firmware.kernels.driver import FLAGS, SANITIZERS
@@ -50,7 +50,7 @@ int main(void) {
 """
 
 
-def run_on_host(plan: BuildPlan, lowered: Lowered, x: Array, folder: Path) -> Array:
+def run_on_host(plan: BuildPlan, lowered: Lowered[McuPlan], x: Array, folder: Path) -> Array:
     """The generated sources, compiled here under the sanitizers."""
     for name, content in plan.files.items():
         path = folder / name

@@ -20,7 +20,7 @@ from hwkit.ir.types import Array
 from hwkit.lower.shift_to_signed import to_signed
 from hwkit.target import Lowered
 from hwkit.targets.mcu.emit import from_device, to_device
-from hwkit.targets.mcu.lower import lower
+from hwkit.targets.mcu.lower import McuPlan, lower
 from hwkit.targets.mcu.package import KINDS, package
 from hwkit.targets.mcu.package.names import identifier
 from tests.cmake import program
@@ -60,7 +60,7 @@ def written(files: Mapping[str, bytes], folder: Path) -> Path:
     return folder
 
 
-def outputs(lowered: Lowered, x: Array, folder: Path) -> Array:
+def outputs(lowered: Lowered[McuPlan], x: Array, folder: Path) -> Array:
     """The library's C sources and a C++ program that uses them, run on ``x``."""
     written(package(lowered, "library"), folder)
     (folder / "main.cc").write_text(_MAIN)

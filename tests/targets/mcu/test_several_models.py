@@ -17,7 +17,7 @@ from hwkit.ir.ops import Conv2d, Dense, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, S32, Array
 from hwkit.target import Lowered
 from hwkit.targets.mcu.emit import to_device
-from hwkit.targets.mcu.lower import lower
+from hwkit.targets.mcu.lower import McuPlan, lower
 from hwkit.targets.mcu.package import package
 from hwkit.targets.mcu.package.names import identifier
 from tests.targets.mcu.test_package import CPP, SANITIZERS, C, written
@@ -67,12 +67,12 @@ def _graph(name: str, seed: int) -> Graph:
 
 
 @pytest.fixture(scope="module")
-def models() -> list[Lowered]:
+def models() -> list[Lowered[McuPlan]]:
     return [lower(_graph(name, k), BOARD) for k, name in enumerate(NAMES)]
 
 
 @pytest.fixture(scope="module")
-def objects(models: list[Lowered], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def objects(models: list[Lowered[McuPlan]], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The libraries of all three, each compiled in its folder."""
     made = []
     for k, lowered in enumerate(models):
@@ -84,7 +84,9 @@ def objects(models: list[Lowered], tmp_path_factory: pytest.TempPathFactory) -> 
     return made
 
 
-def test_every_symbol_carries_its_models_name(objects: list[Path], models: list[Lowered]) -> None:
+def test_every_symbol_carries_its_models_name(
+    objects: list[Path], models: list[Lowered[McuPlan]]
+) -> None:
     symbols = []
     for path in objects:
         listed = subprocess.run(
@@ -99,7 +101,7 @@ def test_every_symbol_carries_its_models_name(objects: list[Path], models: list[
 
 @pytest.mark.parametrize("language", ["c", "cc"])
 def test_three_models_in_turn(
-    language: str, objects: list[Path], models: list[Lowered], tmp_path: Path
+    language: str, objects: list[Path], models: list[Lowered[McuPlan]], tmp_path: Path
 ) -> None:
     ids = [identifier(name) for name in NAMES]
     pairs = [f"({id}, {id.upper()})" for id in ids]
@@ -122,18 +124,18 @@ def test_three_models_in_turn(
     assert _run(tmp_path / "program", models) == b"".join(_expected(models))
 
 
-def _inputs(models: list[Lowered]) -> list[Array]:
+def _inputs(models: list[Lowered[McuPlan]]) -> list[Array]:
     rng = np.random.default_rng(5)
     return [rng.integers(-128, 128, (4, 4, 4, 3)).astype(np.int8) for _ in models]
 
 
-def _run(program: Path, models: list[Lowered]) -> bytes:
+def _run(program: Path, models: list[Lowered[McuPlan]]) -> bytes:
     """The outputs of all models for one sample each, then for the next."""
     data = b"".join(x.tobytes() for samples in zip(*_inputs(models), strict=True) for x in samples)
     return subprocess.run([program], input=data, capture_output=True, check=True).stdout
 
 
-def _expected(models: list[Lowered]) -> list[bytes]:
+def _expected(models: list[Lowered[McuPlan]]) -> list[bytes]:
     outputs = [run(m.graph, {"x": x})["y"] for m, x in zip(models, _inputs(models), strict=True)]
     return [to_device(y, S32) for samples in zip(*outputs, strict=True) for y in samples]
 

@@ -50,8 +50,7 @@ def chain(bits: int, rounding: Rounding = Rounding.DOUBLE) -> Graph:
         x = b.add(op, S8)
     for k, outputs in enumerate(FEATURES):
         weight, bias, r = constants(f"dense{k}", outputs, b.shape(x)[-1])
-        op = Dense(f"dense{k}", x, weight, bias, f"dense{k}.y", k, rescale=r)
-        x = b.add(op, S8)
+        x = b.add(Dense(f"dense{k}", x, weight, bias, f"dense{k}.y", k, rescale=r), S8)
     return b.build([x])
 
 

@@ -11,6 +11,9 @@ from hypothesis import given, settings
 
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
+from hwkit.target import Lowered
+from hwkit.targets.mcu.lower import McuPlan
+from hwkit.targets.mcu.package import package
 from tests.conformance.graphs import Space, graphs
 from tests.conformance.spaces import MCU
 from tests.targets.mcu import together
@@ -43,10 +46,8 @@ def test_every_integer_of_random_graphs_in_one_program(space: Space, tmp_path: P
 def test_a_layer_that_writes_behind_the_arena_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = together.package
-
-    def smaller(lowered: object, kind: str) -> dict[str, bytes]:
-        files = real(lowered, kind)  # type: ignore[arg-type]
+    def smaller(lowered: Lowered[McuPlan], kind: str) -> dict[str, bytes]:
+        files = package(lowered, kind)
         shrunk = re.sub(
             rb"arena\[(\d+)\]", lambda m: b"arena[%d]" % (int(m[1]) - 8), files["src/model.c"]
         )

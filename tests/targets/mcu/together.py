@@ -17,7 +17,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.target import Lowered
 from hwkit.targets.mcu.emit import from_device, to_device
-from hwkit.targets.mcu.lower import lower, tensor_bytes
+from hwkit.targets.mcu.lower import McuPlan, lower, tensor_bytes
 from hwkit.targets.mcu.package import package
 from hwkit.targets.mcu.package.names import identifier
 from hwkit.toolchain.host_cc import FLAGS, SANITIZERS
@@ -95,7 +95,7 @@ class Model:
     """A graph and its form for a board."""
 
     graph: Graph
-    lowered: Lowered
+    lowered: Lowered[McuPlan]
 
 
 def lowered_as(graph: Graph, number: int) -> Model:

@@ -20,7 +20,7 @@ CASE = json.loads(Path(os.environ["HWK_CASE"]).read_text())
 
 
 async def restarted(core: Any) -> None:
-    cocotb.start_soon(Clock(core.clk, 10, unit="ns").start())
+    Clock(core.clk, 10, unit="ns").start()
     core.rst.value = 1
     core.s_valid.value = 0
     core.m_ready.value = 0

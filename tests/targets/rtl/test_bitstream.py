@@ -25,7 +25,7 @@ from tests.targets.rtl import clamps
 FPGAS = [name for name in boards.names() if boards.load(name).target == "rtl"]
 
 
-def plan_for(board: Board) -> tuple[BuildPlan, Lowered]:
+def plan_for(board: Board) -> tuple[BuildPlan, Lowered[Plan]]:
     core, graph = clamps.core(12, S8, 3), clamps.graph(12, S8)
     return board_plan(core, graph, board), Lowered(graph, board, Plan(core, Cost()))
 

@@ -13,7 +13,7 @@ from hwkit.ir.interpret import run
 from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.folding import search
 from hwkit.targets.rtl.network import network
-from hwkit.targets.rtl.plan import core_of
+from hwkit.targets.rtl.plan import core_of, part_resources
 from hwkit.targets.rtl.simulate import Simulation, simulate
 from tests.conformance.graphs import inputs_for
 from tests.targets.rtl import networks, together
@@ -21,7 +21,7 @@ from tests.targets.rtl import networks, together
 pytestmark = pytest.mark.slow
 
 SAMPLES = 6
-PART = boards.load("rtl_sim").fpga.resources
+PART = part_resources(boards.load("rtl_sim"))
 GRAPHS = (networks.resnet8(8, 4), networks.mixed(), networks.int8())
 INTERVALS = (1, 2000)
 

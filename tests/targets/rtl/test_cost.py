@@ -16,6 +16,7 @@ from hwkit.ir.types import U8
 from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
 from hwkit.targets.rtl.layers import Fold
 from hwkit.targets.rtl.network import network
+from hwkit.targets.rtl.plan import part_resources
 from hwkit.targets.rtl.target import TARGET as rtl
 from tests.targets.rtl.networks import int8, mixed, resnet8
 
@@ -55,7 +56,7 @@ COUNTED = (
 
 @pytest.mark.parametrize("counted", COUNTED, ids=lambda counted: counted.graph.name)
 def test_estimates_are_near_the_counts(counted: Counted) -> None:
-    part = boards.load("ulx3s_85f").fpga.resources
+    part = part_resources(boards.load("ulx3s_85f"))
     total = Cost()
     for layer, (simd, pe) in zip(network(counted.graph).layers, counted.folds, strict=True):
         total += cost(layer, Fold(simd, pe), ram_block(part))
@@ -66,8 +67,8 @@ def test_estimates_are_near_the_counts(counted: Counted) -> None:
 
 
 def test_blocks_of_ram() -> None:
-    assert ram_block(boards.load("icebreaker").fpga.resources) == RamBlock(4096, 16)
-    assert ram_block(boards.load("ulx3s_85f").fpga.resources).width == 36
+    assert ram_block(part_resources(boards.load("icebreaker"))) == RamBlock(4096, 16)
+    assert ram_block(part_resources(boards.load("ulx3s_85f"))).width == 36
     assert ram_block(FpgaResources(1, 1, 140, 140 * 36_864, 1)) == RamBlock(36_864, 72)
 
 

@@ -14,11 +14,11 @@ from hwkit.ir.types import S8, S32
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.folding import Folding, fits, search
 from hwkit.targets.rtl.network import network
-from hwkit.targets.rtl.plan import core_of
+from hwkit.targets.rtl.plan import core_of, part_resources
 from hwkit.targets.rtl.target import TARGET as rtl
 from tests.targets.rtl.networks import mixed, resnet8
 
-LARGE = boards.load("rtl_sim").fpga.resources
+LARGE = part_resources(boards.load("rtl_sim"))
 NETWORK = network(resnet8(16, 8))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.types import IntType
+from hwkit.ir.types import Array, IntType
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.folding import Folding
 from hwkit.targets.rtl.netlist import packed
@@ -37,14 +37,15 @@ def every_module() -> Graph:
     return m.b.build([m.dense(m.add(last, y, IntType(4, False)), 4, 3)])
 
 
-def beats(values: object, elements: int, bits: int) -> list[int]:
-    flat = [int(v) for v in values]  # type: ignore[attr-defined]
+def beats(values: Array, elements: int, bits: int) -> list[int]:
+    flat = [int(v) for v in values]
     return [packed(flat[k : k + elements], bits) for k in range(0, len(flat), elements)]
 
 
 def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cocotb")
-    from cocotb_tools.runner import get_results, get_runner
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
 
     graph = every_module()
     net = network(graph)

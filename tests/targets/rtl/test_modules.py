@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import floor
 from pathlib import Path
@@ -100,7 +101,7 @@ def joined(depths: tuple[int, int], signed: tuple[int, int], subtract: int, offs
     return Case("joined", parameters, 26, 18, x, y, 1, 1, 2, cycles)
 
 
-ROUNDED = {
+ROUNDED: dict[int, Callable[[Fraction], int]] = {
     0: floor,
     1: lambda q: floor(q + Fraction(1, 2)),
     2: round,
@@ -331,7 +332,7 @@ def program(
     asked = {
         item.callspec.params["module"]
         for item in request.session.items
-        if item.path == request.path
+        if isinstance(item, pytest.Function) and item.path == request.path
     }
     cases = [case for case in CASES if case.module in asked]
     return modules.build(cases, tmp_path_factory.mktemp("modules")), cases

@@ -120,7 +120,7 @@ def _rescaled(value: int, channel: int, r: Mapping[str, Any]) -> int:
     scaled = ((value - r["subtract"]) << r["left_shift"]) * multiplier + offset
     half = 1 << shift - 1 if r["half_up"] and shift else 0
     rounded = ((scaled + half) >> shift) + r["zero_point"]
-    return min(max(rounded, r["low"]), r["high"])
+    return int(min(max(rounded, r["low"]), r["high"]))
 
 
 class Toy:
