@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from tests.firmware.runtime import stub
 
@@ -90,8 +91,8 @@ def host_firmware(
     return serve
 
 
-def _carry(stream: object, client: socket.socket, change: Callable[[int, bytes], bytes]) -> None:
-    for index, wire in enumerate(_frames(stream.read)):  # type: ignore[attr-defined]
+def _carry(stream: IO[bytes], client: socket.socket, change: Callable[[int, bytes], bytes]) -> None:
+    for index, wire in enumerate(_frames(stream.read)):
         try:
             client.sendall(change(index, wire))
         except OSError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import socket
 import struct
 import time
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -60,14 +62,18 @@ def test_board_hangs_up() -> None:
         assert "connection lost" in opening_fails(url)
 
 
-def reply_with(change: dict[int, bytes], status: int = 0, command: int | None = None) -> object:
+def reply_with(
+    change: Mapping[Command, bytes], status: int = 0, command: int | None = None
+) -> Callable[[socket.socket], None]:
     """A board whose answers' payloads are given by command."""
 
     def reply(wire: bytes) -> bytes:
         (frame,) = FrameReceiver().receive(wire + b"\0")
         assert frame is not None
         answered = frame.command if command is None else command
-        return encode(Frame(answered, status, frame.sequence, change.get(frame.command, b"")))
+        return encode(
+            Frame(answered, status, frame.sequence, change.get(Command(frame.command), b""))
+        )
 
     return boards.answering(reply)
 
@@ -104,8 +110,8 @@ def info(
         (reply_with({}, status=Status.BAD_CRC, command=0), "refuses INFO (BAD_CRC)"),
     ],
 )
-def test_a_board_that_lies_is_named(board: object, message: str) -> None:
-    with boards.serving(board) as url:  # type: ignore[arg-type]
+def test_a_board_that_lies_is_named(board: Callable[[socket.socket], None], message: str) -> None:
+    with boards.serving(board) as url:
         assert message in opening_fails(url)
 
 
@@ -113,7 +119,7 @@ def test_wrong_lengths_later_are_noticed() -> None:
     answers = {Command.INFO: info(), Command.RUN: bytes(63), Command.STACK: bytes(7)}
     answers |= {Command.READ_CYCLES: bytes(5), Command.READ_LAYER: b"\xff" * 4}
     with (
-        boards.serving(reply_with(answers)) as url,  # type: ignore[arg-type]
+        boards.serving(reply_with(answers)) as url,
         open_board(stub.BOARD, None, url) as device,
     ):
         with pytest.raises(DeviceError, match="answers RUN with 63 bytes, not 64"):
@@ -196,8 +202,10 @@ def with_garbage(index: int, wire: bytes) -> bytes:
 
 @pytest.mark.parametrize("to_board", [flip, with_garbage])
 @pytest.mark.parametrize("to_host", [flip, with_garbage])
-def test_a_bad_wire_changes_no_integer(to_board: object, to_host: object) -> None:
-    serve = boards.host_firmware(to_board, to_host, size=1500)  # type: ignore[arg-type]
+def test_a_bad_wire_changes_no_integer(
+    to_board: Callable[[int, bytes], bytes], to_host: Callable[[int, bytes], bytes]
+) -> None:
+    serve = boards.host_firmware(to_board, to_host, size=1500)
     x = bytes(i % 256 for i in range(1500))
     with boards.serving(serve) as url, open_board(stub.BOARD, None, url) as device:
         for _ in range(5):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -22,6 +23,9 @@ pytestmark = pytest.mark.slow
 
 X = bytes(range(64))
 
+Image = Callable[[str], Firmware]
+"""The stub's image for a board, built once."""
+
 
 def real() -> list[str]:
     loaded = (boards.load(name) for name in boards.names())
@@ -29,7 +33,7 @@ def real() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     @cache
     def build(name: str) -> Firmware:
         return stub.virtual_image(tmp_path_factory.mktemp(name), board=boards.load(name))
@@ -51,7 +55,7 @@ def test_eight_boards_of_four_makers_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", real())
-def test_it_builds_links_and_fits(name: str, image) -> None:  # type: ignore[no-untyped-def]
+def test_it_builds_links_and_fits(name: str, image: Image) -> None:
     board, made = boards.load(name), image(name)
     assert board.mcu is not None and board.mcu.programmer is not None
     assert "hardware" in board.title and "never" in board.source
@@ -72,7 +76,7 @@ def test_it_builds_links_and_fits(name: str, image) -> None:  # type: ignore[no-
     assert made.path.with_suffix(".uf2").exists() == bool(board.mcu.uf2_family)
 
 
-def test_a_port_is_asked_for(image) -> None:  # type: ignore[no-untyped-def]
+def test_a_port_is_asked_for(image: Image) -> None:
     with (
         pytest.raises(ConfigError, match="--port"),
         open_board(boards.load("rpi_pico"), image("rpi_pico").path),
@@ -80,7 +84,7 @@ def test_a_port_is_asked_for(image) -> None:  # type: ignore[no-untyped-def]
         pass
 
 
-def test_the_rom_of_an_rp2040_accepts_its_boot_stage(image) -> None:  # type: ignore[no-untyped-def]
+def test_the_rom_of_an_rp2040_accepts_its_boot_stage(image: Image) -> None:
     assert boot2.crc32(b"123456789") == 0x0376E6E7
     stage = image("rpi_pico").path.with_suffix(".bin").read_bytes()[:256]
     assert struct.unpack("<I", stage[252:])[0] == boot2.crc32(stage[:252])
@@ -90,14 +94,14 @@ def test_the_rom_of_an_rp2040_accepts_its_boot_stage(image) -> None:  # type: ig
         boot2.seal(image("rpi_pico2").path, 256)
 
 
-def test_the_rom_of_an_rp2350_finds_its_image(image) -> None:  # type: ignore[no-untyped-def]
+def test_the_rom_of_an_rp2350_finds_its_image(image: Image) -> None:
     binary = image("rpi_pico2").path.with_suffix(".bin").read_bytes()[:4096]
     words = struct.unpack(f"<{len(binary) // 4}I", binary[: len(binary) // 4 * 4])
     at = words.index(0xFFFFDED3)
     assert words[at : at + 5] == (0xFFFFDED3, 0x10210142, 0x1FF, 0, 0xAB123579)
 
 
-def test_uf2_blocks_hold_the_binary(image) -> None:  # type: ignore[no-untyped-def]
+def test_uf2_blocks_hold_the_binary(image: Image) -> None:
     path = image("rpi_pico").path
     binary, blocks = path.with_suffix(".bin").read_bytes(), path.with_suffix(".uf2").read_bytes()
     memory = b""
@@ -115,7 +119,7 @@ def test_uf2_blocks_hold_the_binary(image) -> None:  # type: ignore[no-untyped-d
 
 
 @pytest.mark.parametrize("name", ["netduino_plus2", "hifive1"])
-def test_its_own_image_runs_in_qemu(name: str, image) -> None:  # type: ignore[no-untyped-def]
+def test_its_own_image_runs_in_qemu(name: str, image: Image) -> None:
     board = boards.load(name)
     assert board.mcu is not None
     skip_without_qemu(board)

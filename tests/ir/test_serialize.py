@@ -3,7 +3,9 @@
 import hashlib
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,12 +30,12 @@ def small_graph() -> Graph:
     return b.build(["y"], {"source": "test"})
 
 
-def with_header(change: object) -> bytes:
+def with_header(change: Callable[[dict[str, Any]], object]) -> bytes:
     """A file whose checksum is right and whose header was edited by ``change``."""
     data = serialize.to_bytes(small_graph())
     length = struct.unpack_from("<Q", data, 8)[0]
     header = json.loads(data[16 : 16 + length])
-    change(header)  # type: ignore[operator]
+    change(header)
     text = json.dumps(header).encode()
     body = data[:8] + struct.pack("<Q", len(text)) + text + data[16 + length : -32]
     return body + hashlib.sha256(body).digest()
@@ -96,7 +98,9 @@ def test_every_flipped_bit_is_refused() -> None:
         lambda h: h.update(metadata=3),
     ],
 )
-def test_hostile_headers_are_refused_in_one_line(change: object) -> None:
+def test_hostile_headers_are_refused_in_one_line(
+    change: Callable[[dict[str, Any]], object],
+) -> None:
     with pytest.raises(FormatError) as caught:
         serialize.from_bytes(with_header(change))
     assert "\n" not in str(caught.value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import exp, floor, frexp
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,7 +111,7 @@ def _round(x: float) -> int:
     return floor(abs(x) + 0.5) * (1 if x >= 0 else -1)
 
 
-def _entries(function, low: float, high: float) -> list[int]:  # type: ignore[no-untyped-def]
+def _entries(function: Callable[[Any], Any], low: float, high: float) -> list[int]:
     """A table's 513 numbers, one after the other in float32 as the runtime makes them."""
     f = np.float32
     step = f(f(high - low) / f(512))

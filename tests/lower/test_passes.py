@@ -90,7 +90,7 @@ def test_retargeting_names_what_it_changed(graph: Graph) -> None:
 
 @settings(max_examples=200)
 @given(rescales())
-def test_retargeted_rescales_are_legal_or_refused(r) -> None:  # type: ignore[no-untyped-def]
+def test_retargeted_rescales_are_legal_or_refused(r: Rescale) -> None:
     for rounding in (Rounding.DOUBLE, Rounding.FLOAT32):
         try:
             new = in_rounding(r, (rounding,), "node", "target")

@@ -6,6 +6,7 @@ and that every field goes where it belongs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -126,7 +127,9 @@ def test_only_what_is_not_allowed_changes_and_only_that_is_named() -> None:
     ("rounding", "form"),
     [(Rounding.DOUBLE, quantize_multiplier), (Rounding.FLOAT32, float32_multiplier)],
 )
-def test_forms_of_each_channel(rounding: Rounding, form) -> None:  # type: ignore[no-untyped-def]
+def test_forms_of_each_channel(
+    rounding: Rounding, form: Callable[[float], tuple[int, int]]
+) -> None:
     r = Rescale((1, 5, 0), (3, 9, 4), Rounding.FLOOR, -128, 127)
     got = in_rounding(r, (rounding,), "n", "t")
     pairs = [form(1 / 8), form(5 / 512), form(0.0)]

@@ -48,6 +48,7 @@ from hwkit.lower.shift_to_signed import from_signed, shift_to_signed, to_signed
 from hwkit.lower.wide_apart import wide_apart
 from tests.conformance.graphs import ALL_OPS, BORDERS, feeds_for, graphs
 from tests.conformance.reference import run_plainly
+from tests.predicted import predicted
 
 STEPS = 5
 HALF = Rescale((1,), (1,), Rounding.FLOOR, -128, 127)
@@ -173,7 +174,7 @@ def test_a_state_that_starts_at_zero_is_not_zero() -> None:
     graph = remembering(b, "last", "x", ["y"])
     kept = optimize(graph).graph
     assert kept.nodes == graph.nodes
-    assert kept.predict(np.array([[3, 4], [0, 0]])).tolist() == [[0], [11]]  # type: ignore[union-attr]
+    assert predicted(kept, np.array([[3, 4], [0, 0]])).tolist() == [[0], [11]]
 
 
 def test_an_initial_value_moves_with_its_state_and_from_nobody_else() -> None:

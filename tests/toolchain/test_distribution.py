@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -257,7 +258,7 @@ def test_icestorm_is_installed_and_packs(tmp_path: Path, monkeypatch: pytest.Mon
     assert "fpga-icestorm" in [package["name"] for package in manifest["packages"]]
 
 
-def hiding(*names: str):  # type: ignore[no-untyped-def]
+def hiding(*names: str) -> Callable[..., str | None]:
     """``shutil.which`` on a system without these programs."""
     which = shutil.which
     return lambda name, **rest: None if name in names else which(name, **rest)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from hwkit.errors import AccumulatorOverflow
+from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import Add, Clamp, Lookup, Requantize
 from hwkit.targets.mcu.emit import from_device, to_device
@@ -29,7 +30,7 @@ def test_an_output_at_or_a_little_before_its_input(driver: Driver, name: str) ->
         suppress_health_check=list(HealthCheck),
     )
     @given(_CASES[name], st.data())
-    def holds(graph, data) -> None:  # type: ignore[no-untyped-def]
+    def holds(graph: Graph, data: st.DataObject) -> None:
         (op,) = graph.nodes
         size = tensor_bytes(graph, "y")
         in_place = isinstance(op, Add | Clamp | Lookup | Requantize)

@@ -67,7 +67,7 @@ def test_the_array_is_the_model_and_the_goldens_are_the_runtimes(files: dict[str
     session = Loaded("tflm", files[MODEL])
     (got,) = run_all(session, x)
     assert np.array_equal(got, y) and np.array_equal(predicted(form.graph, x), y)
-    arena = int(re.search(rb"kArenaBytes = (\d+)", files["main.cc"])[1])  # type: ignore[index]
+    (arena,) = map(int, re.findall(rb"kArenaBytes = (\d+)", files["main.cc"]))
     wanted = session.facts["arena_bytes"]
     assert wanted <= arena < wanted + 16
 
