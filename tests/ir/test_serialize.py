@@ -30,7 +30,10 @@ def small_graph() -> Graph:
     return b.build(["y"], {"source": "test"})
 
 
-def with_header(change: Callable[[dict[str, Any]], object]) -> bytes:
+Change = Callable[[dict[str, Any]], object]
+
+
+def with_header(change: Change) -> bytes:
     """A file whose checksum is right and whose header was edited by ``change``."""
     data = serialize.to_bytes(small_graph())
     length = struct.unpack_from("<Q", data, 8)[0]
