@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,29 +12,15 @@ from typing import Any, get_args
 
 from hwkit import boards, targets
 from hwkit.boards import NO_GOAL, Board, FoldingGoal, Optimize, folded_for
-from hwkit.errors import BudgetInfeasible, ConfigError, FormatError
-from hwkit.files import (
-    read_file,
-    read_json,
-    remove_abandoned,
-    replace_folder,
-    write_json,
-    write_whole,
-)
+from hwkit.errors import BudgetInfeasible, ConfigError
+from hwkit.files import read_json, replace_folder, write_json, write_whole
 from hwkit.formats import stamped
 from hwkit.ir.graph import Graph
 from hwkit.lower import legal
 from hwkit.record import from_json
 from hwkit.target import Artifact, BuildPlan, ChoosesKernels, Lowered, Packages, RunsFiles, Target
 from hwkit.toolchain import programmer
-from hwkit.toolchain.cache import cache_folder
-
-_COMPLETE = ".complete"
-"""In a folder of the cache whose build ended well: name and SHA-256 of the file that runs."""
-
-
-_MOST_ARTIFACT_BYTES = 1 << 30
-"""No file that runs is longer: a board has less memory, and a simulation some megabytes."""
+from hwkit.toolchain.builds import CachedBuild, entry
 
 
 def lower(
@@ -61,52 +44,14 @@ def lower(
 
 def cached(target: Target[Any], lowered: Lowered[Any]) -> Artifact[Any]:
     """The artifact for ``lowered``, from the cache where this very plan was built before."""
-    plan = target.emit(lowered)
-    folder = cache_folder("builds") / f"{lowered.board.name}-{_key(plan, target, lowered.board)}"
-    if not _is_whole(folder):
-        _build_beside(target, plan, lowered, folder)
-    try:
-        return target.artifact(folder, lowered)
-    except (ConfigError, FormatError):  # what lies beside the file that runs is damaged
-        (folder / _COMPLETE).unlink(missing_ok=True)
-        _build_beside(target, plan, lowered, folder)
-        return target.artifact(folder, lowered)
+    build = _build(target, target.emit(lowered), lowered)
+    return build.opened(lambda folder: target.artifact(folder, lowered))
 
 
-def _key(plan: BuildPlan, target: Target[Any], board: Board) -> str:
-    tools = json.dumps(target.tools(board), sort_keys=True)
-    # A home folder may serve machines of several kinds, and simulations run on this one.
-    text = plan.digest() + tools + platform.machine()
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether a build ended well there and the file that runs is still what it made."""
-    try:
-        seal = read_json(folder / _COMPLETE)
-        return bool(_sha256(folder / seal["name"]) == seal["sha256"])
-    except (OSError, ConfigError, FormatError, KeyError, TypeError):
-        return False
-
-
-def _sha256(path: Path) -> str:
-    data = read_file(path, _MOST_ARTIFACT_BYTES, "build it again")
-    return hashlib.sha256(data).hexdigest()
-
-
-def _build_beside(
-    target: Target[Any], plan: BuildPlan, lowered: Lowered[Any], folder: Path
-) -> None:
-    """Builds in a neighbour and renames, so that a killed build is never taken for a whole one."""
-    remove_abandoned(folder.parent)
-    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        name = target.build(plan, lowered, beside).path.relative_to(beside)
-        write_json(beside / _COMPLETE, {"name": str(name), "sha256": _sha256(beside / name)})
-        if not _is_whole(folder):  # another process may be running the same build
-            replace_folder(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+def _build(target: Target[Any], plan: BuildPlan, lowered: Lowered[Any]) -> CachedBuild:
+    board = lowered.board
+    folder = entry(board.name, plan.digest(), target.tools(board))
+    return CachedBuild(folder, lambda out: target.build(plan, lowered, out).path)
 
 
 def deploy(
@@ -148,7 +93,9 @@ def deploy(
     except OSError as error:
         raise ConfigError(f"{out}: cannot be made ({error.strerror}); choose another") from error
     try:
-        artifact = target.build(plan, lowered, beside)
+        build = _build(target, plan, lowered)
+        artifact = build.opened(lambda folder: target.artifact(folder, lowered))
+        build.copy(beside)
         _check_rate(board_name, goal, artifact.facts)
         facts = {
             "board": board.name,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from hwkit.boards import FoldingGoal, folded_for
 from hwkit.errors import ConfigError, ToolFailed
 from hwkit.files import replace_folder
 from hwkit.flow import build
+from hwkit.flow.verify import verify
 from hwkit.target import Artifact, BuildPlan, Lowered
+from hwkit.toolchain import process
 from hwkit.toolchain.cache import cache_folder
 from tests.flow.test_verify import network
 
@@ -116,7 +119,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     before = sorted(p.name for p in (tmp_path / "d").iterdir())
     monkeypatch.setattr(targets.get(lowered.board), "build", fails)
     with pytest.raises(ToolFailed):
-        build.deploy(network(), BOARD, tmp_path / "d")
+        build.deploy(network(1), BOARD, tmp_path / "d")
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == before
 
 
@@ -143,7 +146,7 @@ def test_a_killed_deploy_leaves_the_old_one(tmp_path: Path) -> None:
         "    pathlib.Path(sys.argv[2]).touch()\n"
         "    time.sleep(60)\n"
         "edge.build = slow\n"
-        "build.deploy(network(), 'host_tflm', sys.argv[1])\n"
+        "build.deploy(network(1), 'host_tflm', sys.argv[1])\n"
     )
     started = tmp_path / "started"
     child = subprocess.Popen([sys.executable, "-c", code, str(out), str(started)], cwd=Path.cwd())
@@ -182,7 +185,8 @@ def test_a_terminated_command_cleans_up(tmp_path: Path) -> None:
         time.sleep(0.02)
     child.terminate()
     assert child.communicate()[1] == b"" and child.returncode == 128 + signal.SIGTERM
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.hwk", "pid"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "m.hwk", "pid"]
+    assert not list((tmp_path / "cache" / "hwkit" / "builds").iterdir())
     assert not is_running(int(started.read_text()))
 
 
@@ -253,6 +257,40 @@ def test_unsigned_integers_cross_the_border_unchanged() -> None:
     for board in ("host_tflm", "virtual_m4"):
         y = predict(graph, x, board)[graph.outputs[0]]
         assert y.dtype == np.uint8 and y.tolist() == [[[[255]]]]
+
+
+def no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a compiler or any other tool that is run fails the test."""
+
+    def ran(command: Sequence[str], *arguments: object, **options: object) -> None:
+        raise AssertionError(f"{command[0]} was run")
+
+    monkeypatch.setattr(process, "run", ran)
+
+
+def test_what_was_deployed_is_verified_and_deployed_again_without_a_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = "virtual_m4"
+    verify(network(1), board, samples=1)  # the emulator is made once for all networks
+    first = build.deploy(network(), board, tmp_path / "d")
+    no_tool(monkeypatch)
+    assert verify(network(), board, samples=2).exact
+    assert build.deploy(network(), board, tmp_path / "e") == first
+    made = {p.relative_to(tmp_path / "d") for p in (tmp_path / "d").rglob("*") if p.is_file()}
+    assert len(made) > 3
+    for name in made:
+        assert (tmp_path / "d" / name).read_bytes() == (tmp_path / "e" / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["model.c", "firmware.elf"])
+def test_a_damaged_source_in_the_cache_is_not_deployed(name: str, tmp_path: Path) -> None:
+    first = build.deploy(network(), "virtual_m4", tmp_path / "d")
+    _, artifact = build.artifact_for(network(), "virtual_m4", None)
+    whole = (artifact.folder / name).read_bytes()
+    (artifact.folder / name).write_bytes(whole[:-1])
+    assert build.deploy(network(), "virtual_m4", tmp_path / "d") == first
+    assert (tmp_path / "d" / name).read_bytes() == whole
 
 
 def test_what_killed_builds_left_goes_after_a_day() -> None:

@@ -15,7 +15,7 @@ from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.identity import BUILD_BYTES, build_flag
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
-from hwkit.toolchain import elf, firmware
+from hwkit.toolchain import builds, elf, firmware
 from hwkit.toolchain.linker_script import region, regions
 
 _ELF = "firmware.elf"
@@ -56,6 +56,13 @@ def open_artifact(out: Path, lowered: Lowered[McuPlan]) -> Artifact[McuPlan]:
     if not path.is_file():
         raise ConfigError(f"{out}: no {_ELF}; run 'hwkit deploy' for {lowered.board.name} there")
     return Artifact(out, path, lowered.board, lowered, _facts(elf.read(path), lowered))
+
+
+def cached(plan: BuildPlan, lowered: Lowered[McuPlan]) -> Artifact[McuPlan]:
+    """As ``build``, from the build cache where this very plan was built before."""
+    folder = builds.entry(lowered.board.name, plan.digest(), tools(lowered.board))
+    made = builds.CachedBuild(folder, lambda out: build(plan, lowered, out).path)
+    return made.opened(lambda out: open_artifact(out, lowered))
 
 
 def tools(board: Board) -> dict[str, str]:

@@ -8,10 +8,8 @@ of its weights (OHQ, arXiv 2309.01945, measures with synthetic data for the same
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hwkit.allocate.cost import CostRow, CostTable, FixedCost, SharedCost
 from hwkit.boards import Board
@@ -21,7 +19,7 @@ from hwkit.ir.types import IntType
 from hwkit.lower.checked import golden_inputs
 from hwkit.lower.weight_bits import weighted_layers, with_weight_bits
 from hwkit.target import Artifact, LayerTiming
-from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.build import cached
 from hwkit.targets.mcu.choice import choose
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import McuPlan, lower, section
@@ -82,11 +80,10 @@ class _Measured:
 def _measure(graph: Graph, board: Board, bits: int) -> _Measured:
     """Every layer's cost with all weights stored in ``bits``."""
     lowered = choose(lower(with_weight_bits(graph, bits), board))
-    with tempfile.TemporaryDirectory() as folder:
-        artifact = build(emit(lowered), lowered, Path(folder))
-        with open_session(artifact) as session:
-            (timings,) = session.timed(golden_inputs(lowered.graph, 1), 1, 1)
-        image = elf.read(artifact.path)
+    artifact = cached(emit(lowered), lowered)
+    with open_session(artifact) as session:
+        (timings,) = session.timed(golden_inputs(lowered.graph, 1), 1, 1)
+    image = elf.read(artifact.path)
     weighted = {name for name in weighted_layers(graph)}
     rows = tuple(
         _row(artifact, image, timing, bits) for timing in timings if timing.name in weighted

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice import choose, measure, remembered, rounds, stand_in
 from hwkit.targets.mcu.choices import Choice
+from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.kernels import implementations
 from hwkit.targets.mcu.lower import lower, plan
+from hwkit.toolchain import builds, process
 from tests.sessions import run
 from tests.targets.mcu.models import residual, separable
 
@@ -33,10 +35,10 @@ X = np.random.default_rng(1).integers(-128, 128, (3, 8, 8, 4)).astype(np.int8)
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A memory of this module's own: what it holds was chosen here."""
+    """A memory and builds of this module's own: what they hold was chosen and built here."""
     folder = tmp_path_factory.mktemp("choices")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (remembered, measure):
+        for module in (remembered, builds):
             patch.setattr(module, "cache_folder", lambda name: folder)
         yield folder
 
@@ -141,6 +143,20 @@ def test_counts_do_not_depend_on_weights(chosen: Choice) -> None:
     assert measured.total == chosen.chosen
 
 
+def test_costs_are_of_the_build_that_the_choice_made(
+    chosen: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was chosen was built to be measured, and is not built again."""
+
+    def ran(command: Sequence[str], *arguments: object, **options: object) -> None:
+        raise AssertionError(f"{command[0]} was run")
+
+    monkeypatch.setattr(process, "run", ran)
+    table = measure_costs(separable(), M4, (8,))
+    assert chosen.chosen is not None
+    assert table.fixed.cycles + sum(row.cycles or 0 for row in table.rows) == chosen.chosen.cycles
+
+
 @pytest.mark.parametrize("damage", ["cut", "other", "shorter", "unknown"])
 def test_a_damaged_memory_is_measured_again(
     damage: str, chosen: Choice, monkeypatch: pytest.MonkeyPatch
@@ -161,7 +177,7 @@ def test_a_damaged_memory_is_measured_again(
     assert path.read_text() == whole
 
 
-def test_killed_while_measuring(chosen: Choice, cache: Path) -> None:
+def test_killed_while_measuring(chosen: Choice, cache: Path, tmp_path: Path) -> None:
     """SIGKILL in the middle of the builds: nothing half-remembered, and the same choice after."""
     path = remembered.path(lower(separable(), M4), M4)
     path.unlink()
@@ -169,15 +185,17 @@ def test_killed_while_measuring(chosen: Choice, cache: Path) -> None:
         "import pathlib, sys\n"
         "from hwkit import boards\n"
         "from hwkit.targets.mcu.lower import lower\n"
-        "from hwkit.targets.mcu.choice import choose, measure, remembered\n"
+        "from hwkit.targets.mcu.choice import choose, remembered\n"
         "from tests.targets.mcu.models import separable\n"
-        "folder = pathlib.Path(sys.argv[1])\n"
-        "remembered.cache_folder = measure.cache_folder = lambda name: folder\n"
+        "from hwkit.toolchain import builds\n"
+        "remembered.cache_folder = lambda name: pathlib.Path(sys.argv[1])\n"
+        "builds.cache_folder = lambda name: pathlib.Path(sys.argv[2])\n"
         "choose(lower(separable(), boards.load('virtual_m4')))\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", code, str(cache)], cwd=Path.cwd())
+    folders = [str(cache), str(tmp_path)]
+    child = subprocess.Popen([sys.executable, "-c", code, *folders], cwd=Path.cwd())
     deadline_s = time.monotonic() + 60
-    while not list(cache.glob(".build-*")):
+    while not list(tmp_path.glob(".virtual_m4-*")):
         assert child.poll() is None and time.monotonic() < deadline_s
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from hwkit.boards import Board
 from hwkit.lower.checked import golden_inputs
 from hwkit.target import LayerTiming, Lowered
-from hwkit.targets.mcu.build import build
+from hwkit.targets.mcu.build import cached
 from hwkit.targets.mcu.choice.policy import Option
 from hwkit.targets.mcu.choices import Figure, Total
 from hwkit.targets.mcu.emit import emit
@@ -20,7 +18,6 @@ from hwkit.targets.mcu.lower import plan as plan_layers
 from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.sharing import shared
 from hwkit.toolchain import elf
-from hwkit.toolchain.cache import cache_folder
 from hwkit.toolchain.linker_script import regions
 
 _LAYER = re.compile(r"layer(\d+)(?:_|$)")
@@ -48,11 +45,10 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     plan: McuPlan = lowered.plan
     lowered = _placed(lowered, board)
     sources = emit(lowered)
-    with tempfile.TemporaryDirectory(dir=cache_folder("choices"), prefix=".build-") as folder:
-        artifact = build(sources, lowered, Path(folder))
-        with open_session(artifact) as session:
-            (timings,) = session.timed(golden_inputs(lowered.graph, 1), 1, 1)
-        image = elf.read(artifact.path)
+    artifact = cached(sources, lowered)
+    with open_session(artifact) as session:
+        (timings,) = session.timed(golden_inputs(lowered.graph, 1), 1, 1)
+    image = elf.read(artifact.path)
     copies = shared((call for layer in plan.layers for call in layer.calls), plan.kernels)
     loops = {symbol: _inner(sources.files, symbol) & set(image.symbols) for symbol in plan.kernels}
     options = []
