@@ -2,7 +2,8 @@
 file that they are given, and refuse the rest; what they were called with is written down.
 
 They show that hwkit's projects and images are whole and called for correctly, not what a vendor's
-tool would make of them.
+tool would make of them. Intel's HLS compiler is played by g++ with headers of its own, so that a
+project's test bench runs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-TOOLS = ("vivado", "pyocd", "openocd", "picotool", "openFPGALoader")
+TOOLS = ("vivado", "i++", "pyocd", "openocd", "picotool", "openFPGALoader")
 
 
 def install(folder: Path, *names: str) -> Path:

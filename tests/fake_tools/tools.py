@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -82,6 +83,37 @@ def vivado(arguments: list[str]) -> None:
         need(any(path.name == Path(name).name for path in added), f"{name} is not in the project")
 
 
+def intel_hls(arguments: list[str]) -> None:
+    """Compiles a component and its test bench as Intel's i++ does for an FPGA, but to run them as
+    a program of this machine."""
+    need(arguments.count("-o") == 1, "no output")
+    sources, taken, rest = [], [], iter(arguments)
+    for word in rest:
+        if word in ("-o", "--time"):
+            taken += [word, next(rest)]
+        elif word.startswith("-D"):
+            taken.append(word)
+        elif word.startswith("-march="):
+            need(word[7:] in _FAMILIES, f"unknown -march value {word[7:]!r}")
+        else:
+            need(word.endswith(".cpp"), f"unknown argument {word!r}")
+            need(Path(word).is_file(), f"no such file: {word!r}")
+            sources.append(word)
+    need(any(word.startswith("-march=") for word in arguments), "no -march")
+    text = "".join(Path(name).read_text() for name in sources)
+    need(len(re.findall(r"^component \w+ \w+\(", text, re.MULTILINE)) == 1, "not one component")
+    if "--time" in taken:
+        at = taken.index("--time")
+        Path(taken[at + 1]).write_text("")
+        del taken[at : at + 2]
+    headers = ["-Ifirmware/ac_types", f"-I{Path(__file__).with_name('intel_hls')}"]
+    flags = ["-std=c++17", "-O1", "-w", "-fno-exceptions", "-D__INTELFPGA_COMPILER__", *headers]
+    done = subprocess.run(["g++", *flags, *sources, *taken], check=False)
+    need(done.returncode == 0, "compilation failed")
+
+
+_FAMILIES = ("Arria10", "Stratix10", "Agilex7", "Cyclone10GX")
+
 _VIVADO = (
     "create_project", "add_files", "set_property", "launch_runs", "wait_on_run", "open_run",
     "report_utilization", "report_timing_summary",
@@ -97,4 +129,5 @@ if __name__ == "__main__":
         "picotool": picotool,
         "openFPGALoader": open_fpga_loader,
         "vivado": vivado,
+        "i++": intel_hls,
     }[name](rest)

@@ -13,7 +13,8 @@ _COMMANDS = {
         "vitis-run --mode hls --tcl build_prj.tcl   # or, before 2024.2: vitis_hls -f build_prj.tcl"
     ),
     "Vivado": 'vivado_hls -f build_prj.tcl "csim=1 synth=1 cosim=1"',
-    "Quartus": "make network-fpga && ./network-fpga",
+    # The layers' traces, which are for csim, are left out of what is synthesized.
+    "Quartus": "make network-fpga CXXFLAGS='-march={part} -DHLS_SYNTHESIS' && ./network-fpga",
     "Catapult": "catapult -shell -f build_prj.tcl",
 }
 
@@ -56,7 +57,7 @@ def guide(graph: Graph, plan: Network, board: FpgaBoard) -> str:
         part=board.part,
         clock=f"{board.clock_period_ns:g}",
         io_type=plan.io_type,
-        command=_COMMANDS[board.backend],
+        command=_COMMANDS[board.backend].format(part=board.part),
         rows="".join(rows),
         lut=found.lut,
         ff=found.ff,
