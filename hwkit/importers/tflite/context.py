@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from math import prod
 
 from hwkit.errors import FormatError, UnsupportedOp
@@ -46,12 +48,13 @@ class Context:
     """The file, the graph so far, and one unique name for each tensor.
 
     ``litert``: the graph's integers are those of LiteRT's reference kernels, else TFLM's.
+    ``known`` are names by which users know some of the tensors.
     """
 
-    def __init__(self, file: TfliteFile, name: str, litert: bool = False) -> None:
+    def __init__(self, file: TfliteFile, name: str, litert: bool, known: Mapping[int, str]) -> None:
         self.file, self.litert = file, litert
         self.builder = GraphBuilder(name)
-        self.names = _unique_names(file)
+        self.names = _unique_names(file, known)
 
     def computed(self, index: int) -> str:
         """Name of an activation that exists by now; a constant becomes one."""
@@ -142,20 +145,24 @@ _GENERATED = re.compile(r"/(rank|constant)\d+(/value)?$|/initial$")
 """Endings of the names that a ``Context`` itself gives."""
 
 
-def _unique_names(file: TfliteFile) -> list[str]:
-    """A name for each tensor: its own, but where that is empty, or taken by an earlier tensor, or
-    of the form that the importer's own tensors have: then with its number behind it."""
+def _unique_names(file: TfliteFile, known: Mapping[int, str]) -> list[str]:
+    """A name for each tensor: as users know it, or its own, but where that is empty, or taken by an
+    earlier tensor, or of the form that the importer's own tensors have: then with its number behind
+    it. A name that several know, or that another tensor has, is nobody's but that tensor's."""
     codes = {op.code.lower() for op in file.operators}
-    given = {tensor.name for tensor in file.tensors}
-    taken: dict[str, None] = {}
-    for index, tensor in enumerate(file.tensors):
-        name, _, inside = tensor.name.partition("/")
-        code = name.rpartition("_")[0]
-        own = (inside and code in codes) or _GENERATED.search(tensor.name)
-        name = tensor.name
+    given = [tensor.name for tensor in file.tensors]
+    counts = Counter([*given, *known.values()])
+    for index, name in known.items():
+        if counts[name] - (given[index] == name) == 1:
+            given[index] = name
+    others, taken = set(given), dict[str, None]()
+    for index, name in enumerate(given):
+        first, _, inside = name.partition("/")
+        code = first.rpartition("_")[0]
+        own = (inside and code in codes) or _GENERATED.search(name)
         if not name or own or name in taken:
             name = f"{name}#{index}"
-            while name in given or name in taken:
+            while name in others or name in taken:
                 name += "#"
         taken[name] = None
     return list(taken)

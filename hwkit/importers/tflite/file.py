@@ -119,7 +119,8 @@ class FileOperator:
 @dataclass(frozen=True, slots=True)
 class TfliteFile:
     """The subgraph that a runtime runs, and the ``others``, which it may call: the first of them
-    is subgraph 1."""
+    is subgraph 1. ``input_names`` and ``output_names`` are those of its signature, in the order of
+    ``inputs`` and ``outputs``, "" for one that it does not name; both are empty without one."""
 
     name: str
     tensors: tuple[FileTensor, ...]
@@ -127,6 +128,8 @@ class TfliteFile:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     others: tuple[TfliteFile, ...] = ()
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
 
 
 def parse(data: bytes) -> TfliteFile:
@@ -140,7 +143,30 @@ def parse(data: bytes) -> TfliteFile:
     subgraphs = [_subgraph(table, codes, buffers) for table in root.tables(2)]
     if not subgraphs:
         raise FormatError("no subgraph; damaged, copy it again")
-    return replace(subgraphs[0], others=tuple(subgraphs[1:]))
+    return replace(_with_signature(subgraphs[0], root), others=tuple(subgraphs[1:]))
+
+
+def _with_signature(file: TfliteFile, root: Table) -> TfliteFile:
+    """``file``, subgraph 0, with the names of its signature: of several that which runtimes take
+    unless they are told another."""
+    found = {table.text(2): table for table in root.tables(7) if not table.number(4, "I", 0)}
+    if not found:
+        return file
+    signature = found.get("serving_default") or next(iter(found.values()))
+    return replace(
+        file,
+        input_names=_names_of(signature.tables(0), file.inputs),
+        output_names=_names_of(signature.tables(1), file.outputs),
+    )
+
+
+def _names_of(maps: list[Table], indices: tuple[int, ...]) -> tuple[str, ...]:
+    """The name of each of the tensors ``indices``; one that is there twice has two."""
+    names: dict[int, list[str]] = {}
+    for entry in maps:
+        names.setdefault(entry.number(1, "I", 0), []).append(entry.text(0))
+    left = {index: iter(of) for index, of in names.items()}
+    return tuple(next(left.get(index, iter(())), "") for index in indices)
 
 
 def _subgraph(graph: Table, codes: list[str], buffers: list[Table]) -> TfliteFile:

@@ -4,7 +4,7 @@ The graph's rounding is that of the reference kernels (double); lowering it for 
 takes over that one's. A file that TFLM refuses, such as one of uint8, is computed as LiteRT's
 reference kernels do. Activations lose their batch axis. A model with a float input that is
 quantized at once, or a float output that was dequantized last, is taken without these two steps.
-Variables become states of the graph.
+Variables become states of the graph. Inputs and outputs are called as in the file's signature.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
     for position, op in needed:
         _check(file, position, op)
     _check_floats(file, needed)
-    context = Context(file, name, litert)
+    context = Context(file, name, litert, _known_names(file, inputs, outputs))
     read = {index for _, op in needed for index in op.inputs} | {*outputs}
     _add_inputs(context, inputs, read | {state.update for state in states})
     for state in states:
@@ -76,6 +76,17 @@ def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
         context.builder.update(context.names[state.tensor], context.computed(state.update))
     runtime = "litert_reference" if litert else "tflm"
     return context.builder.build(_output_names(context, outputs), {"runtime": runtime})
+
+
+def _known_names(file: TfliteFile, inputs: list[int], outputs: list[int]) -> dict[int, str]:
+    """What the file's signature calls the tensors at the border of the graph. A tensor that is
+    there twice has its first name."""
+    known: dict[int, str] = {}
+    for indices, names in ((inputs, file.input_names), (outputs, file.output_names)):
+        for index, name in zip(indices, names, strict=False):  # there may be no signature
+            if name:
+                known.setdefault(index, name)
+    return known
 
 
 def _add_inputs(context: Context, inputs: list[int], read: set[int]) -> None:

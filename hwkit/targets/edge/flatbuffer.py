@@ -93,7 +93,24 @@ def write(model: FileModel) -> bytes:
     codes = sorted({op.code for part in models for op in part.operators})
     root.operatorCodes = [_operator_code(s, code) for code in codes]
     root.subgraphs = [_subgraph(s, part, codes, root.buffers) for part in models]
+    root.signatureDefs = [_signature(s, model)]
     return packed(root)
+
+
+def _signature(s: ModuleType, model: FileModel) -> Any:
+    """By which runtimes and importers call inputs and outputs by name."""
+    index = {tensor.name: k for k, tensor in enumerate(model.tensors)}
+    signature = s.SignatureDefT()
+    signature.signatureKey = "serving_default"
+    signature.subgraphIndex = 0
+    for names, maps in (("inputs", model.inputs), ("outputs", model.outputs)):
+        entries = []
+        for name in maps:
+            entry = s.TensorMapT()
+            entry.name, entry.tensorIndex = name, index[name]
+            entries.append(entry)
+        setattr(signature, names, entries)
+    return signature
 
 
 def packed(root: Any) -> bytes:
