@@ -14,7 +14,10 @@ SEED ?= 17
 COUNT ?= 23
 JOBS ?= 1
 
-.PHONY: demo test check nightly lint tools env benchmarks mutants clean
+# All C and C++; what keeps its own layout is in .clang-format-ignore.
+C_SOURCES = $(shell find firmware hls tests -name '*.[ch]' -o -name '*.cpp')
+
+.PHONY: demo test check nightly lint format tools env benchmarks mutants clean
 
 demo: $(STAMP)
 	$(BIN)/hwkit demo -o $(DEMO)
@@ -35,6 +38,11 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(C_SOURCES)
 
 # What the tests run beside Python's packages; nothing to do where it is.
 tools: $(STAMP)
