@@ -26,10 +26,10 @@ from benchmarks.virtual import CORES, count
 from hwkit.errors import ConfigError, HwkitError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
-from hwkit.flow.inputs import random_feeds
 from hwkit.flow.profiling import profile
 from hwkit.flow.source import import_file
 from hwkit.ir.counts import macs
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
 from hwkit.ir.ops import Dense

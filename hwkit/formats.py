@@ -6,13 +6,13 @@ A document carries ``hwkit`` (which hwkit wrote it) and ``format`` (the version 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hwkit.errors import FormatError
+from hwkit.revision import git
 from hwkit.version import __version__
 
 FORMATS: Mapping[str, int] = {
@@ -70,12 +70,4 @@ def who() -> dict[str, str]:
 
 
 def _commit(root: Path) -> str:
-    if not (root / ".git").exists():
-        return ""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True
-        )
-    except OSError:  # no git: nothing is known, and nothing depends on it
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return git(root, "rev-parse", "HEAD") if (root / ".git").exists() else ""

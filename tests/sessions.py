@@ -6,7 +6,7 @@ from typing import Any
 
 from hwkit import targets
 from hwkit.flow import boundary
-from hwkit.flow.inputs import random_feeds
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, LayerTiming

@@ -12,7 +12,7 @@ import hwkit
 from hwkit import cli
 from hwkit.boards import load
 from hwkit.errors import ConfigError
-from hwkit.flow.inputs import random_feeds
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.interpret import run
 from tests.targets.mcu.stateful import ring
 

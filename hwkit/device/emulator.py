@@ -12,11 +12,11 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from hwkit.boards import Board
+from hwkit.closing import Closing
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.files import write_whole
 from hwkit.target import Kind
@@ -52,7 +52,7 @@ class Counts:
         return ": ".join(filter(None, (self.cost_model, self.cost_model_error)))
 
 
-class Emulator:
+class Emulator(Closing):
     """A virtual board with ``image`` in its flash; use as a context manager.
 
     ``port`` is the URL of its UART, ``name`` the emulator with its version. The process ends with
@@ -122,17 +122,6 @@ class Emulator:
         self._process.kill()
         self._process.wait()
         self._log.close()
-
-    def __enter__(self) -> Emulator:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _ask(self, command: str) -> dict[str, Any]:
         if self._control is None:

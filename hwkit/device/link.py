@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import select
 import time
-from types import TracebackType
 from typing import Any
 
+from hwkit.closing import Closing
 from hwkit.errors import DeviceError, ToolMissing
 
 _READ_BYTES = 65536
 
 
-class Link:
+class Link(Closing):
     """An open serial port. ``url`` is a device (``/dev/ttyACM0``) or a pyserial URL
     (``socket://127.0.0.1:4000``); ``DeviceError`` when it can't be opened."""
 
@@ -58,17 +58,6 @@ class Link:
     def close(self) -> None:
         """Closes the port."""
         self._port.close()
-
-    def __enter__(self) -> Link:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _lost(self, error: BaseException) -> DeviceError:
         return DeviceError(f"{self.url}: connection lost ({error}); reset the board and try again")

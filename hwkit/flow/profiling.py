@@ -11,8 +11,8 @@ from hwkit.boards import Optimize
 from hwkit.device.session import check_reachable
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
-from hwkit.flow.inputs import random_feeds
 from hwkit.ir import serialize
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.profile import store as database

@@ -10,13 +10,13 @@ from typing import Any
 from hwkit.errors import ConfigError
 from hwkit.flow import verify as boards
 from hwkit.flow.arrays import load_inputs
-from hwkit.flow.inputs import random_feeds
 from hwkit.flow.models import load
 from hwkit.flow.tflite_source import TfliteRunner
 from hwkit.flow.verify import Verification
 from hwkit.importers import load_proven, noted, open_model
 from hwkit.importers import proof as proofs
 from hwkit.importers.proof import FileRunner, Proof, prove
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Difference
@@ -37,7 +37,7 @@ def import_file(
     foreign = path.suffix in (".onnx", ".tflite") and path.is_file()
     if foreign and (inputs or (required and path.suffix == ".tflite")):
         graph, runner = _opened(path)
-        given = load_inputs(graph, inputs) if inputs else proofs.random_feeds(graph, samples)
+        given = load_inputs(graph, inputs) if inputs else proofs.proof_feeds(graph, samples)
         proof = prove(graph, runner, _feeds(graph, path, given))
         return noted(graph, proof), proof
     graph, found = load_proven(path, samples) if foreign else (load(path), None)

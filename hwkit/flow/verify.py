@@ -15,7 +15,7 @@ from hwkit.device.session import check_reachable
 from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
-from hwkit.flow.inputs import random_feeds
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
 from hwkit.ir.types import Array

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hwkit.errors import AccumulatorOverflow, FormatError
 from hwkit.files import opened
-from hwkit.importers.proof import FileRunner, Proof, prove, random_feeds
+from hwkit.importers.proof import FileRunner, Proof, proof_feeds, prove
 from hwkit.ir.graph import Graph
 
 MAX_FILE_BYTES = 512 << 20
@@ -36,7 +36,7 @@ def load_proven(path: str | Path, samples: int | None = None) -> tuple[Graph, Pr
     if runner is None:
         return graph, None
     try:
-        proof = prove(graph, runner, random_feeds(graph, samples))
+        proof = prove(graph, runner, proof_feeds(graph, samples))
     except AccumulatorOverflow:
         return graph, None
     return noted(graph, proof), proof

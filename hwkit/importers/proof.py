@@ -15,6 +15,7 @@ import numpy as np
 
 from hwkit.errors import BitExactnessError
 from hwkit.ir.counts import macs
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
 from hwkit.ir.types import Array
@@ -157,16 +158,9 @@ def prove(graph: Graph, runner: FileRunner, feeds: Mapping[str, Array]) -> Proof
 _CHUNK = 16
 
 
-def random_feeds(graph: Graph, samples: int | None = None, seed: int = _SEED) -> dict[str, Array]:
-    """Uniform integers for every input; without ``samples`` 64, fewer for large networks."""
+def proof_feeds(graph: Graph, samples: int | None = None, seed: int = _SEED) -> dict[str, Array]:
+    """Random integers for every input; without ``samples`` 64, fewer for large networks."""
     if samples is None:
         work = sum(macs(graph, op) for op in graph.nodes)
         samples = min(SAMPLES, max(_WORK // max(work, 1), 1))
-    rng = np.random.default_rng(seed)
-    feeds = {}
-    for name in graph.inputs:
-        tensor = graph.tensors[name]
-        low, high = tensor.dtype.low, tensor.dtype.high
-        x = rng.integers(low, high + 1, (samples, *tensor.shape))
-        feeds[name] = x.astype(tensor.dtype.container)
-    return feeds
+    return random_feeds(graph, samples, seed)

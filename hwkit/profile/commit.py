@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from importlib import metadata
 from pathlib import Path
+
+from hwkit.revision import git
 
 
 def source_commit(folder: Path | None = None) -> str:
@@ -13,10 +14,10 @@ def source_commit(folder: Path | None = None) -> str:
 
     Example: ``1adf00f3b5c2...`` (40 digits) or ``hwkit 0.1.0``.
     """
-    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    commit = git(folder, "rev-parse", "--verify", "HEAD")
     if not commit:
         return f"hwkit {_version()}"
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    changed = git(folder, "status", "--porcelain", "--untracked-files=no")
     return f"{commit}+changes" if changed else commit
 
 
@@ -25,13 +26,3 @@ def _version() -> str:
         return metadata.version("hwkit")
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _git(folder: Path | None, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

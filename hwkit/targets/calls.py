@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
+from hwkit.closing import Closing
 from hwkit.ir.types import Array
 from hwkit.target import Identity, LayerTiming
 
@@ -13,7 +13,7 @@ Feeds = Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(Closing):
     """``inferring`` and ``timing`` are what ``target.Session`` calls ``infer`` and ``timed``."""
 
     identity: Identity
@@ -33,14 +33,3 @@ class Calls:
 
     def close(self) -> None:
         """Nothing is open between two calls."""
-
-    def __enter__(self) -> Calls:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import get_args
 
 from hwkit.boards import Board
+from hwkit.closing import Closing
 from hwkit.device.host import host
 from hwkit.errors import ConfigError
 from hwkit.files import write_whole
@@ -28,6 +28,7 @@ from hwkit.target import (
     LayerTiming,
     Lowered,
 )
+from hwkit.targets.timed import timed_sample
 from hwkit.version import __version__
 
 MODEL = "model.hwk"
@@ -49,7 +50,7 @@ CAPABILITIES = Capabilities(
 
 
 @dataclass(slots=True)
-class InterpreterSession:
+class InterpreterSession(Closing):
     """The file's graph in the interpreter; only whole inferences are timed."""
 
     graph: Graph
@@ -74,6 +75,7 @@ class InterpreterSession:
         self, feeds: Mapping[str, Array], repeats: int, warm_up: int
     ) -> list[list[LayerTiming]]:
         """Wall time of whole inferences; the states are put back afterwards."""
+        timed_sample(self.graph, feeds, repeats, warm_up)
         states = dict(self._interpreter.state)
         for _ in range(warm_up):
             self.infer(feeds)
@@ -98,17 +100,6 @@ class InterpreterSession:
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def __enter__(self) -> InterpreterSession:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class InterpreterTarget:

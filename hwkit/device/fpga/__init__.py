@@ -6,8 +6,8 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 
+from hwkit.closing import Closing
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.target import Kind
 
@@ -15,7 +15,7 @@ _END_TIMEOUT_S = 2.0
 _LONGEST_LOG_BYTES = 1 << 16
 
 
-class FpgaSimulation:
+class FpgaSimulation(Closing):
     """Runs ``image``, a simulator that ``hls/tb/hwk_board.cpp`` is the main file of.
 
     ``port`` is the URL of its byte stream, for ``open_board(..., port=...)``; TCP port ``number``,
@@ -72,14 +72,3 @@ class FpgaSimulation:
         self._process.kill()
         self._process.wait()
         self._log.close()
-
-    def __enter__(self) -> FpgaSimulation:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -9,9 +9,9 @@ import subprocess
 import tempfile
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 
 from hwkit.boards import Board, McuBoard, is_riscv
+from hwkit.closing import Closing
 from hwkit.device.emulator import Counts
 from hwkit.errors import ConfigError
 from hwkit.target import Kind
@@ -22,7 +22,7 @@ _NO_CYCLES = "QEMU models no cycles: instructions only"
 _START = "start"
 
 
-class Qemu:
+class Qemu(Closing):
     """QEMU running ``image`` on the board's ``qemu_machine``; use as a context manager.
 
     ``name`` is QEMU's version, ``port`` the URL of its UART, for ``open_board(..., port=...)``.
@@ -89,17 +89,6 @@ class Qemu:
         self._process.kill()
         self._process.wait()
         self._folder.cleanup()
-
-    def __enter__(self) -> Qemu:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def program_name(board: McuBoard) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
 
 from hwkit.boards import EdgeBoard
+from hwkit.closing import Closing
 from hwkit.device.host import host
 from hwkit.errors import ConfigError, FormatError
 from hwkit.ir.graph import Graph
@@ -22,6 +22,7 @@ from hwkit.targets.edge.build import edge_section
 from hwkit.targets.edge.emitted import EmittedFile, open_emitted
 from hwkit.targets.edge.loaded import Loaded, package_version, runtime_called
 from hwkit.targets.edge.original import EdgePlan, OriginalFile
+from hwkit.targets.timed import timed_sample
 
 
 class RunningFile(Protocol):
@@ -43,7 +44,7 @@ class RunningFile(Protocol):
         """See ``Loaded.times_us``."""
 
 
-class EdgeSession:
+class EdgeSession(Closing):
     """``hwkit.target.Session`` of a file in a runtime.
 
     Where the graph has states the runtime holds them, as the file's variables. A state outlives
@@ -109,9 +110,7 @@ class EdgeSession:
         """Wall time; see ``timing``. A model is timed in an instance of its own: what its states
         hold here stays. ``FormatError`` for an artifact that was changed since it was built: its
         layers could not be told apart."""
-        given = _given(self._graph, feeds)
-        if {len(x) for x in given.values()} != {1}:
-            raise ConfigError("timing takes one sample; give feeds of a batch of 1")
+        given = timed_sample(self._graph, _given(self._graph, feeds), repeats, warm_up)
         file = self._file
         if isinstance(file, EmittedFile) and file.changed:
             raise FormatError(f"{self._artifact.path}: changed since it was built; deploy it again")
@@ -129,17 +128,6 @@ class EdgeSession:
     def close(self) -> None:
         """Ends the process, unless others share it."""
         self._file.loaded.close()
-
-    def __enter__(self) -> EdgeSession:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _empty(self, name: str) -> Array:
         tensor = self._graph.tensors[name]

@@ -54,6 +54,11 @@ def open_artifact(out: Path, lowered: Lowered[Network]) -> Artifact[Network]:
     return _brought_up_to_date(plan, lowered, out)
 
 
+def built_plan(out: Path) -> str:
+    """Digest of the plan that was built in ``out``; ``FormatError`` where none was."""
+    return _stamps(out)["plan"]
+
+
 def _brought_up_to_date(plan: BuildPlan, lowered: Lowered[Network], out: Path) -> Artifact[Network]:
     stamps = _stamps(out)
     if stamps["built"] != _digest(plan, out) or not (out / NETWORK).is_file():

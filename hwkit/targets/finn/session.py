@@ -11,8 +11,9 @@ from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.calls import Calls
 from hwkit.targets.finn import report, simulate
-from hwkit.targets.finn.emit import emit
+from hwkit.targets.finn.build import built_plan
 from hwkit.targets.finn.graph import Network
+from hwkit.targets.timed import timed_sample
 
 
 def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
@@ -30,7 +31,7 @@ def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
         kind="model",
         name=versions,
         model=serialize.digest(graph),
-        build=emit(artifact.lowered).digest(),
+        build=built_plan(artifact.folder),
         cost_model="FINN's analytic cycles",
     )
 
@@ -43,6 +44,7 @@ def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
         return {**found, output: simulate.run(artifact, x)}
 
     def timed(feeds: Mapping[str, Array], repeats: int, warm_up: int) -> list[list[LayerTiming]]:
+        timed_sample(graph, feeds, repeats, warm_up)
         rows = report.timings(artifact.lowered, artifact.folder)
         return [rows for _ in range(repeats)]
 

@@ -47,6 +47,11 @@ def open_artifact(out: Path, lowered: Lowered[Network]) -> Artifact[Network]:
     return _brought_up_to_date(plan, lowered, out)
 
 
+def built_plan(out: Path) -> str:
+    """Digest of the plan that was built in ``out``; ``FormatError`` where none was."""
+    return _stamps(out)["plan"]
+
+
 def _brought_up_to_date(plan: BuildPlan, lowered: Lowered[Network], out: Path) -> Artifact[Network]:
     """Runs the commands of which the inputs are not those of their last run."""
     stamps = _stamps(out)

@@ -13,9 +13,11 @@ from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.calls import Calls
 from hwkit.targets.hls4ml import simulate
+from hwkit.targets.hls4ml.build import built_plan
 from hwkit.targets.hls4ml.cycles import cycles_by_op
-from hwkit.targets.hls4ml.emit import emit, fpga
+from hwkit.targets.hls4ml.emit import fpga
 from hwkit.targets.hls4ml.network import Network
+from hwkit.targets.timed import timed_sample
 
 
 def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
@@ -32,7 +34,7 @@ def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
         name=f"hls4ml {metadata.version('hls4ml')}, C simulation",
         clock_hz=round(1e9 / fpga(board).clock_period_ns),
         model=serialize.digest(graph),
-        build=emit(artifact.lowered).digest(),
+        build=built_plan(artifact.folder),
         cost_model="hwkit's estimate of hls4ml's layers",
     )
 
@@ -44,6 +46,7 @@ def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
         return {**found, **{name: seen[name] for name in kept if name in seen}}
 
     def timed(feeds: Mapping[str, Array], repeats: int, warm_up: int) -> list[list[LayerTiming]]:
+        timed_sample(graph, feeds, repeats, warm_up)
         return [_rows(artifact) for _ in range(repeats)]
 
     return Calls(identity, infer, timed)

@@ -8,9 +8,9 @@ from types import TracebackType
 
 import numpy as np
 
+from hwkit.closing import Closing
 from hwkit.device.session import Device, open_board
 from hwkit.device.strings import input_strings, outputs_in
-from hwkit.errors import ConfigError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
@@ -19,9 +19,10 @@ from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.mcu.emit import from_device
 from hwkit.targets.mcu.lower import McuPlan, section
+from hwkit.targets.timed import timed_sample
 
 
-class McuSession:
+class McuSession(Closing):
     """``target.Session`` of a firmware. Made by ``open_session``."""
 
     def __init__(self, artifact: Artifact[McuPlan], port: str | None) -> None:
@@ -72,22 +73,18 @@ class McuSession:
     def timed(
         self, feeds: Mapping[str, Array], repeats: int, warm_up: int
     ) -> list[list[LayerTiming]]:
-        """The layers of each of ``repeats`` inferences of the first sample, after ``warm_up``.
+        """The layers of each of ``repeats`` inferences of the one sample, after ``warm_up``.
 
         Cycles are what the firmware reads from the core's counter, instructions what the emulator
         counts (None where none was started here); cycles and time are None where no counter runs.
         Each layer includes one call of ``hwk_profile_mark``. The states are put back afterwards.
         """
-        samples = input_strings(self._graph, fed(self._graph, feeds))
-        if not samples or repeats < 1 or warm_up < 0:
-            raise ConfigError(
-                f"timing: {len(samples)} samples, {repeats} repeats, {warm_up} to warm up; give "
-                "at least one sample and one repeat"
-            )
+        given = timed_sample(self._graph, feeds, repeats, warm_up)
+        (data,) = input_strings(self._graph, given)
         states = self._states()
         for _ in range(warm_up):
-            self._device.infer(samples[0])
-        runs = [self._timed(samples[0]) for _ in range(repeats)]
+            self._device.infer(data)
+        runs = [self._timed(data) for _ in range(repeats)]
         self._put_back(states)
         return runs
 
@@ -99,9 +96,6 @@ class McuSession:
     def close(self) -> None:
         """Ends the link, and the emulator that was started for it."""
         self._stack.close()
-
-    def __enter__(self) -> McuSession:
-        return self
 
     def __exit__(
         self,

@@ -8,9 +8,10 @@ from types import TracebackType
 
 import numpy as np
 
+from hwkit.closing import Closing
 from hwkit.device.session import open_board
 from hwkit.device.strings import input_strings, outputs_in
-from hwkit.errors import ConfigError, DeviceError
+from hwkit.errors import DeviceError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.interpret import fed
@@ -20,9 +21,10 @@ from hwkit.targets.rtl import simulate
 from hwkit.targets.rtl.bitstream import section
 from hwkit.targets.rtl.plan import Plan
 from hwkit.targets.rtl.shell import build_digest
+from hwkit.targets.timed import timed_sample
 
 
-class RtlSession:
+class RtlSession(Closing):
     """``target.Session`` of a design in its shell. Made by ``open_session``."""
 
     def __init__(self, artifact: Artifact[Plan], port: str | None) -> None:
@@ -79,13 +81,7 @@ class RtlSession:
         after a reset, the same each time. Layers work at the same time, so that they do not add
         up. The states are put back afterwards.
         """
-        given = fed(self._graph, feeds)
-        count = len(next(iter(given.values())))
-        if count != 1 or repeats < 1 or warm_up < 0:
-            raise ConfigError(
-                f"timing: {count} samples, {repeats} repeats, {warm_up} to warm up; give one "
-                "sample and at least one repeat"
-            )
+        given = timed_sample(self._graph, feeds, repeats, warm_up)
         if self._observed:
             done = self._simulated([given])
             return [self._rows(done.latency_cycles, done) for _ in range(repeats)]
@@ -105,9 +101,6 @@ class RtlSession:
     def close(self) -> None:
         """Ends the link, and the simulator that was started for it."""
         self._stack.close()
-
-    def __enter__(self) -> RtlSession:
-        return self
 
     def __exit__(
         self,

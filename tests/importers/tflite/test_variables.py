@@ -13,7 +13,7 @@ from hwkit.errors import HwkitError, UnsupportedOp
 from hwkit.flow.models import inspect
 from hwkit.flow.source import import_file
 from hwkit.flow.tflite_source import TfliteRunner
-from hwkit.importers.proof import prove, random_feeds
+from hwkit.importers.proof import proof_feeds, prove
 from hwkit.importers.tflite.file import parse
 from hwkit.importers.tflite.importer import convert, load_tflite
 from hwkit.ir.graph import Graph
@@ -456,7 +456,7 @@ def test_a_proof_sees_a_wrong_state(
     path.write_bytes(wake_word())
     graph = load_tflite(path)
     wrong = replace(graph, **change(graph))  # type: ignore[arg-type]
-    proof = prove(wrong, TfliteRunner(path, graph), random_feeds(graph, 20))
+    proof = prove(wrong, TfliteRunner(path, graph), proof_feeds(graph, 20))
     assert proof.first is not None and proof.first.index[0] == step
 
 

@@ -109,6 +109,11 @@ def test_facts_and_profile_are_finns_estimates(built: Artifact[Network], finn: I
     assert (facts["lut"], facts["dsp"]) == (total["LUT"], total["DSP"])
     assert all(total[resource] <= budget[resource] for resource in budget)
     assert facts["tools"]["finn-plus"] == "1.6.1"
+    target = targets.get(built.board)
+    with target.open(built) as session:
+        assert session.identity.build == target.emit(built.lowered).digest()
+        with pytest.raises(ConfigError, match="0 repeats"):
+            session.timed({"x": np.zeros((1, 8, 8, 1), np.uint8)}, 0, 0)
     rows = sessions.profile(built, np.zeros((1, 8, 8, 1), np.uint8), 2)
     assert rows[0] == rows[1] and len(rows[0]) == len(built.lowered.graph.nodes) + 1
     busy = {row.name: row.cycles for row in rows[0]}

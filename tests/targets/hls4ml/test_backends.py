@@ -51,8 +51,13 @@ def network() -> Graph:
 @pytest.mark.parametrize("name", ["hls4ml_quartus", "hls4ml_catapult"])
 def test_every_layer_equals_the_interpreter(name: str, tmp_path: Path) -> None:
     lowered = hls4ml.lower(network(), boards.load(name))
-    artifact = hls4ml.build(hls4ml.emit(lowered), lowered, tmp_path)
+    plan = hls4ml.emit(lowered)
+    artifact = hls4ml.build(plan, lowered, tmp_path)
     x = inputs_for(lowered.graph, 30, 0)
+    with hls4ml.open(artifact) as session:
+        assert session.identity.build == plan.digest()
+        with pytest.raises(ConfigError, match="timing: 30 samples"):
+            session.timed({"x": x}, 1, 0)
     layers = sessions.layer_outputs(artifact, x)
     wanted = run(lowered.graph, {"x": x}, keep=[*layers, "y"])
     for layer, value in layers.items():

@@ -17,8 +17,8 @@ from hypothesis import Phase, given, settings
 from hwkit import boards
 from hwkit.boards import FpgaResources
 from hwkit.errors import ConfigError, DeviceError, ToolFailed, ToolMissing
-from hwkit.flow.inputs import random_feeds
 from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import (
