@@ -20,6 +20,7 @@ from hwkit import boards
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
+from hwkit.ir.ops import Softmax
 from hwkit.targets.rtl import simulate
 from hwkit.targets.rtl.target import TARGET as rtl
 from tests.sessions import random_inputs
@@ -31,7 +32,8 @@ INFERENCES = 5
 def without_softmax(graph: Graph) -> Graph:
     """``graph`` up to its logits; a softmax has no circuit."""
     *nodes, last = graph.nodes
-    return replace(graph, outputs=(last.input,)).with_nodes(tuple(nodes))  # type: ignore[union-attr]
+    assert isinstance(last, Softmax)
+    return replace(graph, outputs=(last.input,)).with_nodes(tuple(nodes))
 
 
 CASES = (

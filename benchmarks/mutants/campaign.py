@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 
 from benchmarks.mutants import compiled, places, report, trial
 from benchmarks.mutants.mutation import Mutation
@@ -185,8 +186,7 @@ def _compiled(text: str) -> object:
 
 
 def _listing(code: object) -> object:
-    constants = getattr(code, "co_consts", None)
-    if constants is None:
+    if not isinstance(code, CodeType):
         return (type(code), code)
-    names = (code.co_names, code.co_varnames)  # type: ignore[attr-defined]
-    return (code.co_code, names, tuple(_listing(c) for c in constants))  # type: ignore[attr-defined]
+    names = (code.co_names, code.co_varnames)
+    return (code.co_code, names, tuple(_listing(c) for c in code.co_consts))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hwkit.device.emulator import Emulator
 from hwkit.device.session import open_board
 from hwkit.errors import DeviceError
 from tests.firmware.runtime import stub
@@ -25,7 +26,8 @@ def test_the_log_of_a_killed_board_is_named(
         open_board(stub.BOARD, image, digest=stub.DIGEST) as device,
     ):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        os.kill(device._emulator._process.pid, signal.SIGKILL)  # type: ignore[union-attr]
+        assert isinstance(device._emulator, Emulator)
+        os.kill(device._emulator._process.pid, signal.SIGKILL)
         device.infer(bytes(64))
     found = re.search(r"its output is in (\S+)$", str(caught.value))
     assert found and Path(found[1]).is_file() and tmp_path in Path(found[1]).parents

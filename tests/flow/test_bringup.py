@@ -124,13 +124,14 @@ def test_the_clock_is_held_against_the_hosts(
     counter_hz: float, status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flow, "CLOCK_INTERVAL_S", 0.1)
-    device = SimpleNamespace(
+    device: Any = SimpleNamespace(
         info=lambda: SimpleNamespace(clock_hz=10_000_000),
         counter=lambda: int(time.monotonic() * counter_hz) % 2**32,
     )
     assert stub.BOARD.mcu is not None
     real = replace(stub.BOARD, mcu=replace(stub.BOARD.mcu, emulator=""))
-    assert flow._clock(device, SimpleNamespace(board=real))[0] == status  # type: ignore[arg-type]
+    artifact: Any = SimpleNamespace(board=real)
+    assert flow._clock(device, artifact)[0] == status
 
 
 def test_what_cannot_be_brought_up() -> None:

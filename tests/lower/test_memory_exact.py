@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, Clamp, DepthwiseConv2d, Padding, Rescale, Rounding, activations
+from hwkit.ir.ops import (
+    Add,
+    Clamp,
+    DepthwiseConv2d,
+    Padding,
+    Rescale,
+    Reshape,
+    Rounding,
+    activations,
+)
 from hwkit.ir.types import S8
 from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.memory_exact import solve
@@ -207,7 +216,7 @@ def _only_allowed_overlaps(
 
     def base(name: str) -> str:
         op = makers.get(name)
-        return base(op.input) if type(op).__name__ == "Reshape" else name  # type: ignore[union-attr]
+        return base(op.input) if isinstance(op, Reshape) else name
 
     for a in plan.placements:
         for b in plan.placements:

@@ -202,8 +202,14 @@ def test_a_pass_that_changes_a_state_is_caught_though_no_output_shows_it() -> No
     b.state("last", np.array([0]), S8)
     b.add(Clamp("clamp", "x", "y", 0, 5), S8)
     graph = remembering(b, "last", "y", ["x"])
+
+    def wider(g: Graph) -> Graph:
+        (op,) = g.nodes
+        assert isinstance(op, Clamp)
+        return g.with_nodes((replace(op, high=6),))
+
     with pytest.raises(BitExactnessError, match="y"):
-        apply(graph, lambda g: g.with_nodes((replace(g.nodes[0], high=6),)))  # type: ignore[arg-type]
+        apply(graph, wider)
 
 
 def test_golden_vectors_are_several_steps() -> None:

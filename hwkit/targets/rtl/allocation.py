@@ -9,6 +9,7 @@ from hwkit.allocate.cost import CostRow, CostTable, FixedCost
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
+from hwkit.ir.traits import Weighted
 from hwkit.lower.weight_bits import weighted_layers, with_weight_bits
 from hwkit.targets.rtl.cost import RamBlock, cost, ram_block
 from hwkit.targets.rtl.folding import Folding, cheapest, search
@@ -53,8 +54,8 @@ def _luts(layers: Sequence[Layer], folding: Folding, block: RamBlock) -> dict[st
 
 
 def _row(graph: Graph, name: str, bits: int, lut: float, board: Board) -> CostRow:
-    op = next(op for op in graph.nodes if op.name == name)
-    weights = graph.tensors[op.weight]  # type: ignore[union-attr]
+    op = next(op for op in graph.nodes if op.name == name and isinstance(op, Weighted))
+    weights = graph.tensors[op.weight]
     return CostRow(
         layer=name,
         bits=bits,

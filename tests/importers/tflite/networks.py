@@ -118,9 +118,9 @@ class Net:
         kernel: tuple[int, int] = (3, 3),
         stride: tuple[int, int] = (1, 1),
         activation: int = _RELU,
-        **more: object,
+        **more: Any,
     ) -> str:
-        return self.conv(x, 0, kernel, stride, activation, multiplier=1, **more)  # type: ignore[arg-type]
+        return self.conv(x, 0, kernel, stride, activation, multiplier=1, **more)
 
     def dense(self, x: str, outputs: int, activation: int = 0) -> str:
         inputs = prod(self.at(x).shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hwkit.importers import load_model
 from hwkit.importers.tflite.importer import load_tflite
 from hwkit.importers.tflite.operators import CONVERTERS, TAKE_INT16
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, AvgPool2d, Clamp, Dense, MaxPool2d, Requantize, SoftmaxKind
+from hwkit.ir.ops import Add, AvgPool2d, Clamp, Dense, MaxPool2d, Requantize, Softmax, SoftmaxKind
 from hwkit.ir.types import Array
 from hwkit.targets.edge.emit import file_model
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
@@ -77,7 +78,7 @@ def test_what_is_written_comes_back(seed: int, tmp_path: Path) -> None:
     assert [type(op) for op in graph.nodes] == [type(op) for op in form.nodes]
     for old, new in zip(form.nodes, graph.nodes, strict=True):
         if isinstance(old, Dense | Add):
-            assert old.rescale == new.rescale  # type: ignore[union-attr]
+            assert isinstance(new, Dense | Add) and old.rescale == new.rescale
     assert form.tensors["x"] == graph.tensors["x"]
     assert load_model(path).nodes == graph.nodes
 
@@ -120,7 +121,8 @@ def test_softmax(tmp_path: Path) -> None:
         tmp_path, "SOFTMAX", "SoftmaxOptions", {"beta": 0.5}, scale=1 / 256, zero_point=-128
     )
     graph = _as_tflm(path)
-    assert graph.nodes[0].kind is SoftmaxKind.FIXED  # type: ignore[union-attr]
+    (op,) = graph.nodes
+    assert isinstance(op, Softmax) and op.kind is SoftmaxKind.FIXED
 
 
 def test_pad(tmp_path: Path) -> None:
@@ -196,7 +198,7 @@ def test_unnamed_and_twice_named_tensors(tmp_path: Path) -> None:
 
 
 def _unsupported(tmp_path: Path) -> list[tuple[Path, str]]:
-    cases: list[tuple[dict[str, object], str]] = [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"code": "GELU"}, r"operator 0 \(GELU\)"),
         ({"code": "LOGISTIC"}, "scale 1/256"),
         ({"code": "MAX_POOL_2D", "scale": 0.3, "options": "Pool2DOptions"}, "share scale"),
@@ -210,7 +212,7 @@ def _unsupported(tmp_path: Path) -> list[tuple[Path, str]]:
         folder = tmp_path / str(k)
         folder.mkdir()
         z = FileTensor("z", (1, 3), "int8", (0.1,), 3, data=np.zeros((1, 3), np.int8))
-        paths.append((_one(folder, **arguments, more=(z,)), reason))  # type: ignore[arg-type]
+        paths.append((_one(folder, **arguments, more=(z,)), reason))
     return paths
 
 

@@ -11,6 +11,7 @@ import pytest
 from hwkit.errors import UnsupportedOp
 from hwkit.importers.tflite.file import parse
 from hwkit.importers.tflite.importer import convert
+from hwkit.ir.traits import Weighted
 from hwkit.targets.edge.flatbuffer import FileOperator, FileTensor
 from tests.importers.tflite.files import (
     as_tflm,
@@ -63,7 +64,8 @@ def test_weighted(code: str, per_channel: bool, tmp_path: Path) -> None:
         code, ("x", "w", "b"), options=options.get(code, "FullyConnectedOptions"), **fields
     )
     graph = as_tflm(file_bytes(tensors, [op]), tmp_path, 20)
-    assert graph.nodes[-1].accumulator_bits == 48  # type: ignore[union-attr]
+    layer = graph.nodes[-1]
+    assert isinstance(layer, Weighted) and layer.accumulator_bits == 48
 
 
 def _with_narrow_bias(code: str, form: tuple[int, ...]) -> bytes:
@@ -82,7 +84,8 @@ def _with_narrow_bias(code: str, form: tuple[int, ...]) -> bytes:
 
 def test_convolution_with_32_bit_sums(tmp_path: Path) -> None:
     graph = as_tflm(_with_narrow_bias("CONV_2D", (5, 3, 2, 4)), tmp_path, 20)
-    assert graph.nodes[0].accumulator_bits == 32  # type: ignore[union-attr]
+    layer = graph.nodes[0]
+    assert isinstance(layer, Weighted) and layer.accumulator_bits == 32
     with pytest.raises(UnsupportedOp, match=r"\(DEPTHWISE_CONV_2D\).*want a 64-bit bias"):
         convert(parse(_with_narrow_bias("DEPTHWISE_CONV_2D", (1, 3, 2, 4))), "m")
 

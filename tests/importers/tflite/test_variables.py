@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,8 +45,8 @@ START = values("start", [[5, 6]])
 ONCE = initialiser(v=START)
 
 
-def pair(name: str, **changes: object) -> FileTensor:
-    return replace(activation(name, (1, 2)), **changes)  # type: ignore[arg-type]
+def pair(name: str, **changes: Any) -> FileTensor:
+    return replace(activation(name, (1, 2)), **changes)
 
 
 def joined(*names: str) -> FileOperator:
@@ -450,12 +451,12 @@ def test_an_import_is_proven_over_successive_steps(tmp_path: Path) -> None:
     ],
 )
 def test_a_proof_sees_a_wrong_state(
-    change: Callable[[Graph], dict[str, object]], step: int, tmp_path: Path
+    change: Callable[[Graph], dict[str, Any]], step: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(wake_word())
     graph = load_tflite(path)
-    wrong = replace(graph, **change(graph))  # type: ignore[arg-type]
+    wrong = replace(graph, **change(graph))
     proof = prove(wrong, TfliteRunner(path, graph), proof_feeds(graph, 20))
     assert proof.first is not None and proof.first.index[0] == step
 

@@ -30,6 +30,7 @@ from hwkit.ir.ops import (
     SoftmaxKind,
     SumPool2d,
     Transpose,
+    rescales,
 )
 from hwkit.ir.types import S8, S32, U8, IntType, Quantization
 from hwkit.targets.edge.scales import ratio
@@ -59,8 +60,8 @@ def test_scales_give_the_multipliers_back(board: str) -> None:
     before = {op.name: op for op in graph.nodes}
     for op in form.nodes:
         if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
-            old = before[op.name].rescale  # type: ignore[union-attr]
-            assert old is not None and op.rescale is not None
+            (old,) = rescales(before[op.name])
+            assert op.rescale is not None
             for k in range(len(old.multiplier)):
                 assert ratio(op.rescale, k) == pytest.approx(ratio(old, k), rel=2.0**-22)
             source, weight, output = (

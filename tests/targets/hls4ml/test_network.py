@@ -15,6 +15,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     MaxPool2d,
+    Op,
     Pad,
     Padding,
     Requantize,
@@ -103,14 +104,14 @@ def test_roundings_that_fixed_point_lacks_are_retargeted_and_said() -> None:
     assert lowered.retargeted == ("fc",)
 
 
-def map_graph(*ops: object, dtype: IntType = U8) -> Graph:
+def map_graph(*ops: Op, dtype: IntType = U8) -> Graph:
     b = GraphBuilder("maps")
     b.input("x", (6, 6, 4), dtype)
     b.constant("w", np.ones((4, 1, 3, 4)), S8)
     for op in ops:
         raw = isinstance(op, Conv2d | SumPool2d)
         shape = (36,) if isinstance(op, Reshape) else None
-        b.add(op, S32 if raw else dtype, shape=shape)  # type: ignore[arg-type]
+        b.add(op, S32 if raw else dtype, shape=shape)
     return b.build([b.nodes[-1].output])
 
 
@@ -146,7 +147,7 @@ def test_unsigned_borders_of_a_max_pool_are_padded_with_zeros() -> None:
         ),
     ],
 )
-def test_unsupported(op: object, message: str) -> None:
+def test_unsupported(op: Op, message: str) -> None:
     with pytest.raises(UnsupportedOp, match=message):
         hls4ml.lower(map_graph(op), BOARD)
 

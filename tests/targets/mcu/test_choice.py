@@ -24,7 +24,7 @@ from hwkit.targets.mcu.choices import Choice
 from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.kernels import implementations
-from hwkit.targets.mcu.lower import lower, plan
+from hwkit.targets.mcu.lower import lower, plan, section
 from hwkit.toolchain import builds, process
 from tests.sessions import run
 from tests.targets.mcu.models import residual, separable
@@ -136,7 +136,7 @@ def test_it_is_remembered_for_networks_of_the_same_layers(
 def test_counts_do_not_depend_on_weights(chosen: Choice) -> None:
     lowered = lower(separable(1), M4)
     measured = measure.measure(
-        replace(lowered, plan=plan(lowered.graph, M4.mcu, chosen.picks)),  # type: ignore[arg-type]
+        replace(lowered, plan=plan(lowered.graph, section(M4), chosen.picks)),
         M4,
         "",
     )

@@ -23,7 +23,7 @@ from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit, from_device, selftest_input, to_device
 from hwkit.targets.mcu.kernels import available, listed
-from hwkit.targets.mcu.lower import McuPlan, lower
+from hwkit.targets.mcu.lower import McuPlan, lower, section
 from tests.conformance.graphs import graphs, inputs_for
 from tests.conformance.spaces import MCU
 from tests.firmware.kernels.driver import FLAGS, SANITIZERS
@@ -108,7 +108,7 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
 def test_the_plan_holds_its_own_kernels_and_runtime() -> None:
     files = emit(lower(residual(), BOARD)).files
     assert {"model.c", "model_data.c", "model_data.h", "firmware.ld"} <= set(files)
-    dsp = (available(BOARD.mcu)["conv2d_s8"].variant, files["kernels/hwk_conv2d_s8.h"])  # type: ignore[arg-type]
+    dsp = (available(section(BOARD))["conv2d_s8"].variant, files["kernels/hwk_conv2d_s8.h"])
     assert dsp[0] == "dsp" and b"SMLAD" in dsp[1]
     assert any(name.startswith("platforms/mps2/") for name in files)
 

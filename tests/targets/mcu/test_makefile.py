@@ -16,7 +16,7 @@ from hwkit.boards import words
 from hwkit.errors import ToolFailed
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import lower
+from hwkit.targets.mcu.lower import lower, section
 from hwkit.targets.mcu.makefile import _GCC_CPU, FILES, build_files
 from hwkit.toolchain.cache import cache_folder
 from tests.cmake import program
@@ -86,7 +86,7 @@ def test_what_is_compiled_is_what_lies_there(tmp_path: Path) -> None:
 def test_the_tool_refuses_what_is_no_image(tmp_path: Path) -> None:
     tool = tmp_path / "hwk_image"
     source = tmp_path / "hwk_image.c"
-    source.write_bytes(build_files(boards.load("virtual_m4").mcu, 1, "")["hwk_image.c"])  # type: ignore[arg-type]
+    source.write_bytes(build_files(section(boards.load("virtual_m4")), 1, "")["hwk_image.c"])
     flags = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=address,undefined")
     subprocess.run(["gcc", *flags, str(source), "-o", str(tool)], check=True)
     image = tmp_path / "x.elf"

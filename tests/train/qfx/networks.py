@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -78,11 +80,11 @@ class EveryLayer(nn.Module):
         return y
 
 
-def made(seed: int, *arguments: object, shake: float = 0.8, **options: object) -> EveryLayer:
+def made(seed: int, *arguments: Any, shake: float = 0.8, **options: Any) -> EveryLayer:
     """A calibrated network whose binary points and biases were then moved at random, so that
     values round, saturate and wrap everywhere."""
     torch.manual_seed(seed)
-    network = EveryLayer(*arguments, **options)  # type: ignore[arg-type]
+    network = EveryLayer(*arguments, **options)
     for module in network.modules():
         if isinstance(module, QfxConv2d | QfxLinear) and module.bias is not None:
             nn.init.normal_(module.bias, 0, 0.2)
