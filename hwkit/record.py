@@ -43,6 +43,7 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
     """
     if not isinstance(value, dict):
         raise FormatError(f"{where}: expected an object, got {_shown(value)}")
+    # T has no bound: typing knows no public class of all dataclasses.
     known = {f.name: f for f in fields(cls) if f.metadata != DERIVED}  # type: ignore[arg-type]
     hints = {name: hint for name, hint in _hints(cls).items() if name in known}  # type: ignore[arg-type]
     required = {f.name for f in fields(cls) if _is_required(f)}  # type: ignore[arg-type]
@@ -125,7 +126,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             raise FormatError(f"{where}: expected an object, got {_shown(value)}")
         return {key: _value(args[1], item, _at(where, key)) for key, item in value.items()}
     if is_dataclass(hint):
-        return from_json(hint, value, where)  # type: ignore[arg-type]
+        return from_json(hint, value, where)  # type: ignore[arg-type]  # it is a class
     return _scalar(hint, value, where)
 
 

@@ -20,4 +20,4 @@ def with_more(test: object) -> None:
     before = getattr(test, "_hypothesis_internal_use_settings", None)
     if FACTOR > 1 and isinstance(before, settings):
         after = settings(before, max_examples=more(before.max_examples))
-        test._hypothesis_internal_use_settings = after  # type: ignore[attr-defined]
+        test._hypothesis_internal_use_settings = after  # type: ignore[attr-defined]  # Hypothesis' own

@@ -58,7 +58,7 @@ def parse(text: str) -> Budget:
             raise ConfigError(f"budget {text!r}: {key} is given twice; keep one")
         seen.add(key)
         limits |= _limit(key, amount, part.strip())
-    return Budget(**limits)  # type: ignore[arg-type]
+    return Budget(**limits)  # type: ignore[arg-type]  # whole where a field is
 
 
 def _limit(key: str, amount: str, part: str) -> dict[str, float]:

@@ -72,7 +72,7 @@ def read_onnx(path: Path) -> OnnxModel:
     """
     try:
         import onnx
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no types
     except ImportError as error:
         raise ToolMissing("onnx", "pip install 'onnx>=1.17,<1.22'") from error
     model = onnx.ModelProto()

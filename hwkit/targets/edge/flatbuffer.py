@@ -193,7 +193,7 @@ def _aligned_buffer(s: ModuleType, data: Array, dtype: str) -> Any:
     else:
         content = np.ascontiguousarray(data).astype(np.dtype(dtype).newbyteorder("<")).tobytes()
 
-    class AlignedBuffer(s.BufferT):  # type: ignore[misc, name-defined]
+    class AlignedBuffer(s.BufferT):  # type: ignore[misc, name-defined]  # made at run time
         def Pack(self, builder: Any) -> Any:
             builder.StartVector(1, len(content), 16)
             builder.head -= len(content)

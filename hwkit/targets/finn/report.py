@@ -59,7 +59,7 @@ def hardware_layers(network: Network, path: Path) -> dict[str, int]:
     A node that FINN added belongs to the op whose tensor it copies or reads next.
     """
     import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no types
 
     owners = {node.output: node.layer for node in network.nodes}
     try:
