@@ -76,18 +76,15 @@ def reads(graph: Graph, op: Op, rows: Span, axis: int = 0) -> Read:
         raise GraphError(op.name, f"{type(op).__name__} cannot be computed in parts of its map")
     size = graph.tensors[activations(op)[0]].shape[axis]
     match op:
-        case Pad():
-            start = rows.start - (op.padding.top, op.padding.left)[axis]
-            stop = start + len(rows)
         case ResizeNearest():
             found = (op.rows, op.columns)[axis][rows.start : rows.stop]
             start, stop = min(found), max(found) + 1
         case _ if isinstance(op, Windowed):
-            start = rows.start * op.stride[axis] - (op.padding.top, op.padding.left)[axis]
+            start = rows.start * op.stride[axis] - _padding(op, axis)[0]
             stop = start + (len(rows) - 1) * op.stride[axis] + _extent(graph, op, axis)
         case _:
             start, stop = rows.start, rows.stop
-    inside = Span(min(max(start, 0), size), max(min(stop, size), 0))
+    inside = Span(max(start, 0), min(stop, size))
     return Read(inside, max(-start, 0), max(stop - size, 0))
 
 
@@ -109,19 +106,29 @@ def made(graph: Graph, op: Op, there: int, axis: int = 0) -> int:
 
 
 def can_tile(graph: Graph, op: Op, axis: int = 0) -> bool:
-    """Whether parts of ``op``'s output along ``axis`` depend on parts of its inputs alone: windows,
-    pads, nearest resizing in order, and what treats each position alone (all operands being maps of one
-    size, joins being along the channels)."""
+    """Whether parts of ``op``'s output along ``axis`` depend on parts of its inputs alone, each on
+    one row at least: windows that never lie in padding alone, pads along the other axis, nearest
+    resizing in order, and what treats each position alone (all operands being maps of one size,
+    joins being along the channels)."""
     shapes = [graph.tensors[name].shape for name in (*activations(op), op.output)]
     if any(len(shape) != 3 for shape in shapes):
         return False
-    if isinstance(op, ResizeNearest):
-        return all(list(found) == sorted(found) for found in (op.rows, op.columns))
-    if isinstance(op, Windowed | Pad):
-        return True
-    if isinstance(op, Prelu) and graph.tensors[op.slope].elements > shapes[0][-1]:
-        return False
-    return isinstance(op, _Local) and len({shape[:2] for shape in shapes}) == 1
+    match op:
+        case ResizeNearest():
+            return all(list(found) == sorted(found) for found in (op.rows, op.columns))
+        case Pad():
+            return not max(_padding(op, axis))
+        case _ if isinstance(op, Windowed):
+            return max(_padding(op, axis)) < _extent(graph, op, axis)
+        case Prelu() if graph.tensors[op.slope].elements > shapes[0][-1]:
+            return False
+        case _:
+            return isinstance(op, _Local) and len({shape[:2] for shape in shapes}) == 1
+
+
+def _padding(op: Windowed | Pad, axis: int) -> tuple[int, int]:
+    pad = op.padding
+    return ((pad.top, pad.bottom), (pad.left, pad.right))[axis]
 
 
 def _extent(graph: Graph, op: Windowed, axis: int) -> int:

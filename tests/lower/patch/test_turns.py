@@ -72,7 +72,7 @@ def two_convolutions() -> Graph:
 
 def rows_made(stage: Stage, layer: int) -> list[tuple[int, int] | None]:
     parts = [turn.parts[layer] for turn in stage.turns]
-    return [part and (part.rows.start, part.rows.stop) for part in parts]
+    return [None if part is None else (part.rows.start, part.rows.stop) for part in parts]
 
 
 def test_by_input_each_layer_makes_what_it_can() -> None:
