@@ -17,12 +17,13 @@ from hwkit.lower.patch.spans import Span
 from hwkit.lower.patch.turns import Part, Stage, Turn, part_of
 
 
-def unrolled(graph: Graph, stages: Sequence[Stage]) -> Graph:
+def unrolled(graph: Graph, stages: Sequence[Stage], most_joined: int | None = None) -> Graph:
     """``graph`` with the nodes of each stage (of this graph, none in two) in turns; exact.
 
     A halo that is kept is a ``Slice`` of what was there the turn before, and a ``Concat`` joins
-    it with the rows that are new; the rows of a result are joined at the end. Streamed sources
-    are read like others, from the whole map.
+    it with the rows that are new; the rows of a result are joined at the end, at most
+    ``most_joined`` (2 or more) parts by one node. Streamed sources are read like others, from the
+    whole map.
 
     Example: two convolutions 3 by 3 in two turns of four rows are four convolutions, with slices
     of the input before the first two, and a slice and a concat before the last.
@@ -33,7 +34,7 @@ def unrolled(graph: Graph, stages: Sequence[Stage]) -> Graph:
     nodes: list[Op] = []
     for op in graph.nodes:
         if op.name in starts:
-            nodes += _Unrolling(graph, starts[op.name], tensors).nodes_of_all_turns()
+            nodes += _Unrolling(graph, starts[op.name], tensors, most_joined).nodes_of_all_turns()
         if op.name not in staged:
             nodes.append(op)
     return graph.with_nodes(tuple(nodes), tensors)
@@ -47,15 +48,24 @@ class _Rows:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Rows of a result that lie together: a part (level 0), or parts joined."""
+
+    name: str
+    level: int
+
+
 @dataclass(slots=True)
 class _Unrolling:
     graph: Graph
     stage: Stage
     tensors: dict[str, TensorType]
+    most_joined: int | None
     nodes: list[Op] = field(default_factory=list)
     held: dict[str, _Rows] = field(default_factory=dict)
     """By map what is there of it; of a source all."""
-    pieces: dict[str, list[str]] = field(default_factory=dict)
+    pieces: dict[str, list[_Piece]] = field(default_factory=dict)
     cut: dict[_Rows, str] = field(default_factory=dict)
     """Slices of this turn, by what they are cut from and the rows."""
 
@@ -66,7 +76,10 @@ class _Unrolling:
             self.cut.clear()
             self.turn(k, turn)
         for name in self.stage.results:
-            self.join(f"{name}/joined", tuple(self.pieces[name]), name)
+            pieces = self.pieces[name]
+            while self.most_joined is not None and len(pieces) > self.most_joined:
+                self.join_last(name, pieces)
+            self.join(f"{name}/joined", tuple(piece.name for piece in pieces), name)
         return self.nodes
 
     def turn(self, k: int, turn: Turn) -> None:
@@ -86,7 +99,8 @@ class _Unrolling:
         (node,) = alone.nodes
         output = self.fresh(f"{op.output}/turn{k}", op.output, len(part.rows))
         self.nodes.append(_reading(replace(node, name=output, output=output), read))
-        self.pieces.setdefault(op.output, []).append(output)
+        if op.output in self.stage.results:
+            self.piece(op.output, _Piece(output, 0))
         made = _Rows(output, part.rows)
         if kept:
             before = self.held[op.output]
@@ -122,6 +136,22 @@ class _Unrolling:
             self.nodes.append(Slice(part, there.name, part, begin, size, stride))
             self.cut[key] = part
         return self.cut[key]
+
+    def piece(self, result: str, piece: _Piece) -> None:
+        """One more part of a result; as many as can be joined of one level are one of the next."""
+        pieces = self.pieces.setdefault(result, [])
+        pieces.append(piece)
+        most = self.most_joined
+        while most and len(pieces) >= most and len({p.level for p in pieces[-most:]}) == 1:
+            self.join_last(result, pieces)
+
+    def join_last(self, result: str, pieces: list[_Piece]) -> None:
+        assert self.most_joined is not None
+        last = pieces[-self.most_joined :]
+        rows = sum(self.tensors[piece.name].shape[0] for piece in last)
+        joined = self.fresh(f"{result}/group", result, rows)
+        self.join(joined, tuple(piece.name for piece in last), joined)
+        pieces[-self.most_joined :] = [_Piece(joined, last[0].level + 1)]
 
     def join(self, node: str, names: tuple[str, ...], output: str) -> None:
         if len(names) > 1:

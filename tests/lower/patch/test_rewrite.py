@@ -24,7 +24,8 @@ def test_unrolling_is_exact(graph: Graph, data: st.DataObject) -> None:
         else:
             again = data.draw(st.sets(st.sampled_from([op.output for op in nodes])))
             stages.append(by_output(graph, nodes, rows, again))
-    done = apply(graph, lambda whole: unrolled(whole, stages))
+    most = data.draw(st.none() | st.integers(2, 4))
+    done = apply(graph, lambda whole: unrolled(whole, stages, most))
     assert set(done.constants) == set(graph.constants)
 
 
