@@ -90,25 +90,38 @@ def boundary(graph: Graph, nodes: Sequence[Op]) -> Boundary:
     return sources, tuple(op.output for op in nodes if op.output in outside)
 
 
-def by_input(graph: Graph, nodes: Sequence[Op], rows: int, streamed: Collection[str] = ()) -> Stage:
+def by_input(
+    graph: Graph,
+    nodes: Sequence[Op],
+    rows: int,
+    streamed: Collection[str] = (),
+    *,
+    even: bool = False,
+) -> Stage:
     """The stage in which every turn gets ``rows`` more rows of the map it reads (the largest, if
-    it reads several), and each layer then makes what it can.
+    it reads several), and each layer then makes what it can. With ``even`` no layer makes more in
+    a turn than its share of ``rows``, rounded up: the end takes more turns, and smaller buffers.
 
     Example: of two convolutions 3 by 3 with padding 1 over 8 rows and one row a turn, the first
-    turn computes nothing, the second a row of the first, the third a row of each.
+    turn computes nothing, the second a row of the first, the third a row of each. The eighth
+    makes two rows of each; if even, a ninth and a tenth make the second ones.
     """
     sources, _ = boundary(graph, nodes)
-    height = {name: graph.tensors[name].shape[0] for name in sources}
-    most = max(height.values())
-    there: dict[str, int] = dict.fromkeys([*sources, *(op.output for op in nodes)], 0)
-    steps = []
-    for given in [*range(rows, most, rows), most]:
-        new: dict[str, Span] = {}
-        for name in sources:
-            new[name] = Span(there[name], -(-height[name] * given // most))
-            there[name] = new[name].stop
+    height = {
+        name: graph.tensors[name].shape[0] for name in (*sources, *(op.output for op in nodes))
+    }
+    most = max(height[name] for name in sources)
+    there = dict.fromkeys(height, 0)
+    steps: list[dict[str, Span]] = []
+    while there != height:
+        given = min(rows * (len(steps) + 1), most)
+        new = {name: Span(there[name], -(-height[name] * given // most)) for name in sources}
+        there |= {name: span.stop for name, span in new.items()}
         for op in nodes:
             stop = made(graph, op, min(there[name] for name in activations(op)))
+            if even:
+                share = -(-height[op.output] * rows // most)
+                stop = min(stop, there[op.output] + share)
             new[op.output] = Span(there[op.output], stop)
             there[op.output] = stop
         steps.append(new)

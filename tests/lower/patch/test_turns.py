@@ -37,7 +37,7 @@ def test_a_stage_is_exact(graph: Graph, data: st.DataObject) -> None:
         streamed = data.draw(st.sets(st.sampled_from(sources)))
         rows = data.draw(st.integers(1, 4))
         if data.draw(st.booleans()):
-            stage = by_input(graph, nodes, rows, streamed)
+            stage = by_input(graph, nodes, rows, streamed, even=data.draw(st.booleans()))
         else:
             again = data.draw(st.sets(st.sampled_from([op.output for op in nodes])))
             stage = by_output(graph, nodes, rows, again, streamed)
@@ -83,6 +83,14 @@ def test_by_input_each_layer_makes_what_it_can() -> None:
     assert (stage.rows("x"), stage.kept("x")) == (3, 2)
     assert (stage.rows("a_out"), stage.kept("a_out")) == (4, 2)
     assert stage.buffers == ("x", "a_out")
+
+
+def test_by_input_evenly_takes_more_turns_and_smaller_buffers() -> None:
+    graph = two_convolutions()
+    stage = by_input(graph, graph.nodes, 1, ["x"], even=True)
+    assert rows_made(stage, 0) == [None, *((k, k + 1) for k in range(8)), None]
+    assert rows_made(stage, 1) == [None, None, *((k, k + 1) for k in range(8))]
+    assert (stage.rows("x"), stage.rows("a_out")) == (3, 3)
 
 
 def test_by_output_halos_are_kept_or_computed_again() -> None:

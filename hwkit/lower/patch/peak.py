@@ -1,0 +1,150 @@
+"""The memory of a graph whose stages run in turns: every buffer, and when it is in use.
+
+The model. A stage is one step. It reads its sources, which lie whole in memory, and writes its
+results, which do as well; the result of a stage may lie where rows of the source have been read
+for the last time. Its buffers are the step's scratch, planned by themselves: what keeps a halo,
+or is streamed, has room for as many rows as it ever holds, all the time; what keeps none has so
+much from the layer that makes it to the last that reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from math import prod
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Op, Reshape, activations
+from hwkit.ir.traits import InPlace
+from hwkit.lower.memory import MemoryPlan, Region, plan_memory
+from hwkit.lower.patch.turns import Stage
+from hwkit.lower.schedule import Overlaps, Schedule, Step
+
+
+def row_bytes(graph: Graph, name: str) -> int:
+    """Bytes of a row of a map (H, W, C) in whole bytes an integer, of any other tensor all.
+
+    Example: a map (96, 96, 3) of s8 has rows of 288 bytes.
+    """
+    tensor = graph.tensors[name]
+    shape = tensor.shape[1:] if len(tensor.shape) == 3 else tensor.shape
+    return prod(shape) * tensor.dtype.container.itemsize
+
+
+def whole_bytes(graph: Graph, name: str) -> int:
+    """Bytes of a whole tensor."""
+    shape = graph.tensors[name].shape
+    return row_bytes(graph, name) * (shape[0] if len(shape) == 3 else 1)
+
+
+def plan_stage(
+    graph: Graph, stage: Stage, scratch_bytes: Mapping[str, int] | None = None
+) -> MemoryPlan:
+    """Where the buffers of ``stage`` lie in its part of the arena; ``scratch_bytes`` has the
+    scratch of the layers (by name) that need any, for as many rows as they ever make."""
+    lasting = tuple(n for n in stage.buffers if n in stage.streamed or stage.kept(n))
+    layers = [Step("begin", (), lasting)]
+    for op in stage.nodes:
+        inside = tuple(name for name in activations(op) if name in stage.buffers)
+        needed = (scratch_bytes or {}).get(op.name, 0)
+        own = op.output in stage.buffers and op.output not in lasting
+        in_place = inside if own and isinstance(op, InPlace) else ()
+        layers.append(Step(op.name, inside, (op.output,) if own else (), needed, in_place))
+    sizes = {name: stage.rows(name) * row_bytes(graph, name) for name in stage.buffers}
+    layers.append(Step("end", lasting, ()))
+    return plan_memory(Schedule(tuple(layers), sizes, (), ()))
+
+
+def schedule(
+    graph: Graph,
+    stages: Sequence[Stage],
+    scratch_bytes: Mapping[str, int] | None = None,
+    overlaps: Overlaps | None = None,
+    uncounted: Collection[str] = (),
+) -> Schedule:
+    """Every stage a step, every other layer too.
+
+    ``scratch_bytes`` has the scratch of the nodes that need any, ``overlaps`` how far each layer
+    outside reads ahead of what it writes, ``uncounted`` names tensors that lie elsewhere, such as
+    an input in a camera's memory.
+    """
+    starts = {stage.nodes[0].name: stage for stage in stages}
+    staged = {op.name for stage in stages for op in stage.nodes}
+    streamed = {name for stage in stages for name in stage.streamed}
+    steps: list[Step] = []
+    for op in graph.nodes:
+        if op.name in starts:
+            steps.append(_stage(graph, starts[op.name], scratch_bytes, uncounted))
+        if op.name not in staged:
+            steps.append(_layer(op, scratch_bytes or {}, overlaps or {}))
+    states = tuple(state.tensor for state in graph.states)
+    inputs = tuple(name for name in graph.inputs if name not in streamed)
+    names = (*inputs, *states, *(name for step in steps for name in step.writes))
+    sizes = {name: 0 if name in uncounted else whole_bytes(graph, name) for name in names}
+    return Schedule(tuple(steps), sizes, inputs, graph.results, states)
+
+
+def peak_bytes(
+    graph: Graph,
+    stages: Sequence[Stage],
+    scratch_bytes: Mapping[str, int] | None = None,
+    overlaps: Overlaps | None = None,
+    uncounted: Collection[str] = (),
+    regions: Sequence[Region] = (),
+) -> int:
+    """The arena of ``graph`` with these stages, as the memory planner has it."""
+    steps = schedule(graph, stages, scratch_bytes, overlaps, uncounted)
+    return plan_memory(steps, regions).arena_bytes
+
+
+def _stage(
+    graph: Graph, stage: Stage, scratch: Mapping[str, int] | None, uncounted: Collection[str]
+) -> Step:
+    whole = tuple(name for name in stage.sources if name not in stage.streamed)
+    inner = plan_stage(graph, stage, scratch).arena_bytes
+    ahead = {}
+    if len(stage.results) == 1 and not {*whole, *stage.results} & set(uncounted):
+        ahead = {name: reads_ahead(graph, stage, name) for name in whole}
+    name = f"{stage.nodes[0].name}..{stage.nodes[-1].name}"
+    return Step(name, whole, stage.results, inner, overlaps=ahead)
+
+
+def reads_ahead(graph: Graph, stage: Stage, source: str) -> int:
+    """How many bytes before ``source`` the only result must start, so that no row of the source
+    is written over that is still to be read.
+
+    Example: of one convolution that halves rows of 8 bytes into rows of 8, a row a turn, and
+    reads the rows before it writes: 0; of one that doubles them it would be the whole source.
+    """
+    (result,) = stage.results
+    writer = next(k for k, op in enumerate(stage.nodes) if op.output == result)
+    readers = [k for k, op in enumerate(stage.nodes) if source in activations(op)]
+    before = max(readers) < writer  # In every turn all is read before any is written.
+    last = graph.tensors[source].shape[0]
+    ahead, stop = 0, graph.tensors[result].shape[0]
+    for turn in reversed(stage.turns):
+        read = [
+            span.rows.start
+            for op, part in zip(stage.nodes, turn.parts, strict=True)
+            if part is not None
+            for name, span in zip(activations(op), part.reads, strict=True)
+            if name == source
+        ]
+        still = last if before else min([last, *read])
+        ahead = max(ahead, stop * row_bytes(graph, result) - still * row_bytes(graph, source))
+        last = min([last, *read])
+        part = turn.parts[writer]
+        stop = stop if part is None else part.rows.start
+    return ahead
+
+
+def _layer(op: Op, scratch: Mapping[str, int], overlaps: Overlaps) -> Step:
+    in_place = activations(op) if isinstance(op, InPlace) else ()
+    return Step(
+        op.name,
+        activations(op),
+        (op.output,),
+        scratch.get(op.name, 0),
+        in_place,
+        isinstance(op, Reshape),
+        overlaps.get(op.name, {}),
+    )
