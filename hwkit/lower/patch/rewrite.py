@@ -98,7 +98,7 @@ class _Unrolling:
         read = {name: self.rows(k, name, span) for name, span in spans}
         (node,) = alone.nodes
         output = self.fresh(f"{op.output}/turn{k}", op.output, len(part.rows))
-        self.nodes.append(_reading(replace(node, name=output, output=output), read))
+        self.nodes.append(reading(replace(node, name=output, output=output), read))
         if op.output in self.stage.results:
             self.piece(op.output, _Piece(output, 0))
         made = _Rows(output, part.rows)
@@ -159,7 +159,7 @@ class _Unrolling:
             return
         # The only part of a result takes its name.
         self.nodes = [replace(op, output=output) if op.output == names[0] else
-                      _reading(op, {names[0]: output}) for op in self.nodes]  # fmt: skip
+                      reading(op, {names[0]: output}) for op in self.nodes]  # fmt: skip
 
     def fresh(self, name: str, like: str, rows: int) -> str:
         """A new tensor of so many rows of the map ``like``."""
@@ -169,7 +169,7 @@ class _Unrolling:
         return name
 
 
-def _reading(op: Op, names: dict[str, str]) -> Op:
+def reading(op: Op, names: dict[str, str]) -> Op:
     """``op`` with other inputs, by the present ones."""
     if isinstance(op, Concat):
         return replace(op, inputs=tuple(names.get(name, name) for name in op.inputs))

@@ -24,6 +24,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     ResizeNearest,
+    Slice,
     Softmax,
     Sub,
     activations,
@@ -107,13 +108,17 @@ def made(graph: Graph, op: Op, there: int, axis: int = 0) -> int:
 
 def can_tile(graph: Graph, op: Op, axis: int = 0) -> bool:
     """Whether parts of ``op``'s output along ``axis`` depend on parts of its inputs alone, each on
-    one row at least: windows that never lie in padding alone, pads along the other axis, nearest
-    resizing in order, and what treats each position alone (all operands being maps of one size,
-    joins being along the channels)."""
+    one row at least: windows that never lie in padding alone, pads and slices along other axes,
+    nearest resizing in order, and what treats each position alone (all operands being maps of one
+    size, joins being along the channels)."""
     shapes = [graph.tensors[name].shape for name in (*activations(op), op.output)]
     if any(len(shape) != 3 for shape in shapes):
         return False
     match op:
+        case Slice():
+            # Rows as they are, some of their columns or channels.
+            whole = (op.begin[axis], op.stride[axis]) == (0, 1)
+            return whole and shapes[0][axis] == shapes[1][axis]
         case ResizeNearest():
             return all(list(found) == sorted(found) for found in (op.rows, op.columns))
         case Pad():

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Op, Pad, Padding, ResizeNearest, activations
+from hwkit.ir.ops import Op, Pad, Padding, ResizeNearest, Slice, activations
 from hwkit.ir.traits import Windowed
 from hwkit.lower.patch.spans import Read, Span, made, reads
 
@@ -187,6 +187,8 @@ def part_of(graph: Graph, op: Op, part: Part) -> Graph:
     elif isinstance(op, ResizeNearest):
         rows = op.rows[part.rows.start : part.rows.stop]
         cut = replace(op, rows=tuple(row - first.rows.start for row in rows))
+    elif isinstance(op, Slice):
+        cut = replace(op, size=(len(part.rows), *op.size[1:]))
     alone = replace(graph, inputs=tuple(dict.fromkeys(activations(op))), outputs=(op.output,))
     return replace(alone, states=()).with_nodes((cut,), tensors)
 
