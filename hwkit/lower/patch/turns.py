@@ -96,17 +96,19 @@ def by_input(
     rows: int,
     streamed: Collection[str] = (),
     *,
+    again: Collection[str] = (),
     even: bool = False,
 ) -> Stage:
     """The stage in which every turn gets ``rows`` more rows of the map it reads (the largest, if
     it reads several), and each layer then makes what it can. With ``even`` no layer makes more in
     a turn than its share of ``rows``, rounded up: the end takes more turns, and smaller buffers.
+    Tensors in ``again`` keep nothing: in each turn the rows are made that it reads.
 
     Example: of two convolutions 3 by 3 with padding 1 over 8 rows and one row a turn, the first
     turn computes nothing, the second a row of the first, the third a row of each. The eighth
     makes two rows of each; if even, a ninth and a tenth make the second ones.
     """
-    sources, _ = boundary(graph, nodes)
+    sources, results = boundary(graph, nodes)
     height = {
         name: graph.tensors[name].shape[0] for name in (*sources, *(op.output for op in nodes))
     }
@@ -124,8 +126,25 @@ def by_input(
                 stop = min(stop, there[op.output] + share)
             new[op.output] = Span(there[op.output], stop)
             there[op.output] = stop
-        steps.append(new)
-    return _stage(graph, tuple(nodes), streamed, (), steps)
+        steps.append(_made_again(graph, nodes, set(again) - set(results), new))
+    return _stage(graph, tuple(nodes), streamed, set(again) - set(results), steps)
+
+
+def _made_again(
+    graph: Graph, nodes: Sequence[Op], again: Collection[str], new: dict[str, Span]
+) -> dict[str, Span]:
+    """The rows of a turn, where of tensors in ``again`` all is made that the turn reads."""
+    if not again:
+        return new
+    need: dict[str, Span] = {}
+    for op in reversed(nodes):
+        if op.output in again:
+            new[op.output] = need.get(op.output, EMPTY)
+        if len(new[op.output]):
+            for name in activations(op):
+                read = reads(graph, op, new[op.output]).rows
+                need[name] = need.get(name, EMPTY) | read
+    return new
 
 
 def by_output(

@@ -36,10 +36,11 @@ def test_a_stage_is_exact(graph: Graph, data: st.DataObject) -> None:
         sources, results = boundary(graph, nodes)
         streamed = data.draw(st.sets(st.sampled_from(sources)))
         rows = data.draw(st.integers(1, 4))
+        again = data.draw(st.sets(st.sampled_from([op.output for op in nodes])))
         if data.draw(st.booleans()):
-            stage = by_input(graph, nodes, rows, streamed, even=data.draw(st.booleans()))
+            even = data.draw(st.booleans())
+            stage = by_input(graph, nodes, rows, streamed, again=again, even=even)
         else:
-            again = data.draw(st.sets(st.sampled_from([op.output for op in nodes])))
             stage = by_output(graph, nodes, rows, again, streamed)
         feeds = feeds_for(graph, 2, 0)
         whole = run(graph, feeds, [*sources, *results])
