@@ -2,9 +2,9 @@
 
 The model. A stage is one step. It reads its sources, which lie whole in memory, and writes its
 results, which do as well; the result of a stage may lie where rows of the source have been read
-for the last time. Its buffers are the step's scratch, planned by themselves: what keeps a halo,
-or is streamed, has room for as many rows as it ever holds, all the time; what keeps none has so
-much from the layer that makes it to the last that reads it.
+for the last time. The rest is the step's scratch, planned by itself: what a tensor keeps of a turn
+has bytes of its own all the time (its halo); the rows that a turn works on, those kept and those
+new, have a buffer from the layer that makes them to the last that reads them.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ def whole_bytes(graph: Graph, name: str) -> int:
 def plan_stage(
     graph: Graph, stage: Stage, scratch_bytes: Mapping[str, int] | None = None
 ) -> MemoryPlan:
-    """Where the buffers of ``stage`` lie in its part of the arena; ``scratch_bytes`` has the
-    scratch of the layers (by name) that need any, for as many rows as they ever make."""
-    lasting = tuple(n for n in stage.buffers if n in stage.streamed or stage.kept(n))
-    layers = [Step("begin", (), lasting)]
+    """Where the halos and buffers of ``stage`` lie in its part of the arena; ``scratch_bytes`` has
+    the scratch of the layers (by name) that need any, for as many rows as they ever make."""
+    halos = {f"{n}/halo": stage.kept(n) * row_bytes(graph, n) for n in stage.buffers}
+    halos = {name: size for name, size in halos.items() if size}
+    sizes = {n: stage.rows(n) * row_bytes(graph, n) for n in stage.buffers}
+    steps = [Step("begin", (), (*halos, *stage.streamed))]
     for op in stage.nodes:
-        inside = tuple(name for name in activations(op) if name in stage.buffers)
-        needed = (scratch_bytes or {}).get(op.name, 0)
-        own = op.output in stage.buffers and op.output not in lasting
+        inside = tuple(name for name in activations(op) if name in sizes)
+        own = (op.output,) if op.output in sizes else ()
         in_place = inside if own and isinstance(op, InPlace) else ()
-        layers.append(Step(op.name, inside, (op.output,) if own else (), needed, in_place))
-    sizes = {name: stage.rows(name) * row_bytes(graph, name) for name in stage.buffers}
-    layers.append(Step("end", lasting, ()))
-    return plan_memory(Schedule(tuple(layers), sizes, (), ()))
+        steps.append(Step(op.name, inside, own, (scratch_bytes or {}).get(op.name, 0), in_place))
+    steps.append(Step("end", tuple(halos), ()))
+    return plan_memory(Schedule(tuple(steps), sizes | halos, (), ()))
 
 
 def schedule(
@@ -112,8 +112,8 @@ def reads_ahead(graph: Graph, stage: Stage, source: str) -> int:
     """How many bytes before ``source`` the only result must start, so that no row of the source
     is written over that is still to be read.
 
-    Example: of one convolution that halves rows of 8 bytes into rows of 8, a row a turn, and
-    reads the rows before it writes: 0; of one that doubles them it would be the whole source.
+    Example: two layers that make a row of 6 bytes of each row of 8, a row a turn: 0; of each row
+    of 8 two of 6 bytes: all rows but the last come before it, 4 bytes for each row of the source.
     """
     (result,) = stage.results
     writer = next(k for k, op in enumerate(stage.nodes) if op.output == result)
