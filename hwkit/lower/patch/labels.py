@@ -77,10 +77,16 @@ class Segments:
         return self.known[start, end]
 
     def labels(
-        self, layers: int, row_bytes: Sequence[int], macs: Sequence[int], scratch: Sequence[int]
+        self,
+        layers: int,
+        row_bytes: Sequence[int],
+        macs: Sequence[int],
+        scratch: Sequence[int],
+        most: tuple[int, int],
     ) -> list[Label]:
-        """Of the first ``layers``: all choices that no other beats. ``row_bytes`` of each tensor,
-        the source first (0 where it takes none in here), ``macs`` of a row that each layer makes,
+        """Of the first ``layers``: all choices that no other beats, of those with fewer bytes and
+        at most so many more multiplications as ``most`` has. ``row_bytes`` of each tensor, the
+        source first (0 where it takes none in here), ``macs`` of a row that each layer makes,
         ``scratch`` bytes of each layer."""
         best: list[list[Label]] = [[] for _ in range(layers + 1)]
         best[layers] = [Label(0, 0, 0, 0)]
@@ -88,7 +94,9 @@ class Segments:
             for start in range(max(end - 1 - AGAIN, 0), end):
                 step = self.segment(start, end)
                 for label in best[end]:
-                    _keep(best[start], _extended(label, step, start, end, row_bytes, macs, scratch))
+                    new = _extended(label, step, start, end, row_bytes, macs, scratch)
+                    if new.size_bytes < most[0] and new.extra_macs <= most[1]:
+                        _keep(best[start], new)
         return best[0]
 
 

@@ -31,6 +31,8 @@ ROWS = (1, 2, 4, 8)
 """Rows of input a turn that are tried."""
 STRIPS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
 """Into how many strips the columns are divided that are tried."""
+MOST_WORK = 50
+"""The most multiplications, in percent of all, that a stage may add by computing rows again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +139,27 @@ class Costs:
 
 
 def edges(costs: Costs) -> list[Edge]:
-    """Every layer by itself, and every stage that no other of the same layers beats in all."""
-    found = [edge for k in range(len(costs.graph.nodes)) for edge in _plain(costs, k)]
-    limit = max((edge.size_bytes for edge in found), default=0)
+    """Every layer by itself, and every stage that can be part of a plan on the front."""
+    nodes = costs.graph.nodes
+    found = [edge for k in range(len(nodes)) for edge in _plain(costs, k)]
+    starts = [(k, end) for k in range(len(nodes)) if (end := _runs(costs, k)) > k]
+    paces = [_Rows(costs, first, end, rows) for first, end in starts for rows in ROWS]
+    found += [e for p in paces for last in range(p.first + 1, p.end + 1) for e in p.kept(last)]
+    # What costs more work wants fewer bytes than the best plan that costs none.
+    limit = _fewest_bytes_for_no_more(costs, found)
+    more = [e for first, end in starts for e in _in_strips(costs, first, end)]
+    more += [e for p in paces for last in range(p.first + 2, p.end + 1) for e in p.again(last, limit)]
     by_run: dict[tuple[int, int], list[Edge]] = {}
-    for first in range(len(costs.graph.nodes)):
-        for edge in (*_in_rows(costs, first), *_in_strips(costs, first)):
-            if costs.streamed or edge.size_bytes < limit:
-                by_run.setdefault((edge.tiling.first, edge.tiling.last), []).append(edge)
-    for run in by_run.values():
-        found += _undominated(run)
-    return found
+    for edge in (*found, *(edge for edge in more if edge.size_bytes < limit)):
+        by_run.setdefault((edge.tiling.first, edge.tiling.last), []).append(edge)
+    return [edge for run in by_run.values() for edge in _undominated(run)]
+
+
+def _fewest_bytes_for_no_more(costs: Costs, found: Sequence[Edge]) -> int:
+    size: int | None = None
+    while path := cheapest(costs, found, None if size is None else size - 1):
+        size = path.size_bytes
+    return 0 if size is None else size
 
 
 def front(costs: Costs, found: Sequence[Edge] | None = None) -> tuple[Path, ...]:
@@ -225,27 +237,14 @@ def _runs(costs: Costs, first: int) -> int:
     return last
 
 
-def _in_rows(costs: Costs, first: int) -> Iterator[Edge]:
-    end = _runs(costs, first)
-    for rows in ROWS if end > first else ():
-        stage = _Rows(costs, first, end, rows)
-        for last in range(first + 1, end + 1):
-            if last > first + 1 or costs.streamed:
-                yield from stage.edges(last)
-
-
-def _in_strips(costs: Costs, first: int) -> Iterator[Edge]:
-    end = _runs(costs, first)
+def _in_strips(costs: Costs, first: int, end: int) -> Iterator[Edge]:
     nodes = costs.graph.nodes
-    stage: _Rows | None = None
+    stage = _Rows(costs, first, end, 1)
     for last in range(first + 2, end + 1):
-        run = nodes[first:last]
-        if costs.results(first, last) != [run[-1].output] or not can_tile(costs.graph, run[-1], 1):
-            continue
-        if not all(can_tile(costs.graph, op, 1) for op in run):
+        if not can_tile(costs.graph, nodes[last - 1], 1):
             return
-        stage = stage or _Rows(costs, first, end, 1)
-        if not stage.sources(last) & set(costs.streamed):
+        alone = costs.results(first, last) == [nodes[last - 1].output]
+        if alone and not stage.sources(last) & set(costs.streamed):
             yield from stage.strips(last)
 
 
@@ -283,32 +282,42 @@ class _Rows:
         linked = all(a.output == b.input for a, b in zip(run, run[1:], strict=False) if one)  # type: ignore[union-attr]
         return one and linked and len(self.costs.results(self.first, last)) == 1
 
-    def edges(self, last: int) -> Iterator[Edge]:
-        """The stages up to ``last``; see ``search``."""
+    def kept(self, last: int) -> Iterator[Edge]:
+        """The stage up to ``last`` that computes nothing again."""
         costs = self.costs
-        run = costs.graph.nodes[self.first : last]
-        around = costs.around(self.first, last) - self.over_source(last)
         streamed = self.sources(last) & set(costs.streamed)
-        for name in streamed:
-            if costs.last_reader(name) >= last:
-                return
-        calls = sum(self.calls(op) for op in run)
-        if self.is_chain(last):
-            names = [activations(run[0])[0], *(op.output for op in run)]
-            row = [costs.row[name] for name in names]
-            if not streamed:
-                row[0] = 0
-            row[-1] = 0
-            per_row = [self.macs_per_row(op) for op in run]
-            total = sum(costs.macs[self.first : last])
-            for label in self.segments.labels(len(run), row, per_row, self.scratch(run)):
-                again = tuple(names[k] for k in label.again)
-                tiling = Tiling(self.first, last, self.rows, 0, again)
-                yield Edge(tiling, around + label.size_bytes, total + label.extra_macs, calls)
+        if all(costs.last_reader(name) < last for name in streamed):
+            size = self.around(last) + self.inner(last, streamed, {})
+            work = sum(costs.macs[self.first : last])
+            yield Edge(Tiling(self.first, last, self.rows), size, work, self.all_calls(last))
+
+    def again(self, last: int, limit: int) -> Iterator[Edge]:
+        """The stages of fewer than ``limit`` bytes that compute some tensors again; of chains."""
+        costs = self.costs
+        streamed = self.sources(last) & set(costs.streamed)
+        if not self.is_chain(last) or any(costs.last_reader(name) >= last for name in streamed):
             return
-        inner = self.inner(last, streamed, {})
-        total = sum(costs.macs[self.first : last])
-        yield Edge(Tiling(self.first, last, self.rows), around + inner, total, calls)
+        run = costs.graph.nodes[self.first : last]
+        names = [activations(run[0])[0], *(op.output for op in run)]
+        row = [costs.row[name] for name in names]
+        row[0] *= bool(streamed)
+        row[-1] = 0
+        per_row = [self.macs_per_row(op) for op in run]
+        scratch = [costs.scratch.get(op.name, 0) for op in run]
+        work, around = sum(costs.macs[self.first : last]), self.around(last)
+        most = (limit - around, MOST_WORK * sum(costs.macs) // 100)
+        for label in self.segments.labels(len(run), row, per_row, scratch, most):
+            again = tuple(names[k] for k in label.again)
+            tiling = Tiling(self.first, last, self.rows, 0, again)
+            size = around + label.size_bytes
+            yield Edge(tiling, size, work + label.extra_macs, self.all_calls(last))
+
+    def around(self, last: int) -> int:
+        return self.costs.around(self.first, last) - self.over_source(last)
+
+    def all_calls(self, last: int) -> int:
+        """Calls of layers in all turns, and one more, so that a stage must be worth something."""
+        return 1 + sum(self.calls(op) for op in self.costs.graph.nodes[self.first : last])
 
     def calls(self, op: Op) -> int:
         return sum(stop > start for start, stop in self.pace.spans(op.output))
@@ -316,9 +325,6 @@ class _Rows:
     def macs_per_row(self, op: Op) -> int:
         rows = self.costs.graph.tensors[op.output].shape[0]
         return self.costs.macs[self.costs.made[op.output]] // rows
-
-    def scratch(self, run: Sequence[Op]) -> list[int]:
-        return [self.costs.scratch.get(op.name, 0) for op in run]
 
     def inner(self, last: int, streamed: Collection[str], width: Mapping[str, float]) -> int:
         """Halos, and the most of buffers at once, when all halos are kept; ``width`` has the share
@@ -330,21 +336,24 @@ class _Rows:
         alive = [rounded(costs.scratch.get(op.name, 0)) for op in run]
         for name in (*streamed, *(op.output for op in run if op.output not in results)):
             row = int(costs.row[name] * width.get(name, 1))
-            if name not in self.found:
-                self.found[name] = self.held(name, last)
-            rows = self.found[name]
+            key = (name, min(last, costs.last_reader(name) + 1))
+            if key not in self.found:
+                self.found[key] = self.held(*key)
+            rows = self.found[key]
             halos += rounded(rows.kept * row)
             start = max(costs.made[name], self.first)
-            for k in range(start, costs.last_reader(name) + 1):
+            for k in range(start, min(costs.last_reader(name) + 1, last)):
                 alive[k - self.first] += rounded(rows.rows * row)
         return halos + max(alive)
 
     @cached_property
-    def found(self) -> dict[str, Held]:
+    def found(self) -> dict[tuple[str, int], Held]:
+        """What was computed of a tensor, by its name and where the stage or its readers end."""
         return {}
 
     def held(self, name: str, last: int) -> Held:
-        readers = [self.costs.graph.nodes[k] for k in self.costs.readers[name] if k < last]
+        places = (k for k in self.costs.readers[name] if self.first <= k < last)
+        readers = [self.costs.graph.nodes[k] for k in places]
         read = [needed(self.costs.reach[op.name], self.pace.spans(op.output)) for op in readers]
         return held(self.pace.spans(name), read)
 
@@ -398,7 +407,7 @@ class _Rows:
         result = run[-1].output
         wide = graph.tensors[result].shape[1]
         around = costs.around(self.first, last)
-        calls = sum(self.calls(op) for op in run)
+        calls = self.all_calls(last)
         for columns in dict.fromkeys(-(-wide // count) for count in STRIPS if count <= wide):
             most: dict[str, int] = {}
             total: dict[str, int] = {}
