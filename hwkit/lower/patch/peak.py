@@ -10,13 +10,15 @@ new, have a buffer from the layer that makes them to the last that reads them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, Reshape, activations
 from hwkit.ir.traits import InPlace
-from hwkit.lower.memory import MemoryPlan, Region, plan_memory
-from hwkit.lower.patch.turns import Stage
+from hwkit.lower.memory import ALIGNMENT_BYTES, MemoryPlan, plan_memory
+from hwkit.lower.patch.strips import in_strips
+from hwkit.lower.patch.turns import Stage, boundary, by_input
 from hwkit.lower.schedule import Overlaps, Schedule, Step
 
 
@@ -54,9 +56,57 @@ def plan_stage(
     return plan_memory(Schedule(tuple(steps), sizes | halos, (), ()))
 
 
+@dataclass(frozen=True, slots=True)
+class Tiled:
+    """Consecutive ``nodes`` as one step of a schedule: ``sources`` that lie whole in memory,
+    ``streamed`` ones that do not, ``inner_bytes`` beside the ``results`` while it runs, and by
+    source how many bytes before it the result may start."""
+
+    nodes: tuple[Op, ...]
+    sources: tuple[str, ...]
+    streamed: tuple[str, ...]
+    results: tuple[str, ...]
+    inner_bytes: int
+    overlaps: Mapping[str, int]
+
+
+def in_rows(graph: Graph, stage: Stage, scratch_bytes: Mapping[str, int] | None = None) -> Tiled:
+    """``stage`` as a step; ``scratch_bytes`` as for ``plan_stage``."""
+    whole = tuple(name for name in stage.sources if name not in stage.streamed)
+    ahead = {}
+    if len(stage.results) == 1:
+        ahead = {name: reads_ahead(graph, stage, name) for name in whole}
+    inner = plan_stage(graph, stage, scratch_bytes).arena_bytes
+    return Tiled(stage.nodes, whole, stage.streamed, stage.results, inner, ahead)
+
+
+def in_columns(
+    graph: Graph,
+    nodes: Sequence[Op],
+    columns: int,
+    scratch_bytes: Mapping[str, int] | None = None,
+) -> Tiled:
+    """``nodes`` in strips of ``columns`` columns of their result (see ``in_strips``), each by
+    input, a row a turn; a strip's rows of the result are copied into the whole."""
+    strips = in_strips(graph, nodes, columns)
+    scratch = {
+        part: (scratch_bytes or {}).get(whole, 0) for part, whole in strips.part_of.items()
+    }
+    inner = 0
+    for strip in strips.nodes:
+        stage = by_input(strips.graph, strip, 1, even=True)
+        (result,) = stage.results
+        made = max(len(part.rows) for turn in stage.turns if (part := turn.parts[-1]) is not None)
+        row = made * row_bytes(strips.graph, result)
+        row = -(-row // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+        inner = max(inner, plan_stage(strips.graph, stage, scratch).arena_bytes + row)
+    sources, results = boundary(graph, nodes)
+    return Tiled(tuple(nodes), sources, (), results, inner, {})
+
+
 def schedule(
     graph: Graph,
-    stages: Sequence[Stage],
+    tiled: Sequence[Tiled] = (),
     scratch_bytes: Mapping[str, int] | None = None,
     overlaps: Overlaps | None = None,
     uncounted: Collection[str] = (),
@@ -67,45 +117,23 @@ def schedule(
     outside reads ahead of what it writes, ``uncounted`` names tensors that lie elsewhere, such as
     an input in a camera's memory.
     """
-    starts = {stage.nodes[0].name: stage for stage in stages}
-    staged = {op.name for stage in stages for op in stage.nodes}
-    streamed = {name for stage in stages for name in stage.streamed}
+    starts = {run.nodes[0].name: run for run in tiled}
+    staged = {op.name for run in tiled for op in run.nodes}
+    streamed = {name for run in tiled for name in run.streamed}
     steps: list[Step] = []
     for op in graph.nodes:
         if op.name in starts:
-            steps.append(_stage(graph, starts[op.name], scratch_bytes, uncounted))
-        if op.name not in staged:
+            run = starts[op.name]
+            near = {k: v for k, v in run.overlaps.items() if not {k, *run.results} & {*uncounted}}
+            name = f"{op.name}..{run.nodes[-1].name}"
+            steps.append(Step(name, run.sources, run.results, run.inner_bytes, overlaps=near))
+        elif op.name not in staged:
             steps.append(_layer(op, scratch_bytes or {}, overlaps or {}))
     states = tuple(state.tensor for state in graph.states)
     inputs = tuple(name for name in graph.inputs if name not in streamed)
     names = (*inputs, *states, *(name for step in steps for name in step.writes))
     sizes = {name: 0 if name in uncounted else whole_bytes(graph, name) for name in names}
     return Schedule(tuple(steps), sizes, inputs, graph.results, states)
-
-
-def peak_bytes(
-    graph: Graph,
-    stages: Sequence[Stage],
-    scratch_bytes: Mapping[str, int] | None = None,
-    overlaps: Overlaps | None = None,
-    uncounted: Collection[str] = (),
-    regions: Sequence[Region] = (),
-) -> int:
-    """The arena of ``graph`` with these stages, as the memory planner has it."""
-    steps = schedule(graph, stages, scratch_bytes, overlaps, uncounted)
-    return plan_memory(steps, regions).arena_bytes
-
-
-def _stage(
-    graph: Graph, stage: Stage, scratch: Mapping[str, int] | None, uncounted: Collection[str]
-) -> Step:
-    whole = tuple(name for name in stage.sources if name not in stage.streamed)
-    inner = plan_stage(graph, stage, scratch).arena_bytes
-    ahead = {}
-    if len(stage.results) == 1 and not {*whole, *stage.results} & set(uncounted):
-        ahead = {name: reads_ahead(graph, stage, name) for name in whole}
-    name = f"{stage.nodes[0].name}..{stage.nodes[-1].name}"
-    return Step(name, whole, stage.results, inner, overlaps=ahead)
 
 
 def reads_ahead(graph: Graph, stage: Stage, source: str) -> int:

@@ -22,10 +22,12 @@ from hwkit.lower.patch.turns import EMPTY, boundary
 
 @dataclass(frozen=True, slots=True)
 class Strips:
-    """``graph`` with some nodes in strips; ``nodes`` has those of each strip, in order."""
+    """``graph`` with some nodes in strips; ``nodes`` has those of each strip, in order, and
+    ``part_of`` by the name of a strip's node the node that it is a part of; cuts are of none."""
 
     graph: Graph
     nodes: tuple[tuple[Op, ...], ...]
+    part_of: Mapping[str, str]
 
 
 def strip_columns(width: int, columns: int) -> tuple[Span, ...]:
@@ -58,8 +60,11 @@ def in_strips(graph: Graph, nodes: Sequence[Op], columns: int) -> Strips:
     if results != (nodes[-1].output,) or not all(can_tile(graph, op, 1) for op in nodes):
         raise GraphError(nodes[0].name, "these layers have no single result in strips of columns")
     tensors = dict(graph.tensors)
+    part_of: dict[str, str] = {}
     strips = [
-        _Strip(graph, tensors, f"strip{k}", columns_of(graph, nodes, span)).nodes(nodes, sources)
+        _Strip(graph, tensors, f"strip{k}", columns_of(graph, nodes, span), part_of).nodes(
+            nodes, sources
+        )
         for k, span in enumerate(strip_columns(graph.tensors[results[0]].shape[1], columns))
     ]
     joined = Concat(
@@ -71,7 +76,7 @@ def in_strips(graph: Graph, nodes: Sequence[Op], columns: int) -> Strips:
     first = graph.nodes.index(nodes[0])
     flat = tuple(op for strip in strips for op in strip)
     changed = (*graph.nodes[:first], *flat, joined, *graph.nodes[first + len(nodes) :])
-    return Strips(graph.with_nodes(changed, tensors), tuple(strips))
+    return Strips(graph.with_nodes(changed, tensors), tuple(strips), part_of)
 
 
 @dataclass(slots=True)
@@ -81,6 +86,7 @@ class _Strip:
     label: str
     columns: Mapping[str, Span]
     """Of every map those that the strip has."""
+    part_of: dict[str, str]
 
     def nodes(self, nodes: Sequence[Op], sources: Sequence[str]) -> tuple[Op, ...]:
         made: list[Op] = []
@@ -98,6 +104,7 @@ class _Strip:
             narrow = _narrow(op, read, self.columns[op.output])
             made.append(reading(replace(narrow, name=output, output=output), names))
             here[op.output] = output
+            self.part_of[output] = op.name
         return tuple(made)
 
     def width(self, name: str) -> int:
