@@ -95,16 +95,15 @@ def plain(costs: Costs) -> PatchPlan:
 
 def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
     """All plans worth having, the one of least work first: each has fewer bytes than the last."""
-    found = edges(costs)
-    _check_streamed(costs, found)
     first = [plain(costs)] if not costs.streamed else []
-    plans = [*first, *(planned(costs, path) for path in front(costs, found))]
+    paths = {path for found in _choices(costs) for path in front(costs, found)}
+    plans = [*first, *(planned(costs, path) for path in paths)]
     kept: list[PatchPlan] = []
-    for plan in plans:
-        while kept and kept[-1].macs >= plan.macs and kept[-1].arena_bytes > plan.arena_bytes > 0:
-            kept.pop()
+    for plan in sorted(plans, key=lambda plan: (plan.macs, plan.arena_bytes)):
         if not kept or plan.arena_bytes < kept[-1].arena_bytes:
             kept.append(plan)
+    if first and kept[0] is not first[0]:
+        kept = [*first, *kept]
     return tuple(kept)
 
 
@@ -113,19 +112,41 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
 
     ``ConfigError`` with the number of bytes that are missing where none fits.
     """
-    found = edges(costs)
-    _check_streamed(costs, found)
-    limit: int | None = limit_bytes
-    while (path := cheapest(costs, found, limit)) is not None:
-        plan = planned(costs, path)
-        if plan.arena_bytes <= limit_bytes:
-            return plan
-        limit = path.size_bytes - 1
-    smallest = min((p.arena_bytes for p in plan_front(costs)), default=0)
+    if not costs.streamed and (whole := plain(costs)).arena_bytes <= limit_bytes:
+        return whole
+    fitting: list[tuple[int, int, PatchPlan]] = []
+    for found in _choices(costs):
+        limit = limit_bytes
+        while (path := cheapest(costs, found, limit)) is not None:
+            plan = planned(costs, path)
+            if plan.arena_bytes <= limit_bytes:
+                fitting.append((path.macs, path.calls, plan))
+                break
+            limit = path.size_bytes - 1
+    if fitting:
+        return min(fitting, key=lambda one: one[:2])[2]
+    smallest = min(plan.arena_bytes for plan in plan_front(costs))
     raise ConfigError(
         f"{costs.graph.name}: needs {smallest:,} bytes for activations in the smallest of its "
         f"plans, {smallest - limit_bytes:,} more than there are; give it more"
     )
+
+
+def _choices(costs: Costs) -> tuple[list[Edge], list[Edge]]:
+    """What plans are made of: all, and all but stages of one layer.
+
+    Results that lie over their sources one after the other move further and further apart, which
+    the search does not see: with fewer of them the memory planner may find less.
+    """
+    found = edges(costs)
+    _check_streamed(costs, found)
+    longer = [edge for edge in found if not edge.tiling.rows or _long(costs, edge)]
+    return found, longer
+
+
+def _long(costs: Costs, edge: Edge) -> bool:
+    nodes = costs.graph.nodes[edge.tiling.first : edge.tiling.last]
+    return len(nodes) > 1 or any(name in costs.streamed for name in activations(nodes[0]))
 
 
 def _check_streamed(costs: Costs, found: Sequence[Edge]) -> None:
