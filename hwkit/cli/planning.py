@@ -82,5 +82,7 @@ def _show(chosen: dict[str, Any], other_bytes: int) -> None:
 
 def _figures(one: dict[str, Any]) -> str:
     share = one["macs"] / one["plain_macs"] if one["plain_macs"] else 1
-    return f"{one['arena_bytes']:,} B of activations, {one['macs']:,} MACs ({share:.3f}x), " \
+    return (
+        f"{one['arena_bytes']:,} B of activations, {one['macs']:,} MACs ({share:.3f}x), "
         f"{len(one['stages'])} stages"
+    )

@@ -9,8 +9,8 @@ from hwkit.allocate.budget import parse
 from hwkit.errors import ConfigError
 from hwkit.flow.build import lower
 from hwkit.ir.graph import Graph
+from hwkit.lower.patch.costs import Costs, Tiling
 from hwkit.lower.patch.plan import PatchPlan, plan_front, plan_within
-from hwkit.lower.patch.search import Costs, Tiling
 from hwkit.target import PlansArena
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hwkit.lower.patch.costs import Tiling
 from hwkit.lower.patch.plan import PatchPlan
-from hwkit.lower.patch.search import Tiling
 from hwkit.lower.schedule import scratch_name
 from hwkit.report.markup import Markup, tag
 from hwkit.report.numbers import byte_size, count
@@ -74,7 +74,9 @@ def _arena(plan: PatchPlan) -> Markup:
     share = plan.macs / plan.plain_macs if plan.plain_macs else 1
     title = f"Arena of {count(plan.arena_bytes)} bytes, {share:.3f} times the multiplications"
     ticks = [
-        tag("text", byte_size(round(plan.arena_bytes * k / 4)), x=4, y=bottom - ARENA_HEIGHT * k / 4)
+        tag(
+            "text", byte_size(round(plan.arena_bytes * k / 4)), x=4, y=bottom - ARENA_HEIGHT * k / 4
+        )
         for k in range(5)
     ]
     steps = [

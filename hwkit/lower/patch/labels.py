@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hwkit.lower.memory import ALIGNMENT_BYTES
 from hwkit.lower.patch.pace import Held, Reach, Spans, held
@@ -111,10 +112,7 @@ def _extended(
 ) -> Label:
     rows = [step.source.rows, *step.rows, label.rows]
     sizes = [_rounded(n * row_bytes[start + k]) for k, n in enumerate(rows)]
-    pairs = [
-        a + b + _rounded(scratch[start + k])
-        for k, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False))
-    ]
+    pairs = [a + b + _rounded(scratch[start + k]) for k, (a, b) in enumerate(pairwise(sizes))]
     extra = sum(n * macs[start + k] for k, n in enumerate(step.more))
     return Label(
         label.halo_bytes + _rounded(step.source.kept * row_bytes[start]),

@@ -48,9 +48,7 @@ class Reach:
         if self.rows:
             return self.rows[start], self.rows[stop - 1] + 1
         first = start * self.stride - self.before
-        return max(first, 0), min(
-            first + (stop - 1 - start) * self.stride + self.extent, self.size
-        )
+        return max(first, 0), min(first + (stop - 1 - start) * self.stride + self.extent, self.size)
 
 
 def reach_of(graph: Graph, op: Op) -> Reach | None:

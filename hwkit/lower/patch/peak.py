@@ -89,9 +89,7 @@ def in_columns(
     """``nodes`` in strips of ``columns`` columns of their result (see ``in_strips``), each by
     input, a row a turn; a strip's rows of the result are copied into the whole."""
     strips = in_strips(graph, nodes, columns)
-    scratch = {
-        part: (scratch_bytes or {}).get(whole, 0) for part, whole in strips.part_of.items()
-    }
+    scratch = {part: (scratch_bytes or {}).get(whole, 0) for part, whole in strips.part_of.items()}
     inner = 0
     for strip in strips.nodes:
         stage = by_input(strips.graph, strip, 1, even=True)

@@ -14,8 +14,9 @@ from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
 from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.patch.costs import Costs, Edge, Tiling
 from hwkit.lower.patch.peak import Tiled, in_columns, in_rows, schedule
-from hwkit.lower.patch.search import Costs, Edge, Path, Tiling, cheapest, edges, front
+from hwkit.lower.patch.search import Path, cheapest, edges, front
 from hwkit.lower.patch.turns import Stage, by_input
 
 
@@ -51,9 +52,7 @@ class PatchPlan:
         """A tiling of whole rows as a stage."""
         nodes = self.nodes(tiling)
         streamed = {name for op in nodes for name in activations(op)} & {*self.costs.streamed}
-        return by_input(
-            self.graph, nodes, tiling.rows, streamed, again=tiling.again, even=True
-        )
+        return by_input(self.graph, nodes, tiling.rows, streamed, again=tiling.again, even=True)
 
     @cached_property
     def tiled(self) -> tuple[Tiled, ...]:

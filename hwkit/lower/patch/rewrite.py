@@ -88,7 +88,9 @@ class _Unrolling:
                 self.part(k, op, part, turn.kept[op.output])
             for name in dict.fromkeys((*activations(op), op.output)):
                 later = self.stage.nodes[place + 1 :]
-                if name not in self.stage.sources and not any(name in activations(o) for o in later):
+                if name not in self.stage.sources and not any(
+                    name in activations(o) for o in later
+                ):
                     self.keep(k, name)
 
     def part(self, k: int, op: Op, part: Part, kept: int) -> None:

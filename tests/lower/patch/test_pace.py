@@ -23,8 +23,8 @@ def test_pace_is_that_of_the_stage(graph: Graph, rows: int) -> None:
         for name in stage.buffers:
             readers = [op for op in nodes if name in activations(op)]
             read = [needed(reach[op.name], quick.spans(op.output)) for op in readers]
-            found = held(quick.spans(name), read)
-            assert found == Held(stage.rows(name), stage.kept(name))
+            holds = held(quick.spans(name), read)
+            assert holds == Held(stage.rows(name), stage.kept(name))
         for k, op in enumerate(nodes):
             parts = [turn.parts[k] for turn in stage.turns]
             spans = [span for span in quick.spans(op.output) if span[1] > span[0]]

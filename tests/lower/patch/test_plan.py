@@ -14,10 +14,12 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Conv2d, Op, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower.memory import plan_memory
+from hwkit.lower.patch.candidates import ROWS
+from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.labels import AGAIN
 from hwkit.lower.patch.peak import in_rows, schedule
 from hwkit.lower.patch.plan import plain, plan_front, plan_within
-from hwkit.lower.patch.search import ROWS, Costs, edges, front
+from hwkit.lower.patch.search import edges, front
 from hwkit.lower.patch.turns import Stage, by_input
 
 RESCALE = Rescale((1 << 30,), (38,), Rounding.HALF_UP, -128, 127)
