@@ -25,6 +25,7 @@ FORMATS: Mapping[str, int] = {
     "import": 1,
     "inspect": 1,
     "places": 1,
+    "plan": 1,
     "plan.json": 1,
     "profile": 2,
     "summary.json": 2,

@@ -285,3 +285,23 @@ class BringsUp(Protocol):
 
     def look_at(self, board: Board) -> Mapping[str, str]:
         """What to check when a step fails, by step: link, info, memory, golden, clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaNeeds:
+    """What a plan of the memory for activations asks: ``scratch_bytes`` of the nodes that need
+    any, ``overlaps`` as ``lower.schedule`` has them, ``other_bytes`` of the first SRAM that
+    variables take, ``room_bytes`` of it for activations once these and the stack are there."""
+
+    scratch_bytes: Mapping[str, int]
+    overlaps: Mapping[str, Mapping[str, int]]
+    other_bytes: int
+    room_bytes: int
+
+
+@runtime_checkable
+class PlansArena(Protocol[P_contra]):
+    """A target whose activations lie in memory that hwkit plans."""
+
+    def arena_needs(self, lowered: Lowered[P_contra]) -> ArenaNeeds:
+        """Of the lowered graph, by the names of its nodes."""

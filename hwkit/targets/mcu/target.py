@@ -9,13 +9,14 @@ from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
 from hwkit.device.qemu import program_name
 from hwkit.ir.graph import Graph
-from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
+from hwkit.target import ArenaNeeds, Artifact, BuildPlan, Capabilities, Lowered, Session
 from hwkit.targets.mcu import choice, package
 from hwkit.targets.mcu.build import build, open_artifact, tools
 from hwkit.targets.mcu.capabilities import CAPABILITIES
 from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import McuPlan, lower, section
+from hwkit.targets.mcu.needs import arena_needs
 from hwkit.targets.mcu.session import open_session
 
 LOOK_AT = {
@@ -31,7 +32,8 @@ LOOK_AT = {
 class Mcu:
     """Microcontrollers; see ``target.Target``.
 
-    Also ``ChoosesKernels``, ``Packages``, ``HasCosts``, ``NeedsTools`` and ``BringsUp``.
+    Also ``ChoosesKernels``, ``Packages``, ``HasCosts``, ``NeedsTools``, ``PlansArena`` and
+    ``BringsUp``.
     """
 
     name = "mcu"
@@ -73,6 +75,9 @@ class Mcu:
         mcu = section(board)
         emulators = {"unicorn": ("unicorn", "gcc"), "qemu": (program_name(mcu), "gcc"), "": ()}
         return ("ziglang", "pyelftools", *emulators[mcu.emulator])
+
+    def arena_needs(self, lowered: Lowered[McuPlan]) -> ArenaNeeds:
+        return arena_needs(lowered)
 
     def look_at(self, board: Board) -> Mapping[str, str]:
         return LOOK_AT

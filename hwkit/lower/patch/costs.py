@@ -1,0 +1,112 @@
+"""What stages and layers of a network cost: bytes that are alive, multiplications, calls.
+
+Memory is counted as ``peak`` has it, but as the sum of what is alive, each tensor rounded up to 16
+bytes: what the memory planner then finds may be more by what does not fit together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import activations
+from hwkit.lower.memory import ALIGNMENT_BYTES
+from hwkit.lower.patch.pace import Reach, reach_of
+from hwkit.lower.patch.peak import row_bytes, whole_bytes
+from hwkit.lower.schedule import Overlaps
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """The layers ``first`` up to but without ``last``, by their places in the graph, as one stage:
+    ``rows`` of the input a turn, ``columns`` of the result at once (0: all), ``again`` what is
+    computed again. Of one layer with ``rows`` 0: that layer, computed whole."""
+
+    first: int
+    last: int
+    rows: int = 0
+    columns: int = 0
+    again: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A tiling and what it costs: the most bytes alive while it runs, multiplications, and how
+    often a layer is called."""
+
+    tiling: Tiling
+    size_bytes: int
+    macs: int
+    calls: int
+
+
+def rounded(size: int) -> int:
+    """``size`` bytes with those that alignment adds."""
+    return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+
+@dataclass(frozen=True)
+class Costs:
+    """A graph and how its memory is counted: ``streamed`` inputs come row by row, ``uncounted``
+    tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name."""
+
+    graph: Graph
+    streamed: Collection[str] = ()
+    uncounted: Collection[str] = ()
+    overlaps: Overlaps = field(default_factory=dict)
+    scratch: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def reach(self) -> dict[str, Reach]:
+        found = {op.name: reach_of(self.graph, op) for op in self.graph.nodes}
+        return {name: reach for name, reach in found.items() if reach is not None}
+
+    @cached_property
+    def readers(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for k, op in enumerate(self.graph.nodes):
+            for name in dict.fromkeys(activations(op)):
+                found.setdefault(name, []).append(k)
+        for name in self.graph.results:
+            found.setdefault(name, []).append(len(self.graph.nodes))
+        return found
+
+    @cached_property
+    def made(self) -> dict[str, int]:
+        """By tensor the place of the layer that makes it; -1 of what is there before."""
+        places = {op.output: k for k, op in enumerate(self.graph.nodes)}
+        return dict.fromkeys(self.graph.sources, -1) | places
+
+    @cached_property
+    def macs(self) -> list[int]:
+        return [macs(self.graph, op) for op in self.graph.nodes]
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        return {name: row_bytes(self.graph, name) for name in self.made}
+
+    def whole(self, name: str) -> int:
+        """Bytes of a tensor that is there whole."""
+        gone = name in self.uncounted or name in self.streamed
+        return 0 if gone else rounded(whole_bytes(self.graph, name))
+
+    def last_reader(self, name: str) -> int:
+        return max(self.readers.get(name, [-1]))
+
+    def around(self, first: int, last: int) -> int:
+        """Bytes of what is alive while the layers ``first`` up to ``last`` run and is not made
+        there, and of what they make that others read."""
+        total = 0
+        states = {state.tensor for state in self.graph.states}
+        for name, place in self.made.items():
+            end = self.last_reader(name)
+            if name in states or (place < first <= end) or (first <= place < last <= end):
+                total += self.whole(name)
+        return total
+
+    def results(self, first: int, last: int) -> list[str]:
+        outputs = [op.output for op in self.graph.nodes[first:last]]
+        return [name for name in outputs if self.last_reader(name) >= last]

@@ -1,0 +1,157 @@
+"""A network's plan in stages for a limit of memory, and the front of all that are worth having.
+
+``search`` finds the plans by a model of memory; what is said of a plan here is what the memory
+planner makes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from hwkit.errors import ConfigError
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Op, activations
+from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.patch.costs import Costs, Edge, Tiling
+from hwkit.lower.patch.peak import Tiled, in_columns, in_rows, schedule
+from hwkit.lower.patch.search import Path, cheapest, edges, front
+from hwkit.lower.patch.turns import Stage, by_input
+
+
+@dataclass(frozen=True)
+class PatchPlan:
+    """The layers of a graph in ``tilings``; ``costs`` says what is counted.
+
+    ``macs`` are multiplications with those that are made again, ``plain_macs`` without.
+    """
+
+    costs: Costs
+    tilings: tuple[Tiling, ...]
+    macs: int
+
+    @property
+    def graph(self) -> Graph:
+        return self.costs.graph
+
+    @property
+    def plain_macs(self) -> int:
+        return sum(self.costs.macs)
+
+    @property
+    def staged(self) -> tuple[Tiling, ...]:
+        """The tilings that are stages; the others are layers computed whole."""
+        return tuple(tiling for tiling in self.tilings if tiling.rows)
+
+    def nodes(self, tiling: Tiling) -> tuple[Op, ...]:
+        """The layers of a tiling."""
+        return self.graph.nodes[tiling.first : tiling.last]
+
+    def stage(self, tiling: Tiling) -> Stage:
+        """A tiling of whole rows as a stage."""
+        nodes = self.nodes(tiling)
+        streamed = {name for op in nodes for name in activations(op)} & {*self.costs.streamed}
+        return by_input(self.graph, nodes, tiling.rows, streamed, again=tiling.again, even=True)
+
+    @cached_property
+    def tiled(self) -> tuple[Tiled, ...]:
+        return tuple(self._tiled())
+
+    def _tiled(self) -> Iterator[Tiled]:
+        for tiling in self.staged:
+            if tiling.columns:
+                nodes = self.nodes(tiling)
+                yield in_columns(self.graph, nodes, tiling.columns, self.costs.scratch)
+            else:
+                yield in_rows(self.graph, self.stage(tiling), self.costs.scratch)
+
+    @cached_property
+    def memory(self) -> MemoryPlan:
+        """Where everything lies, stages as one step each."""
+        costs = self.costs
+        return plan_memory(
+            schedule(self.graph, self.tiled, costs.scratch, costs.overlaps, costs.uncounted)
+        )
+
+    @property
+    def arena_bytes(self) -> int:
+        """Of all activations, as the memory planner has it."""
+        return self.memory.arena_bytes
+
+
+def planned(costs: Costs, path: Path) -> PatchPlan:
+    """The plan along ``path``."""
+    return PatchPlan(costs, path.tilings, path.macs)
+
+
+def plain(costs: Costs) -> PatchPlan:
+    """Every layer by itself, all inputs whole."""
+    whole = Costs(costs.graph, (), costs.uncounted, costs.overlaps, costs.scratch)
+    tilings = tuple(Tiling(k, k + 1) for k in range(len(costs.graph.nodes)))
+    return PatchPlan(whole, tilings, sum(whole.macs))
+
+
+def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
+    """All plans worth having, the one of least work first: each has fewer bytes than the last."""
+    first = [plain(costs)] if not costs.streamed else []
+    paths = {path for found in _choices(costs) for path in front(costs, found)}
+    plans = [*first, *(planned(costs, path) for path in paths)]
+    kept: list[PatchPlan] = []
+    for plan in sorted(plans, key=lambda plan: (plan.macs, plan.arena_bytes)):
+        if not kept or plan.arena_bytes < kept[-1].arena_bytes:
+            kept.append(plan)
+    if first and kept[0] is not first[0]:
+        kept = [*first, *kept]
+    return tuple(kept)
+
+
+def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
+    """The plan of least work (of equals with fewest calls of layers) within ``limit_bytes``.
+
+    ``ConfigError`` with the number of bytes that are missing where none fits.
+    """
+    if not costs.streamed and (whole := plain(costs)).arena_bytes <= limit_bytes:
+        return whole
+    fitting: list[tuple[int, int, PatchPlan]] = []
+    for found in _choices(costs):
+        limit = limit_bytes
+        while (path := cheapest(costs, found, limit)) is not None:
+            plan = planned(costs, path)
+            if plan.arena_bytes <= limit_bytes:
+                fitting.append((path.macs, path.calls, plan))
+                break
+            limit = path.size_bytes - 1
+    if fitting:
+        return min(fitting, key=lambda one: one[:2])[2]
+    smallest = min(plan.arena_bytes for plan in plan_front(costs))
+    raise ConfigError(
+        f"{costs.graph.name}: needs {smallest:,} bytes for activations in the smallest of its "
+        f"plans, {smallest - limit_bytes:,} more than there are; give it more"
+    )
+
+
+def _choices(costs: Costs) -> tuple[list[Edge], list[Edge]]:
+    """What plans are made of: all, and all but stages of one layer.
+
+    Results that lie over their sources one after the other move further and further apart, which
+    the search does not see: with fewer of them the memory planner may find less.
+    """
+    found = edges(costs)
+    _check_streamed(costs, found)
+    longer = [edge for edge in found if not edge.tiling.rows or _long(costs, edge)]
+    return found, longer
+
+
+def _long(costs: Costs, edge: Edge) -> bool:
+    nodes = costs.graph.nodes[edge.tiling.first : edge.tiling.last]
+    return len(nodes) > 1 or any(name in costs.streamed for name in activations(nodes[0]))
+
+
+def _check_streamed(costs: Costs, found: Sequence[Edge]) -> None:
+    if cheapest(costs, found) is None:
+        names = ", ".join(costs.streamed)
+        raise ConfigError(
+            f"{costs.graph.name}: input {names} cannot come row by row, for a layer that reads it "
+            "wants all of it; leave out --input streamed"
+        )

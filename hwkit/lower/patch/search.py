@@ -1,0 +1,97 @@
+"""All plans of a network in stages that are worth having: fewer bytes for more work.
+
+A plan is a path over the layers, each step one layer computed whole or a stage of some
+(``candidates``), that needs as many bytes as its largest step (``costs``). For each limit of bytes
+the path of least work along steps below it is found, so that under this model the front is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hwkit.lower.patch.candidates import ROWS, Rows, end_of_run, in_strips_of, whole_layer
+from hwkit.lower.patch.costs import Costs, Edge, Tiling
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Tilings of all layers, in order."""
+
+    tilings: tuple[Tiling, ...]
+    size_bytes: int
+    macs: int
+    calls: int
+
+
+def edges(costs: Costs) -> list[Edge]:
+    """Every layer by itself, and every stage that can be part of a plan on the front."""
+    nodes = costs.graph.nodes
+    found = [edge for k in range(len(nodes)) for edge in whole_layer(costs, k)]
+    starts = [(k, end) for k in range(len(nodes)) if (end := end_of_run(costs, k)) > k]
+    paces = [Rows(costs, first, end, rows) for first, end in starts for rows in ROWS]
+    found += [e for p in paces for last in range(p.first + 1, p.end + 1) for e in p.kept(last)]
+    # What costs more work wants fewer bytes than the best plan that costs none.
+    limit = _fewest_bytes_for_no_more(costs, found)
+    more = [e for first, end in starts for e in in_strips_of(costs, first, end)]
+    more += [
+        e for p in paces for last in range(p.first + 2, p.end + 1) for e in p.again(last, limit)
+    ]
+    by_run: dict[tuple[int, int], list[Edge]] = {}
+    for edge in (*found, *(edge for edge in more if edge.size_bytes < limit)):
+        by_run.setdefault((edge.tiling.first, edge.tiling.last), []).append(edge)
+    return [edge for run in by_run.values() for edge in _undominated(run)]
+
+
+def _fewest_bytes_for_no_more(costs: Costs, found: Sequence[Edge]) -> int:
+    size: int | None = None
+    while path := cheapest(costs, found, None if size is None else size - 1):
+        size = path.size_bytes
+    return 0 if size is None else size
+
+
+def front(costs: Costs, found: Sequence[Edge] | None = None) -> tuple[Path, ...]:
+    """The plans that no other beats in bytes and work, the one with most bytes first."""
+    found = edges(costs) if found is None else found
+    plans: list[Path] = []
+    limit: int | None = None
+    while (path := cheapest(costs, found, limit)) is not None:
+        while (smaller := cheapest(costs, found, path.size_bytes - 1)) is not None and (
+            smaller.macs <= path.macs
+        ):
+            path = smaller
+        plans.append(path)
+        limit = path.size_bytes - 1
+    return tuple(plans)
+
+
+def cheapest(costs: Costs, found: Sequence[Edge], limit: int | None = None) -> Path | None:
+    """The path of least work along edges of at most ``limit`` bytes, or None."""
+    count = len(costs.graph.nodes)
+    best: list[tuple[int, int, int, Edge | None] | None] = [None] * (count + 1)
+    best[0] = (0, 0, 0, None)
+    for edge in sorted(found, key=lambda edge: edge.tiling.first):
+        before = best[edge.tiling.first]
+        if before is None or (limit is not None and edge.size_bytes > limit):
+            continue
+        work = (before[0] + edge.macs, before[1] + edge.calls, max(before[2], edge.size_bytes))
+        there = best[edge.tiling.last]
+        if there is None or work < there[:3]:
+            best[edge.tiling.last] = (*work, edge)
+    end = best[count]
+    if end is None:
+        return None
+    tilings: list[Tiling] = []
+    place = count
+    while (step := best[place]) is not None and (last := step[3]) is not None:
+        tilings.append(last.tiling)
+        place = last.tiling.first
+    return Path(tuple(reversed(tilings)), end[2], end[0], end[1])
+
+
+def _undominated(run: list[Edge]) -> list[Edge]:
+    kept: list[Edge] = []
+    for edge in sorted(run, key=lambda e: (e.size_bytes, e.macs, e.calls)):
+        if not any((e.macs, e.calls) <= (edge.macs, edge.calls) for e in kept):
+            kept.append(edge)
+    return kept

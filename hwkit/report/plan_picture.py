@@ -1,0 +1,153 @@
+"""A plan in stages as one SVG file: the arena over time, the tiles, and the front of all plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hwkit.lower.patch.costs import Tiling
+from hwkit.lower.patch.plan import PatchPlan
+from hwkit.lower.schedule import scratch_name
+from hwkit.report.markup import Markup, tag
+from hwkit.report.numbers import byte_size, count
+
+WIDTH, ARENA_HEIGHT, TILE_SIZE, FRONT_HEIGHT = 960, 300, 110, 220
+_LEFT, _TOP, _GAP = 70, 40, 60
+_STYLE = """
+text { font: 12px sans-serif; fill: #222 } .title { font-size: 14px; font-weight: bold }
+.map { fill: #8db4d9 } .scratch { fill: #f0c27b } .result { fill: #eee } rect { stroke: #444 }
+line, polyline { stroke: #999; fill: none } .chosen { fill: #c0392b } circle { fill: #34648f }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    name: str
+    kind: str
+    offset: int
+    size: int
+    first: int
+    last: int
+
+
+def picture(chosen: PatchPlan, front: Sequence[PatchPlan] = ()) -> str:
+    """The text of an SVG file: above the arena of ``chosen``, a box for what each tensor takes
+    while it lives (layers to the right, addresses upwards), below its tiles and ``front``."""
+    height = _TOP + ARENA_HEIGHT + _GAP
+    parts = [_arena(chosen)]
+    if chosen.staged:
+        parts.append(tag("g", *_tiles(chosen), transform=f"translate(0 {height})"))
+        height += TILE_SIZE + 2 * _GAP
+    if front:
+        parts.append(tag("g", *_front(chosen, front), transform=f"translate(0 {height})"))
+        height += FRONT_HEIGHT + _GAP
+    svg = tag(
+        "svg",
+        tag("style", Markup(_STYLE)),
+        *parts,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {WIDTH} {height}",
+        width=WIDTH,
+        height=height,
+    )
+    return f"{svg}\n"
+
+
+def _arena(plan: PatchPlan) -> Markup:
+    boxes = list(_boxes(plan))
+    layers = len(plan.graph.nodes)
+    across = (WIDTH - 2 * _LEFT) / max(layers, 1)
+    up = ARENA_HEIGHT / max(plan.arena_bytes, 1)
+    bottom = _TOP + ARENA_HEIGHT
+    drawn = [
+        tag(
+            "rect",
+            tag("title", f"{box.name}: {count(box.size)} bytes at {count(box.offset)}"),
+            class_=box.kind,
+            x=_LEFT + box.first * across,
+            y=bottom - (box.offset + box.size) * up,
+            width=(box.last + 1 - box.first) * across,
+            height=box.size * up,
+        )
+        for box in boxes
+    ]
+    share = plan.macs / plan.plain_macs if plan.plain_macs else 1
+    title = f"Arena of {count(plan.arena_bytes)} bytes, {share:.3f} times the multiplications"
+    ticks = [
+        tag(
+            "text", byte_size(round(plan.arena_bytes * k / 4)), x=4, y=bottom - ARENA_HEIGHT * k / 4
+        )
+        for k in range(5)
+    ]
+    steps = [
+        tag("text", str(k), x=_LEFT + (k + 0.2) * across, y=bottom + 16)
+        for k in range(0, layers, max(1, layers // 16))
+    ]
+    return tag("g", tag("text", title, x=_LEFT, y=20, class_="title"), *drawn, *ticks, *steps)
+
+
+def _boxes(plan: PatchPlan) -> Iterator[_Box]:
+    """What lies where from which layer to which; a stage's own buffers for all of its layers."""
+    starts = [tiling.first for tiling in plan.tilings]
+    ends = [tiling.last - 1 for tiling in plan.tilings]
+    stages = {scratch for tiling in plan.staged for scratch in [_scratch(plan, tiling)]}
+    for placed in plan.memory.placements:
+        if not placed.size_bytes:
+            continue
+        kind = "scratch" if placed.kind == "scratch" else "map"
+        name = "halos and buffers of a stage" if placed.tensor in stages else placed.tensor
+        first, last = starts[placed.first_layer], ends[placed.last_layer]
+        yield _Box(name, kind, placed.offset, placed.size_bytes, first, last)
+
+
+def _scratch(plan: PatchPlan, tiling: Tiling) -> str:
+    nodes = plan.nodes(tiling)
+    return f"{nodes[0].name}..{nodes[-1].name}/{scratch_name(nodes[0]).rpartition('/')[2]}"
+
+
+def _tiles(plan: PatchPlan) -> Iterator[Markup]:
+    """The result of each stage, cut where turns and strips end."""
+    yield tag("text", "Results of stages: rows a turn, strips of columns", x=_LEFT, y=0,
+              class_="title")  # fmt: skip
+    room = (WIDTH - 2 * _LEFT) / max(len(plan.staged), 1)
+    for k, tiling in enumerate(plan.staged):
+        nodes = plan.nodes(tiling)
+        rows, columns, _ = plan.graph.tensors[nodes[-1].output].shape
+        size = min(TILE_SIZE, room - 20)
+        x, y = _LEFT + k * room, 16
+        scale = size / max(rows, columns)
+        yield tag("rect", class_="result", x=x, y=y, width=columns * scale, height=rows * scale)
+        for at in _cuts(plan, tiling):
+            yield tag("line", x1=x, x2=x + columns * scale, y1=y + at * scale, y2=y + at * scale)
+        for at in range(tiling.columns, columns, tiling.columns) if tiling.columns else ():
+            yield tag("line", x1=x + at * scale, x2=x + at * scale, y1=y, y2=y + rows * scale)
+        layers = f"{tiling.first} to {tiling.last - 1}"
+        yield tag("text", layers, x=x, y=y + TILE_SIZE + 16)
+
+
+def _cuts(plan: PatchPlan, tiling: Tiling) -> list[int]:
+    """The rows of a stage's result at which its turns end."""
+    stage = plan.stage(tiling)
+    last = [turn.parts[-1] for turn in stage.turns]
+    return [part.rows.stop for part in last if part is not None][:-1]
+
+
+def _front(chosen: PatchPlan, front: Sequence[PatchPlan]) -> Iterator[Markup]:
+    """Bytes to the right, work upwards."""
+    yield tag("text", "Plans: bytes of activations, multiplications", x=_LEFT, y=0,
+              class_="title")  # fmt: skip
+    most = max(plan.arena_bytes for plan in front)
+    work = [plan.macs / max(plan.plain_macs, 1) for plan in front]
+    top = max(*work, 1.01)
+
+    def place(plan: PatchPlan, factor: float) -> tuple[float, float]:
+        x = _LEFT + (WIDTH - 3 * _LEFT) * plan.arena_bytes / most
+        return x, FRONT_HEIGHT - (FRONT_HEIGHT - 40) * (factor - 1) / (top - 1)
+
+    points = [place(plan, factor) for plan, factor in zip(front, work, strict=True)]
+    yield tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
+    for plan, factor, (x, y) in zip(front, work, points, strict=True):
+        same = (plan.arena_bytes, plan.macs) == (chosen.arena_bytes, chosen.macs)
+        about = f"{count(plan.arena_bytes)} bytes, {factor:.3f} times the work"
+        yield tag("circle", tag("title", about), cx=x, cy=y, r=5, class_="chosen" if same else None)
+        yield tag("text", f"{byte_size(plan.arena_bytes)}, {factor:.2f}x", x=x + 8, y=y - 6)

@@ -1,0 +1,54 @@
+"""The quick numbers of a search are those of the stages that it stands for."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import activations
+from hwkit.lower.patch.pace import Held, held, needed, pace, reach_of
+from hwkit.lower.patch.spans import Span, made, reads
+from hwkit.lower.patch.turns import by_input
+from tests.conformance.graphs import graphs
+from tests.lower.patch.test_turns import MAPS, parts_of, two_convolutions
+
+
+@given(graphs(MAPS), st.integers(1, 4))
+def test_pace_is_that_of_the_stage(graph: Graph, rows: int) -> None:
+    for nodes in parts_of(graph):
+        reach = {op.name: found for op in nodes if (found := reach_of(graph, op)) is not None}
+        stage = by_input(graph, nodes, rows, even=True)
+        quick = pace(graph, nodes, reach, rows)
+        for name in stage.buffers:
+            readers = [op for op in nodes if name in activations(op)]
+            read = [needed(reach[op.name], quick.spans(op.output)) for op in readers]
+            holds = held(quick.spans(name), read)
+            assert holds == Held(stage.rows(name), stage.kept(name))
+        for k, op in enumerate(nodes):
+            parts = [turn.parts[k] for turn in stage.turns]
+            spans = [span for span in quick.spans(op.output) if span[1] > span[0]]
+            assert spans == [(p.rows.start, p.rows.stop) for p in parts if p is not None]
+
+
+@given(graphs(MAPS))
+def test_reach_is_that_of_spans(graph: Graph) -> None:
+    for nodes in parts_of(graph):
+        for op in nodes:
+            reach = reach_of(graph, op)
+            assert reach is not None
+            for there in range(reach.size + 1):
+                assert reach.count(there) == made(graph, op, there)
+            for start in range(reach.made):
+                read = reads(graph, op, Span(start, reach.made)).rows
+                assert reach.read(start, reach.made) == (read.start, read.stop)
+
+
+def test_of_two_convolutions_the_map_between_keeps_two_rows() -> None:
+    graph = two_convolutions()
+    reach = {op.name: found for op in graph.nodes if (found := reach_of(graph, op)) is not None}
+    quick = pace(graph, graph.nodes, reach, 1)
+    assert quick.stops["a_out"] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 8]
+    assert quick.turns("b_out") == 10
+    read = needed(reach["b"], quick.spans("b_out"))
+    assert held(quick.spans("a_out"), [read]) == Held(3, 2)

@@ -1,0 +1,136 @@
+"""Plans: as good as every choice tried one by one, exact in the memory planner's bytes."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from hwkit.errors import ConfigError
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Add, Conv2d, Op, Padding, Rescale, Rounding
+from hwkit.ir.types import S8
+from hwkit.lower.memory import plan_memory
+from hwkit.lower.patch.candidates import ROWS
+from hwkit.lower.patch.costs import Costs
+from hwkit.lower.patch.labels import AGAIN
+from hwkit.lower.patch.peak import in_rows, schedule
+from hwkit.lower.patch.plan import plain, plan_front, plan_within
+from hwkit.lower.patch.search import edges, front
+from hwkit.lower.patch.turns import Stage, by_input
+
+RESCALE = Rescale((1 << 30,), (38,), Rounding.HALF_UP, -128, 127)
+
+
+def network(*layers: tuple[int, int, int], residual: bool = False) -> Graph:
+    """Convolutions of (channels, kernel, stride) over 24 by 24 by 3."""
+    rng = np.random.default_rng(0)
+    b = GraphBuilder("network")
+    x = b.input("x", (24, 24, 3), S8)
+    for k, (channels, kernel, stride) in enumerate(layers):
+        shape = (channels, kernel, kernel, b.shape(x)[2])
+        weight = b.constant(f"w{k}", rng.integers(-9, 9, shape), S8)
+        pad = Padding(*(kernel // 2,) * 4)
+        op = Conv2d(f"c{k}", x, weight, None, f"y{k}", (stride, stride), pad, rescale=RESCALE)
+        y = b.add(op, S8)
+        if residual and b.shape(y) == b.shape(x):
+            y = b.add(Add(f"a{k}", (x, y), f"z{k}", rescale=RESCALE), S8)
+        x = y
+    return b.build([x])
+
+
+CHAIN = network((16, 3, 1), (16, 3, 2), (24, 1, 1), (8, 3, 2), (8, 3, 1))
+
+
+def peak(graph: Graph, stage: Stage) -> int:
+    """The arena with this stage alone."""
+    return plan_memory(schedule(graph, [in_rows(graph, stage)])).arena_bytes
+
+
+def work(graph: Graph, stage: Stage) -> int:
+    """Multiplications of all parts."""
+    total = 0
+    for k, op in enumerate(stage.nodes):
+        rows = sum(len(part.rows) for turn in stage.turns if (part := turn.parts[k]) is not None)
+        total += macs(graph, op) * rows // graph.tensors[op.output].shape[0]
+    return total
+
+
+def test_stages_found_are_as_good_as_all_that_there_are() -> None:
+    """Every choice of what to compute again, for the whole chain as a stage."""
+    nodes, costs = CHAIN.nodes, Costs(CHAIN)
+    names = [op.output for op in nodes[:-1]]
+    found = [e for e in edges(costs) if e.tiling.last - e.tiling.first == len(nodes)]
+    plain_macs = sum(costs.macs)
+    free = min(path.size_bytes for path in front(costs) if path.macs == plain_macs)
+    tried = 0
+    for rows in ROWS:
+        for again in (some for n in range(AGAIN + 1) for some in combinations(names, n)):
+            stage = by_input(CHAIN, nodes, rows, again=again, even=True)
+            size, cost = peak(CHAIN, stage), work(CHAIN, stage)
+            if cost > 1.5 * plain_macs or (cost > plain_macs and size >= free):
+                continue
+            tried += 1
+            assert any(e.size_bytes <= size and e.macs <= cost for e in found)
+    assert tried > 10
+
+
+def test_macs_and_bytes_are_those_of_the_stages() -> None:
+    costs = Costs(CHAIN)
+    plans = plan_front(costs)
+    assert len(plans) > 2
+    assert plans[0].arena_bytes == plain(costs).arena_bytes
+    for plan in plans:
+        staged = {op for tiling in plan.staged for op in plan.nodes(tiling)}
+        total = sum(macs(CHAIN, op) for op in CHAIN.nodes if op not in staged)
+        rows = [tiling for tiling in plan.staged if not tiling.columns]
+        if len(rows) == len(plan.staged):
+            total += sum(work(CHAIN, plan.stage(tiling)) for tiling in rows)
+            assert plan.macs == total
+        assert plan.macs >= plan.plain_macs
+    sizes = [plan.arena_bytes for plan in plans]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("streamed", [(), ("x",)])
+def test_the_model_says_what_the_memory_planner_finds(streamed: tuple[str, ...]) -> None:
+    costs = Costs(CHAIN, streamed)
+    smallest = min(path.size_bytes for path in front(costs))
+    assert min(plan.arena_bytes for plan in plan_front(costs)) == smallest
+
+
+def test_residuals_are_inside_a_stage() -> None:
+    graph = network((16, 3, 1), (16, 3, 1), (16, 3, 2), (16, 3, 1), residual=True)
+    whole, *_, least = plan_front(Costs(graph))
+    assert least.arena_bytes < 0.5 * whole.arena_bytes
+    inside: set[type[Op]] = {type(op) for t in least.staged for op in least.nodes(t)}
+    assert Add in inside
+
+
+def test_a_limit_takes_the_plan_of_least_work_or_says_what_is_missing() -> None:
+    costs = Costs(CHAIN)
+    plans = plan_front(costs)
+    for plan in plans:
+        chosen = plan_within(costs, plan.arena_bytes)
+        assert chosen.arena_bytes <= plan.arena_bytes
+        assert chosen.macs == plan.macs
+    least = plans[-1].arena_bytes
+    with pytest.raises(ConfigError, match=f"needs {least:,} bytes .* 7 more than there are"):
+        plan_within(costs, least - 7)
+
+
+def test_streamed_inputs_count_with_the_rows_that_are_held() -> None:
+    whole, streamed = (plan_front(Costs(CHAIN, given)) for given in ((), ("x",)))
+    assert streamed[-1].arena_bytes < whole[-1].arena_bytes < whole[0].arena_bytes
+    assert all(plan.staged[0].first == 0 for plan in streamed)
+
+
+def test_an_input_that_a_layer_wants_whole_cannot_be_streamed() -> None:
+    b = GraphBuilder("dense")
+    b.input("x", (6,), S8)
+    y = b.add(Add("a", ("x", "x"), "y", rescale=RESCALE), S8)
+    with pytest.raises(ConfigError, match="input x cannot come row by row"):
+        plan_front(Costs(b.build([y]), ("x",)))

@@ -1,0 +1,110 @@
+"""A stage in turns computes the same integers as its layers one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.ops import Conv2d, Op, Padding, Rescale, Rounding
+from hwkit.ir.types import S8
+from hwkit.lower.checked import first_difference
+from hwkit.lower.patch.spans import Read, Span, can_tile, reads
+from hwkit.lower.patch.turns import Stage, boundary, by_input, by_output
+from tests.conformance.graphs import ANY, feeds_for, graphs
+from tests.lower.patch.tiled import run_stage
+
+MAPS = replace(ANY, outputs=3, inputs=2)
+
+
+def parts_of(graph: Graph) -> list[tuple[Op, ...]]:
+    """Runs of consecutive nodes that can be computed in rows."""
+    runs: list[tuple[Op, ...]] = [()]
+    for op in graph.nodes:
+        runs = [*runs[:-1], (*runs[-1], op)] if can_tile(graph, op) else [*runs, ()]
+    return [found for found in runs if found]
+
+
+@given(graphs(MAPS), st.data())
+def test_a_stage_is_exact(graph: Graph, data: st.DataObject) -> None:
+    for nodes in parts_of(graph):
+        sources, results = boundary(graph, nodes)
+        streamed = data.draw(st.sets(st.sampled_from(sources)))
+        rows = data.draw(st.integers(1, 4))
+        again = data.draw(st.sets(st.sampled_from([op.output for op in nodes])))
+        if data.draw(st.booleans()):
+            even = data.draw(st.booleans())
+            stage = by_input(graph, nodes, rows, streamed, again=again, even=even)
+        else:
+            stage = by_output(graph, nodes, rows, again, streamed)
+        feeds = feeds_for(graph, 2, 0)
+        whole = run(graph, feeds, [*sources, *results])
+        got = run_stage(graph, stage, {name: whole[name] for name in sources})
+        for name in results:
+            first_difference(name, whole[name], got[name])
+        check_work(graph, stage)
+
+
+def check_work(graph: Graph, stage: Stage) -> None:
+    """Results are made once; with nothing computed again, so is all else."""
+    for k, op in enumerate(stage.nodes):
+        rows = [part.rows for turn in stage.turns if (part := turn.parts[k]) is not None]
+        if op.output in stage.results:
+            assert sum(map(len, rows)) == graph.tensors[op.output].shape[0]
+        assert all(span.stop <= graph.tensors[op.output].shape[0] for span in rows)
+
+
+def two_convolutions() -> Graph:
+    """3 by 3 with padding 1 over 8 by 4 by 1, twice."""
+    b = GraphBuilder("two")
+    x = b.input("x", (8, 4, 1), S8)
+    weight = b.constant("w", np.ones((1, 3, 3, 1), np.int64), S8)
+    rescale = Rescale((1 << 30,), (33,), Rounding.HALF_UP, -128, 127)
+    for k in "ab":
+        op = Conv2d(k, x, weight, None, f"{k}_out", padding=Padding(1, 1, 1, 1), rescale=rescale)
+        x = b.add(op, S8)
+    return b.build([x])
+
+
+def rows_made(stage: Stage, layer: int) -> list[tuple[int, int] | None]:
+    parts = [turn.parts[layer] for turn in stage.turns]
+    return [None if part is None else (part.rows.start, part.rows.stop) for part in parts]
+
+
+def test_by_input_each_layer_makes_what_it_can() -> None:
+    graph = two_convolutions()
+    stage = by_input(graph, graph.nodes, 1, ["x"])
+    assert rows_made(stage, 0) == [None, *((k, k + 1) for k in range(6)), (6, 8)]
+    assert rows_made(stage, 1) == [None, None, *((k, k + 1) for k in range(5)), (5, 8)]
+    assert (stage.rows("x"), stage.kept("x")) == (3, 2)
+    assert (stage.rows("a_out"), stage.kept("a_out")) == (4, 2)
+    assert stage.buffers == ("x", "a_out")
+
+
+def test_by_input_evenly_takes_more_turns_and_smaller_buffers() -> None:
+    graph = two_convolutions()
+    stage = by_input(graph, graph.nodes, 1, ["x"], even=True)
+    assert rows_made(stage, 0) == [None, *((k, k + 1) for k in range(8)), None]
+    assert rows_made(stage, 1) == [None, None, *((k, k + 1) for k in range(8))]
+    assert (stage.rows("x"), stage.rows("a_out")) == (3, 3)
+
+
+def test_by_output_halos_are_kept_or_computed_again() -> None:
+    graph = two_convolutions()
+    kept, again = (by_output(graph, graph.nodes, 2, names) for names in ((), ["a_out"]))
+    assert rows_made(kept, 0) == [(0, 3), (3, 5), (5, 7), (7, 8)]
+    assert rows_made(again, 0) == [(0, 3), (1, 5), (3, 7), (5, 8)]
+    assert rows_made(kept, 1) == rows_made(again, 1) == [(0, 2), (2, 4), (4, 6), (6, 8)]
+    assert (kept.rows("a_out"), kept.kept("a_out")) == (4, 2)
+    assert (again.rows("a_out"), again.kept("a_out")) == (4, 0)
+
+
+def test_padding_belongs_to_the_ends_of_the_map() -> None:
+    graph = two_convolutions()
+    read = [reads(graph, graph.nodes[0], Span(*rows)) for rows in ((0, 2), (2, 4), (6, 8))]
+    assert read == [Read(Span(0, 3), 1, 0), Read(Span(1, 5)), Read(Span(5, 8), 0, 1)]
