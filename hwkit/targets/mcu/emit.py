@@ -23,6 +23,13 @@ from hwkit.lower.schedule import scratch_name
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.arenas import declarations, pointer
 from hwkit.targets.mcu.capabilities import STORED
+from hwkit.targets.mcu.emit_stage import (
+    is_whole,
+    part_tables,
+    run_of,
+    stage_functions,
+    tiled_layer,
+)
 from hwkit.targets.mcu.identity import build_flag
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
@@ -275,6 +282,7 @@ def _named_tables(graph: Graph, plan: McuPlan) -> Iterator[tuple[str, Table]]:
         for part, call in enumerate(layer.calls):
             for table in tables(call.descriptor):
                 yield f"{_symbol(index, part)}_{table.purpose}", table
+            yield from part_tables(layer, _symbol(index, part), part)
     for index, state in enumerate(graph.states):
         initial = _initial(graph, state)
         if len(set(initial)) > 1:
@@ -292,7 +300,13 @@ def _symbol(index: int, part: int) -> str:
 def _model(graph: Graph, plan: McuPlan) -> str:
     digest = bytes.fromhex(serialize.digest(graph))
     copies = shared((call for layer in plan.layers for call in layer.calls), plan.kernels)
-    layers = [_layer(k, layer, plan, copies) for k, layer in enumerate(plan.layers)]
+    layers = [
+        _layer(k, layer, plan, copies)
+        if layer.tiled is None
+        else tiled_layer(graph, k, plan, copies, plan.picks[k].small)
+        for k, layer in enumerate(plan.layers)
+    ]
+    staging = plan.staging.stages
     tensors = [
         (plan.states.moved.get(name, name) if of == "outputs" else name, tensor_bytes(graph, name))
         for of, names in _borders(graph).items()
@@ -302,9 +316,12 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         name=comment(graph.name),
         includes="\n".join(f"#include <hwk_{symbol}.h>" for symbol in plan.kernels),
         arenas=declarations(plan.memory),
-        string="#include <string.h>\n" if graph.states else "",
+        string="#include <string.h>\n" if graph.states or staging else "",
         arena_bytes=plan.memory.arena_bytes,
-        layers="\n".join([*map(_copy, dict.fromkeys(copies.values())), *layers]),
+        layers="\n".join(
+            [*map(_copy, dict.fromkeys(copies.values())), *layers]
+            + ([stage_functions(graph, plan)] if staging else [])
+        ),
         rows="\n".join(_row(graph, k, layer, plan) for k, layer in enumerate(plan.layers)),
         digest=", ".join(f"0x{byte:02x}" for byte in digest),
         crc=_selftest_crc32(graph),
@@ -367,8 +384,11 @@ def _ending(plan: McuPlan) -> str:
 
 
 def _row(graph: Graph, index: int, layer: Layer, plan: McuPlan) -> str:
+    run = run_of(graph, plan, index)
+    if not is_whole(plan, index):
+        return f"    {{{run}, NULL, 0}},"
     at = pointer(plan.memory, layer.op.output)
-    return f"    {{layer{index}, {at}, {tensor_bytes(graph, layer.op.output)}}},"
+    return f"    {{{run}, {at}, {tensor_bytes(graph, layer.op.output)}}},"
 
 
 def _copy(copy: Shared) -> str:

@@ -1,0 +1,321 @@
+"""Layers in parts as C: a function for each, over a table of its forms, and the loop over turns.
+
+A *form* of a layer is what it does in some turns: a class of its parts, where in the buffers
+these lie, and which rows are moved. ``layer3(form, turn)`` copies its descriptor, takes the
+numbers of the form, and runs as ``layer3()`` does in a network without stages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import activations
+from hwkit.lower.memory import MemoryPlan
+from hwkit.lower.patch.schedule import Move, halo, moves
+from hwkit.lower.patch.turns import Stage
+from hwkit.lower.schedule import scratch_name
+from hwkit.targets.mcu.arenas import pointer
+from hwkit.targets.mcu.call import Call
+from hwkit.targets.mcu.lower import Layer, McuPlan, tensor_bytes
+from hwkit.targets.mcu.sharing import Shared, bounds
+from hwkit.targets.mcu.source import comment, constant, initializer
+from hwkit.targets.mcu.stages import Leaf
+from hwkit.targets.mcu.structs import Struct, Table
+
+_OUTPUT = "output"
+_PER_LINE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """``number`` of the class, None where nothing is computed; ``reads`` and ``write``: the first
+    row in the buffer of each input and of the output, 0 in a whole map."""
+
+    number: int | None
+    reads: tuple[int, ...]
+    write: int
+    move: Move
+
+
+_IDLE = _Form(None, (), 0, Move())
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """The forms of a layer, and which of them each turn takes, None for none."""
+
+    forms: tuple[_Form, ...]
+    of_turn: tuple[int | None, ...]
+
+
+def part_tables(layer: Layer, symbol: str, part: int) -> Iterator[tuple[str, Table]]:
+    """Tables that the parts of a call have each for itself, but for those of the first class."""
+    if layer.tiled is not None:
+        for path, values in layer.tiled.varying[part].items():
+            for number, value in enumerate(values):
+                if number and isinstance(value, Table):
+                    yield f"{symbol}_{_name(path)}{number}", value
+
+
+def tiled_layer(
+    graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Shared], small: bool
+) -> str:
+    """Descriptors, forms and the function of a layer in a stage."""
+    layer = plan.layers[index]
+    tiled = layer.tiled
+    assert tiled is not None
+    op, stage = layer.op, plan.staging.stages[tiled.stage]
+    found = _forms(stage, index - _first(graph, stage), tiled.of_turn)
+    columns: dict[str, list[str | int]] = {}
+    lines = [f"/* {comment(op.name)}: {type(op).__name__}, in parts */"]
+    body: list[str] = []
+
+    filled = [form.move.fill for form in found.forms]
+    kept = [form.move.keep for form in found.forms]
+    row = _row_bytes(graph, op.output)
+    buffer = pointer(plan.memory, op.output)
+    if any(filled):
+        columns["fill"] = [rows * row for rows in filled]
+        body.append(f"  memcpy({buffer}, {pointer(plan.memory, halo(op.output))}, form->fill);")
+    pauses = any(form.number is None for form in found.forms)
+    body += ["  if (form->runs) {"] if pauses else []
+    if pauses:
+        columns["runs"] = [int(form.number is not None) for form in found.forms]
+    indent = "    " if pauses else "  "
+
+    places = [
+        _place(graph, plan.memory, stage, index, found, k, name, columns, lines)
+        for k, name in enumerate((*activations(op), op.output))
+    ]
+    offset = 0
+    for part, call in enumerate(layer.calls):
+        symbol = f"layer{index}" if part == 0 else f"layer{index}_part{part}"
+        kernel, copy = plan.kernels[call.kernel], copies.get(id(call))
+        function = f"hwk_{kernel.symbol}" if copy is None else copy.symbol
+        value = initializer(call.descriptor, symbol)
+        lines.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
+        local = f"d{part}"
+        body.append(f"{indent}hwk_{kernel.descriptor}_t {local} = {symbol}_descriptor;")
+        for path, values in tiled.varying[part].items():
+            column = f"{local}_{_name(path)}"
+            columns[column] = _column(found, values, f"{symbol}_{_name(path)}", call, path)
+            body.append(f"{indent}{local}.{path} = form->{column};")
+            conditions = bounds(f"{local}.{path}", call.varying.get(path, ()))
+            body += [f"{indent}HWK_ASSUME({condition});" for condition in conditions]
+        inputs = places[offset : offset + len(call.inputs)]
+        offset += len(call.inputs)
+        pointers = [f"(const void *)({place})" for place in inputs]
+        pointers.append(f"(void *)({places[-1]})")
+        scratch = pointer(plan.memory, scratch_name(op)) if layer.scratch_bytes else "NULL"
+        body.append(f"{indent}{function}(&{local}, {', '.join([*pointers, scratch])});")
+    body += ["  }"] if pauses else []
+    if any(kept):
+        columns["at"] = [form.move.at * row for form in found.forms]
+        columns["keep"] = [rows * row for rows in kept]
+        body.append(
+            f"  memcpy({pointer(plan.memory, halo(op.output))}, {buffer} + form->at, form->keep);"
+        )
+    if columns:
+        lines += _table(f"layer{index}_forms", columns, len(found.forms))
+        body.insert(0, f"  const layer{index}_form_t *form = layer{index}_forms + number;")
+    else:
+        body.insert(0, "  (void)number;")
+    if not any("[turn]" in place for place in places):
+        body.insert(0, "  (void)turn;")
+    prefix = "HWK_SMALL " if small else ""
+    lines.append(
+        f"static {prefix}__attribute__((noinline)) void layer{index}("
+        "uint32_t number, uint32_t turn) {"
+    )
+    return "\n".join([*lines, *body, "}", ""])
+
+
+def stage_functions(graph: Graph, plan: McuPlan) -> str:
+    """For every stage its tables and ``stage0()``, and what stands for its later layers."""
+    texts = [_stage(graph, plan, number) for number in range(len(plan.staging.stages))]
+    return "\n".join([*texts, "static void in_stage(void) {}", ""]) if texts else ""
+
+
+def run_of(graph: Graph, plan: McuPlan, index: int) -> str:
+    """The function that the table of layers has for layer ``index``."""
+    tiled = plan.layers[index].tiled
+    if tiled is None:
+        return f"layer{index}"
+    stage = plan.staging.stages[tiled.stage]
+    return f"stage{tiled.stage}" if _first(graph, stage) == index else "in_stage"
+
+
+def is_whole(plan: McuPlan, index: int) -> bool:
+    """Whether the output of layer ``index`` is ever there as a whole."""
+    layer = plan.layers[index]
+    tiled = layer.tiled
+    return tiled is None or layer.op.output in plan.staging.stages[tiled.stage].results
+
+
+def _stage(graph: Graph, plan: McuPlan, number: int) -> str:
+    stage = plan.staging.stages[number]
+    first = _first(graph, stage)
+    rows = []
+    most = 0
+    found = []
+    for k in range(len(stage.nodes)):
+        tiled = plan.layers[first + k].tiled
+        assert tiled is not None
+        found.append(_forms(stage, k, tiled.of_turn))
+        most = max(most, len(found[-1].forms))
+    none, kind = (255, "uint8_t") if most < 255 else (65535, "uint16_t")
+    for turn in range(len(stage.turns)):
+        picked = (forms.of_turn[turn] for forms in found)
+        rows.append(f"    {{{', '.join(str(none if p is None else p) for p in picked)}}}")
+    count = len(stage.nodes)
+    layers = ", ".join(f"layer{first + k}" for k in range(count))
+    table = ",\n".join(rows)
+    return "\n".join(
+        [
+            f"/* The form of each layer in each turn, {none} where it does nothing. */",
+            f"static const {kind} stage{number}_forms[{len(stage.turns)}][{count}] = {{\n{table}}};",
+            f"static void (*const stage{number}_layers[])(uint32_t, uint32_t) = {{{layers}}};",
+            "",
+            f"static void stage{number}_turn(uint32_t turn) {{",
+            f"  for (uint32_t k = 0; k < {count}u; ++k) {{",
+            f"    const uint32_t form = stage{number}_forms[turn][k];",
+            f"    if (form != {none}u) {{",
+            f"      hwk_profile_mark((int)({first}u + k));",
+            f"      stage{number}_layers[k](form, turn);",
+            "    }",
+            "  }",
+            "}",
+            "",
+            f"static void stage{number}(void) {{",
+            f"  for (uint32_t turn = 0; turn < {len(stage.turns)}u; ++turn) {{",
+            f"    stage{number}_turn(turn);",
+            "  }",
+            "}",
+            "",
+        ]
+    )
+
+
+def _first(graph: Graph, stage: Stage) -> int:
+    return next(k for k, op in enumerate(graph.nodes) if op.name == stage.nodes[0].name)
+
+
+def _forms(stage: Stage, k: int, of_turn: Sequence[int | None]) -> _Forms:
+    op = stage.nodes[k]
+    buffers = set(stage.buffers)
+    moved = moves(stage, op.output) if op.output in buffers else (Move(),) * len(stage.turns)
+    forms: dict[_Form, int] = {}
+    found: list[int | None] = []
+    for turn, number, move in zip(stage.turns, of_turn, moved, strict=True):
+        form = _Form(None, (), 0, move)
+        part = turn.parts[k]
+        if part is not None:
+            reads = tuple(
+                read.rows.start - turn.held[name].start if name in buffers else 0
+                for name, read in zip(activations(op), part.reads, strict=True)
+            )
+            write = part.rows.start - turn.held[op.output].start if op.output in buffers else 0
+            form = _Form(number, reads, write, move)
+        found.append(None if form == _IDLE else forms.setdefault(form, len(forms)))
+    return _Forms(tuple(forms), tuple(found))
+
+
+def _place(
+    graph: Graph,
+    memory: MemoryPlan,
+    stage: Stage,
+    index: int,
+    found: _Forms,
+    k: int,
+    name: str,
+    columns: dict[str, list[str | int]],
+    lines: list[str],
+) -> str:
+    """Where a part's input ``k``, or its output behind the inputs, starts. Example:
+    ``arena + 128 + form->a``; of a whole map ``arena + 128 + 96u * layer0_a[turn]``."""
+    op = stage.nodes[index - _first(graph, stage)]
+    output = k == len(activations(op))
+    label = _OUTPUT if output else "abcdefghijklmnopqrstuvwxyz"[k] if k < 26 else f"input{k}"
+    row, base = _row_bytes(graph, name), pointer(memory, name)
+    if name in stage.buffers:
+        starts = [
+            form.write if output else form.reads[k] if form.number is not None else 0
+            for form in found.forms
+        ]
+        if not any(starts):
+            return base
+        columns[label] = [start * row for start in starts]
+        return f"{base} + form->{label}"
+    firsts = []
+    for turn in stage.turns:
+        part = turn.parts[index - _first(graph, stage)]
+        span = None if part is None else part.rows if output else part.reads[k].rows
+        firsts.append(0 if span is None else span.start)
+    lines += _array("uint16_t", f"layer{index}_{label}", firsts)
+    return f"{base} + {row}u * layer{index}_{label}[turn]"
+
+
+def _column(
+    found: _Forms, values: Sequence[Leaf], table: str, call: Call, path: str
+) -> list[str | int]:
+    """The values of a field by form."""
+    column: list[str | int] = []
+    for form in found.forms:
+        value = values[form.number or 0]
+        if isinstance(value, Table):
+            first = _field(call.descriptor, path)
+            purpose = first.purpose if isinstance(first, Table) else value.purpose
+            symbol = table[: -len(_name(path))] + purpose
+            column.append(f"{table}{form.number}" if form.number else symbol)
+        elif isinstance(value, int):
+            column.append(value)
+        else:
+            column.append(constant(value))
+    return column
+
+
+def _field(struct: Struct, path: str) -> object:
+    return struct.fields.get(path)
+
+
+def _table(symbol: str, columns: Mapping[str, Sequence[str | int]], count: int) -> list[str]:
+    """``static const`` structs, a row for each form; numbers in 16 bits where all fit."""
+    fields = []
+    for name, values in columns.items():
+        numbers = [value for value in values if isinstance(value, int)]
+        if len(numbers) < len(values):
+            kind = "const void *"
+        elif all(-(1 << 15) <= number < 1 << 15 for number in numbers):
+            kind = "int16_t "
+        else:
+            kind = "int32_t "
+        fields.append(f"  {kind}{name};")
+    rows = [
+        f"    {{{', '.join(str(values[k]) for values in columns.values())}}}" for k in range(count)
+    ]
+    kind = symbol.removesuffix("s") + "_t"
+    return [
+        "typedef struct {",
+        *fields,
+        f"}} {kind};",
+        f"static const {kind} {symbol}[] = {{",
+        ",\n".join(rows) + "};",
+    ]
+
+
+def _array(kind: str, symbol: str, values: Sequence[int]) -> list[str]:
+    texts = [", ".join(map(str, values[k : k + _PER_LINE])) for k in range(0, len(values), 16)]
+    body = ",\n    ".join(texts)
+    return [f"static const {kind} {symbol}[] = {{\n    {body}}};"]
+
+
+def _row_bytes(graph: Graph, name: str) -> int:
+    return tensor_bytes(graph, name) // graph.tensors[name].shape[0]
+
+
+def _name(path: str) -> str:
+    """A C identifier. Example: ``zero_points[0]`` gives ``zero_points_0``."""
+    return re.sub(r"\W+", "_", path).strip("_")
