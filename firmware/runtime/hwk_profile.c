@@ -2,19 +2,28 @@
 
 #include "hwk_platform.h"
 
-static uint32_t marks[HWK_PROFILE_MARKS];
-static uint32_t mark_count;
+/* Cycles of the layers below `started`; the last mark, at `since`, began `running`. */
+static uint32_t cycles[HWK_PROFILE_MARKS];
+static uint32_t started;
+static uint32_t running;
+static uint32_t since;
 
-__attribute__((noinline, used)) void hwk_profile_mark(int layer) {
+__attribute__((noinline, used)) void hwk_profile_mark(int mark) {
   const uint32_t now = hwk_platform_cycles();
-  if (layer >= 0 && layer < HWK_PROFILE_MARKS) {
-    marks[layer] = now;
-    mark_count = (uint32_t)layer + 1u;
+  if (mark == 0) {
+    started = 0;
+  } else if (running < started) {
+    cycles[running] += now - since;
+  }
+  running = (uint32_t)mark & (HWK_PROFILE_AGAIN - 1u);
+  since = now;
+  while (started <= running && started < HWK_PROFILE_MARKS) {
+    cycles[started++] = 0;
   }
 }
 
 uint32_t hwk_profile_cycles(uint32_t layer) {
-  return layer < hwk_profile_layers() ? marks[layer + 1u] - marks[layer] : 0;
+  return layer < hwk_profile_layers() ? cycles[layer] : 0;
 }
 
-uint32_t hwk_profile_layers(void) { return mark_count == 0 ? 0 : mark_count - 1u; }
+uint32_t hwk_profile_layers(void) { return started == 0 ? 0 : started - 1u; }

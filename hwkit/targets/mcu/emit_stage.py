@@ -176,14 +176,15 @@ def _stage(graph: Graph, plan: McuPlan, number: int) -> str:
     return "\n".join(
         [
             f"/* The form of each layer in each turn, {none} where it does nothing. */",
-            f"static const {kind} stage{number}_forms[{len(stage.turns)}][{count}] = {{\n{table}}};",
+            f"static const {kind} stage{number}_forms[{len(stage.turns)}][{count}] = {{",
+            f"{table}}};",
             f"static void (*const stage{number}_layers[])(uint32_t, uint32_t) = {{{layers}}};",
             "",
             f"static void stage{number}_turn(uint32_t turn) {{",
             f"  for (uint32_t k = 0; k < {count}u; ++k) {{",
             f"    const uint32_t form = stage{number}_forms[turn][k];",
             f"    if (form != {none}u) {{",
-            f"      hwk_profile_mark((int)({first}u + k));",
+            f"      hwk_profile_mark(HWK_PROFILE_AGAIN + (int)({first}u + k));",
             f"      stage{number}_layers[k](form, turn);",
             "    }",
             "  }",

@@ -17,10 +17,10 @@ from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.memory import MemoryPlan, Region
 from hwkit.lower.offset_to_bias import whole_steps_to_bias
 from hwkit.lower.optimize import optimize
-from hwkit.lower.reorder import reorder
-from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.patch.schedule import staged as staged_steps
 from hwkit.lower.patch.turns import Stage
+from hwkit.lower.reorder import reorder
+from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
 from hwkit.lower.schedule import Schedule, step_per_node
 from hwkit.lower.shift_to_signed import shift_to_signed

@@ -190,7 +190,7 @@ def _measured(
         copies = shared((call for layer in planned.layers for call in layer.calls), planned.kernels)
         really = tuple(
             replace(pick, shared=any(id(call) in copies for call in layer.calls))
-            for pick, layer in zip(picks, planned.layers, strict=True)
+            for pick, layer in zip(planned.picks, planned.layers, strict=True)
         )
         builds.setdefault(really, replace(lowered, plan=planned))
     for m in known:
