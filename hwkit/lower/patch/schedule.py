@@ -137,7 +137,8 @@ def _steps(stage: Stage, scratch_bytes: Mapping[str, int]) -> list[Step]:
     ]
     begun = (*steps[0].writes, *stage.results, *halos)
     steps[0] = replace(steps[0], writes=begun)
-    steps[-1] = replace(steps[-1], reads=(*steps[-1].reads, *whole, *stage.results, *halos))
+    ended = [name for name in (*stage.results, *halos) if name not in steps[-1].writes]
+    steps[-1] = replace(steps[-1], reads=(*steps[-1].reads, *whole, *ended))
     return steps
 
 

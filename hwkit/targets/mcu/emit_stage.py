@@ -135,8 +135,11 @@ def tiled_layer(
 
 def stage_functions(graph: Graph, plan: McuPlan) -> str:
     """For every stage its tables and ``stage0()``, and what stands for its later layers."""
-    texts = [_stage(graph, plan, number) for number in range(len(plan.staging.stages))]
-    return "\n".join([*texts, "static void in_stage(void) {}", ""]) if texts else ""
+    stages = plan.staging.stages
+    texts = [_stage(graph, plan, number) for number in range(len(stages))]
+    if any(len(stage.nodes) > 1 for stage in stages):
+        texts += ["static void in_stage(void) {}", ""]
+    return "\n".join(texts)
 
 
 def run_of(graph: Graph, plan: McuPlan, index: int) -> str:
