@@ -13,6 +13,9 @@
  * layer 0. */
 #define HWK_PROFILE_AGAIN 0x10000
 
+/* No layer runs from here on. */
+#define HWK_PROFILE_NONE (HWK_PROFILE_AGAIN + 0xFFFF)
+
 /* Reads the cycle counter at boundary `mark` (0 .. layer_count): from here on layer `mark` runs, or
  * none of them. Never inlined, so that each call passes this address with `mark` in the first
  * argument register. Mark 0 starts a new record. Layer i takes what passes from each mark i, or

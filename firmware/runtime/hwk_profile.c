@@ -17,7 +17,7 @@ __attribute__((noinline, used)) void hwk_profile_mark(int mark) {
   }
   running = (uint32_t)mark & (HWK_PROFILE_AGAIN - 1u);
   since = now;
-  while (started <= running && started < HWK_PROFILE_MARKS) {
+  while (started <= running && running < HWK_PROFILE_MARKS) {
     cycles[started++] = 0;
   }
 }

@@ -30,6 +30,7 @@ from hwkit.targets.mcu.emit_stage import (
     stage_functions,
     tiled_layer,
 )
+from hwkit.targets.mcu.emit_stream import stream_functions, streaming
 from hwkit.targets.mcu.identity import build_flag
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
@@ -133,13 +134,13 @@ const hwk_model_info_t hwk_model_info = {{
     .ranges = ranges,
     .inputs = {inputs},
     .outputs = {outputs},
-    .states = {states}}};
+    .states = {states}{stream}}};
 
 {reset}
 void hwk_model_invoke(uint32_t last_layer) {{
   uint32_t last = last_layer < LAYER_COUNT ? last_layer : LAYER_COUNT - 1u;
   for (uint32_t i = 0; i <= last; ++i) {{
-    hwk_profile_mark((int)i);
+    hwk_profile_mark({again}(int)i);
     layers[i].run();
   }}
 {ending}  hwk_profile_mark((int)(last + 1u));
@@ -308,7 +309,7 @@ def _model(graph: Graph, plan: McuPlan) -> str:
     ]
     staging = plan.staging.stages
     tensors = [
-        (plan.states.moved.get(name, name) if of == "outputs" else name, tensor_bytes(graph, name))
+        (_border_at(plan, of, name), tensor_bytes(graph, name))
         for of, names in _borders(graph).items()
         for name in names
     ]
@@ -320,7 +321,7 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         arena_bytes=plan.memory.arena_bytes,
         layers="\n".join(
             [*map(_copy, dict.fromkeys(copies.values())), *layers]
-            + ([stage_functions(graph, plan)] if staging else [])
+            + ([stage_functions(graph, plan), stream_functions(graph, plan)] if staging else [])
         ),
         rows="\n".join(_row(graph, k, layer, plan) for k, layer in enumerate(plan.layers)),
         digest=", ".join(f"0x{byte:02x}" for byte in digest),
@@ -329,11 +330,11 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         name_bytes=len(comment(graph.name)) + 1,
         count=len(tensors),
         sizes=", ".join(str(size) for _, size in tensors),
-        tensors="\n".join(
-            f"    {{{pointer(plan.memory, place)}, {size}}}," for place, size in tensors
-        ),
+        tensors="\n".join(f"    {{{place}, {size}}}," for place, size in tensors),
         **_strings(graph),
         ranges="\n".join(_range(graph.tensors[name].dtype) for name in graph.inputs),
+        stream="" if streaming(plan) is None else ",\n    .stream = &input_stream",
+        again="" if streaming(plan) is None else "HWK_PROFILE_AGAIN + ",
         reset=_reset(graph, plan),
         ending=_ending(plan),
     )
@@ -343,6 +344,14 @@ def _borders(graph: Graph) -> dict[str, tuple[str, ...]]:
     """What the runtime knows the tensors of, in its order."""
     states = tuple(state.tensor for state in graph.states)
     return {"inputs": graph.inputs, "outputs": graph.outputs, "states": states}
+
+
+def _border_at(plan: McuPlan, of: str, name: str) -> str:
+    """Where an input, output or state lies, NULL for an input that is never there as a whole."""
+    number = streaming(plan)
+    if number is not None and name in plan.staging.stages[number].streamed:
+        return "NULL"
+    return pointer(plan.memory, plan.states.moved.get(name, name) if of == "outputs" else name)
 
 
 def _strings(graph: Graph) -> dict[str, str]:

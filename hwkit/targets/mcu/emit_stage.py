@@ -26,6 +26,14 @@ from hwkit.targets.mcu.stages import Leaf
 from hwkit.targets.mcu.structs import Struct, Table
 
 _OUTPUT = "output"
+
+_STREAM_STATE = """\
+/* The turn that the next rows of the input belong to, and the bytes of these that are there. */
+static struct {
+  uint32_t turn;
+  uint32_t bytes;
+} stream;
+"""
 _PER_LINE = 16
 
 
@@ -137,6 +145,8 @@ def stage_functions(graph: Graph, plan: McuPlan) -> str:
     """For every stage its tables and ``stage0()``, and what stands for its later layers."""
     stages = plan.staging.stages
     texts = [_stage(graph, plan, number) for number in range(len(stages))]
+    if any(stage.streamed for stage in stages):
+        texts.insert(0, _STREAM_STATE)
     if any(len(stage.nodes) > 1 for stage in stages):
         texts += ["static void in_stage(void) {}", ""]
     return "\n".join(texts)
@@ -194,13 +204,23 @@ def _stage(graph: Graph, plan: McuPlan, number: int) -> str:
             "}",
             "",
             f"static void stage{number}(void) {{",
-            f"  for (uint32_t turn = 0; turn < {len(stage.turns)}u; ++turn) {{",
-            f"    stage{number}_turn(turn);",
-            "  }",
+            *_whole_stage(stage, number),
             "}",
             "",
         ]
     )
+
+
+def _whole_stage(stage: Stage, number: int) -> list[str]:
+    """What the stage does at its place among the layers: all turns, or, where rows that arrive
+    have set them going, it begins anew."""
+    if stage.streamed:
+        return ["  stream.turn = 0;", "  stream.bytes = 0;"]
+    return [
+        f"  for (uint32_t turn = 0; turn < {len(stage.turns)}u; ++turn) {{",
+        f"    stage{number}_turn(turn);",
+        "  }",
+    ]
 
 
 def _first(graph: Graph, stage: Stage) -> int:

@@ -56,8 +56,22 @@ def check_stages(graph: Graph, stages: Sequence[Stage]) -> None:
                 f"{where}: only a network's single input can be streamed, into its first layers "
                 "and no others; keep it whole"
             )
-        if stage.streamed and set(stage.streamed) & set(graph.results):
-            raise ConfigError(f"{where}: {stage.streamed[0]} is an output too; keep it whole")
+        for name in stage.streamed:
+            _check_streamed(graph, stage, name, where)
+
+
+def _check_streamed(graph: Graph, stage: Stage, name: str, where: str) -> None:
+    if name in graph.results:
+        raise ConfigError(f"{where}: {name} is an output too; keep it whole")
+    there = 0
+    for turn in stage.turns:
+        held, new = turn.held[name], len(turn.held[name]) - turn.kept[name]
+        if new and held.stop - there != new:
+            raise ConfigError(
+                f"{where}: no layer reads row {there} of {name}; keep it whole, or take another "
+                "step of rows"
+            )
+        there = held.stop if new else there
 
 
 @dataclass(frozen=True, slots=True, eq=False)

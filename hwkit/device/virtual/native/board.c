@@ -73,7 +73,7 @@ static void record_mark(hwk_board_t *board) {
   }
   board->running = mark & (HWK_BOARD_MARK_AGAIN - 1u);
   board->since = (count_t){board->instructions, board->cycles};
-  while (board->started <= board->running && board->started < HWK_BOARD_MARKS) {
+  while (board->started <= board->running && board->running < HWK_BOARD_MARKS) {
     board->layers[board->started++] = (count_t){0, 0};
   }
 }
