@@ -58,6 +58,12 @@ def moves(stage: Stage, tensor: str) -> tuple[Move, ...]:
     return tuple(found)
 
 
+def new_rows(stage: Stage) -> list[int]:
+    """Rows of the streamed tensor that arrive before each turn."""
+    (name,) = stage.streamed
+    return [len(turn.held[name]) - turn.kept[name] for turn in stage.turns]
+
+
 def staged(
     graph: Graph,
     stages: Sequence[Stage],

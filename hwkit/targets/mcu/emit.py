@@ -24,6 +24,7 @@ from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.arenas import declarations, pointer
 from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.emit_stage import (
+    ALL_MARKS,
     is_whole,
     part_tables,
     run_of,
@@ -139,7 +140,7 @@ const hwk_model_info_t hwk_model_info = {{
 {reset}
 void hwk_model_invoke(uint32_t last_layer) {{
   uint32_t last = last_layer < LAYER_COUNT ? last_layer : LAYER_COUNT - 1u;
-  for (uint32_t i = 0; i <= last; ++i) {{
+{marks}  for (uint32_t i = 0; i <= last; ++i) {{
     hwk_profile_mark({again}(int)i);
     layers[i].run();
   }}
@@ -334,7 +335,8 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         **_strings(graph),
         ranges="\n".join(_range(graph.tensors[name].dtype) for name in graph.inputs),
         stream="" if streaming(plan) is None else ",\n    .stream = &input_stream",
-        again="" if streaming(plan) is None else "HWK_PROFILE_AGAIN + ",
+        again="HWK_PROFILE_AGAIN + " if staging else "",
+        marks=ALL_MARKS if staging and streaming(plan) is None else "",
         reset=_reset(graph, plan),
         ending=_ending(plan),
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
 from hwkit.lower.memory import MemoryPlan
-from hwkit.lower.patch.schedule import Move, halo, moves
+from hwkit.lower.patch.schedule import Move, halo, moves, new_rows
 from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import scratch_name
 from hwkit.targets.mcu.arenas import pointer
@@ -35,6 +35,13 @@ static struct {
 } stream;
 """
 _PER_LINE = 16
+
+ALL_MARKS = """\
+  for (uint32_t i = 0; i < LAYER_COUNT; ++i) {
+    hwk_profile_mark((int)i);
+  }
+"""
+"""Begins the record of a model whose layers run in parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,34 @@ def run_of(graph: Graph, plan: McuPlan, index: int) -> str:
     return f"stage{tiled.stage}" if _first(graph, stage) == index else "in_stage"
 
 
+def mark_sequence(graph: Graph, plan: McuPlan) -> list[int | None]:
+    """The layer that each ``hwk_profile_mark`` of a whole inference begins, in order; None for no
+    layer.
+
+    Example: of two layers in a stage of two turns: 0, 1, then 0, then 0, 1, 0, 1, then 1, None.
+    """
+    nodes = len(graph.nodes)
+    marks: list[int | None] = list(range(nodes))
+    turns = {}
+    for stage in plan.staging.stages:
+        first = _first(graph, stage)
+        forms = [_forms(stage, k, _of_turn(plan, first + k)) for k in range(len(stage.nodes))]
+        parts = [
+            [first + k for k, found in enumerate(forms) if found.of_turn[turn] is not None]
+            for turn in range(len(stage.turns))
+        ]
+        if stage.streamed:
+            marks.append(None)
+            for turn, new in enumerate(new_rows(stage)):
+                marks += [*([None] if new and turn else []), *parts[turn]]
+            marks.append(None)
+        else:
+            turns[first] = [layer for of in parts for layer in of]
+    for layer in range(nodes):
+        marks += [layer, *turns.get(layer, [])]
+    return [*marks, None]
+
+
 def is_whole(plan: McuPlan, index: int) -> bool:
     """Whether the output of layer ``index`` is ever there as a whole."""
     layer = plan.layers[index]
@@ -175,9 +210,7 @@ def _stage(graph: Graph, plan: McuPlan, number: int) -> str:
     most = 0
     found = []
     for k in range(len(stage.nodes)):
-        tiled = plan.layers[first + k].tiled
-        assert tiled is not None
-        found.append(_forms(stage, k, tiled.of_turn))
+        found.append(_forms(stage, k, _of_turn(plan, first + k)))
         most = max(most, len(found[-1].forms))
     none, kind = (255, "uint8_t") if most < 255 else (65535, "uint16_t")
     for turn in range(len(stage.turns)):
@@ -225,6 +258,12 @@ def _whole_stage(stage: Stage, number: int) -> list[str]:
 
 def _first(graph: Graph, stage: Stage) -> int:
     return next(k for k, op in enumerate(graph.nodes) if op.name == stage.nodes[0].name)
+
+
+def _of_turn(plan: McuPlan, index: int) -> tuple[int | None, ...]:
+    tiled = plan.layers[index].tiled
+    assert tiled is not None
+    return tiled.of_turn
 
 
 def _forms(stage: Stage, k: int, of_turn: Sequence[int | None]) -> _Forms:

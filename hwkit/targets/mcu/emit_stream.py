@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hwkit.ir.graph import Graph
-from hwkit.lower.patch.schedule import halo, moves
-from hwkit.lower.patch.turns import Stage
+from hwkit.lower.patch.schedule import halo, moves, new_rows
 from hwkit.targets.mcu.arenas import pointer
+from hwkit.targets.mcu.emit_stage import ALL_MARKS
 from hwkit.targets.mcu.lower import McuPlan, tensor_bytes
 
 _STREAM = """\
@@ -33,8 +33,7 @@ static void rows_turn(void) {{
 
 void hwk_model_restart(void) {{
   stage{number}();
-  hwk_profile_mark(0);
-  hwk_profile_mark(HWK_PROFILE_NONE);
+{marks}  hwk_profile_mark(HWK_PROFILE_NONE);
 }}
 
 static hwk_tensor_t stream_wanted(void) {{
@@ -115,10 +114,5 @@ def stream_functions(graph: Graph, plan: McuPlan) -> str:
         moves=moved,
         number=number,
         buffer=buffer,
+        marks=ALL_MARKS.replace("LAYER_COUNT", f"{len(graph.nodes)}u"),
     )
-
-
-def new_rows(stage: Stage) -> list[int]:
-    """Rows of the streamed tensor that arrive before each turn."""
-    (name,) = stage.streamed
-    return [len(turn.held[name]) - turn.kept[name] for turn in stage.turns]

@@ -41,9 +41,9 @@ struct hwk_board {
   uint64_t instructions;
   uint64_t cycles;
   uint64_t next; /* where execution goes on unless a branch is taken */
-  count_t layers[HWK_BOARD_MARKS]; /* those below `started` */
-  uint32_t started;
-  uint32_t running; /* the layer that the last mark began, and the counts then */
+  count_t layers[HWK_BOARD_MARKS];
+  uint32_t begun; /* layers that this record has */
+  uint32_t running;
   count_t since;
   uint64_t cycle_count_zero; /* cycles at which the guest's counter was 0 */
   uint32_t dwt_control;
@@ -64,17 +64,15 @@ static uint32_t core_register(const hwk_board_t *board, int id) {
  * firmware/runtime/hwk_profile.c does it. */
 static void record_mark(hwk_board_t *board) {
   const uint32_t mark = core_register(board, board->config.registers.first);
-  if (mark == 0) {
-    board->started = 0;
-  } else if (board->running < board->started) {
-    count_t *layer = &board->layers[board->running];
-    layer->instructions += board->instructions - board->since.instructions;
-    layer->cycles += board->cycles - board->since.cycles;
-  }
-  board->running = mark & (HWK_BOARD_MARK_AGAIN - 1u);
+  const uint32_t number = mark & (HWK_BOARD_MARK_AGAIN - 1u);
+  count_t *layer = &board->layers[board->running];
+  layer->instructions += board->instructions - board->since.instructions;
+  layer->cycles += board->cycles - board->since.cycles;
   board->since = (count_t){board->instructions, board->cycles};
-  while (board->started <= board->running && board->running < HWK_BOARD_MARKS) {
-    board->layers[board->started++] = (count_t){0, 0};
+  board->running = number < HWK_BOARD_MARKS ? number : HWK_BOARD_MARKS - 1u;
+  if (mark < HWK_BOARD_MARK_AGAIN) {
+    board->layers[board->running] = (count_t){0, 0};
+    board->begun = board->running;
   }
 }
 
@@ -269,7 +267,8 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
   board->instructions = 0;
   board->cycles = 0;
   board->cycle_count_zero = 0;
-  board->started = 0;
+  board->begun = 0;
+  board->running = HWK_BOARD_MARKS - 1u;
   board->next = entry & ~1u;
   memset(&board->fault, 0, sizeof board->fault);
   hwk_uart_reset(&board->uart);
@@ -302,7 +301,7 @@ uint64_t hwk_board_cycles(const hwk_board_t *board) { return board->cycles; }
 uint32_t hwk_board_layers(const hwk_board_t *board, uint64_t *instructions, uint64_t *cycles,
                           uint32_t capacity) {
   uint32_t count = 0;
-  for (; count + 1u < board->started && count < capacity; count++) {
+  for (; count < board->begun && count < capacity; count++) {
     instructions[count] = board->layers[count].instructions;
     cycles[count] = board->layers[count].cycles;
   }
