@@ -11,21 +11,41 @@ from hypothesis import strategies as st
 
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    AvgPool2d,
+    Concat,
+    Conv2d,
+    DepthwiseConv2d,
+    MaxPool2d,
+    ResizeNearest,
+    SumPool2d,
+)
 from hwkit.targets.mcu.lower import staged
-from tests.conformance.graphs import graphs
+from tests.conformance.graphs import Space, graphs
 from tests.conformance.spaces import MCU
 from tests.targets.mcu import together
 from tests.targets.mcu.staged import stages
 
-_GRAPHS = 30
+_GRAPHS = 20
 
-SPACE = replace(MCU, inputs=2, outputs=3, states=1, max_ops=6)
+ANY_OPS = replace(MCU, inputs=2, outputs=3, states=1, max_ops=6)
+MAPS = replace(
+    MCU,
+    ops=(Conv2d, DepthwiseConv2d, MaxPool2d, AvgPool2d, SumPool2d, Add, Concat, ResizeNearest),
+    inputs=1,
+    outputs=1,
+    states=0,
+    max_ops=6,
+)
+"""Those that can be computed in rows, so that many inputs can be streamed."""
 
 
 @pytest.mark.slow
-def test_every_integer_of_random_stages_in_one_program(tmp_path: Path) -> None:
+@pytest.mark.parametrize("space", [ANY_OPS, MAPS])
+def test_every_integer_of_random_stages_in_one_program(space: Space, tmp_path: Path) -> None:
     models: list[together.Model] = []
-    tiled = 0
+    tiled = streamed = 0
 
     @settings(
         max_examples=_GRAPHS,
@@ -35,9 +55,9 @@ def test_every_integer_of_random_stages_in_one_program(tmp_path: Path) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(graphs(SPACE), st.data())
+    @given(graphs(space), st.data())
     def collect(graph: Graph, data: st.DataObject) -> None:
-        nonlocal tiled
+        nonlocal tiled, streamed
         try:
             model = together.lowered_as(graph, len(models))
         except UnsupportedOp:
@@ -46,7 +66,8 @@ def test_every_integer_of_random_stages_in_one_program(tmp_path: Path) -> None:
         if found:
             models.append(replace(model, lowered=staged(model.lowered, found)))
             tiled += sum(len(stage.nodes) for stage in found)
+            streamed += any(stage.streamed for stage in found)
 
     collect()
-    assert tiled > _GRAPHS
+    assert tiled > _GRAPHS and (streamed > _GRAPHS // 5) == (space is MAPS)
     assert all(together.check(models, tmp_path))
