@@ -61,9 +61,11 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Pick:
     """How a layer is computed: by ``hwk_<kernel>``, and whether by a copy of it that others use
-    as well; ``small`` when its own copy is compiled for size rather than speed. ``kernel`` is ""
-    where there is nothing to call."""
+    as well; ``small`` when its own copy is compiled for size rather than speed; ``usual`` when a
+    layer that is computed in parts has a copy for most of them and another for the rest.
+    ``kernel`` is "" where there is nothing to call."""
 
     kernel: str
     shared: bool
     small: bool = False
+    usual: bool = False

@@ -305,7 +305,7 @@ def _model(graph: Graph, plan: McuPlan) -> str:
     layers = [
         _layer(k, layer, plan, copies)
         if layer.tiled is None
-        else tiled_layer(graph, k, plan, copies, plan.picks[k].small)
+        else tiled_layer(graph, k, plan, copies)
         for k, layer in enumerate(plan.layers)
     ]
     staging = plan.staging.stages

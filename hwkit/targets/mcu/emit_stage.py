@@ -26,6 +26,7 @@ from hwkit.targets.mcu.stages import Leaf
 from hwkit.targets.mcu.structs import Struct, Table
 
 _OUTPUT = "output"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 _STREAM_STATE = """\
 /* The turn that the next rows of the input belong to, and the bytes of these that are there. */
@@ -75,77 +76,157 @@ def part_tables(layer: Layer, symbol: str, part: int) -> Iterator[tuple[str, Tab
                     yield f"{symbol}_{_name(path)}{number}", value
 
 
-def tiled_layer(
-    graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Shared], small: bool
-) -> str:
-    """Descriptors, forms and the function of a layer in a stage."""
-    layer = plan.layers[index]
+def tiled_layer(graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Shared]) -> str:
+    """Descriptors, forms and the functions of a layer in a stage."""
+    layer, pick = plan.layers[index], plan.picks[index]
     tiled = layer.tiled
     assert tiled is not None
     op, stage = layer.op, plan.staging.stages[tiled.stage]
     found = _forms(stage, index - _first(graph, stage), tiled.of_turn)
     columns: dict[str, list[str | int]] = {}
-    lines = [f"/* {comment(op.name)}: {type(op).__name__}, in parts */"]
-    body: list[str] = []
-
-    filled = [form.move.fill for form in found.forms]
-    kept = [form.move.keep for form in found.forms]
-    row = _row_bytes(graph, op.output)
-    buffer = pointer(plan.memory, op.output)
-    if any(filled):
-        columns["fill"] = [rows * row for rows in filled]
-        body.append(f"  memcpy({buffer}, {pointer(plan.memory, halo(op.output))}, form->fill);")
-    pauses = any(form.number is None for form in found.forms)
-    body += ["  if (form->runs) {"] if pauses else []
-    if pauses:
-        columns["runs"] = [int(form.number is not None) for form in found.forms]
-    indent = "    " if pauses else "  "
-
+    tables: list[str] = []
+    names = (*activations(op), op.output)
     places = [
-        _place(graph, plan.memory, stage, index, found, k, name, columns, lines)
-        for k, name in enumerate((*activations(op), op.output))
+        _place(graph, plan.memory, stage, index, found, k, name, columns, tables)
+        for k, name in enumerate(names)
     ]
+    scratch = pointer(plan.memory, scratch_name(op)) if layer.scratch_bytes else "NULL"
+    descriptors, functions, body = [], [], []
     offset = 0
     for part, call in enumerate(layer.calls):
         symbol = f"layer{index}" if part == 0 else f"layer{index}_part{part}"
         kernel, copy = plan.kernels[call.kernel], copies.get(id(call))
-        function = f"hwk_{kernel.symbol}" if copy is None else copy.symbol
         value = initializer(call.descriptor, symbol)
-        lines.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
+        descriptors.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
         local = f"d{part}"
-        body.append(f"{indent}hwk_{kernel.descriptor}_t {local} = {symbol}_descriptor;")
+        fields = {}
         for path, values in tiled.varying[part].items():
             column = f"{local}_{_name(path)}"
+            fields[path] = column
             columns[column] = _column(found, values, f"{symbol}_{_name(path)}", call, path)
-            body.append(f"{indent}{local}.{path} = form->{column};")
-            conditions = bounds(f"{local}.{path}", call.varying.get(path, ()))
-            body += [f"{indent}HWK_ASSUME({condition});" for condition in conditions]
-        inputs = places[offset : offset + len(call.inputs)]
+        inputs = [
+            f"(const void *)({place})" for place in places[offset : offset + len(call.inputs)]
+        ]
         offset += len(call.inputs)
-        pointers = [f"(const void *)({place})" for place in inputs]
-        pointers.append(f"(void *)({places[-1]})")
-        scratch = pointer(plan.memory, scratch_name(op)) if layer.scratch_bytes else "NULL"
-        body.append(f"{indent}{function}(&{local}, {', '.join([*pointers, scratch])});")
-    body += ["  }"] if pauses else []
-    if any(kept):
-        columns["at"] = [form.move.at * row for form in found.forms]
-        columns["keep"] = [rows * row for rows in kept]
-        body.append(
-            f"  memcpy({pointer(plan.memory, halo(op.output))}, {buffer} + form->at, form->keep);"
+        taking = _Taking(
+            call,
+            f"hwk_{kernel.descriptor}_t {local} = {symbol}_descriptor;",
+            local,
+            f"hwk_{kernel.symbol}" if copy is None else copy.symbol,
+            fields,
         )
+        output = f"(void *)({places[-1]})"
+        usual = _usual(found)
+        if pick.usual and copy is None and fields and usual is not None:
+            functions += _apart(symbol, taking, columns, usual, scratch, f"layer{index}_form_t")
+            arguments = ", ".join([*inputs, output])
+            body.append(f"if (number == {usual}u) {{")
+            body.append(f"  {symbol}_usual({arguments});")
+            body += ["} else {", f"  {symbol}_other(form, {arguments});", "}"]
+        else:
+            body += taking.lines([*inputs, output, scratch])
+
+    row, buffer = _row_bytes(graph, op.output), pointer(plan.memory, op.output)
+    if any(form.number is None for form in found.forms):
+        columns["runs"] = [int(form.number is not None) for form in found.forms]
+        body = ["if (form->runs) {", *(f"  {line}" for line in body), "}"]
+    if any(form.move.fill for form in found.forms):
+        columns["fill"] = [form.move.fill * row for form in found.forms]
+        body.insert(0, f"memcpy({buffer}, {pointer(plan.memory, halo(op.output))}, form->fill);")
+    if any(form.move.keep for form in found.forms):
+        columns["at"] = [form.move.at * row for form in found.forms]
+        columns["keep"] = [form.move.keep * row for form in found.forms]
+        kept = pointer(plan.memory, halo(op.output))
+        body.append(f"memcpy({kept}, {buffer} + form->at, form->keep);")
     if columns:
-        lines += _table(f"layer{index}_forms", columns, len(found.forms))
-        body.insert(0, f"  const layer{index}_form_t *form = layer{index}_forms + number;")
+        tables += _table(f"layer{index}_forms", columns, len(found.forms))
+        body.insert(0, f"const layer{index}_form_t *form = layer{index}_forms + number;")
     else:
-        body.insert(0, "  (void)number;")
+        body.insert(0, "(void)number;")
     if not any("[turn]" in place for place in places):
-        body.insert(0, "  (void)turn;")
-    prefix = "HWK_SMALL " if small else ""
-    lines.append(
-        f"static {prefix}__attribute__((noinline)) void layer{index}("
-        "uint32_t number, uint32_t turn) {"
+        body.insert(0, "(void)turn;")
+    prefix = "HWK_SMALL " if pick.small else ""
+    head = f"static {prefix}__attribute__((noinline)) void layer{index}("
+    return "\n".join(
+        [
+            f"/* {comment(op.name)}: {type(op).__name__}, in parts */",
+            *descriptors,
+            *tables,
+            *functions,
+            f"{head}uint32_t number, uint32_t turn) {{",
+            *(f"  {line}" for line in body),
+            "}",
+            "",
+        ]
     )
-    return "\n".join([*lines, *body, "}", ""])
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """A call that takes numbers of a form: ``copied`` declares its descriptor as ``local``, whose
+    ``fields`` have the columns that they are in, by path."""
+
+    call: Call
+    copied: str
+    local: str
+    function: str
+    fields: Mapping[str, str]
+
+    def lines(self, arguments: Sequence[str]) -> list[str]:
+        """The call with the numbers of ``form``."""
+        lines = [self.copied]
+        for path, column in self.fields.items():
+            lines.append(f"{self.local}.{path} = form->{column};")
+            conditions = bounds(f"{self.local}.{path}", self.call.varying.get(path, ()))
+            lines += [f"HWK_ASSUME({condition});" for condition in conditions]
+        return [*lines, self._run(arguments)]
+
+    def constant_lines(
+        self, columns: Mapping[str, Sequence[str | int]], form: int, arguments: Sequence[str]
+    ) -> list[str]:
+        """The call with the numbers of one form, known to the compiler."""
+        numbers = [
+            f"{self.local}.{path} = {columns[column][form]};"
+            for path, column in self.fields.items()
+        ]
+        return [self.copied, *numbers, self._run(arguments)]
+
+    def _run(self, arguments: Sequence[str]) -> str:
+        return f"{self.function}(&{self.local}, {', '.join(arguments)});"
+
+
+def _apart(
+    symbol: str,
+    taking: _Taking,
+    columns: Mapping[str, Sequence[str | int]],
+    usual: int,
+    scratch: str,
+    form: str,
+) -> list[str]:
+    """A function for the form of most turns, and one for all others."""
+    inputs = [_LETTERS[k] for k in range(len(taking.call.inputs))]
+    parameters = [*(f"const void *{name}" for name in inputs), "void *output"]
+    arguments = [*inputs, "output", scratch]
+    bodies = {
+        f"{symbol}_usual({', '.join(parameters)})": taking.constant_lines(
+            columns, usual, arguments
+        ),
+        f"{symbol}_other({', '.join([f'const {form} *form', *parameters])})": taking.lines(
+            arguments
+        ),
+    }
+    lines = []
+    for head, body in bodies.items():
+        lines.append(f"static __attribute__((noinline)) void {head} {{")
+        lines += [*(f"  {line}" for line in body), "}"]
+    return lines
+
+
+def _usual(found: _Forms) -> int | None:
+    """The form of more than half of the turns, if there is one."""
+    turns = [form for form in found.of_turn if form is not None]
+    usual = max(set(turns), key=turns.count)
+    return usual if 2 * turns.count(usual) > len(turns) else None
 
 
 def stage_functions(graph: Graph, plan: McuPlan) -> str:
@@ -301,7 +382,7 @@ def _place(
     ``arena + 128 + form->a``; of a whole map ``arena + 128 + 96u * layer0_a[turn]``."""
     op = stage.nodes[index - _first(graph, stage)]
     output = k == len(activations(op))
-    label = _OUTPUT if output else "abcdefghijklmnopqrstuvwxyz"[k] if k < 26 else f"input{k}"
+    label = _OUTPUT if output else _LETTERS[k] if k < len(_LETTERS) else f"input{k}"
     row, base = _row_bytes(graph, name), pointer(memory, name)
     if name in stage.buffers:
         starts = [

@@ -14,7 +14,7 @@ import numpy as np
 
 from hwkit.errors import ConfigError, GraphError
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Op, ResizeNearest
+from hwkit.ir.ops import Op, ResizeNearest, activations
 from hwkit.lower.patch.turns import Part, Stage, part_of
 from hwkit.targets.mcu.call import Call
 from hwkit.targets.mcu.layers import calls
@@ -63,6 +63,10 @@ def check_stages(graph: Graph, stages: Sequence[Stage]) -> None:
 def _check_streamed(graph: Graph, stage: Stage, name: str, where: str) -> None:
     if name in graph.results:
         raise ConfigError(f"{where}: {name} is an output too; keep it whole")
+    inside = {op.name for op in stage.nodes}
+    for op in graph.nodes:
+        if name in activations(op) and op.name not in inside:
+            raise ConfigError(f"{where}: {op.name} reads the whole {name} later; keep it whole")
     there = 0
     for turn in stage.turns:
         held, new = turn.held[name], len(turn.held[name]) - turn.kept[name]

@@ -27,7 +27,7 @@ from tests.conformance.spaces import MCU
 from tests.targets.mcu import together
 from tests.targets.mcu.staged import stages
 
-_GRAPHS = 20
+_GRAPHS = 16
 
 ANY_OPS = replace(MCU, inputs=2, outputs=3, states=1, max_ops=6)
 MAPS = replace(
@@ -69,5 +69,5 @@ def test_every_integer_of_random_stages_in_one_program(space: Space, tmp_path: P
             streamed += any(stage.streamed for stage in found)
 
     collect()
-    assert tiled > _GRAPHS and (streamed > _GRAPHS // 5) == (space is MAPS)
+    assert tiled > _GRAPHS and (streamed > 0) == (space is MAPS)
     assert all(together.check(models, tmp_path))

@@ -103,7 +103,7 @@ def _layers(plan: McuPlan) -> Iterator[list[object]]:
                     yield [name, str(value)]
             yield [[path, *numbers] for path, numbers in call.varying.items()]
         if layer.tiled is not None:
-            yield list(layer.tiled.of_turn)
+            yield ["usual or not", *layer.tiled.of_turn]
     for placed in plan.memory.placements:
         yield [
             placed.region,
