@@ -33,6 +33,23 @@ typedef struct {
   uint16_t highest;
 } hwk_range_t;
 
+/* The single input of a model that takes it in rows and never holds the whole of it.
+ *
+ * restart  the next rows are the first ones
+ * wanted   where the next rows go, and how many bytes they are: 0 when no more are needed. Nothing
+ *          else of the model may run before they are taken
+ * take     they are there: computes what they allow
+ * feed     the next `size` bytes, as many as you like: copies them where they go, and takes rows as
+ *          soon as they are there; drops what is not needed
+ *
+ * When all of the input has been fed, an invoke computes the rest, and restarts. */
+typedef struct {
+  void (*restart)(void);
+  hwk_tensor_t (*wanted)(void);
+  void (*take)(void);
+  void (*feed)(const void *bytes, uint32_t size);
+} hwk_stream_t;
+
 /* Facts about the model, in flash.
  *
  * description    what INFO sends of the model as it lies there: docs/protocol.md, from layers on
@@ -41,6 +58,7 @@ typedef struct {
  * selftest_steps inferences of the self-test
  * ranges         of each input
  * inputs, outputs, states   in the graph's order
+ * stream         how the input goes in, whose data is NULL then; NULL for inputs in the arena
  *
  * An invoke may overwrite inputs, and a new input outputs. The outputs are valid after an invoke
  * that ran the last layer; one that is also an input, or another output, lies where that does.
@@ -55,6 +73,7 @@ typedef struct {
   hwk_tensors_t inputs;
   hwk_tensors_t outputs;
   hwk_tensors_t states;
+  const hwk_stream_t *stream;
 } hwk_model_info_t;
 
 extern const hwk_model_info_t hwk_model_info;

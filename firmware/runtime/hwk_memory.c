@@ -9,6 +9,11 @@ typedef uint32_t __attribute__((may_alias)) word_t;
 
 #define WORD_BYTES sizeof(word_t)
 
+/* Four words at once: a load and a store of several registers. */
+typedef struct {
+  word_t words[4];
+} block_t;
+
 static int same_alignment(const void *a, const void *b) {
   return (((uintptr_t)a ^ (uintptr_t)b) & (WORD_BYTES - 1u)) == 0;
 }
@@ -20,6 +25,12 @@ __attribute__((weak)) void *memcpy(void *restrict to, const void *restrict from,
     while (size != 0 && ((uintptr_t)out & (WORD_BYTES - 1u)) != 0) {
       *out++ = *in++;
       size--;
+    }
+    for (; size >= sizeof(block_t); size -= sizeof(block_t)) {
+      const block_t block = *(const block_t *)(const void *)in;
+      *(block_t *)(void *)out = block;
+      out += sizeof(block_t);
+      in += sizeof(block_t);
     }
     for (; size >= WORD_BYTES; size -= WORD_BYTES) {
       *(word_t *)(void *)out = *(const word_t *)(const void *)in;

@@ -78,7 +78,26 @@ static uint8_t write_range(const exchange_t *exchange, const hwk_tensors_t *all,
   return HWK_STATUS_OK;
 }
 
+/* Of a streamed input the next bytes, or again the first ones. */
+static uint8_t feed(hwk_server_t *server, uint32_t offset, const uint8_t *bytes, uint32_t size) {
+  const hwk_model_info_t *model = &hwk_model_info;
+  if ((offset != 0 && offset != server->input_bytes) || size > model->inputs.bytes - offset) {
+    return HWK_STATUS_BAD_ARGUMENT;
+  }
+  if (offset == 0) {
+    model->stream->restart();
+  }
+  model->stream->feed(bytes, size);
+  server->input_bytes = offset + size;
+  return HWK_STATUS_OK;
+}
+
 static uint8_t load_input(hwk_server_t *server, const exchange_t *exchange) {
+  if (hwk_model_info.stream != NULL) {
+    return exchange->size < 4 ? HWK_STATUS_BAD_ARGUMENT
+                              : feed(server, hwk_load_u32(exchange->payload),
+                                     exchange->payload + 4, exchange->size - 4u);
+  }
   const uint8_t status = write_range(exchange, &hwk_model_info.inputs, server->input_bytes);
   if (status == HWK_STATUS_OK) {
     server->input_bytes = hwk_load_u32(exchange->payload) + exchange->size - 4u;
@@ -219,7 +238,11 @@ static uint8_t run(hwk_server_t *server, exchange_t *exchange) {
   if (exchange->size != model->inputs.bytes || model->outputs.bytes > HWK_PAYLOAD_BYTES) {
     return HWK_STATUS_BAD_ARGUMENT;
   }
-  copy(&model->inputs, 0, exchange->payload, exchange->size, INTO_MODEL);
+  if (model->stream != NULL) {
+    feed(server, 0, exchange->payload, exchange->size);
+  } else {
+    copy(&model->inputs, 0, exchange->payload, exchange->size, INTO_MODEL);
+  }
   invoke(server, model->layer_count - 1u);
   copy(&model->outputs, 0, exchange->answer, model->outputs.bytes, FROM_MODEL);
   exchange->answer_bytes = model->outputs.bytes;

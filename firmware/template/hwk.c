@@ -16,8 +16,11 @@ __attribute__((weak)) void hwk_profile_mark(int layer) { (void)layer; }
 
 int hwk_@ID@_init(void) {
   const hwk_tensors_t *inputs = &hwk_model_info.inputs;
-  for (size_t k = 0; k < inputs->count; k++) {
+  for (size_t k = 0; k < inputs->count && hwk_model_info.stream == NULL; k++) {
     memset(inputs->first[k].data, 0, inputs->first[k].bytes);
+  }
+  if (hwk_model_info.stream != NULL) {
+    hwk_model_info.stream->restart();
   }
   hwk_model_reset();
   ready = 1;
@@ -30,8 +33,27 @@ static void *tensor(const hwk_tensors_t *tensors, size_t index) {
 
 hwk_@ID@_input_t *@PREFIX@input(size_t index) { return tensor(&hwk_model_info.inputs, index); }
 
+static hwk_tensor_t wanted(void) {
+  const hwk_stream_t *stream = hwk_model_info.stream;
+  return stream == NULL ? (hwk_tensor_t){NULL, 0} : stream->wanted();
+}
+
+hwk_@ID@_input_t *hwk_@ID@_rows(size_t *elements) {
+  const hwk_tensor_t rows = wanted();
+  *elements = rows.bytes / @INTEGER_BYTES@u;
+  return (void *)rows.data;
+}
+
+int hwk_@ID@_take(void) {
+  if (!ready || wanted().bytes == 0) {
+    return HWK_NOT_READY;
+  }
+  hwk_model_info.stream->take();
+  return HWK_OK;
+}
+
 int hwk_@ID@_invoke(void) {
-  if (!ready) {
+  if (!ready || wanted().bytes != 0) {
     return HWK_NOT_READY;
   }
   hwk_model_invoke(hwk_model_info.layer_count - 1u);

@@ -12,6 +12,8 @@ typedef hwk_@ID@_output_t hwk_output_t;
 
 #define hwk_init hwk_@ID@_init
 #define hwk_input(...) hwk_@ID@_input(__VA_ARGS__)
+#define hwk_rows hwk_@ID@_rows
+#define hwk_take hwk_@ID@_take
 #define hwk_invoke hwk_@ID@_invoke
 #define hwk_output(...) hwk_@ID@_output(__VA_ARGS__)
 #define hwk_reset hwk_@ID@_reset

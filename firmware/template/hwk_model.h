@@ -50,6 +50,8 @@ enum {
 #define hwk_@ID@_init @PREFIX@init
 #define hwk_@ID@_input(...) @PREFIX@input(__VA_ARGS__ + 0u)
 #define hwk_@ID@_invoke @PREFIX@invoke
+#define hwk_@ID@_rows @PREFIX@rows
+#define hwk_@ID@_take @PREFIX@take
 #define hwk_@ID@_output(...) @PREFIX@output(__VA_ARGS__ + 0u)
 #define hwk_@ID@_reset @PREFIX@reset
 #define hwk_@ID@_arena_bytes @PREFIX@arena_bytes
@@ -60,11 +62,20 @@ enum {
  * HWK_OK. */
 int hwk_@ID@_init(void);
 
-/* hwk_@ID@_input(index): where that input goes, NULL for one that is not there. An invoke may
- * overwrite inputs: fill all of all of them every time. */
+/* hwk_@ID@_input(index): where that input goes, NULL for one that is not there, or that arrives in
+ * rows. An invoke may overwrite inputs: fill all of all of them every time. */
 hwk_@ID@_input_t *@PREFIX@input(size_t index);
 
-/* Runs the network on the inputs; every state takes its next value. HWK_OK or HWK_NOT_READY. */
+/* Of a model whose input arrives in rows: where the next rows go, and how many integers they are.
+ * NULL and 0 when all have been taken, and the invoke is due; always for any other model. */
+hwk_@ID@_input_t *hwk_@ID@_rows(size_t *elements);
+
+/* The rows are there: computes what they allow, which makes room for the next. HWK_OK, or
+ * HWK_NOT_READY where none are wanted. */
+int hwk_@ID@_take(void);
+
+/* Runs the network on the inputs; every state takes its next value. HWK_OK, or HWK_NOT_READY before
+ * init or before all rows were taken. */
 int hwk_@ID@_invoke(void);
 
 /* hwk_@ID@_output(index): that result of the last invoke, NULL for one that is not there. Filling an
@@ -81,8 +92,9 @@ size_t hwk_@ID@_arena_bytes(void);
  * outputs. HWK_OK, HWK_NOT_READY or HWK_WRONG. */
 int hwk_@ID@_selftest(void);
 
-/* Called at each layer's start with its number, and at the end. Does nothing; a program that times
- * layers defines its own. */
+/* Called at each layer's start with its number, and at the end; where layers are computed in parts,
+ * with 65536 more at the start of each part, and with 131071 where nothing runs. Does nothing; a
+ * program that times layers defines its own. */
 void hwk_@ID@_profile_mark(int layer);
 
 #ifdef __cplusplus

@@ -100,6 +100,13 @@ def problem_of(
             output, source = index[owner[step.writes[0]]], index[owner[name]]
             if blocks[source].last == k == blocks[output].first and source != output:
                 closer[output, source] = -(-distance // alignment)
+    lifetimes = schedule.lifetimes()
+    for name, near in schedule.closer.items():
+        for other, distance in near.items():
+            low, high = blocks[index[owner[name]]], blocks[index[owner[other]]]
+            # Only if none that shares their bytes is there with the other one.
+            if low.first == lifetimes[name][0] and high.last == lifetimes[other][1]:
+                closer[index[low.name], index[high.name]] = -(-distance // alignment)
     boxes = [Box(-(-b.size // alignment), b.first, b.last) for b in blocks]
     return pack(boxes, closer)
 

@@ -51,7 +51,9 @@ class Schedule:
     """Steps in order and the bytes of every tensor as stored, by name.
 
     ``inputs`` are there before the first step, ``outputs`` still behind the last one, and
-    ``states`` always: what lies there must last from one inference to the next.
+    ``states`` always: what lies there must last from one inference to the next. ``closer`` says
+    by tensor and other tensor how many bytes before the other the tensor may start, or more, while
+    both are there: for those that several steps write and read in turn.
     """
 
     steps: tuple[Step, ...]
@@ -59,6 +61,7 @@ class Schedule:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     states: tuple[str, ...] = ()
+    closer: Overlaps = field(default_factory=dict)
 
     def lifetimes(self) -> dict[str, tuple[int, int]]:
         """First and last step at which each tensor's bytes must be intact; the last of an output

@@ -39,7 +39,10 @@ class Qemu(Closing):
         self.name = f"QEMU {programs.version(program)}"
         plugin = host_cc.shared_library([Path(__file__).parent / "count.c"])
         symbols = elf.read(image)
-        mark, start = symbols.address("hwk_profile_mark"), symbols.address("hwk_model_invoke")
+        # Where an inference begins: rows of a streamed input come before the invoke.
+        starts = ("hwk_model_restart", "hwk_model_invoke")
+        start = next(symbols.address(name) for name in starts if name in symbols.symbols)
+        mark = symbols.address("hwk_profile_mark")
         self._folder = tempfile.TemporaryDirectory(prefix="hwkit-qemu-")
         self._marks = Path(self._folder.name) / "marks"
         self._log = Path(self._folder.name) / "log"

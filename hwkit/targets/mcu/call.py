@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hwkit.errors import GraphError
@@ -47,20 +48,24 @@ def output_bytes(graph: Graph, op: Op) -> int:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of ``hwk_<kernel>``; ``inputs`` are names of tensors. ``shared``: a copy of the
-    kernel that serves several layers will do."""
+    kernel that serves several layers will do. ``varying``: fields of the descriptor, by path,
+    that take these numbers one after the other, where a layer is computed in parts."""
 
     kernel: str
     descriptor: Struct
     inputs: tuple[str, ...]
     shared: bool = False
+    varying: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
     """How a layer is computed: by ``hwk_<kernel>``, and whether by a copy of it that others use
-    as well; ``small`` when its own copy is compiled for size rather than speed. ``kernel`` is ""
-    where there is nothing to call."""
+    as well; ``small`` when its own copy is compiled for size rather than speed; ``usual`` when a
+    layer that is computed in parts has a copy for most of them and another for the rest.
+    ``kernel`` is "" where there is nothing to call."""
 
     kernel: str
     shared: bool
     small: bool = False
+    usual: bool = False

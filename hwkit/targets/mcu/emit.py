@@ -23,6 +23,15 @@ from hwkit.lower.schedule import scratch_name
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.arenas import declarations, pointer
 from hwkit.targets.mcu.capabilities import STORED
+from hwkit.targets.mcu.emit_stage import (
+    ALL_MARKS,
+    is_whole,
+    part_tables,
+    run_of,
+    stage_functions,
+    tiled_layer,
+)
+from hwkit.targets.mcu.emit_stream import stream_functions, streaming
 from hwkit.targets.mcu.identity import build_flag
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
@@ -126,13 +135,13 @@ const hwk_model_info_t hwk_model_info = {{
     .ranges = ranges,
     .inputs = {inputs},
     .outputs = {outputs},
-    .states = {states}}};
+    .states = {states}{stream}}};
 
 {reset}
 void hwk_model_invoke(uint32_t last_layer) {{
   uint32_t last = last_layer < LAYER_COUNT ? last_layer : LAYER_COUNT - 1u;
-  for (uint32_t i = 0; i <= last; ++i) {{
-    hwk_profile_mark((int)i);
+{marks}  for (uint32_t i = 0; i <= last; ++i) {{
+    hwk_profile_mark({again}(int)i);
     layers[i].run();
   }}
 {ending}  hwk_profile_mark((int)(last + 1u));
@@ -275,6 +284,7 @@ def _named_tables(graph: Graph, plan: McuPlan) -> Iterator[tuple[str, Table]]:
         for part, call in enumerate(layer.calls):
             for table in tables(call.descriptor):
                 yield f"{_symbol(index, part)}_{table.purpose}", table
+            yield from part_tables(layer, _symbol(index, part), part)
     for index, state in enumerate(graph.states):
         initial = _initial(graph, state)
         if len(set(initial)) > 1:
@@ -292,9 +302,15 @@ def _symbol(index: int, part: int) -> str:
 def _model(graph: Graph, plan: McuPlan) -> str:
     digest = bytes.fromhex(serialize.digest(graph))
     copies = shared((call for layer in plan.layers for call in layer.calls), plan.kernels)
-    layers = [_layer(k, layer, plan, copies) for k, layer in enumerate(plan.layers)]
+    layers = [
+        _layer(k, layer, plan, copies)
+        if layer.tiled is None
+        else tiled_layer(graph, k, plan, copies)
+        for k, layer in enumerate(plan.layers)
+    ]
+    staging = plan.staging.stages
     tensors = [
-        (plan.states.moved.get(name, name) if of == "outputs" else name, tensor_bytes(graph, name))
+        (_border_at(plan, of, name), tensor_bytes(graph, name))
         for of, names in _borders(graph).items()
         for name in names
     ]
@@ -302,9 +318,12 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         name=comment(graph.name),
         includes="\n".join(f"#include <hwk_{symbol}.h>" for symbol in plan.kernels),
         arenas=declarations(plan.memory),
-        string="#include <string.h>\n" if graph.states else "",
+        string="#include <string.h>\n" if graph.states or staging else "",
         arena_bytes=plan.memory.arena_bytes,
-        layers="\n".join([*map(_copy, dict.fromkeys(copies.values())), *layers]),
+        layers="\n".join(
+            [*map(_copy, dict.fromkeys(copies.values())), *layers]
+            + ([stage_functions(graph, plan), stream_functions(graph, plan)] if staging else [])
+        ),
         rows="\n".join(_row(graph, k, layer, plan) for k, layer in enumerate(plan.layers)),
         digest=", ".join(f"0x{byte:02x}" for byte in digest),
         crc=_selftest_crc32(graph),
@@ -312,11 +331,12 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         name_bytes=len(comment(graph.name)) + 1,
         count=len(tensors),
         sizes=", ".join(str(size) for _, size in tensors),
-        tensors="\n".join(
-            f"    {{{pointer(plan.memory, place)}, {size}}}," for place, size in tensors
-        ),
+        tensors="\n".join(f"    {{{place}, {size}}}," for place, size in tensors),
         **_strings(graph),
         ranges="\n".join(_range(graph.tensors[name].dtype) for name in graph.inputs),
+        stream="" if streaming(plan) is None else ",\n    .stream = &input_stream",
+        again="HWK_PROFILE_AGAIN + " if staging else "",
+        marks=ALL_MARKS if staging and streaming(plan) is None else "",
         reset=_reset(graph, plan),
         ending=_ending(plan),
     )
@@ -326,6 +346,14 @@ def _borders(graph: Graph) -> dict[str, tuple[str, ...]]:
     """What the runtime knows the tensors of, in its order."""
     states = tuple(state.tensor for state in graph.states)
     return {"inputs": graph.inputs, "outputs": graph.outputs, "states": states}
+
+
+def _border_at(plan: McuPlan, of: str, name: str) -> str:
+    """Where an input, output or state lies, NULL for an input that is never there as a whole."""
+    number = streaming(plan)
+    if number is not None and name in plan.staging.stages[number].streamed:
+        return "NULL"
+    return pointer(plan.memory, plan.states.moved.get(name, name) if of == "outputs" else name)
 
 
 def _strings(graph: Graph) -> dict[str, str]:
@@ -367,8 +395,11 @@ def _ending(plan: McuPlan) -> str:
 
 
 def _row(graph: Graph, index: int, layer: Layer, plan: McuPlan) -> str:
+    run = run_of(graph, plan, index)
+    if not is_whole(plan, index):
+        return f"    {{{run}, NULL, 0}},"
     at = pointer(plan.memory, layer.op.output)
-    return f"    {{layer{index}, {at}, {tensor_bytes(graph, layer.op.output)}}},"
+    return f"    {{{run}, {at}, {tensor_bytes(graph, layer.op.output)}}},"
 
 
 def _copy(copy: Shared) -> str:

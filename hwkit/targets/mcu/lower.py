@@ -9,16 +9,20 @@ from functools import lru_cache, partial
 from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Op
+from hwkit.ir.ops import Op, activations
+from hwkit.ir.traits import InPlace
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.memory import MemoryPlan, Region
 from hwkit.lower.offset_to_bias import whole_steps_to_bias
 from hwkit.lower.optimize import optimize
+from hwkit.lower.patch.schedule import staged as staged_steps
+from hwkit.lower.patch.turns import Stage
 from hwkit.lower.reorder import reorder
 from hwkit.lower.retarget_rounding import retarget_rounding
 from hwkit.lower.saturating import require_saturating
+from hwkit.lower.schedule import Schedule, step_per_node
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
@@ -31,6 +35,7 @@ from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.one_width import one_width
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
+from hwkit.targets.mcu.stages import UNSTAGED, Staging, Tiled, numbered, staging
 from hwkit.targets.mcu.states import NONE, Updates, updates
 from hwkit.targets.mcu.states import plan as plan_memory
 from hwkit.toolchain.linker_script import regions
@@ -46,18 +51,21 @@ MOST_TENSORS = 28
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One node of the lowered graph and the kernel calls that compute it; ``scratch_bytes`` is
-    the most that any of them needs, ``overlaps`` see ``read_ahead``."""
+    the most that any of them needs, ``overlaps`` see ``read_ahead``. A layer that is computed in
+    parts has its calls and overlaps in ``tiled``: ``calls`` are those of the first class."""
 
     op: Op
     calls: tuple[Call, ...]
     scratch_bytes: int
     overlaps: Mapping[str, int]
+    tiled: Tiled | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class McuPlan:
     """Layers in order and what computes each, the kernels they use by symbol, the memory plan and
-    how the states change; ``choice`` says what the picks were chosen by."""
+    how the states change; ``choice`` says what the picks were chosen by, ``staging`` which layers
+    are computed in parts."""
 
     layers: tuple[Layer, ...]
     picks: tuple[Pick, ...]
@@ -65,6 +73,7 @@ class McuPlan:
     memory: MemoryPlan
     choice: Choice | None = None
     states: Updates = NONE
+    staging: Staging = UNSTAGED
 
 
 def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
@@ -84,6 +93,16 @@ def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
     _check_describable(lowered, board.name)
     ordered, planned = _ordered(verify(lowered), mcu)
     return Lowered(ordered, board, planned, retargeted, optimized.found)
+
+
+def staged(lowered: Lowered[McuPlan], stages: Sequence[Stage]) -> Lowered[McuPlan]:
+    """``lowered`` with the layers of ``stages``, of its graph, computed in parts.
+
+    ``ConfigError`` for what the firmware can't run, ``GraphError`` for stages whose layers don't
+    follow each other. Example: ``staged(lowered, [by_output(graph, graph.nodes[:4], 2)])``.
+    """
+    found = staging(lowered.graph, stages)
+    return replace(lowered, plan=plan(lowered.graph, section(lowered.board), staging=found))
 
 
 def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:
@@ -121,16 +140,25 @@ def plan(
     mcu: McuBoard,
     picks: Sequence[Pick] | None = None,
     like: McuPlan | None = None,
+    staging: Staging | None = None,
 ) -> McuPlan:
     """Layers, kernels and memory of a lowered graph; ``picks`` for each of its nodes, or those
     of the rule (``picks_by_rule``). The memory is planned as in ``like``, another plan of this
-    graph, where its layers ask the same of it."""
+    graph, where its layers ask the same of it; the stages are those of ``staging``, or else of
+    ``like``."""
+    if staging is None:
+        staging = UNSTAGED if like is None else like.staging
     made = _calls(graph)
-    chosen = tuple(picks_by_rule(made, mcu) if picks is None else picks)
+    rule = picks_by_rule(made, mcu)
     kernels = {kernel.symbol: kernel for of in implementations(mcu).values() for kernel in of}
+    tiles = [staging.layers.get(op.name) for op in graph.nodes]
+    chosen = tuple(
+        other if tile and not _fits_all(tile, kernels[pick.kernel]) else pick
+        for pick, other, tile in zip(rule if picks is None else picks, rule, tiles, strict=True)
+    )
     layers = [
-        _layer(op, of, pick, kernels[pick.kernel] if of else None)
-        for op, of, pick in zip(graph.nodes, made, chosen, strict=True)
+        _layer(op, of, pick, kernels[pick.kernel] if of else None, tile)
+        for op, of, pick, tile in zip(graph.nodes, made, chosen, tiles, strict=True)
     ]
     used = {call.kernel for layer in layers for call in layer.calls}
     stored = _stored_bytes(graph)
@@ -138,16 +166,27 @@ def plan(
     if like is not None and list(map(_asks, like.layers)) == list(map(_asks, layers)):
         memory = like.memory
     else:
-        memory = plan_memory(
-            graph,
-            stored,
-            {layer.op.name: layer.scratch_bytes for layer in layers},
-            {layer.op.name: layer.overlaps for layer in layers},
-            states,
-            _regions(mcu, len(layers)),
-        )
+        schedule = _schedule(graph, stored, layers, staging)
+        memory = plan_memory(graph, schedule, states, _regions(mcu, len(layers)))
     symbols = {name: kernels[name] for name in sorted(used)}
-    return McuPlan(tuple(layers), chosen, symbols, memory, states=states)
+    return McuPlan(tuple(layers), chosen, symbols, memory, states=states, staging=staging)
+
+
+def _schedule(
+    graph: Graph, stored: Mapping[str, int], layers: Sequence[Layer], staging: Staging
+) -> Schedule:
+    scratch = {layer.op.name: layer.scratch_bytes for layer in layers}
+    overlaps = {layer.op.name: layer.overlaps for layer in layers}
+    if not staging.stages:
+        return step_per_node(graph, stored, scratch, overlaps)
+    tiles = {layer.op.name: layer.tiled for layer in layers if layer.tiled is not None}
+
+    def ahead(name: str, turn: int) -> Mapping[str, int]:
+        tile = tiles[name]
+        number = tile.of_turn[turn]
+        return {} if number is None else tile.overlaps[number]
+
+    return staged_steps(graph, staging.stages, stored, scratch, overlaps, ahead)
 
 
 @lru_cache(maxsize=2)
@@ -166,19 +205,38 @@ def picks_by_rule(made: Iterable[Sequence[Call]], mcu: McuBoard) -> list[Pick]:
     ]
 
 
-def _layer(op: Op, made: tuple[Call, ...], pick: Pick, kernel: Kernel | None) -> Layer:
+def _layer(
+    op: Op, made: tuple[Call, ...], pick: Pick, kernel: Kernel | None, tile: Tiled | None
+) -> Layer:
     """``op`` computed by ``kernel``; None where there is nothing to call."""
     if kernel is None:
         return Layer(op, (), 0, {})
-    picked = [replace(call, kernel=pick.kernel, shared=pick.shared) for call in made]
-    scratch = max(kernel.scratch_bytes(call.descriptor) for call in picked)
-    ahead = overlaps(tuple(picked), {kernel.symbol: kernel})
-    return Layer(op, tuple(laid_out(call, kernel.row.layout) for call in picked), scratch, ahead)
+    classes = [_picked(of, pick) for of in ([made] if tile is None else tile.classes)]
+    scratch = max(kernel.scratch_bytes(call.descriptor) for of in classes for call in of)
+    ahead = [overlaps(of, {kernel.symbol: kernel}) for of in classes]
+    placed = tuple(laid_out(call, kernel.row.layout) for call in classes[0])
+    if tile is None:
+        return Layer(op, placed, scratch, ahead[0])
+    if isinstance(op, InPlace):
+        ahead = [{**dict.fromkeys(activations(op), 0), **of} for of in ahead]
+    numbers = tuple(numbered(*of) for of in zip(placed, tile.varying, strict=True))
+    tile = replace(tile, classes=tuple(classes), overlaps=tuple(ahead))
+    return Layer(op, numbers, scratch, {}, tile)
 
 
-def _asks(layer: Layer) -> tuple[int, dict[str, int]]:
+def _picked(made: tuple[Call, ...], pick: Pick) -> tuple[Call, ...]:
+    return tuple(replace(call, kernel=pick.kernel, shared=pick.shared) for call in made)
+
+
+def _fits_all(tile: Tiled, kernel: Kernel) -> bool:
+    """Whether ``kernel`` computes every part."""
+    return all(kernel.fits(call.descriptor) for of in tile.classes for call in of)
+
+
+def _asks(layer: Layer) -> tuple[object, ...]:
     """What decides where the memory plan puts things."""
-    return layer.scratch_bytes, dict(layer.overlaps)
+    tile = layer.tiled
+    return layer.scratch_bytes, dict(layer.overlaps), None if tile is None else tile.overlaps
 
 
 def _regions(mcu: McuBoard, layers: int) -> list[Region]:

@@ -18,6 +18,7 @@ from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.mcu.emit import from_device
+from hwkit.targets.mcu.emit_stage import mark_sequence
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.timed import timed_sample
 
@@ -27,7 +28,7 @@ class McuSession(Closing):
 
     def __init__(self, artifact: Artifact[McuPlan], port: str | None) -> None:
         section(artifact.board)
-        self._graph = artifact.lowered.graph
+        self._graph, self._plan = artifact.lowered.graph, artifact.lowered.plan
         board = open_board(
             artifact.board,
             artifact.path,
@@ -50,9 +51,11 @@ class McuSession(Closing):
         """Every output, and the tensors of ``keep`` that are a layer's output.
 
         Each of these takes an inference up to its layer, because later layers reuse its memory;
-        the states are put back afterwards. ``ConfigError`` for feeds that do not fit.
+        the states are put back afterwards. ``ConfigError`` for feeds that do not fit, and for a
+        tensor of ``keep`` that is only ever there in part.
         """
         graph = self._graph
+        self._check_whole(keep)
         samples = input_strings(graph, fed(graph, feeds))
         layers = {op.output: k for k, op in enumerate(graph.nodes)}
         shown = [name for name in keep if name in layers]
@@ -105,6 +108,16 @@ class McuSession(Closing):
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
+    def _check_whole(self, keep: Sequence[str]) -> None:
+        """Refuses what no moment of an inference has as a whole."""
+        for stage in self._plan.staging.stages:
+            for name in keep:
+                if name in stage.between:
+                    raise ConfigError(
+                        f"{name}: its layer is computed a few rows at a time, so that it is never "
+                        "there as a whole; leave it out, or build without patches"
+                    )
+
     def _states(self) -> bytes:
         return self._device.states() if self._graph.states else b""
 
@@ -116,6 +129,8 @@ class McuSession(Closing):
         self._device.infer(data)
         clock_hz = self._identity.clock_hz
         cycles, instructions = self._device.cycles(), self._device.instructions()
+        if instructions is not None and len(instructions) > len(self._graph.nodes):
+            instructions = self._summed(instructions)
         return [
             LayerTiming(
                 index=index,
@@ -128,6 +143,15 @@ class McuSession(Closing):
             )
             for index, op in enumerate(self._graph.nodes)
         ]
+
+    def _summed(self, parts: Sequence[int]) -> list[int]:
+        """By layer, of an emulator that counts from mark to mark."""
+        totals = [0] * len(self._graph.nodes)
+        marks = mark_sequence(self._graph, self._plan)[:-1]
+        for layer, count in zip(marks, parts, strict=True):
+            if layer is not None:
+                totals[layer] += count
+        return totals
 
 
 def open_session(artifact: Artifact[McuPlan], port: str | None = None) -> McuSession:

@@ -9,7 +9,7 @@ one kind when every choice between ways to compute falls alike for them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwkit.targets.mcu.kernels import Kernel
@@ -100,6 +100,8 @@ def _constants(group: list[Call]) -> dict[str, int | Enumerator | None]:
         numbers = [value for _, value in same if isinstance(value, int)]
         if merge is not None:
             constants[path] = merge(numbers)
+        elif any(path in call.varying for call in group):
+            continue
         elif not isinstance(first, Table) and all(value == first for _, value in same):
             constants[path] = first
     return constants
@@ -112,13 +114,24 @@ def _conditions(group: list[Call]) -> tuple[str, ...]:
     for same in zip(*(leaves(call.descriptor) for call in group), strict=True):
         path, first = same[0]
         numbers = [value for _, value in same if isinstance(value, int)]
+        numbers += [number for call in group for number in call.varying.get(path, ())]
         if isinstance(first, Table):
             conditions.append(f"d.{path} != NULL")
-        elif len(set(numbers)) > 1 and path.rpartition(".")[2] not in _MERGED:
-            conditions.append(f"d.{path} >= {min(numbers)} && d.{path} <= {max(numbers)}")
-            if all(number % 4 == 0 for number in numbers):
-                conditions.append(f"d.{path} % 4 == 0")
+        elif path.rpartition(".")[2] not in _MERGED:
+            conditions += bounds(f"d.{path}", numbers)
     return tuple(conditions)
+
+
+def bounds(name: str, numbers: Sequence[int]) -> list[str]:
+    """C conditions that hold for ``name`` where it is one of ``numbers``; none for a single one.
+
+    Example: for 4 and 8 ``name >= 4 && name <= 8`` and ``name % 4 == 0``.
+    """
+    if len(set(numbers)) < 2:
+        return []
+    fours = all(number % 4 == 0 for number in numbers)
+    between = f"{name} >= {min(numbers)} && {name} <= {max(numbers)}"
+    return [between, f"{name} % 4 == 0"] if fours else [between]
 
 
 def leaves(

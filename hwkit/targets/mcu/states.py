@@ -15,7 +15,7 @@ from hwkit.ir.graph import Graph, State
 from hwkit.ir.ops import Reshape, activations
 from hwkit.lower.fresh import fresh
 from hwkit.lower.memory import MemoryPlan, Placement, Region, plan_memory
-from hwkit.lower.schedule import Overlaps, Step, step_per_node
+from hwkit.lower.schedule import Schedule, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +78,16 @@ def updates(graph: Graph, tensor_bytes: Mapping[str, int]) -> Updates:
     )
 
 
-def plan(
-    graph: Graph,
-    tensor_bytes: Mapping[str, int],
-    scratch_bytes: Mapping[str, int],
-    overlaps: Overlaps,
-    states: Updates,
-    regions: Sequence[Region],
-) -> MemoryPlan:
-    """The memory plan of a graph with states: ``plan_memory`` and their places.
+def plan(graph: Graph, plain: Schedule, states: Updates, regions: Sequence[Region]) -> MemoryPlan:
+    """The memory plan of a graph with states, whose steps ``plain`` has: ``plan_memory`` and
+    their places.
 
     To the planner an output that is written into a state is a byte that nobody reads, and what is
     saved the output of one more step.
     """
-    plain = step_per_node(graph, tensor_bytes, scratch_bytes, overlaps)
     if not graph.states:
         return plan_memory(plain, regions)
-    sizes = dict(tensor_bytes)
+    sizes = dict(plain.tensor_bytes)
     written = {name: fresh(f"{name}/written", graph.tensors) for name in states.in_place}
     steps = [_step(step, states.in_place, written) for step in plain.steps]
     sizes |= dict.fromkeys(written.values(), 1)
@@ -109,13 +102,15 @@ def plan(
         outputs=tuple(states.in_place.get(name, name) for name in alive),
     )
     memory = plan_memory(schedule, regions)
-    return _as_graph(memory, graph, tensor_bytes, states, set(written.values()))
+    return _as_graph(memory, graph, plain.tensor_bytes, states, set(written.values()))
 
 
 def _step(step: Step, in_place: Mapping[str, str], written: Mapping[str, str]) -> Step:
     """``step`` where outputs written into states are read from there. Nothing runs into what is a
     state's, nor does that run into anything."""
     reads = tuple(in_place.get(name, name) for name in step.reads)
+    if len(step.writes) != 1:
+        return replace(step, reads=reads)  # of a stage, which has nothing to do with states
     (output,) = step.writes
     if output in in_place:
         return Step(step.name, reads, (written[output],), step.scratch_bytes)

@@ -40,8 +40,10 @@ typedef struct {{
   int (*reset)(void);
   int (*invoke)(void);
   void *(*input)(size_t);
+  void *(*rows)(size_t *);
+  int (*take)(void);
   const void *(*output)(size_t);
-  size_t inputs, outputs;
+  size_t inputs, outputs, integer_bytes;
   const size_t *input_bytes, *output_bytes;
 }} model_t;
 
@@ -54,7 +56,14 @@ static const model_t models[] = {{
 #define MODELS (sizeof models / sizeof models[0])
 
 static int step(const model_t *m) {{
-  for (size_t i = 0; i < m->inputs; i++) {{
+  size_t count, fed = 0;
+  for (void *rows; (rows = m->rows(&count)) != NULL; fed += count * m->integer_bytes) {{
+    if (m->invoke() != HWK_NOT_READY) return 6;
+    if (fread(rows, m->integer_bytes, count, stdin) != count || m->take() != HWK_OK) return 7;
+  }}
+  if (m->take() != HWK_NOT_READY) return 8;
+  for (; fed != 0 && fed < m->input_bytes[0]; fed++) getchar(); /* rows that nobody reads */
+  for (size_t i = 0; i < m->inputs && fed == 0; i++) {{
     if (fread(m->input(i), 1, m->input_bytes[i], stdin) != m->input_bytes[i]) return 2;
   }}
   if (m->input(m->inputs) != NULL || m->output(m->outputs) != NULL) return 3;
@@ -82,11 +91,13 @@ int main(void) {{
 
 _BORDER = """\
 static void *input_{id}(size_t k) {{ return hwk_{id}_input(k); }}
+static void *rows_{id}(size_t *n) {{ return hwk_{id}_rows(n); }}
 static const void *output_{id}(size_t k) {{ return hwk_{id}_output(k); }}
 static const size_t input_bytes_{id}[] = {{{inputs}}}, output_bytes_{id}[] = {{{outputs}}};"""
 _ROW = (
     "    {{hwk_{id}_init, hwk_{id}_selftest, hwk_{id}_reset, hwk_{id}_invoke, input_{id},\n"
-    "     output_{id}, HWK_{up}_INPUTS, HWK_{up}_OUTPUTS, input_bytes_{id}, output_bytes_{id}}},"
+    "     rows_{id}, hwk_{id}_take, output_{id}, HWK_{up}_INPUTS, HWK_{up}_OUTPUTS,\n"
+    "     {width}, input_bytes_{id}, output_bytes_{id}}},"
 )
 
 
@@ -128,7 +139,7 @@ def compiled(models: Sequence[Model], folder: Path) -> Path:
         _MAIN.format(
             includes="\n".join(f'#include "hwk_{id}_model.h"' for id in ids),
             borders="\n".join(map(_border, models)),
-            rows="\n".join(_ROW.format(id=id, up=id.upper()) for id in ids),
+            rows="\n".join(map(_row, models)),
         )
     )
     program = folder / "program"
@@ -144,6 +155,13 @@ def _border(model: Model) -> str:
         for of, names in (("inputs", graph.inputs), ("outputs", graph.outputs))
     }
     return _BORDER.format(id=identifier(model.graph.name), **sizes)
+
+
+def _row(model: Model) -> str:
+    graph, id = model.lowered.graph, identifier(model.graph.name)
+    first = graph.inputs[0]
+    width = tensor_bytes(graph, first) // graph.tensors[first].elements
+    return _ROW.format(id=id, up=id.upper(), width=width)
 
 
 def check(models: Sequence[Model], folder: Path) -> list[int]:

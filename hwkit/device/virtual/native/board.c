@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
   uint64_t instructions;
   uint64_t cycles;
-} mark_t;
+} count_t;
 
 struct hwk_board {
   hwk_board_config_t config;
@@ -41,8 +41,10 @@ struct hwk_board {
   uint64_t instructions;
   uint64_t cycles;
   uint64_t next; /* where execution goes on unless a branch is taken */
-  uint32_t mark_count;
-  mark_t marks[HWK_BOARD_MARKS];
+  count_t layers[HWK_BOARD_MARKS];
+  uint32_t begun; /* layers that this record has */
+  uint32_t running;
+  count_t since;
   uint64_t cycle_count_zero; /* cycles at which the guest's counter was 0 */
   uint32_t dwt_control;
   uint32_t demcr;
@@ -58,12 +60,19 @@ static uint32_t core_register(const hwk_board_t *board, int id) {
   return value;
 }
 
-/* The block that begins has not been counted yet: what is counted ended before the mark. */
+/* The block that begins has not been counted yet: what is counted ended before the mark. As
+ * firmware/runtime/hwk_profile.c does it. */
 static void record_mark(hwk_board_t *board) {
-  const uint32_t layer = core_register(board, board->config.registers.first);
-  if (layer < HWK_BOARD_MARKS) {
-    board->marks[layer] = (mark_t){board->instructions, board->cycles};
-    board->mark_count = layer + 1u;
+  const uint32_t mark = core_register(board, board->config.registers.first);
+  const uint32_t number = mark & (HWK_BOARD_MARK_AGAIN - 1u);
+  count_t *layer = &board->layers[board->running];
+  layer->instructions += board->instructions - board->since.instructions;
+  layer->cycles += board->cycles - board->since.cycles;
+  board->since = (count_t){board->instructions, board->cycles};
+  board->running = number < HWK_BOARD_MARKS ? number : HWK_BOARD_MARKS - 1u;
+  if (mark < HWK_BOARD_MARK_AGAIN) {
+    board->layers[board->running] = (count_t){0, 0};
+    board->begun = board->running;
   }
 }
 
@@ -258,7 +267,8 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
   board->instructions = 0;
   board->cycles = 0;
   board->cycle_count_zero = 0;
-  board->mark_count = 0;
+  board->begun = 0;
+  board->running = HWK_BOARD_MARKS - 1u;
   board->next = entry & ~1u;
   memset(&board->fault, 0, sizeof board->fault);
   hwk_uart_reset(&board->uart);
@@ -291,9 +301,9 @@ uint64_t hwk_board_cycles(const hwk_board_t *board) { return board->cycles; }
 uint32_t hwk_board_layers(const hwk_board_t *board, uint64_t *instructions, uint64_t *cycles,
                           uint32_t capacity) {
   uint32_t count = 0;
-  for (; count + 1u < board->mark_count && count < capacity; count++) {
-    instructions[count] = board->marks[count + 1u].instructions - board->marks[count].instructions;
-    cycles[count] = board->marks[count + 1u].cycles - board->marks[count].cycles;
+  for (; count < board->begun && count < capacity; count++) {
+    instructions[count] = board->layers[count].instructions;
+    cycles[count] = board->layers[count].cycles;
   }
   return count;
 }

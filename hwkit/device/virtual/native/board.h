@@ -11,6 +11,9 @@
 /* Layer boundaries kept. */
 #define HWK_BOARD_MARKS 4096u
 
+/* HWK_PROFILE_AGAIN of firmware/include/hwk_profile.h */
+#define HWK_BOARD_MARK_AGAIN 0x10000u
+
 /* unicorn's numbers of the registers that a call passes its first two arguments in and returns
  * to, and of the program counter */
 typedef struct {

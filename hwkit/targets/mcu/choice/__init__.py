@@ -69,7 +69,9 @@ def _check_room(lowered: Lowered[McuPlan]) -> None:
         check_fit(lowered)
     except ConfigError:
         picks = [Pick(of[-1], True) if of else Pick("", False) for of in kernels_that_fit(lowered)]
-        check_fit(replace(lowered, plan=plan(lowered.graph, section(lowered.board), picks)))
+        staging = lowered.plan.staging
+        planned = plan(lowered.graph, section(lowered.board), picks, staging=staging)
+        check_fit(replace(lowered, plan=planned))
 
 
 def _choice(lowered: Lowered[McuPlan], measure: bool) -> Choice:

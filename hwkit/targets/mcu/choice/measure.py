@@ -71,7 +71,7 @@ def _placed(lowered: Lowered[McuPlan], board: Board) -> Lowered[McuPlan]:
     plan, mcu = lowered.plan, section(board)
     banks = {bank.name for bank in regions(mcu, "sram")}
     if not {used.region for used in plan.memory.regions} <= banks:
-        plan = plan_layers(lowered.graph, mcu, plan.picks)
+        plan = plan_layers(lowered.graph, mcu, plan.picks, staging=plan.staging)
     return replace(lowered, board=board, plan=plan)
 
 

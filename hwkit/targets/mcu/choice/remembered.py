@@ -91,7 +91,8 @@ def _sources(variants: tuple[str, ...]) -> str:
 
 
 def _layers(plan: McuPlan) -> Iterator[list[object]]:
-    """Descriptors without the integers of their tables, and where the tensors lie."""
+    """Descriptors without the integers of their tables, the parts that they are computed in, and
+    where the tensors lie."""
     for layer in plan.layers:
         for call in layer.calls:
             yield [call.kernel, call.shared]
@@ -100,6 +101,9 @@ def _layers(plan: McuPlan) -> Iterator[list[object]]:
                     yield [name, value.values.dtype.name, value.values.size]
                 else:
                     yield [name, str(value)]
+            yield [[path, *numbers] for path, numbers in call.varying.items()]
+        if layer.tiled is not None:
+            yield ["usual or not", *layer.tiled.of_turn]
     for placed in plan.memory.placements:
         yield [
             placed.region,

@@ -43,7 +43,8 @@ def choice(lowered: Lowered[McuPlan], board: Board) -> Choice:
     """Measures the alternatives of all layers on ``board`` and chooses.
 
     The build by the rule, and with the first implementation of each kernel one where all layers
-    share copies, one where each has its own, and one where these are compiled for size; unless
+    share copies, one where each has its own, one where these are compiled for size, and where
+    layers are computed in parts one where they have a copy for most of these alone; unless
     the network is so large that slow kernels would take minutes, also one with the own copies of
     each other implementation. If layers do better with one, then that where these share it. What
     is chosen is built and measured as well, and taken only if it is no worse at the exchange
@@ -53,6 +54,8 @@ def choice(lowered: Lowered[McuPlan], board: Board) -> Choice:
     own = _round(fitting, 0, False)
     small = [replace(pick, small=bool(pick.kernel)) for pick in own]
     first = [lowered.plan.picks, _round(fitting, 0, True), own, small]
+    staged = [op.name in lowered.plan.staging.layers for op in lowered.graph.nodes]
+    first.append([replace(p, usual=of) for p, of in zip(own, staged, strict=True)])
     if sum(macs(lowered.graph, op) for op in lowered.graph.nodes) <= MOST_MACS:
         first += [_round(fitting, k, False) for k in range(1, max(map(len, fitting)))]
     measured = _measured(lowered, board, first, [])
@@ -190,7 +193,7 @@ def _measured(
         copies = shared((call for layer in planned.layers for call in layer.calls), planned.kernels)
         really = tuple(
             replace(pick, shared=any(id(call) in copies for call in layer.calls))
-            for pick, layer in zip(picks, planned.layers, strict=True)
+            for pick, layer in zip(planned.picks, planned.layers, strict=True)
         )
         builds.setdefault(really, replace(lowered, plan=planned))
     for m in known:

@@ -21,6 +21,7 @@ _RUNTIME = (
     "hwk_model_ranges",
     "hwk_model_invoke",
     "hwk_model_reset",
+    "hwk_model_restart",
     "hwk_model_layer_output",
     "hwk_selftest_run",
     "hwk_crc32",

@@ -95,6 +95,7 @@ def _facts(lowered: Lowered[McuPlan]) -> dict[str, str]:
             for what, name in tensors
         ),
         "PLAIN_FACTS": "".join(f"#define HWK_{m} HWK_{upper}_{m}\n" for m in macros),
+        "INTEGER_BYTES": str(STORED.of(graph.tensors[graph.inputs[0]].dtype).bits // 8),
         "INPUT_TYPE": _type(graph, graph.inputs),
         "OUTPUT_TYPE": _type(graph, graph.outputs),
     }

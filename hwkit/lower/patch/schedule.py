@@ -1,0 +1,237 @@
+"""Which bytes a graph with stages needs when: a step for each node, as without stages.
+
+All turns of a stage look alike to a memory plan. A tensor that is only ever there in part has a
+buffer for the rows of one turn, which lives from the layer that makes them to the last one that
+reads them, in every turn anew. The rows that it keeps lie meanwhile in its *halo*, bytes of their
+own for the whole stage: they are copied to the buffer's start before new rows come behind them,
+and what is kept of all is copied back at once. So any layer behind may overwrite the buffer.
+Results are written from the first turn on, and whole sources read up to the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from hwkit.errors import GraphError
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import activations
+from hwkit.lower.patch.turns import Stage
+from hwkit.lower.schedule import Overlaps, Schedule, Step, step_per_node
+
+Ahead: TypeAlias = Callable[[str, int], Mapping[str, int]]
+"""``Overlaps`` of a node's part in a turn: by input, how many bytes before the first one that it
+reads the first one that it writes may lie, or more. Inputs that it does not name lie apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """In one turn: ``fill`` rows from the halo to the buffer's start, and once the buffer has all
+    rows of the turn, ``keep`` of them from row ``at`` on back to the halo."""
+
+    fill: int = 0
+    at: int = 0
+    keep: int = 0
+
+
+def halo(tensor: str) -> str:
+    """The name of the rows that ``tensor`` keeps between turns; no tensor has it."""
+    return f"{tensor}/halo"
+
+
+def moves(stage: Stage, tensor: str) -> tuple[Move, ...]:
+    """What is moved of a tensor with a buffer in each turn; nothing where no layer makes or reads
+    it.
+
+    Example: of two convolutions 3 by 3 and two rows a turn the map between keeps two rows: none
+    is filled in the first turn, two in the others, none is kept in the last.
+    """
+    touched = [k for k in range(len(stage.turns)) if _touches(stage, k, tensor)]
+    found = [Move()] * len(stage.turns)
+    for k, after in zip(touched, [*touched[1:], None], strict=True):
+        turn = stage.turns[k]
+        at = keep = 0
+        if after is not None and (keep := stage.turns[after].kept[tensor]):
+            at = stage.turns[after].held[tensor].start - turn.held[tensor].start
+        found[k] = Move(turn.kept[tensor], at, keep)
+    return tuple(found)
+
+
+def new_rows(stage: Stage) -> list[int]:
+    """Rows of the streamed tensor that arrive before each turn."""
+    (name,) = stage.streamed
+    return [len(turn.held[name]) - turn.kept[name] for turn in stage.turns]
+
+
+def staged(
+    graph: Graph,
+    stages: Sequence[Stage],
+    tensor_bytes: Mapping[str, int],
+    scratch_bytes: Mapping[str, int],
+    overlaps: Overlaps,
+    ahead: Ahead,
+) -> Schedule:
+    """The nodes of ``graph`` in order, each a step of its name, those of ``stages`` in parts.
+
+    ``tensor_bytes`` has the size of each whole tensor, ``scratch_bytes`` what the largest part of
+    a node needs, ``overlaps`` is of nodes outside the stages. ``GraphError`` for a stage whose
+    nodes don't follow each other in ``graph``, or are in another one too.
+
+    Example: two convolutions of a map of 8 rows, two rows a turn: the map between them has a
+    buffer of four rows alive in both steps, and a halo of two rows.
+    """
+    sizes = dict(tensor_bytes)
+    steps = list(step_per_node(graph, sizes, scratch_bytes, overlaps).steps)
+    closer: dict[str, dict[str, int]] = {}
+    taken: set[str] = set()
+    for stage in stages:
+        first = _first(graph, stage)
+        if taken & {op.name for op in stage.nodes}:
+            raise GraphError(stage.nodes[0].name, "its stage shares layers with another stage")
+        taken |= {op.name for op in stage.nodes}
+        for name in stage.buffers:
+            row = _row_bytes(graph, tensor_bytes, name)
+            sizes[name] = stage.rows(name) * row
+            if stage.kept(name):
+                sizes[halo(name)] = stage.kept(name) * row
+        steps[first : first + len(stage.nodes)] = _steps(stage, scratch_bytes)
+        for name, near in _closer(graph, stage, tensor_bytes, ahead).items():
+            closer[name] = near
+    plain = step_per_node(graph, sizes, scratch_bytes)
+    return replace(plain, steps=tuple(steps), tensor_bytes=sizes, closer=closer)
+
+
+def _touches(stage: Stage, turn: int, tensor: str) -> bool:
+    if (
+        tensor in stage.streamed
+        and len(stage.turns[turn].held[tensor]) > (stage.turns[turn].kept[tensor])
+    ):
+        return True
+    return any(
+        part is not None and tensor in (op.output, *activations(op))
+        for op, part in zip(stage.nodes, stage.turns[turn].parts, strict=True)
+    )
+
+
+def _first(graph: Graph, stage: Stage) -> int:
+    """The index in ``graph`` of the stage's first node."""
+    names = [op.name for op in graph.nodes]
+    own = [op.name for op in stage.nodes]
+    first = names.index(own[0]) if own[0] in names else -1
+    if first < 0 or names[first : first + len(own)] != own:
+        raise GraphError(own[0], f"the {len(own)} layers of its stage don't follow each other")
+    return first
+
+
+def _row_bytes(graph: Graph, tensor_bytes: Mapping[str, int], tensor: str) -> int:
+    return tensor_bytes[tensor] // graph.tensors[tensor].shape[0]
+
+
+def _steps(stage: Stage, scratch_bytes: Mapping[str, int]) -> list[Step]:
+    """The first step brings what lives as long as the stage, the last one needs it still."""
+    halos = tuple(halo(name) for name in stage.buffers if stage.kept(name))
+    whole = tuple(name for name in stage.sources if name not in stage.streamed)
+    steps = [
+        Step(
+            op.name,
+            activations(op),
+            (op.output,) if op.output in stage.between else (),
+            scratch_bytes.get(op.name, 0),
+        )
+        for op in stage.nodes
+    ]
+    begun = (*steps[0].writes, *stage.results, *halos)
+    steps[0] = replace(steps[0], writes=begun)
+    ended = [name for name in (*stage.results, *halos) if name not in steps[-1].writes]
+    steps[-1] = replace(steps[-1], reads=(*steps[-1].reads, *whole, *ended))
+    return steps
+
+
+def _closer(
+    graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], ahead: Ahead
+) -> dict[str, dict[str, int]]:
+    """By what a node makes: the tensors that it may run into, and how far before them it starts.
+    These are buffers that no later node of a turn reads, and sources that nobody needs behind the
+    stage."""
+    found: dict[str, dict[str, int]] = {}
+    for k, op in enumerate(stage.nodes):
+        if op.output in stage.results:
+            near = {
+                name: _before_source(graph, stage, tensor_bytes, k, name)
+                for name in stage.sources
+                if name not in stage.streamed and _ends_here(graph, stage, name)
+            }
+        else:
+            later = {name for other in stage.nodes[k + 1 :] for name in activations(other)}
+            near = {}
+            for name in activations(op):
+                free = name in stage.between or (
+                    name in stage.streamed and _ends_here(graph, stage, name)
+                )
+                if free and name not in later:
+                    distance = _before_buffer(graph, stage, tensor_bytes, k, name, ahead)
+                    if distance is not None:
+                        near[name] = distance
+        if near:
+            found[op.output] = near
+    return found
+
+
+def _ends_here(graph: Graph, stage: Stage, name: str) -> bool:
+    inside = {op.name for op in stage.nodes}
+    readers = [op for op in graph.nodes if name in activations(op)]
+    return name not in graph.results and all(op.name in inside for op in readers)
+
+
+def _before_buffer(
+    graph: Graph,
+    stage: Stage,
+    tensor_bytes: Mapping[str, int],
+    k: int,
+    name: str,
+    ahead: Ahead,
+) -> int | None:
+    """How many bytes before the buffer of ``name`` that of node ``k``'s output starts; None where
+    they must lie apart. The rows in front of those that a part writes, and of those that it reads,
+    shift what the kernel asks."""
+    op = stage.nodes[k]
+    distance = 0
+    for number, turn in enumerate(stage.turns):
+        part = turn.parts[k]
+        if part is None:
+            continue
+        asked = ahead(op.name, number)
+        if name not in asked:
+            return None
+        first = part.rows.start - turn.held[op.output].start
+        written = first * _row_bytes(graph, tensor_bytes, op.output)
+        for of, read in zip(activations(op), part.reads, strict=True):
+            if of == name:
+                skipped = read.rows.start - turn.held[name].start
+                start = skipped * _row_bytes(graph, tensor_bytes, name)
+                distance = max(distance, asked[name] + written - start)
+    return distance
+
+
+def _before_source(
+    graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], k: int, name: str
+) -> int:
+    """How many bytes before the whole source ``name`` the whole result of node ``k`` starts: at
+    the end of each of its parts all lies before the rows that are read then or later."""
+    op = stage.nodes[k]
+    row = _row_bytes(graph, tensor_bytes, op.output)
+    source = _row_bytes(graph, tensor_bytes, name)
+    needed = graph.tensors[name].shape[0]
+    distance = 0
+    for turn in reversed(stage.turns):
+        for index in range(len(stage.nodes) - 1, -1, -1):
+            part = turn.parts[index]
+            if part is None:
+                continue
+            for of, read in zip(activations(stage.nodes[index]), part.reads, strict=True):
+                if of == name:
+                    needed = min(needed, read.rows.start)
+            if index == k:
+                distance = max(distance, part.rows.stop * row - needed * source)
+    return distance

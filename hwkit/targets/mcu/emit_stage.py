@@ -1,0 +1,465 @@
+"""Layers in parts as C: a function for each, over a table of its forms, and the loop over turns.
+
+A *form* of a layer is what it does in some turns: a class of its parts, where in the buffers
+these lie, and which rows are moved. ``layer3(form, turn)`` copies its descriptor, takes the
+numbers of the form, and runs as ``layer3()`` does in a network without stages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import activations
+from hwkit.lower.memory import MemoryPlan
+from hwkit.lower.patch.schedule import Move, halo, moves, new_rows
+from hwkit.lower.patch.turns import Stage
+from hwkit.lower.schedule import scratch_name
+from hwkit.targets.mcu.arenas import pointer
+from hwkit.targets.mcu.call import Call
+from hwkit.targets.mcu.lower import Layer, McuPlan, tensor_bytes
+from hwkit.targets.mcu.sharing import Shared, bounds
+from hwkit.targets.mcu.source import comment, constant, initializer
+from hwkit.targets.mcu.stages import Leaf
+from hwkit.targets.mcu.structs import Struct, Table
+
+_OUTPUT = "output"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+_STREAM_STATE = """\
+/* The turn that the next rows of the input belong to, and the bytes of these that are there. */
+static struct {
+  uint32_t turn;
+  uint32_t bytes;
+} stream;
+"""
+_PER_LINE = 16
+
+ALL_MARKS = """\
+  for (uint32_t i = 0; i < LAYER_COUNT; ++i) {
+    hwk_profile_mark((int)i);
+  }
+"""
+"""Begins the record of a model whose layers run in parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """``number`` of the class, None where nothing is computed; ``reads`` and ``write``: the first
+    row in the buffer of each input and of the output, 0 in a whole map."""
+
+    number: int | None
+    reads: tuple[int, ...]
+    write: int
+    move: Move
+
+
+_IDLE = _Form(None, (), 0, Move())
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """The forms of a layer, and which of them each turn takes, None for none."""
+
+    forms: tuple[_Form, ...]
+    of_turn: tuple[int | None, ...]
+
+
+def part_tables(layer: Layer, symbol: str, part: int) -> Iterator[tuple[str, Table]]:
+    """Tables that the parts of a call have each for itself, but for those of the first class."""
+    if layer.tiled is not None:
+        for path, values in layer.tiled.varying[part].items():
+            for number, value in enumerate(values):
+                if number and isinstance(value, Table):
+                    yield f"{symbol}_{_name(path)}{number}", value
+
+
+def tiled_layer(graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Shared]) -> str:
+    """Descriptors, forms and the functions of a layer in a stage."""
+    layer, pick = plan.layers[index], plan.picks[index]
+    tiled = layer.tiled
+    assert tiled is not None
+    op, stage = layer.op, plan.staging.stages[tiled.stage]
+    found = _forms(stage, index - _first(graph, stage), tiled.of_turn)
+    columns: dict[str, list[str | int]] = {}
+    tables: list[str] = []
+    names = (*activations(op), op.output)
+    places = [
+        _place(graph, plan.memory, stage, index, found, k, name, columns, tables)
+        for k, name in enumerate(names)
+    ]
+    scratch = pointer(plan.memory, scratch_name(op)) if layer.scratch_bytes else "NULL"
+    descriptors, functions, body = [], [], []
+    offset = 0
+    for part, call in enumerate(layer.calls):
+        symbol = f"layer{index}" if part == 0 else f"layer{index}_part{part}"
+        kernel, copy = plan.kernels[call.kernel], copies.get(id(call))
+        value = initializer(call.descriptor, symbol)
+        descriptors.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
+        local = f"d{part}"
+        fields = {}
+        for path, values in tiled.varying[part].items():
+            column = f"{local}_{_name(path)}"
+            fields[path] = column
+            columns[column] = _column(found, values, f"{symbol}_{_name(path)}", call, path)
+        inputs = [
+            f"(const void *)({place})" for place in places[offset : offset + len(call.inputs)]
+        ]
+        offset += len(call.inputs)
+        taking = _Taking(
+            call,
+            f"hwk_{kernel.descriptor}_t {local} = {symbol}_descriptor;",
+            local,
+            f"hwk_{kernel.symbol}" if copy is None else copy.symbol,
+            fields,
+        )
+        output = f"(void *)({places[-1]})"
+        usual = _usual(found)
+        if pick.usual and copy is None and fields and usual is not None:
+            functions += _apart(symbol, taking, columns, usual, scratch, f"layer{index}_form_t")
+            arguments = ", ".join([*inputs, output])
+            body.append(f"if (number == {usual}u) {{")
+            body.append(f"  {symbol}_usual({arguments});")
+            body += ["} else {", f"  {symbol}_other(form, {arguments});", "}"]
+        else:
+            body += taking.lines([*inputs, output, scratch])
+
+    row, buffer = _row_bytes(graph, op.output), pointer(plan.memory, op.output)
+    if any(form.number is None for form in found.forms):
+        columns["runs"] = [int(form.number is not None) for form in found.forms]
+        body = ["if (form->runs) {", *(f"  {line}" for line in body), "}"]
+    if any(form.move.fill for form in found.forms):
+        columns["fill"] = [form.move.fill * row for form in found.forms]
+        body.insert(0, f"memcpy({buffer}, {pointer(plan.memory, halo(op.output))}, form->fill);")
+    if any(form.move.keep for form in found.forms):
+        columns["at"] = [form.move.at * row for form in found.forms]
+        columns["keep"] = [form.move.keep * row for form in found.forms]
+        kept = pointer(plan.memory, halo(op.output))
+        body.append(f"memcpy({kept}, {buffer} + form->at, form->keep);")
+    if columns:
+        tables += _table(f"layer{index}_forms", columns, len(found.forms))
+        body.insert(0, f"const layer{index}_form_t *form = layer{index}_forms + number;")
+    else:
+        body.insert(0, "(void)number;")
+    if not any("[turn]" in place for place in places):
+        body.insert(0, "(void)turn;")
+    prefix = "HWK_SMALL " if pick.small else ""
+    head = f"static {prefix}__attribute__((noinline)) void layer{index}("
+    return "\n".join(
+        [
+            f"/* {comment(op.name)}: {type(op).__name__}, in parts */",
+            *descriptors,
+            *tables,
+            *functions,
+            f"{head}uint32_t number, uint32_t turn) {{",
+            *(f"  {line}" for line in body),
+            "}",
+            "",
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """A call that takes numbers of a form: ``copied`` declares its descriptor as ``local``, whose
+    ``fields`` have the columns that they are in, by path."""
+
+    call: Call
+    copied: str
+    local: str
+    function: str
+    fields: Mapping[str, str]
+
+    def lines(self, arguments: Sequence[str]) -> list[str]:
+        """The call with the numbers of ``form``."""
+        lines = [self.copied]
+        for path, column in self.fields.items():
+            lines.append(f"{self.local}.{path} = form->{column};")
+            conditions = bounds(f"{self.local}.{path}", self.call.varying.get(path, ()))
+            lines += [f"HWK_ASSUME({condition});" for condition in conditions]
+        return [*lines, self._run(arguments)]
+
+    def constant_lines(
+        self, columns: Mapping[str, Sequence[str | int]], form: int, arguments: Sequence[str]
+    ) -> list[str]:
+        """The call with the numbers of one form, known to the compiler."""
+        numbers = [
+            f"{self.local}.{path} = {columns[column][form]};"
+            for path, column in self.fields.items()
+        ]
+        return [self.copied, *numbers, self._run(arguments)]
+
+    def _run(self, arguments: Sequence[str]) -> str:
+        return f"{self.function}(&{self.local}, {', '.join(arguments)});"
+
+
+def _apart(
+    symbol: str,
+    taking: _Taking,
+    columns: Mapping[str, Sequence[str | int]],
+    usual: int,
+    scratch: str,
+    form: str,
+) -> list[str]:
+    """A function for the form of most turns, and one for all others."""
+    inputs = [_LETTERS[k] for k in range(len(taking.call.inputs))]
+    parameters = [*(f"const void *{name}" for name in inputs), "void *output"]
+    arguments = [*inputs, "output", scratch]
+    bodies = {
+        f"{symbol}_usual({', '.join(parameters)})": taking.constant_lines(
+            columns, usual, arguments
+        ),
+        f"{symbol}_other({', '.join([f'const {form} *form', *parameters])})": taking.lines(
+            arguments
+        ),
+    }
+    lines = []
+    for head, body in bodies.items():
+        lines.append(f"static __attribute__((noinline)) void {head} {{")
+        lines += [*(f"  {line}" for line in body), "}"]
+    return lines
+
+
+def _usual(found: _Forms) -> int | None:
+    """The form of more than half of the turns, if there is one."""
+    turns = [form for form in found.of_turn if form is not None]
+    usual = max(set(turns), key=turns.count)
+    return usual if 2 * turns.count(usual) > len(turns) else None
+
+
+def stage_functions(graph: Graph, plan: McuPlan) -> str:
+    """For every stage its tables and ``stage0()``, and what stands for its later layers."""
+    stages = plan.staging.stages
+    texts = [_stage(graph, plan, number) for number in range(len(stages))]
+    if any(stage.streamed for stage in stages):
+        texts.insert(0, _STREAM_STATE)
+    if any(len(stage.nodes) > 1 for stage in stages):
+        texts += ["static void in_stage(void) {}", ""]
+    return "\n".join(texts)
+
+
+def run_of(graph: Graph, plan: McuPlan, index: int) -> str:
+    """The function that the table of layers has for layer ``index``."""
+    tiled = plan.layers[index].tiled
+    if tiled is None:
+        return f"layer{index}"
+    stage = plan.staging.stages[tiled.stage]
+    return f"stage{tiled.stage}" if _first(graph, stage) == index else "in_stage"
+
+
+def mark_sequence(graph: Graph, plan: McuPlan) -> list[int | None]:
+    """The layer that each ``hwk_profile_mark`` of a whole inference begins, in order; None for no
+    layer.
+
+    Example: of two layers in a stage of two turns: 0, 1, then 0, then 0, 1, 0, 1, then 1, None.
+    """
+    nodes = len(graph.nodes)
+    marks: list[int | None] = list(range(nodes))
+    turns = {}
+    for stage in plan.staging.stages:
+        first = _first(graph, stage)
+        forms = [_forms(stage, k, _of_turn(plan, first + k)) for k in range(len(stage.nodes))]
+        parts = [
+            [first + k for k, found in enumerate(forms) if found.of_turn[turn] is not None]
+            for turn in range(len(stage.turns))
+        ]
+        if stage.streamed:
+            marks.append(None)
+            for turn, new in enumerate(new_rows(stage)):
+                marks += [*([None] if new and turn else []), *parts[turn]]
+            marks.append(None)
+        else:
+            turns[first] = [layer for of in parts for layer in of]
+    for layer in range(nodes):
+        marks += [layer, *turns.get(layer, [])]
+    return [*marks, None]
+
+
+def is_whole(plan: McuPlan, index: int) -> bool:
+    """Whether the output of layer ``index`` is ever there as a whole."""
+    layer = plan.layers[index]
+    tiled = layer.tiled
+    return tiled is None or layer.op.output in plan.staging.stages[tiled.stage].results
+
+
+def _stage(graph: Graph, plan: McuPlan, number: int) -> str:
+    stage = plan.staging.stages[number]
+    first = _first(graph, stage)
+    rows = []
+    most = 0
+    found = []
+    for k in range(len(stage.nodes)):
+        found.append(_forms(stage, k, _of_turn(plan, first + k)))
+        most = max(most, len(found[-1].forms))
+    none, kind = (255, "uint8_t") if most < 255 else (65535, "uint16_t")
+    for turn in range(len(stage.turns)):
+        picked = (forms.of_turn[turn] for forms in found)
+        rows.append(f"    {{{', '.join(str(none if p is None else p) for p in picked)}}}")
+    count = len(stage.nodes)
+    layers = ", ".join(f"layer{first + k}" for k in range(count))
+    table = ",\n".join(rows)
+    return "\n".join(
+        [
+            f"/* The form of each layer in each turn, {none} where it does nothing. */",
+            f"static const {kind} stage{number}_forms[{len(stage.turns)}][{count}] = {{",
+            f"{table}}};",
+            f"static void (*const stage{number}_layers[])(uint32_t, uint32_t) = {{{layers}}};",
+            "",
+            f"static void stage{number}_turn(uint32_t turn) {{",
+            f"  for (uint32_t k = 0; k < {count}u; ++k) {{",
+            f"    const uint32_t form = stage{number}_forms[turn][k];",
+            f"    if (form != {none}u) {{",
+            f"      hwk_profile_mark(HWK_PROFILE_AGAIN + (int)({first}u + k));",
+            f"      stage{number}_layers[k](form, turn);",
+            "    }",
+            "  }",
+            "}",
+            "",
+            f"static void stage{number}(void) {{",
+            *_whole_stage(stage, number),
+            "}",
+            "",
+        ]
+    )
+
+
+def _whole_stage(stage: Stage, number: int) -> list[str]:
+    """What the stage does at its place among the layers: all turns, or, where rows that arrive
+    have set them going, it begins anew."""
+    if stage.streamed:
+        return ["  stream.turn = 0;", "  stream.bytes = 0;"]
+    return [
+        f"  for (uint32_t turn = 0; turn < {len(stage.turns)}u; ++turn) {{",
+        f"    stage{number}_turn(turn);",
+        "  }",
+    ]
+
+
+def _first(graph: Graph, stage: Stage) -> int:
+    return next(k for k, op in enumerate(graph.nodes) if op.name == stage.nodes[0].name)
+
+
+def _of_turn(plan: McuPlan, index: int) -> tuple[int | None, ...]:
+    tiled = plan.layers[index].tiled
+    assert tiled is not None
+    return tiled.of_turn
+
+
+def _forms(stage: Stage, k: int, of_turn: Sequence[int | None]) -> _Forms:
+    op = stage.nodes[k]
+    buffers = set(stage.buffers)
+    moved = moves(stage, op.output) if op.output in buffers else (Move(),) * len(stage.turns)
+    forms: dict[_Form, int] = {}
+    found: list[int | None] = []
+    for turn, number, move in zip(stage.turns, of_turn, moved, strict=True):
+        form = _Form(None, (), 0, move)
+        part = turn.parts[k]
+        if part is not None:
+            reads = tuple(
+                read.rows.start - turn.held[name].start if name in buffers else 0
+                for name, read in zip(activations(op), part.reads, strict=True)
+            )
+            write = part.rows.start - turn.held[op.output].start if op.output in buffers else 0
+            form = _Form(number, reads, write, move)
+        found.append(None if form == _IDLE else forms.setdefault(form, len(forms)))
+    return _Forms(tuple(forms), tuple(found))
+
+
+def _place(
+    graph: Graph,
+    memory: MemoryPlan,
+    stage: Stage,
+    index: int,
+    found: _Forms,
+    k: int,
+    name: str,
+    columns: dict[str, list[str | int]],
+    lines: list[str],
+) -> str:
+    """Where a part's input ``k``, or its output behind the inputs, starts. Example:
+    ``arena + 128 + form->a``; of a whole map ``arena + 128 + 96u * layer0_a[turn]``."""
+    op = stage.nodes[index - _first(graph, stage)]
+    output = k == len(activations(op))
+    label = _OUTPUT if output else _LETTERS[k] if k < len(_LETTERS) else f"input{k}"
+    row, base = _row_bytes(graph, name), pointer(memory, name)
+    if name in stage.buffers:
+        starts = [
+            form.write if output else form.reads[k] if form.number is not None else 0
+            for form in found.forms
+        ]
+        if not any(starts):
+            return base
+        columns[label] = [start * row for start in starts]
+        return f"{base} + form->{label}"
+    firsts = []
+    for turn in stage.turns:
+        part = turn.parts[index - _first(graph, stage)]
+        span = None if part is None else part.rows if output else part.reads[k].rows
+        firsts.append(0 if span is None else span.start)
+    lines += _array("uint16_t", f"layer{index}_{label}", firsts)
+    return f"{base} + {row}u * layer{index}_{label}[turn]"
+
+
+def _column(
+    found: _Forms, values: Sequence[Leaf], table: str, call: Call, path: str
+) -> list[str | int]:
+    """The values of a field by form."""
+    column: list[str | int] = []
+    for form in found.forms:
+        value = values[form.number or 0]
+        if isinstance(value, Table):
+            first = _field(call.descriptor, path)
+            purpose = first.purpose if isinstance(first, Table) else value.purpose
+            symbol = table[: -len(_name(path))] + purpose
+            column.append(f"{table}{form.number}" if form.number else symbol)
+        elif isinstance(value, int):
+            column.append(value)
+        else:
+            column.append(constant(value))
+    return column
+
+
+def _field(struct: Struct, path: str) -> object:
+    return struct.fields.get(path)
+
+
+def _table(symbol: str, columns: Mapping[str, Sequence[str | int]], count: int) -> list[str]:
+    """``static const`` structs, a row for each form; numbers in 16 bits where all fit."""
+    fields = []
+    for name, values in columns.items():
+        numbers = [value for value in values if isinstance(value, int)]
+        if len(numbers) < len(values):
+            kind = "const void *"
+        elif all(-(1 << 15) <= number < 1 << 15 for number in numbers):
+            kind = "int16_t "
+        else:
+            kind = "int32_t "
+        fields.append(f"  {kind}{name};")
+    rows = [
+        f"    {{{', '.join(str(values[k]) for values in columns.values())}}}" for k in range(count)
+    ]
+    kind = symbol.removesuffix("s") + "_t"
+    return [
+        "typedef struct {",
+        *fields,
+        f"}} {kind};",
+        f"static const {kind} {symbol}[] = {{",
+        ",\n".join(rows) + "};",
+    ]
+
+
+def _array(kind: str, symbol: str, values: Sequence[int]) -> list[str]:
+    texts = [", ".join(map(str, values[k : k + _PER_LINE])) for k in range(0, len(values), 16)]
+    body = ",\n    ".join(texts)
+    return [f"static const {kind} {symbol}[] = {{\n    {body}}};"]
+
+
+def _row_bytes(graph: Graph, name: str) -> int:
+    return tensor_bytes(graph, name) // graph.tensors[name].shape[0]
+
+
+def _name(path: str) -> str:
+    """A C identifier. Example: ``zero_points[0]`` gives ``zero_points_0``."""
+    return re.sub(r"\W+", "_", path).strip("_")

@@ -1,0 +1,121 @@
+"""A graph with stages run in one arena, at the offsets of its memory plan: every integer takes 8
+bytes, and what nobody needs any more is overwritten by whoever may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.ops import Op, activations
+from hwkit.ir.types import Array
+from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.patch.schedule import halo, moves, new_rows, staged
+from hwkit.lower.patch.turns import Stage, part_of
+from hwkit.lower.schedule import Schedule, scratch_name
+
+BYTES = 8
+SCRATCH_BYTES = 48
+
+
+def schedule_of(graph: Graph, stages: Sequence[Stage]) -> Schedule:
+    """With kernels that have read all of a part before they write any of it."""
+    names = (*graph.inputs, *(op.output for op in graph.nodes))
+    ops = {op.name: op for op in graph.nodes}
+    return staged(
+        graph,
+        stages,
+        {name: BYTES * graph.tensors[name].elements for name in names},
+        dict.fromkeys(ops, SCRATCH_BYTES),
+        {name: dict.fromkeys(activations(op), 0) for name, op in ops.items()},
+        lambda name, turn: dict.fromkeys(activations(ops[name]), 0),
+    )
+
+
+class Arena:
+    """The memory of ``graph`` while one sample of ``feeds`` is computed."""
+
+    def __init__(self, graph: Graph, stages: Sequence[Stage], feeds: Mapping[str, Array]) -> None:
+        self.graph, self.stages, self.feeds = graph, stages, feeds
+        self.memory: MemoryPlan = plan_memory(schedule_of(graph, stages))
+        self.words = np.full(self.memory.arena_bytes // BYTES, 99, np.int64)
+        self.streamed = {name for stage in stages for name in stage.streamed}
+
+    def results(self) -> dict[str, Array]:
+        """Every result of the graph."""
+        for name in self.graph.inputs:
+            if name not in self.streamed:
+                self._rows(name)[:] = self.feeds[name][0]
+        first = {stage.nodes[0].name: stage for stage in self.stages}
+        inside = {op.name for stage in self.stages for op in stage.nodes}
+        for op in self.graph.nodes:
+            if op.name in first:
+                self._run_stage(first[op.name])
+            elif op.name not in inside:
+                tensors = self.graph.tensors
+                alone = replace(
+                    self.graph, inputs=tuple(dict.fromkeys(activations(op))), outputs=(op.output,)
+                ).with_nodes((op,), tensors)
+                read = {name: self._rows(name).copy() for name in activations(op)}
+                self._rows(op.output)[:] = self._computed(alone, op, read)
+        return {name: self._rows(name).copy() for name in self.graph.results}
+
+    def _run_stage(self, stage: Stage) -> None:
+        moved = {name: moves(stage, name) for name in stage.buffers}
+        there = 0
+        for k, turn in enumerate(stage.turns):
+            for name in stage.streamed:
+                move, new = moved[name][k], new_rows(stage)[k]
+                buffer = self._rows(name, stage)
+                buffer[move.fill : move.fill + new] = self.feeds[name][0][there : there + new]
+                there += new
+                self._fill(stage, name, move.fill)
+                self._keep(stage, name, move.at, move.keep)
+            for op, part in zip(stage.nodes, turn.parts, strict=True):
+                buffered = op.output in stage.buffers
+                if buffered:
+                    self._fill(stage, op.output, moved[op.output][k].fill)
+                if part is not None:
+                    read = {}
+                    for name, of in zip(activations(op), part.reads, strict=True):
+                        held = turn.held[name].start if name in stage.buffers else 0
+                        start, stop = of.rows.start - held, of.rows.stop - held
+                        read[name] = self._rows(name, stage)[start:stop].copy()
+                    computed = self._computed(part_of(self.graph, op, part), op, read)
+                    first = part.rows.start - (turn.held[op.output].start if buffered else 0)
+                    self._rows(op.output, stage)[first : first + len(part.rows)] = computed
+                if buffered:
+                    self._keep(stage, op.output, moved[op.output][k].at, moved[op.output][k].keep)
+
+    def _computed(self, alone: Graph, op: Op, read: Mapping[str, Array]) -> Array:
+        """What the single node of ``alone`` makes, its scratch spoilt meanwhile."""
+        at = self.memory.offset(scratch_name(op)) // BYTES
+        self.words[at : at + SCRATCH_BYTES // BYTES] = -77
+        types = {name: self.graph.tensors[name].dtype.container for name in read}
+        feeds = {name: x[None].astype(types[name]) for name, x in read.items()}
+        made: Array = run(alone, feeds)[op.output][0]
+        return made
+
+    def _fill(self, stage: Stage, name: str, rows: int) -> None:
+        if rows:
+            self._rows(name, stage)[:rows] = self._halo(stage, name)[:rows]
+
+    def _keep(self, stage: Stage, name: str, at: int, rows: int) -> None:
+        if rows:
+            self._halo(stage, name)[:rows] = self._rows(name, stage)[at : at + rows]
+
+    def _rows(self, name: str, stage: Stage | None = None) -> Array:
+        shape = self.graph.tensors[name].shape
+        if stage is not None and name in stage.buffers:
+            shape = (stage.rows(name), *shape[1:])
+        return self._view(name, shape)
+
+    def _halo(self, stage: Stage, name: str) -> Array:
+        return self._view(halo(name), (stage.kept(name), *self.graph.tensors[name].shape[1:]))
+
+    def _view(self, placed: str, shape: tuple[int, ...]) -> Array:
+        at = self.memory.offset(placed) // BYTES
+        return self.words[at : at + int(np.prod(shape))].reshape(shape)
