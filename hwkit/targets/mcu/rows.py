@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hwkit.targets.mcu import ahead, fits, layouts, scratch
+from hwkit.targets.mcu import ahead, fits, layouts, pairs, scratch
 from hwkit.targets.mcu.structs import Struct
 
 
@@ -159,6 +159,15 @@ ROWS = (
     ),
     Row(
         "v6m",
+        "conv2d_s8_pairs",
+        scratch_bytes=scratch.pairs,
+        fits=pairs.fits,
+        reads_ahead=ahead.CONV2D,
+        layout=pairs.laid_out(1),
+        shareable=True,
+    ),
+    Row(
+        "v6m",
         "conv2d_s8_s4",
         scratch_bytes=scratch.v6m_conv2d(8),
         reads_ahead=ahead.CONV2D,
@@ -184,6 +193,15 @@ ROWS = (
         scratch_bytes=scratch.rv32_conv2d(4),
         reads_ahead=ahead.CONV2D,
         layout=layouts.grouped(4),
+        shareable=True,
+    ),
+    Row(
+        "rv32",
+        "conv2d_s8_pairs",
+        scratch_bytes=scratch.pairs,
+        fits=pairs.fits,
+        reads_ahead=ahead.CONV2D,
+        layout=pairs.laid_out(3),
         shareable=True,
     ),
     Row(

@@ -157,6 +157,14 @@ def rv32_conv2d(step: int) -> Callable[[Struct], int]:
     return scratch_bytes
 
 
+def pairs(struct: Struct) -> int:
+    """Two columns of pairs, and the outputs of a last tile of fewer pixels."""
+    window = window_of(struct)
+    padded = round_up(taps(struct) * channels_in(struct), 4)
+    rest = number(window, "output_height") * number(window, "output_width") % 4
+    return 8 * padded + (round_up(4 * number(struct, "output_channels"), 4) if rest else 0)
+
+
 def v6m_conv2d(step: int) -> Callable[[Struct], int]:
     """Four columns of 32-bit integers, padded to ``step`` taps, and a tile's sums."""
     return lambda struct: (
