@@ -2,15 +2,9 @@
 #ifndef HWK_PAIRS_H
 #define HWK_PAIRS_H
 
-#include <hwk_kernels.h>
+#include <hwk_stairs.h>
 
-/* ((x * multiplier + (offset << 20)) >> 36, x clamped to 0 .. last: three words of `factors`. */
-HWK_INLINE int8_t hwk_staircase(int32_t x, const int32_t *factors) {
-  int64_t product = (int64_t)hwk_clamp(x, 0, factors[0]) * (uint32_t)factors[1];
-  return (int8_t)(((product >> 20) + factors[2]) >> 16);
-}
-
-/* Of `count` channels' blocks from `stream` on, the taps of one: `lower` .. `upper` - 1. */
+/* Of a block, taps `lower` .. `upper` - 1. */
 HWK_INLINE void hwk_pairs_taps_of(const int8_t *block, const int32_t *columns, int32_t lower,
                                   int32_t upper, uint32_t *pair, uint32_t *high) {
   for (int32_t n = 0; n < 2; ++n) {

@@ -16,6 +16,7 @@ from hwkit.targets.mcu.stairs import stairs, streamed
 from hwkit.targets.mcu.staircase import Staircase
 from hwkit.targets.mcu.layouts import Layout
 from hwkit.targets.mcu.structs import Struct, Table
+from hwkit.targets.mcu.weights import as_words
 
 BLOCK = 4
 """Taps whose products are summed before they are taken apart; two of a careful block."""
@@ -71,7 +72,7 @@ def pair_stream(packed: Array, bias: Array, made: Staircase, group: int) -> Arra
         words += _runs(np.ascontiguousarray(blocks).view(np.int32)[:, :, 0].T, careful)
         for c in range(first, first + group):
             words += [int(made.last[c]), int(made.multiplier[c]), int(made.offset[c])]
-    return (np.array(words, np.int64) & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+    return as_words(np.array(words, np.int64))
 
 
 def _runs(blocks: Array, careful: Array) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hwkit.targets.mcu import ahead, fits, layouts, pairs, scratch
+from hwkit.targets.mcu import ahead, depthwise_rows, fits, layouts, pairs, scratch
 from hwkit.targets.mcu.structs import Struct
 
 
@@ -202,6 +202,15 @@ ROWS = (
         fits=pairs.fits,
         reads_ahead=ahead.CONV2D,
         layout=pairs.laid_out(3),
+        shareable=True,
+    ),
+    Row(
+        "rv32",
+        "depthwise_conv2d_s8_rows",
+        scratch_bytes=scratch.padding_pixel,
+        fits=depthwise_rows.fits,
+        reads_ahead=ahead.DEPTHWISE_ROW,
+        layout=depthwise_rows.laid_out,
         shareable=True,
     ),
     Row(

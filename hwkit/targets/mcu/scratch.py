@@ -165,6 +165,11 @@ def pairs(struct: Struct) -> int:
     return 8 * padded + (round_up(4 * number(struct, "output_channels"), 4) if rest else 0)
 
 
+def padding_pixel(struct: Struct) -> int:
+    """A pixel of padding."""
+    return round_up(channels_in(struct), 4)
+
+
 def v6m_conv2d(step: int) -> Callable[[Struct], int]:
     """Four columns of 32-bit integers, padded to ``step`` taps, and a tile's sums."""
     return lambda struct: (

@@ -1,0 +1,14 @@
+/* A rescale as a line rounded down (hwkit/targets/mcu/staircase.py). */
+#ifndef HWK_STAIRS_H
+#define HWK_STAIRS_H
+
+#include <hwk_kernels.h>
+
+/* ((x * multiplier + (offset << 20)) >> 36, x clamped to 0 .. last < 2^20, for `factors` last,
+ * multiplier (as uint32_t) and offset: -128 .. 127. */
+HWK_INLINE int8_t hwk_staircase(int32_t x, const int32_t *factors) {
+  int64_t product = (int64_t)hwk_clamp(x, 0, factors[0]) * (uint32_t)factors[1];
+  return (int8_t)(((product >> 20) + factors[2]) >> 16);
+}
+
+#endif
