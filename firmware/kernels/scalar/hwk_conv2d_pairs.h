@@ -46,6 +46,33 @@ HWK_INLINE size_t hwk_conv2d_pairs_scratch_bytes(const hwk_conv2d_t *d) {
   return (size_t)(8 * hwk_pairs_taps(&d->window) + hwk_round_up(rest, 4));
 }
 
+/* The taps of kernel row r, pixels (ys[0], xs[0]) and (ys[1], xs[1]); the end of what was written. A
+ * row that lies inside the map is one run of bytes. */
+HWK_INLINE int32_t *hwk_pairs_row(const hwk_conv2d_t *d, const int8_t *input, const int32_t *ys,
+                                  const int32_t *xs, int32_t r, int32_t *to) {
+  const hwk_window_t *w = &d->window;
+  int32_t end = w->kernel_width - 1, bytes = w->kernel_width * w->channels;
+  const int8_t *lower = hwk_window_pixel(w, input, ys[0], xs[0], r, 0);
+  const int8_t *upper = hwk_window_pixel(w, input, ys[1], xs[1], r, 0);
+  if (w->dilation_width == 1 && lower != NULL && upper != NULL &&
+      hwk_window_column(w, xs[0], end) < w->input_width &&
+      hwk_window_column(w, xs[1], end) < w->input_width) {
+    hwk_pack_pairs(lower, upper, to, bytes);
+    return to + 2 * bytes;
+  }
+#pragma GCC unroll 1
+  for (int32_t c = 0; c <= end; ++c, to += 2 * w->channels) {
+    lower = hwk_window_pixel(w, input, ys[0], xs[0], r, c);
+    upper = hwk_window_pixel(w, input, ys[1], xs[1], r, c);
+    if (lower != NULL && upper != NULL) {
+      hwk_pack_pairs(lower, upper, to, w->channels);
+    } else {
+      hwk_pack_padded(lower, upper, d->input_zero_point, to, w->channels);
+    }
+  }
+  return to;
+}
+
 /* Fills two columns with what lies under the windows of four pixels from (y, x) on; of those behind
  * the last one with what lies under that. */
 HWK_INLINE void hwk_pairs_gather(const hwk_conv2d_t *d, const int8_t *input, int32_t y, int32_t x,
@@ -61,20 +88,11 @@ HWK_INLINE void hwk_pairs_gather(const hwk_conv2d_t *d, const int8_t *input, int
     }
   }
 #pragma GCC unroll 1
-  for (int32_t r = 0; r < w->kernel_height; ++r) {
+  for (int32_t n = 0; n < HWK_PAIRS_PIXELS; n += 2) {
+    int32_t *to = columns + n / 2;
 #pragma GCC unroll 1
-    for (int32_t c = 0; c < w->kernel_width; ++c, columns += 2 * w->channels) {
-#pragma GCC unroll 1
-      for (int32_t n = 0; n < HWK_PAIRS_PIXELS; n += 2) {
-        const int8_t *lower = hwk_window_pixel(w, input, ys[n], xs[n], r, c);
-        const int8_t *upper = hwk_window_pixel(w, input, ys[n + 1], xs[n + 1], r, c);
-        int32_t *to = columns + n / 2;
-        if (lower != NULL && upper != NULL) {
-          hwk_pack_pairs(lower, upper, to, w->channels);
-        } else {
-          hwk_pack_padded(lower, upper, d->input_zero_point, to, w->channels);
-        }
-      }
+    for (int32_t r = 0; r < w->kernel_height; ++r) {
+      to = hwk_pairs_row(d, input, ys + n, xs + n, r, to);
     }
   }
 }

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hwkit.targets.mcu import ahead, depthwise_rows, fits, layouts, pairs, scratch
+from hwkit.targets.mcu import (
+    ahead,
+    depthwise_rows,
+    depthwise_stairs,
+    fits,
+    layouts,
+    pairs,
+    scratch,
+)
 from hwkit.targets.mcu.structs import Struct
 
 
@@ -164,6 +172,15 @@ ROWS = (
         fits=pairs.fits,
         reads_ahead=ahead.CONV2D,
         layout=pairs.laid_out(1),
+        shareable=True,
+    ),
+    Row(
+        "v6m",
+        "depthwise_conv2d_s8_stairs",
+        scratch_bytes=scratch.scalar_depthwise,
+        fits=depthwise_stairs.fits,
+        reads_ahead=ahead.DEPTHWISE_ROWS,
+        layout=depthwise_stairs.laid_out,
         shareable=True,
     ),
     Row(
