@@ -66,23 +66,35 @@
   CHANNEL("8", "9", "10", "11", "t4", "t5", "s4", "s5")            \
   "addi a0, a0, 12\n"
 
-/* Rescales `sum` by s6 last, s7 multiplier, s8 offset, and writes it to `to`. */
+/* Rescales `sum` by s6 last, s7 multiplier, s8 offset, s10 zero, s11 step, and writes it to `to`. */
 #define HWK_PAIRS_STORE(sum, to)      \
   "bgeu s6, " sum ", 7f\n"            \
   "srai " sum ", " sum ", 31\n"       \
   "not " sum ", " sum "\n"            \
   "and " sum ", " sum ", s6\n"        \
   "7:\n"                              \
-  "slli " sum ", " sum ", 12\n"       \
-  "mulhu " sum ", " sum ", s7\n"      \
-  "add " sum ", " sum ", s8\n"        \
-  "srai " sum ", " sum ", 16\n"       \
-  "sb " sum ", " to "\n"
+  "slli s9, " sum ", 12\n"            \
+  "mulhu s9, s9, s7\n"                \
+  "add s9, s9, s8\n"                  \
+  "bgeu " sum ", s10, 7f\n"           \
+  "add s9, s9, s11\n"                 \
+  "7:\n"                              \
+  "srai s9, s9, 16\n"                 \
+  "sb s9, " to "\n"
 
-#define HWK_PAIRS_STORE_ROW(at, place, pair0, pair1, upper0, upper1)  \
-  "lw s6, " at "(a0)\n"                                               \
-  "lw s7, " at "+4(a0)\n"                                             \
-  "lw s8, " at "+8(a0)\n"                                             \
+#define HWK_PAIRS_STORE_ROW(place, pair0, pair1, upper0, upper1)      \
+  "lw s6, 0(a0)\n"                                                    \
+  "lw s7, 4(a0)\n"                                                    \
+  "lw s8, 8(a0)\n"                                                    \
+  "andi s9, s6, 1\n"                                                  \
+  "srli s6, s6, 1\n"                                                  \
+  "addi a0, a0, 12\n"                                                 \
+  "li s10, 0\n"                                                       \
+  "beqz s9, 7f\n"                                                     \
+  "lw s10, 0(a0)\n"                                                   \
+  "lw s11, 4(a0)\n"                                                   \
+  "addi a0, a0, 8\n"                                                  \
+  "7:\n"                                                              \
   "slli s9, " upper0 ", 16\n"                                         \
   "sub " pair0 ", " pair0 ", s9\n"                                    \
   HWK_PAIRS_STORE(pair0, place "(a2)")                                \
@@ -92,7 +104,7 @@
   HWK_PAIRS_STORE(pair1, place "(a4)")                                \
   HWK_PAIRS_STORE(upper1, place "(a5)")
 
-/* 48 products in 90 instructions; a rescaled output in 8. */
+/* 48 products in 90 instructions; a rescaled output in 9. */
 __attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
     __attribute__((unused)) const int32_t *stream, __attribute__((unused)) const int32_t *columns,
     __attribute__((unused)) int8_t *output, __attribute__((unused)) int32_t outputs,
@@ -154,10 +166,9 @@ __attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
       "add a3, a2, a5\n"
       "add a4, a3, a5\n"
       "add a5, a4, a5\n"
-      HWK_PAIRS_STORE_ROW("0", "0", "t0", "t1", "s0", "s1")
-      HWK_PAIRS_STORE_ROW("12", "1", "t2", "t3", "s2", "s3")
-      HWK_PAIRS_STORE_ROW("24", "2", "t4", "t5", "s4", "s5")
-      "addi a0, a0, 36\n"
+      HWK_PAIRS_STORE_ROW("0", "t0", "t1", "s0", "s1")
+      HWK_PAIRS_STORE_ROW("1", "t2", "t3", "s2", "s3")
+      HWK_PAIRS_STORE_ROW("2", "t4", "t5", "s4", "s5")
       "lw a2, 64(sp)\n"
       "addi a2, a2, -1\n"
       "sw a2, 64(sp)\n"

@@ -6,9 +6,7 @@
  * end pair - 2^16 * upper = S0 modulo 2^32. Where the weights of four taps are larger the sum is
  * taken apart after two of them.
  *
- * The rescale is a line rounded down (hwkit/targets/mcu/staircase.py):
- *
- *   ((x * multiplier + (offset << 20)) >> 36, x clamped to 0 .. last
+ * The rescale is a line rounded down, or two (hwk_stairs.h).
  *
  * Of the descriptor's tables only `weights` is there: of each HWK_PAIRS_ROWS channels
  *
@@ -18,7 +16,7 @@
  *   runs of blocks of four taps: the bytes of the columns under it, one less in the last run; of
  *     each block a word of weights for each channel; then, unless it is the last run, a block that
  *     is taken apart after two taps
- *   of each channel last, multiplier, offset
+ *   of each channel the factors of hwk_staircase_lines
  *
  * Its last channels may be in two groups. Before including this a variant defines HWK_PAIRS_ROWS
  * and hwk_tile_pairs (hwk_tile_pairs.h). */

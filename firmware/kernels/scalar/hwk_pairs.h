@@ -43,11 +43,11 @@ HWK_INLINE const int32_t *hwk_pairs_group(const int32_t *stream, const int32_t *
       }
     }
   }
-  for (int32_t n = 0; n < rows; ++n, ++output, stream += 3) {
+  for (int32_t n = 0; n < rows; ++n, ++output, stream += (*stream & 1) != 0 ? 5 : 3) {
     for (int32_t p = 0; p < 2; ++p) {
       uint32_t above = high[2 * n + p], below = pair[2 * n + p] - (above << 16);
-      output[2 * p * outputs] = hwk_staircase((int32_t)below, stream);
-      output[(2 * p + 1) * outputs] = hwk_staircase((int32_t)above, stream);
+      output[2 * p * outputs] = hwk_staircase_lines((int32_t)below, stream);
+      output[(2 * p + 1) * outputs] = hwk_staircase_lines((int32_t)above, stream);
     }
   }
   return stream;

@@ -11,4 +11,14 @@ HWK_INLINE int8_t hwk_staircase(int32_t x, const int32_t *factors) {
   return (int8_t)(((product >> 20) + factors[2]) >> 16);
 }
 
+/* The same with a second line: `factors` are 2 * last + 1, multiplier, offset, zero, step, and x below
+ * zero has step added to the offset; or 2 * last, multiplier, offset alone. */
+HWK_INLINE int8_t hwk_staircase_lines(int32_t x, const int32_t *factors) {
+  int32_t one[3] = {factors[0] >> 1, factors[1], factors[2]};
+  if ((factors[0] & 1) != 0 && x < factors[3]) {
+    one[2] += factors[4];
+  }
+  return hwk_staircase(x, one);
+}
+
 #endif

@@ -41,7 +41,7 @@
 
 /* Rescales the sum in r4 by r12 last, r2 and r3 the multiplier's upper and lower bits, lr offset,
  * writes it to r6 and goes on by r7. */
-#define HWK_PAIRS_STORE         \
+#define HWK_PAIRS_CLAMP         \
   "cmp r4, r12\n"               \
   "bls 7f\n"                    \
   "asrs r4, r4, #31\n"          \
@@ -52,22 +52,33 @@
   "mov r5, r4\n"                \
   "muls r5, r3, r5\n"           \
   "lsrs r5, r5, #12\n"          \
+  "add r5, lr\n"
+#define HWK_PAIRS_WRITE         \
   "muls r4, r2, r4\n"           \
   "adds r4, r4, r5\n"           \
-  "add r4, lr\n"                \
   "asrs r4, r4, #24\n"          \
   "strb r4, [r6]\n"             \
   "adds r6, r6, r7\n"
+#define HWK_PAIRS_STORE HWK_PAIRS_CLAMP HWK_PAIRS_WRITE
+
+/* The same with r1 zero and r0 step. */
+#define HWK_PAIRS_STORE_LINES   \
+  HWK_PAIRS_CLAMP               \
+  "cmp r4, r1\n"                \
+  "bhs 7f\n"                    \
+  "adds r5, r5, r0\n"           \
+  "7:\n"                        \
+  HWK_PAIRS_WRITE
 
 /* The sum of a pair's lower pixel, then that of its upper one. */
-#define HWK_PAIRS_STORE_BOTH(pair, upper) \
-  "mov r4, " upper "\n"                   \
-  "lsls r4, r4, #16\n"                    \
-  "mov r5, " pair "\n"                    \
-  "subs r4, r5, r4\n"                     \
-  HWK_PAIRS_STORE                         \
-  "mov r4, " upper "\n"                   \
-  HWK_PAIRS_STORE
+#define HWK_PAIRS_STORE_BOTH(STORE, pair, upper)   \
+  "mov r4, " upper "\n"                            \
+  "lsls r4, r4, #16\n"                             \
+  "mov r5, " pair "\n"                             \
+  "subs r4, r5, r4\n"                              \
+  STORE                                            \
+  "mov r4, " upper "\n"                            \
+  STORE
 
 /* 16 products in 35 instructions; a rescaled output in 14. */
 __attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
@@ -81,7 +92,7 @@ __attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
       "mov r5, r9\n"
       "mov r6, r10\n"
       "mov r7, r11\n"
-      "push {r1, r2, r3, r4, r5, r6, r7}\n"
+      "push {r0, r1, r2, r3, r4, r5, r6, r7}\n"
       "1:\n"
       "ldmia r0!, {r1, r2, r3}\n" /* channel, pair, upper */
       "mov r8, r2\n"
@@ -91,7 +102,7 @@ __attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
       "movs r2, #128\n"
       "lsls r2, r2, #8\n"
       "mov r12, r2\n"
-      "ldr r1, [sp]\n" /* columns */
+      "ldr r1, [sp, #4]\n" /* columns */
       "2:\n"
       "ldmia r0!, {r2}\n"
       "adds r2, r2, r1\n"
@@ -115,26 +126,39 @@ __attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
       HWK_PAIRS_APART
       "b 2b\n"
       "5:\n"
-      "ldmia r0!, {r3, r4, r5}\n" /* last, multiplier, offset */
-      "mov r12, r3\n"
+      "ldmia r0!, {r3, r4, r5}\n" /* 2 * last, multiplier, offset */
       "lsls r5, r5, #8\n"
       "mov lr, r5\n"
+      "ldr r6, [sp, #8]\n"  /* output */
+      "ldr r7, [sp, #12]\n" /* outputs */
+      "adds r5, r6, #1\n"
+      "str r5, [sp, #8]\n"
       "lsrs r2, r4, #12\n"
+      "lsrs r5, r3, #1\n" /* bit 0: two lines */
+      "mov r12, r5\n"
+      "bcs 9f\n"
       "lsls r3, r4, #20\n"
       "lsrs r3, r3, #20\n"
-      "ldr r6, [sp, #4]\n" /* output */
-      "ldr r7, [sp, #8]\n" /* outputs */
-      "adds r4, r6, #1\n"
-      "str r4, [sp, #4]\n"
-      HWK_PAIRS_STORE_BOTH("r8", "r10")
-      HWK_PAIRS_STORE_BOTH("r9", "r11")
-      "ldr r4, [sp, #48]\n" /* groups */
+      HWK_PAIRS_STORE_BOTH(HWK_PAIRS_STORE, "r8", "r10")
+      HWK_PAIRS_STORE_BOTH(HWK_PAIRS_STORE, "r9", "r11")
+      "b 8f\n"
+      "9:\n"
+      "lsls r3, r4, #20\n"
+      "lsrs r3, r3, #20\n"
+      "ldmia r0!, {r1, r4}\n" /* zero, step */
+      "str r0, [sp]\n"
+      "lsls r0, r4, #8\n"
+      HWK_PAIRS_STORE_BOTH(HWK_PAIRS_STORE_LINES, "r8", "r10")
+      HWK_PAIRS_STORE_BOTH(HWK_PAIRS_STORE_LINES, "r9", "r11")
+      "ldr r0, [sp]\n"
+      "8:\n"
+      "ldr r4, [sp, #52]\n" /* groups */
       "subs r4, #1\n"
-      "str r4, [sp, #48]\n"
+      "str r4, [sp, #52]\n"
       "beq 6f\n"
       "b 1b\n"
       "6:\n"
-      "pop {r1, r2, r3, r4, r5, r6, r7}\n"
+      "pop {r0, r1, r2, r3, r4, r5, r6, r7}\n"
       "mov r8, r4\n"
       "mov r9, r5\n"
       "mov r10, r6\n"

@@ -8,14 +8,14 @@ from hwkit.ir.types import Array
 from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, numbers, window_of
 from hwkit.targets.mcu.fits import double_rounding
 from hwkit.targets.mcu.staircase import Staircase
-from hwkit.targets.mcu.stairs import stairs, streamed
+from hwkit.targets.mcu.stairs import one_line, stairs, streamed
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import as_words, tap_channels
 
 
 def fits(struct: Struct) -> bool:
     """3x3 at a stride of 1 with a pixel of padding on each side, one output for each channel, a
-    staircase for each."""
+    staircase of one line for each."""
     f, weights = numbers(window_of(struct)), struct.fields["weights"]
     assert isinstance(weights, Table)
     sides = ("padding_top", "padding_left", "stride_height")
@@ -24,7 +24,7 @@ def fits(struct: Struct) -> bool:
         return False
     if number(struct, "channel_multiplier") != 1 or not double_rounding(struct, 26):
         return False
-    return stairs(struct, _rows(struct, weights)) is not None
+    return one_line(stairs(struct, _rows(struct, weights)))
 
 
 def laid_out(struct: Struct, weights: Table) -> Struct:

@@ -8,16 +8,16 @@ from hwkit.ir.types import Array
 from hwkit.targets.mcu.descriptors import round_up, taps
 from hwkit.targets.mcu.fits import double_rounding
 from hwkit.targets.mcu.staircase import Staircase
-from hwkit.targets.mcu.stairs import stairs, streamed
+from hwkit.targets.mcu.stairs import one_line, stairs, streamed
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import as_words, tap_channels
 
 
 def fits(struct: Struct) -> bool:
-    """A staircase for each channel."""
+    """A staircase of one line for each channel."""
     weights = struct.fields["weights"]
     assert isinstance(weights, Table)
-    return double_rounding(struct, 26) and stairs(struct, _rows(struct, weights)) is not None
+    return double_rounding(struct, 26) and one_line(stairs(struct, _rows(struct, weights)))
 
 
 def laid_out(struct: Struct, weights: Table) -> Struct:

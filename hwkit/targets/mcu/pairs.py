@@ -71,7 +71,10 @@ def pair_stream(packed: Array, bias: Array, made: Staircase, group: int) -> Arra
         words += [int(b) for b in start[of]]
         words += _runs(np.ascontiguousarray(blocks).view(np.int32)[:, :, 0].T, careful)
         for c in range(first, first + group):
-            words += [int(made.last[c]), int(made.multiplier[c]), int(made.offset[c])]
+            words += [2 * int(made.last[c]) + int(made.split[c])]
+            words += [int(made.multiplier[c]), int(made.offset[c])]
+            if made.split[c]:
+                words += [int(made.zero[c]), int(made.step[c])]
     return as_words(np.array(words, np.int64))
 
 

@@ -29,6 +29,11 @@ def stairs(struct: Struct, rows: Array) -> Staircase | None:
     return staircase(*scale, zero_point, low, high)
 
 
+def one_line(made: Staircase | None) -> bool:
+    """Whether it is there and no channel has two lines."""
+    return made is not None and not made.split.any()
+
+
 def entries(r: Struct, table: str, number: str, count: int) -> Array:
     """A factor of each channel, int64 (count,)."""
     values, one = r.fields[table], r.fields[number]
