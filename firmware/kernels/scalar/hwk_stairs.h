@@ -21,4 +21,15 @@ HWK_INLINE int8_t hwk_staircase_lines(int32_t x, const int32_t *factors) {
   return hwk_staircase(x, one);
 }
 
+/* Bits 20.. of x * multiplier for x = x_64 / 64 < 2^20, x_64 a multiple of 64. */
+HWK_INLINE int32_t hwk_line_64(uint32_t x_64, uint32_t multiplier) {
+#if defined(__ARM_ARCH_6M__)
+  /* No core of this kind has the upper word of a product. */
+  uint32_t x = x_64 >> 6, upper = multiplier >> 12, lower = multiplier & 0xfffu;
+  return (int32_t)(x * upper + (x * lower >> 12)) >> 8;
+#else
+  return (int32_t)((uint64_t)(x_64 << 6) * multiplier >> 32);
+#endif
+}
+
 #endif

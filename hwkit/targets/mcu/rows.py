@@ -12,6 +12,7 @@ from hwkit.targets.mcu import (
     fits,
     layouts,
     pairs,
+    scalar_winograd4,
     scratch,
 )
 from hwkit.targets.mcu.structs import Struct
@@ -252,9 +253,17 @@ ROWS = (
         "scalar",
         "conv2d_s8_winograd4",
         scratch_bytes=scratch.scalar_winograd4,
-        fits=fits.winograd4,
+        fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
-        layout=layouts.WINOGRAD4,
+        layout=scalar_winograd4.transformed,
+    ),
+    Row(
+        "scalar",
+        "conv2d_s8_winograd4_small",
+        scratch_bytes=scratch.scalar_winograd4_small,
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.small,
     ),
     Row("mve", "conv2d_s8", scratch_bytes=scratch.mve_conv2d, reads_ahead=ahead.CONV2D),
     Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D),

@@ -68,6 +68,11 @@ def scalar_winograd4(struct: Struct) -> int:
     return 36 * (2 * channels_in(struct) + 16)
 
 
+def scalar_winograd4_small(struct: Struct) -> int:
+    """Four transformed tiles in 16 bits, a channel's weights likewise, and the sums of these."""
+    return 36 * (10 * channels_in(struct) + 16)
+
+
 def dense(step: int) -> Callable[[Struct], int]:
     """One widened row of the input."""
     return lambda struct: 2 * round_up(number(struct, "input_features"), step)

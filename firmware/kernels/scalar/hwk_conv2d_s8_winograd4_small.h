@@ -1,0 +1,101 @@
+/* 2-D convolution 3x3, stride 1, by Winograd's F(4x4, 3x3) for cores without SIMD (hwk_winograd4.h), the
+ * weights transformed when they are needed: flash holds them as int8. Four tiles at a time share what
+ * that takes.
+ *
+ * Of the descriptor's tables only `weights` is there: of each output channel its weights in order, in
+ * whole words, and its six words. */
+#ifndef HWK_CONV2D_S8_WINOGRAD4_SMALL_H
+#define HWK_CONV2D_S8_WINOGRAD4_SMALL_H
+
+#include <hwk_tiles_winograd4.h>
+#include <hwk_winograd4.h>
+
+#define HWK_WINOGRAD4_TILES 4
+
+/* Four transformed tiles, a channel's transformed weights, and its sums. */
+HWK_INLINE size_t hwk_conv2d_s8_winograd4_small_scratch_bytes(const hwk_conv2d_t *d) {
+  return (size_t)(2 * HWK_WINOGRAD4_POSITIONS * d->window.channels * (HWK_WINOGRAD4_TILES + 1) +
+                  4 * HWK_WINOGRAD4_POSITIONS * HWK_WINOGRAD4_TILES);
+}
+
+/* G of three weights, `apart` from each other at `to`. */
+HWK_INLINE void hwk_winograd4_spread(int32_t a, int32_t b, int32_t c, int16_t *to, int32_t apart) {
+  int32_t ends = a + c, far = a + 4 * c;
+  to[0] = (int16_t)(6 * a);
+  to[apart] = (int16_t)(ends + b);
+  to[2 * apart] = (int16_t)(ends - b);
+  to[3 * apart] = (int16_t)(far + 2 * b);
+  to[4 * apart] = (int16_t)(far - 2 * b);
+  to[5 * apart] = (int16_t)(6 * c);
+}
+
+/* G g G^T of all `channels` kernels of an output channel: of each position the kernels in turn. */
+HWK_NOINLINE void hwk_winograd4_weights(const int8_t *weights, int32_t channels, int16_t *to) {
+#pragma GCC unroll 1
+  for (const int8_t *end = weights + channels; weights != end; ++weights, ++to) {
+    int16_t rows[3 * HWK_WINOGRAD4_EDGE], *row = rows;
+    const int8_t *at = weights;
+#pragma GCC unroll 1
+    for (; row != rows + 3 * HWK_WINOGRAD4_EDGE; row += HWK_WINOGRAD4_EDGE, at += 3 * channels) {
+      hwk_winograd4_spread(at[0], at[channels], at[2 * channels], row, 1);
+    }
+    int16_t *column = to;
+#pragma GCC unroll 1
+    for (row = rows; row != rows + HWK_WINOGRAD4_EDGE; ++row, column += channels) {
+      hwk_winograd4_spread(row[0], row[HWK_WINOGRAD4_EDGE], row[2 * HWK_WINOGRAD4_EDGE], column,
+                           HWK_WINOGRAD4_EDGE * channels);
+    }
+  }
+}
+
+/* Where a tile's first output lies. */
+typedef struct {
+  int32_t y;
+  int32_t x;
+} hwk_winograd4_place_t;
+
+/* The tile behind that at `place`, along the rows. */
+HWK_INLINE hwk_winograd4_place_t hwk_winograd4_next(const hwk_window_t *w,
+                                                    hwk_winograd4_place_t place) {
+  place.x += HWK_WINOGRAD4_SIDE;
+  if (place.x >= w->output_width) {
+    place.x = 0;
+    place.y += HWK_WINOGRAD4_SIDE;
+  }
+  return place;
+}
+
+/* A last group of fewer tiles is multiplied together with what the other tiles held, and those sums are
+ * dropped. */
+HWK_INLINE void hwk_conv2d_s8_winograd4_small(const hwk_conv2d_t *d, const int8_t *input,
+                                              void *output, void *scratch) {
+  const hwk_window_t *w = &d->window;
+  int32_t integers = HWK_WINOGRAD4_POSITIONS * w->channels;
+  int16_t *tiles = scratch, *weights = tiles + HWK_WINOGRAD4_TILES * integers;
+  int32_t *sums = (int32_t *)(weights + integers);
+  hwk_winograd4_place_t place = {0, 0}, places[HWK_WINOGRAD4_TILES];
+  while (place.y < w->output_height) {
+    int32_t count = 0;
+    for (; count < HWK_WINOGRAD4_TILES && place.y < w->output_height; ++count) {
+      for (int32_t c = 0; c < w->channels; ++c) {
+        hwk_winograd4_channel(d, input, place.y, place.x, c,
+                              tiles + c * HWK_WINOGRAD4_TILES + count,
+                              w->channels * HWK_WINOGRAD4_TILES);
+      }
+      places[count] = place;
+      place = hwk_winograd4_next(w, place);
+    }
+    const int32_t *stream = d->weights;
+    for (int32_t channel = 0; channel < d->output_channels; ++channel) {
+      const int32_t *factors = stream + 9 * w->channels / 4;
+      hwk_winograd4_weights((const int8_t *)stream, w->channels, weights);
+      hwk_winograd4_tiles(weights, tiles, sums, w->channels);
+      for (int32_t n = 0; n < count; ++n) {
+        hwk_winograd4_store(d, sums + n, factors, places[n].y, places[n].x, channel, output);
+      }
+      stream = factors + HWK_WINOGRAD4_FACTORS;
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,170 @@
+/* What the kernels by Winograd's F(4x4, 3x3) for cores without SIMD share.
+ *
+ * With the rows of the usual G freed of their fractions, and d a tile of 6x6 inputs plus 128, g a
+ * kernel of 3x3:
+ *
+ *   A^T [ (G g G^T) . (B^T d B) ] A  =  s s^T . Y,   s = (24, 12, 6, 6)
+ *
+ * Transformed inputs are -12,750 .. 17,340, weights at most 6,272 in magnitude: both are kept in 16
+ * bits, and their products summed modulo 2^32. Every s_i * s_j is 9 times a power of two, so the
+ * inverse of 9 modulo 2^32 and the missing power give 64 * Y, which is exact where |Y| < 2^25, what is
+ * added to it included: the condition in hwkit/targets/mcu/winograd4.py.
+ *
+ * Six words of each channel follow its weights:
+ *
+ *   64 * (bias - first - 128 * sum of the weights) modulo 2^32
+ *   64 * last, multiplier, offset, 64 * zero, step: the factors of a staircase (hwk_stairs.h) */
+#ifndef HWK_WINOGRAD4_H
+#define HWK_WINOGRAD4_H
+
+#include <hwk_kernels.h>
+#include <hwk_stairs.h>
+#include <hwk_window.h>
+
+#define HWK_WINOGRAD4_SIDE 4       /* outputs of a tile in a row */
+#define HWK_WINOGRAD4_EDGE 6       /* inputs of a tile in a row */
+#define HWK_WINOGRAD4_POSITIONS 36 /* of a transformed tile */
+#define HWK_WINOGRAD4_FACTORS 6    /* words of a channel */
+#define HWK_WINOGRAD4_SUMS 4       /* of a position, side by side */
+#define HWK_WINOGRAD4_NINTH 0x38E38E39u /* times 9 is 1 modulo 2^32 */
+
+/* B^T of six integers. */
+HWK_INLINE void hwk_winograd4_forward(int32_t a, int32_t b, int32_t c, int32_t e, int32_t f,
+                                      int32_t g, int32_t to[HWK_WINOGRAD4_EDGE]) {
+  int32_t even = f - 4 * c, odd = e - 4 * b, near = f - c, far = 2 * (e - b);
+  to[0] = 4 * (a - c) + near;
+  to[1] = even + odd;
+  to[2] = even - odd;
+  to[3] = near + far;
+  to[4] = near - far;
+  to[5] = 4 * (b - e) - e + g;
+}
+
+/* B^T d B of one channel, whose first input is at `from`, its rows `row` and its pixels `pixel`
+ * bytes from each other. Positions go to integers `apart` from each other. To add 128 to each input
+ * changes the second position of the second row alone. A function of its own: every register is
+ * needed. */
+HWK_NOINLINE void hwk_winograd4_transform(const int8_t *from, int32_t row, int32_t pixel,
+                                          int16_t *to, int32_t apart) {
+  int32_t turned[HWK_WINOGRAD4_POSITIONS], *column = turned;
+#pragma GCC unroll 1
+  for (; column != turned + HWK_WINOGRAD4_POSITIONS; column += HWK_WINOGRAD4_EDGE, from += pixel) {
+    const int8_t *at = from;
+    int32_t a = *at, b = *(at += row), c = *(at += row);
+    int32_t e = *(at += row), f = *(at += row), g = *(at += row);
+    hwk_winograd4_forward(a, b, c, e, f, g, column);
+  }
+  int16_t *raised = to + (HWK_WINOGRAD4_EDGE + 1) * apart;
+#pragma GCC unroll 1
+  for (column = turned; column != turned + HWK_WINOGRAD4_EDGE; ++column) {
+    int32_t made[HWK_WINOGRAD4_EDGE];
+    hwk_winograd4_forward(column[0], column[6], column[12], column[18], column[24], column[30],
+                          made);
+    for (int32_t n = 0; n < HWK_WINOGRAD4_EDGE; ++n, to += apart) {
+      *to = (int16_t)made[n];
+    }
+  }
+  *raised = (int16_t)(*raised + 36 * 128);
+}
+
+/* One channel of the tile at the border whose first input is row `top`, column `left`, the padding
+ * in its place. */
+HWK_INLINE void hwk_winograd4_bordered(const hwk_window_t *w, const int8_t *channel,
+                                       int32_t zero_point, int32_t top, int32_t left,
+                                       int8_t tile[HWK_WINOGRAD4_POSITIONS]) {
+#pragma GCC unroll 1
+  for (int32_t y = top; y < top + HWK_WINOGRAD4_EDGE; ++y) {
+    int inside = y >= 0 && y < w->input_height;
+    const int8_t *row = inside ? channel + y * w->input_width * w->channels : NULL;
+#pragma GCC unroll 1
+    for (int32_t x = left; x < left + HWK_WINOGRAD4_EDGE; ++x) {
+      int there = inside && x >= 0 && x < w->input_width;
+      *tile++ = (int8_t)(there ? row[x * w->channels] : zero_point);
+    }
+  }
+}
+
+/* Transforms channel c of the tile whose first output is (y, x). */
+HWK_INLINE void hwk_winograd4_channel(const hwk_conv2d_t *d, const int8_t *input, int32_t y,
+                                      int32_t x, int32_t c, int16_t *to, int32_t apart) {
+  const hwk_window_t *w = &d->window;
+  int32_t top = y - w->padding_top, left = x - w->padding_left, row = w->input_width * w->channels;
+  if (top >= 0 && left >= 0 && top + HWK_WINOGRAD4_EDGE <= w->input_height &&
+      left + HWK_WINOGRAD4_EDGE <= w->input_width) {
+    const int8_t *from = input + top * row + left * w->channels + c;
+    hwk_winograd4_transform(from, row, w->channels, to, apart);
+  } else {
+    int8_t tile[HWK_WINOGRAD4_POSITIONS];
+    hwk_winograd4_bordered(w, input + c, d->input_zero_point, top, left, tile);
+    hwk_winograd4_transform(tile, HWK_WINOGRAD4_EDGE, 1, to, apart);
+  }
+}
+
+/* A^T of six sums modulo 2^32, `apart` from each other at `from`, `to_apart` at `to`. */
+HWK_INLINE void hwk_winograd4_backward(const uint32_t *from, int32_t apart, uint32_t *to,
+                                       int32_t to_apart) {
+  uint32_t a = from[0], b = from[apart], c = from[2 * apart];
+  uint32_t e = from[3 * apart], f = from[4 * apart], g = from[5 * apart];
+  uint32_t near = b + c, far = e + f, left = c - b, right = e - f;
+  to[0] = a - 4 * near + far;
+  to[to_apart] = 2 * left + right;
+  to[2 * to_apart] = far - near;
+  to[3 * to_apart] = left + 2 * right + g;
+}
+
+/* A sum of the transform as an output: `shift` and the inverse of 9 undo the transform's scale. */
+HWK_INLINE int8_t hwk_winograd4_output(uint32_t sum, int32_t shift, const int32_t *factors) {
+  uint32_t x = (sum << shift) * HWK_WINOGRAD4_NINTH + (uint32_t)factors[0];
+  if (x > (uint32_t)factors[1]) {
+    x = (int32_t)x < 0 ? 0 : (uint32_t)factors[1];
+  }
+  int32_t line = hwk_line_64(x, (uint32_t)factors[2]) + factors[3];
+  return (int8_t)((x < (uint32_t)factors[4] ? line + factors[5] : line) >> 16);
+}
+
+/* The 16 outputs of a tile and a channel from the sums of its positions, HWK_WINOGRAD4_SUMS from each
+ * other; `to` is the first one's place, and others lie `row` and `pixel` bytes from it. */
+HWK_NOINLINE void hwk_winograd4_finish(const uint32_t *sums, const int32_t *factors, int8_t *to,
+                                       int32_t row, int32_t pixel) {
+  static const int8_t shifts[HWK_WINOGRAD4_SIDE] = {0, 1, 2, 2};
+  uint32_t columns[HWK_WINOGRAD4_SIDE * HWK_WINOGRAD4_EDGE];
+#pragma GCC unroll 1
+  for (int32_t k = 0; k < HWK_WINOGRAD4_EDGE; ++k) {
+    hwk_winograd4_backward(sums + k * HWK_WINOGRAD4_SUMS, HWK_WINOGRAD4_EDGE * HWK_WINOGRAD4_SUMS,
+                           columns + k, HWK_WINOGRAD4_EDGE);
+  }
+#pragma GCC unroll 1
+  for (int32_t k = 0; k < HWK_WINOGRAD4_SIDE; ++k, to += row) {
+    uint32_t outputs[HWK_WINOGRAD4_SIDE];
+    hwk_winograd4_backward(columns + k * HWK_WINOGRAD4_EDGE, 1, outputs, 1);
+    to[0] = hwk_winograd4_output(outputs[0], shifts[k], factors);
+    to[pixel] = hwk_winograd4_output(outputs[1], shifts[k] + 1, factors);
+    to[2 * pixel] = hwk_winograd4_output(outputs[2], shifts[k] + 2, factors);
+    to[3 * pixel] = hwk_winograd4_output(outputs[3], shifts[k] + 2, factors);
+  }
+}
+
+/* Writes a tile's outputs of channel `channel`, whose first one is (y, x); those outside of the map
+ * are dropped. */
+HWK_INLINE void hwk_winograd4_store(const hwk_conv2d_t *d, const int32_t *sums,
+                                    const int32_t *factors, int32_t y, int32_t x, int32_t channel,
+                                    int8_t *output) {
+  const hwk_window_t *w = &d->window;
+  int32_t pixel = d->output_channels, row = w->output_width * pixel;
+  int8_t *to = output + y * row + x * pixel + channel;
+  int32_t rows = hwk_min(w->output_height - y, HWK_WINOGRAD4_SIDE);
+  int32_t columns = hwk_min(w->output_width - x, HWK_WINOGRAD4_SIDE);
+  if (rows == HWK_WINOGRAD4_SIDE && columns == HWK_WINOGRAD4_SIDE) {
+    hwk_winograd4_finish((const uint32_t *)sums, factors, to, row, pixel);
+    return;
+  }
+  int8_t tile[HWK_WINOGRAD4_SIDE * HWK_WINOGRAD4_SIDE];
+  hwk_winograd4_finish((const uint32_t *)sums, factors, tile, HWK_WINOGRAD4_SIDE, 1);
+  for (int32_t r = 0; r < rows; ++r) {
+    for (int32_t c = 0; c < columns; ++c) {
+      to[r * row + c * pixel] = tile[r * HWK_WINOGRAD4_SIDE + c];
+    }
+  }
+}
+
+#endif
