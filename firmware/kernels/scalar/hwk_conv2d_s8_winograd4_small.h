@@ -18,32 +18,37 @@ HWK_INLINE size_t hwk_conv2d_s8_winograd4_small_scratch_bytes(const hwk_conv2d_t
                   4 * HWK_WINOGRAD4_POSITIONS * HWK_WINOGRAD4_TILES);
 }
 
-/* G of three weights, `apart` from each other at `to`. */
-HWK_INLINE void hwk_winograd4_spread(int32_t a, int32_t b, int32_t c, int16_t *to, int32_t apart) {
+/* G of three integers. */
+HWK_INLINE void hwk_winograd4_spread(int32_t a, int32_t b, int32_t c,
+                                     int32_t to[HWK_WINOGRAD4_EDGE]) {
   int32_t ends = a + c, far = a + 4 * c;
-  to[0] = (int16_t)(6 * a);
-  to[apart] = (int16_t)(ends + b);
-  to[2 * apart] = (int16_t)(ends - b);
-  to[3 * apart] = (int16_t)(far + 2 * b);
-  to[4 * apart] = (int16_t)(far - 2 * b);
-  to[5 * apart] = (int16_t)(6 * c);
+  to[0] = 6 * a;
+  to[1] = ends + b;
+  to[2] = ends - b;
+  to[3] = far + 2 * b;
+  to[4] = far - 2 * b;
+  to[5] = 6 * c;
 }
 
 /* G g G^T of all `channels` kernels of an output channel: of each position the kernels in turn. */
 HWK_NOINLINE void hwk_winograd4_weights(const int8_t *weights, int32_t channels, int16_t *to) {
 #pragma GCC unroll 1
   for (const int8_t *end = weights + channels; weights != end; ++weights, ++to) {
-    int16_t rows[3 * HWK_WINOGRAD4_EDGE], *row = rows;
+    int32_t rows[3][HWK_WINOGRAD4_EDGE];
     const int8_t *at = weights;
-#pragma GCC unroll 1
-    for (; row != rows + 3 * HWK_WINOGRAD4_EDGE; row += HWK_WINOGRAD4_EDGE, at += 3 * channels) {
-      hwk_winograd4_spread(at[0], at[channels], at[2 * channels], row, 1);
+    for (int32_t r = 0; r < 3; ++r) {
+      int32_t a = *at, b = *(at += channels), c = *(at += channels);
+      at += channels;
+      hwk_winograd4_spread(a, b, c, rows[r]);
     }
     int16_t *column = to;
-#pragma GCC unroll 1
-    for (row = rows; row != rows + HWK_WINOGRAD4_EDGE; ++row, column += channels) {
-      hwk_winograd4_spread(row[0], row[HWK_WINOGRAD4_EDGE], row[2 * HWK_WINOGRAD4_EDGE], column,
-                           HWK_WINOGRAD4_EDGE * channels);
+    for (int32_t k = 0; k < HWK_WINOGRAD4_EDGE; ++k) {
+      int32_t made[HWK_WINOGRAD4_EDGE];
+      hwk_winograd4_spread(rows[0][k], rows[1][k], rows[2][k], made);
+      for (int32_t n = 0; n < HWK_WINOGRAD4_EDGE; ++n) {
+        column[n * HWK_WINOGRAD4_EDGE * channels] = (int16_t)made[n];
+      }
+      column += channels;
     }
   }
 }

@@ -113,34 +113,40 @@ HWK_INLINE void hwk_winograd4_backward(const uint32_t *from, int32_t apart, uint
 }
 
 /* A sum of the transform as an output: `shift` and the inverse of 9 undo the transform's scale. */
-HWK_INLINE int8_t hwk_winograd4_output(uint32_t sum, int32_t shift, const int32_t *factors) {
-  uint32_t x = (sum << shift) * HWK_WINOGRAD4_NINTH + (uint32_t)factors[0];
-  if (x > (uint32_t)factors[1]) {
-    x = (int32_t)x < 0 ? 0 : (uint32_t)factors[1];
+HWK_INLINE int8_t hwk_winograd4_output(uint32_t sum, int32_t shift, uint32_t start, uint32_t last,
+                                       uint32_t multiplier, int32_t offset, uint32_t zero,
+                                       int32_t step) {
+  uint32_t x = (sum << shift) * HWK_WINOGRAD4_NINTH + start;
+  if (x > last) {
+    x = (int32_t)x < 0 ? 0 : last;
   }
-  int32_t line = hwk_line_64(x, (uint32_t)factors[2]) + factors[3];
-  return (int8_t)((x < (uint32_t)factors[4] ? line + factors[5] : line) >> 16);
+  int32_t line = hwk_line_64(x, multiplier) + offset;
+  return (int8_t)((x < zero ? line + step : line) >> 16);
 }
 
 /* The 16 outputs of a tile and a channel from the sums of its positions, HWK_WINOGRAD4_SUMS from each
  * other; `to` is the first one's place, and others lie `row` and `pixel` bytes from it. */
 HWK_NOINLINE void hwk_winograd4_finish(const uint32_t *sums, const int32_t *factors, int8_t *to,
                                        int32_t row, int32_t pixel) {
-  static const int8_t shifts[HWK_WINOGRAD4_SIDE] = {0, 1, 2, 2};
   uint32_t columns[HWK_WINOGRAD4_SIDE * HWK_WINOGRAD4_EDGE];
 #pragma GCC unroll 1
   for (int32_t k = 0; k < HWK_WINOGRAD4_EDGE; ++k) {
     hwk_winograd4_backward(sums + k * HWK_WINOGRAD4_SUMS, HWK_WINOGRAD4_EDGE * HWK_WINOGRAD4_SUMS,
                            columns + k, HWK_WINOGRAD4_EDGE);
   }
+  /* Read once: what is written could lie there. */
+  uint32_t start = (uint32_t)factors[0], last = (uint32_t)factors[1];
+  uint32_t multiplier = (uint32_t)factors[2], zero = (uint32_t)factors[4];
+  int32_t offset = factors[3], step = factors[5];
 #pragma GCC unroll 1
-  for (int32_t k = 0; k < HWK_WINOGRAD4_SIDE; ++k, to += row) {
+  for (int32_t k = 0, shift = 0; k < HWK_WINOGRAD4_SIDE; ++k, to += row, shift += k < 3) {
     uint32_t outputs[HWK_WINOGRAD4_SIDE];
     hwk_winograd4_backward(columns + k * HWK_WINOGRAD4_EDGE, 1, outputs, 1);
-    to[0] = hwk_winograd4_output(outputs[0], shifts[k], factors);
-    to[pixel] = hwk_winograd4_output(outputs[1], shifts[k] + 1, factors);
-    to[2 * pixel] = hwk_winograd4_output(outputs[2], shifts[k] + 2, factors);
-    to[3 * pixel] = hwk_winograd4_output(outputs[3], shifts[k] + 2, factors);
+    int8_t *at = to;
+    for (int32_t n = 0; n < HWK_WINOGRAD4_SIDE; ++n, at += pixel) {
+      *at = hwk_winograd4_output(outputs[n], shift + hwk_min(n, 2), start, last, multiplier, offset,
+                                 zero, step);
+    }
   }
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hwkit.targets.mcu import (
+    add_line,
     ahead,
     depthwise_rows,
     depthwise_stairs,
@@ -264,6 +265,14 @@ ROWS = (
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
         layout=scalar_winograd4.small,
+    ),
+    Row(
+        "scalar",
+        "add_s8_line",
+        scratch_bytes=scratch.add_line,
+        fits=add_line.fits,
+        layout=add_line.laid_out,
+        shareable=True,
     ),
     Row("mve", "conv2d_s8", scratch_bytes=scratch.mve_conv2d, reads_ahead=ahead.CONV2D),
     Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D),

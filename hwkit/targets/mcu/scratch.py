@@ -170,6 +170,11 @@ def pairs(struct: Struct) -> int:
     return 8 * padded + (round_up(4 * number(struct, "output_channels"), 4) if rest else 0)
 
 
+def add_line(struct: Struct) -> int:
+    """A table of each input's integers."""
+    return 2048
+
+
 def padding_pixel(struct: Struct) -> int:
     """A pixel of padding."""
     return round_up(channels_in(struct), 4)
