@@ -11,6 +11,9 @@
 #include <hwk_tile_winograd4.h>
 #include <hwk_winograd4.h>
 
+/* Where a channel lies between the others: in the order of the weights. */
+HWK_INLINE int32_t hwk_winograd4_in_pairs(int32_t c) { return (c & ~3) + 2 * (c & 1) + (c >> 1 & 1); }
+
 /* One transformed tile, and its sums with four channels. */
 HWK_INLINE size_t hwk_conv2d_s8_winograd4_scratch_bytes(const hwk_conv2d_t *d) {
   return (size_t)(2 * HWK_WINOGRAD4_POSITIONS * d->window.channels +
@@ -24,10 +27,7 @@ HWK_INLINE void hwk_conv2d_s8_winograd4(const hwk_conv2d_t *d, const int8_t *inp
   int32_t *tile = scratch, *sums = tile + words;
   for (int32_t y = 0; y < w->output_height; y += HWK_WINOGRAD4_SIDE) {
     for (int32_t x = 0; x < w->output_width; x += HWK_WINOGRAD4_SIDE) {
-      for (int32_t c = 0; c < w->channels; ++c) {
-        int16_t *place = (int16_t *)tile + (c & ~3) + 2 * (c & 1) + (c >> 1 & 1);
-        hwk_winograd4_channel(d, input, y, x, c, place, w->channels);
-      }
+      hwk_winograd4_inputs(d, input, y, x, (int16_t *)tile, hwk_winograd4_in_pairs, w->channels);
       const int32_t *stream = d->weights;
       for (int32_t channel = 0; channel < d->output_channels; channel += HWK_WINOGRAD4_ROWS) {
         const int32_t *factors = stream + HWK_WINOGRAD4_ROWS * words;

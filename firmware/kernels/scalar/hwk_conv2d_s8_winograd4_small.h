@@ -12,26 +12,37 @@
 
 #define HWK_WINOGRAD4_TILES 4
 
+/* Three integers lie in registers, which RV32 has enough of: no arithmetic is moved across. */
+#if defined(__riscv)
+#define HWK_WINOGRAD4_KEEP(a, b, c) __asm__("" : "+r"(a), "+r"(b), "+r"(c))
+#else
+#define HWK_WINOGRAD4_KEEP(a, b, c) (void)0
+#endif
+
 /* Four transformed tiles, a channel's transformed weights, and its sums. */
 HWK_INLINE size_t hwk_conv2d_s8_winograd4_small_scratch_bytes(const hwk_conv2d_t *d) {
   return (size_t)(2 * HWK_WINOGRAD4_POSITIONS * d->window.channels * (HWK_WINOGRAD4_TILES + 1) +
                   4 * HWK_WINOGRAD4_POSITIONS * HWK_WINOGRAD4_TILES);
 }
 
-/* G of three integers. */
-HWK_INLINE void hwk_winograd4_spread(int32_t a, int32_t b, int32_t c,
+/* G of three integers. `six` is 6, which the compiler must not know: a product is shorter than shifts. */
+HWK_INLINE void hwk_winograd4_spread(int32_t a, int32_t b, int32_t c, int32_t six,
                                      int32_t to[HWK_WINOGRAD4_EDGE]) {
   int32_t ends = a + c, far = a + 4 * c;
-  to[0] = 6 * a;
+  to[0] = six * a;
   to[1] = ends + b;
   to[2] = ends - b;
   to[3] = far + 2 * b;
   to[4] = far - 2 * b;
-  to[5] = 6 * c;
+  to[5] = six * c;
+  HWK_WINOGRAD4_KEEP(to[0], to[1], to[2]);
+  HWK_WINOGRAD4_KEEP(to[3], to[4], to[5]);
 }
 
 /* G g G^T of all `channels` kernels of an output channel: of each position the kernels in turn. */
 HWK_NOINLINE void hwk_winograd4_weights(const int8_t *weights, int32_t channels, int16_t *to) {
+  int32_t six = 6;
+  __asm__("" : "+r"(six));
 #pragma GCC unroll 1
   for (const int8_t *end = weights + channels; weights != end; ++weights, ++to) {
     int32_t rows[3][HWK_WINOGRAD4_EDGE];
@@ -39,12 +50,12 @@ HWK_NOINLINE void hwk_winograd4_weights(const int8_t *weights, int32_t channels,
     for (int32_t r = 0; r < 3; ++r) {
       int32_t a = *at, b = *(at += channels), c = *(at += channels);
       at += channels;
-      hwk_winograd4_spread(a, b, c, rows[r]);
+      hwk_winograd4_spread(a, b, c, six, rows[r]);
     }
     int16_t *column = to;
     for (int32_t k = 0; k < HWK_WINOGRAD4_EDGE; ++k) {
       int32_t made[HWK_WINOGRAD4_EDGE];
-      hwk_winograd4_spread(rows[0][k], rows[1][k], rows[2][k], made);
+      hwk_winograd4_spread(rows[0][k], rows[1][k], rows[2][k], six, made);
       for (int32_t n = 0; n < HWK_WINOGRAD4_EDGE; ++n) {
         column[n * HWK_WINOGRAD4_EDGE * channels] = (int16_t)made[n];
       }
@@ -53,22 +64,8 @@ HWK_NOINLINE void hwk_winograd4_weights(const int8_t *weights, int32_t channels,
   }
 }
 
-/* Where a tile's first output lies. */
-typedef struct {
-  int32_t y;
-  int32_t x;
-} hwk_winograd4_place_t;
-
-/* The tile behind that at `place`, along the rows. */
-HWK_INLINE hwk_winograd4_place_t hwk_winograd4_next(const hwk_window_t *w,
-                                                    hwk_winograd4_place_t place) {
-  place.x += HWK_WINOGRAD4_SIDE;
-  if (place.x >= w->output_width) {
-    place.x = 0;
-    place.y += HWK_WINOGRAD4_SIDE;
-  }
-  return place;
-}
+/* Where a channel of a tile lies between those of the others. */
+HWK_INLINE int32_t hwk_winograd4_side_by_side(int32_t c) { return c * HWK_WINOGRAD4_TILES; }
 
 /* A last group of fewer tiles is multiplied together with what the other tiles held, and those sums are
  * dropped. */
@@ -82,11 +79,8 @@ HWK_INLINE void hwk_conv2d_s8_winograd4_small(const hwk_conv2d_t *d, const int8_
   while (place.y < w->output_height) {
     int32_t count = 0;
     for (; count < HWK_WINOGRAD4_TILES && place.y < w->output_height; ++count) {
-      for (int32_t c = 0; c < w->channels; ++c) {
-        hwk_winograd4_channel(d, input, place.y, place.x, c,
-                              tiles + c * HWK_WINOGRAD4_TILES + count,
-                              w->channels * HWK_WINOGRAD4_TILES);
-      }
+      hwk_winograd4_inputs(d, input, place.y, place.x, tiles + count, hwk_winograd4_side_by_side,
+                           w->channels * HWK_WINOGRAD4_TILES);
       places[count] = place;
       place = hwk_winograd4_next(w, place);
     }

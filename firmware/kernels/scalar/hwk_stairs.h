@@ -21,14 +21,45 @@ HWK_INLINE int8_t hwk_staircase_lines(int32_t x, const int32_t *factors) {
   return hwk_staircase(x, one);
 }
 
-/* Bits 20.. of x * multiplier for x = x_64 / 64 < 2^20, x_64 a multiple of 64. */
-HWK_INLINE int32_t hwk_line_64(uint32_t x_64, uint32_t multiplier) {
-#if defined(__ARM_ARCH_6M__)
-  /* No core of this kind has the upper word of a product. */
-  uint32_t x = x_64 >> 6, upper = multiplier >> 12, lower = multiplier & 0xfffu;
-  return (int32_t)(x * upper + (x * lower >> 12)) >> 8;
+/* The factors of hwk_staircase_lines for x times 64: `last` and `zero` are too, and `zero` is 0 where
+ * there is one line. */
+typedef struct {
+  uint32_t last;
+  uint32_t multiplier;
+  int32_t offset;
+  uint32_t zero;
+  int32_t step;
+} hwk_stairs_64_t;
+
+/* hwk_staircase_lines of x_64 / 64, x_64 a multiple of 64. */
+HWK_INLINE int32_t hwk_staircase_64(uint32_t x_64, const hwk_stairs_64_t *s) {
+#if defined(__riscv) && __riscv_xlen == 32
+  /* The compiler would compute both lines. */
+  int32_t y;
+  __asm__(
+      "bgeu %2, %1, 1f\n"
+      "srai %1, %1, 31\n"
+      "not %1, %1\n"
+      "and %1, %1, %2\n"
+      "1:\n"
+      "slli %0, %1, 6\n"
+      "mulhu %0, %0, %3\n"
+      "add %0, %0, %4\n"
+      "bgeu %1, %5, 2f\n"
+      "add %0, %0, %6\n"
+      "2:\n"
+      "srai %0, %0, 16\n"
+      : "=&r"(y), "+r"(x_64)
+      : "r"(s->last), "r"(s->multiplier), "r"(s->offset), "r"(s->zero), "r"(s->step));
+  return y;
 #else
-  return (int32_t)((uint64_t)(x_64 << 6) * multiplier >> 32);
+  if (x_64 > s->last) {
+    x_64 = (int32_t)x_64 < 0 ? 0 : s->last;
+  }
+  /* The upper bits of the product, which no instruction gives. */
+  uint32_t x = x_64 >> 6, upper = s->multiplier >> 12, lower = s->multiplier & 0xfffu;
+  int32_t line = ((int32_t)(x * upper + (x * lower >> 12)) >> 8) + s->offset;
+  return (x_64 < s->zero ? line + s->step : line) >> 16;
 #endif
 }
 

@@ -67,37 +67,59 @@ HWK_NOINLINE void hwk_winograd4_transform(const int8_t *from, int32_t row, int32
   *raised = (int16_t)(*raised + 36 * 128);
 }
 
-/* One channel of the tile at the border whose first input is row `top`, column `left`, the padding
- * in its place. */
-HWK_INLINE void hwk_winograd4_bordered(const hwk_window_t *w, const int8_t *channel,
-                                       int32_t zero_point, int32_t top, int32_t left,
-                                       int8_t tile[HWK_WINOGRAD4_POSITIONS]) {
+/* Transforms the tile whose first output is (y, x); channel c goes to to[place(c)]. At the border a
+ * channel is copied between the padding, which is the same for all. */
+HWK_INLINE void hwk_winograd4_inputs(const hwk_conv2d_t *d, const int8_t *input, int32_t y,
+                                     int32_t x, int16_t *to, int32_t (*place)(int32_t),
+                                     int32_t apart) {
+  const hwk_window_t *w = &d->window;
+  int32_t top = y - w->padding_top, left = x - w->padding_left, row = w->input_width * w->channels;
+  int32_t first_row = hwk_max(-top, 0), first = hwk_max(-left, 0);
+  int32_t rows = hwk_min(w->input_height - top, HWK_WINOGRAD4_EDGE) - first_row;
+  int32_t columns = hwk_min(w->input_width - left, HWK_WINOGRAD4_EDGE) - first;
+  const int8_t *from = input + (top + first_row) * row + (left + first) * w->channels;
+  if (rows == HWK_WINOGRAD4_EDGE && columns == HWK_WINOGRAD4_EDGE) {
 #pragma GCC unroll 1
-  for (int32_t y = top; y < top + HWK_WINOGRAD4_EDGE; ++y) {
-    int inside = y >= 0 && y < w->input_height;
-    const int8_t *row = inside ? channel + y * w->input_width * w->channels : NULL;
-#pragma GCC unroll 1
-    for (int32_t x = left; x < left + HWK_WINOGRAD4_EDGE; ++x) {
-      int there = inside && x >= 0 && x < w->input_width;
-      *tile++ = (int8_t)(there ? row[x * w->channels] : zero_point);
+    for (int32_t c = 0; c < w->channels; ++c) {
+      hwk_winograd4_transform(from + c, row, w->channels, to + place(c), apart);
     }
+    return;
+  }
+  int8_t tile[HWK_WINOGRAD4_POSITIONS];
+  for (int32_t k = 0; k < HWK_WINOGRAD4_POSITIONS; ++k) {
+    tile[k] = (int8_t)d->input_zero_point;
+  }
+  int8_t *inside = tile + first_row * HWK_WINOGRAD4_EDGE + first;
+#pragma GCC unroll 1
+  for (int32_t c = 0; c < w->channels; ++c) {
+#pragma GCC unroll 1
+    for (int32_t r = 0; r < rows; ++r) {
+      const int8_t *at = from + r * row + c;
+      int8_t *end = inside + r * HWK_WINOGRAD4_EDGE + columns;
+#pragma GCC unroll 1
+      for (int8_t *copy = end - columns; copy < end; at += w->channels) {
+        *copy++ = *at;
+      }
+    }
+    hwk_winograd4_transform(tile, HWK_WINOGRAD4_EDGE, 1, to + place(c), apart);
   }
 }
 
-/* Transforms channel c of the tile whose first output is (y, x). */
-HWK_INLINE void hwk_winograd4_channel(const hwk_conv2d_t *d, const int8_t *input, int32_t y,
-                                      int32_t x, int32_t c, int16_t *to, int32_t apart) {
-  const hwk_window_t *w = &d->window;
-  int32_t top = y - w->padding_top, left = x - w->padding_left, row = w->input_width * w->channels;
-  if (top >= 0 && left >= 0 && top + HWK_WINOGRAD4_EDGE <= w->input_height &&
-      left + HWK_WINOGRAD4_EDGE <= w->input_width) {
-    const int8_t *from = input + top * row + left * w->channels + c;
-    hwk_winograd4_transform(from, row, w->channels, to, apart);
-  } else {
-    int8_t tile[HWK_WINOGRAD4_POSITIONS];
-    hwk_winograd4_bordered(w, input + c, d->input_zero_point, top, left, tile);
-    hwk_winograd4_transform(tile, HWK_WINOGRAD4_EDGE, 1, to, apart);
+/* Where a tile's first output lies. */
+typedef struct {
+  int32_t y;
+  int32_t x;
+} hwk_winograd4_place_t;
+
+/* The tile behind that at `place`, along the rows. */
+HWK_INLINE hwk_winograd4_place_t hwk_winograd4_next(const hwk_window_t *w,
+                                                    hwk_winograd4_place_t place) {
+  place.x += HWK_WINOGRAD4_SIDE;
+  if (place.x >= w->output_width) {
+    place.x = 0;
+    place.y += HWK_WINOGRAD4_SIDE;
   }
+  return place;
 }
 
 /* A^T of six sums modulo 2^32, `apart` from each other at `from`, `to_apart` at `to`. */
@@ -112,18 +134,6 @@ HWK_INLINE void hwk_winograd4_backward(const uint32_t *from, int32_t apart, uint
   to[3 * to_apart] = left + 2 * right + g;
 }
 
-/* A sum of the transform as an output: `shift` and the inverse of 9 undo the transform's scale. */
-HWK_INLINE int8_t hwk_winograd4_output(uint32_t sum, int32_t shift, uint32_t start, uint32_t last,
-                                       uint32_t multiplier, int32_t offset, uint32_t zero,
-                                       int32_t step) {
-  uint32_t x = (sum << shift) * HWK_WINOGRAD4_NINTH + start;
-  if (x > last) {
-    x = (int32_t)x < 0 ? 0 : last;
-  }
-  int32_t line = hwk_line_64(x, multiplier) + offset;
-  return (int8_t)((x < zero ? line + step : line) >> 16);
-}
-
 /* The 16 outputs of a tile and a channel from the sums of its positions, HWK_WINOGRAD4_SUMS from each
  * other; `to` is the first one's place, and others lie `row` and `pixel` bytes from it. */
 HWK_NOINLINE void hwk_winograd4_finish(const uint32_t *sums, const int32_t *factors, int8_t *to,
@@ -135,18 +145,18 @@ HWK_NOINLINE void hwk_winograd4_finish(const uint32_t *sums, const int32_t *fact
                            columns + k, HWK_WINOGRAD4_EDGE);
   }
   /* Read once: what is written could lie there. */
-  uint32_t start = (uint32_t)factors[0], last = (uint32_t)factors[1];
-  uint32_t multiplier = (uint32_t)factors[2], zero = (uint32_t)factors[4];
-  int32_t offset = factors[3], step = factors[5];
+  uint32_t start = (uint32_t)factors[0], undo = HWK_WINOGRAD4_NINTH;
+  hwk_stairs_64_t stairs = {(uint32_t)factors[1], (uint32_t)factors[2], factors[3],
+                            (uint32_t)factors[4], factors[5]};
 #pragma GCC unroll 1
-  for (int32_t k = 0, shift = 0; k < HWK_WINOGRAD4_SIDE; ++k, to += row, shift += k < 3) {
+  for (int32_t k = 0; k < HWK_WINOGRAD4_SIDE; ++k, to += row) {
     uint32_t outputs[HWK_WINOGRAD4_SIDE];
     hwk_winograd4_backward(columns + k * HWK_WINOGRAD4_EDGE, 1, outputs, 1);
     int8_t *at = to;
     for (int32_t n = 0; n < HWK_WINOGRAD4_SIDE; ++n, at += pixel) {
-      *at = hwk_winograd4_output(outputs[n], shift + hwk_min(n, 2), start, last, multiplier, offset,
-                                 zero, step);
+      *at = (int8_t)hwk_staircase_64((outputs[n] << hwk_min(n, 2)) * undo + start, &stairs);
     }
+    undo <<= k < 2 ? 1 : 0;
   }
 }
 
