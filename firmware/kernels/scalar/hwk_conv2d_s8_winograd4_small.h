@@ -10,8 +10,6 @@
 #include <hwk_tiles_winograd4.h>
 #include <hwk_winograd4.h>
 
-#define HWK_WINOGRAD4_TILES 4
-
 /* Three integers lie in registers, which RV32 has enough of: no arithmetic is moved across. */
 #if defined(__riscv)
 #define HWK_WINOGRAD4_KEEP(a, b, c) __asm__("" : "+r"(a), "+r"(b), "+r"(c))
@@ -21,8 +19,8 @@
 
 /* Four transformed tiles, a channel's transformed weights, and its sums. */
 HWK_INLINE size_t hwk_conv2d_s8_winograd4_small_scratch_bytes(const hwk_conv2d_t *d) {
-  return (size_t)(2 * HWK_WINOGRAD4_POSITIONS * d->window.channels * (HWK_WINOGRAD4_TILES + 1) +
-                  4 * HWK_WINOGRAD4_POSITIONS * HWK_WINOGRAD4_TILES);
+  return (size_t)(2 * HWK_WINOGRAD4_POSITIONS * d->window.channels * (HWK_WINOGRAD4_SUMS + 1) +
+                  4 * HWK_WINOGRAD4_POSITIONS * HWK_WINOGRAD4_SUMS);
 }
 
 /* G of three integers. `six` is 6, which the compiler must not know: a product is shorter than shifts. */
@@ -65,7 +63,7 @@ HWK_NOINLINE void hwk_winograd4_weights(const int8_t *weights, int32_t channels,
 }
 
 /* Where a channel of a tile lies between those of the others. */
-HWK_INLINE int32_t hwk_winograd4_side_by_side(int32_t c) { return c * HWK_WINOGRAD4_TILES; }
+HWK_INLINE int32_t hwk_winograd4_side_by_side(int32_t c) { return c * HWK_WINOGRAD4_SUMS; }
 
 /* A last group of fewer tiles is multiplied together with what the other tiles held, and those sums are
  * dropped. */
@@ -73,14 +71,14 @@ HWK_INLINE void hwk_conv2d_s8_winograd4_small(const hwk_conv2d_t *d, const int8_
                                               void *output, void *scratch) {
   const hwk_window_t *w = &d->window;
   int32_t integers = HWK_WINOGRAD4_POSITIONS * w->channels;
-  int16_t *tiles = scratch, *weights = tiles + HWK_WINOGRAD4_TILES * integers;
+  int16_t *tiles = scratch, *weights = tiles + HWK_WINOGRAD4_SUMS * integers;
   int32_t *sums = (int32_t *)(weights + integers);
-  hwk_winograd4_place_t place = {0, 0}, places[HWK_WINOGRAD4_TILES];
+  hwk_winograd4_place_t place = {0, 0}, places[HWK_WINOGRAD4_SUMS];
   while (place.y < w->output_height) {
     int32_t count = 0;
-    for (; count < HWK_WINOGRAD4_TILES && place.y < w->output_height; ++count) {
+    for (; count < HWK_WINOGRAD4_SUMS && place.y < w->output_height; ++count) {
       hwk_winograd4_inputs(d, input, place.y, place.x, tiles + count, hwk_winograd4_side_by_side,
-                           w->channels * HWK_WINOGRAD4_TILES);
+                           w->channels * HWK_WINOGRAD4_SUMS);
       places[count] = place;
       place = hwk_winograd4_next(w, place);
     }

@@ -187,6 +187,14 @@ ROWS = (
     ),
     Row(
         "v6m",
+        "conv2d_s8_winograd4",
+        scratch_bytes=scratch.scalar_winograd4(1),
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.transformed,
+    ),
+    Row(
+        "v6m",
         "conv2d_s8_s4",
         scratch_bytes=scratch.v6m_conv2d(8),
         reads_ahead=ahead.CONV2D,
@@ -234,6 +242,14 @@ ROWS = (
     ),
     Row(
         "rv32",
+        "conv2d_s8_winograd4",
+        scratch_bytes=scratch.scalar_winograd4(2),
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.transformed,
+    ),
+    Row(
+        "rv32",
         "conv2d_s8_s4",
         scratch_bytes=scratch.rv32_conv2d(8),
         reads_ahead=ahead.CONV2D,
@@ -249,14 +265,6 @@ ROWS = (
         reads_ahead=ahead.DEPTHWISE_ROWS,
         layout=layouts.by_channel,
         shareable=True,
-    ),
-    Row(
-        "scalar",
-        "conv2d_s8_winograd4",
-        scratch_bytes=scratch.scalar_winograd4,
-        fits=scalar_winograd4.fits,
-        reads_ahead=ahead.CONV2D_4_ROWS,
-        layout=scalar_winograd4.transformed,
     ),
     Row(
         "scalar",

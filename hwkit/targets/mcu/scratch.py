@@ -63,9 +63,9 @@ def winograd4_small(struct: Struct) -> int:
     return 4 * (5 * 36 * channels_in(struct) // 2 + 288)
 
 
-def scalar_winograd4(struct: Struct) -> int:
-    """A transformed tile in 16 bits, and its sums with four channels."""
-    return 36 * (2 * channels_in(struct) + 16)
+def scalar_winograd4(tiles: int) -> Callable[[Struct], int]:
+    """Transformed tiles in 16 bits, and the sums of each with four channels."""
+    return lambda struct: 36 * tiles * (2 * channels_in(struct) + 16)
 
 
 def scalar_winograd4_small(struct: Struct) -> int:
