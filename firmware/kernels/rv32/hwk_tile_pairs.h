@@ -6,8 +6,8 @@
 
 #define HWK_PAIRS_ROWS 3
 
-/* All channels of four pixels, `outputs` bytes from each other at `output`; `stream` as
- * hwk_conv2d_pairs.h has it, of `groups` groups. */
+/* Groups of channels at four pixels, `outputs` bytes from each other at `output`; `stream` as
+ * hwk_conv2d_pairs.h has it, of `groups` groups. Returns its end. */
 
 #if defined(__riscv) && __riscv_xlen == 32
 
@@ -104,31 +104,77 @@
   HWK_PAIRS_STORE(pair1, place "(a4)")                                \
   HWK_PAIRS_STORE(upper1, place "(a5)")
 
+#define HWK_PAIRS_START \
+  "addi sp, sp, -80\n" \
+  "sw ra, 0(sp)\n" \
+  "sw s0, 4(sp)\n" \
+  "sw s1, 8(sp)\n" \
+  "sw s2, 12(sp)\n" \
+  "sw s3, 16(sp)\n" \
+  "sw s4, 20(sp)\n" \
+  "sw s5, 24(sp)\n" \
+  "sw s6, 28(sp)\n" \
+  "sw s7, 32(sp)\n" \
+  "sw s8, 36(sp)\n" \
+  "sw s9, 40(sp)\n" \
+  "sw s10, 44(sp)\n" \
+  "sw s11, 48(sp)\n" \
+  "sw a1, 52(sp)\n" \
+  "sw a2, 56(sp)\n" \
+  "sw a3, 60(sp)\n" \
+  "sw a4, 64(sp)\n" \
+  "lui t6, 8\n"
+
+#define HWK_PAIRS_END \
+  "lw ra, 0(sp)\n" \
+  "lw s0, 4(sp)\n" \
+  "lw s1, 8(sp)\n" \
+  "lw s2, 12(sp)\n" \
+  "lw s3, 16(sp)\n" \
+  "lw s4, 20(sp)\n" \
+  "lw s5, 24(sp)\n" \
+  "lw s6, 28(sp)\n" \
+  "lw s7, 32(sp)\n" \
+  "lw s8, 36(sp)\n" \
+  "lw s9, 40(sp)\n" \
+  "lw s10, 44(sp)\n" \
+  "lw s11, 48(sp)\n" \
+  "addi sp, sp, 80\n" \
+  "ret\n"
+
+/* Runs of blocks; behind label 5 the sums are there. */
+#define HWK_PAIRS_RUNS(BLOCK, CHANNEL_FAST, CHANNEL_CAREFUL)  \
+  "lw a1, 52(sp)\n"                                          \
+  "2:\n"                                                     \
+  "lw ra, 0(a0)\n"                                           \
+  "addi a0, a0, 4\n"                                         \
+  "add ra, ra, a1\n"                                         \
+  "bgeu a1, ra, 4f\n"                                        \
+  "3:\n"                                                     \
+  HWK_PAIRS_LOAD BLOCK(CHANNEL_FAST)                         \
+  "bltu a1, ra, 3b\n"                                        \
+  "4:\n"                                                     \
+  "bne a1, ra, 5f\n" /* the last run ends one byte early */  \
+  HWK_PAIRS_LOAD BLOCK(CHANNEL_CAREFUL)                      \
+  "j 2b\n"                                                   \
+  "5:\n"
+
+/* The places of four pixels' first channel, which is in s9. */
+#define HWK_PAIRS_PLACES  \
+  "lw a2, 56(sp)\n"       \
+  "lw a5, 60(sp)\n"       \
+  "add a2, a2, s9\n"      \
+  "add a3, a2, a5\n"      \
+  "add a4, a3, a5\n"      \
+  "add a5, a4, a5\n"
+
 /* 48 products in 90 instructions; a rescaled output in 9. */
-__attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
+__attribute__((naked)) HWK_NOINLINE const int32_t *hwk_tile_pairs(
     __attribute__((unused)) const int32_t *stream, __attribute__((unused)) const int32_t *columns,
     __attribute__((unused)) int8_t *output, __attribute__((unused)) int32_t outputs,
     __attribute__((unused)) int32_t groups) {
   __asm__(
-      "addi sp, sp, -80\n"
-      "sw ra, 0(sp)\n"
-      "sw s0, 4(sp)\n"
-      "sw s1, 8(sp)\n"
-      "sw s2, 12(sp)\n"
-      "sw s3, 16(sp)\n"
-      "sw s4, 20(sp)\n"
-      "sw s5, 24(sp)\n"
-      "sw s6, 28(sp)\n"
-      "sw s7, 32(sp)\n"
-      "sw s8, 36(sp)\n"
-      "sw s9, 40(sp)\n"
-      "sw s10, 44(sp)\n"
-      "sw s11, 48(sp)\n"
-      "sw a1, 52(sp)\n"
-      "sw a2, 56(sp)\n"
-      "sw a3, 60(sp)\n"
-      "sw a4, 64(sp)\n"
-      "lui t6, 8\n" /* 2^15 */
+      HWK_PAIRS_START
       "1:\n"
       "lw t0, 4(a0)\n"
       "lw t2, 8(a0)\n"
@@ -144,28 +190,10 @@ __attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
       "mv s5, s4\n"
       "lw s9, 0(a0)\n"
       "sw s9, 68(sp)\n" /* first channel */
-      "lw a1, 52(sp)\n"
       "addi a0, a0, 28\n"
-      "2:\n"
-      "lw ra, 0(a0)\n"
-      "addi a0, a0, 4\n"
-      "add ra, ra, a1\n"
-      "bgeu a1, ra, 4f\n"
-      "3:\n"
-      HWK_PAIRS_LOAD HWK_PAIRS_BLOCK(HWK_PAIRS_CHANNEL)
-      "bltu a1, ra, 3b\n"
-      "4:\n"
-      "bne a1, ra, 5f\n" /* the last run ends one byte early */
-      HWK_PAIRS_LOAD HWK_PAIRS_BLOCK(HWK_PAIRS_CAREFUL)
-      "j 2b\n"
-      "5:\n"
+      HWK_PAIRS_RUNS(HWK_PAIRS_BLOCK, HWK_PAIRS_CHANNEL, HWK_PAIRS_CAREFUL)
       "lw s9, 68(sp)\n"
-      "lw a2, 56(sp)\n"
-      "lw a5, 60(sp)\n"
-      "add a2, a2, s9\n"
-      "add a3, a2, a5\n"
-      "add a4, a3, a5\n"
-      "add a5, a4, a5\n"
+      HWK_PAIRS_PLACES
       HWK_PAIRS_STORE_ROW("0", "t0", "t1", "s0", "s1")
       HWK_PAIRS_STORE_ROW("1", "t2", "t3", "s2", "s3")
       HWK_PAIRS_STORE_ROW("2", "t4", "t5", "s4", "s5")
@@ -173,32 +201,68 @@ __attribute__((naked)) HWK_NOINLINE void hwk_tile_pairs(
       "addi a2, a2, -1\n"
       "sw a2, 64(sp)\n"
       "bnez a2, 1b\n"
-      "lw ra, 0(sp)\n"
-      "lw s0, 4(sp)\n"
-      "lw s1, 8(sp)\n"
-      "lw s2, 12(sp)\n"
-      "lw s3, 16(sp)\n"
-      "lw s4, 20(sp)\n"
-      "lw s5, 24(sp)\n"
-      "lw s6, 28(sp)\n"
-      "lw s7, 32(sp)\n"
-      "lw s8, 36(sp)\n"
-      "lw s9, 40(sp)\n"
-      "lw s10, 44(sp)\n"
-      "lw s11, 48(sp)\n"
-      "addi sp, sp, 80\n"
-      "ret\n");
+      HWK_PAIRS_END);
+}
+
+/* A channel alone: 16 products in 37 instructions. */
+#define HWK_PAIRS_BLOCK_ALONE(CHANNEL)                \
+  CHANNEL("0", "1", "2", "3", "t0", "t1", "s0", "s1") \
+  "addi a0, a0, 4\n"
+
+/* The same for groups of one channel. */
+__attribute__((naked)) HWK_NOINLINE const int32_t *hwk_tile_pairs_alone(
+    __attribute__((unused)) const int32_t *stream, __attribute__((unused)) const int32_t *columns,
+    __attribute__((unused)) int8_t *output, __attribute__((unused)) int32_t outputs,
+    __attribute__((unused)) int32_t groups) {
+  __asm__(
+      HWK_PAIRS_START
+      "1:\n"
+      "lw t0, 4(a0)\n"
+      "lw s0, 8(a0)\n"
+      "lw t5, 0(a0)\n" /* channel */
+      "mv t1, t0\n"
+      "mv s1, s0\n"
+      "addi a0, a0, 12\n"
+      HWK_PAIRS_RUNS(HWK_PAIRS_BLOCK_ALONE, HWK_PAIRS_CHANNEL, HWK_PAIRS_CAREFUL)
+      "mv s9, t5\n"
+      HWK_PAIRS_PLACES
+      HWK_PAIRS_STORE_ROW("0", "t0", "t1", "s0", "s1")
+      "lw a2, 64(sp)\n"
+      "addi a2, a2, -1\n"
+      "sw a2, 64(sp)\n"
+      "bnez a2, 1b\n"
+      HWK_PAIRS_END);
 }
 
 #else
 
-HWK_INLINE void hwk_tile_pairs(const int32_t *stream, const int32_t *columns, int8_t *output,
-                               int32_t outputs, int32_t groups) {
+HWK_INLINE const int32_t *hwk_tile_pairs(const int32_t *stream, const int32_t *columns,
+                                         int8_t *output, int32_t outputs, int32_t groups) {
   for (; groups > 0; --groups) {
     stream = hwk_pairs_group(stream, columns, output, outputs, HWK_PAIRS_ROWS);
   }
+  return stream;
+}
+
+HWK_INLINE const int32_t *hwk_tile_pairs_alone(const int32_t *stream, const int32_t *columns,
+                                               int8_t *output, int32_t outputs, int32_t groups) {
+  for (; groups > 0; --groups) {
+    stream = hwk_pairs_group(stream, columns, output, outputs, 1);
+  }
+  return stream;
 }
 
 #endif
+
+/* All channels of four pixels. */
+HWK_INLINE void hwk_pairs_channels(const int32_t *stream, const int32_t *columns, int8_t *output,
+                                   int32_t outputs) {
+  if (outputs >= HWK_PAIRS_ROWS) {
+    stream = hwk_tile_pairs(stream, columns, output, outputs, outputs / HWK_PAIRS_ROWS);
+  }
+  if (outputs % HWK_PAIRS_ROWS != 0) {
+    hwk_tile_pairs_alone(stream, columns, output, outputs, outputs % HWK_PAIRS_ROWS);
+  }
+}
 
 #endif

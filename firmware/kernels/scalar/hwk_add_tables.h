@@ -52,11 +52,21 @@ __attribute__((naked)) HWK_NOINLINE void hwk_add_tables(
 
 #else
 
+HWK_INLINE int8_t hwk_add_entries(int8_t a, int8_t b, const int32_t *first, const int32_t *second) {
+  return (int8_t)hwk_clamp((first[(uint8_t)a] + second[(uint8_t)b]) >> HWK_ADD_SHIFT, -128, 127);
+}
+
 HWK_NOINLINE void hwk_add_tables(const int8_t *a, const int8_t *b, int8_t *output,
                                  const int32_t *first, const int32_t *second, int32_t count) {
-  for (const int8_t *end = a + count; a != end; ++a, ++b, ++output) {
-    int32_t sum = (first[(uint8_t)*a] + second[(uint8_t)*b]) >> HWK_ADD_SHIFT;
-    *output = (int8_t)hwk_clamp(sum, -128, 127);
+#pragma GCC unroll 1
+  for (; count >= 4; count -= 4, a += 4, b += 4, output += 4) {
+    for (int32_t k = 0; k < 4; ++k) {
+      output[k] = hwk_add_entries(a[k], b[k], first, second);
+    }
+  }
+#pragma GCC unroll 1
+  for (; count > 0; --count) {
+    *output++ = hwk_add_entries(*a++, *b++, first, second);
   }
 }
 

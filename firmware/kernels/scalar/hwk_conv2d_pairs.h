@@ -18,8 +18,8 @@
  *     is taken apart after two taps
  *   of each channel the factors of hwk_staircase_lines
  *
- * Its last channels may be in two groups. Before including this a variant defines HWK_PAIRS_ROWS
- * and hwk_tile_pairs (hwk_tile_pairs.h). */
+ * Channels that are left over are groups of one each. Before including this a variant defines
+ * HWK_PAIRS_ROWS and hwk_pairs_channels (hwk_tile_pairs.h). */
 #ifndef HWK_CONV2D_PAIRS_H
 #define HWK_CONV2D_PAIRS_H
 
@@ -101,7 +101,6 @@ HWK_INLINE void hwk_conv2d_pairs(const hwk_conv2d_t *d, const int8_t *input, int
   int32_t *columns = scratch;
   int8_t *rest = (int8_t *)(columns + 2 * hwk_pairs_taps(w));
   int32_t outputs = d->output_channels, pixels = w->output_height * w->output_width;
-  int32_t groups = (outputs + HWK_PAIRS_ROWS - 1) / HWK_PAIRS_ROWS;
   int32_t y = 0, x = 0;
   for (int32_t pixel = 0; pixel < pixels; pixel += HWK_PAIRS_PIXELS) {
     hwk_pairs_gather(d, input, y, x, columns);
@@ -110,9 +109,9 @@ HWK_INLINE void hwk_conv2d_pairs(const hwk_conv2d_t *d, const int8_t *input, int
     }
     int8_t *to = output + pixel * outputs;
     if (pixel + HWK_PAIRS_PIXELS <= pixels) {
-      hwk_tile_pairs(d->weights, columns, to, outputs, groups);
+      hwk_pairs_channels(d->weights, columns, to, outputs);
     } else {
-      hwk_tile_pairs(d->weights, columns, rest, outputs, groups);
+      hwk_pairs_channels(d->weights, columns, rest, outputs);
       for (int32_t k = 0; k < (pixels - pixel) * outputs; ++k) {
         to[k] = rest[k];
       }

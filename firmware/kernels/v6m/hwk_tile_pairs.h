@@ -177,4 +177,10 @@ HWK_INLINE void hwk_tile_pairs(const int32_t *stream, const int32_t *columns, in
 
 #endif
 
+/* All channels of four pixels. */
+HWK_INLINE void hwk_pairs_channels(const int32_t *stream, const int32_t *columns, int8_t *output,
+                                   int32_t outputs) {
+  hwk_tile_pairs(stream, columns, output, outputs, outputs);
+}
+
 #endif

@@ -28,12 +28,12 @@ _HALF = 1 << 15
 
 
 def fits(struct: Struct) -> bool:
-    """int8 weights but -128, a staircase for each channel, at least a group of channels."""
+    """int8 weights but -128, a staircase for each channel."""
     weights = struct.fields["weights"]
     assert isinstance(weights, Table)
     if not double_rounding(struct, 26) or int(weights.values.min()) == -128:
         return False
-    return len(weights.values) >= 3 and stairs(struct, weights.values) is not None
+    return stairs(struct, weights.values) is not None
 
 
 def laid_out(group: int) -> Layout:
@@ -51,26 +51,27 @@ def laid_out(group: int) -> Layout:
 def pair_stream(packed: Array, bias: Array, made: Staircase, group: int) -> Array:
     """int32 words of rows (rows, row bytes) in the rows layout, ``group`` at a time.
 
-    The last group has the last rows, whether or not these are in the one before it as well. Of each
-    group: its first channel; of each row what a pair's sum and the upper pixel's start with; runs;
+    Rows that are left over are groups of one. Of each group: its first channel; of each row what a pair's sum and the upper pixel's start with; runs;
     of each row last, multiplier, offset. A run: the bytes of the columns under its blocks, one
     less if it is the last one; of each block of four taps, of each row a word of its weights;
     unless it is the last one, a careful block.
     """
     rows = packed.shape[0]
-    firsts = [min(first, rows - group) for first in range(0, rows, group)]
+    whole = rows // group * group
+    groups = [(first, group) for first in range(0, whole, group)]
+    groups += [(first, 1) for first in range(whole, rows)]
     start = bias.astype(np.int64) - made.first
     words: list[int] = []
-    for first in firsts:
-        of = slice(first, first + group)
-        blocks = packed[of].reshape(group, -1, BLOCK)
+    for first, count in groups:
+        of = slice(first, first + count)
+        blocks = packed[of].reshape(count, -1, BLOCK)
         careful = (np.abs(blocks.astype(np.int64)).sum(axis=2) > MOST).any(axis=0)
         apart = len(careful) + int(careful.sum())
         words.append(first)
         words += [int(b) * 65537 - apart * _HALF for b in start[of]]
         words += [int(b) for b in start[of]]
         words += _runs(np.ascontiguousarray(blocks).view(np.int32)[:, :, 0].T, careful)
-        for c in range(first, first + group):
+        for c in range(first, first + count):
             words += [2 * int(made.last[c]) + int(made.split[c])]
             words += [int(made.multiplier[c]), int(made.offset[c])]
             if made.split[c]:
