@@ -4,6 +4,9 @@
 
 #include <hwk_kernels.h>
 
+#define HWK_WINOGRAD4_CHANNELS 1 /* of the output, at once */
+#define HWK_WINOGRAD4_PARTS 1    /* of the positions */
+
 /* Of each of 36 positions the sums of four tiles, modulo 2^32.
  *
  * weights  of each position the `channels` integers of the input's channels, a multiple of 4

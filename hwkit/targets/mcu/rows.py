@@ -195,6 +195,14 @@ ROWS = (
     ),
     Row(
         "v6m",
+        "conv2d_s8_winograd4_small",
+        scratch_bytes=scratch.scalar_winograd4_small(1),
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.small,
+    ),
+    Row(
+        "v6m",
         "conv2d_s8_s4",
         scratch_bytes=scratch.v6m_conv2d(8),
         reads_ahead=ahead.CONV2D,
@@ -250,6 +258,14 @@ ROWS = (
     ),
     Row(
         "rv32",
+        "conv2d_s8_winograd4_small",
+        scratch_bytes=scratch.scalar_winograd4_small(2),
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.small,
+    ),
+    Row(
+        "rv32",
         "conv2d_s8_s4",
         scratch_bytes=scratch.rv32_conv2d(8),
         reads_ahead=ahead.CONV2D,
@@ -265,14 +281,6 @@ ROWS = (
         reads_ahead=ahead.DEPTHWISE_ROWS,
         layout=layouts.by_channel,
         shareable=True,
-    ),
-    Row(
-        "scalar",
-        "conv2d_s8_winograd4_small",
-        scratch_bytes=scratch.scalar_winograd4_small,
-        fits=scalar_winograd4.fits,
-        reads_ahead=ahead.CONV2D_4_ROWS,
-        layout=scalar_winograd4.small,
     ),
     Row(
         "scalar",

@@ -68,9 +68,10 @@ def scalar_winograd4(tiles: int) -> Callable[[Struct], int]:
     return lambda struct: 36 * tiles * (2 * channels_in(struct) + 16)
 
 
-def scalar_winograd4_small(struct: Struct) -> int:
-    """Four transformed tiles in 16 bits, a channel's weights likewise, and the sums of these."""
-    return 36 * (10 * channels_in(struct) + 16)
+def scalar_winograd4_small(channels: int) -> Callable[[Struct], int]:
+    """Four transformed tiles in 16 bits, as many integers of weights as one tile has, and the sums
+    of so many output channels."""
+    return lambda struct: 36 * (10 * channels_in(struct) + 16 * channels)
 
 
 def dense(step: int) -> Callable[[Struct], int]:
