@@ -5,8 +5,9 @@
 #include <hwk_kernels.h>
 
 #define HWK_WINOGRAD4_ROWS 4
+#define HWK_WINOGRAD4_TILES 1
 
-/* Of each position up to `end` of the tile the sums of the four rows' products, modulo 2^32.
+/* Of each of the tile's 36 positions the sums of the four rows' products, modulo 2^32.
  *
  * weights  of each position, of each pair of channels, a word of two 16-bit integers a row
  * tile     of each position the `pairs` words of its channels, an even number
@@ -37,8 +38,7 @@
 
 __attribute__((naked)) HWK_NOINLINE void hwk_winograd4_products(
     __attribute__((unused)) const int32_t *weights, __attribute__((unused)) const int32_t *tile,
-    __attribute__((unused)) int32_t *sums, __attribute__((unused)) int32_t pairs,
-    __attribute__((unused)) const int32_t *end) {
+    __attribute__((unused)) int32_t *sums, __attribute__((unused)) int32_t pairs) {
   __asm__(
       ".syntax unified\n"
       "push {r4, r5, r6, r7, lr}\n"
@@ -46,7 +46,7 @@ __attribute__((naked)) HWK_NOINLINE void hwk_winograd4_products(
       "mov r5, r9\n"
       "mov r6, r10\n"
       "mov r7, r11\n"
-      "push {r4, r5, r6, r7}\n"
+      "push {r2, r4, r5, r6, r7}\n" /* the sums start where the tile ends */
       "lsls r3, r3, #2\n"
       "mov r12, r3\n" /* bytes of a position */
       "mov lr, r1\n"
@@ -65,10 +65,10 @@ __attribute__((naked)) HWK_NOINLINE void hwk_winograd4_products(
       "mov r6, r10\n"
       "mov r7, r11\n"
       "stmia r2!, {r4, r5, r6, r7}\n"
-      "ldr r3, [sp, #36]\n" /* end */
+      "ldr r3, [sp]\n"
       "cmp r1, r3\n"
       "bne 1b\n"
-      "pop {r4, r5, r6, r7}\n"
+      "pop {r2, r4, r5, r6, r7}\n"
       "mov r8, r4\n"
       "mov r9, r5\n"
       "mov r10, r6\n"
@@ -79,8 +79,8 @@ __attribute__((naked)) HWK_NOINLINE void hwk_winograd4_products(
 #else
 
 HWK_INLINE void hwk_winograd4_products(const int32_t *weights, const int32_t *tile, int32_t *sums,
-                                       int32_t pairs, const int32_t *end) {
-  for (; tile != end; tile += pairs, sums += HWK_WINOGRAD4_ROWS) {
+                                       int32_t pairs) {
+  for (const int32_t *end = sums; tile != end; tile += pairs, sums += HWK_WINOGRAD4_ROWS) {
     for (int32_t n = 0; n < HWK_WINOGRAD4_ROWS; ++n) {
       sums[n] = 0;
     }

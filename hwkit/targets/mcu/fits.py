@@ -6,7 +6,7 @@ from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, numbers, 
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table
 
 
-def _fits_double_rounding(struct: Struct, bits: int) -> bool:
+def double_rounding(struct: Struct, bits: int) -> bool:
     """Double rounding into the whole of int8 by one shift, sums of so many bits."""
     r = struct.fields["rescale"]
     assert isinstance(r, Struct)
@@ -23,7 +23,7 @@ def h8(struct: Struct) -> bool:
     """Sums below 2**23, no weight of -128 (``dsp/hwk_h8.h``)."""
     weights = struct.fields["weights"]
     assert isinstance(weights, Table)
-    return _fits_double_rounding(struct, 24) and int(weights.values.min()) > -128
+    return double_rounding(struct, 24) and int(weights.values.min()) > -128
 
 
 def winograd(struct: Struct) -> bool:
@@ -38,7 +38,7 @@ def winograd(struct: Struct) -> bool:
 
 def winograd4(struct: Struct) -> bool:
     """Sums below 2**25 (``dsp/hwk_winograd4.h``)."""
-    return winograd(struct) and _fits_double_rounding(struct, 26)
+    return winograd(struct) and double_rounding(struct, 26)
 
 
 def bands(struct: Struct) -> bool:
@@ -46,7 +46,7 @@ def bands(struct: Struct) -> bool:
     (``dsp/hwk_depthwise_conv2d_s8_bands.h``)."""
     fours = channels_in(struct) % 4 == 0 and number(struct, "channel_multiplier") == 1
     single = number(window_of(struct), "stride_height") == 1
-    return is_3x3(struct) and single and fours and _fits_double_rounding(struct, 31)
+    return is_3x3(struct) and single and fours and double_rounding(struct, 31)
 
 
 def turned(struct: Struct) -> bool:

@@ -34,10 +34,13 @@ Stream: TypeAlias = Callable[[Array, Array, Array], Array]
 
 
 def laid_out(call: Call, layout: Layout | None) -> Call:
-    """``call`` with its weights in ``layout``; None leaves them as they are."""
+    """``call`` with its weights in ``layout``; None leaves them as they are. Where there are none
+    a layout is given an empty table."""
     weights = call.descriptor.fields.get("weights")
-    if layout is None or not isinstance(weights, Table):
+    if layout is None:
         return call
+    if not isinstance(weights, Table):
+        weights = Table("", np.zeros(0, np.int8))
     return replace(call, descriptor=layout(call.descriptor, weights))
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hwkit.targets.mcu import ahead, fits, layouts, scratch
+from hwkit.targets.mcu import (
+    add_line,
+    ahead,
+    depthwise_rows,
+    depthwise_stairs,
+    fits,
+    layouts,
+    pairs,
+    scalar_winograd4,
+    scratch,
+)
 from hwkit.targets.mcu.structs import Struct
 
 
@@ -159,6 +169,40 @@ ROWS = (
     ),
     Row(
         "v6m",
+        "conv2d_s8_pairs",
+        scratch_bytes=scratch.pairs,
+        fits=pairs.fits,
+        reads_ahead=ahead.CONV2D,
+        layout=pairs.laid_out(1),
+        shareable=True,
+    ),
+    Row(
+        "v6m",
+        "depthwise_conv2d_s8_stairs",
+        scratch_bytes=scratch.scalar_depthwise,
+        fits=depthwise_stairs.fits,
+        reads_ahead=ahead.DEPTHWISE_ROWS,
+        layout=depthwise_stairs.laid_out,
+        shareable=True,
+    ),
+    Row(
+        "v6m",
+        "conv2d_s8_winograd4",
+        scratch_bytes=scratch.scalar_winograd4(1),
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.transformed,
+    ),
+    Row(
+        "v6m",
+        "conv2d_s8_winograd4_small",
+        scratch_bytes=scratch.scalar_winograd4_small(1),
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.small,
+    ),
+    Row(
+        "v6m",
         "conv2d_s8_s4",
         scratch_bytes=scratch.v6m_conv2d(8),
         reads_ahead=ahead.CONV2D,
@@ -188,6 +232,40 @@ ROWS = (
     ),
     Row(
         "rv32",
+        "conv2d_s8_pairs",
+        scratch_bytes=scratch.pairs,
+        fits=pairs.fits,
+        reads_ahead=ahead.CONV2D,
+        layout=pairs.laid_out(3),
+        shareable=True,
+    ),
+    Row(
+        "rv32",
+        "depthwise_conv2d_s8_rows",
+        scratch_bytes=scratch.padding_pixel,
+        fits=depthwise_rows.fits,
+        reads_ahead=ahead.DEPTHWISE_ROW,
+        layout=depthwise_rows.laid_out,
+        shareable=True,
+    ),
+    Row(
+        "rv32",
+        "conv2d_s8_winograd4",
+        scratch_bytes=scratch.scalar_winograd4(2),
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.transformed,
+    ),
+    Row(
+        "rv32",
+        "conv2d_s8_winograd4_small",
+        scratch_bytes=scratch.scalar_winograd4_small(2),
+        fits=scalar_winograd4.fits,
+        reads_ahead=ahead.CONV2D_4_ROWS,
+        layout=scalar_winograd4.small,
+    ),
+    Row(
+        "rv32",
         "conv2d_s8_s4",
         scratch_bytes=scratch.rv32_conv2d(8),
         reads_ahead=ahead.CONV2D,
@@ -206,11 +284,11 @@ ROWS = (
     ),
     Row(
         "scalar",
-        "conv2d_s8_winograd4",
-        scratch_bytes=scratch.scalar_winograd4,
-        fits=fits.winograd4,
-        reads_ahead=ahead.CONV2D_4_ROWS,
-        layout=layouts.WINOGRAD4,
+        "add_s8_line",
+        scratch_bytes=scratch.add_line,
+        fits=add_line.fits,
+        layout=add_line.laid_out,
+        shareable=True,
     ),
     Row("mve", "conv2d_s8", scratch_bytes=scratch.mve_conv2d, reads_ahead=ahead.CONV2D),
     Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D),

@@ -63,9 +63,15 @@ def winograd4_small(struct: Struct) -> int:
     return 4 * (5 * 36 * channels_in(struct) // 2 + 288)
 
 
-def scalar_winograd4(struct: Struct) -> int:
-    """A transformed tile in 16 bits, and its sums with four channels."""
-    return 36 * (2 * channels_in(struct) + 16)
+def scalar_winograd4(tiles: int) -> Callable[[Struct], int]:
+    """Transformed tiles in 16 bits, and the sums of each with four channels."""
+    return lambda struct: 36 * tiles * (2 * channels_in(struct) + 16)
+
+
+def scalar_winograd4_small(channels: int) -> Callable[[Struct], int]:
+    """Four transformed tiles in 16 bits, as many integers of weights as one tile has, and the sums
+    of so many output channels."""
+    return lambda struct: 36 * (10 * channels_in(struct) + 16 * channels)
 
 
 def dense(step: int) -> Callable[[Struct], int]:
@@ -155,6 +161,24 @@ def rv32_conv2d(step: int) -> Callable[[Struct], int]:
         return 4 * padded + 64 + (0 if channels % 4 == 0 else padded)
 
     return scratch_bytes
+
+
+def pairs(struct: Struct) -> int:
+    """Two columns of pairs, and the outputs of a last tile of fewer pixels."""
+    window = window_of(struct)
+    padded = round_up(taps(struct) * channels_in(struct), 4)
+    rest = number(window, "output_height") * number(window, "output_width") % 4
+    return 8 * padded + (round_up(4 * number(struct, "output_channels"), 4) if rest else 0)
+
+
+def add_line(struct: Struct) -> int:
+    """A table of each input's integers."""
+    return 2048
+
+
+def padding_pixel(struct: Struct) -> int:
+    """A pixel of padding."""
+    return round_up(channels_in(struct), 4)
 
 
 def v6m_conv2d(step: int) -> Callable[[Struct], int]:

@@ -105,14 +105,19 @@ def winograd4_stream(packed: Array, bias: Array, factors: Array) -> Array:
 
     Example: a kernel of nine ones gives 36 at position 0, 18 at 1, 9 at 7, 49 at 21.
     """
+    return winograd4_words(packed, winograd4_factors(packed, bias, factors))
+
+
+def winograd4_words(packed: Array, factors: Array) -> Array:
+    """The transformed weights and ``factors`` (rows, n), int64, of four channels at a time."""
     rows, channels = packed.shape[0], packed.shape[1] // 9
     kernels = np.zeros((-(-rows // 4) * 4, 3, 3, channels), np.int64)
     kernels[:rows] = packed.reshape(rows, 3, 3, channels)
     moved = np.einsum("ir,nrsc,js->nijc", _WINOGRAD4, kernels, _WINOGRAD4)
     pairs = channel_pairs(moved.reshape(-1, 36, channels))
     words = pairs.reshape(-1, 4, 36 * channels // 2).transpose(0, 2, 1)
-    ends = np.zeros((len(kernels), 4), np.int64)
-    ends[:rows] = winograd4_factors(packed, bias, factors)
+    ends = np.zeros((len(kernels), factors.shape[1]), np.int64)
+    ends[:rows] = factors
     parts = [words.reshape(len(words), -1), ends.reshape(len(words), -1)]
     return as_words(np.concatenate(parts, axis=1)).reshape(-1)
 
