@@ -41,8 +41,8 @@ meaning are in `build_opt.tcl` where the backend has one. Resource figures hold 
 
 
 _STATES = """\
-- states are ports behind the network's own: whoever runs it hands each in as the last inference gave
-  it out; `states` in `network.json` has the ports and the initial values
+- states are ports behind the network's own: whoever runs it hands each in as the last inference
+  gave it out; `states` in `network.json` has the ports and the initial values
 """
 
 
