@@ -23,6 +23,7 @@ import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers.qonnx import layers, maps, sums
+from hwkit.importers.qonnx.argmax import arg_max
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
@@ -58,6 +59,7 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "Add": sums.add,
     **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
     "Pad": maps.pad,
+    "ArgMax": arg_max,
     "Concat": maps.concat,
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), maps.reshape),
 }

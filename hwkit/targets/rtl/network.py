@@ -385,9 +385,7 @@ class _Maker:
         x, channels = self.value(op.input), self.graph.tensors[op.input].shape[-1]
         dtype = IntType(max((channels - 1).bit_length(), 1), False)
         size = self.graph.tensors[op.output].elements
-        layer = Largest(
-            op.name, (self.real(op.input),), op.output, size, channels, x.dtype, dtype
-        )
+        layer = Largest(op.name, (self.real(op.input),), op.output, size, channels, x.dtype, dtype)
         self.put(layer, dtype, Range(0, channels - 1))
 
     def sum(self, op: Add | Sub) -> None:

@@ -53,7 +53,8 @@ def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net = network(graph)
     folds = []
     for layer, simd in zip(net.layers, (2, 4, 1, 8, 2), strict=True):
-        folds.append(next(f for f in layer.folds() if f.simd == simd and f.pe in (2, simd) or isinstance(layer, Largest)))
+        pes = (1,) if isinstance(layer, Largest) else (2, simd)
+        folds.append(next(f for f in layer.folds() if f.simd == simd and f.pe in pes))
     core = core_of(graph, net, Folding(tuple(folds), 0, Cost()), "part")
     for name, content in core.files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
