@@ -191,6 +191,13 @@ typedef struct {
   const void *table;
 } hwk_lookup_t;
 
+/* Of each of `rows` rows of `depth` integers the place of the largest, 0 .. depth - 1, the first of
+ * equals. The output is apart from the input. */
+typedef struct {
+  int32_t rows;
+  int32_t depth;
+} hwk_argmax_t;
+
 /* Softmax over rows of `depth` integers, to scale 1/256 and zero point -128, in the fixed point
  * arithmetic of TensorFlow Lite for Microcontrollers.
  *

@@ -5,12 +5,15 @@
 // HWK_INPUTS and HWK_OUTPUTS list the values of each input and output. INPUTS holds float64 values,
 // for each sample all inputs; OUTPUTS gets for each all outputs, and TRACE, for each sample, SIZE
 // values of each LAYER in the order given. All values are integers of the network, which a float64
-// holds exactly. For every backend and io_type.
+// holds exactly. HWK_NEXT lists for each input the output that becomes its value in the next sample,
+// -1 for one that is read from INPUTS each time: a state is read there once. For every backend and
+// io_type.
 // One translation unit with the project: its headers take most of the time to compile.
 
 #include "firmware/network.cpp"
 #include "network_bridge.cpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -30,6 +33,7 @@ struct Traced {
 constexpr size_t SIZES[] = {HWK_INPUTS, HWK_OUTPUTS};
 constexpr size_t INPUTS = sizeof(std::array{HWK_INPUTS}) / sizeof(int);
 constexpr size_t PORTS = sizeof SIZES / sizeof SIZES[0];
+constexpr int NEXT[INPUTS] = {HWK_NEXT};
 
 // What the bridge takes as its argument k: a port's values; behind the ports, in the form of some
 // backends, the sizes of all, which it fills in.
@@ -45,6 +49,13 @@ template <class Argument> Argument argument(double *const *ports, size_t k) {
 template <class... Arguments, size_t... K>
 void call(void (*bridge)(Arguments...), double *const *ports, std::index_sequence<K...>) {
     bridge(argument<Arguments>(ports, K)...);
+}
+
+// States take what the last sample left for them.
+void step(double *const *ports) {
+    for (size_t k = 0; k < INPUTS; ++k)
+        if (NEXT[k] >= 0)
+            std::copy_n(ports[INPUTS + NEXT[k]], SIZES[k], ports[k]);
 }
 
 // The bridge that hls4ml writes for its own Python interface.
@@ -96,7 +107,10 @@ int main(int argc, char **argv) {
     double *ports[PORTS];
     for (size_t k = 0; k < PORTS; ++k)
         ports[k] = values.data() + starts[k];
-    while (std::fread(values.data(), sizeof(double), taken, inputs) == taken) {
+    for (bool first = true; std::fread(values.data(), sizeof(double), taken, inputs) == taken;
+         first = false) {
+        if (!first)
+            step(ports);
         infer(network_double, ports);
         write_or_leave(values.data() + taken, given, outputs);
         for (Traced &t : traced)

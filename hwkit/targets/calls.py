@@ -1,4 +1,4 @@
-"""A session made of functions, for targets that start anew for each call."""
+"""A session made of functions, for targets whose programs start anew for each call."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ Feeds = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Calls(Closing):
-    """``inferring`` and ``timing`` are what ``target.Session`` calls ``infer`` and ``timed``."""
+    """``inferring``, ``timing`` and ``resetting`` are what ``target.Session`` calls ``infer``,
+    ``timed`` and ``reset``."""
 
     identity: Identity
     inferring: Callable[[Feeds, Sequence[str]], dict[str, Array]]
     timing: Callable[[Feeds, int, int], list[list[LayerTiming]]]
+    resetting: Callable[[], None]
 
     def infer(self, feeds: Feeds, keep: Sequence[str] = ()) -> dict[str, Array]:
         """See ``target.Session``."""
@@ -29,7 +31,8 @@ class Calls(Closing):
         return self.timing(feeds, repeats, warm_up)
 
     def reset(self) -> None:
-        """Nothing is kept between two calls."""
+        """See ``target.Session``."""
+        self.resetting()
 
     def close(self) -> None:
         """Nothing is open between two calls."""

@@ -65,7 +65,7 @@ WRITTEN_OPS: tuple[type[Op], ...] = (
 )
 """Ops that every edge runtime has a form of."""
 
-ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, ResizeNearest, Constant)
+ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, ResizeNearest, Constant, ArgMax)
 
 _WITH_OFFSET = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 _WEIGHTS = {
@@ -108,13 +108,13 @@ class Space:
 
 
 ANY = Space(
-    ops=(*ALL_OPS, ArgMax),
+    ops=ALL_OPS,
     activations=(S8, U8, IntType(4, True), IntType(5, False)),
     weight_bits=(2, 3, 4, 8),
     offsets=True,
 )
 
-BORDERS = replace(ANY, ops=ALL_OPS, inputs=3, outputs=3, states=3)
+BORDERS = replace(ANY, inputs=3, outputs=3, states=3)
 """Several inputs and outputs, and states."""
 
 

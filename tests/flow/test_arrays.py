@@ -6,6 +6,7 @@ import io
 import pickle
 import tracemalloc
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Rescale, Rounding
 from hwkit.ir.types import S8
+from hwkit.targets.finn.capabilities import CAPABILITIES
 
 
 def two_by_two() -> Graph:
@@ -122,6 +124,8 @@ def test_boards_refuse_several_before_they_build(monkeypatch: pytest.MonkeyPatch
         raise AssertionError("built")
 
     monkeypatch.setattr("hwkit.flow.build.cached", fail)
+    one_input = replace(CAPABILITIES, most_inputs=1)
+    monkeypatch.setattr("hwkit.targets.finn.target.CAPABILITIES", one_input)
     with pytest.raises(UnsupportedOp, match="finn_sim; it takes 1 of its 2 inputs a, b=c"):
         predict(two_by_two(), {"a": A, "b=c": B}, "finn_sim")
     with pytest.raises(ConfigError, match="has shape"):

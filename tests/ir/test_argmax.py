@@ -1,4 +1,4 @@
-"""ArgMax: the first of the largest integers, and the targets that have no form of it."""
+"""ArgMax: the first of the largest integers, on every target that has a form of it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwkit import boards
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.flow.build import lower
+from hwkit.flow.verify import verify
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import ArgMax, Clamp
 from hwkit.ir.types import S8, S16, S32, U8, IntType, Quantization
 from hwkit.lower.shift_to_signed import shift_to_signed, to_signed
+from tests.emulators import skip_without_emulator
 from tests.predicted import predicted
 
 
-def classes(dtype: IntType, shape: tuple[int, ...], output: IntType = S32) -> Graph:
+def classes(
+    dtype: IntType, shape: tuple[int, ...], output: IntType = S32, most: int | None = None
+) -> Graph:
     b = GraphBuilder("classes")
     facts = Quantization((1.0,), 0)
     b.input("x", shape, dtype, facts)
-    b.add(Clamp("clamp", "x", "y", dtype.low, dtype.high - 1), dtype, facts)
+    b.add(Clamp("clamp", "x", "y", dtype.low, most or dtype.high - 1), dtype, facts)
     b.add(ArgMax("argmax", "y", "class"), output)
     return b.build(["class"])
 
@@ -52,10 +57,34 @@ def test_wrong_types_and_shapes() -> None:
         b.add(ArgMax("argmax", "x", "class"), S32)
 
 
-FOR_EACH_TARGET = ("virtual_m4", "host_litert", "host_tflm", "hls4ml_csim", "finn_sim", "rtl_sim")
-
-
-@pytest.mark.parametrize("name", (*FOR_EACH_TARGET, "rtl_sim_unrolled"))
-def test_every_target_refuses_it_by_name(name: str) -> None:
+@pytest.mark.parametrize("name", ("hls4ml_csim", "finn_sim", "rtl_sim_unrolled"))
+def test_targets_without_it_refuse_it_by_name(name: str) -> None:
     with pytest.raises(UnsupportedOp, match=r"^argmax: .*ArgMax has no "):
         lower(classes(S8, (4,)), name, measure=False)
+
+
+@pytest.mark.parametrize("name", ("host_litert", "host_tflm"))
+def test_runtimes_take_8_bits(name: str) -> None:
+    with pytest.raises(UnsupportedOp, match=r"^argmax: .*8-bit integers alone; requantize"):
+        lower(classes(S16, (4,)), name, measure=False)
+
+
+@pytest.mark.parametrize(
+    "board",
+    [
+        "host_litert",
+        "host_tflm",
+        pytest.param("virtual_m4", marks=pytest.mark.slow),
+        pytest.param("virtual_rv32", marks=pytest.mark.slow),
+        pytest.param("rtl_sim", marks=pytest.mark.slow),
+    ],
+)
+def test_every_target_takes_the_first_of_equals(board: str) -> None:
+    skip_without_emulator(boards.load(board))
+    rng = np.random.default_rng(4)
+    for dtype in (S8, U8):
+        for shape in ((10,), (3, 4)):
+            graph = classes(dtype, shape, most=3)
+            x = rng.integers(0, 5, (40, *shape)).astype(dtype.container)
+            found = verify(graph, board, x)
+            assert (found.integers >= 40, found.differing) == (True, 0)

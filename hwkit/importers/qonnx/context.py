@@ -9,7 +9,7 @@ import numpy as np
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.rounding import IMPORTER
-from hwkit.importers.qonnx.values import Fresh, Real, Weight
+from hwkit.importers.qonnx.values import Fresh, Port, Real, Weight
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.types import Array, Shape
 
@@ -32,7 +32,7 @@ class Context:
     def __init__(self, name: str, constants: Mapping[str, Array]) -> None:
         self.builder = GraphBuilder(name)
         self.values: dict[str, Value] = dict(constants)
-        self.read_inputs: dict[str, tuple[tuple[object, ...], Real]] = {}
+        self.read_inputs: dict[str, Port] = {}
         self._names: set[str] = set()
 
     # --- names -------------------------------------------------------------------------------

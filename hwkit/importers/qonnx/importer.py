@@ -23,6 +23,7 @@ import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers.qonnx import layers, maps, sums
+from hwkit.importers.qonnx.argmax import arg_max
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
@@ -58,6 +59,7 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "Add": sums.add,
     **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
     "Pad": maps.pad,
+    "ArgMax": arg_max,
     "Concat": maps.concat,
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), maps.reshape),
 }
@@ -92,7 +94,7 @@ def import_qonnx(path: Path) -> Imported:
     for node in model.nodes:
         _import(context, node)
     outputs = [_output(context, name) for name in _computed(context, model.outputs)]
-    graph = context.builder.build(outputs, {"source": "qonnx"})
+    graph = context.builder.build(outputs, {"source": "qonnx", **_normalizations(context)})
     renamed = dict(zip(original.outputs, model.outputs, strict=True))
     values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
     meanings = {
@@ -100,8 +102,19 @@ def import_qonnx(path: Path) -> Imported:
         for name, value in values.items()
         if isinstance(value, Real) and value.is_plain and value.integers.tensor in graph.tensors
     }
-    inputs = {name: real.shape for name, (_, real) in context.read_inputs.items()}
-    return Imported(graph, original, inputs, meanings)
+    return Imported(graph, original, context.read_inputs, meanings)
+
+
+def _normalizations(context: Context) -> dict[str, str]:
+    """What a file does to its inputs before their first quantizers, as metadata of the graph, which
+    reads what those give. Example: ``input x: 2.0 * x + -1.0``."""
+    done = {}
+    for name, port in context.read_inputs.items():
+        gain, offset = (v.reshape(-1) for v in (port.fresh.gain, port.fresh.offset))
+        if (gain != 1).any() or offset.any():
+            numbers = [f"{v[0]}" if v.size == 1 else f"{v.tolist()}" for v in (gain, offset)]
+            done[f"input {name}"] = f"{numbers[0]} * {name} + {numbers[1]}"
+    return done
 
 
 def _computed(context: Context, names: tuple[str, ...]) -> list[str]:

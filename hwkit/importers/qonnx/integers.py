@@ -22,7 +22,7 @@ from hwkit.importers.qonnx.rounding import (
     Rescales,
     ratio,
 )
-from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Table, one_or_all
+from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Port, Real, Table, one_or_all
 from hwkit.ir.ops import (
     Add,
     Clamp,
@@ -255,29 +255,30 @@ def _input(ctx: Context, node: Node, fresh: Fresh, q: Quantizer) -> Real:
         if np.ptp(q.scale):
             raise UnsupportedOp(node.name, IMPORTER, "a per-channel input scale; use one scale")
         q = replace(q, scale=q.scale.reshape(-1)[:1])
-    kind = (float(q.scale.flat[0]), q.zero_point, q.dtype, q.low, q.high, q.mode)
+    scale = float(q.scale.flat[0])
+    outside = fresh.gain.tobytes(), fresh.offset.tobytes()
+    kind = (scale, q.zero_point, q.dtype, q.low, q.high, q.mode, *outside)
     if fresh.name in ctx.builder.inputs:
-        known, real = ctx.read_inputs[fresh.name]
-        if known != kind or real.shape != fresh.shape:
+        port = ctx.read_inputs[fresh.name]
+        if port.kind != kind or port.real.shape != fresh.shape:
             raise UnsupportedOp(
                 node.name, IMPORTER, f"two quantizers read input {fresh.name!r}; share one"
             )
-        return real
+        return port.real
     shape = fresh.shape
     if len(shape) == 3:
         shape = (shape[1], shape[2], shape[0])
     elif len(shape) == 2:
         shape = (1, shape[1], shape[0])
-    scale = q.scale.reshape(-1)
-    facts = Quantization((float(scale[0]),), q.zero_point)
+    facts = Quantization((scale,), q.zero_point)
     ctx.builder.input(fresh.name, shape, q.dtype, facts)
     source = Integers(fresh.name, q.dtype, q.dtype.low, q.dtype.high, q.zero_point)
-    real = Real(source, fresh.shape, scale)
+    real = Real(source, fresh.shape, np.array([scale]))
     if (q.low, q.high) != (q.dtype.low, q.dtype.high):
         name = ctx.name(node)
         ctx.builder.add(Clamp(name, fresh.name, name, q.low, q.high), q.dtype, facts)
         real = replace(real, source=Integers(name, q.dtype, q.low, q.high, q.zero_point))
-    ctx.read_inputs[fresh.name] = kind, real
+    ctx.read_inputs[fresh.name] = Port(kind, real, fresh, q.mode == "FLOOR")
     return real
 
 

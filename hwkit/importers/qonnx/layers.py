@@ -60,8 +60,8 @@ def bipolar_quant(ctx: Context, node: Node) -> None:
 def _bipolar(ctx: Context, node: Node, scale: object) -> None:
     """Binary weights, or activations: a comparison with 0, then -1 and 1 for its two results."""
     value = ctx.value(node, 0)
-    if isinstance(value, Weight | Fresh) or not isinstance(scale, np.ndarray):
-        raise UnsupportedOp(node.name, IMPORTER, "a binary input or scale; use 2 bits or more")
+    if isinstance(value, Weight) or not isinstance(scale, np.ndarray):
+        raise UnsupportedOp(node.name, IMPORTER, "a computed binary scale; export it as a constant")
     if isinstance(value, np.ndarray):
         _require_values(node, value)
         q = quantizer(node, scale, 0, IntType(2, True), True)
@@ -70,17 +70,30 @@ def _bipolar(ctx: Context, node: Node, scale: object) -> None:
         return
     if (scale <= 0).any():
         raise GraphError(node.name, "its scale is not above 0; calibrate or train it")
-    steps = along_channels(node, "scale", scale.astype(np.float64), value)
-    bit = IntType(1, False)
-    q = Quantizer(steps[:1], 1, bit, bit.low, bit.high, "FLOOR")
+    bipolar = IntType(2, True)
+    if isinstance(value, Fresh):
+        # The graph reads -1 and 1; of the other two integers of their type it takes the signs.
+        steps, zero_point, dtype = _one_step(node, scale), 0, bipolar
+    else:
+        steps = along_channels(node, "scale", scale.astype(np.float64), value)
+        zero_point, dtype = 1, IntType(1, False)
+    q = Quantizer(steps[:1], zero_point, dtype, dtype.low, dtype.high, "FLOOR")
     compared = quantize(ctx, node, value, q, "")
     name = ctx.name(node, f"{compared.integers.tensor}.signs")
-    ctx.builder.constant(f"{name}.table", np.array([-1, 1]), IntType(2, True))
+    below = np.arange(dtype.low, dtype.high + 1) < zero_point
+    ctx.builder.constant(f"{name}.table", np.where(below, -1, 1), bipolar)
     facts = Quantization(tuple(float(s) for s in steps))
     op = Lookup(name, compared.integers.tensor, f"{name}.table", name)
-    ctx.builder.add(op, IntType(2, True), facts)
-    source = Integers(name, IntType(2, True), -1, 1)
+    ctx.builder.add(op, bipolar, facts)
+    source = Integers(name, bipolar, -1, 1)
     ctx.put(node, Real(source, value.shape, steps, order=compared.order))
+
+
+def _one_step(node: Node, scale: Array) -> Array:
+    """The scale of a binary input, which has one."""
+    if scale.size != 1 and np.ptp(scale):
+        raise UnsupportedOp(node.name, IMPORTER, "a per-channel input scale; use one scale")
+    return scale.astype(np.float64).reshape(-1)[:1]
 
 
 def _require_values(node: Node, value: Array) -> None:

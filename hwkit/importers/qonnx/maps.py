@@ -231,7 +231,7 @@ def reshape(ctx: Context, node: Node) -> None:
             f"shape {value.shape} to {target}; keep the batch, flatten the rest",
         )
     if isinstance(value, Fresh):
-        ctx.put(node, replace(value, shape=target[1:]))
+        ctx.put(node, value.reshaped(target[1:]))
     else:
         ctx.put(node, reshaped(ctx, node, value, target[1:]))
 

@@ -108,6 +108,8 @@ def _execute(node: Node, given: Sequence[Array]) -> tuple[Array, Quantized | Non
         return _bipolar(*given)
     if node.op_type == "Trunc":
         return _truncated(node, *given)
+    if node.op_type == "ArgMax":
+        return _arg_max(node, *given)
     function = _FUNCTIONS.get(node.op_type)
     if function is None:
         raise UnsupportedOp(node.name, WHO, f"ONNX op {node.op_type!r}; import without --check")
@@ -133,6 +135,21 @@ def _quantized(
 def _bipolar(x: Array, scale: Array) -> tuple[Array, Quantized]:
     signs = np.where(x >= 0, 1, -1)
     return signs * scale, Quantized(signs, np.abs(x / scale))
+
+
+def _arg_max(node: Node, x: Array) -> tuple[Array, Quantized]:
+    """Places; two reals that are equal but for a share of the largest are a tie."""
+    axis = node.attribute("axis", 0)
+    if node.attribute("select_last_index", 0):
+        places = x.shape[axis] - 1 - np.flip(x, axis).argmax(axis)
+    else:
+        places = x.argmax(axis)
+    ordered = np.sort(x, axis)
+    apart = ordered.take(-1, axis) - ordered.take(-min(2, x.shape[axis]), axis)
+    distance = apart / np.maximum(np.abs(x).max(axis), np.finfo(np.float64).tiny)
+    if node.attribute("keepdims", 1):
+        places, distance = (np.expand_dims(v, axis) for v in (places, distance))
+    return places, Quantized(places.astype(np.int64), distance)
 
 
 def _limits(bits: Array, signed: bool, narrow: bool) -> tuple[Array, Array]:

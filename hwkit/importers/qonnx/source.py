@@ -13,6 +13,7 @@ from hwkit.importers.proof import Observed
 from hwkit.importers.qonnx.file import OnnxModel
 from hwkit.importers.qonnx.reference import QUANTIZERS, Execution, Quantized
 from hwkit.importers.qonnx.rounding import tie_distance
+from hwkit.importers.qonnx.values import Port
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array, Shape
 
@@ -34,13 +35,13 @@ class Meaning:
 class Imported:
     """A graph, the file's nodes as they were, and which tensors mean the same.
 
-    ``inputs`` are the ONNX shapes, without the batch, in which the graph's inputs are quantized;
-    ``meanings`` goes by the file's names.
+    ``inputs`` tells how each of the graph's inputs is quantized; ``meanings`` goes by the file's
+    names.
     """
 
     graph: Graph
     model: OnnxModel
-    inputs: Mapping[str, Shape]
+    inputs: Mapping[str, Port]
     meanings: Mapping[str, Meaning]
 
 
@@ -104,10 +105,20 @@ class QonnxRunner:
         for name, shape in self._imported.model.inputs.items():
             reals = np.zeros(shape)
             if name in known:
-                meaning = Meaning(name, self._imported.inputs[name], None)
-                reals = np.broadcast_to(self._reals(meaning, known).reshape(1, *shape[1:]), shape)
+                fed = self._unnormalized(name, known).reshape(1, *shape[1:])
+                reals = np.broadcast_to(fed, shape)
             feeds[name] = reals
         return feeds
+
+    def _unnormalized(self, name: str, known: Mapping[str, Array]) -> Array:
+        """Reals that the file's normalization and first quantizer turn into the integers: those
+        in the middle of what does."""
+        port = self._imported.inputs[name]
+        reals = self._reals(Meaning(name, port.real.shape, None), known)
+        if port.floors:
+            reals = reals + self._facts(Meaning(name, (), None))[0] / 2
+        found: Array = (reals[None] - port.fresh.offset) / port.fresh.gain
+        return found
 
     def _noted(self, meaning: Meaning, y: Array, found: Quantized | None) -> tuple[Array, Array]:
         """Integers and distances from ties, in the graph's layout."""

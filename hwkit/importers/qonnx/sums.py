@@ -8,14 +8,14 @@ from math import lcm
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
-from hwkit.importers.qonnx.axes import along_channels
+from hwkit.importers.qonnx.axes import along_channels, require_fit
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.integers import settled, with_room
 from hwkit.importers.qonnx.layers import affine
 from hwkit.importers.qonnx.maps import unflattened
 from hwkit.importers.qonnx.rounding import IMPORTER, ratio
-from hwkit.importers.qonnx.values import Integers, Real
+from hwkit.importers.qonnx.values import Fresh, Integers, Real
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.ops import Add, Rescale, Rounding
 from hwkit.ir.types import S32, Array, Quantization
@@ -30,6 +30,10 @@ def add(ctx: Context, node: Node) -> None:
     for i in (0, 1):
         constant = numbers[i]
         if constant is not None:
+            value = ctx.value(node, 1 - i)
+            if isinstance(value, Fresh):
+                ctx.put(node, _normalized(node, value, np.ones(1), constant))
+                return
             real = ctx.real(node, 1 - i)
             offset = along_channels(node, "constant", constant, real)
             ctx.put(node, affine(ctx, node, real, np.ones(1), offset))
@@ -137,8 +141,10 @@ def arithmetic(ctx: Context, node: Node) -> None:
         constant, position, swapped = first, 1, True
     if constant is None:
         raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} of two activations; use Add")
-    real = ctx.real(node, position)
-    values = along_channels(node, "constant", constant, real)
+    value = ctx.value(node, position)
+    values = constant
+    if not isinstance(value, Fresh):
+        values = along_channels(node, "constant", constant, ctx.real(node, position))
     one, zero = np.ones(1), np.zeros(1)
     if node.op_type == "Sub":
         gain, offset = (-one, values) if swapped else (one, -values)
@@ -148,4 +154,17 @@ def arithmetic(ctx: Context, node: Node) -> None:
         raise GraphError(node.name, "divides by 0; export again")
     else:
         gain, offset = 1 / values, zero
-    ctx.put(node, affine(ctx, node, real, gain, offset))
+    if isinstance(value, Fresh):
+        ctx.put(node, _normalized(node, value, gain, offset))
+    else:
+        ctx.put(node, affine(ctx, node, ctx.real(node, position), gain, offset))
+
+
+def _normalized(node: Node, fresh: Fresh, gain: Array, offset: Array) -> Fresh:
+    """What a network does to an input before its first quantizer: whoever feeds the graph with
+    that quantizer's integers has done it."""
+    for values in (gain, offset):
+        require_fit(node, "constant", values, (1, *fresh.shape))
+    if not gain.all():
+        raise GraphError(node.name, "multiplies an input by 0; export again")
+    return fresh.normalized(gain, offset)

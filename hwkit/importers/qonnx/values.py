@@ -16,10 +16,36 @@ INT32_MAX = (1 << 31) - 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fresh:
-    """A graph input that no quantizer has read yet; ``shape`` of one sample in ONNX order."""
+    """A graph input that no quantizer has read yet: ``gain * input + offset``, float64 arrays that
+    broadcast against (1, *shape); ``shape`` of one sample in ONNX order."""
 
     name: str
     shape: Shape
+    gain: Array = field(default_factory=lambda: np.ones(1))
+    offset: Array = field(default_factory=lambda: np.zeros(1))
+
+    def normalized(self, gain: Array, offset: Array) -> Fresh:
+        """``gain * self + offset``. Example: 2x behind x - 0.5 is 2x - 1."""
+        return replace(self, gain=self.gain * gain, offset=self.offset * gain + offset)
+
+    def reshaped(self, shape: Shape) -> Fresh:
+        """The same under another shape."""
+        gain, offset = (
+            v if v.size == 1 else np.broadcast_to(v, (1, *self.shape)).reshape(1, *shape)
+            for v in (self.gain, self.offset)
+        )
+        return replace(self, shape=shape, gain=gain, offset=offset)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Port:
+    """A graph input as its first quantizer reads it: ``kind`` tells that quantizer and what comes
+    before it from others, ``floors`` that it rounds down."""
+
+    kind: tuple[object, ...]
+    real: Real
+    fresh: Fresh
+    floors: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hwkit.importers.tflite import elementwise, layers, movement
+from hwkit.importers.tflite import argmax, elementwise, layers, movement
 from hwkit.importers.tflite.context import Context
 from hwkit.importers.tflite.file import FileOperator
 from hwkit.importers.tflite.transposed import transpose_conv
 
 CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "ADD": elementwise.add,
+    "ARG_MAX": argmax.arg_max,
     "AVERAGE_POOL_2D": layers.pool,
     "CONCATENATION": movement.concat,
     "CONV_2D": layers.conv,
@@ -94,6 +95,6 @@ TAKE_INT16 = {
 WEIGHTED = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
 """Operators whose constants have types of their own."""
 
-DATA_INPUTS = {"RESHAPE": slice(0, 1), "TRANSPOSE_CONV": slice(1, None)}
+DATA_INPUTS = {"ARG_MAX": slice(0, 1), "RESHAPE": slice(0, 1), "TRANSPOSE_CONV": slice(1, None)}
 """Which of an operator's inputs reach its output; all where none are stated. The shape that a
 reshape computes is declared in the file as well, so that nothing needs the operators behind it."""

@@ -5,7 +5,7 @@ TFLM, unless it refuses the file: then LiteRT with its reference kernels is the 
 
 from __future__ import annotations
 
-from hwkit.importers.tflite.file import INT4, INT16, UINT8, FileOperator, TfliteFile
+from hwkit.importers.tflite.file import INT4, INT16, INT64, UINT8, FileOperator, TfliteFile
 
 _ONLY_LITERT = frozenset(("CAST", "DENSIFY", "GATHER", "REDUCE_PROD", "RELU_N1_TO_1"))
 """Sparse weights, what reckons with an open batch, and what has no 8-bit form in TFLM."""
@@ -41,6 +41,8 @@ def _refused(file: TfliteFile, op: FileOperator) -> bool:
     if op.code == "FILL" and present and present[0].data is None:
         return True
     if op.code == "REDUCE_MAX" and INT16 in types:
+        return True
+    if op.code == "ARG_MAX" and any(file.tensors[index].type == INT64 for index in op.outputs):
         return True
     unsigned = types == {UINT8} if op.code == "QUANTIZE" else UINT8 in types
     return unsigned or op.code in _ONLY_LITERT

@@ -15,6 +15,7 @@ import numpy as np
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
+    ArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -87,7 +88,7 @@ def links(graph: Graph, op: Op) -> list[tuple[Array, Array]]:
             return [(there, there % sizes[0])]
         case Transpose() if op.permutation[-1] == len(op.permutation) - 1:
             return [(there, there)]
-        case Slice() | Reshape() | Transpose() | Softmax():
+        case Slice() | Reshape() | Transpose() | Softmax() | ArgMax():
             return [(np.repeat(there, sizes[0]), np.tile(np.arange(sizes[0]), outputs))]
         case _:
             return [(there, there if n == outputs else np.zeros_like(there)) for n in sizes]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import get_args
 
-from hwkit.ir.ops import ArgMax, Op, Rounding, SoftmaxKind
+from hwkit.ir.ops import Op, Rounding, SoftmaxKind
 from hwkit.target import Capabilities
 
-_OPS: frozenset[type[Op]] = frozenset(get_args(Op)) - {ArgMax}
+_OPS: frozenset[type[Op]] = frozenset(get_args(Op))
 
 CAPABILITIES = Capabilities(
     name="edge",

@@ -210,10 +210,7 @@ class _Emitter:
                 axis = {"axis": op.axis + 1}
                 self.add("CONCATENATION", op.inputs, op.output, "ConcatenationOptions", axis)
             case Reshape():
-                shape = np.array((1, *self.graph.tensors[op.output].shape), np.int32)
-                name = self.constant(f"{op.name}/shape", shape, "int32")
-                new = {"newShape": shape.tolist()}
-                self.add("RESHAPE", (op.input, name), op.output, "ReshapeOptions", new)
+                self.reshape(op, op.input)
             case Lookup():
                 self.lookup(op)
             case Softmax():
@@ -240,9 +237,23 @@ class _Emitter:
                 data = value.reshape(1, *value.shape)
                 self.tensors[op.output] = replace(self.tensors[op.output], data=data)
             case ArgMax():
-                raise AssertionError(f"{op.name}: lower lets no ArgMax through")
+                self.argmax(op)
             case _:
                 assert_never(op)
+
+    def reshape(self, op: Reshape | ArgMax, source: str) -> None:
+        shape = np.array((1, *self.graph.tensors[op.output].shape), np.int32)
+        name = self.constant(f"{op.name}/shape", shape, "int32")
+        new = {"newShape": shape.tolist()}
+        self.add("RESHAPE", (source, name), op.output, "ReshapeOptions", new)
+
+    def argmax(self, op: ArgMax) -> None:
+        """ARG_MAX drops the axis, a RESHAPE brings it back as 1."""
+        shape = self.graph.tensors[op.input].shape
+        axis = self.constant(f"{op.name}/axis", np.array([len(shape)], np.int32), "int32")
+        place = self.fresh(f"{op.name}/without_axis", shape[:-1], "int32")
+        self.add("ARG_MAX", (op.input, axis), place, "ArgMaxOptions", {"outputType": _INT32})
+        self.reshape(op, place)
 
     def window(self, op: Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d) -> dict[str, Any]:
         """Option fields of an operator that slides a window."""

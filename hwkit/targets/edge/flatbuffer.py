@@ -145,6 +145,7 @@ def _operator_code(s: ModuleType, name: str) -> Any:
 # The version of each op's definition that has the int8 form; 1 where there is none to tell.
 _VERSIONS = {
     "ADD": 2,
+    "ARG_MAX": 2,
     "AVERAGE_POOL_2D": 2,
     "CONCATENATION": 2,
     "CONV_2D": 3,

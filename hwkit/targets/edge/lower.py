@@ -10,6 +10,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     Constant,
     Op,
     Prelu,
@@ -115,6 +116,9 @@ def _check_interface(graph: Graph, target: str) -> None:
         if type(op) not in CAPABILITIES.ops:
             kind = type(op).__name__
             raise UnsupportedOp(op.name, target, f"{kind} has no operator; end the graph before it")
+        if isinstance(op, ArgMax) and graph.tensors[op.input].dtype.bits > 8:
+            remedy = "runtimes find the largest of 8-bit integers alone; requantize its input"
+            raise UnsupportedOp(op.name, target, remedy)
         if isinstance(op, Pairwise):
             shapes = {graph.tensors[name].shape for name in op.inputs}
             if len(shapes) > 1 and len(graph.tensors[op.output].shape) > _BROADCAST_AXES:
@@ -173,7 +177,7 @@ def _check_wide(op: Op, target: str) -> None:
     whole = isinstance(op, Add | SumPool2d) and op.rescale is None
     if isinstance(op, Add) and op.input_rescales != (None, None):
         whole = False
-    if not (whole or isinstance(op, Requantize | Reshape | Constant)):
+    if not (whole or isinstance(op, Requantize | Reshape | Constant | ArgMax)):
         remedy = "it works on 32-bit integers; requantize them to 8 bits first"
         raise UnsupportedOp(op.name, target, remedy)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from hwkit.boards import Board
 from hwkit.errors import ConfigError, DeviceError, FormatError, HwkitError
-from hwkit.importers.tflite.file import FLOAT32, TYPE_NAMES, FileTensor, TfliteFile, parse
+from hwkit.importers.tflite.file import FLOAT32, INT64, TYPE_NAMES, FileTensor, TfliteFile, parse
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Lowered
@@ -97,6 +97,8 @@ class OriginalFile:
         """A runtime's output, (samples, shape in the file), as integers of a sample's shape."""
         tensor = self.file.tensors[index]
         y = _without_batch(tensor, y)
+        if tensor.type == INT64 and abs(y).max() <= np.iinfo(np.int32).max:
+            return y.astype(np.int32)  # As the graph has them: places are counted in 32 bits.
         if tensor.type != FLOAT32:
             return y
         writer = next((op for op in self.file.operators if index in op.outputs), None)

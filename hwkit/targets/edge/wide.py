@@ -20,6 +20,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_OFFSET,
     Add,
+    ArgMax,
     Constant,
     Conv2d,
     Dense,
@@ -46,7 +47,7 @@ _WHOLE = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
 _ROOM = 1 << (_GRID_BITS - 2)
 """Integers so large are clamped to what can occur: in an input that is stored in 8 bits but has
 fewer, other ones would make sums leave 32 bits."""
-_NOT_IN_FLOAT32 = (Conv2d, DepthwiseConv2d, Dense, Add, Reshape, Constant)
+_NOT_IN_FLOAT32 = (Conv2d, DepthwiseConv2d, Dense, Add, Reshape, Constant, ArgMax)
 """Ops whose 32-bit integers are added and moved as integers, or whose sums others check."""
 _SMALLEST = 2.0**-38
 """Factors below bring everything to 0."""
@@ -103,6 +104,8 @@ class _Lane:
                 return min(int(of) + abs(r.zero_point) + 1, limit)
             case MaxPool2d() | Reshape():
                 return self.of(op.input, 0)
+            case ArgMax():
+                return self.graph.tensors[op.input].shape[-1] - 1
         return S32.high
 
     def of(self, name: str, zero_point: int) -> int:

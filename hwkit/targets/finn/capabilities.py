@@ -45,4 +45,7 @@ CAPABILITIES = Capabilities(
     weight_bits=tuple(range(1, 17)),
     activation_bits=tuple(range(1, 33)),
     signed_activations=False,
+    most_inputs=None,
+    most_outputs=None,
+    states=True,
 )

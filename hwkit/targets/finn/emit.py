@@ -11,9 +11,11 @@ import numpy as np
 
 from hwkit.boards import Board, FpgaBoard, FpgaResources
 from hwkit.errors import ConfigError
+from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.lower.checked import golden_inputs
+from hwkit.lower.states_outside import states_outside
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.finn.graph import Network
 from hwkit.targets.finn.onnx_model import onnx_bytes
@@ -24,13 +26,14 @@ FILL = 0.6
 """Share of the part that estimates may fill: they leave out control logic, FIFOs and width
 converters, and a fuller part rarely meets its clock."""
 
-PROGRAMS = ("build.py", "execute.py", "finn_setup.py", "folding.py", "README.md")
+PROGRAMS = ("build.py", "execute.py", "finn_setup.py", "folding.py", "ports.py", "README.md")
 _PROJECT = Path(__file__).with_name("project")
 
 _BRAM_18K_BITS = 18 * 1024
 
 _STEPS = (
     "step_convert_to_hw",
+    "ports.split",
     "step_minimize_bit_width_initial",
     "step_create_dataflow_partition",
     "step_specialize_layers",
@@ -54,16 +57,13 @@ def emit(lowered: Lowered[Network]) -> BuildPlan:
 
     The command runs FINN's part that needs no Vivado; ``{finn}`` stands for FINN's Python.
     """
-    graph = lowered.graph
-    x = golden_inputs(graph, GOLDEN_SAMPLES)
-    y = run(graph, x)[graph.outputs[0]]
+    graph, network = lowered.graph, lowered.plan
     files = {
         "model.onnx": onnx_bytes(lowered.plan, graph.name),
-        "dataflow_build_config.json": _json(_configuration(fpga(lowered.board))),
+        "dataflow_build_config.json": _json(_configuration(network, fpga(lowered.board))),
         "folding_config.json": _json({"Defaults": {}}),
         "goal.json": _json(_goal(lowered.board)),
-        "input.npy": _npy(x[graph.inputs[0]]),
-        "expected_output.npy": _npy(y),
+        **_golden(states_outside(graph), network),
         **{name: (_PROJECT / name).read_bytes() for name in PROGRAMS},
     }
     return BuildPlan(files, (("{finn}", "build.py"),))
@@ -89,7 +89,23 @@ def clock_period_ns(board: Board) -> float:
     return 1e9 / fpga(board).clock_hz
 
 
-def _configuration(board: FpgaBoard) -> dict[str, Any]:
+def _golden(graph: Graph, network: Network) -> dict[str, bytes]:
+    """Vectors for the ports: a file each, numbered from the second one on."""
+    x = golden_inputs(graph, GOLDEN_SAMPLES)
+    y = run(graph, x)
+    return {
+        f"{kind}{k or ''}.npy": _npy(values[name])
+        for kind, values, ports in (
+            ("input", x, network.inputs),
+            ("expected_output", y, network.outputs),
+        )
+        for k, name in enumerate(ports)
+    }
+
+
+def _configuration(network: Network, board: FpgaBoard) -> dict[str, Any]:
+    # FINN's own verification feeds one input and compares one output.
+    verified = len(network.inputs) == len(network.outputs) == 1
     return {
         "fpga_part": board.part,
         "synth_clk_period_ns": 1e9 / board.clock_hz,
@@ -108,7 +124,7 @@ def _configuration(board: FpgaBoard) -> dict[str, Any]:
         # Thresholds stay thresholds: a requant layer rounds in floating point.
         "standalone_thresholds": True,
         "requant_bitwidth_threshold": 64,
-        "verify_steps": ["stitched_ip_rtlsim"],
+        "verify_steps": ["stitched_ip_rtlsim"] if verified else [],
         "verify_input_npy": "input.npy",
         "verify_expected_output_npy": "expected_output.npy",
         "steps": list(_STEPS),

@@ -75,13 +75,17 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The whole graph; ``input`` and ``output`` name tensors."""
+    """The whole graph; ``inputs`` and ``outputs`` name tensors, each once.
+
+    ``inputs`` are those that a layer reads, ``outputs`` those that a layer gives: an output that
+    is an input goes through no hardware.
+    """
 
     nodes: tuple[Node, ...]
     tensors: Mapping[str, Tensor]
     constants: Mapping[str, Constant]
-    input: str
-    output: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
 class Builder:
@@ -142,9 +146,9 @@ class Builder:
         """The refusal of the current op."""
         return UnsupportedOp(self.op_name, TARGET, why)
 
-    def network(self, input_: str, output: str) -> Network:
+    def network(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Network:
         """What has been collected."""
-        return Network(tuple(self.nodes), self.tensors, self.constants, input_, output)
+        return Network(tuple(self.nodes), self.tensors, self.constants, inputs, outputs)
 
     def _free(self, name: str) -> str:
         while name in self.tensors or name in self.constants:

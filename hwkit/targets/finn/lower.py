@@ -7,6 +7,7 @@ from hwkit.ir.graph import Graph
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.saturating import require_saturating
+from hwkit.lower.states_outside import states_outside
 from hwkit.target import Lowered
 from hwkit.targets.finn.graph import TARGET, Network
 from hwkit.targets.finn.network import network
@@ -20,4 +21,4 @@ def lower(graph: Graph, board: Board) -> Lowered[Network]:
     """
     require_saturating(graph, TARGET)
     fused = apply(graph, fuse_requantize)
-    return Lowered(fused, board, network(fused))
+    return Lowered(fused, board, network(states_outside(fused)))

@@ -36,25 +36,39 @@ from hwkit.targets.finn.windows import Window, max_pool, mean_pool, pad, sum_poo
 
 
 def network(graph: Graph) -> Network:
-    """FINN's graph of ``graph``, whose rescales are fused where they can be.
+    """FINN's graph of ``graph``, which has no states, its rescales fused where they can be.
 
-    Tensors keep their names. ``UnsupportedOp`` names the op that has no exact form there.
+    Tensors keep their names; what no output needs is left out. ``UnsupportedOp`` names the op that
+    has no exact form there.
     """
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or graph.outputs == graph.inputs:
-        counts = f"{len(graph.inputs)} and {len(graph.outputs)}"
-        why = f"FINN takes one input and one output with layers between, not {counts}; split it"
+    needed = _needed(graph)
+    outputs = tuple(n for n in dict.fromkeys(graph.outputs) if n not in graph.inputs)
+    if not outputs:
+        why = "it computes nothing, and FINN has no layer that passes an input on; leave it out"
         raise UnsupportedOp(graph.name, TARGET, why)
+    inputs = tuple(name for name in graph.inputs if name in needed)
     b = Builder()
-    for name in graph.inputs:
+    for name in inputs:
         tensor = graph.tensors[name]
         b.op_name = name
         b.tensor(name, (1, *tensor.shape), tensor.dtype.low, tensor.dtype.high)
     for b.layer, op in enumerate(graph.nodes):
+        if op.output not in needed:
+            continue
         b.op_name = op.name
         xs = [b.tensors[name] for name in activations(op)]
         shape = (1, *graph.tensors[op.output].shape)
         _append(b, graph, op, xs, Tensor(op.output, shape, 0, 0))
-    return b.network(graph.inputs[0], graph.outputs[0])
+    return b.network(inputs, outputs)
+
+
+def _needed(graph: Graph) -> set[str]:
+    """Tensors that ops read or outputs are, of ops that an output depends on."""
+    needed = set(graph.outputs) - set(graph.inputs)
+    for op in reversed(graph.nodes):
+        if op.output in needed:
+            needed.update(activations(op))
+    return needed
 
 
 def _append(b: Builder, graph: Graph, op: Op, xs: list[Tensor], y: Tensor) -> None:

@@ -29,12 +29,12 @@ _CUSTOM_DOMAIN = "qonnx.custom_op.general"
 def onnx_bytes(network: Network, name: str) -> bytes:
     """The model file of ``network``: float tensors that hold integers, each annotated with its
     ``finn_datatype``."""
-    inner = [t for t in network.tensors.values() if t.name not in (network.input, network.output)]
+    inner = [t for t in network.tensors.values() if t.name not in network.inputs + network.outputs]
     graph = GraphProto(
         name=name,
         node=[_node(node) for node in network.nodes],
-        input=[_value(network.tensors[network.input])],
-        output=[_value(network.tensors[network.output])],
+        input=[_value(network.tensors[name]) for name in network.inputs],
+        output=[_value(network.tensors[name]) for name in network.outputs],
         value_info=[_value(tensor) for tensor in inner],
         initializer=[
             numpy_helper.from_array(constant.value, name)

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from hwkit.errors import ConfigError
 from hwkit.ir import serialize
-from hwkit.ir.interpret import feed
+from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.calls import Calls
 from hwkit.targets.finn import report, simulate
 from hwkit.targets.finn.build import built_plan
 from hwkit.targets.finn.graph import Network
+from hwkit.targets.kept import KeptStates
 from hwkit.targets.timed import timed_sample
 
 
@@ -35,17 +36,18 @@ def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
         cost_model="FINN's analytic cycles",
     )
 
+    states = KeptStates(graph)
+
     def infer(feeds: Mapping[str, Array], keep: Sequence[str]) -> dict[str, Array]:
-        (source,), (output,) = graph.inputs, graph.outputs
-        x = feed(graph, source, feeds)
-        kept = [name for name in keep if name != output]
-        seen = simulate.layer_outputs(artifact, x) if kept else {}
-        found = {name: seen[name] for name in kept if name in seen}
-        return {**found, output: simulate.run(artifact, x)}
+        given = fed(graph, feeds)
+        given |= states.feeds(len(given[graph.inputs[0]]))
+        found = simulate.run(artifact, given, keep)
+        states.keep(found)
+        return {name: found[name] for name in (*graph.outputs, *keep) if name in found}
 
     def timed(feeds: Mapping[str, Array], repeats: int, warm_up: int) -> list[list[LayerTiming]]:
         timed_sample(graph, feeds, repeats, warm_up)
         rows = report.timings(artifact.lowered, artifact.folder)
         return [rows for _ in range(repeats)]
 
-    return Calls(identity, infer, timed)
+    return Calls(identity, infer, timed, states.reset)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from hwkit.errors import DeviceError
+from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array, TensorType
 from hwkit.target import Artifact
 from hwkit.targets.finn.graph import Network
@@ -22,41 +23,60 @@ _SAMPLES_WORTH_A_PROCESS = 32
 """A process of FINN's takes some two seconds to start."""
 
 
-def run(artifact: Artifact[Network], x: Array) -> Array:
-    """Outputs for ``x`` (batch first), shared out among the cores.
+def run(
+    artifact: Artifact[Network], feeds: Mapping[str, Array], keep: Sequence[str] = ()
+) -> dict[str, Array]:
+    """Outputs for ``feeds`` (batch first, each input and state) and what each state becomes, and
+    those tensors of ``keep`` that FINN's network still has.
 
+    The samples are shared out among the cores, but for successive steps of a graph with states.
     ``ToolFailed`` with the log's path when FINN ends with an error, for one when a value leaves
     the wires that FINN gives it.
     """
     graph = artifact.lowered.graph
-    count = min(os.cpu_count() or 1, -(-len(x) // _SAMPLES_WORTH_A_PROCESS))
-    parts = np.array_split(x, max(count, 1)) if len(x) else []
-    with ThreadPoolExecutor(max(len(parts), 1)) as pool:
-        results = list(pool.map(lambda part: _execute(artifact, part, ())[""], parts))
-    tensor = graph.tensors[graph.outputs[0]]
-    flat = np.concatenate(results) if results else np.zeros((0, tensor.elements), np.int64)
-    return _integers(flat, tensor)
+    names = tuple(dict.fromkeys((*graph.results, *keep)))
+    size = len(next(iter(feeds.values())))
+    if not size:
+        return {n: np.zeros((0, *graph.tensors[n].shape), np.int64) for n in graph.results}
+    most = 1 if graph.states else os.cpu_count() or 1
+    count = min(most, -(-size // _SAMPLES_WORTH_A_PROCESS))
+    shares = [np.array_split(x, count) for x in feeds.values()]
+    parts = [dict(zip(feeds, share, strict=True)) for share in zip(*shares, strict=True)]
+    with ThreadPoolExecutor(count) as pool:
+        results = list(pool.map(lambda part: _execute(artifact, part, names), parts))
+    found = {name: np.concatenate([result[name] for result in results]) for name in results[0]}
+    if missing := [name for name in graph.results if name not in found]:
+        raise DeviceError(f"FINN gave no {missing[0]!r}; deploy again into an empty folder")
+    return {name: _integers(values, graph.tensors[name]) for name, values in found.items()}
 
 
-def layer_outputs(artifact: Artifact[Network], x: Array) -> dict[str, Array]:
-    """The tensor of every op that FINN's network still has, by name."""
-    graph = artifact.lowered.graph
-    found = _execute(artifact, x, [op.output for op in graph.nodes])
-    return {name: _integers(values, graph.tensors[name]) for name, values in found.items() if name}
-
-
-def _execute(artifact: Artifact[Network], x: Array, names: Sequence[str]) -> dict[str, Array]:
-    """The output under the name "" and the tensors ``names`` that there are, int64."""
+def _execute(
+    artifact: Artifact[Network], feeds: Mapping[str, Array], names: Sequence[str]
+) -> dict[str, Array]:
+    """The tensors ``names`` that there are, int64."""
     with tempfile.TemporaryDirectory(prefix="hwkit-finn-") as folder:
         scratch = Path(folder)
-        np.save(scratch / "x.npy", x.astype(np.int64), allow_pickle=False)
+        x, y = scratch / "x.npz", scratch / "y.npz"
+        write_feeds(x, artifact.lowered.graph, feeds)
         log = artifact.folder / f"execute-{os.getpid()}-{scratch.name}.log"
-        arguments = ["execute.py", str(scratch / "x.npy"), str(scratch / "y.npz"), "--", *names]
+        arguments = ["execute.py", str(x), str(y), "--", *names]
         isolated.get("finn").run(arguments, log, cwd=artifact.folder, timeout_s=_TIMEOUT_S)
         log.unlink()
-        with np.load(scratch / "y.npz", allow_pickle=False) as y:
-            present = [str(name) for name in y["names"]]
-            return {"": y["output"], **{name: y[f"tensor{k}"] for k, name in enumerate(present)}}
+        with np.load(y, allow_pickle=False) as found:
+            return {str(name): found[f"array{k}"] for k, name in enumerate(found["names"])}
+
+
+def write_feeds(path: Path, graph: Graph, feeds: Mapping[str, Array]) -> None:
+    """The file that ``execute.py`` reads: each input and state by name, and what states become."""
+    arrays = {f"array{k}": x.astype(np.int64) for k, x in enumerate(feeds.values())}
+    pairs = [(state.tensor, state.update) for state in graph.states]
+    np.savez(
+        path,
+        allow_pickle=False,
+        names=np.array([*feeds], np.str_),
+        states=np.array(pairs, np.str_).reshape(-1, 2),
+        **arrays,
+    )
 
 
 def _integers(values: Array, tensor: TensorType) -> Array:

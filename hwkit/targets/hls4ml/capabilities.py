@@ -49,4 +49,5 @@ CAPABILITIES = Capabilities(
     power_of_two_scales=True,
     most_inputs=None,
     most_outputs=None,
+    states=True,
 )

@@ -11,7 +11,6 @@ import numpy as np
 
 from hwkit.boards import Board, FpgaBoard
 from hwkit.errors import ConfigError
-from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 from hwkit.lower.checked import golden_inputs
@@ -35,29 +34,34 @@ def emit(lowered: Lowered[Network]) -> BuildPlan:
     The golden vectors in ``tb_data`` are in the form of hls4ml's own test bench, so that vendor
     tools can repeat the comparison without hwkit.
     """
-    graph = lowered.graph
+    graph = lowered.plan.graph
     x = golden_inputs(graph, GOLDEN_SAMPLES)
     y = run(graph, x)
     files = {
-        "network.json": _network_json(lowered.plan, fpga(lowered.board)),
+        "network.json": _network_json(lowered),
         "convert.py": Path(__file__).with_name("convert.py").read_bytes(),
         "compare.py": Path(__file__).with_name("compare.py").read_bytes(),
-        "README.md": guide(graph, lowered.plan, fpga(lowered.board)).encode(),
+        "README.md": guide(lowered, fpga(lowered.board)).encode(),
         "csim.cpp": (folder("hls") / "tb" / "hls4ml_csim.cpp").read_bytes(),
         "tb_data/tb_input_features.dat": _golden_file(x, graph.inputs),
         "tb_data/tb_output_predictions.dat": _golden_file(y, distinct_outputs(graph)),
     }
     headers = tuple(f"-Ifirmware/{name}" for name in backend(fpga(lowered.board)).headers)
-    return BuildPlan(files, (("{python}", "convert.py"), _compile_command(graph, headers)))
+    return BuildPlan(files, (("{python}", "convert.py"), _compile_command(lowered, headers)))
 
 
-def _compile_command(graph: Graph, headers: tuple[str, ...]) -> tuple[str, ...]:
+def _compile_command(lowered: Lowered[Network], headers: tuple[str, ...]) -> tuple[str, ...]:
     """What makes ``csim`` out of the project's sources, in its folder."""
-    sizes = (
-        f"-DHWK_{what}={','.join(str(graph.tensors[name].elements) for name in names)}"
-        for what, names in (("INPUTS", graph.inputs), ("OUTPUTS", distinct_outputs(graph)))
-    )
-    return (*COMPILE, *headers, *sizes, "csim.cpp", "-o", PROGRAM)
+    graph = lowered.plan.graph
+    outputs = distinct_outputs(graph)
+    after = {state.tensor: outputs.index(state.update) for state in lowered.graph.states}
+    lists = {
+        "INPUTS": [graph.tensors[name].elements for name in graph.inputs],
+        "OUTPUTS": [graph.tensors[name].elements for name in outputs],
+        "NEXT": [after.get(name, -1) for name in graph.inputs],
+    }
+    defined = (f"-DHWK_{what}={','.join(map(str, values))}" for what, values in lists.items())
+    return (*COMPILE, *headers, *defined, "csim.cpp", "-o", PROGRAM)
 
 
 def fpga(board: Board) -> FpgaBoard:
@@ -67,8 +71,9 @@ def fpga(board: Board) -> FpgaBoard:
     return board.fpga
 
 
-def _network_json(network: Network, board: FpgaBoard) -> bytes:
-    value = {
+def _network_json(lowered: Lowered[Network]) -> bytes:
+    network, board = lowered.plan, fpga(lowered.board)
+    value: dict[str, Any] = {
         "backend": {
             "Backend": board.backend,
             "Part": board.part,
@@ -80,7 +85,24 @@ def _network_json(network: Network, board: FpgaBoard) -> bytes:
         "outputs": list(network.outputs),
         "traced": network.traced,
     }
+    if lowered.graph.states:
+        value["states"] = _states_json(lowered)
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _states_json(lowered: Lowered[Network]) -> list[dict[str, Any]]:
+    """For each state its input layer, the output layer that gives its next value, the first."""
+    graph, network = lowered.plan.graph, lowered.plan
+    inputs = dict(zip(graph.inputs, network.inputs, strict=True))
+    outputs = dict(zip(distinct_outputs(graph), network.outputs, strict=True))
+    return [
+        {
+            "input": inputs[state.tensor],
+            "output": outputs[state.update],
+            "initial": lowered.graph.constants[state.initial].tolist(),
+        }
+        for state in lowered.graph.states
+    ]
 
 
 def _layer_json(layer: Layer) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwkit.boards import FpgaBoard
 from hwkit.identifiers import one_line
-from hwkit.ir.graph import Graph
+from hwkit.target import Lowered
 from hwkit.targets.hls4ml.estimate import estimate, kernel
 from hwkit.targets.hls4ml.network import Network
 
@@ -32,7 +32,7 @@ Every value in it is an integer of the network, so any simulation must give the 
 - `hls4ml_config.yml`: hls4ml's configuration, precision, strategy and reuse factor by layer
 - `firmware/`, `network_test.cpp`, `tb_data/`: sources, test bench, golden vectors
 - `csim`: C simulation over whole batches, as hwkit runs it
-
+{states}
 | layer | inputs x outputs | weight | reuse factor | strategy | cycles (estimated) |
 | --- | --- | --- | ---: | --- | ---: |
 {rows}
@@ -41,8 +41,15 @@ meaning are in `build_opt.tcl` where the backend has one. Resource figures hold 
 """
 
 
-def guide(graph: Graph, plan: Network, board: FpgaBoard) -> str:
-    """README.md of the project of ``graph``."""
+_STATES = """\
+- states are ports behind the network's own: whoever runs it hands each in as the last inference
+  gave it out; `states` in `network.json` has the ports and the initial values
+"""
+
+
+def guide(lowered: Lowered[Network], board: FpgaBoard) -> str:
+    """README.md of a project."""
+    graph, plan = lowered.graph, lowered.plan
     found = estimate(plan.layers, plan.io_type)
     rows = []
     for layer in plan.layers:
@@ -58,6 +65,7 @@ def guide(graph: Graph, plan: Network, board: FpgaBoard) -> str:
         clock=f"{board.clock_period_ns:g}",
         io_type=plan.io_type,
         command=_COMMANDS[board.backend].format(part=board.part),
+        states=_STATES if graph.states else "",
         rows="".join(rows),
         lut=found.lut,
         ff=found.ff,

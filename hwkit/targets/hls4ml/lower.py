@@ -9,6 +9,7 @@ from hwkit.ir.graph import Graph
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.retarget_rounding import retarget_rounding
+from hwkit.lower.states_outside import states_outside
 from hwkit.target import Lowered
 from hwkit.targets.hls4ml.backends import check_layers
 from hwkit.targets.hls4ml.capabilities import CAPABILITIES
@@ -27,7 +28,7 @@ def lower(graph: Graph, board: Board) -> Lowered[Network]:
     """
     fused = apply(graph, fuse_requantize)
     rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
-    made, resources = network(rounded, fpga(board).io_type), fpga(board).resources
+    made, resources = network(states_outside(rounded), fpga(board).io_type), fpga(board).resources
     check_layers(made.layers, fpga(board))
     if resources is not None:
         limits = limits_of(resources, fpga(load(board.reference)).resources)

@@ -45,12 +45,14 @@ from hwkit.targets.hls4ml.streaming import stream_obstacle
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The layers in order, those that are the graph's inputs and outputs, in its order and each
-    once, the traced layer of each tensor, and how data enters.
+    """``graph``, whose states are inputs and outputs; its layers in order, those that are its
+    inputs and outputs, in its order and each once, the traced layer of each tensor, and how data
+    enters.
 
     ``io_type`` is hls4ml's: ``io_stream`` (one pixel at a time) or ``io_parallel`` (all at once).
     """
 
+    graph: Graph
     layers: tuple[Layer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -59,7 +61,7 @@ class Network:
 
 
 def network(graph: Graph, io_type: str) -> Network:
-    """The network of a graph whose rescales are fused where they can be.
+    """The network of a graph without states whose rescales are fused where they can be.
 
     ``io_type`` may also be ``auto``: ``io_stream`` where every layer has a stream form, else
     ``io_parallel``. Raises ``UnsupportedOp`` naming the op, the value and the remedy.
@@ -83,7 +85,7 @@ def network(graph: Graph, io_type: str) -> Network:
     names = {layer.name for layer in kept}
     values = {name: value for name, value in maker.values.items() if value.layer in names}
     traced = {name: value.traced for name, value in values.items()}
-    return Network(kept, inputs, outputs, traced, io_type)
+    return Network(graph, kept, inputs, outputs, traced, io_type)
 
 
 def distinct_outputs(graph: Graph) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from importlib import metadata
 from hwkit.errors import ConfigError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
-from hwkit.ir.interpret import feed
+from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.calls import Calls
@@ -17,6 +17,7 @@ from hwkit.targets.hls4ml.build import built_plan
 from hwkit.targets.hls4ml.cycles import cycles_by_op
 from hwkit.targets.hls4ml.emit import fpga
 from hwkit.targets.hls4ml.network import Network
+from hwkit.targets.kept import KeptStates
 from hwkit.targets.timed import timed_sample
 
 
@@ -38,18 +39,23 @@ def open_session(artifact: Artifact[Network], port: str | None = None) -> Calls:
         cost_model="hwkit's estimate of hls4ml's layers",
     )
 
+    states = KeptStates(graph)
+
     def infer(feeds: Mapping[str, Array], keep: Sequence[str]) -> dict[str, Array]:
-        given = {name: feed(graph, name, feeds) for name in graph.inputs}
+        given = fed(graph, feeds)
+        given |= states.feeds(len(given[graph.inputs[0]]))
         found = simulate.run(artifact, given)
-        kept = [name for name in keep if name not in found]
-        seen = simulate.layer_outputs(artifact, given) if kept else {}
-        return {**found, **{name: seen[name] for name in kept if name in seen}}
+        wanted = [name for name in keep if name not in found]
+        seen = simulate.layer_outputs(artifact, given) if wanted else {}
+        states.keep(found)
+        results = {name: found[name] for name in (*graph.outputs, *keep) if name in found}
+        return {**results, **{name: seen[name] for name in wanted if name in seen}}
 
     def timed(feeds: Mapping[str, Array], repeats: int, warm_up: int) -> list[list[LayerTiming]]:
         timed_sample(graph, feeds, repeats, warm_up)
         return [_rows(artifact) for _ in range(repeats)]
 
-    return Calls(identity, infer, timed)
+    return Calls(identity, infer, timed, states.reset)
 
 
 def _rows(artifact: Artifact[Network]) -> list[LayerTiming]:

@@ -21,14 +21,16 @@ _TIMEOUT_S = 3600.0
 
 
 def run(artifact: Artifact[Network], feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Every output of ``csim`` for ``feeds`` (batch first, each input), one process per core.
+    """Every output of ``csim`` for ``feeds`` (batch first, each input): one process per core, or
+    one for successive steps of a graph with states, which are ports here.
 
     ``ToolFailed`` with the log's path when the simulation dies, ``DeviceError`` when it gives
     anything but one integer for each output.
     """
-    graph = artifact.lowered.graph
+    graph = artifact.lowered.plan.graph
     x = _joined(graph, feeds)
-    parts = [part for part in np.array_split(x, os.cpu_count() or 1) if len(part)]
+    processes = 1 if artifact.lowered.graph.states else os.cpu_count() or 1
+    parts = [part for part in np.array_split(x, processes) if len(part)]
     with ThreadPoolExecutor(max(len(parts), 1)) as pool:
         results = list(pool.map(lambda part: _run(artifact, part, {})[0], parts))
     names = distinct_outputs(graph)
@@ -38,7 +40,7 @@ def run(artifact: Artifact[Network], feeds: Mapping[str, Array]) -> dict[str, Ar
 
 def layer_outputs(artifact: Artifact[Network], feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Every tensor that a layer of the project gives, by name, from the simulation's trace."""
-    graph = artifact.lowered.graph
+    graph = artifact.lowered.plan.graph
     traced: Mapping[str, str] = artifact.lowered.plan.traced
     tensors = {op.output: graph.tensors[op.output] for op in graph.nodes if op.output in traced}
     sizes = {traced[name]: tensor.elements for name, tensor in tensors.items()}
@@ -73,7 +75,7 @@ def _split(graph: Graph, rows: Array, names: Sequence[str]) -> dict[str, Array]:
 
 def _run(artifact: Artifact[Network], x: Array, traced: Mapping[str, int]) -> tuple[Array, Array]:
     """Rows of outputs and of traced values, as the simulation wrote them."""
-    graph = artifact.lowered.graph
+    graph = artifact.lowered.plan.graph
     outputs = sum(graph.tensors[name].elements for name in distinct_outputs(graph))
     with tempfile.TemporaryDirectory(prefix="hwkit-csim-") as name:
         scratch = Path(name)

@@ -66,7 +66,9 @@ def laid_out(struct: Struct, weights: Table) -> Struct:
     inputs, r = struct.fields["input_rescales"], struct.fields["rescale"]
     assert isinstance(inputs, tuple) and isinstance(r, Struct)
     pairs = zip(inputs, made.multipliers, strict=True)
-    changed = tuple(Struct({**i.fields, "multiplier": m}) for i, m in pairs if isinstance(i, Struct))
+    changed = tuple(
+        Struct({**i.fields, "multiplier": m}) for i, m in pairs if isinstance(i, Struct)
+    )
     ends = {"input_rescales": changed, "rescale": Struct({**r.fields, "multiplier": made.start})}
     return Struct({**struct.fields, **ends})
 

@@ -33,7 +33,7 @@ from hwkit.target import Capabilities
 from hwkit.targets.mcu.bounds import largest_sum
 from hwkit.targets.mcu.weights import storage_bits
 
-_OPS: frozenset[type[Op]] = frozenset(get_args(Op)) - {ArgMax}
+_OPS: frozenset[type[Op]] = frozenset(get_args(Op))
 _ROUNDINGS = (Rounding.HALF_EVEN, Rounding.DOUBLE, Rounding.HALF_UP, Rounding.FLOOR)
 
 CAPABILITIES = Capabilities(
@@ -94,7 +94,7 @@ def _missing(graph: Graph, op: Op) -> str:
             return f"output of {bits} bits; give 16, or whole sums"
         case Requantize() if whole and op.input_zero_point:
             return "a zero point on an input of more than 16 bits; fold it into a bias"
-        case Requantize() | Reshape():
+        case Requantize() | Reshape() | ArgMax():
             return ""
         case Add() | SumPool2d() if whole and not _is_broadcast(graph, op):
             return ""
@@ -105,8 +105,6 @@ def _missing(graph: Graph, op: Op) -> str:
             return "it gives at most 16 bits; requantize to them"
         case Prelu() if bits > 8:
             return "it gives at most 8 bits; requantize to them"
-        case ArgMax():
-            return "ArgMax has no kernel; end the graph before it"
         case AvgPool2d() if prod(op.kernel) >= _LARGEST_MEAN:
             return f"a mean of {prod(op.kernel)} integers; pool twice"
         case Softmax():

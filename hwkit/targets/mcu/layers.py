@@ -110,7 +110,7 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
         case Constant():
             return (constant(graph, op),)
         case ArgMax():
-            raise AssertionError(f"{op.name}: capabilities.check lets no ArgMax through")
+            return (_argmax(graph, op),)
         case _:
             assert_never(op)
 
@@ -211,6 +211,12 @@ def _lookup(graph: Graph, op: Lookup) -> Call:
     kernel, bits = named("lookup", graph, op), STORED.of(output.dtype).bits
     same = STORED.of(source.dtype).bits == bits
     return Call(kernel if same else f"{kernel}_s{bits}", Struct(fields), (op.input,))
+
+
+def _argmax(graph: Graph, op: ArgMax) -> Call:
+    tensor, rows = graph.tensors[op.input], graph.tensors[op.output].elements
+    fields: Fields = {"rows": rows, "depth": tensor.shape[-1]}
+    return Call(named("argmax", graph, op), Struct(fields), (op.input,))
 
 
 def _softmax(graph: Graph, op: Softmax) -> Call:

@@ -12,9 +12,9 @@ import numpy as np
 
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.fits import double_rounding
-from hwkit.targets.mcu.stairs import stairs, streamed
-from hwkit.targets.mcu.staircase import Staircase
 from hwkit.targets.mcu.layouts import Layout
+from hwkit.targets.mcu.staircase import Staircase
+from hwkit.targets.mcu.stairs import stairs, streamed
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import as_words
 

@@ -11,6 +11,7 @@ import numpy as np
 from hwkit.closing import Closing
 from hwkit.device.session import Device, open_board
 from hwkit.device.strings import input_strings, outputs_in
+from hwkit.errors import ConfigError
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph

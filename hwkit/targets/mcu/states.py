@@ -66,6 +66,8 @@ def updates(graph: Graph, tensor_bytes: Mapping[str, int]) -> Updates:
         free = state.tensor not in needed and state.update not in in_place
         if free and _written_after_reads(graph, state, root):
             in_place[state.update] = state.tensor
+    # What a reshape makes of a next value lies where that does.
+    in_place |= {name: in_place[of] for name, of in root.items() if of in in_place}
     return Updates(
         in_place,
         tuple(Copy(name, place, tensor_bytes[name]) for name, place in saved.items()),

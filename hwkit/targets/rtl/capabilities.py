@@ -7,6 +7,7 @@ from dataclasses import replace
 from hwkit.boards import Board
 from hwkit.ir.ops import (
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Conv2d,
@@ -33,6 +34,7 @@ CAPABILITIES = Capabilities(
     ops=frozenset(
         {
             Add,
+            ArgMax,
             AvgPool2d,
             Clamp,
             Conv2d,

@@ -55,7 +55,9 @@ class Core:
     at the slowest stream, when no side ever waits), ``latency_cycles`` from the first input beat
     taken to the last output beat given, of the first inference after a reset.
     ``taps`` are the nets to observe in simulation: the lowered graph's tensor name to the
-    hierarchical stream name that carries it, and its ``Stream``.
+    hierarchical stream name that carries it, and its ``Stream``. ``trailing`` is how many
+    inferences may be out while what no output needs of the one before them has yet to pass: each
+    state can hold one back.
     """
 
     files: Mapping[str, bytes]
@@ -64,3 +66,4 @@ class Core:
     interval_cycles: int
     latency_cycles: int
     taps: Mapping[str, tuple[str, Stream]] = field(default_factory=dict)
+    trailing: int = 1

@@ -18,6 +18,7 @@ from hwkit.targets.rtl.layers import (
     Border,
     Fold,
     Lanewise,
+    Largest,
     Layer,
     Matrix,
     Pointwise,
@@ -92,6 +93,11 @@ def cost(layer: Layer, fold: Fold, block: RamBlock) -> Cost:
             return _window(layer.window, layer.source.bits, fold.simd, block)
         case Table():
             return _memory(1 << layer.source.bits, layer.dtype.bits, fold.pe, block)
+        case Largest():
+            # Of each lane a comparison and a choice; the best so far, its place and the count.
+            places, bits = layer.dtype.bits, layer.source.bits
+            lut = fold.simd * (1.5 * bits + places) + 3.0 * places
+            return Cost(lut, bits + 2.0 * places + 1)
         case Pointwise():
             return _rescale(layer.scaling, fold.pe, layer.channels, block)
         case Sum():

@@ -355,7 +355,40 @@ class Sum:
         return rescaled(net, f"{self.name}_rescale", out, self.scaling, fold.pe)
 
 
-Layer = Matrix | Lanewise | Pointwise | Table | Border | Sum
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """Where the largest of each ``channels`` integers is, ``size`` times; on wires of ``dtype``."""
+
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    size: int
+    channels: int
+    source: IntType
+    dtype: IntType
+
+    def folds(self) -> Iterator[Fold]:
+        """Every divisor of the channels, and one place a beat."""
+        return (Fold(lanes, 1) for lanes in divisors(self.channels))
+
+    def cycles(self, fold: Fold) -> int:
+        """One beat of the input a cycle."""
+        return self.size * (self.channels // fold.simd)
+
+    def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
+        """One search; returns the output's stream."""
+        parameters = {
+            "LANES": fold.simd,
+            "BEATS": self.channels // fold.simd,
+            "IN_BITS": self.source.bits,
+            "IN_SIGNED": int(self.source.signed),
+            "OUT_BITS": self.dtype.bits,
+        }
+        made = Stream(self.size, self.dtype, fold.pe)
+        return net.add("hwk_argmax", self.name, parameters, (sources[0],), made)
+
+
+Layer = Matrix | Lanewise | Pointwise | Table | Border | Sum | Largest
 
 
 def divisors(n: int) -> list[int]:

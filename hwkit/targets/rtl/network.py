@@ -12,6 +12,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -43,6 +44,7 @@ from hwkit.targets.rtl.layers import (
     ONES,
     Border,
     Lanewise,
+    Largest,
     Layer,
     Matrix,
     Pointwise,
@@ -174,6 +176,8 @@ class _Maker:
                 self.lookup(op)
             case Pad():
                 self.pad(op)
+            case ArgMax():
+                self.largest(op)
             case Reshape():
                 self.aliases[op.output] = self.real(op.input)
             case _:
@@ -376,6 +380,13 @@ class _Maker:
             tensor.dtype,
         )
         self.put(layer, tensor.dtype, Range(int(table.min()), int(table.max())))
+
+    def largest(self, op: ArgMax) -> None:
+        x, channels = self.value(op.input), self.graph.tensors[op.input].shape[-1]
+        dtype = IntType(max((channels - 1).bit_length(), 1), False)
+        size = self.graph.tensors[op.output].elements
+        layer = Largest(op.name, (self.real(op.input),), op.output, size, channels, x.dtype, dtype)
+        self.put(layer, dtype, Range(0, channels - 1))
 
     def sum(self, op: Add | Sub) -> None:
         if len({self.graph.tensors[name].shape for name in op.inputs}) > 1:

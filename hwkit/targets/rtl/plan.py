@@ -107,6 +107,7 @@ def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
         interval_cycles=times.interval_cycles,
         latency_cycles=times.latency_cycles,
         taps={tensor: (name, netlist.streams[name]) for tensor, name in taps.items()},
+        trailing=1 + len(net.delays),
     )
 
 

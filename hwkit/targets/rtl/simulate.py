@@ -91,13 +91,14 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="hwkit-rtl-") as name:
         scratch = Path(name)
         log = simulator.parent / f"{scratch.name}.log"
-        # What no output needs may not have passed when the last one is out: with one more
-        # inference behind it, all of those before have.
+        # What no output needs may not have passed when the last one is out: with some more
+        # inferences behind it, all of those before have.
         wanted = len(feeds[0])
-        count = wanted + taps
+        more = core.trailing if taps else 0
+        count = wanted + more
         command = [str(simulator), str(count), str(seed), str(scratch / "stamps")]
         for k, (x, stream) in enumerate(zip(feeds, core.sources, strict=True)):
-            fed = np.concatenate([x, x[-1:]]) if taps else x
+            fed = np.concatenate([x, *[x[-1:]] * more])
             fed.astype("<i4").tofile(scratch / f"x{k}")
             numbers = [stream.elements, stream.dtype.bits, stream.beats]
             command.append(_argument("in", numbers, scratch / f"x{k}"))

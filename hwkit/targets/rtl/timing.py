@@ -153,6 +153,8 @@ class _Flow:
                     self.offer(name, offered)
             case "hwk_widen":
                 self.offer(out, taken[0][_int(p, "RATIO") - 1 :: _int(p, "RATIO")] + 1)
+            case "hwk_argmax":
+                self.offer(out, taken[0][_int(p, "BEATS") - 1 :: _int(p, "BEATS")] + 1)
             case "hwk_narrow":
                 self.offer(out, np.repeat(taken[0] + 1, _int(p, "RATIO")))
             case "hwk_matrix":
@@ -185,6 +187,8 @@ class _Flow:
                     self.make_room(source, self.taken[name], 0)
             case "hwk_widen":
                 self.make_room(source, np.repeat(taken, _int(p, "RATIO")), _int(p, "RATIO"))
+            case "hwk_argmax":
+                self.make_room(source, np.repeat(taken, _int(p, "BEATS")), _int(p, "BEATS"))
             case "hwk_narrow":
                 ratio = _int(p, "RATIO")
                 self.make_room(source, taken[ratio - 1 :: ratio], 1)

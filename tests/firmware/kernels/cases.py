@@ -15,6 +15,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_OFFSET,
     Add,
+    ArgMax,
     AvgPool2d,
     Clamp,
     Concat,
@@ -531,6 +532,16 @@ def elementwise(draw: st.DrawFn, types: Types = activations) -> Graph:
         other[axis] = draw(st.integers(1, 4))
         b.input("z", tuple(other), dtype)
         b.add(Concat("op", ("x", "z", "x"), "y", axis), dtype)
+    return b.build(["y"])
+
+
+@st.composite
+def argmax(draw: st.DrawFn) -> Graph:
+    """Of any width; narrow integers are equal often."""
+    b = GraphBuilder("argmax")
+    shape = draw(st.sampled_from([(10,), (3, 4), (1,), (2, 2, 5), (300,)]))
+    b.input("x", shape, draw(any_width() | st.just(S32)))
+    b.add(ArgMax("op", "x", "y"), S32)
     return b.build(["y"])
 
 

@@ -135,6 +135,7 @@ static void read_pool(hwk_pool_t *d) { READ_PLAIN(d); }
 static void read_pad(hwk_pad_t *d) { READ_PLAIN(d); }
 static void read_concat(hwk_concat_t *d) { READ_PLAIN(d); }
 static void read_clamp(hwk_clamp_t *d) { READ_PLAIN(d); }
+static void read_argmax(hwk_argmax_t *d) { READ_PLAIN(d); }
 static void read_softmax(hwk_softmax_t *d) { READ_PLAIN(d); }
 
 static void read_softmax16(hwk_softmax16_t *d) {

@@ -35,6 +35,7 @@ _EXAMPLES = {
     "requantize": (cases.requantize(), 200),
     "wide": (cases.wide(), 200),
     "elementwise": (cases.elementwise(), 150),
+    "argmax": (cases.argmax(), 150),
     "softmax": (cases.softmax(), 150),
     "conv2d_16": (cases.conv2d(cases.sixteen, cases.any_width), 200),
     "depthwise_16": (cases.depthwise(cases.sixteen, cases.any_width), 150),

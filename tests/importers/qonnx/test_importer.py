@@ -182,9 +182,8 @@ def broken(kind: str) -> Onnx:
         case "input not quantized":
             model.node("MatMul", ["q", "wq"], "s")
             model.node("MatMul", ["s", "wq"], "y")
-        case "binary input":
-            model.nodes.pop(0)
-            model.quant("x", "y", bits=1)
+        case "binary scale":
+            model.node("BipolarQuant", ["q", "q"], "y")
         case "12 bit weight":
             model = Onnx((1, 2))
             model.quant("x", "q")
@@ -236,7 +235,7 @@ def broken(kind: str) -> Onnx:
         ("unknown op", UnsupportedOp, "y/LSTM", "supported: Add"),
         ("softmax", UnsupportedOp, "y/Softmax", "supported"),
         ("input not quantized", UnsupportedOp, "y/MatMul", "QuantReLU"),
-        ("binary input", UnsupportedOp, "y/Quant", "use 2 bits or more"),
+        ("binary scale", UnsupportedOp, "y/BipolarQuant", "export it as a constant"),
         ("12 bit weight", UnsupportedOp, "y/MatMul", "use 8 bits or fewer"),
         ("unknown rounding", UnsupportedOp, "y/Quant", "HALF_UP, ROUND"),
         ("two activations", UnsupportedOp, "y/Mul", "use Add"),

@@ -2,7 +2,8 @@
 
     python many.py FOLDER
 
-Each subfolder holds a project with ``x.npy`` and gets ``y.npy``, or ``refusal.json``.
+Each subfolder holds a project with ``x.npz`` and ``wanted.npy``, and gets ``y.npz`` or
+``refusal.json``.
 """
 
 import os
@@ -22,9 +23,10 @@ finn_setup.HERE = FOLDERS[0]
 import build  # noqa: E402
 import execute  # noqa: E402
 import folding  # noqa: E402
+import ports  # noqa: E402
 
 for folder in FOLDERS:
-    build.HERE = folding.HERE = folder
+    build.HERE = folding.HERE = ports.HERE = folder
     os.chdir(folder)
     sys.argv[1:] = []
     try:
@@ -36,5 +38,7 @@ for folder in FOLDERS:
         continue
     model = execute.executable(folder / "network.onnx")
     execute.check_constants(model)
-    output = model.graph.output[0].name
-    np.save("y.npy", execute.run(model, np.load("x.npy"), [output])[output])
+    feeds, states = execute.read("x.npz")
+    names = {name for node in model.graph.node for name in node.output} | {*feeds}
+    wanted = [str(name) for name in np.load("wanted.npy") if str(name) in names]
+    execute.write("y.npz", execute.run(model, feeds, states, wanted))

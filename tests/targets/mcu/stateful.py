@@ -102,4 +102,19 @@ def counter() -> Graph:
     return b.build(["sum", "total", "wide"])
 
 
-NETWORKS = {network.__name__: network for network in (borders, ring, swapped, recurrent, counter)}
+def viewed() -> Graph:
+    """A next value that is written in place, and an output that is a view of it."""
+    b = GraphBuilder("viewed")
+    b.input("x", (2, 3), S8)
+    b.input("other", (2, 3), S8)
+    b.state("last", np.arange(6).reshape(2, 3), S8)
+    b.add(Add("add", ("other", "last"), "y", (0, 0), rescale=EIGHTH), S8)
+    b.add(Clamp("clamp", "x", "next", -20, 50), S8)
+    b.add(Reshape("flat", "next", "view"), S8, shape=(6,))
+    b.update("last", "next")
+    return b.build(["y", "view"])
+
+
+NETWORKS = {
+    network.__name__: network for network in (borders, ring, swapped, recurrent, counter, viewed)
+}

@@ -78,6 +78,7 @@ def test_a_state_is_written_in_place_where_that_is_proven() -> None:
     assert [copy.to for copy in plans["recurrent"].copies] == ["delayed", "older"]
     assert [copy.to for copy in plans["swapped"].copies] == ["a", "b", "c"]
     assert plans["counter"].in_place == {} and len(plans["counter"].saves) == 1
+    assert plans["viewed"].in_place == {"next": "last", "view": "last"}
     assert plans["borders"].copies == plans["borders"].saves == ()
 
 

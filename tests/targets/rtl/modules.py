@@ -19,8 +19,8 @@ from hwkit.ir.types import Array
 from hwkit.toolchain import process, verilator
 from tests.targets.rtl.together import TOP
 
-RTL = ("fifo", "fork", "lookup", "matrix", "narrow", "product", "rescale", "resize", "rom", "state",
-       "sum", "widen", "window")  # fmt: skip
+RTL = ("argmax", "fifo", "fork", "lookup", "matrix", "narrow", "product", "rescale", "resize",
+       "rom", "state", "sum", "widen", "window")  # fmt: skip
 
 
 @dataclass(frozen=True)

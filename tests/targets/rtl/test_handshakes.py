@@ -10,9 +10,11 @@ import pytest
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.types import Array, IntType
+from hwkit.ir.ops import ArgMax
+from hwkit.ir.types import S32, Array, IntType
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.folding import Folding
+from hwkit.targets.rtl.layers import Largest
 from hwkit.targets.rtl.netlist import packed
 from hwkit.targets.rtl.network import network
 from hwkit.targets.rtl.plan import core_of
@@ -34,7 +36,8 @@ def every_module() -> Graph:
     y = m.conv(y, 4, IntType(4, False), depthwise=True, shift=3)
     last = m.b.state("last", m.rng.integers(0, 16, (4, 4, 4)), IntType(4, False))
     m.b.update(last, x)
-    return m.b.build([m.dense(m.add(last, y, IntType(4, False)), 4, 3)])
+    y = m.dense(m.add(last, y, IntType(4, False)), 4, 3)
+    return m.b.build([m.b.add(ArgMax("class", y, "place"), S32)])
 
 
 def beats(values: Array, elements: int, bits: int) -> list[int]:
@@ -50,8 +53,9 @@ def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = every_module()
     net = network(graph)
     folds = []
-    for layer, simd in zip(net.layers, (2, 4, 1, 8), strict=True):
-        folds.append(next(f for f in layer.folds() if f.simd == simd and f.pe in (2, simd)))
+    for layer, simd in zip(net.layers, (2, 4, 1, 8, 2), strict=True):
+        pes = (1,) if isinstance(layer, Largest) else (2, simd)
+        folds.append(next(f for f in layer.folds() if f.simd == simd and f.pe in pes))
     core = core_of(graph, net, Folding(tuple(folds), 0, Cost()), "part")
     for name, content in core.files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

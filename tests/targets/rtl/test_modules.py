@@ -78,6 +78,20 @@ def resize(in_bits: int, signed: int, out_bits: int) -> Case:
     return Case("hwk_resize", parameters, 3 * in_bits, 3 * out_bits, x, y, 1, 1, 0, 1.0)
 
 
+def argmax(lanes: int, beats: int, bits: int, signed: int, out_bits: int) -> Case:
+    """The first of the largest integers, which few bits make equal often."""
+    x = draw(lanes * bits, BEATS // beats * beats)
+    y = []
+    for start in range(0, len(x), beats):
+        values = [v for b in x[start : start + beats] for v in fields(b, bits, lanes, bool(signed))]
+        y.append(values.index(max(values)))
+    parameters = {
+        "LANES": lanes, "BEATS": beats, "IN_BITS": bits, "IN_SIGNED": signed, "OUT_BITS": out_bits,
+    }  # fmt: skip
+    widths = (lanes * bits, out_bits)
+    return Case("hwk_argmax", parameters, *widths, x, y, beats, 1, beats, float(beats))
+
+
 def joined(depths: tuple[int, int], signed: tuple[int, int], subtract: int, offset: int) -> Case:
     """``hwk_fork`` to two FIFOs that are not equally deep, and ``hwk_sum`` of what they hold."""
     x, y = draw(2 * 13), []
@@ -277,6 +291,11 @@ CASES = [
     *(narrow(ratio) for ratio in (2, 3, 4)),
     lookup(1, 4, 6),
     lookup(3, 3, 5),
+    *(argmax(1, beats, 3, signed, 4) for beats in (2, 10, 16) for signed in (0, 1)),
+    *(argmax(lanes, 3, 4, 1, 5) for lanes in (2, 3, 5, 7)),
+    argmax(7, 1, 2, 0, 3),
+    argmax(1, 1, 5, 1, 1),
+    argmax(4, 2, 1, 0, 3),
     *(resize(*form) for form in ((4, 0, 7), (4, 1, 7), (7, 0, 4), (7, 1, 4), (5, 1, 5))),
     joined((1, 2), (1, 1), 0, 0),
     joined((2, 3), (0, 0), 0, -17),

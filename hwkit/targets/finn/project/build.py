@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import finn_setup
+import ports
 from finn.builder.build_dataflow import build_dataflow_cfg
 from finn.builder.build_dataflow_config import DataflowBuildConfig
 from qonnx.core.modelwrapper import ModelWrapper
@@ -41,10 +42,10 @@ def main() -> int:
 
 def check_ends(built: Path) -> None:
     """Ends the program when FINN left layers at the start or the end to software."""
-    whole, part = (ModelWrapper(str(path)).graph for path in (HERE / "model.onnx", built))
-    for given, made in ((whole.input, part.input), (whole.output, part.output)):
-        if given[0].name != made[0].name:
-            sys.exit(f"FINN has no hardware between {given[0].name!r} and {made[0].name!r}")
+    whole, part = (ports.names(ModelWrapper(str(path))) for path in (HERE / "model.onnx", built))
+    for given, made in zip(whole, part, strict=True):
+        if left := set(given) ^ set(made):
+            sys.exit(f"FINN has no hardware at {', '.join(sorted(left))}")
 
 
 if __name__ == "__main__":

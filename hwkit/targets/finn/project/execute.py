@@ -1,9 +1,10 @@
 """Executes the network as FINN will build it: every layer by FINN's own definition of it.
 
-    python execute.py inputs.npy outputs.npz -- [tensor ...]
+    python execute.py inputs.npz outputs.npz -- tensor ...
 
-``inputs.npy`` holds integers, batch first; ``outputs.npz`` gets the network's ``output``, and as
-``tensor0``, .. those of the named tensors that there are, which ``names`` lists; all int64. The
+``inputs.npz`` holds integers, batch first: ``names`` of the inputs and ``array0``, .. of each, and
+``states``, pairs of an input and of the tensor that becomes its value in the next sample.
+``outputs.npz`` gets those of the named tensors that there are, in the same form, int64. The
 weights, thresholds and widths are those of the hardware. A value that its wires could not carry is
 an error. Needs FINN's Python.
 """
@@ -52,19 +53,44 @@ def check_constants(model: ModelWrapper) -> None:
             sys.exit(f"{constant.name}: {value.min()}..{value.max()} does not fit {datatype.name}")
 
 
-def run(model: ModelWrapper, x: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
-    """The tensors ``names`` for every sample of ``x``."""
+def run(
+    model: ModelWrapper,
+    feeds: dict[str, np.ndarray],
+    states: dict[str, str],
+    names: list[str],
+) -> dict[str, np.ndarray]:
+    """The tensors ``names`` for every sample of ``feeds``; behind the first one, an input of
+    ``states`` has the value that the tensor it names had in the sample before."""
     graph = model.graph
+    ports = [port.name for port in graph.input]
     context = model.make_empty_exec_context()
     results: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for sample in x.astype(np.float32):
-        context[graph.input[0].name] = sample[np.newaxis]
+    held: dict[str, np.ndarray] = {}
+    for k in range(len(next(iter(feeds.values())))):
+        # What the hardware does not take may still become a state: the host hands it on.
+        given = {name: x[k : k + 1].astype(np.float32) for name, x in feeds.items()} | held
+        context |= {name: given[name] for name in ports}
         for node in graph.node:
             execute_node(node, context, graph, opset_version=1)
             check_range(model, node, context)
-        for name, values in results.items():
-            values.append(np.rint(context[name][0]).astype(np.int64))
-    return {name: np.stack(values) for name, values in results.items()}
+        values = context | given
+        held = {name: values[update].copy() for name, update in states.items()}
+        for name, found in results.items():
+            found.append(np.rint(values[name][0]).astype(np.int64))
+    return {name: np.stack(found) for name, found in results.items()}
+
+
+def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Inputs and states."""
+    with np.load(path, allow_pickle=False) as file:
+        feeds = {str(name): file[f"array{k}"] for k, name in enumerate(file["names"])}
+        return feeds, {str(state): str(update) for state, update in file["states"]}
+
+
+def write(path: str, found: dict[str, np.ndarray]) -> None:
+    """Tensors by name."""
+    arrays = {f"array{k}": values for k, values in enumerate(found.values())}
+    np.savez(path, allow_pickle=False, names=np.array([*found], np.str_), **arrays)
 
 
 def main() -> None:
@@ -76,14 +102,10 @@ def main() -> None:
     arguments = parser.parse_args()
     model = executable(NETWORK)
     check_constants(model)
-    output = model.graph.output[0].name
-    present = {name for node in model.graph.node for name in node.output}
+    feeds, states = read(arguments.inputs)
+    present = {*feeds, *(name for node in model.graph.node for name in node.output)}
     names = [name for name in arguments.tensors if name in present]
-    x = np.load(arguments.inputs, allow_pickle=False)
-    found = run(model, x, [output, *names])
-    arrays = {"output": found[output], "names": np.array(names, np.str_)}
-    arrays.update({f"tensor{k}": found[name] for k, name in enumerate(names)})
-    np.savez(arguments.outputs, allow_pickle=False, **arrays)
+    write(arguments.outputs, run(model, feeds, states, names))
 
 
 if __name__ == "__main__":
