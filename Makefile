@@ -13,6 +13,8 @@ PARALLEL ?= -n auto
 SEED ?= 17
 COUNT ?= 23
 JOBS ?= 1
+# The tests start hundreds of Pythons: what one has compiled, the next ones take.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check nightly lint tools env benchmarks mutants clean
 
