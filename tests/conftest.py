@@ -13,6 +13,11 @@ from hypothesis.internal.conjecture import providers
 
 from tests import examples, skips, slow
 
+# Processes share the cores already, and threads that wait for each other take time of both. Before
+# anything imports numpy or torch; what is started from here inherits it.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
+
 # Derandomised, so that a failure in CI is a failure here.
 settings.register_profile(
     "ci",
