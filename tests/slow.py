@@ -1,6 +1,6 @@
 """Tests that the quick subset (``make check``) leaves out beside those marked where they stand:
 ``slow.txt`` names files, tests, or tests with their parameters that were measured to take more
-than about a second of a processor's time."""
+than a second of a processor's time."""
 
 from __future__ import annotations
 
