@@ -13,6 +13,8 @@ PARALLEL ?= -n auto
 SEED ?= 17
 COUNT ?= 23
 JOBS ?= 1
+# The tests start hundreds of Pythons: what one has compiled, the next ones take.
+unexport PYTHONDONTWRITEBYTECODE
 
 # All C and C++; what keeps its own layout is in .clang-format-ignore.
 C_SOURCES = $(shell find firmware hls tests -name '*.[ch]' -o -name '*.cpp')

@@ -1,8 +1,9 @@
-"""Hypothesis profiles and examples, how tests are spread over processes, and what a run says and
-does about tests that were skipped."""
+"""Hypothesis profiles and examples, how tests are spread over processes, which are slow, and what a
+run says and does about tests that were skipped."""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 
@@ -10,7 +11,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
-from tests import examples, skips
+from tests import examples, skips, slow
+
+# Processes share the cores already, and threads that wait for each other take time of both. Before
+# anything imports numpy or torch; what is started from here inherits it.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 # Derandomised, so that a failure in CI is a failure here.
 settings.register_profile(
@@ -40,9 +46,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m leaves tests out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    names = slow.listed()
+    for item in items:
+        if slow.is_slow(item.nodeid, names):
+            item.add_marker(pytest.mark.slow)
     for test in {getattr(item, "obj", None) for item in items}:
         examples.with_more(test)
+
+
+def pytest_collection_finish() -> None:
+    # Modules and tests stay until the end: the collector need not look at them again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

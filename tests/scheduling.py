@@ -1,6 +1,6 @@
 """Which tests run side by side: those of a file in one process, one after the other, because they
-share what they compile; but files whose tests share nothing are taken test by test, and tests of
-one core's kernels stay together wherever they stand."""
+share what they compile; but files whose tests share nothing are taken test by test, and kernels
+of all cores compute the same examples, which are drawn once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ APART = (
     "tests/conformance/test_targets.py",
     "tests/importers/tflite/test_on_boards.py",
 )
-_KERNELS = re.compile(r"^tests/firmware/(kernels|cores)/test_\w+\.py::\w+\[(\w+)")
+_KERNELS = re.compile(r"^tests/firmware/(kernels|mve|cores)/test_(kernels|broadcast|\w+16)\.py::")
 
 
 def unit(test: str) -> str:
@@ -20,8 +20,8 @@ def unit(test: str) -> str:
 
     Example: ``tests/a/test_b.py::test_c[1]`` gives ``tests/a/test_b.py``.
     """
-    if kernel := _KERNELS.match(test):
-        return f"{kernel[1]} {kernel[2]}"
+    if _KERNELS.match(test):
+        return "kernels"
     file = test.partition("::")[0]
     return test if file in APART else file
 

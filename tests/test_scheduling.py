@@ -13,10 +13,10 @@ KERNELS = "tests/firmware/kernels"
     ("test", "expected"),
     [
         ("tests/ir/test_arith.py::test_one[2-x]", "tests/ir/test_arith.py"),
-        (f"{KERNELS}/test_kernels.py::test_kernel_equals_interpreter[ref-add]", "kernels ref"),
-        (f"{KERNELS}/test_broadcast.py::test_constant[ref]", "kernels ref"),
+        (f"{KERNELS}/test_kernels.py::test_kernel_equals_interpreter[ref-add]", "kernels"),
+        (f"{KERNELS}/test_broadcast.py::test_constant[ref]", "kernels"),
         (f"{KERNELS}/test_softmax_parts.py::test_high_product", f"{KERNELS}/test_softmax_parts.py"),
-        ("tests/firmware/cores/test_kernels.py::test_k[virtual_m0-add]", "cores virtual_m0"),
+        ("tests/firmware/cores/test_kernels.py::test_k[virtual_m0-add]", "kernels"),
         (
             "tests/conformance/test_targets.py::test_x[a]",
             "tests/conformance/test_targets.py::test_x[a]",

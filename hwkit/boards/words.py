@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from hwkit.resources import folder
@@ -78,6 +77,8 @@ def runtimes() -> tuple[str, ...]:
 
 @cache
 def _entry_names() -> tuple[str, ...]:
+    from importlib.metadata import entry_points  # late: see hwkit.boards.found
+
     return tuple(sorted(entry.name for entry in entry_points(group=TARGET_GROUP)))
 
 

@@ -25,7 +25,7 @@ def _frozen(array: Array) -> Array:
     return array
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Graph:
     """An immutable integer network; a pass returns a new one.
 

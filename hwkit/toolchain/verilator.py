@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hwkit.errors import ToolMissing
+from hwkit.files import write_whole
 from hwkit.toolchain import process
 from hwkit.toolchain.cache import cache_folder, kept
 
@@ -75,12 +76,13 @@ def simulator(
             command, log, cwd=cwd, env=_environment(), timeout_s=1800, how_to_get_it=_HOW_TO_GET_IT
         )
         sources = _units(sorted(Path(scratch).glob("*.cpp")), harness)
+        header = _precompiled(optimize)
 
         def compiled(source: Path) -> str:
             made = Path(scratch) / f"{source.stem}.o"
             # A folder's name may hold what an #include can't.
             folders = ("-I", scratch, "-iquote", str(harness.parent.absolute()))
-            _compile(source, made, log, (optimize, *folders))
+            _compile(source, made, log, ("-include", str(header), optimize, *folders))
             return str(made)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -104,6 +106,24 @@ def _units(model: Sequence[Path], harness: Path) -> list[Path]:
     return [unit]
 
 
+def _precompiled(optimize: str) -> Path:
+    """A header that includes Verilator's, and beside it, kept in the cache, what g++ made of it:
+    reading that takes a third of the time. A g++ that is another one reads the header instead."""
+    text = b'#include "verilated.h"\n'
+    header = cache_folder("verilator") / f"precompiled-{_key(text, optimize)}.h"
+    write_whole(header, text)
+    log = cache_folder("logs") / f"{header.name}.log"
+    more = (optimize, "-x", "c++-header")
+    kept(header.with_name(f"{header.name}.gch"), partial(_compile, header, log=log, more=more))
+    return header
+
+
+def _key(content: bytes, *more: str) -> str:
+    """A name for what is compiled of ``content`` and Verilator's own headers."""
+    facts = (platform.machine(), version(), *CXX_FLAGS, *more)
+    return hashlib.sha256("\0".join(facts).encode() + content).hexdigest()[:16]
+
+
 def _compile(source: Path, made: Path, log: Path, more: Sequence[str]) -> None:
     include = root() / "include"
     folders = ("-isystem", str(include), "-isystem", str(include / "vltstd"))
@@ -117,9 +137,7 @@ def _runtime() -> list[Path]:
     made = []
     for name in _RUNTIME:
         source = root() / "include" / name
-        facts = (platform.machine(), version(), *CXX_FLAGS)
-        key = hashlib.sha256("\0".join(facts).encode() + source.read_bytes())
-        target = folder / f"{source.stem}-{key.hexdigest()[:16]}.o"
+        target = folder / f"{source.stem}-{_key(source.read_bytes())}.o"
         log = cache_folder("logs") / f"{target.name}.log"
         made.append(kept(target, partial(_compile, source, log=log, more=("-O2",))))
     return made

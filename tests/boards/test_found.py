@@ -116,7 +116,7 @@ def test_a_package_without_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 
     entry = EntryPoint("bad", "json.nowhere", found.GROUP)
-    monkeypatch.setattr(found, "entry_points", lambda group: [entry])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
     found._package_folders.cache_clear()
     try:
         with pytest.raises(ConfigError, match=r"'bad': 'json\.nowhere' is no package with a"):

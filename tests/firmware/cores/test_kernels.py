@@ -13,29 +13,28 @@ from hwkit import boards
 from hwkit.device.qemu import find_program
 from hwkit.errors import ToolMissing
 from hwkit.toolchain import zig
-from tests.firmware.kernels import cases, cases16
-from tests.firmware.kernels.test_kernels import check_examples
-from tests.firmware.mve import cases as wide
+from tests.firmware.kernels.test_kernels import EXAMPLES
 from tests.firmware.mve.driver import Driver, compile_driver
+from tests.firmware.mve.test_kernels import WIDE
 
 pytestmark = pytest.mark.slow
 
 BOARDS = ("virtual_m0", "virtual_m4", "virtual_rv32")
-_EXAMPLES = {
-    "conv2d": (cases.conv2d(), 120),
-    "depthwise": (cases.depthwise(), 80),
-    "depthwise_3x3": (cases.depthwise_3x3(), 100),
-    "dense": (cases.dense(), 100),
-    "requantize": (cases.requantize(), 100),
-    "add": (cases.add(), 60),
-    "conv2d_16": (cases.conv2d(cases.sixteen, cases.any_width), 60),
-    "depthwise_16": (cases.depthwise(cases.sixteen, cases.any_width), 40),
-    "dense_16": (cases.dense(cases.sixteen, cases.any_width), 60),
-    "long_16": (cases16.weighted(), 40),
-    "requantize_16": (cases.requantize(cases.any_width, cases.any_width), 60),
-    "wide_conv2d": (wide.conv2d(), 40),
-    "wide_depthwise": (wide.depthwise(), 30),
-    "wide_dense": (wide.dense(), 60),
+_COUNTS = {
+    "conv2d": 120,
+    "depthwise": 80,
+    "depthwise_3x3": 100,
+    "dense": 100,
+    "requantize": 100,
+    "add": 60,
+    "conv2d_16": 60,
+    "depthwise_16": 40,
+    "dense_16": 60,
+    "long_16": 40,
+    "requantize_16": 60,
+    "wide_conv2d": 40,
+    "wide_depthwise": 30,
+    "wide_dense": 60,
 }
 
 
@@ -55,6 +54,6 @@ def core(
         yield running
 
 
-@pytest.mark.parametrize("name", sorted(_EXAMPLES))
+@pytest.mark.parametrize("name", sorted(_COUNTS))
 def test_kernel_equals_interpreter(core: Driver, name: str) -> None:
-    check_examples(core, *_EXAMPLES[name])
+    (EXAMPLES | WIDE)[name].check(core, _COUNTS[name])

@@ -12,20 +12,20 @@ from hwkit.ir.ops import Constant, Rescale, Rounding, SumPool2d
 from hwkit.ir.types import S8
 from tests.firmware.kernels import broadcast_cases, cases
 from tests.firmware.kernels.driver import Driver
-from tests.firmware.kernels.test_kernels import check, check_examples
+from tests.firmware.kernels.examples import Examples, check_example, example
 
 _EXAMPLES = {
-    "broadcast": (broadcast_cases.broadcast(), 300),
-    "prelu": (broadcast_cases.prelu(), 150),
-    "moved": (broadcast_cases.moved(), 200),
-    "broadcast_16": (broadcast_cases.broadcast(cases.sixteen, cases.any_width), 200),
-    "moved_16": (broadcast_cases.moved(cases.sixteen), 120),
+    "broadcast": Examples(broadcast_cases.broadcast(), 300),
+    "prelu": Examples(broadcast_cases.prelu(), 150),
+    "moved": Examples(broadcast_cases.moved(), 200),
+    "broadcast_16": Examples(broadcast_cases.broadcast(cases.sixteen, cases.any_width), 200),
+    "moved_16": Examples(broadcast_cases.moved(cases.sixteen), 120),
 }
 
 
 @pytest.mark.parametrize("name", sorted(_EXAMPLES))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    check_examples(driver, *_EXAMPLES[name])
+    _EXAMPLES[name].check(driver)
 
 
 def test_constant(driver: Driver) -> None:
@@ -51,7 +51,7 @@ def _means(driver: Driver, data: st.DataObject) -> None:
     shift = data.draw(st.integers(31, 44))
     r = Rescale((multiplier,), (shift,), Rounding.DOUBLE, -128, 127, -9)
     b.add(SumPool2d("op", "x", "y", (3, 5), (1, 1), input_zero_point=zero_point, rescale=r), S8)
-    check(driver, b.build(["y"]), data)
+    check_example(driver, example(b.build(["y"]), data))
 
 
 def test_means_have_smaller_multipliers(driver: Driver) -> None:

@@ -2,112 +2,67 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from hwkit.errors import AccumulatorOverflow
-from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import run
-from hwkit.ir.ops import activations
-from hwkit.ir.types import TensorType
 from hwkit.targets.mcu.emit import to_device
 from hwkit.targets.mcu.layers import calls
-from tests.examples import more
 from tests.firmware.kernels import cases, cases16
 from tests.firmware.kernels.driver import Driver
+from tests.firmware.kernels.examples import Examples, example
 
-_EXAMPLES = {
-    "conv2d": (cases.conv2d(), 300),
-    "conv2d_into_int8": (cases.conv2d_into_int8(), 300),
-    "conv2d_3x3": (cases.conv2d_3x3(), 200),
-    "conv2d_3x3_into_int8": (cases.conv2d_3x3_into_int8(), 120),
-    "dense_into_int8": (cases.dense_into_int8(), 200),
-    "depthwise": (cases.depthwise(), 200),
-    "depthwise_1d": (cases.depthwise_1d(), 80),
-    "depthwise_3x3": (cases.depthwise_3x3(), 300),
-    "depthwise_3x3_into_int8": (cases.depthwise_3x3_into_int8(), 80),
-    "dense": (cases.dense(), 200),
-    "add": (cases.add(), 200),
-    "sum_pool": (cases.sum_pool(), 100),
-    "pool": (cases.pool(), 150),
-    "requantize": (cases.requantize(), 200),
-    "wide": (cases.wide(), 200),
-    "elementwise": (cases.elementwise(), 150),
-    "argmax": (cases.argmax(), 150),
-    "softmax": (cases.softmax(), 150),
-    "conv2d_16": (cases.conv2d(cases.sixteen, cases.any_width), 200),
-    "depthwise_16": (cases.depthwise(cases.sixteen, cases.any_width), 150),
-    "depthwise_1d_16": (cases.depthwise_1d(cases.sixteen, cases.any_width), 60),
-    "dense_16": (cases.dense(cases.sixteen, cases.any_width), 150),
-    "long_16": (cases16.weighted(), 250),
-    "add_16": (cases.add(cases.sixteen, cases.any_width), 150),
-    "sum_pool_16": (cases.sum_pool(cases.sixteen, cases.any_width), 80),
-    "pool_16": (cases.pool(cases.sixteen), 120),
-    "requantize_16": (cases.requantize(cases.any_width, cases.any_width), 250),
-    "elementwise_16": (cases.elementwise(cases.any_width), 120),
-    "softmax_16": (cases.softmax(cases.s16), 100),
+EXAMPLES = {
+    "conv2d": Examples(cases.conv2d(), 300),
+    "conv2d_into_int8": Examples(cases.conv2d_into_int8(), 300),
+    "conv2d_3x3": Examples(cases.conv2d_3x3(), 200),
+    "conv2d_3x3_into_int8": Examples(cases.conv2d_3x3_into_int8(), 120),
+    "dense_into_int8": Examples(cases.dense_into_int8(), 200),
+    "depthwise": Examples(cases.depthwise(), 200),
+    "depthwise_1d": Examples(cases.depthwise_1d(), 80),
+    "depthwise_3x3": Examples(cases.depthwise_3x3(), 300),
+    "depthwise_3x3_into_int8": Examples(cases.depthwise_3x3_into_int8(), 80),
+    "dense": Examples(cases.dense(), 200),
+    "add": Examples(cases.add(), 200),
+    "sum_pool": Examples(cases.sum_pool(), 100),
+    "pool": Examples(cases.pool(), 150),
+    "requantize": Examples(cases.requantize(), 200),
+    "wide": Examples(cases.wide(), 200),
+    "elementwise": Examples(cases.elementwise(), 150),
+    "argmax": Examples(cases.argmax(), 150),
+    "softmax": Examples(cases.softmax(), 150),
+    "conv2d_16": Examples(cases.conv2d(cases.sixteen, cases.any_width), 200),
+    "depthwise_16": Examples(cases.depthwise(cases.sixteen, cases.any_width), 150),
+    "depthwise_1d_16": Examples(cases.depthwise_1d(cases.sixteen, cases.any_width), 60),
+    "dense_16": Examples(cases.dense(cases.sixteen, cases.any_width), 150),
+    "long_16": Examples(cases16.weighted(), 250),
+    "add_16": Examples(cases.add(cases.sixteen, cases.any_width), 150),
+    "sum_pool_16": Examples(cases.sum_pool(cases.sixteen, cases.any_width), 80),
+    "pool_16": Examples(cases.pool(cases.sixteen), 120),
+    "requantize_16": Examples(cases.requantize(cases.any_width, cases.any_width), 250),
+    "elementwise_16": Examples(cases.elementwise(cases.any_width), 120),
+    "softmax_16": Examples(cases.softmax(cases.s16), 100),
 }
 
 
-def check_examples(driver: Driver, graphs: st.SearchStrategy[Graph], examples: int) -> None:
-    """``check`` for so many of ``graphs``."""
-
-    @settings(
-        derandomize=True,
-        deadline=None,
-        max_examples=more(examples),
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(graphs, st.data())
-    def property_holds(graph: Graph, data: st.DataObject) -> None:
-        check(driver, graph, data)
-
-    property_holds()
-
-
-def check(driver: Driver, graph: Graph, data: st.DataObject) -> None:
-    x = {name: data.draw(cases.integers(t.shape, t.dtype)) for name, t in _inputs(graph)}
-    (op,) = graph.nodes
-    try:
-        expected = run(graph, {name: value[None] for name, value in x.items()})["y"][0]
-    except AccumulatorOverflow:
-        reject()
-    for overlapping in (False, True):
-        got = driver.layer(graph, op, x, overlapping)
-        assert np.array_equal(got, expected), (
-            f"{op}\n{x}\noverlapping {overlapping}\nexpected {expected}\ngot {got}"
-        )
-
-
-def _inputs(graph: Graph) -> list[tuple[str, TensorType]]:
-    return [(name, graph.tensors[name]) for name in graph.inputs]
-
-
-@pytest.mark.parametrize("name", sorted(_EXAMPLES))
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    check_examples(driver, *_EXAMPLES[name])
+    EXAMPLES[name].check(driver)
 
 
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(st.data())
 def _in_place(driver: Driver, data: st.DataObject) -> None:
     graph = data.draw(cases.add())
-    (op,) = graph.nodes
-    x = {name: data.draw(cases.integers(t.shape, t.dtype)) for name, t in _inputs(graph)}
     if graph.tensors["y"].dtype.bits > 8:
         reject()
-    try:
-        expected = run(graph, {name: value[None] for name, value in x.items()})["y"][0]
-    except AccumulatorOverflow:
-        reject()
-    inputs = [to_device(x[name], graph.tensors[name].dtype) for name in activations(op)]
+    drawn = example(graph, data)
+    (op,) = graph.nodes
+    inputs = [to_device(drawn.inputs[name], graph.tensors[name].dtype) for name in op.inputs]
     (call,) = calls(graph, op)
     for shared in (0, 1):
         answer = driver.call(call, inputs, bytes(len(inputs[0])), in_place=shared)
-        assert answer.output == to_device(expected, graph.tensors["y"].dtype)
+        assert answer.output == to_device(drawn.expected, graph.tensors["y"].dtype)
 
 
 def test_add_over_either_of_its_inputs(driver: Driver) -> None:

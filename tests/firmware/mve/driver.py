@@ -25,7 +25,9 @@ def compile_driver(folder: Path, board_name: str = "virtual_m55") -> Path:
     for name, content in host.listings(board.kernels).items():
         (folder / name).write_bytes(content)
     firmware = resources.folder("firmware")
-    sources = [host.HERE / "driver.c", HERE / "libc.c", firmware / "runtime" / "hwk_memory.c"]
+    sources = [host.HERE / "driver.c", HERE / "libc.c"]
+    # With these, most cores need nothing of the compiler's own library, which is built from source.
+    sources += [firmware / "runtime" / name for name in ("hwk_memory.c", "hwk_aeabi.c")]
     sources += [firmware / name for name in platform_files(board) if name.endswith(".c")]
     folders = (
         HERE / "freestanding",

@@ -9,35 +9,42 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, Padding
 from hwkit.ir.types import S8, S32
-from tests.firmware.kernels import cases
-from tests.firmware.kernels.test_kernels import check_examples
+from tests.firmware.kernels.examples import Examples
+from tests.firmware.kernels.test_kernels import EXAMPLES
 from tests.firmware.mve import cases as wide
 from tests.firmware.mve.driver import Driver
 
 pytestmark = pytest.mark.slow
 
-_EXAMPLES = {
-    "conv2d": (cases.conv2d(), 250),
-    "depthwise": (cases.depthwise(), 200),
-    "depthwise_3x3": (cases.depthwise_3x3(), 150),
-    "dense": (cases.dense(), 200),
-    "add": (cases.add(), 200),
-    "sum_pool": (cases.sum_pool(), 100),
-    "pool": (cases.pool(), 150),
-    "requantize": (cases.requantize(), 200),
-    "elementwise": (cases.elementwise(), 150),
-    "softmax": (cases.softmax(), 60),
-    "wide_conv2d": (wide.conv2d(), 150),
-    "wide_depthwise": (wide.depthwise(), 150),
-    "wide_dense": (wide.dense(), 150),
-    "wide_add": (wide.add(), 150),
-    "wide_pool": (wide.pool(), 100),
+WIDE = {
+    "wide_conv2d": Examples(wide.conv2d(), 150),
+    "wide_depthwise": Examples(wide.depthwise(), 150),
+    "wide_dense": Examples(wide.dense(), 150),
+    "wide_add": Examples(wide.add(), 150),
+    "wide_pool": Examples(wide.pool(), 100),
+}
+_COUNTS = {
+    "conv2d": 250,
+    "depthwise": 200,
+    "depthwise_3x3": 150,
+    "dense": 200,
+    "add": 200,
+    "sum_pool": 100,
+    "pool": 150,
+    "requantize": 200,
+    "elementwise": 150,
+    "softmax": 60,
+    "wide_conv2d": 150,
+    "wide_depthwise": 150,
+    "wide_dense": 150,
+    "wide_add": 150,
+    "wide_pool": 100,
 }
 
 
-@pytest.mark.parametrize("name", sorted(_EXAMPLES))
+@pytest.mark.parametrize("name", sorted(_COUNTS))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    check_examples(driver, *_EXAMPLES[name])
+    (EXAMPLES | WIDE)[name].check(driver, _COUNTS[name])
 
 
 def test_a_fill_of_more_channels_than_16_bits_count(driver: Driver) -> None:
