@@ -216,6 +216,9 @@ def test_gaps_of_the_first_placement() -> None:
     memory_blocks.check(blocks)
     assert memory_blocks.best_gap([memory_blocks.Block("high", 16, 0, 9, 32)], 32, 16) == 0
     assert memory_blocks.best_gap([memory_blocks.Block("high", 16, 0, 9, 32)], 33, 16) == 48
+    # Of gaps that are equal the lower one.
+    between = [memory_blocks.Block(str(at), 16, 0, 9, at) for at in (16, 48, 80)]
+    assert memory_blocks.best_gap(between, 16, 16) == 0
 
 
 # The order of layers.
