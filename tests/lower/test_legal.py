@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pytest
 
+from hwkit import boards
+from hwkit.boards import Board
 from hwkit.errors import UnsupportedOp
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Dense, Requantize, Rescale, Rounding
 from hwkit.ir.types import S8, IntType
-from hwkit.lower.legal import check_border, check_nodes
-from hwkit.target import Capabilities
+from hwkit.lower.legal import check_border, check_nodes, lowered
+from hwkit.target import Capabilities, Lowered, Target
 
 ABLE = Capabilities(
     "able",
@@ -101,7 +104,36 @@ def test_inputs_and_outputs_are_counted() -> None:
         with pytest.raises(UnsupportedOp) as error:
             check_border(graph, able, "board")
         assert said in str(error.value)
+    with pytest.raises(UnsupportedOp, match="3 inputs"):  # the first of both
+        check_border(border(3, 4), able, "board")
     check_border(border(5, 6), replace(ABLE, most_inputs=None, most_outputs=None), "board")
+
+
+@dataclass
+class Stub:
+    """A target whose lowering gives ``made``; ``asked`` counts the graphs that came so far."""
+
+    able: Capabilities
+    made: Graph
+    asked: int = 0
+
+    def capabilities(self, board: Board) -> Capabilities:
+        return self.able
+
+    def lower(self, graph: Graph, board: Board) -> Lowered[None]:
+        self.asked += 1
+        return Lowered(self.made, board, None)
+
+
+def test_the_border_is_checked_before_and_the_nodes_after() -> None:
+    board, good = boards.load("interpreter"), dense(Rounding.DOUBLE, 4)
+    stub = Stub(ABLE, good)
+    assert lowered(cast(Target[None], stub), good, board).graph is good
+    for graph, made, asked in ((border(2, 1), good, 1), (good, added(Rounding.FLOOR), 2)):
+        stub.made = made
+        with pytest.raises(UnsupportedOp, match=board.name):
+            lowered(cast(Target[None], stub), graph, board)
+        assert stub.asked == asked
 
 
 @pytest.mark.parametrize(
