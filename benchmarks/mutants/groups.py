@@ -118,7 +118,7 @@ GROUPS = {
             *("dense_s16_long", "conv2d_s16_long", "depthwise_conv2d_s16_long"),
             *("dense_s16", "conv2d_s16", "depthwise_conv2d_s16"),
         ),
-        ("kernels:long_16",),
+        ("long_sums:dense", "long_sums:conv2d", "long_sums:depthwise_conv2d", "kernels:long_16"),
         ("long_16",),
     ),
     "requantize_16": Group(
