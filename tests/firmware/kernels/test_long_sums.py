@@ -13,48 +13,47 @@ from hwkit.ir.types import S8, S16, S48
 from hwkit.targets.mcu.layers import calls
 from tests.firmware.kernels.driver import Driver
 
-RNG = np.random.default_rng(17)
 AROUND = Padding(2, 1, 0, 3)
 
 
-def rescale(channels: int) -> Rescale:
-    multipliers = tuple(RNG.integers(1 << 14, 1 << 15, channels).tolist())
+def rescale(rng: np.random.Generator, channels: int) -> Rescale:
+    multipliers = tuple(rng.integers(1 << 14, 1 << 15, channels).tolist())
     shifts = tuple((31 + k % 2) for k in range(channels))
-    offsets = tuple(RNG.integers(-(1 << 44), 1 << 44, channels).tolist())
+    offsets = tuple(rng.integers(-(1 << 44), 1 << 44, channels).tolist())
     return Rescale(multipliers, shifts, Rounding.HALF_UP, -32768, 32767, 5, offset=offsets)
 
 
-def weights(*shape: int) -> np.ndarray:
+def weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """At the ends, two of three of one sign, so that sums are as long as they can be."""
-    return RNG.choice([-128, 127, 127], shape)
+    return rng.choice([-128, 127, 127], shape)
 
 
-def long_dense() -> Graph:
+def long_dense(rng: np.random.Generator) -> Graph:
     b = GraphBuilder("dense")
     b.input("x", (2, 700), S16)
-    b.constant("w", weights(3, 700), S8)
-    b.constant("b", RNG.integers(-(1 << 33), 1 << 33, 3), S48)
-    b.add(Dense("op", "x", "w", "b", "y", 9, 48, rescale=rescale(3)), S16)
+    b.constant("w", weights(rng, 3, 700), S8)
+    b.constant("b", rng.integers(-(1 << 31), 1 << 31, 3), S48)
+    b.add(Dense("op", "x", "w", "b", "y", 9, 48, rescale=rescale(rng, 3)), S16)
     return b.build(["y"])
 
 
-def long_conv2d() -> Graph:
+def long_conv2d(rng: np.random.Generator) -> Graph:
     b = GraphBuilder("conv2d")
     b.input("x", (5, 7, 50), S16)
-    b.constant("w", weights(3, 3, 4, 50), S8)
-    b.constant("b", RNG.integers(-(1 << 33), 1 << 33, 3), S48)
-    op = Conv2d("op", "x", "w", "b", "y", (2, 1), AROUND, (2, 1), -7, 48, rescale=rescale(3))
+    b.constant("w", weights(rng, 3, 3, 4, 50), S8)
+    b.constant("b", rng.integers(-(1 << 31), 1 << 31, 3), S48)
+    op = Conv2d("op", "x", "w", "b", "y", (2, 1), AROUND, (2, 1), -7, 48, rescale=rescale(rng, 3))
     b.add(op, S16)
     return b.build(["y"])
 
 
-def long_depthwise() -> Graph:
+def long_depthwise(rng: np.random.Generator) -> Graph:
     b = GraphBuilder("depthwise")
     b.input("x", (25, 29, 2), S16)
-    b.constant("w", weights(1, 24, 26, 4), S8)
-    b.constant("b", RNG.integers(-(1 << 33), 1 << 33, 4), S48)
+    b.constant("w", weights(rng, 1, 24, 26, 4), S8)
+    b.constant("b", rng.integers(-(1 << 31), 1 << 31, 4), S48)
     op = DepthwiseConv2d(
-        "op", "x", "w", "b", "y", (1, 2), AROUND, (1, 1), 11, 48, rescale=rescale(4)
+        "op", "x", "w", "b", "y", (1, 2), AROUND, (1, 1), 11, 48, rescale=rescale(rng, 4)
     )
     b.add(op, S16)
     return b.build(["y"])
@@ -65,14 +64,15 @@ LAYERS = {"dense": long_dense, "conv2d": long_conv2d, "depthwise_conv2d": long_d
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_every_integer(driver: Driver, name: str) -> None:
-    graph = LAYERS[name]()
+    rng = np.random.default_rng(17)
+    graph = LAYERS[name](rng)
     (op,) = graph.nodes
     (call,) = calls(graph, op)
     assert call.kernel == f"{name}_s16_long"
     shape, seen = graph.tensors["x"].shape, set()
     for x in (
-        RNG.integers(-32768, 32768, shape),
-        RNG.choice([-32768, 32767], shape),
+        rng.integers(-32768, 32768, shape),
+        rng.choice([-32768, 32767], shape),
         np.full(shape, 32767),
         np.full(shape, -32768),
     ):
