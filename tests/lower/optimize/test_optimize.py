@@ -276,6 +276,23 @@ def test_pairs_become_one_or_none(nodes: list[Op], kinds: list[type[Op]]) -> Non
     assert [type(op) for op in after.nodes] == [*kinds, Reshape]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "stays"), [(-8, 9, False), (-8, 8, True), (-7, 9, True), (-3, 5, True)]
+)
+def test_a_clamp_that_no_channel_reaches_goes(low: int, high: int, stays: bool) -> None:
+    b = GraphBuilder("channels")
+    b.input("x", (1,), S8)
+    b.add(Clamp("a", "x", "a", -3, 9), S8)
+    b.add(Clamp("b", "x", "b", -8, 5), S8)
+    b.add(Concat("join", ("a", "b"), "h", 0), S8)
+    b.add(Clamp("c", "h", "c", low, high), S8)
+    b.add(Reshape("end", "c", "y"), S8, shape=(1, 2))
+    after = apply(b.build(["y"]), simplify)
+    assert [op.name for op in after.nodes if isinstance(op, Clamp)] == (
+        ["a", "b", "c"] if stays else ["a", "b"]
+    )
+
+
 def test_a_slice_of_a_concat_is_the_operand() -> None:
     b = GraphBuilder("chunks")
     b.input("x", (2, 4), S8)
@@ -393,7 +410,7 @@ def test_a_bias_that_has_grown_gets_a_type_that_holds_it(bias_type: IntType, lef
         (S32, 9, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127), 127),
         # 506 is the first sum that half a step takes to 127: its offset is 0.
         (S32, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127, offset=(0, 1)), 506),
-        (S32, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127, offset=(0,)), 506),
+        (S32, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127, offset=(-1,)), 502),
         # Sums that double rounding shifts to the left by 11 have 21 bits.
         (S32, 32, Rescale((1 << 30, 1 << 30), (31, 20), Rounding.DOUBLE, -128, 127), 1),
     ],
