@@ -405,3 +405,19 @@ def test_batch_norm_that_switches_a_channel_off_or_around(path: Path) -> None:
     sums = (x * 0.5) @ np.array([[1.0, -0.5], [0.25, 0.75]])
     wanted = np.rint(np.maximum((sums - [3, 0.25]) * [0, -1] + [1.25, 0.5], 0) / 0.125)
     assert np.array_equal(predicted(graph, x), wanted.clip(0, 255))
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (1, 4, 2, 3)])
+def test_integers_with_a_zero_point_whose_channels_are_turned(
+    path: Path, shape: tuple[int, ...]
+) -> None:
+    model = Onnx(shape)
+    model.quant("x", "q", zero_point=3.0)
+    gain = np.array([1.0, -1.0, -2.0, 0.5], np.float32).reshape(4, *(1,) * (len(shape) - 2))
+    model.node("Mul", ["q", model.constant("gain", gain)], "m")
+    model.quant("m", "y", scale=0.25)
+    graph = load_model(model.save(path))
+    rows = np.random.default_rng(1).integers(-128, 128, (7, *graph.tensors["x"].shape))
+    reals = (rows - 3) * 0.5 * gain.ravel()
+    wanted = np.rint(reals / 0.25).clip(-128, 127)
+    assert np.array_equal(predicted(graph, rows.astype(np.int8)), wanted)
