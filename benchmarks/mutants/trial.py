@@ -57,6 +57,11 @@ def preload() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
+    profile()
+
+
+def profile() -> None:
+    """Registers how Hypothesis runs in a trial."""
     from hypothesis import HealthCheck, Phase, settings
 
     # As in CI, but a failure is enough: it need not be made smaller.
