@@ -210,6 +210,7 @@ def test_what_is_taken(make: Make, shape: tuple[int, ...], tmp_path: Path) -> No
         (quant(zero_point=2.0**31), ROW, GraphError, "no 32-bit integer"),
         (quant(zero_point=0.5), ROW, GraphError, "zero point is 0.5"),
         (quant(zero_point=floats(*[3.0] * 5)), ROW, GraphError, "zero point of shape"),
+        (quant(zero_point=floats().reshape(0, 6)), ROW, GraphError, "zero point of shape"),
         (quant(bits=floats(*[3.0] * 5)), ROW, GraphError, "bit width of shape"),
         (quant(zero_point=floats(0, 0, 0, 0, 0, 1)), ROW, UnsupportedOp, "differs within"),
         (quant(scale=floats()), ROW, GraphError, "its scale is no float32"),
