@@ -14,7 +14,8 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -47,25 +48,41 @@ def main() -> None:
     drawn = _drawn(ROOT, only, int(line or 0), arguments.seed)
     if arguments.again:
         drawn = _survivors(drawn, results)
-    run = partial(_run, scratch, results, arguments.count)
+    of = {"seed": arguments.seed, "commit": _commit()}
+    run = partial(_run, scratch, results, of, arguments.count)
     with ProcessPoolExecutor(
         arguments.jobs, multiprocessing.get_context("fork"), initializer=trial.preload
     ) as pool:
-        list(pool.map(run, drawn, drawn.values()))
+        folders = [pool.submit(run, folder, some) for folder, some in drawn.items()]
     report.show(report.read(results))
+    if stopped := [str(folder.exception()) for folder in folders if folder.exception()]:
+        sys.exit("\n".join(stopped))
 
 
-def _run(scratch: Path, results: Path, count: int, folder: str, drawn: Sequence[Mutation]) -> None:
+def _run(
+    scratch: Path,
+    results: Path,
+    of: Mapping[str, object],
+    count: int,
+    folder: str,
+    drawn: Sequence[Mutation],
+) -> None:
     """Mutants of one folder in a tree of their own, until ``count`` are compiled and tested."""
     tree = scratch / folder.replace("/", "-")
     _copy(tree)
-    campaign = Campaign(tree, results)
+    campaign = Campaign(tree, results, of)
     for mutation in drawn:
         if count == 0:
             break
         outcome = campaign.outcome(mutation) or campaign.run(mutation, folder)
-        count -= outcome in ("killed", "survived")
+        count -= outcome in ("killed", "survived", "undecided")
     shutil.rmtree(tree)
+
+
+def _commit() -> str:
+    """The first characters of the commit's name, with a + when files differ from it."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
 def _copy(tree: Path) -> None:

@@ -110,4 +110,42 @@ GROUPS = {
         ("kernels:depthwise_1d",),
         alternatives=("depthwise_conv2d_s8_turned",),
     ),
+    "dense_16": Group(("dense_s16",), ("kernels:dense_16",), ("dense_16",)),
+    "conv2d_16": Group(("conv2d_s16",), ("kernels:conv2d_16",), ("conv2d_16",)),
+    "depthwise_16": Group(("depthwise_conv2d_s16",), ("kernels:depthwise_16",), ("depthwise_16",)),
+    "long_16": Group(
+        (
+            *("dense_s16_long", "conv2d_s16_long", "depthwise_conv2d_s16_long"),
+            *("dense_s16", "conv2d_s16", "depthwise_conv2d_s16"),
+        ),
+        ("long_sums:dense", "long_sums:conv2d", "long_sums:depthwise_conv2d", "kernels:long_16"),
+        ("long_16",),
+    ),
+    "requantize_16": Group(
+        ("requantize_s16", "requantize_s8", "requantize_s32", "rescale_s8", "rescale_s32"),
+        ("kernels:requantize_16",),
+        ("requantize_16",),
+    ),
+    "add_16": Group(("add_s16",), ("kernels:add_16",)),
+    "pool_16": Group(
+        ("sum_pool_s16", "avg_pool_s16", "max_pool_s16"),
+        ("kernels:pool_16", "kernels:sum_pool_16"),
+    ),
+    "elementwise_16": Group(
+        (
+            *("clamp_s16", "pad_s16", "lookup_s16", "lookup_s16_s8", "lookup_s8_s16"),
+            *("clamp_s8", "pad_s8", "lookup_s8", "concat_s8"),
+        ),
+        ("kernels:elementwise_16",),
+    ),
+    "softmax_16": Group(("softmax_s16",), ("kernels:softmax_16",)),
+    "broadcast_16": Group(
+        ("broadcast_add_s16", "broadcast_mul_s16", "add_s16"), ("broadcast:broadcast_16",)
+    ),
+    "moved_16": Group(("gather_s16", "gather_s8", "resize_nearest_s8"), ("broadcast:moved_16",)),
+    "turned_16": Group(
+        ("depthwise_conv2d_s16",),
+        ("kernels:depthwise_1d_16",),
+        alternatives=("depthwise_conv2d_s16_turned",),
+    ),
 }

@@ -56,10 +56,13 @@ def table(rows: Sequence[Row]) -> list[Row]:
                 "killed": killed,
                 "equivalent": equivalent,
                 "survived": len(survived) - equivalent,
+                "undecided": sum(row["outcome"] == "undecided" for row in mine),
                 "killed_percent": f"{100 * killed / max(mutants - equivalent, 1):.1f}",
                 "not_compiled": sum(row["outcome"] == "refused" for row in mine),
                 "same_code": sum(row["outcome"] == "same" for row in mine),
-                "seconds_each": f"{sum(row['seconds'] for row in mine) / max(mutants, 1):.0f}",
+                "cpu_s_each": f"{sum(row['cpu_s'] for row in mine) / max(mutants, 1):.1f}",
+                "seed": " ".join(sorted({str(row["seed"]) for row in mine})),
+                "commit": " ".join(sorted({row["commit"] for row in mine})),
                 "evidence": "measured",
             }
         )

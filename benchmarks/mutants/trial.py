@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,24 @@ _HEAVY = (
     "click",
 )
 _NOTHING_RAN = 70
-_NO_VERDICT = (4, 5, _NOTHING_RAN)
-"""Exit codes: pytest's for a wrong call and for no tests, and ours for skips alone."""
+"""Our exit code for skips alone."""
+_FAILED = (1, 2)
+"""Exit codes of pytest: a test failed, a file of tests could not be imported."""
+_CRASHES = ("SIGXCPU", "SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL", "SIGTRAP")
+"""Signals that a fault may end in. Others come from outside: no verdict."""
 LIMIT_S = 60
-_WALL = 10
+"""Seconds of processor time for tests whose time is not known."""
+_WALL = 20
 """Seconds of waiting for each second of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """``passed`` is None without a verdict: nothing ran, or something from outside ended it.
+    ``cpu_s`` are seconds of processor time, of all processes together."""
+
+    passed: bool | None
+    cpu_s: float
 
 
 def preload() -> None:
@@ -43,6 +57,11 @@ def preload() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
+    profile()
+
+
+def profile() -> None:
+    """Registers how Hypothesis runs in a trial."""
     from hypothesis import HealthCheck, Phase, settings
 
     # As in CI, but a failure is enough: it need not be made smaller.
@@ -67,32 +86,43 @@ class _Counted:
             self.ran += 1
 
 
-def passes(root: Path, selection: Sequence[str], log: Path) -> bool | None:
-    """Whether the tests pass in the tree ``root``; None when they take much too long.
+def run(
+    root: Path,
+    selection: Sequence[str],
+    log: Path,
+    limit_s: float = LIMIT_S,
+    plugins: Sequence[object] = (),
+) -> Trial:
+    """How the tests end in the tree ``root``, until one fails.
 
-    They have ``LIMIT_S`` of processor time, so that a busy machine kills no mutant; each program
-    that a test starts has as much.
-
-    ``RuntimeError`` when pytest can't run them or runs none.
+    Their process, and each that it starts, has ``limit_s`` of processor time; one that takes more
+    has failed. So a busy machine kills no mutant: waiting too long gives no verdict.
     """
     child = os.fork()
     if child == 0:
-        _in_child(root, selection, log)
-    end = time.monotonic() + _WALL * LIMIT_S
+        _in_child(root, selection, log, int(limit_s), plugins)
+    end = time.monotonic() + _WALL * limit_s
     while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
+        done, status, used = os.wait4(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            if code in _NO_VERDICT:
-                raise RuntimeError(f"tests {' '.join(selection)} do not run: see {log}")
-            return code == 0
-        time.sleep(0.05)
+            return Trial(_verdict(code), used.ru_utime + used.ru_stime)
+        time.sleep(0.02)
     os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+    _, _, used = os.wait4(child, 0)
+    return Trial(None, used.ru_utime + used.ru_stime)
 
 
-def _in_child(root: Path, selection: Sequence[str], log: Path) -> None:
+def _verdict(code: int) -> bool | None:
+    if code == 0:
+        return True
+    crashed = code < 0 and signal.Signals(-code).name in _CRASHES
+    return False if crashed or code in _FAILED else None
+
+
+def _in_child(
+    root: Path, selection: Sequence[str], log: Path, limit_s: int, plugins: Sequence[object]
+) -> None:
     import pytest
 
     os.setsid()
@@ -105,14 +135,15 @@ def _in_child(root: Path, selection: Sequence[str], log: Path) -> None:
     os.environ["PYTHONPATH"] = str(root)
     sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_S, LIMIT_S))
+    # The harder limit would end it by SIGKILL, as whoever is short of memory does.
+    resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 5))
     for name in [n for n in sys.modules if n.split(".")[0] in ("benchmarks", "hwkit", "tests")]:
         del sys.modules[name]
     counted = _Counted()
     options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=short", "--hypothesis-profile=mutants"]
-    code = 1
+    code = 3
     try:
-        code = int(pytest.main([*options, *selection], plugins=[counted]))
+        code = int(pytest.main([*options, *selection], plugins=[counted, *plugins]))
         if code == 0 and counted.ran == 0:
             code = _NOTHING_RAN
         sys.stdout.flush()

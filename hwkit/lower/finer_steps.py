@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwkit.ir.arith import MAX_OFFSET, MAX_SHIFT
+from hwkit.ir.arith import MAX_OFFSET
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, Rescale
 from hwkit.ir.traits import Weighted
@@ -50,7 +50,7 @@ def _grown(
         _bits(largest_weight, int(np.abs(weight).max())),
         _bits(S32.high, sums),
         _bits(MAX_OFFSET, max(map(abs, r.offset))),
-        MAX_SHIFT - max(r.shift),
+        # Multipliers have 31 bits, so this keeps shifts far below their limit as well.
         _FLOAT32_BITS - S8.bits - 1 - _reach(r),
     )
     if room <= 0:

@@ -111,16 +111,13 @@ def problem_of(
     return pack(boxes, closer)
 
 
-def place(blocks: list[Block], alignment: int) -> int:
-    """Gives each block its offset; returns the bytes needed in all."""
+def place(blocks: list[Block], alignment: int) -> None:
+    """Gives each block its offset, a multiple of ``alignment``: the largest block first."""
     done: list[Block] = []
-    arena = 0
     for block in sorted(blocks, key=lambda b: (-b.size, b.first, b.name)):
         neighbours = [b for b in done if _together(b, block)]
         block.offset = best_gap(neighbours, block.size, alignment)
         done.append(block)
-        arena = max(arena, block.offset + block.size)
-    return -(-arena // alignment) * alignment
 
 
 def _together(a: Block, b: Block) -> bool:

@@ -21,7 +21,7 @@ def prelu_to_table(graph: Graph, kept: Rounding) -> Graph:
     for op in graph.nodes:
         if isinstance(op, Prelu) and _is_function(op, constants) and not _is_kernel(op, kept):
             table, output = f"{op.name}/table", tensors[op.output].dtype
-            values = _table(op, tensors[op.input].dtype, int(constants[op.slope].reshape(-1)[0]))
+            values = _table(op, tensors[op.input].dtype, int(constants[op.slope].item()))
             constants[table] = values.astype(output.container)
             tensors[table] = TensorType(values.shape, output)
             nodes.append(Lookup(op.name, op.input, table, op.output))

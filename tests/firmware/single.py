@@ -29,18 +29,19 @@ def conv(
     outputs: int,
     *,
     kernel: int = 3,
+    pad: Padding | None = None,
     bits: int = 8,
     rounding: Rounding = Rounding.DOUBLE,
     offsets: bool = False,
     dtype: IntType = S8,
 ) -> Graph:
-    """A square map, stride 1; 3x3 is padded."""
+    """A square map, stride 1; 3x3 is padded unless ``pad`` says how."""
     rng, weight = np.random.default_rng(1), IntType(bits, True)
     b = GraphBuilder("conv")
     b.input("x", (side, side, channels), dtype)
     weights = (outputs, kernel, kernel, channels)
     b.constant("w", rng.integers(weight.low, weight.high + 1, weights), weight)
-    pad = SAME if kernel == 3 else Padding()
+    pad = pad or (SAME if kernel == 3 else Padding())
     r = _rescale(rng, outputs, rounding, offsets, dtype)
     b.add(Conv2d("op", "x", "w", None, "y", (1, 1), pad, (1, 1), -5, rescale=r), dtype)
     return b.build(["y"])

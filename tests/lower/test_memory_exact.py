@@ -23,7 +23,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.types import S8
 from hwkit.lower.memory import MemoryPlan
-from hwkit.lower.memory_exact import solve
+from hwkit.lower.memory_exact import Solution, solve
 from hwkit.lower.memory_packing import (
     Box,
     Problem,
@@ -117,6 +117,13 @@ def test_a_bound_that_no_placement_reaches_is_ruled_out() -> None:
     case = problem(boxes)
     solution = solve(case, lower_bound(case), by_size(case))
     assert solution.proven and height(case, solution.offsets) == brute_force(case)
+
+
+def test_more_boxes_than_forty_are_left_as_they_were() -> None:
+    boxes = [Box(1, 0, 0), Box(1, 0, 0), *(Box(1, k, k) for k in range(1, 40))]
+    start = [0, 2] + [0] * 39
+    assert solve(problem(boxes[:40]), 2, start[:40]) == Solution((0, 1) + (0,) * 38, True)
+    assert solve(problem(boxes), 2, start) == Solution(tuple(start), False)
 
 
 def test_without_steps_nothing_is_proven() -> None:

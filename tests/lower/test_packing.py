@@ -105,6 +105,17 @@ def test_the_search_counts_what_reaches_the_top() -> None:
         assert sorted(moved) == [0, 1, 2, 3] and order == [2, 0, 3, 1]
 
 
+def test_the_search_goes_on_from_the_best_order() -> None:
+    """Every greedy order needs 18."""
+    boxes = [
+        *(Box(1, 5, 6), Box(6, 3, 3), Box(3, 2, 4), Box(2, 4, 5), Box(5, 4, 6)),
+        *(Box(6, 5, 8), Box(8, 0, 2), Box(1, 1, 4), Box(2, 3, 6)),
+    ]
+    case = problem(boxes)
+    found = memory_search.search(case, 16, first_fit(case, range(9)))
+    assert conflict(case, found) is None and height(case, found) == 16
+
+
 def test_layers_that_others_contain_bound_nothing_more() -> None:
     case = problem([Box(1, 0, 2), Box(1, 1, 1), Box(1, 2, 3), Box(1, 3, 3)])
     assert memory_exact._crowds(case) == [(0, 1), (0, 2), (2, 3)]
@@ -216,6 +227,9 @@ def test_gaps_of_the_first_placement() -> None:
     memory_blocks.check(blocks)
     assert memory_blocks.best_gap([memory_blocks.Block("high", 16, 0, 9, 32)], 32, 16) == 0
     assert memory_blocks.best_gap([memory_blocks.Block("high", 16, 0, 9, 32)], 33, 16) == 48
+    # Of gaps that are equal the lower one.
+    between = [memory_blocks.Block(str(at), 16, 0, 9, at) for at in (16, 48, 80)]
+    assert memory_blocks.best_gap(between, 16, 16) == 0
 
 
 # The order of layers.

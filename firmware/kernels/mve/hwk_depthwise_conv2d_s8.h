@@ -69,8 +69,7 @@ HWK_INLINE void hwk_depthwise_half(const hwk_depthwise_conv2d_t *d, const int8_t
   mve_pred16_t lanes = vctp16q((uint32_t)count);
   int32x4x2_t sum = {{vdupq_n_s32(0), vdupq_n_s32(0)}};
   for (int32_t t = 0; t < taps; ++t, weights += HWK_BLOCK) {
-    const int8_t *pixel = pixels[t] + o;
-    int16x8_t x = count >= HWK_BLOCK / 2 ? vldrbq_s16(pixel) : vldrbq_z_s16(pixel, lanes);
+    int16x8_t x = vldrbq_z_s16(pixels[t] + o, lanes);
     int16x8_t products = vmulq_s16(x, vldrbq_s16(weights));
     sum.val[0] = vaddq_s32(sum.val[0], vmovlbq_s16(products));
     sum.val[1] = vaddq_s32(sum.val[1], vmovltq_s16(products));

@@ -136,10 +136,8 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
             x = xs[0].moved(-op.input_zero_point)
             taps = op.kernel[0] * op.kernel[1]
             sums = Interval(x.low * taps, x.high * taps)
-            if op.padding != NO_PADDING:  # between one and all taps lie inside the map
-                sums = Interval(
-                    np.minimum(sums.low, x.low), np.maximum(sums.high, x.high)
-                ).with_zero()
+            if op.padding != NO_PADDING:  # fewer taps lie inside the map at its border
+                sums = sums.with_zero()
             return _finished(op, sums)
         case AvgPool2d():
             return xs[0].clamped(op.low, op.high)

@@ -404,3 +404,48 @@ def test_batch_norm_that_switches_a_channel_off_or_around(path: Path) -> None:
     sums = (x * 0.5) @ np.array([[1.0, -0.5], [0.25, 0.75]])
     wanted = np.rint(np.maximum((sums - [3, 0.25]) * [0, -1] + [1.25, 0.5], 0) / 0.125)
     assert np.array_equal(predicted(graph, x), wanted.clip(0, 255))
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (1, 4, 2, 3)])
+def test_integers_with_a_zero_point_whose_channels_are_turned(
+    path: Path, shape: tuple[int, ...]
+) -> None:
+    model = Onnx(shape)
+    model.quant("x", "q", zero_point=3.0)
+    gain = np.array([1.0, -1.0, -2.0, 0.5], np.float32).reshape(4, *(1,) * (len(shape) - 2))
+    model.node("Mul", ["q", model.constant("gain", gain)], "m")
+    model.quant("m", "y", scale=0.25)
+    graph = load_model(model.save(path))
+    rows = np.random.default_rng(1).integers(-128, 128, (7, *graph.tensors["x"].shape))
+    reals = (rows - 3) * 0.5 * gain.ravel()
+    wanted = np.rint(reals / 0.25).clip(-128, 127)
+    assert np.array_equal(predicted(graph, rows.astype(np.int8)), wanted)
+
+
+@pytest.mark.parametrize(("kind", "given"), [("Clip", (-1.1, 7.3)), ("Pad", ())])
+def test_reals_off_the_integers_grid_are_taken_on_a_finer_one(
+    path: Path, kind: str, given: tuple[float, ...]
+) -> None:
+    """Before a mean, whose integers have no place for a clip, or for an offset next to zeros."""
+    model = Onnx()
+    model.quant("x", "q")
+    model.node("Add", ["q", model.constant("offset", np.float32(0.3))], "a")
+    if kind == "Clip":
+        names = [model.constant(f"bound{k}", np.float32(v)) for k, v in enumerate(given)]
+    else:
+        names = [model.constant("pads", np.array([0, 0, 1, 0, 0, 0, 0, 0]))]
+    model.node(kind, ["a", *names], "c")
+    model.node("AveragePool", ["c"], "p", kernel_shape=[2, 2])
+    model.quant("p", "y", scale=0.0625)
+    graph = load_model(model.save(path))
+    x = np.random.default_rng(1).integers(-9, 12, (9, 4, 4, 2))
+    reals = x * 0.5 + 0.3
+    if kind == "Clip":
+        reals = np.clip(reals, given[0], given[1])
+    else:
+        reals = np.pad(reals, ((0, 0), (1, 0), (0, 0), (0, 0)))
+    rows, columns = reals.shape[1] - 1, reals.shape[2] - 1
+    total = sum(reals[:, r : r + rows, c : c + columns] for r in (0, 1) for c in (0, 1))
+    wanted = np.rint(np.asarray(total) / 4 / 0.0625).clip(-128, 127)
+    assert np.ptp(wanted) > 50
+    assert np.array_equal(predicted(graph, x.astype(np.int8)), wanted)

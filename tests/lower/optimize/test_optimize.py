@@ -141,6 +141,31 @@ def test_the_integer_of_a_removed_channel_is_in_the_bias() -> None:
     assert after.constants[second.weight].tolist() == [[2]]
 
 
+@pytest.mark.parametrize(("stride", "left", "begin"), [(1, [1, 2, 3], 1), (2, [0, 1, 2, 3, 4], 1)])
+def test_a_slice_begins_where_its_first_channel_went(
+    stride: int, left: list[int], begin: int
+) -> None:
+    """Channels 1 .. 4 of five; those that are not needed lie before and behind."""
+    r = Rescale((1,), (0,), Rounding.HALF_UP, -128, 127)
+    b = GraphBuilder("sliced")
+    b.input("x", (3,), S8)
+    weight = np.arange(15).reshape(5, 3) - 7
+    b.constant("w", weight, S8)
+    b.add(Dense("first", "x", "w", None, "h", rescale=r), S8)
+    size = 4 if stride == 1 else 2
+    b.add(Slice("cut", "h", "s", (1,), (size,), (stride,)), S8)
+    second = np.array([[1, 2, 3, 0]]) if stride == 1 else np.array([[1, 2]])
+    b.constant("v", second, S8)
+    b.add(Dense("second", "s", "v", None, "y"), S32)
+    before = b.build(["y"])
+    after = apply(before, remove_channels)
+    same(before, after)
+    first, cut, _ = after.nodes
+    assert isinstance(first, Dense) and isinstance(cut, Slice)
+    assert after.constants[first.weight].tolist() == weight[left].tolist()
+    assert (cut.begin, cut.size) == ((begin if stride == 2 else 0,), (3 if stride == 1 else 2,))
+
+
 def test_a_network_of_constants_alone_still_computes_its_output() -> None:
     before = stuck_network(Padding(), [HUGE] * 4)
     after = apply(before, remove_channels)
@@ -170,6 +195,16 @@ def test_channels_that_stay_are_made_ordinary() -> None:
             True,
         ),
         (Conv2d("c", "p", "w", None, "y", padding=Padding(2, 1), input_zero_point=7), 7, False),
+        # The window sees the map with one more or less on each side: 2 around it and no more.
+        (
+            Conv2d("c", "p", "w", None, "y", padding=Padding(1, 2, 1, 1), input_zero_point=7),
+            7,
+            True,
+        ),
+        *(
+            (Conv2d("c", "p", "w", None, "y", padding=padding, input_zero_point=7), 7, False)
+            for padding in (Padding(0, 3), Padding(0, 0, 2), Padding(0, 0, 0, 2))
+        ),
         (Conv2d("c", "p", "w", None, "y", input_zero_point=7), 6, False),
         (DepthwiseConv2d("c", "p", "d", None, "y", (2, 2), input_zero_point=7), 7, True),
         (SumPool2d("c", "p", "y", (3, 2), (1, 1), input_zero_point=7), 7, True),
@@ -241,6 +276,23 @@ def test_pairs_become_one_or_none(nodes: list[Op], kinds: list[type[Op]]) -> Non
     assert [type(op) for op in after.nodes] == [*kinds, Reshape]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "stays"), [(-8, 9, False), (-8, 8, True), (-7, 9, True), (-3, 5, True)]
+)
+def test_a_clamp_that_no_channel_reaches_goes(low: int, high: int, stays: bool) -> None:
+    b = GraphBuilder("channels")
+    b.input("x", (1,), S8)
+    b.add(Clamp("a", "x", "a", -3, 9), S8)
+    b.add(Clamp("b", "x", "b", -8, 5), S8)
+    b.add(Concat("join", ("a", "b"), "h", 0), S8)
+    b.add(Clamp("c", "h", "c", low, high), S8)
+    b.add(Reshape("end", "c", "y"), S8, shape=(1, 2))
+    after = apply(b.build(["y"]), simplify)
+    assert [op.name for op in after.nodes if isinstance(op, Clamp)] == (
+        ["a", "b", "c"] if stays else ["a", "b"]
+    )
+
+
 def test_a_slice_of_a_concat_is_the_operand() -> None:
     b = GraphBuilder("chunks")
     b.input("x", (2, 4), S8)
@@ -302,6 +354,22 @@ def test_intervals_reach_the_lowest_integer_that_a_rescale_takes(
     assert intervals(before)["s"].low.tolist() == [lowest, lowest]
 
 
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize("integer", [(1 << 24) + 1, -(1 << 24) - 1, 1 << 24, -(1 << 24)])
+def test_a_float32_is_an_identity_up_to_24_bits(channel: int, integer: int) -> None:
+    """Of channels that hold all of a byte, and one integer."""
+    b = GraphBuilder("channels")
+    b.input("x", (1,), S8)
+    b.constant("w", np.array([[channel], [1 - channel]]), S8)
+    b.constant("b", np.array([0, integer] if channel else [integer, 0]), S32)
+    b.add(Dense("wide", "x", "w", "b", "h"), S32)
+    one = Rescale((1,), (0,), Rounding.FLOAT32, S32.low, S32.high)
+    b.add(Requantize("one", "h", "r", one), S32)
+    b.add(Reshape("end", "r", "y"), S32, shape=(1, 2))
+    after = apply(b.build(["y"]), simplify)
+    assert any(isinstance(op, Requantize) for op in after.nodes) == (abs(integer) > 1 << 24)
+
+
 def test_a_float32_is_no_identity_on_large_integers() -> None:
     """2**24 + 1 is no float32."""
     b = GraphBuilder("large")
@@ -340,6 +408,9 @@ def test_a_bias_that_has_grown_gets_a_type_that_holds_it(bias_type: IntType, lef
         (S32, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127), 506),
         (S8, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127), 127),
         (S32, 9, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127), 127),
+        # 506 is the first sum that half a step takes to 127: its offset is 0.
+        (S32, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127, offset=(0, 1)), 506),
+        (S32, 32, Rescale((1, 1), (0, 2), Rounding.HALF_UP, -128, 127, offset=(-1,)), 502),
         # Sums that double rounding shifts to the left by 11 have 21 bits.
         (S32, 32, Rescale((1 << 30, 1 << 30), (31, 20), Rounding.DOUBLE, -128, 127), 1),
     ],

@@ -1,0 +1,229 @@
+"""What each node of a QONNX file can't be, one value beyond what it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwkit.errors import GraphError, HwkitError, UnsupportedOp
+from hwkit.importers import load_model
+from tests.importers.qonnx.test_importer import Onnx
+
+Make = Callable[[Onnx], Any]
+MAP, ROW = (1, 2, 4, 4), (1, 6)
+
+
+def floats(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+def saved(make: Make, shape: tuple[int, ...], folder: Path) -> Path:
+    model = Onnx(shape)
+    model.quant("x", "q")
+    make(model)
+    return model.save(folder / "m.onnx")
+
+
+def one(kind: str, **attributes: Any) -> Make:
+    """A node on "q" alone."""
+    return lambda m: m.node(kind, ["q"], "y", **attributes)
+
+
+def conv(*shape: int, scale: Any = 0.25, bits: int = 8, **attributes: Any) -> Make:
+    def make(m: Onnx) -> None:
+        m.weight(np.ones(shape), scale, bits=bits)
+        m.node("Conv", ["q", "wq"], "y", **attributes)
+
+    return make
+
+
+def gemm(*shape: int, **attributes: Any) -> Make:
+    def make(m: Onnx) -> None:
+        m.weight(np.ones(shape))
+        m.node("Gemm", ["q", "wq", m.constant("b", floats(1.0))], "y", **attributes)
+
+    return make
+
+
+def norm(count: int, variance: float = 1.0, epsilon: float = 0.5) -> Make:
+    """Behind a convolution to three channels, ``count`` numbers each."""
+
+    def make(m: Onnx) -> None:
+        m.weight(np.ones((3, 2, 1, 1)))
+        m.node("Conv", ["q", "wq"], "s")
+        values = [m.constant(k, floats(*[2.0] * count)) for k in ("gamma", "beta", "mean")]
+        values.append(m.constant("variance", floats(*[variance] * count)))
+        m.node("BatchNormalization", ["s", *values], "n", epsilon=epsilon)
+        m.quant("n", "y", 4.0)
+
+    return make
+
+
+def pad(pads: list[int], value: float | None = None, **attributes: Any) -> Make:
+    def make(m: Onnx) -> None:
+        names = ["q", m.constant("pads", np.array(pads))]
+        if value is not None:
+            names.append(m.constant("value", floats(value)))
+        m.node("Pad", names, "y", **attributes)
+
+    return make
+
+
+def quant(**options: Any) -> Make:
+    return lambda m: m.quant("q", "y", **options)
+
+
+def reshape(*target: int) -> Make:
+    return lambda m: m.node("Reshape", ["q", m.constant("to", np.array(target))], "y")
+
+
+def mean(*axes: int) -> Make:
+    return lambda m: m.node("ReduceMean", ["q"], "y", axes=list(axes))
+
+
+def concat(axis: int, scale: float = 0.5) -> Make:
+    def make(m: Onnx) -> None:
+        m.quant("q", "r", scale)
+        m.node("Concat", ["q", "r"], "y", axis=axis)
+
+    return make
+
+
+def trunc(bits: float = 4.0, scale: float = 0.5, output_scale: float = 1.0) -> Make:
+    def make(m: Onnx) -> None:
+        given = (scale, 0.0, 8.0, output_scale, bits)
+        names = [m.constant(f"t{k}", floats(v)) for k, v in enumerate(given)]
+        m.node("Trunc", ["q", *names], "y", rounding_mode="FLOOR")
+
+    return make
+
+
+POOL = {"kernel_shape": [2, 2]}
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (one("MaxPool", kernel_shape=[2]), (1, 2, 4)),
+        (one("MaxPool", **POOL), MAP),
+        (one("AveragePool", pads=[1, 0, 0, 1], count_include_pad=1, **POOL), MAP),
+        (mean(2, 3), MAP),
+        (mean(-1, -2), MAP),
+        (mean(2), (1, 2, 4)),
+        (pad([0, 0, 1, 2, 0, 0, 0, 1]), MAP),
+        (pad([0, 0, 1, 2, 0, 0, 0, 1], 1.5), MAP),
+        (pad([0, 0, 1, 0, 0, 2]), (1, 2, 4)),
+        (concat(1), MAP),
+        (concat(1, 0.5), ROW),
+        (concat(-1), MAP),
+        (concat(3), MAP),
+        (reshape(1, 32), MAP),
+        (reshape(1, -1), MAP),
+        (reshape(1, 6, 1, 1), ROW),
+        (conv(6, 1, 3, 3, group=2), MAP),
+        (conv(3, 2, 4, 4, pads=[0, 1, 0, 1]), MAP),
+        (conv(3, 2, 3), (1, 2, 4)),
+        (conv(3, 2, 1, 1, scale=floats(1, 2, 4).reshape(3, 1, 1, 1)), MAP),
+        (gemm(6, 3), ROW),
+        (gemm(3, 6, transB=1), ROW),
+        (norm(3), MAP),
+        (norm(1), MAP),
+        (norm(3, 0.0), MAP),
+        (quant(bits=2), ROW),
+        (quant(bits=floats(4).reshape(1, 1)), ROW),
+        (quant(zero_point=floats(*[3.0] * 6).reshape(1, 6)), ROW),
+        (trunc(), ROW),
+        (trunc(1.0), ROW),
+    ],
+)
+def test_what_is_taken(make: Make, shape: tuple[int, ...], tmp_path: Path) -> None:
+    graph = load_model(saved(make, shape, tmp_path))
+    assert graph.outputs
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "error", "message"),
+    [
+        (one("MaxPool", **POOL), ROW, UnsupportedOp, "give it a map"),
+        (one("AveragePool", **POOL), ROW, UnsupportedOp, "give it a map"),
+        (one("GlobalAveragePool"), ROW, UnsupportedOp, "give it a map"),
+        (pad([0, 1, 0, 1]), ROW, UnsupportedOp, "give it a map"),
+        (one("MaxPool", dilations=[1, 2], **POOL), MAP, UnsupportedOp, "dilation 1"),
+        (one("AveragePool", dilations=[2, 1], **POOL), MAP, UnsupportedOp, "dilation 1"),
+        (one("AveragePool", pads=[1, 0, 0, 1], **POOL), MAP, UnsupportedOp, "count_include_pad"),
+        (
+            one("AveragePool", pads=[1, 0, 0, 1], count_include_pad=1, ceil_mode=1, **POOL),
+            *(MAP, UnsupportedOp, "ceil_mode"),
+        ),
+        (mean(2), MAP, UnsupportedOp, "use rows and columns"),
+        (mean(1, 2, 3), MAP, UnsupportedOp, "use rows and columns"),
+        (one("ReduceMean"), MAP, UnsupportedOp, "use rows and columns"),
+        (pad([0] * 8, mode="edge"), MAP, UnsupportedOp, "not constant; use zeros"),
+        (pad([0] * 7), MAP, UnsupportedOp, "no constant of the export"),
+        (pad([0, 1, 0, 0, 0, 0, 0, 0]), MAP, UnsupportedOp, "pad rows and columns only"),
+        (pad([1, 0, 0, 0, 0, 0, 0, 0]), MAP, UnsupportedOp, "pad rows and columns only"),
+        (pad([0, 0, 0, 0, 1, 0, 0, 0]), MAP, UnsupportedOp, "pad rows and columns only"),
+        (pad([0, 0, 0, 0, 0, 1, 0, 0]), MAP, UnsupportedOp, "pad rows and columns only"),
+        (pad([0, 0, 0, 0, 0, 0, 0, -1]), MAP, UnsupportedOp, "pad rows and columns only"),
+        (pad([0, 0, 1, 0, 0, 0, 0, 0], 0.25), MAP, UnsupportedOp, "off the integers' grid"),
+        (concat(0), MAP, UnsupportedOp, "joining axis 0"),
+        (concat(-4), MAP, UnsupportedOp, "joining axis -4"),
+        (concat(4), MAP, UnsupportedOp, "joining axis 4"),
+        (concat(-5), MAP, UnsupportedOp, "joining axis -5"),
+        (concat(2, 0.75), MAP, UnsupportedOp, "share one QuantIdentity"),
+        (reshape(2, 16), MAP, UnsupportedOp, "keep the batch"),
+        (reshape(1, 31), MAP, UnsupportedOp, "keep the batch"),
+        (reshape(32), MAP, UnsupportedOp, "keep the batch"),
+        (reshape(1, 8, 4), MAP, UnsupportedOp, "flatten to a vector"),
+        (reshape(1, 3, 1, 2), ROW, UnsupportedOp, "flatten to a vector"),
+        (reshape(1, 3, 2, 1), ROW, UnsupportedOp, "flatten to a vector"),
+        (conv(3, 2), MAP, UnsupportedOp, "use Conv1d or Conv2d"),
+        (conv(3, 2, 3, 3, 3), MAP, UnsupportedOp, "use Conv1d or Conv2d"),
+        (conv(3, 2, 3), MAP, UnsupportedOp, "use Conv1d or Conv2d"),
+        (conv(4, 2, 1, 1, group=2), MAP, UnsupportedOp, "2 groups of 2 channels"),
+        (conv(3, 1, 1, 1, group=2), MAP, UnsupportedOp, "2 groups of 2 channels"),
+        (conv(3, 3, 1, 1), MAP, UnsupportedOp, "1 groups of 2 channels"),
+        (conv(3, 2, 1, 1, bits=9), MAP, UnsupportedOp, "use 8 bits or fewer"),
+        (
+            conv(3, 2, 1, 1, scale=floats(1, 2).reshape(1, 2, 1, 1)),
+            *(MAP, UnsupportedOp, "one per output channel"),
+        ),
+        (conv(3, 2, 1, 1, strides=[1, 0]), MAP, GraphError, "'strides'"),
+        (conv(3, 2, 1, 1, strides=[1, 1, 1]), MAP, GraphError, "'strides'"),
+        (conv(3, 2, 1, 1, pads=[0, 0, 1]), MAP, GraphError, "'pads'"),
+        (conv(3, 2, 1, 1, pads=[0, 0, 0, -1]), MAP, UnsupportedOp, "negative padding"),
+        (conv(3, 2, 1, 1, pads=[-1, 0, 0, 0]), MAP, UnsupportedOp, "negative padding"),
+        (gemm(6, 3, transA=1), ROW, UnsupportedOp, "transA or alpha"),
+        (gemm(6, 3, alpha=0.5), ROW, UnsupportedOp, "transA or alpha"),
+        (gemm(6, 3, beta=0.5), ROW, UnsupportedOp, "beta"),
+        (gemm(3, 6), ROW, UnsupportedOp, "flatten first"),
+        (gemm(4, 3), MAP, UnsupportedOp, "flatten first"),
+        (norm(2), MAP, GraphError, "2 numbers for 3 channels"),
+        (norm(3, -0.5), MAP, GraphError, "a variance is not above 0"),
+        (norm(3, 0.0, 0.0), MAP, GraphError, "a variance is not above 0"),
+        (quant(bits=33), ROW, UnsupportedOp, "a width of 33 bits"),
+        (quant(bits=0), ROW, UnsupportedOp, "a width of 0 bits"),
+        (quant(zero_point=2.0**31), ROW, GraphError, "no 32-bit integer"),
+        (quant(zero_point=0.5), ROW, GraphError, "zero point is 0.5"),
+        (quant(zero_point=floats(*[3.0] * 5)), ROW, GraphError, "zero point of shape"),
+        (quant(zero_point=floats().reshape(0, 6)), ROW, GraphError, "zero point of shape"),
+        (quant(bits=floats(*[3.0] * 5)), ROW, GraphError, "bit width of shape"),
+        (quant(zero_point=floats(0, 0, 0, 0, 0, 1)), ROW, UnsupportedOp, "differs within"),
+        (quant(scale=floats()), ROW, GraphError, "its scale is no float32"),
+        (quant(scale=np.array(1)), ROW, GraphError, "its scale is no float32"),
+        (trunc(0.0), ROW, GraphError, "Trunc to 0.0 bits"),
+        (trunc(17.0), ROW, GraphError, "Trunc to 17.0 bits"),
+        (trunc(4.0, 0.5, 0.0), ROW, GraphError, "and scale 0.0"),
+        (trunc(4.0, 0.25), ROW, UnsupportedOp, "another scale than its input's"),
+    ],
+)
+def test_what_is_refused(
+    make: Make, shape: tuple[int, ...], error: type[HwkitError], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error) as caught:
+        load_model(saved(make, shape, tmp_path))
+    assert message in str(caught.value) and "\n" not in str(caught.value)
