@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 from benchmarks.mutants import calls, compiled, places, report, trial
 from benchmarks.mutants.baseline import Baseline, limit_s

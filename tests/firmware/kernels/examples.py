@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from hypothesis import HealthCheck, given, reject, settings
@@ -16,10 +17,20 @@ from hypothesis import strategies as st
 from hwkit.errors import AccumulatorOverflow
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
+from hwkit.ir.ops import Op
 from hwkit.ir.types import Array
 from tests.examples import more
 from tests.firmware.kernels import cases
-from tests.firmware.kernels.driver import Driver
+
+
+class Driver(Protocol):
+    """What computes a layer; see ``driver.Driver``."""
+
+    def layer(
+        self, graph: Graph, op: Op, values: Mapping[str, Array], overlapping: bool = False
+    ) -> Array:
+        """The output of ``op``."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pytest
 
 from hwkit.ir.graph import Graph
@@ -20,14 +19,15 @@ class Interpreting:
     """A driver without kernels; ``wrong`` by so much where the output has several elements."""
 
     def __init__(self, wrong: int = 0) -> None:
-        self.wrong, self.seen = wrong, []
+        self.wrong = wrong
+        self.seen: list[tuple[Graph, bool]] = []
 
     def layer(
         self, graph: Graph, op: Op, values: Mapping[str, Array], overlapping: bool = False
     ) -> Array:
         self.seen.append((graph, overlapping))
         expected = run(graph, {name: value[None] for name, value in values.items()})["y"][0]
-        return expected + np.where(expected.size > 1, self.wrong, 0)
+        return expected + self.wrong if expected.size > 1 else expected
 
 
 def test_each_is_computed_twice_and_the_same_for_every_driver() -> None:
