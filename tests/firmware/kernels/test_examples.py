@@ -27,7 +27,8 @@ class Interpreting:
     ) -> Array:
         self.seen.append((graph, overlapping))
         expected = run(graph, {name: value[None] for name, value in values.items()})["y"][0]
-        return expected + self.wrong if expected.size > 1 else expected
+        changed: Array = expected + self.wrong
+        return changed if expected.size > 1 else expected
 
 
 def test_each_is_computed_twice_and_the_same_for_every_driver() -> None:
