@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
 from hwkit.importers.qonnx.axes import axis_name
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
-from hwkit.importers.qonnx.integers import refine, whole
+from hwkit.importers.qonnx.integers import refine, settle
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.values import Integers, Real
 from hwkit.ir.ops import ArgMax
@@ -31,8 +33,10 @@ def arg_max(ctx: Context, node: Node) -> None:
         raise UnsupportedOp(node.name, IMPORTER, "the last of equals; leave select_last_index 0")
     if given.order is not None:
         raise UnsupportedOp(node.name, IMPORTER, "ArgMax of a flattened map; put a layer between")
-    real = whole(ctx, node, 0)
-    if real.scale.size > 1:
+    if given.offset.size == 1 and not given.is_clamped:
+        given = replace(given, offset=np.zeros(1))  # It moves all alike.
+    real = settle(ctx, node, given)
+    if real.scale.size > 1 or real.offset.any():
         real = refine(ctx, node, real)
     name = ctx.name(node)
     ctx.builder.add(ArgMax(name, real.integers.tensor, name), S32, Quantization((1.0,)))

@@ -1,5 +1,5 @@
-"""Small whole-number arithmetic on shapes that exporters leave in the graph (``x.view(x.size(0),
--1)``, ``ZeroPad2d``): computed here, in numpy."""
+"""Small arithmetic that exporters leave in the graph, on shapes (``x.view(x.size(0), -1)``,
+``ZeroPad2d``) and on constants (``(variance + eps).pow(0.5)``): computed here, in numpy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_FOLDED = 4096
 
 FOLDED = frozenset(
     {"Shape", "Gather", "Unsqueeze", "Squeeze", "Concat", "Slice", "Cast", "Reshape", "Transpose"}
-    | {"ConstantOfShape", "Add", "Sub", "Mul", "Div"}
+    | {"ConstantOfShape", "Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "Reciprocal"}
 )
 
 
@@ -81,6 +81,12 @@ def _compute(node: Node, given: list[Array]) -> Array:
             if whole and (given[1] == 0).any():
                 raise ValueError("division by 0")
             return first // given[1] if whole else first / given[1]
+        case "Pow":
+            return np.power(first, given[1])
+        case "Sqrt":
+            return np.asarray(np.sqrt(first))
+        case "Reciprocal":
+            return np.asarray(1 / first)
         case "Add":
             return np.add(first, given[1])
         case "Sub":

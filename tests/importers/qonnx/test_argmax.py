@@ -13,7 +13,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.flow.verify import verify
 from hwkit.importers import load_model, load_proven
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import ArgMax
+from hwkit.ir.ops import ArgMax, Dense
 from hwkit.ir.types import S32
 from tests.predicted import predicted
 
@@ -63,6 +63,14 @@ def test_a_bias_finer_than_a_step_decides(tmp_path: Path) -> None:
     graph = proven(model, tmp_path)
     # Of equal sums the one with the largest bias is first, not the first one.
     assert predicted(graph, np.zeros((1, 6), np.int8)).tolist() == [[2]]
+
+
+def test_a_norm_of_all_classes_alike_costs_nothing(tmp_path: Path) -> None:
+    model = logits()
+    model.node("Sub", ["s", model.constant("mean", np.float32(0.37))], "centred")
+    model.node("Mul", ["centred", model.constant("gain", np.float32(1.3))], "scaled")
+    model.node("ArgMax", ["scaled"], "y", axis=1)
+    assert [type(op) for op in proven(model, tmp_path).nodes] == [Dense, ArgMax]
 
 
 def test_scales_of_each_channel_are_compared_as_reals(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hwkit.importers import load_model, load_proven, open_model
 from hwkit.importers.proof import Observed, counted, prove
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Dense, Requantize
+from hwkit.ir.ops import Conv2d, Dense, Requantize
 from hwkit.ir.types import S32, Array, IntType
 from hwkit.lower.fuse_requantize import fuse_requantize
 from tests.predicted import predicted
@@ -485,3 +485,80 @@ def test_a_mean_with_axes_as_an_input(path: Path) -> None:
     _, proof = load_proven(path)
     assert proof is not None
     assert proof.exact
+
+
+def test_a_normalization_before_the_first_quantizer_is_done_outside(path: Path) -> None:
+    """By channel, as (x - mean) / deviation; the graph reads what the quantizer gives."""
+    model = Onnx((1, 3, 4, 4))
+    mean = model.constant("mean", np.array([0.5, 0.25, 0.75], np.float32).reshape(1, 3, 1, 1))
+    deviation = model.constant("deviation", np.array([[[0.25]], [[0.5]], [[0.125]]], np.float32))
+    model.node("Sub", ["x", mean], "centred")
+    model.node("Div", ["centred", deviation], "normal")
+    model.quant("normal", "q", scale=0.125)
+    model.constant("w", np.ones((2, 3, 3, 3), np.float32))
+    model.quant("w", "wq", scale=1.0, bits=2)
+    model.node("Conv", ["q", "wq"], "s")
+    model.quant("s", "y", scale=0.5)
+    graph = proven(model, path)
+    assert [type(op) for op in graph.nodes] == [Conv2d, Requantize]
+    assert graph.metadata["input x"] == "[4.0, 2.0, 8.0] * x + [-2.0, -0.5, -6.0]"
+
+
+def test_two_normalizations_of_an_input_are_two_quantizers(path: Path) -> None:
+    model = Onnx((1, 2))
+    for name, gain in (("a", 2.0), ("b", 3.0)):
+        model.node("Mul", ["x", model.constant(f"{name}.gain", np.float32(gain))], f"{name}.x")
+        model.quant(f"{name}.x", name)
+    model.node("Add", ["a", "b"], "y")
+    with pytest.raises(UnsupportedOp, match="two quantizers read input 'x'; share one"):
+        load_model(model.save(path))
+
+
+@pytest.mark.parametrize("kind", ["BipolarQuant", "Quant"])
+def test_a_binary_input_is_its_signs(kind: str, path: Path) -> None:
+    """Behind 2x - 1: pixels from one half on are 1."""
+    model = Onnx((1, 4))
+    model.node("Mul", ["x", model.constant("two", np.float32(2))], "double")
+    model.node("Sub", ["double", model.constant("one", np.float32(1))], "moved")
+    if kind == "Quant":
+        model.quant("moved", "q", scale=1.0, bits=1)
+    else:
+        model.node(kind, ["moved", model.constant("step", np.float32(1))], "q")
+    rng = np.random.default_rng(2)
+    model.weight(rng.choice([-1.0, 1.0], (3, 4)), scale=1.0, bits=2)
+    model.node("Gemm", ["q", "wq"], "s", transB=1)
+    model.quant("s", "y", scale=1.0, bits=4)
+    graph = proven(model, path)
+    assert graph.tensors["x"].dtype == IntType(2, True)
+    signs = np.array([[-1, 1, 1, -1]], np.int8)
+    others = np.array([[-2, 0, 1, -1]], np.int8)
+    assert np.array_equal(predicted(graph, signs), predicted(graph, others))
+
+
+def test_a_norm_of_the_whole_output_folds_with_its_constants(path: Path) -> None:
+    """(s - mean) / (variance + eps) ** 0.5 * gain + bias, its power left to be computed."""
+    model = dense()
+    model.node("MatMul", ["q", "wq"], "s")
+    numbers = {"mean": 0.5, "variance": 3.0, "eps": 1e-4, "half": 0.5, "gain": 1.5, "bias": -0.25}
+    for name, value in numbers.items():
+        model.constant(name, np.float32(value))
+    model.node("Sub", ["s", "mean"], "centred")
+    model.node("Add", ["variance", "eps"], "spread")
+    model.node("Pow", ["spread", "half"], "deviation")
+    model.node("Div", ["centred", "deviation"], "normal")
+    model.node("Mul", ["normal", "gain"], "scaled")
+    model.node("Add", ["scaled", "bias"], "t")
+    model.quant("t", "y", scale=0.3)
+    graph = proven(model, path)
+    assert [type(op) for op in graph.nodes] == [Dense, Requantize]
+
+
+def test_ternary_weights(path: Path) -> None:
+    model = Onnx((1, 4))
+    model.quant("x", "q", scale=0.5, bits=2)
+    model.weight([[1.0, 0.0, -1.0, 1.0], [0.0, 0.0, 1.0, -1.0]], scale=1.0, bits=2)
+    model.node("Gemm", ["q", "wq"], "s", transB=1)
+    model.node("BipolarQuant", ["s", model.constant("step", np.float32(0.5))], "y")
+    graph = proven(model, path)
+    (weight,) = (graph.constants[op.weight] for op in graph.nodes if isinstance(op, Dense))
+    assert sorted(np.unique(weight).tolist()) == [-1, 0, 1]
