@@ -95,7 +95,7 @@ def plain(costs: Costs) -> PatchPlan:
 def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
     """All plans worth having, the one of least work first: each has fewer bytes than the last."""
     first = [plain(costs)] if not costs.streamed else []
-    paths = {path for found in _choices(costs) for path in front(costs, found)}
+    paths = {path for found in choices(costs) for path in front(costs, found)}
     plans = [*first, *(planned(costs, path) for path in paths)]
     kept: list[PatchPlan] = []
     for plan in sorted(plans, key=lambda plan: (plan.macs, plan.arena_bytes)):
@@ -114,7 +114,7 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
     if not costs.streamed and (whole := plain(costs)).arena_bytes <= limit_bytes:
         return whole
     fitting: list[tuple[int, int, PatchPlan]] = []
-    for found in _choices(costs):
+    for found in choices(costs):
         limit = limit_bytes
         while (path := cheapest(costs, found, limit)) is not None:
             plan = planned(costs, path)
@@ -131,7 +131,7 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
     )
 
 
-def _choices(costs: Costs) -> tuple[list[Edge], list[Edge]]:
+def choices(costs: Costs) -> tuple[list[Edge], list[Edge]]:
     """What plans are made of: all, and all but stages of one layer.
 
     Results that lie over their sources one after the other move further and further apart, which

@@ -33,9 +33,7 @@ def network() -> Graph:
             x = b.add(op, S8)
             continue
         weight = b.constant(f"w{k}", rng.integers(-90, 90, shape), S8)
-        conv = Conv2d(
-            f"c{k}", x, weight, None, f"y{k}", (stride, stride), around(1), rescale=HALF
-        )
+        conv = Conv2d(f"c{k}", x, weight, None, f"y{k}", (stride, stride), around(1), rescale=HALF)
         x = b.add(conv, S8)
     return b.build([x])
 
