@@ -20,6 +20,7 @@ from benchmarks import (
     mlperf_tiny,
     models,
     moved,
+    patches,
     pipelines,
     stages,
     table,
@@ -40,6 +41,7 @@ def main() -> None:
     mlperf_tiny.main([])
     wakeword.main([])
     moved.main([])
+    patches.main([])
     flags.main()
     cores.main()
     doors_tflite.main([])
