@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,11 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, DepthwiseConv2d, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower.patch.turns import Stage, by_input, by_output
-from hwkit.targets.edge.emit import MODEL, emit
+from hwkit.targets.edge.emit import MODEL, emit, file_model, has_functions
+from hwkit.targets.edge.flatbuffer import write
 from hwkit.targets.edge.loaded import load
 from hwkit.targets.edge.lower import lower
+from hwkit.targets.edge.offline import planned
 from hwkit.targets.edge.patched import patched
 from tests.targets.edge.networks import BOARDS
 
@@ -64,6 +68,28 @@ def test_a_patched_file_computes_the_same(board: str) -> None:
     if board == "host_tflm":
         arenas = [load(found.edge, model, 1).facts["arena_bytes"] for model in models]
         assert arenas[1] < 0.75 * arenas[0]
+
+
+def test_tflm_puts_tensors_where_the_file_says() -> None:
+    graph = network()
+    board = boards.load("host_tflm")
+    assert board.edge is not None
+    for lowered in (lower(graph, board), patched(lower(graph, board), in_rows)):
+        model, plan = planned(file_model(lowered.graph, has_functions(board.edge)))
+        given, own = (
+            load(board.edge, write(one), 1) for one in (model, replace(model, offsets=()))
+        )
+        assert given.facts["arena_bytes"] <= own.facts["arena_bytes"]
+        # What the plan raises rises in the arena: TFLM has taken it over.
+        raised = tuple(k + 4096 if k >= 0 else k for k in model.offsets)
+        higher = load(board.edge, write(replace(model, offsets=raised)), 1)
+        assert higher.facts["arena_bytes"] == given.facts["arena_bytes"] + 4096
+        assert max(model.offsets) < plan.arena_bytes
+        x = np.random.default_rng(2).integers(-128, 128, (5, 64, 64, 1)).astype(np.int8)
+        (got,) = given.run([x])
+        expected = graph.predict(x)
+        assert isinstance(expected, np.ndarray)
+        assert np.array_equal(got.reshape(expected.shape), expected)
 
 
 def test_padding_is_inside_the_windows_when_stages_are_chosen() -> None:
