@@ -21,6 +21,7 @@ from benchmarks import (
     models,
     moved,
     patches,
+    patches_tflm,
     pipelines,
     stages,
     table,
@@ -42,6 +43,7 @@ def main() -> None:
     wakeword.main([])
     moved.main([])
     patches.main([])
+    patches_tflm.main([])
     flags.main()
     cores.main()
     doors_tflite.main([])

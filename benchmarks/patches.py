@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.csvfile import write
+from benchmarks.csvfile import FOLDER, read, write
 from benchmarks.networks import resnet8
 from benchmarks.patch_networks import cifar_resnet, mobilenet_v2, mobilenet_v2_035, vww_80
 from hwkit.ir.graph import Graph
@@ -71,7 +71,7 @@ def _row(name: str, given: str, label: str, plan: PatchPlan) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> None:
-    """Writes ``patches.csv``."""
+    """Writes ``patches.csv``; rows of networks that are not there stay."""
     found: list[dict[str, Any]] = []
     if arguments:
         from hwkit.importers import load_model
@@ -85,7 +85,9 @@ def main(arguments: list[str]) -> None:
     found += rows("vww_80", vww_80(), "not counted")
     found += rows("mobilenet_v2_035", mobilenet_v2_035(), "not counted")
     found += rows("mobilenet_v2", mobilenet_v2(), "streamed")
-    write("patches", found)
+    taken = {row["network"] for row in found}
+    known = read("patches") if (FOLDER / "patches.csv").exists() else []
+    write("patches", [*(old for old in known if old["network"] not in taken), *found])
 
 
 if __name__ == "__main__":

@@ -54,6 +54,11 @@ class PatchPlan:
         streamed = {name for op in nodes for name in activations(op)} & {*self.costs.streamed}
         return by_input(self.graph, nodes, tiling.rows, streamed, again=tiling.again, even=True)
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of whole rows, in order."""
+        return tuple(self.stage(tiling) for tiling in self.staged if not tiling.columns)
+
     @cached_property
     def tiled(self) -> tuple[Tiled, ...]:
         return tuple(self._tiled())

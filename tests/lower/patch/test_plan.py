@@ -134,3 +134,11 @@ def test_an_input_that_a_layer_wants_whole_cannot_be_streamed() -> None:
     y = b.add(Add("a", ("x", "x"), "y", rescale=RESCALE), S8)
     with pytest.raises(ConfigError, match="input x cannot come row by row"):
         plan_front(Costs(b.build([y]), ("x",)))
+
+
+def test_without_strips_all_stages_are_of_whole_rows() -> None:
+    rows = plan_front(Costs(CHAIN, strips=False))
+    assert all(len(plan.stages) == len(plan.staged) for plan in rows)
+    columns = plan_front(Costs(CHAIN))
+    assert any(len(plan.stages) < len(plan.staged) for plan in columns)
+    assert columns[-1].arena_bytes < rows[-1].arena_bytes
