@@ -16,7 +16,9 @@ from hwkit.ir.ops import Op, activations
 from hwkit.lower.memory import MemoryPlan, plan_memory
 from hwkit.lower.patch.costs import Costs, Edge, Tiling
 from hwkit.lower.patch.peak import Tiled, in_columns, in_rows, schedule
+from hwkit.lower.patch.rewrite import unrolled
 from hwkit.lower.patch.search import Path, cheapest, edges, front
+from hwkit.lower.patch.strips import in_strips
 from hwkit.lower.patch.turns import Stage, by_input
 
 
@@ -95,6 +97,20 @@ def plain(costs: Costs) -> PatchPlan:
     whole = Costs(costs.graph, (), costs.uncounted, costs.overlaps, costs.scratch)
     tilings = tuple(Tiling(k, k + 1) for k in range(len(costs.graph.nodes)))
     return PatchPlan(whole, tilings, sum(whole.macs))
+
+
+def rewritten(plan: PatchPlan) -> Graph:
+    """The graph with all stages of ``plan`` unrolled, strips and turns: what the plan computes."""
+    graph = plan.graph
+    stages: list[Stage] = []
+    for tiling in plan.staged:
+        if tiling.columns:
+            strips = in_strips(graph, plan.nodes(tiling), tiling.columns)
+            graph = strips.graph
+            stages += [by_input(graph, strip, 1, even=True) for strip in strips.nodes]
+        else:
+            stages.append(plan.stage(tiling))
+    return unrolled(graph, stages)
 
 
 def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:

@@ -13,12 +13,13 @@ from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Conv2d, Op, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
+from hwkit.lower.checked import apply
 from hwkit.lower.memory import plan_memory
 from hwkit.lower.patch.candidates import ROWS
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.labels import AGAIN
 from hwkit.lower.patch.peak import in_rows, schedule
-from hwkit.lower.patch.plan import plain, plan_front, plan_within
+from hwkit.lower.patch.plan import plain, plan_front, plan_within, rewritten
 from hwkit.lower.patch.search import edges, front
 from hwkit.lower.patch.turns import Stage, by_input
 
@@ -43,6 +44,7 @@ def network(*layers: tuple[int, int, int], residual: bool = False) -> Graph:
 
 
 CHAIN = network((16, 3, 1), (16, 3, 2), (24, 1, 1), (8, 3, 2), (8, 3, 1))
+RESIDUAL = network((16, 3, 1), (16, 3, 1), (16, 3, 2), (16, 3, 1), residual=True)
 
 
 def peak(graph: Graph, stage: Stage) -> int:
@@ -103,8 +105,7 @@ def test_the_model_says_what_the_memory_planner_finds(streamed: tuple[str, ...])
 
 
 def test_residuals_are_inside_a_stage() -> None:
-    graph = network((16, 3, 1), (16, 3, 1), (16, 3, 2), (16, 3, 1), residual=True)
-    whole, *_, least = plan_front(Costs(graph))
+    whole, *_, least = plan_front(Costs(RESIDUAL))
     assert least.arena_bytes < 0.5 * whole.arena_bytes
     inside: set[type[Op]] = {type(op) for t in least.staged for op in least.nodes(t)}
     assert Add in inside
@@ -142,3 +143,14 @@ def test_without_strips_all_stages_are_of_whole_rows() -> None:
     columns = plan_front(Costs(CHAIN))
     assert any(len(plan.stages) < len(plan.staged) for plan in columns)
     assert columns[-1].arena_bytes < rows[-1].arena_bytes
+
+
+@pytest.mark.parametrize("graph", [CHAIN, RESIDUAL], ids=["chain", "residual"])
+@pytest.mark.parametrize("streamed", [(), ("x",)], ids=["whole", "streamed"])
+def test_what_a_plan_computes_is_exact_and_costs_what_it_says(
+    graph: Graph, streamed: tuple[str, ...]
+) -> None:
+    plans = plan_front(Costs(graph, streamed))
+    for plan in plans:
+        made = apply(graph, lambda _, plan=plan: rewritten(plan))  # type: ignore[misc]
+        assert sum(macs(made, op) for op in made.nodes) == plan.macs
