@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from hwkit.errors import ConfigError
 from hwkit.ir.builder import GraphBuilder
@@ -18,10 +19,12 @@ from hwkit.lower.memory import plan_memory
 from hwkit.lower.patch.candidates import ROWS
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.labels import AGAIN
-from hwkit.lower.patch.peak import in_rows, schedule
+from hwkit.lower.patch.peak import in_rows, schedule, whole_bytes
 from hwkit.lower.patch.plan import plain, plan_front, plan_within, rewritten
 from hwkit.lower.patch.search import edges, front
 from hwkit.lower.patch.turns import Stage, by_input
+from tests.conformance.graphs import graphs
+from tests.lower.patch.test_turns import MAPS
 
 RESCALE = Rescale((1 << 30,), (38,), Rounding.HALF_UP, -128, 127)
 
@@ -154,3 +157,12 @@ def test_what_a_plan_computes_is_exact_and_costs_what_it_says(
     for plan in plans:
         made = apply(graph, lambda _, plan=plan: rewritten(plan))  # type: ignore[misc]
         assert sum(macs(made, op) for op in made.nodes) == plan.macs
+
+
+@settings(max_examples=50)
+@given(graphs(MAPS))
+def test_plans_of_random_networks_are_exact(graph: Graph) -> None:
+    for plan in plan_front(Costs(graph)):
+        made = apply(graph, lambda _, plan=plan: rewritten(plan))  # type: ignore[misc]
+        assert sum(macs(made, op) for op in made.nodes) == plan.macs
+        assert plan.arena_bytes >= max(whole_bytes(graph, name) for name in graph.inputs)
