@@ -20,6 +20,8 @@ from benchmarks import (
     mlperf_tiny,
     models,
     moved,
+    patches,
+    patches_tflm,
     pipelines,
     stages,
     table,
@@ -40,6 +42,8 @@ def main() -> None:
     mlperf_tiny.main([])
     wakeword.main([])
     moved.main([])
+    patches.main([])
+    patches_tflm.main([])
     flags.main()
     cores.main()
     doors_tflite.main([])

@@ -67,7 +67,8 @@ def plan(
                 f"--sram {sram}: variables alone take {needs.other_bytes:,} bytes; give more"
             )
     inputs = lowered.graph.inputs if streamed else ()
-    costs = Costs(lowered.graph, inputs, (), needs.overlaps, needs.scratch_bytes)
+    asked = needs.overlaps, needs.scratch_bytes
+    costs = Costs(lowered.graph, inputs, (), *asked, strips=False)
     chosen = plan_within(costs, room)
     front = plan_front(costs) if with_front else ()
     return Planned(board, streamed, room, needs.other_bytes, chosen, front)

@@ -51,13 +51,15 @@ def rounded(size: int) -> int:
 @dataclass(frozen=True)
 class Costs:
     """A graph and how its memory is counted: ``streamed`` inputs come row by row, ``uncounted``
-    tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name."""
+    tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name; without
+    ``strips`` stages are of whole rows, which is what a firmware runs."""
 
     graph: Graph
     streamed: Collection[str] = ()
     uncounted: Collection[str] = ()
     overlaps: Overlaps = field(default_factory=dict)
     scratch: Mapping[str, int] = field(default_factory=dict)
+    strips: bool = True
 
     @cached_property
     def reach(self) -> dict[str, Reach]:

@@ -139,7 +139,7 @@ def reads_ahead(graph: Graph, stage: Stage, source: str) -> int:
     is written over that is still to be read.
 
     Example: two layers that make a row of 6 bytes of each row of 8, a row a turn: 0; of each row
-    of 8 two of 6 bytes: all rows but the last come before it, 4 bytes for each row of the source.
+    of 8 two of 6 bytes: 4 for each row of the source, the result being so much longer.
     """
     (result,) = stage.results
     writer = next(k for k, op in enumerate(stage.nodes) if op.output == result)

@@ -16,7 +16,9 @@ from hwkit.ir.ops import Op, activations
 from hwkit.lower.memory import MemoryPlan, plan_memory
 from hwkit.lower.patch.costs import Costs, Edge, Tiling
 from hwkit.lower.patch.peak import Tiled, in_columns, in_rows, schedule
+from hwkit.lower.patch.rewrite import unrolled
 from hwkit.lower.patch.search import Path, cheapest, edges, front
+from hwkit.lower.patch.strips import in_strips
 from hwkit.lower.patch.turns import Stage, by_input
 
 
@@ -53,6 +55,11 @@ class PatchPlan:
         nodes = self.nodes(tiling)
         streamed = {name for op in nodes for name in activations(op)} & {*self.costs.streamed}
         return by_input(self.graph, nodes, tiling.rows, streamed, again=tiling.again, even=True)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of whole rows, in order."""
+        return tuple(self.stage(tiling) for tiling in self.staged if not tiling.columns)
 
     @cached_property
     def tiled(self) -> tuple[Tiled, ...]:
@@ -92,10 +99,24 @@ def plain(costs: Costs) -> PatchPlan:
     return PatchPlan(whole, tilings, sum(whole.macs))
 
 
+def rewritten(plan: PatchPlan) -> Graph:
+    """The graph with all stages of ``plan`` unrolled, strips and turns: what the plan computes."""
+    graph = plan.graph
+    stages: list[Stage] = []
+    for tiling in plan.staged:
+        if tiling.columns:
+            strips = in_strips(graph, plan.nodes(tiling), tiling.columns)
+            graph = strips.graph
+            stages += [by_input(graph, strip, 1, even=True) for strip in strips.nodes]
+        else:
+            stages.append(plan.stage(tiling))
+    return unrolled(graph, stages)
+
+
 def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
     """All plans worth having, the one of least work first: each has fewer bytes than the last."""
     first = [plain(costs)] if not costs.streamed else []
-    paths = {path for found in _choices(costs) for path in front(costs, found)}
+    paths = {path for found in choices(costs) for path in front(costs, found)}
     plans = [*first, *(planned(costs, path) for path in paths)]
     kept: list[PatchPlan] = []
     for plan in sorted(plans, key=lambda plan: (plan.macs, plan.arena_bytes)):
@@ -114,7 +135,7 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
     if not costs.streamed and (whole := plain(costs)).arena_bytes <= limit_bytes:
         return whole
     fitting: list[tuple[int, int, PatchPlan]] = []
-    for found in _choices(costs):
+    for found in choices(costs):
         limit = limit_bytes
         while (path := cheapest(costs, found, limit)) is not None:
             plan = planned(costs, path)
@@ -131,7 +152,7 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
     )
 
 
-def _choices(costs: Costs) -> tuple[list[Edge], list[Edge]]:
+def choices(costs: Costs) -> tuple[list[Edge], list[Edge]]:
     """What plans are made of: all, and all but stages of one layer.
 
     Results that lie over their sources one after the other move further and further apart, which

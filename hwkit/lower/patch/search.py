@@ -33,7 +33,7 @@ def edges(costs: Costs) -> list[Edge]:
     found += [e for p in paces for last in range(p.first + 1, p.end + 1) for e in p.kept(last)]
     # What costs more work wants fewer bytes than the best plan that costs none.
     limit = _fewest_bytes_for_no_more(costs, found)
-    more = [e for first, end in starts for e in in_strips_of(costs, first, end)]
+    more = [e for k, end in starts if costs.strips for e in in_strips_of(costs, k, end)]
     more += [
         e for p in paces for last in range(p.first + 2, p.end + 1) for e in p.again(last, limit)
     ]

@@ -106,7 +106,8 @@ def by_input(
 
     Example: of two convolutions 3 by 3 with padding 1 over 8 rows and one row a turn, the first
     turn computes nothing, the second a row of the first, the third a row of each. The eighth
-    makes two rows of each; if even, a ninth and a tenth make the second ones.
+    makes the last two rows of the first layer and three of the second; if even, one of each, and
+    a ninth and a tenth turn the rest.
     """
     sources, results = boundary(graph, nodes)
     height = {

@@ -18,6 +18,8 @@ from hwkit.ir.storage import Storage
 from hwkit.ir.types import Array, Shape
 
 SCHEMA_VERSION = 3
+_OFFLINE_VERSION = 1
+"""Of the metadata that holds a memory plan for TFLM."""
 _TYPES = {
     "int4": "INT4",
     "int8": "INT8",
@@ -62,7 +64,8 @@ class FileOperator:
 @dataclass(frozen=True, slots=True)
 class FileModel:
     """A subgraph: tensors in file order, operators in execution order; ``once`` is a second one,
-    which a CALL_ONCE names by its index, 1."""
+    which a CALL_ONCE names by its index, 1. ``offsets``, if any, has for each tensor where it lies
+    in TFLM's arena, -1 where that is TFLM's to choose."""
 
     name: str
     tensors: tuple[FileTensor, ...]
@@ -70,6 +73,7 @@ class FileModel:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     once: FileModel | None = None
+    offsets: tuple[int, ...] = ()
 
 
 def schema() -> ModuleType:
@@ -94,6 +98,12 @@ def write(model: FileModel) -> bytes:
     root.operatorCodes = [_operator_code(s, code) for code in codes]
     root.subgraphs = [_subgraph(s, part, codes, root.buffers) for part in models]
     root.signatureDefs = [_signature(s, model)]
+    if model.offsets:
+        numbers = np.array([_OFFLINE_VERSION, 0, len(model.offsets), *model.offsets], np.int32)
+        planned = s.MetadataT()
+        planned.name, planned.buffer = "OfflineMemoryAllocation", len(root.buffers)
+        root.buffers.append(_aligned_buffer(s, numbers, "int32"))
+        root.metadata = [planned]
     return packed(root)
 
 

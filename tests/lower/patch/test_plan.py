@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from hwkit.errors import ConfigError
 from hwkit.ir.builder import GraphBuilder
@@ -13,14 +14,17 @@ from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Conv2d, Op, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
+from hwkit.lower.checked import apply
 from hwkit.lower.memory import plan_memory
 from hwkit.lower.patch.candidates import ROWS
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.labels import AGAIN
-from hwkit.lower.patch.peak import in_rows, schedule
-from hwkit.lower.patch.plan import plain, plan_front, plan_within
+from hwkit.lower.patch.peak import in_rows, schedule, whole_bytes
+from hwkit.lower.patch.plan import plain, plan_front, plan_within, rewritten
 from hwkit.lower.patch.search import edges, front
 from hwkit.lower.patch.turns import Stage, by_input
+from tests.conformance.graphs import graphs
+from tests.lower.patch.test_turns import MAPS
 
 RESCALE = Rescale((1 << 30,), (38,), Rounding.HALF_UP, -128, 127)
 
@@ -43,6 +47,7 @@ def network(*layers: tuple[int, int, int], residual: bool = False) -> Graph:
 
 
 CHAIN = network((16, 3, 1), (16, 3, 2), (24, 1, 1), (8, 3, 2), (8, 3, 1))
+RESIDUAL = network((16, 3, 1), (16, 3, 1), (16, 3, 2), (16, 3, 1), residual=True)
 
 
 def peak(graph: Graph, stage: Stage) -> int:
@@ -103,8 +108,7 @@ def test_the_model_says_what_the_memory_planner_finds(streamed: tuple[str, ...])
 
 
 def test_residuals_are_inside_a_stage() -> None:
-    graph = network((16, 3, 1), (16, 3, 1), (16, 3, 2), (16, 3, 1), residual=True)
-    whole, *_, least = plan_front(Costs(graph))
+    whole, *_, least = plan_front(Costs(RESIDUAL))
     assert least.arena_bytes < 0.5 * whole.arena_bytes
     inside: set[type[Op]] = {type(op) for t in least.staged for op in least.nodes(t)}
     assert Add in inside
@@ -134,3 +138,31 @@ def test_an_input_that_a_layer_wants_whole_cannot_be_streamed() -> None:
     y = b.add(Add("a", ("x", "x"), "y", rescale=RESCALE), S8)
     with pytest.raises(ConfigError, match="input x cannot come row by row"):
         plan_front(Costs(b.build([y]), ("x",)))
+
+
+def test_without_strips_all_stages_are_of_whole_rows() -> None:
+    rows = plan_front(Costs(CHAIN, strips=False))
+    assert all(len(plan.stages) == len(plan.staged) for plan in rows)
+    columns = plan_front(Costs(CHAIN))
+    assert any(len(plan.stages) < len(plan.staged) for plan in columns)
+    assert columns[-1].arena_bytes < rows[-1].arena_bytes
+
+
+@pytest.mark.parametrize("graph", [CHAIN, RESIDUAL], ids=["chain", "residual"])
+@pytest.mark.parametrize("streamed", [(), ("x",)], ids=["whole", "streamed"])
+def test_what_a_plan_computes_is_exact_and_costs_what_it_says(
+    graph: Graph, streamed: tuple[str, ...]
+) -> None:
+    plans = plan_front(Costs(graph, streamed))
+    for plan in plans:
+        made = apply(graph, lambda _, plan=plan: rewritten(plan))  # type: ignore[misc]
+        assert sum(macs(made, op) for op in made.nodes) == plan.macs
+
+
+@settings(max_examples=50)
+@given(graphs(MAPS))
+def test_plans_of_random_networks_are_exact(graph: Graph) -> None:
+    for plan in plan_front(Costs(graph)):
+        made = apply(graph, lambda _, plan=plan: rewritten(plan))  # type: ignore[misc]
+        assert sum(macs(made, op) for op in made.nodes) == plan.macs
+        assert plan.arena_bytes >= max(whole_bytes(graph, name) for name in graph.inputs)

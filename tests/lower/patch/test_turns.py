@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Conv2d, Op, Padding, Rescale, Rounding
+from hwkit.ir.ops import Conv2d, Op, Padding, Prelu, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower.checked import first_difference
 from hwkit.lower.patch.spans import Read, Span, can_tile, reads
@@ -102,6 +102,18 @@ def test_by_output_halos_are_kept_or_computed_again() -> None:
     assert rows_made(kept, 1) == rows_made(again, 1) == [(0, 2), (2, 4), (4, 6), (6, 8)]
     assert (kept.rows("a_out"), kept.kept("a_out")) == (4, 2)
     assert (again.rows("a_out"), again.kept("a_out")) == (4, 0)
+
+
+def test_a_slope_of_its_own_for_each_row_or_column_is_not_cut() -> None:
+    for shape, tiled in (((1, 1, 4), [True, True]), ((1, 4, 1), [True, False]),
+                         ((4, 1, 1), [False, True])):  # fmt: skip
+        b = GraphBuilder("prelu")
+        b.input("x", (4, 4, 4), S8)
+        b.constant("slope", np.ones(shape, np.int64), S8)
+        one = Rescale((1 << 30,), (30,), Rounding.HALF_UP, -128, 127)
+        op = Prelu("prelu", "x", "slope", "y", one, one)
+        graph = b.build([b.add(op, S8)])
+        assert [can_tile(graph, op, axis) for axis in (0, 1)] == tiled
 
 
 def test_padding_belongs_to_the_ends_of_the_map() -> None:
