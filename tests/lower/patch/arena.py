@@ -34,7 +34,7 @@ def schedule_of(graph: Graph, stages: Sequence[Stage]) -> Schedule:
         stages,
         {name: BYTES * graph.tensors[name].elements for name in names},
         dict.fromkeys(ops, SCRATCH_BYTES),
-        {name: dict.fromkeys(activations(op), 0) for name, op in ops.items()},
+        {name: dict.fromkeys(activations(op)[:1], 0) for name, op in ops.items()},
         lambda name, turn: dict.fromkeys(activations(ops[name]), 0),
     )
 
