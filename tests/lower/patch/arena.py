@@ -3,8 +3,9 @@ bytes, and what nobody needs any more is overwritten by whoever may."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from hwkit.lower.memory import MemoryPlan, plan_memory
 from hwkit.lower.patch.schedule import halo, moves, new_rows, staged
 from hwkit.lower.patch.turns import Stage, part_of
 from hwkit.lower.schedule import Schedule, scratch_name
+
+Compute: TypeAlias = Callable[[Graph, Op, Mapping[str, Array]], Array]
+"""The output of the single node of a graph for one sample."""
 
 BYTES = 8
 SCRATCH_BYTES = 48
@@ -30,16 +34,29 @@ def schedule_of(graph: Graph, stages: Sequence[Stage]) -> Schedule:
         stages,
         {name: BYTES * graph.tensors[name].elements for name in names},
         dict.fromkeys(ops, SCRATCH_BYTES),
-        {name: dict.fromkeys(activations(op), 0) for name, op in ops.items()},
+        {name: dict.fromkeys(activations(op)[:1], 0) for name, op in ops.items()},
         lambda name, turn: dict.fromkeys(activations(ops[name]), 0),
     )
 
 
-class Arena:
-    """The memory of ``graph`` while one sample of ``feeds`` is computed."""
+def interpreted(alone: Graph, op: Op, values: Mapping[str, Array]) -> Array:
+    """By the definition."""
+    made: Array = run(alone, {name: x[None] for name, x in values.items()})[op.output][0]
+    return made
 
-    def __init__(self, graph: Graph, stages: Sequence[Stage], feeds: Mapping[str, Array]) -> None:
-        self.graph, self.stages, self.feeds = graph, stages, feeds
+
+class Arena:
+    """The memory of ``graph`` while one sample of ``feeds`` is computed, each node or part of one
+    by ``compute``."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        stages: Sequence[Stage],
+        feeds: Mapping[str, Array],
+        compute: Compute = interpreted,
+    ) -> None:
+        self.graph, self.stages, self.feeds, self.compute = graph, stages, feeds, compute
         self.memory: MemoryPlan = plan_memory(schedule_of(graph, stages))
         self.words = np.full(self.memory.arena_bytes // BYTES, 99, np.int64)
         self.streamed = {name for stage in stages for name in stage.streamed}
@@ -91,13 +108,13 @@ class Arena:
                     self._keep(stage, op.output, moved[op.output][k].at, moved[op.output][k].keep)
 
     def _computed(self, alone: Graph, op: Op, read: Mapping[str, Array]) -> Array:
-        """What the single node of ``alone`` makes, its scratch spoilt meanwhile."""
+        """What the single node of ``alone``, a part of ``op``, makes, its scratch spoilt
+        meanwhile."""
         at = self.memory.offset(scratch_name(op)) // BYTES
         self.words[at : at + SCRATCH_BYTES // BYTES] = -77
         types = {name: self.graph.tensors[name].dtype.container for name in read}
-        feeds = {name: x[None].astype(types[name]) for name, x in read.items()}
-        made: Array = run(alone, feeds)[op.output][0]
-        return made
+        values = {name: x.astype(types[name]) for name, x in read.items()}
+        return self.compute(alone, alone.nodes[0], values)
 
     def _fill(self, stage: Stage, name: str, rows: int) -> None:
         if rows:
