@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
@@ -31,7 +32,7 @@ _SPACE = replace(
 def test_parts_make_the_integers_of_the_whole(driver: Driver) -> None:
     parts = 0
 
-    def compute(alone: Graph, op: Op, values: dict[str, Array]) -> Array:
+    def compute(alone: Graph, op: Op, values: Mapping[str, Array]) -> Array:
         return driver.layer(alone, op, values, overlapping=True)
 
     @settings(

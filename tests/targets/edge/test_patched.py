@@ -19,6 +19,7 @@ from hwkit.targets.edge.loaded import load
 from hwkit.targets.edge.lower import lower
 from hwkit.targets.edge.offline import planned
 from hwkit.targets.edge.patched import patched
+from tests.predicted import predicted
 from tests.targets.edge.networks import BOARDS
 
 HALF = Rescale((1 << 30,), (37,), Rounding.DOUBLE, -128, 127)
@@ -58,7 +59,7 @@ def test_a_patched_file_computes_the_same(board: str) -> None:
     whole = lower(graph, found)
     parts = patched(whole, in_rows)
     x = np.random.default_rng(1).integers(-128, 128, (20, 64, 64, 1)).astype(np.int8)
-    expected = whole.graph.predict(x)
+    expected = predicted(whole.graph, x)
     models = [emit(lowered).files[MODEL] for lowered in (whole, parts)]
     for model in models:
         (got,) = load(found.edge, model, 1).run([x])
@@ -87,7 +88,7 @@ def test_tflm_puts_tensors_where_the_file_says() -> None:
         assert max(model.offsets) < plan.arena_bytes
         x = np.random.default_rng(2).integers(-128, 128, (5, 64, 64, 1)).astype(np.int8)
         (got,) = given.run([x])
-        expected = graph.predict(x)
+        expected = predicted(graph, x)
         assert isinstance(expected, np.ndarray)
         assert np.array_equal(got.reshape(expected.shape), expected)
 

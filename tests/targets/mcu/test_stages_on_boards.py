@@ -21,7 +21,7 @@ from hwkit.target import Artifact
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit, selftest_feeds, to_device
 from hwkit.targets.mcu.emit_stage import mark_sequence
-from hwkit.targets.mcu.lower import lower, staged
+from hwkit.targets.mcu.lower import McuPlan, lower, staged
 from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.stages import check_stages
 from hwkit.toolchain import elf
@@ -37,14 +37,16 @@ def stage_of(graph: Graph, streamed: bool) -> Stage:
     return by_output(graph, nodes, 2, streamed=graph.inputs if streamed else ())
 
 
-def built(board: str, folder: Path, streamed: bool) -> Artifact:
+def built(board: str, folder: Path, streamed: bool) -> Artifact[McuPlan]:
     lowered = lower(residual(), boards.load(board))
     lowered = staged(lowered, [stage_of(lowered.graph, streamed)])
     return build(emit(lowered), lowered, folder)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["whole", "streamed"])
-def artifact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+def artifact(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Artifact[McuPlan]:
     return built("virtual_m4", tmp_path_factory.mktemp("stages"), request.param)
 
 
@@ -59,7 +61,9 @@ def test_every_integer_is_the_interpreters(board: str, streamed: bool, tmp_path:
     assert np.array_equal(got["y"], interpret(graph, {"x": x})["y"])
 
 
-def test_the_image_has_the_planned_arena_and_passes_its_self_test(artifact: Artifact) -> None:
+def test_the_image_has_the_planned_arena_and_passes_its_self_test(
+    artifact: Artifact[McuPlan],
+) -> None:
     plan = artifact.lowered.plan
     image = elf.read(artifact.path)
     assert image.symbol_bytes["arena"] == plan.memory.arena_bytes == artifact.facts["arena_bytes"]
@@ -68,7 +72,7 @@ def test_the_image_has_the_planned_arena_and_passes_its_self_test(artifact: Arti
         assert device.selftest().passed
 
 
-def test_a_streamed_input_takes_a_few_rows_of_the_arena(artifact: Artifact) -> None:
+def test_a_streamed_input_takes_a_few_rows_of_the_arena(artifact: Artifact[McuPlan]) -> None:
     plan = artifact.lowered.plan
     (stage,) = plan.staging.stages
     size = plan.memory.placed("x").size_bytes
@@ -76,7 +80,9 @@ def test_a_streamed_input_takes_a_few_rows_of_the_arena(artifact: Artifact) -> N
     assert size == (stage.rows("x") if stage.streamed else rows) * width * channels
 
 
-def test_what_is_never_whole_is_refused_and_what_is_can_be_seen(artifact: Artifact) -> None:
+def test_what_is_never_whole_is_refused_and_what_is_can_be_seen(
+    artifact: Artifact[McuPlan],
+) -> None:
     graph = artifact.lowered.graph
     (stage,) = artifact.lowered.plan.staging.stages
     x = random_inputs(graph, 2, 5)
@@ -94,7 +100,7 @@ def test_what_is_never_whole_is_refused_and_what_is_can_be_seen(artifact: Artifa
         device.layer_output(0, bytes(graph.tensors["x"].elements))
 
 
-def test_the_parts_of_a_layer_add_up(artifact: Artifact, tmp_path: Path) -> None:
+def test_the_parts_of_a_layer_add_up(artifact: Artifact[McuPlan], tmp_path: Path) -> None:
     """A layer in parts takes what it takes whole, and some more for each of its parts."""
     lowered = lower(residual(), artifact.board)
     whole = build(emit(lowered), lowered, tmp_path)
@@ -109,7 +115,7 @@ def test_the_parts_of_a_layer_add_up(artifact: Artifact, tmp_path: Path) -> None
         assert 0.95 * before <= after <= (1.6 if k < STAGED else 1.05) * before + 100, k
 
 
-def test_rows_come_in_order(artifact: Artifact) -> None:
+def test_rows_come_in_order(artifact: Artifact[McuPlan]) -> None:
     """A streamed input can be begun again at any time, but not be written anywhere else."""
     graph = artifact.lowered.graph
     feeds = selftest_feeds(graph)
@@ -123,7 +129,7 @@ def test_rows_come_in_order(artifact: Artifact) -> None:
         assert client.read_output(len(expected), 64) == expected
 
 
-def test_marks_follow_the_turns(artifact: Artifact) -> None:
+def test_marks_follow_the_turns(artifact: Artifact[McuPlan]) -> None:
     graph, plan = artifact.lowered.graph, artifact.lowered.plan
     marks = mark_sequence(graph, plan)
     (stage,) = plan.staging.stages
