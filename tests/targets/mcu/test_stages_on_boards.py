@@ -28,6 +28,8 @@ from hwkit.toolchain import elf
 from tests.sessions import random_inputs
 from tests.targets.mcu.models import rescale, residual
 
+Built = Artifact[McuPlan]
+
 STAGED = 4
 """Layers of the residual network from the first on that the stage has: a block with its add."""
 
@@ -37,7 +39,7 @@ def stage_of(graph: Graph, streamed: bool) -> Stage:
     return by_output(graph, nodes, 2, streamed=graph.inputs if streamed else ())
 
 
-def built(board: str, folder: Path, streamed: bool) -> Artifact[McuPlan]:
+def built(board: str, folder: Path, streamed: bool) -> Built:
     lowered = lower(residual(), boards.load(board))
     lowered = staged(lowered, [stage_of(lowered.graph, streamed)])
     return build(emit(lowered), lowered, folder)
@@ -72,7 +74,7 @@ def test_the_image_has_the_planned_arena_and_passes_its_self_test(
         assert device.selftest().passed
 
 
-def test_a_streamed_input_takes_a_few_rows_of_the_arena(artifact: Artifact[McuPlan]) -> None:
+def test_a_streamed_input_takes_a_few_rows_of_the_arena(artifact: Built) -> None:
     plan = artifact.lowered.plan
     (stage,) = plan.staging.stages
     size = plan.memory.placed("x").size_bytes
@@ -100,7 +102,7 @@ def test_what_is_never_whole_is_refused_and_what_is_can_be_seen(
         device.layer_output(0, bytes(graph.tensors["x"].elements))
 
 
-def test_the_parts_of_a_layer_add_up(artifact: Artifact[McuPlan], tmp_path: Path) -> None:
+def test_the_parts_of_a_layer_add_up(artifact: Built, tmp_path: Path) -> None:
     """A layer in parts takes what it takes whole, and some more for each of its parts."""
     lowered = lower(residual(), artifact.board)
     whole = build(emit(lowered), lowered, tmp_path)
@@ -115,7 +117,7 @@ def test_the_parts_of_a_layer_add_up(artifact: Artifact[McuPlan], tmp_path: Path
         assert 0.95 * before <= after <= (1.6 if k < STAGED else 1.05) * before + 100, k
 
 
-def test_rows_come_in_order(artifact: Artifact[McuPlan]) -> None:
+def test_rows_come_in_order(artifact: Built) -> None:
     """A streamed input can be begun again at any time, but not be written anywhere else."""
     graph = artifact.lowered.graph
     feeds = selftest_feeds(graph)
@@ -129,7 +131,7 @@ def test_rows_come_in_order(artifact: Artifact[McuPlan]) -> None:
         assert client.read_output(len(expected), 64) == expected
 
 
-def test_marks_follow_the_turns(artifact: Artifact[McuPlan]) -> None:
+def test_marks_follow_the_turns(artifact: Built) -> None:
     graph, plan = artifact.lowered.graph, artifact.lowered.plan
     marks = mark_sequence(graph, plan)
     (stage,) = plan.staging.stages
