@@ -17,6 +17,7 @@ from hwkit.errors import AccumulatorOverflow
 from hwkit.ir.arith import rescale
 from hwkit.ir.ops import Rescale, Rounding
 from hwkit.ir.types import Array
+from hwkit.targets.mcu.call import Fields
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table
 
 SHIFT = 21
@@ -66,8 +67,13 @@ def laid_out(struct: Struct, weights: Table) -> Struct:
     inputs, r = struct.fields["input_rescales"], struct.fields["rescale"]
     assert isinstance(inputs, tuple) and isinstance(r, Struct)
     pairs = zip(inputs, made.multipliers, strict=True)
-    changed = tuple(Struct({**i.fields, "multiplier": m}) for i, m in pairs if isinstance(i, Struct))
-    ends = {"input_rescales": changed, "rescale": Struct({**r.fields, "multiplier": made.start})}
+    changed = tuple(
+        Struct({**i.fields, "multiplier": m}) for i, m in pairs if isinstance(i, Struct)
+    )
+    ends: Fields = {
+        "input_rescales": changed,
+        "rescale": Struct({**r.fields, "multiplier": made.start}),
+    }
     return Struct({**struct.fields, **ends})
 
 

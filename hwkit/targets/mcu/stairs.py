@@ -23,7 +23,10 @@ def stairs(struct: Struct, rows: Array) -> Staircase | None:
         return None
     low = start + np.minimum(-128 * weights, 127 * weights).sum(axis=1)
     high = start + np.maximum(-128 * weights, 127 * weights).sum(axis=1)
-    scale = (entries(r, "multipliers", "multiplier", len(start)), entries(r, "shifts", "shift", len(start)))
+    scale = (
+        entries(r, "multipliers", "multiplier", len(start)),
+        entries(r, "shifts", "shift", len(start)),
+    )
     zero_point = r.fields["zero_point"]
     assert isinstance(zero_point, int)
     return staircase(*scale, zero_point, low, high)
