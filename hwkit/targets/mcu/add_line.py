@@ -4,7 +4,8 @@ Three rescales of each element, or two table look-ups: where
 
     clamp(((a * m_0 >> 8) + (b * m_1 >> 8) + start) >> 21, -128, 127)
 
-gives the same for every a and b, a kernel makes a table of each product (``scalar/hwk_add_line.h``).
+gives the same for every a and b, a kernel makes a table of each product
+(``scalar/hwk_add_s8_line.h``).
 """
 
 from __future__ import annotations
