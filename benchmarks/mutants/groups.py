@@ -97,9 +97,18 @@ GROUPS = {
     ),
     "winograd4": Group(
         ("conv2d_s8",),
-        ("kernels:conv2d_3x3_into_int8",),
+        ("kernels:conv2d_3x3_into_int8", "kernels:conv2d_on_a_line"),
         alternatives=("conv2d_s8_winograd4", "conv2d_s8_winograd4_small"),
     ),
+    "pairs": Group(
+        ("conv2d_s8",), ("kernels:conv2d_on_a_line",), alternatives=("conv2d_s8_pairs",)
+    ),
+    "lines": Group(
+        ("depthwise_conv2d_s8",),
+        ("kernels:depthwise_on_a_line",),
+        alternatives=("depthwise_conv2d_s8_rows", "depthwise_conv2d_s8_stairs"),
+    ),
+    "add_line": Group(("add_s8",), ("kernels:add_on_a_line",), alternatives=("add_s8_line",)),
     "bands": Group(
         ("depthwise_conv2d_s8",),
         ("kernels:depthwise_3x3_into_int8", "kernels:depthwise_3x3"),

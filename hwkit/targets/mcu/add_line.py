@@ -4,7 +4,8 @@ Three rescales of each element, or two table look-ups: where
 
     clamp(((a * m_0 >> 8) + (b * m_1 >> 8) + start) >> 21, -128, 127)
 
-gives the same for every a and b, a kernel makes a table of each product (``scalar/hwk_add_line.h``).
+gives the same for every a and b, a kernel makes a table of each product
+(``scalar/hwk_add_s8_line.h``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from hwkit.errors import AccumulatorOverflow
 from hwkit.ir.arith import rescale
 from hwkit.ir.ops import Rescale, Rounding
 from hwkit.ir.types import Array
+from hwkit.targets.mcu.call import Fields
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table
 
 SHIFT = 21
@@ -69,7 +71,10 @@ def laid_out(struct: Struct, weights: Table) -> Struct:
     changed = tuple(
         Struct({**i.fields, "multiplier": m}) for i, m in pairs if isinstance(i, Struct)
     )
-    ends = {"input_rescales": changed, "rescale": Struct({**r.fields, "multiplier": made.start})}
+    ends: Fields = {
+        "input_rescales": changed,
+        "rescale": Struct({**r.fields, "multiplier": made.start}),
+    }
     return Struct({**struct.fields, **ends})
 
 

@@ -49,12 +49,17 @@ def laid_out(group: int) -> Layout:
 
 
 def pair_stream(packed: Array, bias: Array, made: Staircase, group: int) -> Array:
-    """int32 words of rows (rows, row bytes) in the rows layout, ``group`` at a time.
+    """int32 words of rows (rows, row bytes) in the rows layout, ``group`` at a time; rows that are
+    left over are groups of one.
 
-    Rows that are left over are groups of one. Of each group: its first channel; of each row what a pair's sum and the upper pixel's start with; runs;
-    of each row last, multiplier, offset. A run: the bytes of the columns under its blocks, one
-    less if it is the last one; of each block of four taps, of each row a word of its weights;
+    Of each group its first channel; of each row what a pair's sum starts with, then of each what
+    the upper pixel's does; runs; of each row twice last, and one more where it has two lines,
+    multiplier, offset, and then zero and step. A run: the bytes of the columns under its blocks,
+    one less if it is the last one; of each block of four taps, of each row a word of its weights;
     unless it is the last one, a careful block.
+
+    Example: a row of four ones, bias 9 and sums that start at 2 give 0, 7 * 65537 - 2**15, 7, 31,
+    0x01010101 and the staircase's three.
     """
     rows = packed.shape[0]
     whole = rows // group * group

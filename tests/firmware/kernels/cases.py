@@ -320,6 +320,97 @@ def into_int8(draw: st.DrawFn, outputs: int) -> Rescale:
 
 
 @st.composite
+def on_a_line(draw: st.DrawFn, outputs: int) -> Rescale:
+    """Ratios and zero points that layers have, whose steps lie on a line or two."""
+    ratios = [
+        draw(st.floats(2.0**-11, 2.0**-4)) for _ in range(draw(st.sampled_from([1, outputs])))
+    ]
+    multiplier, shift = zip(*(quantize_multiplier(ratio) for ratio in ratios), strict=True)
+    zero_point = draw(st.sampled_from([-128, -128, -127, 0, 127]) | st.integers(-128, 127))
+    return Rescale(multiplier, shift, Rounding.DOUBLE, -128, 127, zero_point)
+
+
+@st.composite
+def _few_large(draw: st.DrawFn, shape: tuple[int, ...]) -> Array:
+    """Weights of up to 127: whatever kind, or mostly small ones."""
+    value = draw(integers(shape, S8))
+    if draw(st.booleans()):
+        rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+        value = np.where(rng.integers(0, 8, shape) == 0, value, value // 3)
+    return np.maximum(value, -127).astype(np.int8)
+
+
+@st.composite
+def conv2d_on_a_line(draw: st.DrawFn) -> Graph:
+    """Any window, then 3x3 at a stride of 1, with rescales ``on_a_line``."""
+    b = GraphBuilder("conv2d")
+    if draw(st.booleans()):
+        (h, w), kernel, stride, dilation, padding = draw(window(True, False))
+        channels = draw(st.sampled_from([4, 8, 16, 3, 1, 6, 64]))
+    else:
+        kernel, stride, dilation, channels = (3, 3), (1, 1), (1, 1), draw(st.sampled_from([8, 16]))
+        padding = Padding(*(draw(st.integers(0, 3)) for _ in range(4)))
+        h = draw(st.integers(max(1, 3 - padding.top - padding.bottom), 13))
+        w = draw(st.integers(max(1, 3 - padding.left - padding.right), 15))
+    outputs, zero_point = draw(st.integers(1, 9)), draw(zero_points(S8))
+    b.input("x", (h, w, channels), S8)
+    value = draw(_few_large((outputs, *kernel, channels)))
+    b.constant("w", value, S8)
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    name = b.constant("b", rng.integers(-30000, 30001, outputs), S32)
+    r = draw(on_a_line(outputs))
+    op = Conv2d("op", "x", "w", name, "y", stride, padding, dilation, zero_point, rescale=r)
+    b.add(op, S8)
+    return b.build(["y"])
+
+
+@st.composite
+def depthwise_on_a_line(draw: st.DrawFn) -> Graph:
+    """Any window, then 3x3 on a map as large as its input, with rescales ``on_a_line``."""
+    b = GraphBuilder("depthwise")
+    channels, outputs_each = draw(st.sampled_from([4, 3, 8, 1, 5])), 1
+    if draw(st.booleans()):
+        size, kernel, stride, dilation, padding = draw(window(True, False))
+        outputs_each = draw(st.sampled_from([1, 1, 2]))
+    else:
+        kernel, stride, dilation, padding = (3, 3), (1, 1), (1, 1), Padding(1, 1, 1, 1)
+        size = draw(st.integers(1, 7)), draw(st.integers(1, 11))
+    outputs, zero_point = channels * outputs_each, draw(zero_points(S8))
+    b.input("x", (*size, channels), S8)
+    b.constant("w", draw(integers((1, *kernel, outputs), S8)), S8)
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    name = b.constant("b", rng.integers(-30000, 30001, outputs), S32)
+    r = draw(on_a_line(outputs))
+    op = DepthwiseConv2d(
+        "op", "x", "w", name, "y", stride, padding, dilation, zero_point, rescale=r
+    )
+    b.add(op, S8)
+    return b.build(["y"])
+
+
+@st.composite
+def add_on_a_line(draw: st.DrawFn) -> Graph:
+    """As .tflite files have them: both inputs in steps of 2**-20 of the coarser one."""
+    b = GraphBuilder("add")
+    shape = draw(st.sampled_from([(2, 3, 4), (5,), (1, 1, 1), (3, 7)]))
+    b.input("x", shape, S8)
+    b.input("z", shape, S8)
+    zeros = draw(zero_points(S8)), draw(zero_points(S8))
+    finer = draw(st.floats(0.02, 0.5))
+    multiplier, shift = zip(*(quantize_multiplier(of) for of in (finer, 0.5)), strict=True)
+    limits = -(1 << 31), (1 << 31) - 1
+    first, second = (
+        Rescale((m,), (s,), Rounding.DOUBLE, *limits, 0, 20)
+        for m, s in zip(multiplier, shift, strict=True)
+    )
+    ratio = quantize_multiplier(draw(st.floats(0.1, 1.9)) * 2.0**-19)
+    r = Rescale((ratio[0],), (ratio[1],), Rounding.DOUBLE, -128, 127, draw(zero_points(S8)))
+    rescales_ = (first, second) if draw(st.booleans()) else (second, first)
+    b.add(Add("op", ("x", "z"), "y", zeros, rescales_, rescale=r), S8)
+    return b.build(["y"])
+
+
+@st.composite
 def dense_into_int8(draw: st.DrawFn) -> Graph:
     """As ``conv2d_into_int8``."""
     b = GraphBuilder("dense")
