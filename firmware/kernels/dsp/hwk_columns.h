@@ -62,43 +62,69 @@ HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int
   }
 }
 
-/* A row of taps from column `first` of the map on, `row` its first pixel; NULL in the padding. */
-HWK_INLINE void hwk_gather_row(const hwk_window_t *w, const int8_t *row, int32_t zero_point,
-                               int32_t first, int8_t *patch) {
-  int32_t last = first + (w->kernel_width - 1) * w->dilation_width;
-  if (w->dilation_width == 1 && row != NULL && first >= 0 && last < w->input_width) {
-    hwk_copy(patch, row + first * w->channels, (size_t)(w->kernel_width * w->channels));
-    return;
+/* Copies bytes, few of them: words, or halves of them, the last of which overlaps with the one
+ * before. */
+HWK_INLINE void hwk_copy_run(int8_t *to, const int8_t *from, int32_t count) {
+  if (count >= 4) {
+    int8_t *last = to + count - 4;
+    const int8_t *from_last = from + count - 4;
+#pragma GCC unroll 1
+    for (; to < last; to += 4, from += 4) {
+      hwk_copy(to, from, 4);
+    }
+    hwk_copy(last, from_last, 4);
+  } else if (count >= 2) {
+    hwk_copy(to, from, 2);
+    to[count - 1] = from[count - 1];
+  } else if (count == 1) {
+    *to = *from;
   }
-  if (row == NULL) {
-    memset(patch, zero_point, (size_t)(w->kernel_width * w->channels));
+}
+
+/* Sets `count` bytes, rounded up to whole words. */
+HWK_INLINE void hwk_fill_words(int8_t *to, int32_t value, int32_t count) {
+  uint32_t word = (uint32_t)(uint8_t)value * 0x01010101u;
+#pragma GCC unroll 1
+  for (int32_t k = 0; k < count; k += 4) {
+    hwk_copy(to + k, &word, 4);
+  }
+}
+
+/* The taps of a row that lie in the map, the first of them under column `first`. */
+HWK_INLINE void hwk_gather_row(const hwk_window_t *w, const int8_t *row, int32_t first,
+                               int8_t *patch) {
+  int32_t channels = w->channels;
+  if (w->dilation_width == 1) {
+    int32_t skipped = hwk_max(-first, 0), end = hwk_min(w->input_width - first, w->kernel_width);
+    hwk_copy_run(patch + skipped * channels, row + (first + skipped) * channels,
+                 (end - skipped) * channels);
     return;
   }
   for (int32_t c = 0, x = first; c < w->kernel_width; ++c, x += w->dilation_width) {
     if (x >= 0 && x < w->input_width) {
-      hwk_copy(patch, row + x * w->channels, (size_t)w->channels);
-    } else {
-      memset(patch, zero_point, (size_t)w->channels);
+      hwk_copy_run(patch + c * channels, row + x * channels, channels);
     }
-    patch += w->channels;
   }
 }
 
-/* Taps of output (y, x) in order, any number of channels, as bytes. */
+/* Taps of output (y, x) in order, any number of channels, as bytes: whole words of `patch`. */
 HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
                                  int32_t y, int32_t x, int8_t *patch) {
-  int32_t first = hwk_window_column(w, x, 0), row_bytes = w->kernel_width * w->channels;
+  int32_t row_bytes = w->kernel_width * w->channels, map_row = w->input_width * w->channels;
+  int32_t row = hwk_window_row(w, y, 0), first = hwk_window_column(w, x, 0);
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
+    const int8_t *at = input + row * map_row + first * w->channels;
     for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes) {
-      hwk_copy(patch, hwk_window_pixel(w, input, y, x, r, 0), (size_t)row_bytes);
+      hwk_copy_run(patch, at, row_bytes);
+      at += w->dilation_height * map_row;
     }
     return;
   }
-  for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes) {
-    int32_t row = hwk_window_row(w, y, r);
-    int inside = row >= 0 && row < w->input_height;
-    const int8_t *at = inside ? input + row * w->input_width * w->channels : NULL;
-    hwk_gather_row(w, at, zero_point, first, patch);
+  hwk_fill_words(patch, zero_point, w->kernel_height * row_bytes);
+  for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes, row += w->dilation_height) {
+    if (row >= 0 && row < w->input_height) {
+      hwk_gather_row(w, input + row * map_row, first, patch);
+    }
   }
 }
 

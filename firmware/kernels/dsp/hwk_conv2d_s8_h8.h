@@ -10,21 +10,48 @@
 /* Words from four taps of a pixel to its next four. */
 #define HWK_H8_STRIDE (2 * HWK_H8_PIXELS)
 
-/* As hwk_widen, from any address. */
-HWK_INLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t count) {
-  for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
-    hwk_h8_write_word(column, HWK_H8_PIXELS, hwk_load4(bytes + k));
+/* As hwk_widen, from any address; a copy for all, two words at a time. */
+HWK_NOINLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t count) {
+  const int8_t *end = bytes + count;
+  if ((count + 3) / 4 % 2 != 0) {
+    hwk_h8_write_word(column, HWK_H8_PIXELS, hwk_load4(bytes));
+    column += HWK_H8_STRIDE;
+    bytes += 4;
+  }
+#pragma GCC unroll 1
+  for (; bytes < end; bytes += 8, column += 2 * HWK_H8_STRIDE) {
+    uint32_t first = hwk_load4(bytes), second = hwk_load4(bytes + 4);
+    hwk_h8_write_word(column, HWK_H8_PIXELS, first);
+    hwk_h8_write_word(column + HWK_H8_STRIDE, HWK_H8_PIXELS, second);
   }
   return column;
 }
 
 /* As hwk_widen_value. */
-HWK_INLINE int32_t *hwk_h8_widen_value(int32_t *column, int32_t value, int32_t count) {
-  uint32_t pair = ((uint32_t)value & 0xffffu) * 0x10001u;
+HWK_NOINLINE int32_t *hwk_h8_widen_value(int32_t *column, int32_t value, int32_t count) {
+  uint32_t word = (uint32_t)(uint8_t)value * 0x01010101u;
+#pragma GCC unroll 1
   for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
-    hwk_h8_write(column, HWK_H8_PIXELS, (int32_t)pair, pair & 0x00ff00ffu);
+    hwk_h8_write_word(column, HWK_H8_PIXELS, word);
   }
   return column;
+}
+
+/* As hwk_gather_as, a copy for all. */
+HWK_NOINLINE void hwk_h8_gather_one(const hwk_conv2d_t *d, const int8_t *input, int32_t y,
+                                    int32_t x, int32_t *column, int8_t *patch) {
+  hwk_gather_as(&d->window, input, d->input_zero_point, y, x, column, patch, hwk_h8_widen,
+                hwk_h8_widen_value);
+}
+
+/* Four pixels side by side, all channels. */
+HWK_INLINE void hwk_h8_widen_pixels(int32_t *columns, const int8_t *bytes, int32_t channels) {
+  for (const int8_t *end = bytes + channels; bytes < end; bytes += 4, columns += HWK_H8_STRIDE) {
+    const int8_t *pixel = bytes;
+    for (int32_t n = 0; n < HWK_H8_PIXELS; ++n, pixel += channels) {
+      hwk_h8_write_word(columns + n, HWK_H8_PIXELS, hwk_load4(pixel));
+    }
+  }
 }
 
 HWK_INLINE int32_t hwk_h8_padded_taps(const hwk_conv2d_t *d) {
@@ -44,18 +71,25 @@ HWK_INLINE int hwk_h8_is_pointwise(const hwk_window_t *w) {
          w->padding_top == 0 && w->padding_left == 0 && w->output_width == w->input_width;
 }
 
-/* The column of output (y, x). A pixel by itself is read where it lies, whole words at a time: what
- * lies behind it meets weights of zero. Only behind the last pixel there may be nothing to read. */
-HWK_INLINE void hwk_h8_gather(const hwk_conv2d_t *d, const int8_t *input, int32_t y, int32_t x,
-                              int32_t *column, int8_t *patch) {
+/* Whether `count` pixels from `pixel` on can be read where they lie, whole words at a time: what lies
+ * behind them meets weights of zero. Only behind the last pixel there may be nothing to read. */
+HWK_INLINE int hwk_h8_is_there(const hwk_window_t *w, int32_t pixel, int32_t count) {
+  int32_t last = pixel + count - 1, end = w->input_height * w->input_width * w->channels;
+  return last * w->channels + hwk_round_up(w->channels, 4) <= end;
+}
+
+/* The columns of `count` outputs from (y, x), which is `pixel`, on. */
+HWK_INLINE void hwk_h8_gather(const hwk_conv2d_t *d, const int8_t *input, int32_t pixel, int32_t y,
+                              int32_t x, int32_t count, int32_t *columns, int8_t *patch) {
   const hwk_window_t *w = &d->window;
-  int32_t at = (y * w->input_width + x) * w->channels;
-  int32_t end = w->input_height * w->input_width * w->channels;
-  if (hwk_h8_is_pointwise(w) && at + hwk_round_up(w->channels, 4) <= end) {
-    hwk_h8_widen(column, input + at, w->channels);
-  } else {
-    hwk_gather_as(w, input, d->input_zero_point, y, x, column, patch, hwk_h8_widen,
-                  hwk_h8_widen_value);
+  if (hwk_h8_is_pointwise(w) && hwk_h8_is_there(w, pixel, HWK_H8_PIXELS)) {
+    hwk_h8_widen_pixels(columns, input + pixel * w->channels, w->channels);
+    return;
+  }
+  for (int32_t n = 0; n < count; ++n) {
+    hwk_h8_gather_one(d, input, y, x, columns + n, patch);
+    x = x + 1 == w->output_width ? 0 : x + 1;
+    y += x == 0;
   }
 }
 
@@ -66,21 +100,17 @@ HWK_NOINLINE void hwk_h8_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8
   const hwk_window_t *w = &d->window;
   int32_t outputs = d->output_channels;
   int32_t pixels = w->output_height * w->output_width;
-  int32_t y = 0, x = 0;
   hwk_h8_pixels_t four;
   four.end = columns + 2 * hwk_h8_padded_taps(d);
   for (int32_t pixel = 0; pixel < pixels; pixel += HWK_H8_PIXELS) {
     int8_t *first = output + pixel * outputs;
+    int32_t count = hwk_min(pixels - pixel, HWK_H8_PIXELS);
     for (int32_t n = 0; n < HWK_H8_PIXELS; ++n) {
-      int there = pixel + n < pixels;
-      four.output[n] = there ? first + n * outputs : first;
-      if (there) {
-        hwk_h8_gather(d, input, y, x, columns + n, (int8_t *)four.end);
-        x = x + 1 == w->output_width ? 0 : x + 1;
-        y += x == 0;
-      }
+      four.output[n] = n < count ? first + n * outputs : first;
     }
-    if (pixels - pixel <= 2) {
+    hwk_h8_gather(d, input, pixel, pixel / w->output_width, pixel % w->output_width, count, columns,
+                  (int8_t *)four.end);
+    if (count <= 2) {
       hwk_h8_channels_of_two(columns, d->weights, outputs, &four);
     } else {
       hwk_h8_channels(columns, d->weights, outputs, &four);

@@ -15,8 +15,8 @@ bytes are worth one percent."""
 SPEED_PER_FLASH = (1, 2_000_000)
 """The same where speed is what counts: twenty thousand bytes for one percent."""
 
-TIME_PER_ARENA = (1, 5)
-"""A percent more arena must save a fifth of a percent of the inference's time."""
+TIME_PER_ARENA = (1, 10)
+"""A percent more arena must save a tenth of a percent of the inference's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def exchange(whole_time: int, arena_bytes: int) -> Price:
     kernels.
 
     Example: of 1,000,000 cycles a byte of flash has to save 5, and one of an arena of 10,000
-    bytes 20.
+    bytes 10.
     """
     share, of = TIME_PER_FLASH
     part, whole = TIME_PER_ARENA
