@@ -37,10 +37,11 @@ def conv2d_s16(struct: Struct) -> int:
 
 
 def h8_conv2d(struct: Struct) -> int:
-    """Four columns of two words for four taps, and a patch of bytes for odd channels."""
+    """Four columns of two words for four taps, and a patch of bytes, a word longer, for odd
+    channels."""
     channels = number(window_of(struct), "channels")
     padded = round_up(taps(struct) * channels, 4)
-    return 8 * padded + (0 if channels % 4 == 0 else padded)
+    return 8 * padded + (0 if channels % 4 == 0 else padded + 4)
 
 
 def winograd(tiles: int, rows: int) -> Callable[[Struct], int]:
