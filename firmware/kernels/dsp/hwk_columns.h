@@ -90,19 +90,12 @@ HWK_INLINE void hwk_fill_words(int8_t *to, int32_t value, int32_t count) {
   }
 }
 
-/* The taps of a row that lie in the map, the first of them under column `first`. */
-HWK_INLINE void hwk_gather_row(const hwk_window_t *w, const int8_t *row, int32_t first,
-                               int8_t *patch) {
-  int32_t channels = w->channels;
-  if (w->dilation_width == 1) {
-    int32_t skipped = hwk_max(-first, 0), end = hwk_min(w->input_width - first, w->kernel_width);
-    hwk_copy_run(patch + skipped * channels, row + (first + skipped) * channels,
-                 (end - skipped) * channels);
-    return;
-  }
+/* The taps of a row of the map, `first` the column under the first of them, each a pixel by itself. */
+HWK_INLINE void hwk_gather_dilated(const hwk_window_t *w, const int8_t *row, int32_t first,
+                                   int8_t *patch) {
   for (int32_t c = 0, x = first; c < w->kernel_width; ++c, x += w->dilation_width) {
     if (x >= 0 && x < w->input_width) {
-      hwk_copy_run(patch + c * channels, row + x * channels, channels);
+      hwk_copy_run(patch + c * w->channels, row + x * w->channels, w->channels);
     }
   }
 }
@@ -112,18 +105,28 @@ HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int
                                  int32_t y, int32_t x, int8_t *patch) {
   int32_t row_bytes = w->kernel_width * w->channels, map_row = w->input_width * w->channels;
   int32_t row = hwk_window_row(w, y, 0), first = hwk_window_column(w, x, 0);
+  const int8_t *at = input + row * map_row;
+  int32_t step = w->dilation_height * map_row;
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
-    const int8_t *at = input + row * map_row + first * w->channels;
-    for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes) {
+    at += first * w->channels;
+    for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes, at += step) {
       hwk_copy_run(patch, at, row_bytes);
-      at += w->dilation_height * map_row;
     }
     return;
   }
   hwk_fill_words(patch, zero_point, w->kernel_height * row_bytes);
-  for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes, row += w->dilation_height) {
-    if (row >= 0 && row < w->input_height) {
-      hwk_gather_row(w, input + row * map_row, first, patch);
+  int32_t skipped = hwk_max(-first, 0);
+  int32_t run = hwk_min(w->input_width - first, w->kernel_width) - skipped;
+  int32_t run_bytes = run * w->channels, left = (first + skipped) * w->channels;
+#pragma GCC unroll 1
+  for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes, at += step) {
+    int32_t of_map = row + r * w->dilation_height;
+    if (of_map >= 0 && of_map < w->input_height) {
+      if (w->dilation_width == 1) {
+        hwk_copy_run(patch + skipped * w->channels, at + left, run_bytes);
+      } else {
+        hwk_gather_dilated(w, at, first, patch);
+      }
     }
   }
 }
