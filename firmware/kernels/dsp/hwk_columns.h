@@ -42,22 +42,43 @@ HWK_INLINE int hwk_window_inside(const hwk_window_t *w, int32_t y, int32_t x) {
 typedef int32_t *hwk_widen_t(int32_t *column, const int8_t *bytes, int32_t count);
 typedef int32_t *hwk_widen_value_t(int32_t *column, int32_t value, int32_t count);
 
+/* The taps of a row of the map, `first` the column under the first of them, each a pixel by itself;
+ * channels a multiple of 4. */
+HWK_INLINE int32_t *hwk_gather_dilated_words(const hwk_window_t *w, const int8_t *row,
+                                             int32_t first, int32_t zero_point, int32_t *column,
+                                             hwk_widen_t *widen, hwk_widen_value_t *widen_value) {
+  for (int32_t c = 0, x = first; c < w->kernel_width; ++c, x += w->dilation_width) {
+    column = x >= 0 && x < w->input_width ? widen(column, row + x * w->channels, w->channels)
+                                          : widen_value(column, zero_point, w->channels);
+  }
+  return column;
+}
+
 /* Taps of output (y, x) in order, channels a multiple of 4. */
 HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
                                  int32_t y, int32_t x, int32_t *column, hwk_widen_t *widen,
                                  hwk_widen_value_t *widen_value) {
+  int32_t row_bytes = w->kernel_width * w->channels;
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
     for (int32_t r = 0; r < w->kernel_height; ++r) {
-      const int8_t *row = hwk_window_pixel(w, input, y, x, r, 0);
-      column = widen(column, row, w->kernel_width * w->channels);
+      column = widen(column, hwk_window_pixel(w, input, y, x, r, 0), row_bytes);
     }
     return;
   }
+  int32_t first = hwk_window_column(w, x, 0);
+  int32_t before = hwk_max(-first, 0) * w->channels;
+  int32_t behind = hwk_max(first + w->kernel_width - w->input_width, 0) * w->channels;
   for (int32_t r = 0; r < w->kernel_height; ++r) {
-    for (int32_t c = 0; c < w->kernel_width; ++c) {
-      const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
-      column = pixel != NULL ? widen(column, pixel, w->channels)
-                             : widen_value(column, zero_point, w->channels);
+    int32_t of_map = hwk_window_row(w, y, r);
+    const int8_t *row = input + of_map * w->input_width * w->channels;
+    if (of_map < 0 || of_map >= w->input_height) {
+      column = widen_value(column, zero_point, row_bytes);
+    } else if (w->dilation_width != 1) {
+      column = hwk_gather_dilated_words(w, row, first, zero_point, column, widen, widen_value);
+    } else {
+      column = before > 0 ? widen_value(column, zero_point, before) : column;
+      column = widen(column, row + first * w->channels + before, row_bytes - before - behind);
+      column = behind > 0 ? widen_value(column, zero_point, behind) : column;
     }
   }
 }
@@ -65,7 +86,9 @@ HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int
 /* Copies bytes, few of them: words, or halves of them, the last of which overlaps with the one
  * before. */
 HWK_INLINE void hwk_copy_run(int8_t *to, const int8_t *from, int32_t count) {
-  if (count >= 4) {
+  if (__builtin_constant_p(count)) {
+    hwk_copy(to, from, (size_t)count);
+  } else if (count >= 4) {
     int8_t *last = to + count - 4;
     const int8_t *from_last = from + count - 4;
 #pragma GCC unroll 1

@@ -9,22 +9,62 @@
 /* Words from four taps of a pixel to its next four. */
 #define HWK_H8_STRIDE (2 * HWK_H8_PIXELS)
 
-/* As hwk_widen: a copy for all, two words at a time. */
-HWK_NOINLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t count) {
-  const int8_t *end = bytes + count;
-  if ((count + 3) / 4 % 2 != 0) {
-    hwk_h8_write_word(column, HWK_H8_PIXELS, hwk_load4_aligned(bytes));
-    column += HWK_H8_STRIDE;
-    bytes += 4;
-  }
-#pragma GCC unroll 1
-  for (; bytes < end; bytes += 8, column += 2 * HWK_H8_STRIDE) {
-    uint32_t first = hwk_load4_aligned(bytes), second = hwk_load4_aligned(bytes + 4);
-    hwk_h8_write_word(column, HWK_H8_PIXELS, first);
-    hwk_h8_write_word(column + HWK_H8_STRIDE, HWK_H8_PIXELS, second);
+/* As hwk_widen: a copy for all. */
+#if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__)
+
+/* A word to the pairs `at` bytes from r0; r8 is lost. */
+#define HWK_H8_WIDEN(word, at)                 \
+  "sxtb16 r8, " word ", ror #8\n"              \
+  "and " word ", r3, " word ", lsl #8\n"       \
+  "str r8, [r0, #" at "]\n"                    \
+  "ssub16 " word ", " word ", r8\n"            \
+  "sadd16 " word ", " word ", r12\n"           \
+  "str " word ", [r0, #" at " + 16]\n"
+
+/* Words by themselves until the rest is a multiple of four. */
+__attribute__((naked)) HWK_NOINLINE int32_t *hwk_h8_widen(
+    __attribute__((unused)) int32_t *column, __attribute__((unused)) const int8_t *bytes,
+    __attribute__((unused)) int32_t count) {
+  __asm__(
+      ".syntax unified\n"
+      "push.w {r4, r5, r6, r7, r8, lr}\n"
+      "adds r2, #3\n"
+      "mov r3, #0xff00ff00\n"
+      "mov r12, #0x007f007f\n"
+      "ubfx lr, r2, #2, #2\n"
+      "lsrs r2, r2, #4\n"
+      "cmp lr, #0\n"
+      "beq.n 5f\n"
+      "1:\n"
+      "ldr r4, [r1], #4\n"
+      HWK_H8_WIDEN("r4", "0")
+      "adds r0, #32\n"
+      "subs lr, #1\n"
+      "bne.n 1b\n"
+      "5:\n"
+      "cmp r2, #0\n"
+      "beq.n 4f\n"
+      "3:\n"
+      "ldmia.w r1!, {r4, r5, r6, r7}\n"
+      HWK_H8_WIDEN("r4", "0") HWK_H8_WIDEN("r5", "32")
+      HWK_H8_WIDEN("r6", "64") HWK_H8_WIDEN("r7", "96")
+      "adds r0, #128\n"
+      "subs r2, #1\n"
+      "bne.n 3b\n"
+      "4:\n"
+      "pop.w {r4, r5, r6, r7, r8, pc}\n");
+}
+
+#else
+
+HWK_INLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t count) {
+  for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
+    hwk_h8_write_word(column, HWK_H8_PIXELS, hwk_load4_aligned(bytes + k));
   }
   return column;
 }
+
+#endif
 
 /* As hwk_widen_value. */
 HWK_NOINLINE int32_t *hwk_h8_widen_value(int32_t *column, int32_t value, int32_t count) {
@@ -65,18 +105,9 @@ HWK_INLINE void hwk_h8_copy_rows(int8_t *to, const int8_t *from, int32_t rows, i
   }
 }
 
-/* Rows of taps that all lie in the map, the first one at `at`, whole words of each. `patch` has room
- * for a word more than the taps. */
-HWK_NOINLINE void hwk_h8_gather_inside(const hwk_window_t *w, const int8_t *at, int32_t *column,
-                                       int8_t *patch) {
-  int32_t row_bytes = w->kernel_width * w->channels, rows = w->kernel_height;
-  int32_t map_step = w->dilation_height * w->input_width * w->channels;
-  if (w->channels % 4 == 0) {
-    for (int32_t r = 0; r < rows; ++r, at += map_step) {
-      column = hwk_h8_widen(column, at, row_bytes);
-    }
-    return;
-  }
+/* The taps of one output, all in the map, the first one at `at`: whole words of each row. */
+HWK_INLINE void hwk_h8_gather_rows(const int8_t *at, int32_t rows, int32_t row_bytes,
+                                   int32_t map_step, int32_t *column, int8_t *patch) {
   switch ((row_bytes + 3) / 4) {
     case 1:
       hwk_h8_copy_rows(patch, at, rows, row_bytes, map_step, 1);
@@ -88,11 +119,34 @@ HWK_NOINLINE void hwk_h8_gather_inside(const hwk_window_t *w, const int8_t *at, 
       hwk_h8_copy_rows(patch, at, rows, row_bytes, map_step, 3);
       break;
     default:
+#pragma GCC unroll 1
       for (int32_t r = 0; r < rows; ++r, at += map_step) {
         hwk_copy_run(patch + r * row_bytes, at, row_bytes);
       }
   }
   hwk_h8_widen(column, patch, rows * row_bytes);
+}
+
+/* `count` outputs of a row whose taps all lie in the map, the first one's first tap at `at`. `patch`
+ * has room for a word more than the taps. */
+HWK_NOINLINE void hwk_h8_gather_inside(const hwk_window_t *w, const int8_t *at, int32_t count,
+                                       int32_t *column, int8_t *patch) {
+  int32_t row_bytes = w->kernel_width * w->channels, rows = w->kernel_height;
+  int32_t map_step = w->dilation_height * w->input_width * w->channels;
+  int32_t pixel_step = w->stride_width * w->channels;
+#pragma GCC unroll 1
+  for (; count > 0; --count, ++column, at += pixel_step) {
+    if (w->channels % 4 != 0) {
+      hwk_h8_gather_rows(at, rows, row_bytes, map_step, column, patch);
+      continue;
+    }
+    const int8_t *row = at;
+    int32_t *to = column;
+#pragma GCC unroll 1
+    for (int32_t r = 0; r < rows; ++r, row += map_step) {
+      to = hwk_h8_widen(to, row, row_bytes);
+    }
+  }
 }
 
 /* Outputs y_first <= y < y_end, x_first <= x < x_end: all taps lie in the map, and behind those of
@@ -131,17 +185,19 @@ HWK_INLINE hwk_h8_inside_t hwk_h8_inside(const hwk_window_t *w) {
   return inside;
 }
 
-/* The column of output (y, x). */
-HWK_INLINE void hwk_h8_gather(const hwk_conv2d_t *d, const hwk_h8_inside_t *inside,
-                              const int8_t *input, int32_t y, int32_t x, int32_t *column,
-                              int8_t *patch) {
+/* The columns of outputs from (y, x) on, in a row and at most `most`; returns how many. */
+HWK_INLINE int32_t hwk_h8_gather(const hwk_conv2d_t *d, const hwk_h8_inside_t *inside,
+                                 const int8_t *input, int32_t y, int32_t x, int32_t most,
+                                 int32_t *column, int8_t *patch) {
   const hwk_window_t *w = &d->window;
   if (y >= inside->y_first && y < inside->y_end && x >= inside->x_first && x < inside->x_end) {
     int32_t pixel = hwk_window_row(w, y, 0) * w->input_width + hwk_window_column(w, x, 0);
-    hwk_h8_gather_inside(w, input + pixel * w->channels, column, patch);
-  } else {
-    hwk_h8_gather_any(d, input, y, x, column, patch);
+    int32_t count = hwk_min(inside->x_end - x, most);
+    hwk_h8_gather_inside(w, input + pixel * w->channels, count, column, patch);
+    return count;
   }
+  hwk_h8_gather_any(d, input, y, x, column, patch);
+  return 1;
 }
 
 #endif

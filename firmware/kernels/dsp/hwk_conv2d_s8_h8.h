@@ -51,13 +51,17 @@ HWK_NOINLINE void hwk_h8_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8
       hwk_h8_widen_pixels(columns, input + (y * w->output_width + x) * w->channels, w->channels);
       in_place -= HWK_H8_PIXELS;
       x += HWK_H8_PIXELS;
+#pragma GCC unroll 1
       for (; x >= w->output_width; x -= w->output_width) {
         ++y;
       }
     } else {
-      for (int32_t n = 0; n < there; ++n) {
-        hwk_h8_gather(d, &inside, input, y, x, columns + n, (int8_t *)four.end);
-        x = x + 1 == w->output_width ? 0 : x + 1;
+#pragma GCC unroll 1
+      for (int32_t n = 0, count; n < there; n += count) {
+        int8_t *patch = (int8_t *)four.end;
+        int32_t most = hwk_min(w->output_width - x, there - n);
+        count = hwk_h8_gather(d, &inside, input, y, x, most, columns + n, patch);
+        x = x + count == w->output_width ? 0 : x + count;
         y += x == 0;
       }
     }
