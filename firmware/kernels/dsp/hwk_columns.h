@@ -104,52 +104,54 @@ HWK_INLINE void hwk_copy_run(int8_t *to, const int8_t *from, int32_t count) {
   }
 }
 
-/* Sets `count` bytes, rounded up to whole words. */
-HWK_INLINE void hwk_fill_words(int8_t *to, int32_t value, int32_t count) {
-  uint32_t word = (uint32_t)(uint8_t)value * 0x01010101u;
+/* The same of `rows` runs, `to_step` and `from_step` bytes from each other. */
+HWK_INLINE void hwk_copy_runs(int8_t *to, const int8_t *from, int32_t count, int32_t rows,
+                              int32_t to_step, int32_t from_step) {
 #pragma GCC unroll 1
-  for (int32_t k = 0; k < count; k += 4) {
-    hwk_copy(to + k, &word, 4);
+  for (; rows > 0; --rows, to += to_step, from += from_step) {
+    hwk_copy_run(to, from, count);
   }
 }
 
-/* The taps of a row of the map, `first` the column under the first of them, each a pixel by itself. */
-HWK_INLINE void hwk_gather_dilated(const hwk_window_t *w, const int8_t *row, int32_t first,
-                                   int8_t *patch) {
-  for (int32_t c = 0, x = first; c < w->kernel_width; ++c, x += w->dilation_width) {
-    if (x >= 0 && x < w->input_width) {
-      hwk_copy_run(patch + c * w->channels, row + x * w->channels, w->channels);
-    }
+/* Sets `count` bytes, rounded up to whole words. */
+HWK_INLINE void hwk_fill_words(int8_t *to, int32_t value, int32_t count) {
+  uint32_t word = (uint32_t)(uint8_t)value * 0x01010101u;
+  const int8_t *end = to + count;
+#pragma GCC unroll 1
+  for (; to < end; to += 4) {
+    hwk_copy(to, &word, 4);
   }
 }
 
 /* Taps of output (y, x) in order, any number of channels, as bytes: whole words of `patch`. */
 HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
                                  int32_t y, int32_t x, int8_t *patch) {
-  int32_t row_bytes = w->kernel_width * w->channels, map_row = w->input_width * w->channels;
+  int32_t channels = w->channels, row_bytes = w->kernel_width * channels;
+  int32_t map_row = w->input_width * channels, step = w->dilation_height * map_row;
   int32_t row = hwk_window_row(w, y, 0), first = hwk_window_column(w, x, 0);
-  const int8_t *at = input + row * map_row;
-  int32_t step = w->dilation_height * map_row;
+  int32_t rows = w->kernel_height;
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
-    at += first * w->channels;
-    for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes, at += step) {
-      hwk_copy_run(patch, at, row_bytes);
-    }
+    hwk_copy_runs(patch, input + row * map_row + first * channels, row_bytes, rows, row_bytes, step);
     return;
   }
-  hwk_fill_words(patch, zero_point, w->kernel_height * row_bytes);
-  int32_t skipped = hwk_max(-first, 0);
-  int32_t run = hwk_min(w->input_width - first, w->kernel_width) - skipped;
-  int32_t run_bytes = run * w->channels, left = (first + skipped) * w->channels;
-#pragma GCC unroll 1
-  for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes, at += step) {
-    int32_t of_map = row + r * w->dilation_height;
-    if (of_map >= 0 && of_map < w->input_height) {
-      if (w->dilation_width == 1) {
-        hwk_copy_run(patch + skipped * w->channels, at + left, run_bytes);
-      } else {
-        hwk_gather_dilated(w, at, first, patch);
-      }
+  hwk_fill_words(patch, zero_point, rows * row_bytes);
+  for (; rows > 0 && row < 0; --rows, row += w->dilation_height) {
+    patch += row_bytes;
+  }
+  while (rows > 0 && row + (rows - 1) * w->dilation_height >= w->input_height) {
+    --rows;
+  }
+  const int8_t *at = input + row * map_row;
+  if (w->dilation_width == 1) {
+    int32_t skipped = hwk_max(-first, 0);
+    int32_t run = hwk_min(w->input_width - first, w->kernel_width) - skipped;
+    hwk_copy_runs(patch + skipped * channels, at + (first + skipped) * channels, run * channels,
+                  rows, row_bytes, step);
+    return;
+  }
+  for (int32_t c = 0, of_map = first; c < w->kernel_width; ++c, of_map += w->dilation_width) {
+    if (of_map >= 0 && of_map < w->input_width) {
+      hwk_copy_runs(patch + c * channels, at + of_map * channels, channels, rows, row_bytes, step);
     }
   }
 }
