@@ -65,7 +65,9 @@ HWK_NOINLINE void hwk_h8_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8
         y += x == 0;
       }
     }
-    if (there <= 2) {
+    if (there == 1) {
+      hwk_h8_channels_of_one(columns, d->weights, d->output_channels, &four);
+    } else if (there == 2) {
       hwk_h8_channels_of_two(columns, d->weights, d->output_channels, &four);
     } else {
       hwk_h8_channels(columns, d->weights, d->output_channels, &four);
