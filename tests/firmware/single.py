@@ -11,7 +11,15 @@ from hwkit import boards
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Rounding
+from hwkit.ir.ops import (
+    NO_PADDING,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Padding,
+    Rescale,
+    Rounding,
+)
 from hwkit.ir.types import S8, IntType
 from hwkit.target import Artifact
 from hwkit.targets.mcu.call import Pick
@@ -43,6 +51,27 @@ def conv(
     pad = SAME if kernel == 3 else Padding()
     r = _rescale(rng, outputs, rounding, offsets, dtype)
     b.add(Conv2d("op", "x", "w", None, "y", (1, 1), pad, (1, 1), -5, rescale=r), dtype)
+    return b.build(["y"])
+
+
+def window(
+    shape: tuple[int, int, int],
+    outputs: int,
+    kernel: tuple[int, int],
+    *,
+    stride: tuple[int, int] = (1, 1),
+    pad: Padding = NO_PADDING,
+    dilation: tuple[int, int] = (1, 1),
+    bits: int = 7,
+) -> Graph:
+    """A convolution of any window."""
+    rng, weight = np.random.default_rng(1), IntType(bits, True)
+    b = GraphBuilder("window")
+    b.input("x", shape, S8)
+    weights = (outputs, *kernel, shape[2])
+    b.constant("w", rng.integers(weight.low, weight.high + 1, weights), weight)
+    r = _rescale(rng, outputs, Rounding.DOUBLE, False, S8)
+    b.add(Conv2d("op", "x", "w", None, "y", stride, pad, dilation, -5, rescale=r), S8)
     return b.build(["y"])
 
 

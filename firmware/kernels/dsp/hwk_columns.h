@@ -66,8 +66,9 @@ HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int
     return;
   }
   int32_t first = hwk_window_column(w, x, 0);
-  int32_t before = hwk_max(-first, 0) * w->channels;
-  int32_t behind = hwk_max(first + w->kernel_width - w->input_width, 0) * w->channels;
+  int32_t left = hwk_clamp(-first, 0, w->kernel_width);
+  int32_t right = hwk_clamp(first + w->kernel_width - w->input_width, 0, w->kernel_width);
+  int32_t before = left * w->channels, behind = right * w->channels;
   for (int32_t r = 0; r < w->kernel_height; ++r) {
     int32_t of_map = hwk_window_row(w, y, r);
     const int8_t *row = input + of_map * w->input_width * w->channels;

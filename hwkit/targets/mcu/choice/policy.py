@@ -12,8 +12,8 @@ TIME_PER_FLASH = (1, 200_000)
 """The exchange rate: a byte of flash must save 1/200,000 of the inference's time. So two thousand
 bytes are worth one percent."""
 
-SPEED_PER_FLASH = (1, 2_000_000)
-"""The same where speed is what counts: twenty thousand bytes for one percent."""
+SPEED_PER_FLASH = (1, 4_000_000)
+"""The same where speed is what counts: forty thousand bytes for one percent."""
 
 TIME_PER_ARENA = (1, 10)
 """A percent more arena must save a tenth of a percent of the inference's time."""

@@ -14,7 +14,12 @@ from hwkit.errors import FormatError
 from hwkit.files import read_json, remove_abandoned, write_json
 from hwkit.record import from_json, to_json
 from hwkit.target import Lowered
-from hwkit.targets.mcu.choice.limits import ARENA_GROWTH, CODE_BYTES, FLASH_GROWTH
+from hwkit.targets.mcu.choice.limits import (
+    ARENA_GROWTH,
+    CODE_BYTES,
+    CODE_GROWTH,
+    FLASH_GROWTH,
+)
 from hwkit.targets.mcu.choice.policy import SPEED_PER_FLASH, TIME_PER_ARENA, TIME_PER_FLASH
 from hwkit.targets.mcu.choice.rounds import kernels_that_fit
 from hwkit.targets.mcu.choices import Choice
@@ -41,7 +46,7 @@ def path(lowered: Lowered[McuPlan], board: Board) -> Path:
     depends = {
         "version": _VERSION,
         "rate": [section(lowered.board).optimize, TIME_PER_FLASH, SPEED_PER_FLASH, TIME_PER_ARENA],
-        "limits": [ARENA_GROWTH, FLASH_GROWTH, CODE_BYTES],
+        "limits": [ARENA_GROWTH, FLASH_GROWTH, CODE_BYTES, CODE_GROWTH],
         "zig": zig.version(),
         "flags": [*mcu.cpu_flags, *zig.COMPILE_FLAGS, zig.OPTIMIZE],
         "board": [board.name, board.name == lowered.board.name, mcu.emulator, *mcu.kernels],
