@@ -13,7 +13,7 @@ FLASH_GROWTH = (8, 5)
 """By default at most so many times what the plain kernels need."""
 
 CODE_BYTES = 24_000
-CODE_GROWTH = (3, 2)
+CODE_GROWTH = (5, 4)
 """The most code, unless the plain kernels come near it: by default what they have, for speed so
 many times that."""
 
@@ -52,7 +52,7 @@ def limits(board: Board, measuring: Board, plain: Need) -> Limits:
 
     By default an arena 1.2 times and an image 1.6 times as large; for speed what the board has;
     for size no larger an arena. But for size 24,000 bytes of code, or what plain kernels with
-    more have (for speed 1.5 times that). Never more than the board has, unless the plain kernels
+    more have (for speed 1.25 times that). Never more than the board has, unless the plain kernels
     do.
 
     Example: plain kernels with 10,000 bytes of arena and 40,000 of flash may become 12,000 and
