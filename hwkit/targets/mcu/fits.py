@@ -26,6 +26,11 @@ def h8(struct: Struct) -> bool:
     return _fits_double_rounding(struct, 24) and int(weights.values.min()) > -128
 
 
+def whole_double(struct: Struct) -> bool:
+    """Double rounding into the whole of int8 (``mve/hwk_tile_4x2.h``)."""
+    return _fits_double_rounding(struct, 32)
+
+
 def winograd(struct: Struct) -> bool:
     """3x3 at a stride of 1; fours of channels, so few that sums times 4 fit 32 bits
     (``dsp/hwk_winograd.h``)."""

@@ -213,6 +213,14 @@ ROWS = (
         layout=layouts.WINOGRAD4,
     ),
     Row("mve", "conv2d_s8", scratch_bytes=scratch.mve_conv2d, reads_ahead=ahead.CONV2D),
+    Row(
+        "mve",
+        "conv2d_s8_pairs",
+        scratch_bytes=scratch.mve_pairs,
+        fits=fits.whole_double,
+        reads_ahead=ahead.CONV2D,
+        layout=layouts.by_quads,
+    ),
     Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D),
     Row(
         "mve",

@@ -125,6 +125,11 @@ def mve_conv2d(struct: Struct) -> int:
     return 0 if taps == 1 and inside else round_up(taps * f["channels"], 4)
 
 
+def mve_pairs(struct: Struct) -> int:
+    """Two of them."""
+    return 2 * mve_conv2d(struct)
+
+
 def mve_conv2d_s4(struct: Struct) -> int:
     """A column in whole words of weights."""
     window = window_of(struct)

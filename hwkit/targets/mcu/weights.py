@@ -73,6 +73,27 @@ def pair_stream(packed: Array, bias: Array, factors: Array, group: int) -> Array
     return as_words(stream).reshape(-1)
 
 
+def quad_stream(packed: Array, bias: Array, factors: Array, taps: int) -> Array:
+    """Weights, biases and factors of four channels at a time, as ``mve/hwk_tile_4x2.h`` has them:
+    int32 words.
+
+    ``packed`` is the rows layout in 8 bits, ``taps`` bytes of each row weights; ``bias`` (rows,)
+    int32, ``factors`` (rows, 3) int32: multiplier, offset, right. Missing rows are zeros.
+
+    Example: of 17 taps the first one lies by itself in 16 bytes.
+    """
+    quads, blocks = -(-len(bias) // 4), -(-taps // 16)
+    rest = taps - 16 * (blocks - 1)
+    rows = np.zeros((4 * quads, 16 * blocks), np.int8)
+    rows[: len(bias), :rest] = packed[:, :rest]
+    rows[: len(bias), 16:] = packed[:, rest:taps]
+    tiles = rows.reshape(quads, 4, blocks, 16).transpose(0, 2, 1, 3).reshape(quads, -1)
+    ends = np.zeros((4 * quads, 3), np.int64)
+    ends[: len(bias)] = np.stack([bias.astype(np.int64), factors[:, 0], -factors[:, 2]], axis=1)
+    words = as_words(ends.reshape(quads, 4, 3).transpose(0, 2, 1).reshape(quads, -1))
+    return np.concatenate([np.ascontiguousarray(tiles).view(np.int32), words], axis=1).reshape(-1)
+
+
 def winograd_rows(packed: Array, channels: int) -> Array:
     """Transformed weights of 3x3 kernels, as ``dsp/hwk_tile_winograd.h`` reads them: int32 words.
 
