@@ -25,7 +25,7 @@ HWK_INLINE const int8_t *hwk_pair_column(const hwk_conv2d_t *d, const int8_t *in
 }
 
 /* One copy for all layers of a network. A last pixel without a partner is computed twice. */
-HWK_NOINLINE void hwk_pair_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8_t *output,
+HWK_INLINE void hwk_pair_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8_t *output,
                                   int8_t *scratch) {
   const hwk_window_t *w = &d->window;
   int32_t taps = hwk_conv2d_taps(d), room = hwk_round_up(taps, 4);

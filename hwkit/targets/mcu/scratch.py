@@ -142,6 +142,11 @@ def mve_depthwise(struct: Struct) -> int:
     return 4 * taps(struct) + 64 + number(window_of(struct), "channels")
 
 
+def mve_blocks(struct: Struct) -> int:
+    """Where the taps of a pixel lie, and a pixel of padding."""
+    return 4 * taps(struct) + number(window_of(struct), "channels")
+
+
 def scalar_depthwise(struct: Struct) -> int:
     """Two output rows of one channel: what the strips are, strips, sums and taps."""
     f = numbers(window_of(struct))

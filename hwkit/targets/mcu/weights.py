@@ -233,6 +233,23 @@ def band_stream(packed: Array, bias: Array, factors: Array) -> Array:
     return np.concatenate([weights, ends], axis=1).reshape(-1)
 
 
+def block_stream(packed: Array, bias: Array, factors: Array, taps: int) -> Array:
+    """Weights, biases and factors of sixteen channels at a time, as
+    ``mve/hwk_depthwise_conv2d_s8_blocks.h`` has them: int32 words.
+
+    ``packed`` is the taps layout, ``bias`` (channels,) int32, ``factors`` (channels, 3) int32:
+    multiplier, offset, right. Missing channels are zeros.
+
+    Example: of the biases that of channel 4 comes second, after that of channel 0.
+    """
+    channels, blocks = len(bias), -(-len(bias) // 16)
+    tiles = tap_blocks(packed, channels, taps).reshape(blocks, -1)
+    ends = np.zeros((16 * blocks, 3), np.int64)
+    ends[:channels] = np.stack([bias.astype(np.int64), factors[:, 0], -factors[:, 2]], axis=1)
+    words = as_words(ends.reshape(blocks, 4, 4, 3).transpose(0, 3, 2, 1).reshape(blocks, -1))
+    return np.concatenate([np.ascontiguousarray(tiles).view(np.int32), words], axis=1).reshape(-1)
+
+
 def wrapped_bias(rows: Array, bias: Array, zero_point: int) -> Array:
     """``folded_bias`` modulo 2**32, int32: the sum wraps back where it fits."""
     return as_words(folded_bias(rows, bias, zero_point))
