@@ -26,6 +26,7 @@ FORMATS: Mapping[str, int] = {
     "inspect": 1,
     "places": 1,
     "plan.json": 1,
+    "explain": 1,
     "profile": 2,
     "summary.json": 2,
     "toolchain": 1,
