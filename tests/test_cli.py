@@ -51,7 +51,8 @@ def test_help_is_quick_and_shows_examples() -> None:
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(seconds) < 0.3
     commands = (
-        "allocate boards demo deploy doctor import inspect predict profile report train verify"
+        "allocate boards demo deploy doctor explain import inspect predict profile report train "
+        "verify"
     )
     assert all(name in done.stdout for name in commands.split())
     for name in commands.split():

@@ -73,7 +73,8 @@ def load(path: Path, lowered: Lowered[McuPlan]) -> Choice | None:
         return None
     fitting = kernels_that_fit(lowered)
     whole = len(found.picks) == len(found.figures) == len(fitting) and all(
-        pick.kernel in (of or [""]) for pick, of in zip(found.picks, fitting, strict=True)
+        {pick.kernel, *(figure.pick.kernel for figure in figures)} <= {*(of or [""])}
+        for pick, figures, of in zip(found.picks, found.figures, fitting, strict=True)
     )
     return found if whole else None
 

@@ -75,8 +75,11 @@ def _asked(graph: Graph, op: Op, choice: Choice, n: int) -> Iterator[Variant]:
 
 
 def _taken(choice: Choice, n: int) -> Figure:
-    """The figure of the pick of layer ``n``."""
-    return next(of for of in choice.figures[n] if of.pick == choice.picks[n])
+    """The figure of the pick of layer ``n``: in a build where no other layer shares its copy any
+    more that of its kernel."""
+    pick, figures = choice.picks[n], choice.figures[n]
+    same = [of for of in figures if of.pick == pick]
+    return (same or [of for of in figures if of.pick.kernel == pick.kernel])[0]
 
 
 def _measured(singles: Sequence[Single], board: Board) -> list[float | None]:

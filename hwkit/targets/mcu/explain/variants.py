@@ -103,7 +103,8 @@ def ideal(of: Single) -> Single:
             result=replace(of.result, shape=(2 * MANY,)),
         )
     wide = _with_channels(fast, MANY, MANY)
-    op = replace(of.op, stride=(1, 1), dilation=(1, 1))
+    assert not isinstance(wide.op, Dense)
+    op = replace(wide.op, stride=(1, 1), dilation=(1, 1))
     rows, columns = of.weight.shape[1:3]
     grown = (_IDEAL_SIDE + rows - 1, _IDEAL_SIDE + columns - 1, MANY)
     pad = op.padding
