@@ -16,9 +16,11 @@ from hwkit.targets.mcu.lower import McuPlan, plan, section
 def bought(
     lowered: Lowered[McuPlan], board: Board, measured: Sequence[Measured], chosen: Measured
 ) -> tuple[Growth, ...]:
-    """For each layer whose kernel asks more memory than the plain one: by how much it makes the
-    arena larger after the layers before it, and the time that it saves beside the fastest of its
-    alternatives that ask no more. Nothing where the arena is no larger than with plain kernels.
+    """For each layer whose kernel makes the arena larger: by how much after the layers before it,
+    and the time that it saves beside the fastest of its alternatives that ask no more memory than
+    the plain kernel. Nothing where the arena is no larger than with plain kernels.
+
+    Example: of two layers that need the same scratch the first one makes the arena larger.
     """
     plain = measured[0].plan
     if chosen.plan.memory.arena_bytes <= plain.memory.arena_bytes:
@@ -34,7 +36,8 @@ def bought(
     for layer, time in saved.items():
         picks[layer] = chosen.plan.picks[layer]
         after = plan(lowered.graph, section(board), picks).memory.arena_bytes
-        growths.append(Growth(layer, after - before, time))
+        if after != before:
+            growths.append(Growth(layer, after - before, time))
         before = after
     return tuple(growths)
 
