@@ -100,8 +100,8 @@ def test_layers_of_one_kind_differ_in_their_integers_alone() -> None:
 
 
 def small() -> Graph:
-    """A first layer of 3 channels, then a depthwise one of another rounding."""
-    first, second = conv(8, 3, 8), depthwise((8, 8, 8), rounding=Rounding.HALF_EVEN)
+    """A first layer of 3 channels, then one of another rounding."""
+    first, second = conv(8, 3, 8), conv(8, 8, 8, rounding=Rounding.HALF_EVEN)
     b = GraphBuilder("small")
     b.input("x", (8, 8, 3), first.tensors["x"].dtype)
     for n, (graph, source) in enumerate(((first, "x"), (second, "a"))):
