@@ -106,6 +106,25 @@ def test_a_board_that_times_whole_inferences(
     assert len(lines) == 3 and lines[2].split()[0] == "total"
 
 
+def test_a_board_whose_layers_are_not_told_apart(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(capsys, "explain", str(model), "--board", "interpreter")
+    assert "choose a microcontroller" in line
+
+
+@pytest.mark.slow
+def test_explain(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["explain", str(model), "--board", "virtual_m4", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["unit"] == "cycles" and told["format"] == 1
+    (layer,) = told["layers"]
+    assert layer["op"] == "Clamp" and layer["time"] == told["total"]["time"] > 0
+    assert layer["per_mac"] is layer["best_per_mac"] is None and layer["changes"] == []
+    assert _run(["explain", str(model), "--board", "virtual_m4"]) == 0
+    assert "Clamp" in capsys.readouterr().out.splitlines()[1]
+
+
 def test_missing_damaged_and_foreign_models(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -450,7 +469,10 @@ def test_boards_that_are_none(
     lines = [
         refused(capsys, "boards", "show", name),
         refused(capsys, "bringup", name),
-        *(refused(capsys, c, str(model), "--board", name) for c in ("verify", "profile")),
+        *(
+            refused(capsys, c, str(model), "--board", name)
+            for c in ("verify", "profile", "explain")
+        ),
         refused(capsys, "deploy", str(model), "--board", name, "-o", str(tmp_path / "d")),
     ]
     for line in lines:
