@@ -104,12 +104,13 @@ def depthwise(
     rounding: Rounding = Rounding.DOUBLE,
     offsets: bool = False,
     dtype: IntType = S8,
+    low: int = -128,
 ) -> Graph:
-    """``multiplier`` outputs for each channel."""
+    """``multiplier`` outputs for each channel, weights from ``low`` on."""
     rng, outputs = np.random.default_rng(1), shape[2] * multiplier
     b = GraphBuilder("depthwise")
     b.input("x", shape, dtype)
-    b.constant("w", rng.integers(-128, 128, (1, *kernel, outputs)), S8)
+    b.constant("w", rng.integers(low, 128, (1, *kernel, outputs)), S8)
     r = _rescale(rng, outputs, rounding, offsets, dtype)
     strides = (stride, stride)
     op = DepthwiseConv2d("op", "x", "w", None, "y", strides, pad, (1, 1), -5, rescale=r)
@@ -150,9 +151,11 @@ def check_integers(graph: Graph, board: str, folder: Path, kernel: str = "") -> 
     assert np.array_equal(sessions.run(made, x), run(graph, {"x": x})["y"])
 
 
-def check_instructions(graph: Graph, most: float, board: str, folder: Path) -> None:
+def check_instructions(
+    graph: Graph, most: float, board: str, folder: Path, kernel: str = ""
+) -> None:
     """At most ``most`` executed instructions for each multiply-accumulate."""
-    made = artifact(graph, board, folder)
+    made = artifact(graph, board, folder, kernel)
     source = graph.tensors["x"]
     x = np.zeros((1, *source.shape), source.dtype.container)
     ((layer,),) = sessions.profile(made, x, 1)

@@ -10,7 +10,15 @@ import pytest
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Padding
 from hwkit.ir.types import S16
-from tests.firmware.single import SAME, check_integers, conv, dense, depthwise, window
+from tests.firmware.single import (
+    SAME,
+    check_instructions,
+    check_integers,
+    conv,
+    dense,
+    depthwise,
+    window,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -77,3 +85,16 @@ def test_winograd(kernel: str, size: str, tmp_path: Path) -> None:
 )
 def test_others(kernel: str, graph: Graph, tmp_path: Path) -> None:
     check_integers(graph, BOARD, tmp_path, kernel)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "graph", "most"),
+    [
+        pytest.param(H8, window((16, 16, 3), 16, (3, 3), pad=SAME), 1.44, id="3 channels"),
+        pytest.param(H8, window((16, 16, 8), 16, (1, 1)), 1.97, id="8 channels, pointwise"),
+        pytest.param(H8, window((8, 8, 64), 64, (1, 1)), 1.0, id="64 channels, pointwise"),
+        pytest.param("dense_s8_h8", dense(640, 128, bits=7), 1.0, id="dense"),
+    ],
+)
+def test_instructions(kernel: str, graph: Graph, most: float, tmp_path: Path) -> None:
+    check_instructions(graph, most, BOARD, tmp_path, kernel)
