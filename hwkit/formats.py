@@ -27,6 +27,7 @@ FORMATS: Mapping[str, int] = {
     "places": 1,
     "plan": 1,
     "plan.json": 1,
+    "explain": 1,
     "profile": 2,
     "summary.json": 2,
     "toolchain": 1,

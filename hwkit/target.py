@@ -263,6 +263,56 @@ class Packages(Protocol[P_contra]):
         """Files by relative path."""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What would make a layer faster, or a layer like it: ``saves`` so much of its time. ``reason``
+    is one of "memory", "exact path", "tail", "few channels" and "stride"."""
+
+    reason: str
+    text: str
+    saves: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a layer costs, in the unit of its ``Explanation``, and ``best_per_mac``, what a
+    multiply-accumulate of an ideal layer of its window does (None for a layer without them, or
+    where that could not be built). ``changes`` come with the one that saves most first; they don't
+    add up."""
+
+    index: int
+    name: str
+    op: str
+    kernel: str
+    macs: int
+    time: int
+    best_per_mac: float | None
+    changes: tuple[Change, ...]
+
+    @property
+    def per_mac(self) -> float | None:
+        """None without multiply-accumulates."""
+        return self.time / self.macs if self.macs else None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Accounts of all layers, taken on ``board``; ``unit`` of time is "cycles" or
+    "instructions"."""
+
+    board: str
+    unit: str
+    layers: tuple[Account, ...]
+
+
+@runtime_checkable
+class Explains(Protocol[P_contra]):
+    """A target that tells where a layer's time goes."""
+
+    def explain(self, lowered: Lowered[P_contra]) -> Explanation:
+        """Of a graph whose choices were made; ``ConfigError`` where nothing can be measured."""
+
+
 @runtime_checkable
 class RunsFiles(Protocol):
     """A target that runs the very file that a graph was imported from."""

@@ -51,7 +51,8 @@ def test_help_is_quick_and_shows_examples() -> None:
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(seconds) < 0.3
     commands = (
-        "allocate boards demo deploy doctor import inspect plan predict profile report train verify"
+        "allocate boards demo deploy doctor explain import inspect plan predict profile report "
+        "train verify"
     )
     assert all(name in done.stdout for name in commands.split())
     for name in commands.split():
@@ -103,6 +104,25 @@ def test_a_board_that_times_whole_inferences(
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "this board times whole inferences, not layers"
     assert len(lines) == 3 and lines[2].split()[0] == "total"
+
+
+def test_a_board_whose_layers_are_not_told_apart(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(capsys, "explain", str(model), "--board", "interpreter")
+    assert "choose a microcontroller" in line
+
+
+@pytest.mark.slow
+def test_explain(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["explain", str(model), "--board", "virtual_m4", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["unit"] == "cycles" and told["format"] == 1
+    (layer,) = told["layers"]
+    assert layer["op"] == "Clamp" and layer["time"] == told["total"]["time"] > 0
+    assert layer["per_mac"] is layer["best_per_mac"] is None and layer["changes"] == []
+    assert _run(["explain", str(model), "--board", "virtual_m4"]) == 0
+    assert "Clamp" in capsys.readouterr().out.splitlines()[1]
 
 
 def test_missing_damaged_and_foreign_models(
@@ -449,7 +469,10 @@ def test_boards_that_are_none(
     lines = [
         refused(capsys, "boards", "show", name),
         refused(capsys, "bringup", name),
-        *(refused(capsys, c, str(model), "--board", name) for c in ("verify", "profile")),
+        *(
+            refused(capsys, c, str(model), "--board", name)
+            for c in ("verify", "profile", "explain")
+        ),
         refused(capsys, "deploy", str(model), "--board", name, "-o", str(tmp_path / "d")),
     ]
     for line in lines:

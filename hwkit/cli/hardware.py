@@ -139,6 +139,36 @@ def profile(
         )
 
 
+@hwkit.command(**example("hwkit explain model.hwk --board virtual_m4"))
+@model_argument
+@board_option
+@optimize_option
+@json_option
+def explain(model: Path, board: str, optimize: Any, as_json: bool) -> None:
+    """Per layer: cost beside the core's best, why, and what would help."""
+    from hwkit.flow.explain import explain as flow
+    from hwkit.flow.explain import to_json
+    from hwkit.flow.models import load
+
+    with busy(f"{board}: measuring layers and others like them"):
+        found = flow(load(model), board, optimize)
+    if as_json:
+        print_json("explain", to_json(found))
+        return
+    total = sum(of.time for of in found.layers)
+    click.echo(f"{board}, simulated by {found.board}: {total} {found.unit}")
+    for of in found.layers:
+        costs = "" if of.per_mac is None else f"{of.per_mac:.2f} a MAC"
+        best = "" if of.best_per_mac is None else f", best {of.best_per_mac:.2f}"
+        click.echo(
+            f"{of.index:>3} {plain(of.name):<28.28} {of.op:<16} {of.time:>10} "
+            f"{100 * of.time / total:>5.1f} %  {costs}{best}"
+        )
+        for change in of.changes:
+            saved = 100 * change.saves / of.time
+            click.echo(f"{'':<8}{change.reason}: {plain(change.text)} (saves {saved:.0f} %)")
+
+
 @hwkit.command(**example("hwkit bringup nucleo_l4r5zi --flash --port /dev/ttyACM0"))
 @board_argument
 @port_option

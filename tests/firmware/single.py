@@ -11,7 +11,15 @@ from hwkit import boards
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding, Rescale, Rounding
+from hwkit.ir.ops import (
+    NO_PADDING,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Padding,
+    Rescale,
+    Rounding,
+)
 from hwkit.ir.types import S8, IntType
 from hwkit.target import Artifact
 from hwkit.targets.mcu.call import Pick
@@ -47,6 +55,27 @@ def conv(
     return b.build(["y"])
 
 
+def window(
+    shape: tuple[int, int, int],
+    outputs: int,
+    kernel: tuple[int, int],
+    *,
+    stride: tuple[int, int] = (1, 1),
+    pad: Padding = NO_PADDING,
+    dilation: tuple[int, int] = (1, 1),
+    bits: int = 7,
+) -> Graph:
+    """A convolution of any window."""
+    rng, weight = np.random.default_rng(1), IntType(bits, True)
+    b = GraphBuilder("window")
+    b.input("x", shape, S8)
+    weights = (outputs, *kernel, shape[2])
+    b.constant("w", rng.integers(weight.low, weight.high + 1, weights), weight)
+    r = _rescale(rng, outputs, Rounding.DOUBLE, False, S8)
+    b.add(Conv2d("op", "x", "w", None, "y", stride, pad, dilation, -5, rescale=r), S8)
+    return b.build(["y"])
+
+
 def dense(
     inputs: int,
     outputs: int,
@@ -76,12 +105,13 @@ def depthwise(
     rounding: Rounding = Rounding.DOUBLE,
     offsets: bool = False,
     dtype: IntType = S8,
+    low: int = -128,
 ) -> Graph:
-    """``multiplier`` outputs for each channel."""
+    """``multiplier`` outputs for each channel, weights from ``low`` on."""
     rng, outputs = np.random.default_rng(1), shape[2] * multiplier
     b = GraphBuilder("depthwise")
     b.input("x", shape, dtype)
-    b.constant("w", rng.integers(-128, 128, (1, *kernel, outputs)), S8)
+    b.constant("w", rng.integers(low, 128, (1, *kernel, outputs)), S8)
     r = _rescale(rng, outputs, rounding, offsets, dtype)
     strides = (stride, stride)
     op = DepthwiseConv2d("op", "x", "w", None, "y", strides, pad, (1, 1), -5, rescale=r)
@@ -136,9 +166,11 @@ def check_integers(graph: Graph, board: str, folder: Path, kernel: str = "") -> 
     assert np.array_equal(sessions.run(made, x), run(graph, {"x": x})["y"])
 
 
-def check_instructions(graph: Graph, most: float, board: str, folder: Path) -> None:
+def check_instructions(
+    graph: Graph, most: float, board: str, folder: Path, kernel: str = ""
+) -> None:
     """At most ``most`` executed instructions for each multiply-accumulate."""
-    made = artifact(graph, board, folder)
+    made = artifact(graph, board, folder, kernel)
     source = graph.tensors["x"]
     x = np.zeros((1, *source.shape), source.dtype.container)
     ((layer,),) = sessions.profile(made, x, 1)

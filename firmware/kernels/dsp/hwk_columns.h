@@ -42,63 +42,118 @@ HWK_INLINE int hwk_window_inside(const hwk_window_t *w, int32_t y, int32_t x) {
 typedef int32_t *hwk_widen_t(int32_t *column, const int8_t *bytes, int32_t count);
 typedef int32_t *hwk_widen_value_t(int32_t *column, int32_t value, int32_t count);
 
+/* The taps of a row of the map, `first` the column under the first of them, each a pixel by itself;
+ * channels a multiple of 4. */
+HWK_INLINE int32_t *hwk_gather_dilated_words(const hwk_window_t *w, const int8_t *row,
+                                             int32_t first, int32_t zero_point, int32_t *column,
+                                             hwk_widen_t *widen, hwk_widen_value_t *widen_value) {
+  for (int32_t c = 0, x = first; c < w->kernel_width; ++c, x += w->dilation_width) {
+    column = x >= 0 && x < w->input_width ? widen(column, row + x * w->channels, w->channels)
+                                          : widen_value(column, zero_point, w->channels);
+  }
+  return column;
+}
+
 /* Taps of output (y, x) in order, channels a multiple of 4. */
 HWK_INLINE void hwk_gather_words(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
                                  int32_t y, int32_t x, int32_t *column, hwk_widen_t *widen,
                                  hwk_widen_value_t *widen_value) {
+  int32_t row_bytes = w->kernel_width * w->channels;
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
     for (int32_t r = 0; r < w->kernel_height; ++r) {
-      const int8_t *row = hwk_window_pixel(w, input, y, x, r, 0);
-      column = widen(column, row, w->kernel_width * w->channels);
+      column = widen(column, hwk_window_pixel(w, input, y, x, r, 0), row_bytes);
     }
     return;
   }
+  int32_t first = hwk_window_column(w, x, 0);
+  int32_t left = hwk_clamp(-first, 0, w->kernel_width);
+  int32_t right = hwk_clamp(first + w->kernel_width - w->input_width, 0, w->kernel_width);
+  int32_t before = left * w->channels, behind = right * w->channels;
   for (int32_t r = 0; r < w->kernel_height; ++r) {
-    for (int32_t c = 0; c < w->kernel_width; ++c) {
-      const int8_t *pixel = hwk_window_pixel(w, input, y, x, r, c);
-      column = pixel != NULL ? widen(column, pixel, w->channels)
-                             : widen_value(column, zero_point, w->channels);
-    }
-  }
-}
-
-/* A row of taps from column `first` of the map on, `row` its first pixel; NULL in the padding. */
-HWK_INLINE void hwk_gather_row(const hwk_window_t *w, const int8_t *row, int32_t zero_point,
-                               int32_t first, int8_t *patch) {
-  int32_t last = first + (w->kernel_width - 1) * w->dilation_width;
-  if (w->dilation_width == 1 && row != NULL && first >= 0 && last < w->input_width) {
-    hwk_copy(patch, row + first * w->channels, (size_t)(w->kernel_width * w->channels));
-    return;
-  }
-  if (row == NULL) {
-    memset(patch, zero_point, (size_t)(w->kernel_width * w->channels));
-    return;
-  }
-  for (int32_t c = 0, x = first; c < w->kernel_width; ++c, x += w->dilation_width) {
-    if (x >= 0 && x < w->input_width) {
-      hwk_copy(patch, row + x * w->channels, (size_t)w->channels);
+    int32_t of_map = hwk_window_row(w, y, r);
+    const int8_t *row = input + of_map * w->input_width * w->channels;
+    if (of_map < 0 || of_map >= w->input_height) {
+      column = widen_value(column, zero_point, row_bytes);
+    } else if (w->dilation_width != 1) {
+      column = hwk_gather_dilated_words(w, row, first, zero_point, column, widen, widen_value);
     } else {
-      memset(patch, zero_point, (size_t)w->channels);
+      column = before > 0 ? widen_value(column, zero_point, before) : column;
+      column = widen(column, row + first * w->channels + before, row_bytes - before - behind);
+      column = behind > 0 ? widen_value(column, zero_point, behind) : column;
     }
-    patch += w->channels;
   }
 }
 
-/* Taps of output (y, x) in order, any number of channels, as bytes. */
+/* Copies bytes, few of them: words, or halves of them, the last of which overlaps with the one
+ * before. */
+HWK_INLINE void hwk_copy_run(int8_t *to, const int8_t *from, int32_t count) {
+  if (__builtin_constant_p(count)) {
+    hwk_copy(to, from, (size_t)count);
+  } else if (count >= 4) {
+    int8_t *last = to + count - 4;
+    const int8_t *from_last = from + count - 4;
+#pragma GCC unroll 1
+    for (; to < last; to += 4, from += 4) {
+      hwk_copy(to, from, 4);
+    }
+    hwk_copy(last, from_last, 4);
+  } else if (count >= 2) {
+    hwk_copy(to, from, 2);
+    to[count - 1] = from[count - 1];
+  } else if (count == 1) {
+    *to = *from;
+  }
+}
+
+/* The same of `rows` runs, `to_step` and `from_step` bytes from each other. */
+HWK_INLINE void hwk_copy_runs(int8_t *to, const int8_t *from, int32_t count, int32_t rows,
+                              int32_t to_step, int32_t from_step) {
+#pragma GCC unroll 1
+  for (; rows > 0; --rows, to += to_step, from += from_step) {
+    hwk_copy_run(to, from, count);
+  }
+}
+
+/* Sets `count` bytes, rounded up to whole words. */
+HWK_INLINE void hwk_fill_words(int8_t *to, int32_t value, int32_t count) {
+  uint32_t word = (uint32_t)(uint8_t)value * 0x01010101u;
+  const int8_t *end = to + count;
+#pragma GCC unroll 1
+  for (; to < end; to += 4) {
+    hwk_copy(to, &word, 4);
+  }
+}
+
+/* Taps of output (y, x) in order, any number of channels, as bytes: whole words of `patch`. */
 HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
                                  int32_t y, int32_t x, int8_t *patch) {
-  int32_t first = hwk_window_column(w, x, 0), row_bytes = w->kernel_width * w->channels;
+  int32_t channels = w->channels, row_bytes = w->kernel_width * channels;
+  int32_t map_row = w->input_width * channels, step = w->dilation_height * map_row;
+  int32_t row = hwk_window_row(w, y, 0), first = hwk_window_column(w, x, 0);
+  int32_t rows = w->kernel_height;
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
-    for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes) {
-      hwk_copy(patch, hwk_window_pixel(w, input, y, x, r, 0), (size_t)row_bytes);
-    }
+    hwk_copy_runs(patch, input + row * map_row + first * channels, row_bytes, rows, row_bytes, step);
     return;
   }
-  for (int32_t r = 0; r < w->kernel_height; ++r, patch += row_bytes) {
-    int32_t row = hwk_window_row(w, y, r);
-    int inside = row >= 0 && row < w->input_height;
-    const int8_t *at = inside ? input + row * w->input_width * w->channels : NULL;
-    hwk_gather_row(w, at, zero_point, first, patch);
+  hwk_fill_words(patch, zero_point, rows * row_bytes);
+  for (; rows > 0 && row < 0; --rows, row += w->dilation_height) {
+    patch += row_bytes;
+  }
+  while (rows > 0 && row + (rows - 1) * w->dilation_height >= w->input_height) {
+    --rows;
+  }
+  const int8_t *at = input + row * map_row;
+  if (w->dilation_width == 1) {
+    int32_t skipped = hwk_max(-first, 0);
+    int32_t run = hwk_min(w->input_width - first, w->kernel_width) - skipped;
+    hwk_copy_runs(patch + skipped * channels, at + (first + skipped) * channels, run * channels,
+                  rows, row_bytes, step);
+    return;
+  }
+  for (int32_t c = 0, of_map = first; c < w->kernel_width; ++c, of_map += w->dilation_width) {
+    if (of_map >= 0 && of_map < w->input_width) {
+      hwk_copy_runs(patch + c * channels, at + of_map * channels, channels, rows, row_bytes, step);
+    }
   }
 }
 

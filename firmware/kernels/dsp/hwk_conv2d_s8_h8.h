@@ -1,62 +1,32 @@
 /* 2-D convolution, int8 weights in pairs (hwk_h8.h): 2x4 register tiles, rescale and store among
  * them. Of the descriptor's tables only `weights` is there, a stream with everything in it;
- * kernels.py says which layers can be computed so. */
+ * fits.py says which layers can be computed so. */
 #ifndef HWK_CONV2D_S8_H8_H
 #define HWK_CONV2D_S8_H8_H
 
-#include <hwk_columns.h>
+#include <hwk_columns_h8.h>
 #include <hwk_tile_2x2_h8.h>
-
-/* Words from four taps of a pixel to its next four. */
-#define HWK_H8_STRIDE (2 * HWK_H8_PIXELS)
-
-/* As hwk_widen, from any address. */
-HWK_INLINE int32_t *hwk_h8_widen(int32_t *column, const int8_t *bytes, int32_t count) {
-  for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
-    hwk_h8_write_word(column, HWK_H8_PIXELS, hwk_load4(bytes + k));
-  }
-  return column;
-}
-
-/* As hwk_widen_value. */
-HWK_INLINE int32_t *hwk_h8_widen_value(int32_t *column, int32_t value, int32_t count) {
-  uint32_t pair = ((uint32_t)value & 0xffffu) * 0x10001u;
-  for (int32_t k = 0; k < count; k += 4, column += HWK_H8_STRIDE) {
-    hwk_h8_write(column, HWK_H8_PIXELS, (int32_t)pair, pair & 0x00ff00ffu);
-  }
-  return column;
-}
 
 HWK_INLINE int32_t hwk_h8_padded_taps(const hwk_conv2d_t *d) {
   const hwk_window_t *w = &d->window;
   return hwk_round_up(w->kernel_height * w->kernel_width * w->channels, 4);
 }
 
-/* Four columns, and a patch of bytes when channels are no multiple of 4. */
+/* Four columns, and a patch of bytes, a word longer, when channels are no multiple of 4. */
 HWK_INLINE size_t hwk_conv2d_s8_h8_scratch_bytes(const hwk_conv2d_t *d) {
   int32_t padded = hwk_h8_padded_taps(d);
-  return (size_t)(8 * padded + (d->window.channels % 4 == 0 ? 0 : padded));
+  return (size_t)(8 * padded + (d->window.channels % 4 == 0 ? 0 : padded + 4));
 }
 
-/* Whether every output reads one pixel, its own. */
-HWK_INLINE int hwk_h8_is_pointwise(const hwk_window_t *w) {
-  return w->kernel_height * w->kernel_width == 1 && w->stride_height * w->stride_width == 1 &&
-         w->padding_top == 0 && w->padding_left == 0 && w->output_width == w->input_width;
-}
-
-/* The column of output (y, x). A pixel by itself is read where it lies, whole words at a time: what
- * lies behind it meets weights of zero. Only behind the last pixel there may be nothing to read. */
-HWK_INLINE void hwk_h8_gather(const hwk_conv2d_t *d, const int8_t *input, int32_t y, int32_t x,
-                              int32_t *column, int8_t *patch) {
-  const hwk_window_t *w = &d->window;
-  int32_t at = (y * w->input_width + x) * w->channels;
-  int32_t end = w->input_height * w->input_width * w->channels;
-  if (hwk_h8_is_pointwise(w) && at + hwk_round_up(w->channels, 4) <= end) {
-    hwk_h8_widen(column, input + at, w->channels);
-  } else {
-    hwk_gather_as(w, input, d->input_zero_point, y, x, column, patch, hwk_h8_widen,
-                  hwk_h8_widen_value);
-  }
+/* How many pixels, from the first one on, can be read where they lie, whole words at a time: those of
+ * a kernel of one tap, each of which is an output. What lies behind a pixel meets weights of zero;
+ * only behind the last one there may be nothing to read. */
+HWK_INLINE int32_t hwk_h8_in_place(const hwk_window_t *w) {
+  int pointwise = w->kernel_height * w->kernel_width == 1 &&
+                  w->stride_height * w->stride_width == 1 && w->padding_top == 0 &&
+                  w->padding_left == 0 && w->output_width == w->input_width;
+  int32_t room = w->input_height * w->input_width * w->channels - hwk_round_up(w->channels, 4);
+  return pointwise ? hwk_min(w->output_height * w->output_width, room / w->channels + 1) : 0;
 }
 
 /* One copy for all layers of a network: what a layer's own sizes would save in the loops here is
@@ -64,26 +34,43 @@ HWK_INLINE void hwk_h8_gather(const hwk_conv2d_t *d, const int8_t *input, int32_
 HWK_NOINLINE void hwk_h8_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8_t *output,
                                 int32_t *columns) {
   const hwk_window_t *w = &d->window;
-  int32_t outputs = d->output_channels;
-  int32_t pixels = w->output_height * w->output_width;
+  int32_t pixels = w->output_height * w->output_width, in_place = hwk_h8_in_place(w);
   int32_t y = 0, x = 0;
+  hwk_h8_inside_t inside = hwk_h8_inside(w);
   hwk_h8_pixels_t four;
   four.end = columns + 2 * hwk_h8_padded_taps(d);
-  for (int32_t pixel = 0; pixel < pixels; pixel += HWK_H8_PIXELS) {
-    int8_t *first = output + pixel * outputs;
+  for (int32_t left = pixels; left > 0; left -= HWK_H8_PIXELS) {
+    int32_t there = hwk_min(left, HWK_H8_PIXELS);
+    /* An output that is not there has its neighbour's place, which is written later. */
     for (int32_t n = 0; n < HWK_H8_PIXELS; ++n) {
-      int there = pixel + n < pixels;
-      four.output[n] = there ? first + n * outputs : first;
-      if (there) {
-        hwk_h8_gather(d, input, y, x, columns + n, (int8_t *)four.end);
-        x = x + 1 == w->output_width ? 0 : x + 1;
+      four.output[n] = output;
+      output += n + 1 < there ? d->output_channels : 0;
+    }
+    output += d->output_channels;
+    if (in_place >= HWK_H8_PIXELS) {
+      hwk_h8_widen_pixels(columns, input + (y * w->output_width + x) * w->channels, w->channels);
+      in_place -= HWK_H8_PIXELS;
+      x += HWK_H8_PIXELS;
+#pragma GCC unroll 1
+      for (; x >= w->output_width; x -= w->output_width) {
+        ++y;
+      }
+    } else {
+#pragma GCC unroll 1
+      for (int32_t n = 0, count; n < there; n += count) {
+        int8_t *patch = (int8_t *)four.end;
+        int32_t most = hwk_min(w->output_width - x, there - n);
+        count = hwk_h8_gather(d, &inside, input, y, x, most, columns + n, patch);
+        x = x + count == w->output_width ? 0 : x + count;
         y += x == 0;
       }
     }
-    if (pixels - pixel <= 2) {
-      hwk_h8_channels_of_two(columns, d->weights, outputs, &four);
+    if (there == 1) {
+      hwk_h8_channels_of_one(columns, d->weights, d->output_channels, &four);
+    } else if (there == 2) {
+      hwk_h8_channels_of_two(columns, d->weights, d->output_channels, &four);
     } else {
-      hwk_h8_channels(columns, d->weights, outputs, &four);
+      hwk_h8_channels(columns, d->weights, d->output_channels, &four);
     }
   }
 }

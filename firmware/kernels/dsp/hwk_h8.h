@@ -24,16 +24,11 @@
 
 #include <hwk_pairs.h>
 
-/* Odd pair and mixed pair of four integers: the latter `apart` words behind. `even_bytes` has the
- * first and third in bytes 0 and 2, zeros in the others. */
-HWK_INLINE void hwk_h8_write(int32_t *column, int32_t apart, int32_t odd, uint32_t even_bytes) {
-  column[0] = odd;
-  column[apart] = __sadd16(__ssub16((int32_t)(even_bytes << 8), odd), 0x007f007f);
-}
-
-/* The same of the bytes of a word. */
+/* Odd pair and mixed pair of four integers, the first lowest: the latter `apart` words behind. */
 HWK_INLINE void hwk_h8_write_word(int32_t *column, int32_t apart, uint32_t word) {
-  hwk_h8_write(column, apart, hwk_odd_pair(word), word & 0x00ff00ffu);
+  int32_t odd = hwk_odd_pair(word);
+  column[0] = odd;
+  column[apart] = __sadd16(__ssub16((int32_t)((word << 8) & 0xff00ff00u), odd), 0x007f007f);
 }
 
 #if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__)

@@ -57,9 +57,54 @@ __attribute__((naked)) HWK_NOINLINE void hwk_h8_channels_of_two(
       "pop.w {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
 }
 
+/* As hwk_h8_channels, of the first pixel. r6 has its output, r10 the end of the column, r11 the
+ * channels that are left, the stack the column. */
+__attribute__((naked)) HWK_NOINLINE void hwk_h8_channels_of_one(
+    __attribute__((unused)) const int32_t *columns, __attribute__((unused)) const int32_t *stream,
+    __attribute__((unused)) int32_t channels,
+    __attribute__((unused)) const hwk_h8_pixels_t *pixels) {
+  __asm__(
+      ".syntax unified\n"
+      "push.w {r0, r4, r6, r8, r10, r11, lr}\n"
+      "ldrd r10, r6, [r3]\n"
+      "mov r11, r2\n"
+      "1:\n"
+      "ldmia.w r1!, {r4, r8}\n"
+      "2:\n"
+      "ldr r12, [r0], #16\n"
+      "ldr lr, [r0], #16\n"
+      "ldmia.w r1!, {r2, r3}\n"
+      "smlad r4, r2, r12, r4\n"
+      "smlad r8, r3, r12, r8\n"
+      "sxtb16 r2, r2\n"
+      "sxtb16 r3, r3\n"
+      "smlad r4, r2, lr, r4\n"
+      "smlad r8, r3, lr, r8\n"
+      "cmp r0, r10\n"
+      "bne.n 2b\n"
+      "mov.w lr, #64\n"
+      "ldmia.w r1!, {r2, r3, r12}\n"
+      HWK_H8_RESCALE("r4")
+      "ldmia.w r1!, {r2, r3, r12}\n"
+      HWK_H8_RESCALE("r8")
+      "strb r4, [r6], #1\n"
+      "subs.w r11, r11, #1\n"
+      "beq.n 3f\n"
+      "strb r8, [r6], #1\n"
+      "subs.w r11, r11, #1\n"
+      "ldr r0, [sp]\n"
+      "bne.n 1b\n"
+      "3:\n"
+      "pop.w {r0, r4, r6, r8, r10, r11, pc}\n");
+}
+
 #else
 
 /* As hwk_h8_channels, which computes four pixels as easily here. */
+HWK_INLINE void hwk_h8_channels_of_one(const int32_t *columns, const int32_t *stream,
+                                       int32_t channels, const hwk_h8_pixels_t *pixels) {
+  hwk_h8_channels(columns, stream, channels, pixels);
+}
 HWK_INLINE void hwk_h8_channels_of_two(const int32_t *columns, const int32_t *stream,
                                        int32_t channels, const hwk_h8_pixels_t *pixels) {
   hwk_h8_channels(columns, stream, channels, pixels);

@@ -52,8 +52,8 @@ typedef struct {
 
 /* All channels of four pixels. columns: for each four taps the odd pairs of the pixels, then
  * their mixed pairs; at least four taps. After the first quad of taps unrolled eight times, and
- * entered where the rest of the quads by eight says. On the stack: the present channel, the outputs,
- * columns, `channels`, end. */
+ * entered where the rest of the quads by eight says. On the stack: the channels that are left, less
+ * than zero; where the outputs end; columns; where to enter; end. */
 __attribute__((naked)) HWK_NOINLINE void hwk_h8_channels(
     __attribute__((unused)) const int32_t *columns, __attribute__((unused)) const int32_t *stream,
     __attribute__((unused)) int32_t channels,
@@ -62,21 +62,31 @@ __attribute__((naked)) HWK_NOINLINE void hwk_h8_channels(
       ".syntax unified\n"
       "push.w {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
       "ldmia.w r3, {r3, r5, r6, r7, r8}\n"
-      "movs r4, #0\n"
-      "mov r9, r0\n"
-      "mov r10, r2\n"
+      "add r5, r2\n"
+      "add r6, r2\n"
+      "add r7, r2\n"
+      "add r8, r2\n"
+      "rsbs r4, r2, #0\n"
       "mov r11, r3\n"
+      "sub r3, r3, r0\n"
+      "lsrs r3, r3, #5\n"
+      "subs r3, #1\n"
+      "and r9, r3, #7\n"
+      "it eq\n"
+      "moveq r9, #8\n"
+      "adr.w r10, 0f\n"
+      "ldrh.w r9, [r10, r9, lsl #1]\n"
+      "add r10, r10, r9\n"
+      "mov r9, r0\n"
       "push.w {r4, r5, r6, r7, r8, r9, r10, r11}\n"
+      "b.n 9f\n"
+      ".balign 4\n"
+      "0:\n"
+      ".short 8f - 0b + 1, 1f - 0b + 1, 2f - 0b + 1, 3f - 0b + 1, 4f - 0b + 1\n"
+      ".short 5f - 0b + 1, 6f - 0b + 1, 7f - 0b + 1, 10f - 0b + 1, 0\n"
       "9:\n"
       HWK_H8_FIRST
-      "ldr r3, [sp, #28]\n"
-      "subs r3, r3, r0\n"
-      "beq.w 10f\n"
-      "ubfx r3, r3, #5, #3\n"
-      "tbh [pc, r3, lsl #1]\n"
-      "0:\n"
-      ".short (8f - 0b) / 2, (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2\n"
-      ".short (4f - 0b) / 2, (5f - 0b) / 2, (6f - 0b) / 2, (7f - 0b) / 2\n"
+      "ldr pc, [sp, #24]\n"
       "8:\n" HWK_H8_STEP
       "7:\n" HWK_H8_STEP
       "6:\n" HWK_H8_STEP
@@ -99,9 +109,7 @@ __attribute__((naked)) HWK_NOINLINE void hwk_h8_channels(
       "strb.w r6, [r12, r0]\n"
       "strb.w r5, [r3, r0]\n"
       "strb.w r4, [r2, r0]\n"
-      "ldr r4, [sp, #24]\n"
       "adds r0, #1\n"
-      "cmp r0, r4\n"
       "beq.n 11f\n"
       "strb.w r11, [lr, r0]\n"
       "strb.w r10, [r12, r0]\n"
@@ -109,7 +117,6 @@ __attribute__((naked)) HWK_NOINLINE void hwk_h8_channels(
       "strb.w r8, [r2, r0]\n"
       "adds r0, #1\n"
       "str r0, [sp]\n"
-      "cmp r0, r4\n"
       "ldr r0, [sp, #20]\n"
       "bne.w 9b\n"
       "11:\n"

@@ -6,70 +6,91 @@
 
 #if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__)
 
-/* Four taps: 16 products in 14 instructions; every register but the stack pointer is taken. */
-#define HWK_H8_ROWS_STEP                       \
+/* Four taps, their pairs in `odd` and `mixed`: 16 products in 13 instructions. */
+#define HWK_H8_ROWS_FOUR(odd, mixed)           \
   "ldmia.w r1!, {r2, r3, r8, r9}\n"            \
-  "ldmia.w r0!, {r12, lr}\n"                   \
-  "smlad r4, r2, r12, r4\n"                    \
-  "smlad r5, r3, r12, r5\n"                    \
-  "smlad r6, r8, r12, r6\n"                    \
-  "smlad r7, r9, r12, r7\n"                    \
+  "smlad r4, r2, " odd ", r4\n"                \
+  "smlad r5, r3, " odd ", r5\n"                \
+  "smlad r6, r8, " odd ", r6\n"                \
+  "smlad r7, r9, " odd ", r7\n"                \
   "sxtb16 r2, r2\n"                            \
   "sxtb16 r3, r3\n"                            \
   "sxtb16 r8, r8\n"                            \
   "sxtb16 r9, r9\n"                            \
-  "smlad r4, r2, lr, r4\n"                     \
-  "smlad r5, r3, lr, r5\n"                     \
-  "smlad r6, r8, lr, r6\n"                     \
-  "smlad r7, r9, lr, r7\n"
+  "smlad r4, r2, " mixed ", r4\n"              \
+  "smlad r5, r3, " mixed ", r5\n"              \
+  "smlad r6, r8, " mixed ", r6\n"              \
+  "smlad r7, r9, " mixed ", r7\n"
 
-/* The channel of `sum` written, and the end where it was the last one. */
-#define HWK_H8_ROW_STORE(sum)                  \
+/* Eight taps; every register but the stack pointer is taken. */
+#define HWK_H8_ROWS_STEP                       \
+  "ldmia.w r0!, {r10, r11, r12, lr}\n"         \
+  HWK_H8_ROWS_FOUR("r10", "r11")               \
+  HWK_H8_ROWS_FOUR("r12", "lr")
+
+#define HWK_H8_ROW(sum)                        \
   "ldmia.w r1!, {r2, r3, r12}\n"               \
-  HWK_H8_RESCALE(sum)                          \
-  "strb " sum ", [r10], #1\n"                  \
-  "cmp r10, r11\n"                             \
-  "beq.n 11f\n"
+  HWK_H8_RESCALE(sum)
 
 /* All channels of one row. column: for each four taps the odd pair, then the mixed pair, up to
- * `end`; at least four taps. Unrolled eight times, and entered where the rest of the quads by
- * eight says. On the stack: column; behind the saved registers `end`. */
+ * `end`; at least four taps. After an odd quad two at a time, unrolled four times and entered where
+ * the rest of them by four says. On the stack: column, the next output, where they end; behind the
+ * saved registers `end`. */
 __attribute__((naked)) HWK_NOINLINE void hwk_h8_rows(
     __attribute__((unused)) const int32_t *column, __attribute__((unused)) const int32_t *stream,
     __attribute__((unused)) int8_t *output, __attribute__((unused)) int8_t *output_end,
     __attribute__((unused)) const int32_t *end) {
   __asm__(
       ".syntax unified\n"
-      "push.w {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-      "mov r10, r2\n"
-      "mov r11, r3\n"
+      "push.w {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
       "10:\n"
-      "ldr r3, [sp, #40]\n"
-      "sub r3, r3, r0\n"
-      "ubfx r3, r3, #3, #3\n"
+      "ldr.w r10, [sp, #48]\n"
+      "sub.w r10, r10, r0\n"
       "ldmia.w r1!, {r4, r5, r6, r7}\n"
-      "tbb [pc, r3]\n"
+      "lsrs.w r11, r10, #4\n"
+      "bcc.n 9f\n"
+      "ldmia.w r0!, {r12, lr}\n"
+      HWK_H8_ROWS_FOUR("r12", "lr")
+      "cmp.w r11, #0\n"
+      "beq.n 5f\n"
+      "9:\n"
+      "and r11, r11, #3\n"
+      "tbb [pc, r11]\n"
       "0:\n"
-      ".byte (8f - 0b) / 2, (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2\n"
-      ".byte (4f - 0b) / 2, (5f - 0b) / 2, (6f - 0b) / 2, (7f - 0b) / 2\n"
-      "8:\n" HWK_H8_ROWS_STEP
-      "7:\n" HWK_H8_ROWS_STEP
-      "6:\n" HWK_H8_ROWS_STEP
-      "5:\n" HWK_H8_ROWS_STEP
+      ".byte (4f - 0b) / 2, (1f - 0b) / 2, (2f - 0b) / 2, (3f - 0b) / 2\n"
       "4:\n" HWK_H8_ROWS_STEP
       "3:\n" HWK_H8_ROWS_STEP
       "2:\n" HWK_H8_ROWS_STEP
       "1:\n" HWK_H8_ROWS_STEP
-      "ldr r2, [sp, #40]\n"
+      "ldr r2, [sp, #48]\n"
       "cmp r0, r2\n"
-      "bne.w 8b\n"
+      "bne.w 4b\n"
+      "5:\n"
       "mov.w lr, #64\n"
-      HWK_H8_ROW_STORE("r4") HWK_H8_ROW_STORE("r5")
-      HWK_H8_ROW_STORE("r6") HWK_H8_ROW_STORE("r7")
+      HWK_H8_ROW("r4") HWK_H8_ROW("r5") HWK_H8_ROW("r6") HWK_H8_ROW("r7")
+      "ldrd r2, r3, [sp, #4]\n"
+      "subs.w r12, r3, r2\n"
+      "cmp.w r12, #4\n"
+      "blt.n 11f\n"
+      "bfi r4, r5, #8, #8\n"
+      "bfi r4, r6, #16, #8\n"
+      "bfi r4, r7, #24, #8\n"
+      "str r4, [r2], #4\n"
+      "str r2, [sp, #4]\n"
       "ldr r0, [sp]\n"
-      "b.w 10b\n"
+      "cmp r2, r3\n"
+      "bne.w 10b\n"
+      "b.n 12f\n"
       "11:\n"
-      "pop.w {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
+      "strb r4, [r2]\n"
+      "cmp.w r12, #1\n"
+      "beq.n 12f\n"
+      "strb r5, [r2, #1]\n"
+      "cmp.w r12, #2\n"
+      "beq.n 12f\n"
+      "strb r6, [r2, #2]\n"
+      "12:\n"
+      "pop.w {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n");
 }
 
 #else

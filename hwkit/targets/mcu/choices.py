@@ -42,9 +42,20 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """``layer`` makes the arena ``arena_bytes`` larger than a kernel with less scratch would, for
+    ``time`` fewer cycles (instructions where the core has no model) of one inference."""
+
+    layer: int
+    arena_bytes: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """``picks`` by layer, and why: what ``board`` measured of the alternatives of each layer
-    (``figures``), of the build by the rule and of the chosen one. ``board`` is "" where nothing
+    (``figures``), of the build by the rule and of the chosen one, and what was ``bought`` where
+    the arena is larger than by the rule. ``board`` is "" where nothing
     was measured, for the reason in ``note``."""
 
     board: str
@@ -53,3 +64,4 @@ class Choice:
     figures: tuple[tuple[Figure, ...], ...] = ()
     by_rule: Total | None = None
     chosen: Total | None = None
+    bought: tuple[Growth, ...] = ()

@@ -21,9 +21,19 @@ def double_rounding(struct: Struct, bits: int) -> bool:
 
 def h8(struct: Struct) -> bool:
     """Sums below 2**23, no weight of -128 (``dsp/hwk_h8.h``)."""
+    return double_rounding(struct, 24) and _is_symmetric(struct)
+
+
+def _is_symmetric(struct: Struct) -> bool:
+    """No weight of -128."""
     weights = struct.fields["weights"]
     assert isinstance(weights, Table)
-    return double_rounding(struct, 24) and int(weights.values.min()) > -128
+    return int(weights.values.min()) > -128
+
+
+def whole_double(struct: Struct) -> bool:
+    """Double rounding into the whole of int8 (``mve/hwk_tile_4x2.h``)."""
+    return double_rounding(struct, 32)
 
 
 def winograd(struct: Struct) -> bool:
@@ -47,6 +57,13 @@ def bands(struct: Struct) -> bool:
     fours = channels_in(struct) % 4 == 0 and number(struct, "channel_multiplier") == 1
     single = number(window_of(struct), "stride_height") == 1
     return is_3x3(struct) and single and fours and double_rounding(struct, 31)
+
+
+def blocks(struct: Struct) -> bool:
+    """One output for each channel, no weight of -128
+    (``mve/hwk_depthwise_conv2d_s8_blocks.h``)."""
+    single = number(struct, "channel_multiplier") == 1
+    return single and whole_double(struct) and _is_symmetric(struct)
 
 
 def turned(struct: Struct) -> bool:

@@ -16,8 +16,10 @@ from hwkit.targets.mcu.descriptors import channels_in, is_3x3, taps
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import (
     band_stream,
+    block_stream,
     group_rows,
     pair_stream,
+    quad_stream,
     tap_blocks,
     tap_channels,
     tap_columns,
@@ -62,6 +64,16 @@ def by_channel(d: Struct, weights: Table) -> Struct:
 def in_blocks(d: Struct, weights: Table) -> Struct:
     """Sixteen channels' taps in a block."""
     return _placed(d, weights, tap_blocks(weights.values, _channels(d), taps(d)))
+
+
+def by_quads(d: Struct, weights: Table) -> Struct:
+    """Four rows side by side with their biases and factors, by 16 taps."""
+    return _streamed(d, weights, partial(quad_stream, taps=taps(d) * channels_in(d)))
+
+
+def by_blocks(d: Struct, weights: Table) -> Struct:
+    """Sixteen channels' taps in a block, with their biases and factors."""
+    return _streamed(d, weights, partial(block_stream, taps=taps(d)))
 
 
 def in_columns(d: Struct, weights: Table) -> Struct:

@@ -18,7 +18,9 @@ _RULE = Choice("", "nothing was measured for this build", ())
 
 def kernel_facts(graph: Graph, plan: McuPlan, mcu: McuBoard) -> dict[str, Any]:
     """``kernels``: what computes each layer and the figures of its alternatives;
-    ``kernel_choice``: by which board these were counted, or why they were not.
+    ``kernel_choice``: by which board these were counted, or why they were not; ``bought`` what
+    each layer that makes the arena larger than by the rule saves for it, in cycles (instructions
+    where the core has no model).
 
     Example: a layer's ``kernel`` is ``dsp/conv2d_s8``, its ``copy`` ``own`` or ``shared``,
     ``compiled_for`` ``speed`` or ``size``.
@@ -56,6 +58,14 @@ def kernel_facts(graph: Graph, plan: McuPlan, mcu: McuBoard) -> dict[str, Any]:
             "note": choice.note,
             "by_rule": to_json(choice.by_rule),
             "chosen": to_json(choice.chosen),
+            "bought": [
+                {
+                    "layer": graph.nodes[growth.layer].name,
+                    "arena_bytes": growth.arena_bytes,
+                    "saved": growth.time,
+                }
+                for growth in choice.bought
+            ],
         },
     }
 

@@ -37,10 +37,11 @@ def conv2d_s16(struct: Struct) -> int:
 
 
 def h8_conv2d(struct: Struct) -> int:
-    """Four columns of two words for four taps, and a patch of bytes for odd channels."""
+    """Four columns of two words for four taps, and a patch of bytes, a word longer, for odd
+    channels."""
     channels = number(window_of(struct), "channels")
     padded = round_up(taps(struct) * channels, 4)
-    return 8 * padded + (0 if channels % 4 == 0 else padded)
+    return 8 * padded + (0 if channels % 4 == 0 else padded + 4)
 
 
 def winograd(tiles: int, rows: int) -> Callable[[Struct], int]:
@@ -130,6 +131,11 @@ def mve_conv2d(struct: Struct) -> int:
     return 0 if taps == 1 and inside else round_up(taps * f["channels"], 4)
 
 
+def mve_pairs(struct: Struct) -> int:
+    """Two of them."""
+    return 2 * mve_conv2d(struct)
+
+
 def mve_conv2d_s4(struct: Struct) -> int:
     """A column in whole words of weights."""
     window = window_of(struct)
@@ -140,6 +146,11 @@ def mve_conv2d_s4(struct: Struct) -> int:
 def mve_depthwise(struct: Struct) -> int:
     """Where the taps of a pixel lie, sixteen sums, and a pixel of padding."""
     return 4 * taps(struct) + 64 + number(window_of(struct), "channels")
+
+
+def mve_blocks(struct: Struct) -> int:
+    """Where the taps of a pixel lie, and a pixel of padding."""
+    return 4 * taps(struct) + number(window_of(struct), "channels")
 
 
 def scalar_depthwise(struct: Struct) -> int:

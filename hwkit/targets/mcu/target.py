@@ -9,12 +9,21 @@ from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
 from hwkit.device.qemu import program_name
 from hwkit.ir.graph import Graph
-from hwkit.target import ArenaNeeds, Artifact, BuildPlan, Capabilities, Lowered, Session
+from hwkit.target import (
+    ArenaNeeds,
+    Artifact,
+    BuildPlan,
+    Capabilities,
+    Explanation,
+    Lowered,
+    Session,
+)
 from hwkit.targets.mcu import choice, package
 from hwkit.targets.mcu.build import build, open_artifact, tools
 from hwkit.targets.mcu.capabilities import CAPABILITIES
 from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.explain import explain
 from hwkit.targets.mcu.lower import McuPlan, lower, section
 from hwkit.targets.mcu.needs import arena_needs
 from hwkit.targets.mcu.session import open_session
@@ -32,7 +41,8 @@ LOOK_AT = {
 class Mcu:
     """Microcontrollers; see ``target.Target``.
 
-    Also ``ChoosesKernels``, ``Packages``, ``HasCosts``, ``NeedsTools``, ``PlansArena`` and
+    Also ``ChoosesKernels``, ``Explains``, ``Packages``, ``HasCosts``, ``NeedsTools``,
+    ``PlansArena`` and
     ``BringsUp``.
     """
 
@@ -46,6 +56,9 @@ class Mcu:
 
     def choose(self, lowered: Lowered[McuPlan], measure: bool) -> Lowered[McuPlan]:
         return choice.choose(lowered, measure)
+
+    def explain(self, lowered: Lowered[McuPlan]) -> Explanation:
+        return explain(lowered)
 
     def emit(self, lowered: Lowered[McuPlan]) -> BuildPlan:
         return emit(lowered)

@@ -73,6 +73,27 @@ def pair_stream(packed: Array, bias: Array, factors: Array, group: int) -> Array
     return as_words(stream).reshape(-1)
 
 
+def quad_stream(packed: Array, bias: Array, factors: Array, taps: int) -> Array:
+    """Weights, biases and factors of four channels at a time, as ``mve/hwk_tile_4x2.h`` has them:
+    int32 words.
+
+    ``packed`` is the rows layout in 8 bits, ``taps`` bytes of each row weights; ``bias`` (rows,)
+    int32, ``factors`` (rows, 3) int32: multiplier, offset, right. Missing rows are zeros.
+
+    Example: of 17 taps the first one lies by itself in 16 bytes.
+    """
+    quads, blocks = -(-len(bias) // 4), -(-taps // 16)
+    rest = taps - 16 * (blocks - 1)
+    rows = np.zeros((4 * quads, 16 * blocks), np.int8)
+    rows[: len(bias), :rest] = packed[:, :rest]
+    rows[: len(bias), 16:] = packed[:, rest:taps]
+    tiles = rows.reshape(quads, 4, blocks, 16).transpose(0, 2, 1, 3).reshape(quads, -1)
+    ends = np.zeros((4 * quads, 3), np.int64)
+    ends[: len(bias)] = np.stack([bias.astype(np.int64), factors[:, 0], -factors[:, 2]], axis=1)
+    words = as_words(ends.reshape(quads, 4, 3).transpose(0, 2, 1).reshape(quads, -1))
+    return np.concatenate([np.ascontiguousarray(tiles).view(np.int32), words], axis=1).reshape(-1)
+
+
 def winograd_rows(packed: Array, channels: int) -> Array:
     """Transformed weights of 3x3 kernels, as ``dsp/hwk_tile_winograd.h`` reads them: int32 words.
 
@@ -215,6 +236,23 @@ def band_stream(packed: Array, bias: Array, factors: Array) -> Array:
     weights = tap_columns(packed, len(bias)).view(np.int32).reshape(-1, 3)
     ends = as_words(np.concatenate([2 * bias.astype(np.int64)[:, None], factors], axis=1))
     return np.concatenate([weights, ends], axis=1).reshape(-1)
+
+
+def block_stream(packed: Array, bias: Array, factors: Array, taps: int) -> Array:
+    """Weights, biases and factors of sixteen channels at a time, as
+    ``mve/hwk_depthwise_conv2d_s8_blocks.h`` has them: int32 words.
+
+    ``packed`` is the taps layout, ``bias`` (channels,) int32, ``factors`` (channels, 3) int32:
+    multiplier, offset, right. Missing channels are zeros.
+
+    Example: of the biases that of channel 4 comes second, after that of channel 0.
+    """
+    channels, blocks = len(bias), -(-len(bias) // 16)
+    tiles = tap_blocks(packed, channels, taps).reshape(blocks, -1)
+    ends = np.zeros((16 * blocks, 3), np.int64)
+    ends[:channels] = np.stack([bias.astype(np.int64), factors[:, 0], -factors[:, 2]], axis=1)
+    words = as_words(ends.reshape(blocks, 4, 4, 3).transpose(0, 3, 2, 1).reshape(blocks, -1))
+    return np.concatenate([np.ascontiguousarray(tiles).view(np.int32), words], axis=1).reshape(-1)
 
 
 def wrapped_bias(rows: Array, bias: Array, zero_point: int) -> Array:

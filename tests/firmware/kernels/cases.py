@@ -337,7 +337,8 @@ def _few_large(draw: st.DrawFn, shape: tuple[int, ...]) -> Array:
     if draw(st.booleans()):
         rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
         value = np.where(rng.integers(0, 8, shape) == 0, value, value // 3)
-    return np.maximum(value, -127).astype(np.int8)
+    weights: Array = np.maximum(value, -127).astype(np.int8)
+    return weights
 
 
 @st.composite

@@ -15,6 +15,7 @@ from hwkit.ir.types import S8
 from hwkit.targets.mcu.target import TARGET as mcu
 from tests import sessions
 from tests.emulators import skip_without_emulator
+from tests.firmware.single import SAME, check_instructions, depthwise, window
 
 pytestmark = pytest.mark.slow
 
@@ -57,3 +58,19 @@ def test_instructions_for_each_mac(tmp_path: Path, kind: str, most: float) -> No
     ((layer,),) = sessions.profile(artifact, x, 1)
     assert layer.instructions is not None
     assert layer.instructions <= most * layer.macs, layer.instructions / layer.macs
+
+
+@pytest.mark.parametrize(
+    ("kernel", "graph", "most"),
+    [
+        ("conv2d_s8_pairs", window((8, 8, 64), 64, (1, 1)), 0.22),
+        ("conv2d_s8_pairs", window((16, 16, 8), 16, (1, 1)), 1.1),
+        ("conv2d_s8_pairs", window((12, 12, 16), 16, (3, 3), pad=SAME), 0.2),
+        ("depthwise_conv2d_s8_blocks", depthwise((8, 8, 64), low=-127), 1.23),
+    ],
+    ids=["pointwise", "few channels", "conv", "depthwise"],
+)
+def test_instructions_of_alternatives(
+    kernel: str, graph: Graph, most: float, tmp_path: Path
+) -> None:
+    check_instructions(graph, most, "virtual_m55", tmp_path, kernel)

@@ -1,7 +1,8 @@
-"""Time against flash: small cases by hand, and against every combination."""
+"""Time against flash and SRAM: small cases by hand, and against every combination."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice.policy import Option, Price, exchange, price_for, select, smallest
-from hwkit.targets.mcu.choices import Figure
+from hwkit.targets.mcu.choices import Figure, Total
 
 
 def option(time: int, flash_bytes: int, *needs: str) -> Option:
@@ -26,7 +27,7 @@ def total(options: tuple[Option, ...], functions: dict[str, int], price: Price) 
 
 
 def test_two_thousand_bytes_are_worth_one_percent() -> None:
-    price = exchange(100_000)
+    price = exchange(100_000, 1000)
     shared, functions = option(50_000, 40, "copy"), {"copy": 3000}
     for saved, taken in ((1000, True), (990, False)):
         own = option(50_000 - saved, 2030)
@@ -37,10 +38,12 @@ def test_two_thousand_bytes_are_worth_one_percent() -> None:
 def test_copies_go_when_nobody_needs_them() -> None:
     """Own code of 1,500 bytes twice is less than a shared 3,780."""
     layers = [[option(1000, 40, "copy"), option(1000, 1500)]] * 2
-    assert [o.figure.flash_bytes for o in select(layers, {"copy": 3780}, exchange(2000))] == [
+    assert [o.figure.flash_bytes for o in select(layers, {"copy": 3780}, exchange(2000, 100))] == [
         1500
     ] * 2
-    assert [o.figure.flash_bytes for o in select(layers, {"copy": 900}, exchange(2000))] == [40] * 2
+    assert [o.figure.flash_bytes for o in select(layers, {"copy": 900}, exchange(2000, 100))] == [
+        40
+    ] * 2
 
 
 def test_the_smallest_first_and_then_the_fastest() -> None:
@@ -60,7 +63,7 @@ def test_close_to_the_best_of_all(
     """Never worse than each layer for itself; mostly the best there is."""
     options = [[option(*figure[:2], *figure[2]) for figure in figures] for figures in of]
     functions = dict(zip("abc", sizes, strict=True))
-    price = exchange(sum(figures[0][0] for figures in of))
+    price = exchange(sum(figures[0][0] for figures in of), 0)
     found = total(tuple(select(options, functions, price)), functions, price)
     alone = tuple(
         min(of, key=lambda o: price.cost(o.figure.time, o.figure.flash_bytes)) for of in options
@@ -73,13 +76,27 @@ def test_close_to_the_best_of_all(
 def test_what_is_wanted_sets_the_price() -> None:
     """A thousand bytes for a fiftieth of the time: too little to be small, enough by default. For a
     two-hundredth: only where speed counts."""
-    assert price_for("balanced", 10_000) == exchange(10_000)
-    assert price_for("size", 10_000) == smallest(10_000)
-    for saved, taken in ((200, {"balanced", "speed"}), (45, {"speed"}), (4, set())):
+    assert price_for("balanced", 10_000, 500) == exchange(10_000, 500)
+    assert price_for("size", 10_000, 500) == smallest(10_000)
+    for saved, taken in ((200, {"balanced", "speed"}), (45, {"speed"}), (2, set())):
         faster = {
             optimize
             for optimize in ("balanced", "speed", "size")
-            if price_for(optimize, 10_000).cost(10_000 - saved, 6_000)
-            < price_for(optimize, 10_000).cost(10_000, 5_000)
+            if price_for(optimize, 10_000, 500).cost(10_000 - saved, 6_000)
+            < price_for(optimize, 10_000, 500).cost(10_000, 5_000)
         }
         assert faster == taken
+
+
+def test_ten_percent_of_the_arena_are_worth_one_percent() -> None:
+    """Where speed counts SRAM is free."""
+    plain = Total(None, 100_000, 50_000, 8_000)
+    for saved, taken in ((1001, {"balanced", "speed"}), (999, {"speed"})):
+        larger = replace(plain, instructions=plain.time - saved, arena_bytes=8_800)
+        better = {
+            optimize
+            for optimize in ("balanced", "speed")
+            if price_for(optimize, plain.time, 8_000).of(larger)
+            < price_for(optimize, plain.time, 8_000).of(plain)
+        }
+        assert better == taken

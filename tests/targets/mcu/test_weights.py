@@ -14,9 +14,11 @@ from hwkit.targets.mcu.structs import Table
 from hwkit.targets.mcu.weights import (
     as_words,
     band_stream,
+    block_stream,
     channel_pairs,
     pack_rows,
     pack_taps,
+    quad_stream,
     storage_bits,
     tap_blocks,
     tap_channels,
@@ -168,3 +170,30 @@ def test_tap_blocks() -> None:
     assert np.array_equal(blocks[0], weight.reshape(9, 20)[:, :16])
     assert np.array_equal(blocks[1, :, :4], weight.reshape(9, 20)[:, 16:])
     assert not blocks[1, :, 4:].any()
+
+
+def test_quads_have_the_taps_beyond_whole_blocks_first() -> None:
+    rows = np.arange(1, 21, dtype=np.int8)[None].repeat(5, axis=0)  # 18 taps in whole words
+    factors = np.array([[10, 0, 7]]).repeat(5, axis=0)
+    stream = quad_stream(rows, np.arange(5, dtype=np.int32), factors, 18)
+    quads = stream.reshape(2, -1)
+    assert quads.shape[1] == 2 * 4 * 4 + 3 * 4
+    taps = quads[:, :32].copy().view(np.int8).reshape(2, 2, 4, 16)
+    assert taps[0, 0, 3].tolist() == [1, 2] + [0] * 14
+    assert taps[0, 1, 3].tolist() == list(range(3, 19))
+    assert not taps[1, :, 1:].any()
+    assert quads[0, 32:].tolist() == [0, 1, 2, 3] + [10] * 4 + [-7] * 4
+    assert quads[1, 32:].tolist() == [4, 0, 0, 0, 10, 0, 0, 0, -7, 0, 0, 0]
+
+
+def test_blocks_have_every_fourth_channels_factors_together() -> None:
+    weight = np.arange(1, 35, dtype=np.int8).reshape(1, 2, 1, 17)
+    factors = np.stack([np.arange(17), np.zeros(17), np.full(17, 3)], axis=1).astype(np.int64)
+    stream = block_stream(pack_taps(weight), np.arange(100, 117, dtype=np.int32), factors, 2)
+    blocks = stream.reshape(2, -1)
+    assert blocks.shape[1] == 2 * 4 + 3 * 16
+    taps = blocks[:, :8].copy().view(np.int8).reshape(2, 2, 16)
+    assert taps[0, 1].tolist() == list(range(18, 34)) and taps[1, 0].tolist() == [17] + [0] * 15
+    assert blocks[0, 8:13].tolist() == [100, 104, 108, 112, 101]
+    assert blocks[0, 24:29].tolist() == [0, 4, 8, 12, 1]
+    assert blocks[1, 40:].tolist() == [-3] + [0] * 15

@@ -1,4 +1,4 @@
-"""Time against flash: which alternatives to take, from what each costs."""
+"""Time against flash and SRAM: which alternatives to take, from what each costs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwkit.boards import Optimize
-from hwkit.targets.mcu.choices import Figure
+from hwkit.targets.mcu.choices import Figure, Total
 
 TIME_PER_FLASH = (1, 200_000)
 """The exchange rate: a byte of flash must save 1/200,000 of the inference's time. So two thousand
 bytes are worth one percent."""
 
-SPEED_PER_FLASH = (1, 2_000_000)
-"""The same where speed is what counts: twenty thousand bytes for one percent."""
+SPEED_PER_FLASH = (1, 4_000_000)
+"""The same where speed is what counts: forty thousand bytes for one percent."""
+
+TIME_PER_ARENA = (1, 10)
+"""A percent more arena must save a tenth of a percent of the inference's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +30,41 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a unit of time and a byte of flash weigh."""
+    """What a unit of time, a byte of flash and a byte of the arena weigh."""
 
     time: int
     byte: int
+    arena: int = 0
 
-    def cost(self, time: int, flash_bytes: int) -> int:
-        """Both in one number."""
-        return self.time * time + self.byte * flash_bytes
+    def cost(self, time: int, flash_bytes: int, arena_bytes: int = 0) -> int:
+        """All in one number."""
+        return self.time * time + self.byte * flash_bytes + self.arena * arena_bytes
+
+    def of(self, total: Total) -> int:
+        """The same of a whole build."""
+        return self.cost(total.time, total.flash_bytes, total.arena_bytes)
 
 
-def exchange(whole_time: int) -> Price:
-    """The exchange rate for a model that takes ``whole_time``.
+def exchange(whole_time: int, arena_bytes: int) -> Price:
+    """The exchange rate for a model that takes ``whole_time`` and ``arena_bytes`` with the plain
+    kernels.
 
-    Example: of 1,000,000 cycles a byte has to save 5.
+    Example: of 1,000,000 cycles a byte of flash has to save 5, and one of an arena of 10,000
+    bytes 10.
     """
     share, of = TIME_PER_FLASH
-    return Price(of, share * whole_time)
+    part, whole = TIME_PER_ARENA
+    arena = whole * max(arena_bytes, 1)
+    return Price(of * arena, share * whole_time * arena, part * whole_time * of)
 
 
-def price_for(optimize: Optimize, whole_time: int) -> Price:
-    """The price at which kernels of a model that takes ``whole_time`` are chosen."""
+def price_for(optimize: Optimize, whole_time: int, arena_bytes: int) -> Price:
+    """The price at which kernels of a model are chosen that takes ``whole_time`` and
+    ``arena_bytes`` with the plain ones. For speed SRAM is free as far as the board has it; for
+    size the arena must not grow."""
     match optimize:
         case "balanced":
-            return exchange(whole_time)
+            return exchange(whole_time, arena_bytes)
         case "speed":
             share, of = SPEED_PER_FLASH
             return Price(of, share * whole_time)

@@ -14,7 +14,13 @@ from hwkit.errors import FormatError
 from hwkit.files import read_json, remove_abandoned, write_json
 from hwkit.record import from_json, to_json
 from hwkit.target import Lowered
-from hwkit.targets.mcu.choice.policy import SPEED_PER_FLASH, TIME_PER_FLASH
+from hwkit.targets.mcu.choice.limits import (
+    ARENA_GROWTH,
+    CODE_BYTES,
+    CODE_GROWTH,
+    FLASH_GROWTH,
+)
+from hwkit.targets.mcu.choice.policy import SPEED_PER_FLASH, TIME_PER_ARENA, TIME_PER_FLASH
 from hwkit.targets.mcu.choice.rounds import kernels_that_fit
 from hwkit.targets.mcu.choices import Choice
 from hwkit.targets.mcu.lower import McuPlan, section
@@ -24,7 +30,7 @@ from hwkit.toolchain import zig
 from hwkit.toolchain.cache import cache_folder
 from hwkit.toolchain.linker_script import region
 
-_VERSION = 3
+_VERSION = 4
 """Of the way to choose: a choice made in another way is made again."""
 
 
@@ -39,7 +45,8 @@ def path(lowered: Lowered[McuPlan], board: Board) -> Path:
     mcu = section(board)
     depends = {
         "version": _VERSION,
-        "rate": [section(lowered.board).optimize, TIME_PER_FLASH, SPEED_PER_FLASH],
+        "rate": [section(lowered.board).optimize, TIME_PER_FLASH, SPEED_PER_FLASH, TIME_PER_ARENA],
+        "limits": [ARENA_GROWTH, FLASH_GROWTH, CODE_BYTES, CODE_GROWTH],
         "zig": zig.version(),
         "flags": [*mcu.cpu_flags, *zig.COMPILE_FLAGS, zig.OPTIMIZE],
         "board": [board.name, board.name == lowered.board.name, mcu.emulator, *mcu.kernels],
@@ -66,7 +73,8 @@ def load(path: Path, lowered: Lowered[McuPlan]) -> Choice | None:
         return None
     fitting = kernels_that_fit(lowered)
     whole = len(found.picks) == len(found.figures) == len(fitting) and all(
-        pick.kernel in (of or [""]) for pick, of in zip(found.picks, fitting, strict=True)
+        {pick.kernel, *(figure.pick.kernel for figure in figures)} <= {*(of or [""])}
+        for pick, figures, of in zip(found.picks, found.figures, fitting, strict=True)
     )
     return found if whole else None
 

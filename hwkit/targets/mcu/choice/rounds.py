@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,18 +11,17 @@ from hwkit.boards import Board
 from hwkit.ir.counts import macs
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Pick
+from hwkit.targets.mcu.choice.bought import bought
+from hwkit.targets.mcu.choice.limits import Need, limits
 from hwkit.targets.mcu.choice.measure import Measured, measure
-from hwkit.targets.mcu.choice.policy import Option, Price, price_for, select, smallest
-from hwkit.targets.mcu.choices import Choice, Figure
+from hwkit.targets.mcu.choice.policy import Price, price_for, smallest
+from hwkit.targets.mcu.choice.selection import Alternatives
+from hwkit.targets.mcu.choices import Choice, Figure, Growth
+from hwkit.targets.mcu.emit import weight_bytes
 from hwkit.targets.mcu.kernels import implementations
 from hwkit.targets.mcu.layers import calls
-from hwkit.targets.mcu.lower import Layer, McuPlan, plan, section
+from hwkit.targets.mcu.lower import McuPlan, plan, section
 from hwkit.targets.mcu.sharing import shared
-from hwkit.toolchain.linker_script import region
-
-MARGIN_BYTES = 2048
-"""By how much a board's own clock, UART and entry code may be longer than the virtual board's, and
-the most that a runtime takes in SRAM beside arena and stack."""
 
 MOST_MACS = 16_000_000
 """Of an inference, for which other implementations are tried as well."""
@@ -48,7 +47,7 @@ def choice(lowered: Lowered[McuPlan], board: Board) -> Choice:
     the network is so large that slow kernels would take minutes, also one with the own copies of
     each other implementation. If layers do better with one, then that where these share it. What
     is chosen is built and measured as well, and taken only if it is no worse at the exchange
-    rate, and no larger in SRAM, than any whole build that was measured.
+    rate than any whole build that was measured and is within the limits.
     """
     fitting = kernels_that_fit(lowered)
     own = _round(fitting, 0, False)
@@ -59,112 +58,43 @@ def choice(lowered: Lowered[McuPlan], board: Board) -> Choice:
     if sum(macs(lowered.graph, op) for op in lowered.graph.nodes) <= MOST_MACS:
         first += [_round(fitting, k, False) for k in range(1, max(map(len, fitting)))]
     measured = _measured(lowered, board, first, [])
-    best = _selected(measured, price_for(section(lowered.board).optimize, measured[0].total.time))
-    sharing = _sharing_others(fitting, [option.figure.pick for option in best])
+    first_best = next(Alternatives(lowered, board, measured).by_arena(_price(lowered, measured)))
+    sharing = _sharing_others(fitting, [option.figure.pick for option in first_best.options])
     return _taken(lowered, board, _measured(lowered, board, sharing, measured))
 
 
+def _price(lowered: Lowered[McuPlan], measured: Sequence[Measured]) -> Price:
+    plain = measured[0].total
+    return price_for(section(lowered.board).optimize, plain.time, plain.arena_bytes)
+
+
 def _taken(lowered: Lowered[McuPlan], board: Board, measured: list[Measured]) -> Choice:
-    """The best whole build that fits, the chosen ones among them; where none fits at the exchange
-    rate, the smallest."""
-    by_rule, room = measured[0].total, _room(lowered.board, board)
-    limit = _most_arena(lowered, by_rule.arena_bytes)
+    """The best whole build within the limits, the chosen ones among them; where none fits at the
+    exchange rate, the smallest."""
+    of, by_rule = Alternatives(lowered, board, measured), measured[0].total
+    *_, least = of.by_arena(smallest(by_rule.time))
+    within = limits(lowered.board, board, replace(least.need, arena_bytes=by_rule.arena_bytes))
     whole = list(measured)
-    optimize = section(lowered.board).optimize
-    for price in (price_for(optimize, by_rule.time), smallest(by_rule.time)):
-        whole = _measured(lowered, board, [_picks(lowered, board, measured, price, limit)], whole)
-        fitting = [m for m in whole if m.total.arena_bytes <= limit]
-        best = min(fitting, key=lambda m: price.cost(m.total.time, m.total.flash_bytes))
-        if best.total.flash_bytes <= room:
+    for price, room in (
+        (_price(lowered, measured), within),
+        (smallest(by_rule.time), replace(within, code_bytes=None)),
+    ):
+        found = of.best(price, room)
+        if found is not None:
+            whole = _measured(lowered, board, [found.plan.picks], whole)
+        fitting = [m for m in whole if room.hold(_need(lowered, m))]
+        if fitting:
+            best = min(fitting, key=lambda m: price.of(m.total))
             break
-    return _record(board, measured, best)
+    else:
+        modest = [m for m in whole if m.total.arena_bytes <= within.arena_bytes]
+        best = min(modest, key=lambda m: m.total.flash_bytes)
+    return _record(board, measured, best, bought(lowered, board, measured, best))
 
 
-def _room(board: Board, measuring: Board) -> int:
-    """Flash for an image as the measuring board has it."""
-    room = region(section(board), "flash").size_bytes
-    return room if board.name == measuring.name else room - MARGIN_BYTES
-
-
-def _most_arena(lowered: Lowered[McuPlan], by_rule: int) -> int:
-    """The arena that kernels may bring about: the rule's, or for speed all that the board has
-    beside the stack and what a runtime needs."""
-    mcu = section(lowered.board)
-    if mcu.optimize != "speed":
-        return by_rule
-    return max(region(mcu, "sram").size_bytes - mcu.stack_bytes - MARGIN_BYTES, by_rule)
-
-
-def _picks(
-    lowered: Lowered[McuPlan], board: Board, measured: Sequence[Measured], price: Price, limit: int
-) -> list[Pick]:
-    """The selection at ``price`` whose arena has at most ``limit`` bytes.
-
-    Where it is larger, the layer that needs most memory has to do with less scratch, or without a
-    kernel that keeps output and input farther apart, until the arena is small enough: in the end
-    every layer has a kernel that asks no more than the rule's.
-    """
-    picks_by_rule = measured[0].plan.picks
-    scratch = {
-        (layer, pick.kernel): m.plan.layers[layer].scratch_bytes
-        for m in measured
-        for layer, pick in enumerate(m.plan.picks)
-    }
-    most = [max(n for (of, _), n in scratch.items() if of == i) for i in range(len(picks_by_rule))]
-    refused: set[tuple[int, str]] = set()
-    while True:
-        allowed = [
-            {k for k in _kernels(scratch, layer, room) if (layer, k) not in refused}
-            for layer, room in enumerate(most)
-        ]
-        picks = [option.figure.pick for option in _selected(measured, price, allowed)]
-        planned = plan(lowered.graph, section(board), picks, lowered.plan)
-        if planned.memory.arena_bytes <= limit:
-            return picks
-        layer = _neediest(planned, measured[0].plan)
-        if layer is None:
-            return list(picks_by_rule)
-        if planned.layers[layer].scratch_bytes > measured[0].plan.layers[layer].scratch_bytes:
-            most[layer] = planned.layers[layer].scratch_bytes - 1
-        refused.add((layer, picks[layer].kernel))
-
-
-def _kernels(scratch: Mapping[tuple[int, str], int], layer: int, room: int) -> list[str]:
-    """The kernels of ``layer`` that need at most ``room`` bytes of scratch."""
-    return [kernel for (of, kernel), n in scratch.items() if of == layer and n <= room]
-
-
-def _neediest(planned: McuPlan, by_rule: McuPlan) -> int | None:
-    """The layer with the most bytes in use among those that ask more memory than by the rule."""
-    more = [
-        layer
-        for layer, (now, then) in enumerate(zip(planned.layers, by_rule.layers, strict=True))
-        if _asks_more(now, then)
-    ]
-    return max(more, key=planned.memory.in_use, default=None)
-
-
-def _asks_more(now: Layer, then: Layer) -> bool:
-    """More scratch, or an output that may run less far into an input."""
-    if now.scratch_bytes > then.scratch_bytes:
-        return True
-    return any(now.overlaps.get(x, n + 1) > n for x, n in then.overlaps.items())
-
-
-def _selected(
-    measured: Sequence[Measured], price: Price, allowed: Sequence[Container[str]] | None = None
-) -> list[Option]:
-    """At ``price``; from the kernels ``allowed`` for each layer, if given."""
-    by_layer = [list(of) for of in zip(*(m.options for m in measured), strict=True)]
-    if allowed is not None:
-        by_layer = [
-            [option for option in of if option.figure.pick.kernel in kernels]
-            for of, kernels in zip(by_layer, allowed, strict=True)
-        ]
-    functions: dict[str, int] = {}
-    for m in measured:
-        functions |= m.functions
-    return select(by_layer, functions, price)
+def _need(lowered: Lowered[McuPlan], m: Measured) -> Need:
+    flash = m.total.flash_bytes
+    return Need(m.total.arena_bytes, flash, flash - weight_bytes(lowered.graph, m.plan))
 
 
 def _round(fitting: Sequence[Sequence[str]], k: int, share: bool) -> list[Pick]:
@@ -203,7 +133,9 @@ def _measured(
         return known + list(pool.map(lambda of, m: measure(of, board, m), builds.values(), marks))
 
 
-def _record(board: Board, measured: Sequence[Measured], best: Measured) -> Choice:
+def _record(
+    board: Board, measured: Sequence[Measured], best: Measured, growths: tuple[Growth, ...]
+) -> Choice:
     figures: list[tuple[Figure, ...]] = []
     for options in zip(*(m.options for m in measured), strict=True):
         by_pick: dict[Pick, Figure] = {}
@@ -211,4 +143,4 @@ def _record(board: Board, measured: Sequence[Measured], best: Measured) -> Choic
             by_pick.setdefault(option.figure.pick, option.figure)
         figures.append(tuple(by_pick.values()))
     picks = tuple(option.figure.pick for option in best.options)
-    return Choice(board.name, "", picks, tuple(figures), measured[0].total, best.total)
+    return Choice(board.name, "", picks, tuple(figures), measured[0].total, best.total, growths)
