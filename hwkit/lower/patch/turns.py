@@ -234,7 +234,9 @@ def _stage(
         for name, fresh in new.items():
             later = parts[k : k + 1] if name in again else parts[k:]
             starts = [span.start for turn in later for span in _reads_of(nodes, turn, name)]
-            held[name] = Span(min([fresh.stop, *starts]), fresh.stop)
+            # What is made or given takes room, read by anybody or not.
+            first = fresh.start if len(fresh) else fresh.stop
+            held[name] = Span(min([first, *starts]), fresh.stop)
             kept[name] = max(fresh.start - held[name].start, 0)
         turns.append(Turn(parts[k], held, kept))
     sources, results = boundary(graph, nodes)

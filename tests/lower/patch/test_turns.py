@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Conv2d, Op, Padding, Prelu, Rescale, Rounding
+from hwkit.ir.ops import Clamp, Conv2d, MaxPool2d, Op, Padding, Prelu, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower.checked import first_difference
 from hwkit.lower.patch.spans import Read, Span, can_tile, reads
@@ -114,6 +114,16 @@ def test_a_slope_of_its_own_for_each_row_or_column_is_not_cut() -> None:
         op = Prelu("prelu", "x", "slope", "y", one, one)
         graph = b.build([b.add(op, S8)])
         assert [can_tile(graph, op, axis) for axis in (0, 1)] == tiled
+
+
+def test_rows_that_nobody_reads_take_room_when_they_are_made() -> None:
+    b = GraphBuilder("gaps")
+    x = b.input("x", (7, 4, 1), S8)
+    x = b.add(Clamp("clamp", x, "a", -5, 5), S8)
+    graph = b.build([b.add(MaxPool2d("pool", x, "y", (1, 1), (3, 1)), S8)])
+    stage = by_input(graph, graph.nodes, 3, ["x"])
+    assert stage.rows("x") == stage.rows("a") == 3
+    assert [turn.held["a"] for turn in stage.turns] == [Span(0, 3), Span(3, 6), Span(6, 7)]
 
 
 def test_padding_belongs_to_the_ends_of_the_map() -> None:
