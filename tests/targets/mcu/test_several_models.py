@@ -147,4 +147,4 @@ def test_two_networks_of_one_name_do_not_mix() -> None:
         re.findall(r"^#define hwk_net_\w+(?:\(\.\.\.\))? (\w+)", text, re.MULTILINE)
         for text in headers
     ]
-    assert len(symbols[0]) == 8 and not set(symbols[0]) & set(symbols[1])
+    assert len(symbols[0]) == 10 and not set(symbols[0]) & set(symbols[1])
