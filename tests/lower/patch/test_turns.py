@@ -108,3 +108,51 @@ def test_padding_belongs_to_the_ends_of_the_map() -> None:
     graph = two_convolutions()
     read = [reads(graph, graph.nodes[0], Span(*rows)) for rows in ((0, 2), (2, 4), (6, 8))]
     assert read == [Read(Span(0, 3), 1, 0), Read(Span(1, 5)), Read(Span(5, 8), 0, 1)]
+
+
+def branches(*layers: tuple[str, str, int]) -> Graph:
+    """Over 8 by 4 by 1, each layer 1 by 1 of that name, its input and its stride."""
+    b = GraphBuilder("branches")
+    b.input("x", (8, 4, 1), S8)
+    weight = b.constant("w", np.full((1, 1, 1, 1), 2, np.int64), S8)
+    rescale = Rescale((1 << 30,), (30,), Rounding.HALF_UP, -128, 127)
+    for name, source, stride in layers:
+        op = Conv2d(name, source, weight, None, name, stride=(stride, stride), rescale=rescale)
+        b.add(op, S8)
+    read = {source for _, source, _ in layers}
+    return b.build([name for name, _, _ in layers if name not in read])
+
+
+def check_exact(graph: Graph, stage: Stage) -> None:
+    feeds = feeds_for(graph, 2, 0)
+    whole = run(graph, feeds, stage.results)
+    got = run_stage(graph, stage, feeds)
+    for name in stage.results:
+        first_difference(name, whole[name], got[name])
+
+
+def test_rows_that_nobody_reads_have_their_place_in_the_buffer() -> None:
+    """Row 7 of a is made in a turn of its own, in which no row of it is read."""
+    graph = branches(("a", "x", 1), ("b", "a", 3))
+    for even in (False, True):
+        stage = by_input(graph, graph.nodes, 1, ["x"], even=even)
+        assert rows_made(stage, 0)[7] == (7, 8) and rows_made(stage, 1)[7] is None
+        assert stage.turns[7].held["a"] == Span(7, 8)
+        check_exact(graph, stage)
+
+
+def test_by_output_rows_between_strides_are_made_for_who_reads_them_later() -> None:
+    alone = branches(("a", "x", 1), ("b", "a", 3))
+    assert rows_made(by_output(alone, alone.nodes, 1), 0) == [(0, 1), (3, 4), (6, 7)]
+    graph = branches(("a", "x", 1), ("c", "a", 1), ("b", "a", 3))
+    stage = by_output(graph, graph.nodes, 1)
+    assert rows_made(stage, 0) == [(0, 1), (1, 4), (4, 8)]
+    assert rows_made(stage, 1) == [None, None, (0, 8)]
+    check_exact(graph, stage)
+
+
+def test_by_output_a_result_is_made_once_whatever_is_computed_again() -> None:
+    graph = replace(branches(("a", "x", 1), ("b", "a", 3)), outputs=("a", "b"))
+    stage = by_output(graph, graph.nodes, 1, ["a", "b"])
+    assert rows_made(stage, 0) == [(0, 1), (1, 4), (4, 8)]
+    check_exact(graph, stage)

@@ -47,6 +47,7 @@ def run_stage(graph: Graph, stage: Stage, feeds: Mapping[str, Array]) -> dict[st
             computed = run(part_of(graph, op, part), read)[op.output]
             if op.output in buffers:
                 first = part.rows.start - turn.held[op.output].start
+                assert first >= 0
                 buffers[op.output][:, first : first + len(part.rows)] = computed
             else:
                 whole[op.output][:, part.rows.start : part.rows.stop] = computed
