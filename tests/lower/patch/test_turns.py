@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Conv2d, Op, Padding, Rescale, Rounding
-from hwkit.ir.types import S8
+from hwkit.ir.ops import Conv2d, Op, Padding, Prelu, Rescale, Rounding
+from hwkit.ir.types import S8, Shape
 from hwkit.lower.checked import first_difference
 from hwkit.lower.patch.spans import Read, Span, can_tile, reads
 from hwkit.lower.patch.turns import Stage, boundary, by_input, by_output
@@ -156,3 +157,17 @@ def test_by_output_a_result_is_made_once_whatever_is_computed_again() -> None:
     stage = by_output(graph, graph.nodes, 1, ["a", "b"])
     assert rows_made(stage, 0) == [(0, 1), (1, 4), (4, 8)]
     check_exact(graph, stage)
+
+
+@pytest.mark.parametrize(
+    ("slope", "alone"),
+    [((1, 1, 4), True), ((1, 1, 1), True), ((2, 2, 1), False), ((1, 2, 1), False)],
+)
+def test_slopes_of_positions_belong_to_the_whole_map(slope: Shape, alone: bool) -> None:
+    b = GraphBuilder("slopes")
+    b.input("x", (2, 2, 4), S8)
+    b.constant("slope", np.ones(slope, np.int64), S8)
+    rescale = Rescale((1 << 30,), (30,), Rounding.HALF_UP, -128, 127)
+    op = Prelu("y", "x", "slope", "y", rescale, rescale)
+    graph = b.build([b.add(op, S8)])
+    assert [can_tile(graph, op, axis) for axis in (0, 1)] == [alone, alone]
