@@ -73,7 +73,9 @@ class CachedBuild:
     def _is_whole(self, part: str) -> bool:
         """Whether a build ended well, and the files of ``part`` are still what it made."""
         try:
-            sealed = self._sealed(part)
+            runs, sealed = self._sealed("runs"), self._sealed(part)
+            if not runs or not runs.items() <= sealed.items():
+                return False
             return all(_sha256(self.folder / name) == digest for name, digest in sealed.items())
         except (OSError, ConfigError, FormatError, KeyError, TypeError, AttributeError):
             return False

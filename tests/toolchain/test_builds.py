@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,18 @@ def test_it_is_made_once_and_again_where_it_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "b" / ".complete").write_text('{"runs": 3}')
     assert build.opened(read) == "program" and make.times == 4
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_list_without_the_file_that_runs_is_none(tmp_path: Path) -> None:
+    make = Maker()
+    build = CachedBuild(tmp_path / "b", make)
+    build.opened(read)
+    whole = json.loads((tmp_path / "b" / ".complete").read_text())
+    for times, part in enumerate(({"runs": {}, "files": {}}, {**whole, "files": {}}), 2):
+        (tmp_path / "b" / ".complete").write_text(json.dumps(part))
+        build.copy(tmp_path / "out")
+        assert (tmp_path / "out" / "program").is_file() and make.times == times
+        shutil.rmtree(tmp_path / "out")
 
 
 def test_a_copy_holds_what_was_made_and_nothing_else(tmp_path: Path) -> None:

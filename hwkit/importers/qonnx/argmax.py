@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwkit.errors import UnsupportedOp
+from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.axes import axis_name
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
@@ -26,7 +26,9 @@ def arg_max(ctx: Context, node: Node) -> None:
     """
     given = ctx.real(node, 0)
     axis, rank = int(node.attribute("axis", 0)), len(given.shape) + 1
-    if not -rank <= axis < rank or axis % rank != 1:
+    if not -rank <= axis < rank:
+        raise GraphError(node.name, f"axis {axis} of {rank}; export again")
+    if axis % rank != 1:
         along = axis_name(axis % rank, rank)
         raise UnsupportedOp(node.name, IMPORTER, f"ArgMax along {along}; take it over channels")
     if node.attribute("select_last_index", 0):

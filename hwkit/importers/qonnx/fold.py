@@ -39,7 +39,11 @@ def fold(ctx: Context, node: Node) -> bool:
     if len(arrays) != len(given):
         return False
     try:
-        ctx.put(node, np.asarray(_compute(node, arrays)))
+        with np.errstate(all="ignore"):
+            computed = np.asarray(_compute(node, arrays))
+        if computed.dtype.kind == "f" and not np.isfinite(computed).all():
+            raise ValueError("it gives NaN or infinite values")
+        ctx.put(node, computed)
     except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise GraphError(node.name, f"cannot be computed ({error}); export again") from error
     return True
@@ -80,9 +84,10 @@ def _compute(node: Node, given: list[Array]) -> Array:
             whole = first.dtype.kind in "iu"
             if whole and (given[1] == 0).any():
                 raise ValueError("division by 0")
-            return first // given[1] if whole else first / given[1]
+            return _towards_zero(first, given[1]) if whole else first / given[1]
         case "Pow":
-            return np.power(first, given[1])
+            # In the base's type, whatever the exponent has.
+            return np.power(first, given[1]).astype(first.dtype)
         case "Sqrt":
             return np.asarray(np.sqrt(first))
         case "Reciprocal":
@@ -93,6 +98,12 @@ def _compute(node: Node, given: list[Array]) -> Array:
             return np.subtract(first, given[1])
         case _:
             return np.multiply(first, given[1])
+
+
+def _towards_zero(first: Array, second: Array) -> Array:
+    """ONNX's quotient of integers. Example: -7 / 2 is -3."""
+    quotient: Array = first // second
+    return quotient + ((quotient < 0) & (quotient * second != first)).astype(first.dtype)
 
 
 def _slice(given: list[Array]) -> Array:

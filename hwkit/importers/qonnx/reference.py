@@ -325,7 +325,7 @@ def _cast(node: Node, x: Array) -> Array:
 
 def _divide(node: Node, a: Array, b: Array) -> Array:
     whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
-    return np.asarray(a // b if whole else a / b)
+    return np.trunc(a / b).astype(a.dtype) if whole else np.asarray(a / b)
 
 
 def _clip(node: Node, x: Array, low: Array | None = None, high: Array | None = None) -> Array:

@@ -128,7 +128,7 @@ def held(new: Spans, reads_by_reader: Iterable[Spans]) -> Held:
             first, last = spans[turn]
             if last > first:
                 earliest = min(earliest, first)
-        begin = min(earliest, stop)
+        begin = min(earliest, start)
         rows = max(rows, stop - begin)
         kept = max(kept, start - begin)
     return Held(rows, kept)

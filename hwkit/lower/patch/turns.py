@@ -163,28 +163,24 @@ def by_output(
     """
     sources, results = boundary(graph, nodes)
     last = nodes[-1].output
+    again = set(again) - set(results)
     height = graph.tensors[last].shape[0]
-    there: dict[str, int] = dict.fromkeys([*sources, *(op.output for op in nodes)], 0)
-    steps = []
-    for stop in [*range(rows, height, rows), height]:
-        need: dict[str, Span] = {last: Span(max(stop - rows, there[last]), stop)}
-        new: dict[str, Span] = {}
-        for op in reversed(nodes):
-            asked, first = need.get(op.output, EMPTY), there[op.output]
-            if op.output in results:  # every row of it, wanted in here or not
-                whole = graph.tensors[op.output].shape[0]
-                new[op.output] = Span(first, whole if stop == height else max(asked.stop, first))
-            else:
-                new[op.output] = _new(asked, 0 if op.output in again else first)
-            if len(new[op.output]):
+    ends = [*range(rows, height, rows), height]
+    asked = {name: [EMPTY] * len(ends) for name in (*sources, *(op.output for op in nodes))}
+    asked[last] = [Span(max(stop - rows, 0), stop) for stop in ends[:-1]] + [EMPTY]
+    for name in results:  # others read it whole, in the end
+        asked[name][-1] = Span(0, graph.tensors[name].shape[0])
+    new: dict[str, list[Span]] = {}
+    for op in reversed(nodes):
+        wanted = asked[op.output]
+        new[op.output] = wanted if op.output in again else _not_there(wanted)
+        for k, made_rows in enumerate(new[op.output]):
+            if len(made_rows):
+                read = reads(graph, op, made_rows).rows
                 for name in activations(op):
-                    read = reads(graph, op, new[op.output]).rows
-                    need[name] = need.get(name, EMPTY) | read
-        for name in sources:
-            new[name] = _new(need.get(name, EMPTY), there[name])
-        for name, span in new.items():
-            there[name] = max(there[name], span.stop)
-        steps.append(new)
+                    asked[name][k] |= read
+    new |= {name: _not_there(asked[name]) for name in sources}
+    steps = [{name: spans[k] for name, spans in new.items()} for k in range(len(ends))]
     return _stage(graph, tuple(nodes), streamed, again, steps)
 
 
@@ -213,10 +209,24 @@ def part_of(graph: Graph, op: Op, part: Part) -> Graph:
     return replace(alone, states=()).with_nodes((cut,), tensors)
 
 
-def _new(need: Span, there: int) -> Span:
-    """Of the rows ``need`` those from ``there`` on."""
-    start = max(need.start, there)
-    return Span(start, max(start, need.stop))
+def _not_there(asked: Sequence[Span]) -> list[Span]:
+    """What is new in each turn of rows that are kept, of those ``asked`` in it. Rows are left out
+    only before the first that this turn or a later one reads.
+
+    Example: rows 0, 3 and 6 are new by themselves if those are read in three turns, and 0, 1 to
+    3, 4 to 6 if a fourth reads them all.
+    """
+    first, earliest = max(span.stop for span in asked), []
+    for span in reversed(asked):
+        if len(span):
+            first = min(first, span.start)
+        earliest.append(first)
+    new, there = [], 0
+    for span, first in zip(asked, reversed(earliest), strict=True):
+        start = max(there, first) if len(span) else there
+        there = max(start, span.stop)
+        new.append(Span(start, there))
+    return new
 
 
 def _stage(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from hwkit.errors import UnsupportedOp
+from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.flow.verify import verify
 from hwkit.importers import load_model, load_proven
 from hwkit.ir.graph import Graph
@@ -106,6 +106,15 @@ def test_other_forms_are_refused_by_name(
     with pytest.raises(UnsupportedOp, match=message) as refusal:
         load_model(model.save(tmp_path / "m.onnx"))
     assert refusal.value.node == "/y/ArgMax"
+
+
+@pytest.mark.parametrize("axis", [4, -5])
+def test_an_axis_that_is_not_there_is_named(axis: int, tmp_path: Path) -> None:
+    model = Onnx((1, 3, 4, 4))
+    model.quant("x", "q", bits=3)
+    model.node("ArgMax", ["q"], "y", axis=axis)
+    with pytest.raises(GraphError, match=f"axis {axis} of 4"):
+        load_model(model.save(tmp_path / "m.onnx"))
 
 
 @pytest.mark.slow  # compiles firmware and a simulation

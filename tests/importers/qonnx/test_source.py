@@ -553,6 +553,46 @@ def test_a_norm_of_the_whole_output_folds_with_its_constants(path: Path) -> None
     assert [type(op) for op in graph.nodes] == [Dense, Requantize]
 
 
+@pytest.mark.parametrize(
+    ("kind", "base", "exponent"),
+    [("Sqrt", -4.0, None), ("Pow", -4.0, 0.5), ("Pow", 0.0, -0.5), ("Reciprocal", 0.0, None)],
+)
+def test_constants_that_compute_to_no_number_are_refused(
+    kind: str, base: float, exponent: float | None, path: Path
+) -> None:
+    model = Onnx((1, 2))
+    inputs = [model.constant("base", np.float32(base))]
+    if exponent is not None:
+        inputs.append(model.constant("exponent", np.float32(exponent)))
+    model.node("Mul", ["x", model.node(kind, inputs, "spread")], "scaled")
+    model.quant("scaled", "y")
+    with pytest.raises(GraphError, match=r"/spread/.*NaN or infinite"):
+        load_model(model.save(path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "second", "result"),
+    [
+        ("Div", np.array([-7, 7, -8, 0]), np.array(2), [-3, 3, -4, 0]),
+        ("Div", np.array([7, -7]), np.array([-2, -2]), [-3, 3]),
+        ("Pow", np.array([3], np.int64), np.array([0.5], np.float32), [1]),
+    ],
+)
+def test_folded_integers_are_onnx_s(
+    kind: str, first: Array, second: Array, result: list[int], path: Path
+) -> None:
+    """Quotients go towards zero, and a power has its base's type: here as sizes of padding."""
+    model = Onnx((1, 1, 4, 4))
+    model.quant("x", "q")
+    pads = [*result, *(0 for _ in range(8 - len(result)))]
+    zeros = model.constant("zeros", np.zeros(8 - len(result), np.int64))
+    model.node(kind, [model.constant("a", first), model.constant("b", second)], "some")
+    model.node("Concat", ["some", zeros], "pads", axis=0)
+    model.node("Sub", ["pads", model.constant("these", np.array(pads))], "none")
+    model.node("Pad", ["q", "none"], "y")
+    assert load_model(model.save(path)).tensors["y"].shape == (4, 4, 1)
+
+
 def test_ternary_weights(path: Path) -> None:
     model = Onnx((1, 4))
     model.quant("x", "q", scale=0.5, bits=2)

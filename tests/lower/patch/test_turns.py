@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import Clamp, Conv2d, MaxPool2d, Op, Padding, Prelu, Rescale, Rounding
-from hwkit.ir.types import S8
+from hwkit.ir.types import S8, Shape
 from hwkit.lower.checked import first_difference
 from hwkit.lower.patch.spans import Read, Span, can_tile, reads
 from hwkit.lower.patch.turns import Stage, boundary, by_input, by_output
@@ -104,18 +105,6 @@ def test_by_output_halos_are_kept_or_computed_again() -> None:
     assert (again.rows("a_out"), again.kept("a_out")) == (4, 0)
 
 
-def test_a_slope_of_its_own_for_each_row_or_column_is_not_cut() -> None:
-    for shape, tiled in (((1, 1, 4), [True, True]), ((1, 4, 1), [True, False]),
-                         ((4, 1, 1), [False, True])):  # fmt: skip
-        b = GraphBuilder("prelu")
-        b.input("x", (4, 4, 4), S8)
-        b.constant("slope", np.ones(shape, np.int64), S8)
-        one = Rescale((1 << 30,), (30,), Rounding.HALF_UP, -128, 127)
-        op = Prelu("prelu", "x", "slope", "y", one, one)
-        graph = b.build([b.add(op, S8)])
-        assert [can_tile(graph, op, axis) for axis in (0, 1)] == tiled
-
-
 def test_rows_that_nobody_reads_take_room_when_they_are_made() -> None:
     b = GraphBuilder("gaps")
     x = b.input("x", (7, 4, 1), S8)
@@ -130,3 +119,71 @@ def test_padding_belongs_to_the_ends_of_the_map() -> None:
     graph = two_convolutions()
     read = [reads(graph, graph.nodes[0], Span(*rows)) for rows in ((0, 2), (2, 4), (6, 8))]
     assert read == [Read(Span(0, 3), 1, 0), Read(Span(1, 5)), Read(Span(5, 8), 0, 1)]
+
+
+def branches(*layers: tuple[str, str, int]) -> Graph:
+    """Over 8 by 4 by 1, each layer 1 by 1 of that name, its input and its stride."""
+    b = GraphBuilder("branches")
+    b.input("x", (8, 4, 1), S8)
+    weight = b.constant("w", np.full((1, 1, 1, 1), 2, np.int64), S8)
+    rescale = Rescale((1 << 30,), (30,), Rounding.HALF_UP, -128, 127)
+    for name, source, stride in layers:
+        op = Conv2d(name, source, weight, None, name, stride=(stride, stride), rescale=rescale)
+        b.add(op, S8)
+    read = {source for _, source, _ in layers}
+    return b.build([name for name, _, _ in layers if name not in read])
+
+
+def check_exact(graph: Graph, stage: Stage) -> None:
+    feeds = feeds_for(graph, 2, 0)
+    whole = run(graph, feeds, stage.results)
+    got = run_stage(graph, stage, feeds)
+    for name in stage.results:
+        first_difference(name, whole[name], got[name])
+
+
+def test_rows_that_nobody_reads_have_their_place_in_the_buffer() -> None:
+    """Row 7 of a is made in a turn of its own, in which no row of it is read."""
+    graph = branches(("a", "x", 1), ("b", "a", 3))
+    for even in (False, True):
+        stage = by_input(graph, graph.nodes, 1, ["x"], even=even)
+        assert rows_made(stage, 0)[7] == (7, 8) and rows_made(stage, 1)[7] is None
+        assert stage.turns[7].held["a"] == Span(7, 8)
+        check_exact(graph, stage)
+
+
+def test_by_output_rows_between_strides_are_made_for_who_reads_them_later() -> None:
+    alone = branches(("a", "x", 1), ("b", "a", 3))
+    assert rows_made(by_output(alone, alone.nodes, 1), 0) == [(0, 1), (3, 4), (6, 7)]
+    graph = branches(("a", "x", 1), ("c", "a", 1), ("b", "a", 3))
+    stage = by_output(graph, graph.nodes, 1)
+    assert rows_made(stage, 0) == [(0, 1), (1, 4), (4, 8)]
+    assert rows_made(stage, 1) == [None, None, (0, 8)]
+    check_exact(graph, stage)
+
+
+def test_by_output_a_result_is_made_once_whatever_is_computed_again() -> None:
+    graph = replace(branches(("a", "x", 1), ("b", "a", 3)), outputs=("a", "b"))
+    stage = by_output(graph, graph.nodes, 1, ["a", "b"])
+    assert rows_made(stage, 0) == [(0, 1), (1, 4), (4, 8)]
+    check_exact(graph, stage)
+
+
+@pytest.mark.parametrize(
+    ("slope", "alone"),
+    [
+        ((1, 1, 4), [True, True]),
+        ((4,), [True, True]),
+        ((2, 2, 1), [False, False]),
+        ((1, 2, 1), [True, False]),
+        ((2, 1, 1), [False, True]),
+    ],
+)
+def test_slopes_of_positions_belong_to_the_whole_map(slope: Shape, alone: list[bool]) -> None:
+    b = GraphBuilder("slopes")
+    b.input("x", (2, 2, 4), S8)
+    b.constant("slope", np.ones(slope, np.int64), S8)
+    rescale = Rescale((1 << 30,), (30,), Rounding.HALF_UP, -128, 127)
+    op = Prelu("y", "x", "slope", "y", rescale, rescale)
+    graph = b.build([b.add(op, S8)])
+    assert [can_tile(graph, op, axis) for axis in (0, 1)] == alone

@@ -29,7 +29,7 @@ from tests.targets.mcu.staged import stages
 
 _GRAPHS = 16
 
-ANY_OPS = replace(MCU, inputs=2, outputs=3, states=1, max_ops=6)
+ANY_OPS = replace(MCU, inputs=2, outputs=3, states=1, max_ops=8)
 MAPS = replace(
     MCU,
     ops=(Conv2d, DepthwiseConv2d, MaxPool2d, AvgPool2d, SumPool2d, Add, Concat, ResizeNearest),
