@@ -46,14 +46,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m leaves tests out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before -m leaves tests out, and after
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
     names = slow.listed()
     for item in items:
         if slow.is_slow(item.nodeid, names):
             item.add_marker(pytest.mark.slow)
     for test in {getattr(item, "obj", None) for item in items}:
         examples.with_more(test)
+    yield
+    if hasattr(config, "workerinput"):  # one of several processes
+        from tests.scheduling import longest_first
+
+        longest_first(items)
 
 
 def pytest_collection_finish() -> None:

@@ -17,6 +17,8 @@ KERNELS = "tests/firmware/kernels"
         (f"{KERNELS}/test_broadcast.py::test_constant[ref]", "kernels"),
         (f"{KERNELS}/test_softmax_parts.py::test_high_product", f"{KERNELS}/test_softmax_parts.py"),
         ("tests/firmware/cores/test_kernels.py::test_k[virtual_m0-add]", "kernels"),
+        ("tests/targets/rtl/test_elaborated.py::test_x[a]", "yosys"),
+        ("tests/targets/finn/test_ports.py::test_x", "finn"),
         (
             "tests/conformance/test_targets.py::test_x[a]",
             "tests/conformance/test_targets.py::test_x[a]",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 from hypothesis import given, settings
@@ -61,12 +61,25 @@ def by_size(case: Problem) -> list[int]:
 
 
 def brute_force(case: Problem) -> int:
-    """Every offset of every box below the greedy height."""
+    """Every offset of every box below the greedy height; where the first boxes already lie too
+    close or too high, the others are not moved."""
     best = height(case, by_size(case))
-    spaces = [range(best - box.size) for box in case.boxes]
-    for offsets in product(*spaces):
-        if (top := height(case, offsets)) < best and conflict(case, offsets) is None:
-            best = top
+
+    def place(offsets: list[int]) -> None:
+        nonlocal best
+        box = len(offsets)
+        if box == len(case.boxes):
+            best = height(case, offsets)
+            return
+        before = [b for b in case.above[box] if b < box]
+        for at in range(best):
+            if at + case.boxes[box].size >= best:
+                return
+            steps = ((b, at - offsets[b]) for b in before)
+            if all(s >= case.above[b][box] or -s >= case.above[box][b] for b, s in steps):
+                place([*offsets, at])
+
+    place([])
     return best
 
 

