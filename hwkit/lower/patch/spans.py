@@ -125,7 +125,7 @@ def can_tile(graph: Graph, op: Op, axis: int = 0) -> bool:
             return not max(_padding(op, axis))
         case _ if isinstance(op, Windowed):
             return max(_padding(op, axis)) < _extent(graph, op, axis)
-        case Prelu() if (1, 1, *graph.tensors[op.slope].shape)[-3:][axis] > 1:
+        case Prelu() if graph.tensors[op.slope].shape[axis] > 1:
             return False
         case _:
             return isinstance(op, _Local) and len({shape[:2] for shape in shapes}) == 1

@@ -173,7 +173,6 @@ def test_by_output_a_result_is_made_once_whatever_is_computed_again() -> None:
     ("slope", "alone"),
     [
         ((1, 1, 4), [True, True]),
-        ((4,), [True, True]),
         ((2, 2, 1), [False, False]),
         ((1, 2, 1), [True, False]),
         ((2, 1, 1), [False, True]),
