@@ -103,7 +103,8 @@ def _compute(node: Node, given: list[Array]) -> Array:
 def _towards_zero(first: Array, second: Array) -> Array:
     """ONNX's quotient of integers. Example: -7 / 2 is -3."""
     quotient: Array = first // second
-    return quotient + ((quotient < 0) & (quotient * second != first)).astype(first.dtype)
+    quotient += ((quotient < 0) & (quotient * second != first)).astype(first.dtype)
+    return quotient
 
 
 def _slice(given: list[Array]) -> Array:

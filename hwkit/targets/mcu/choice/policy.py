@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hwkit.boards import Optimize
 from hwkit.targets.mcu.choices import Figure, Total
 
-TIME_PER_FLASH = (1, 200_000)
-"""The exchange rate: a byte of flash must save 1/200,000 of the inference's time. So two thousand
+TIME_PER_FLASH = (1, 800_000)
+"""The exchange rate: a byte of flash must save 1/800,000 of the inference's time. So eight thousand
 bytes are worth one percent."""
 
 SPEED_PER_FLASH = (1, 4_000_000)
