@@ -23,10 +23,10 @@
 #include "hwk_weights.h"
 
 /* The twin of a kernel that needs no scratch memory. */
-#define HWK_NO_SCRATCH(name, descriptor)                                          \
+#define HWK_NO_SCRATCH(name, descriptor)                                        \
   HWK_INLINE size_t hwk_##name##_scratch_bytes(const hwk_##descriptor##_t *d) { \
-    (void)d;                                                                      \
-    return 0;                                                                     \
+    (void)d;                                                                    \
+    return 0;                                                                   \
   }
 
 #endif

@@ -43,15 +43,15 @@
  * padding; so are all outputs, and all states. Offsets count in these. */
 enum {
   HWK_COMMAND_NONE = 0,
-  HWK_COMMAND_INFO = 1,        /* - -> the fields of docs/protocol.md; begins a session */
-  HWK_COMMAND_LOAD_INPUT = 2,  /* u32 offset, bytes -> -; offset at most what is loaded already */
-  HWK_COMMAND_INFER = 3,       /* u32 last_layer -> u32 layers run; uses the inputs up */
-  HWK_COMMAND_READ_OUTPUT = 4, /* u32 offset, u32 size -> bytes */
-  HWK_COMMAND_READ_CYCLES = 5, /* u32 first_layer -> u32 per layer, as many as fit */
-  HWK_COMMAND_READ_LAYER = 6,  /* u32 offset, u32 size -> u32 total size, bytes; last one run */
-  HWK_COMMAND_SELFTEST = 7,    /* - -> u32 expected CRC, u32 CRC got */
-  HWK_COMMAND_STACK = 8,       /* - -> u32 most bytes used, u32 bytes reserved */
-  HWK_COMMAND_ECHO = 9,        /* bytes -> the same bytes */
+  HWK_COMMAND_INFO = 1,         /* - -> the fields of docs/protocol.md; begins a session */
+  HWK_COMMAND_LOAD_INPUT = 2,   /* u32 offset, bytes -> -; offset at most what is loaded already */
+  HWK_COMMAND_INFER = 3,        /* u32 last_layer -> u32 layers run; uses the inputs up */
+  HWK_COMMAND_READ_OUTPUT = 4,  /* u32 offset, u32 size -> bytes */
+  HWK_COMMAND_READ_CYCLES = 5,  /* u32 first_layer -> u32 per layer, as many as fit */
+  HWK_COMMAND_READ_LAYER = 6,   /* u32 offset, u32 size -> u32 total size, bytes; last one run */
+  HWK_COMMAND_SELFTEST = 7,     /* - -> u32 expected CRC, u32 CRC got */
+  HWK_COMMAND_STACK = 8,        /* - -> u32 most bytes used, u32 bytes reserved */
+  HWK_COMMAND_ECHO = 9,         /* bytes -> the same bytes */
   HWK_COMMAND_RUN = 10,         /* all inputs -> all outputs: load, infer and read in one */
   HWK_COMMAND_MEMORY_TEST = 11, /* - -> u32 bytes tested, u32 wrong reads, u32 first address */
   HWK_COMMAND_COUNTER = 12,     /* - -> u32 the cycle counter now */
@@ -63,13 +63,13 @@ enum {
 enum {
   HWK_STATUS_OK = 0,
   HWK_STATUS_BAD_CRC = 1,
-  HWK_STATUS_BAD_FRAME = 2,       /* too long, too short, or the lengths disagree */
+  HWK_STATUS_BAD_FRAME = 2, /* too long, too short, or the lengths disagree */
   HWK_STATUS_UNKNOWN_COMMAND = 3,
-  HWK_STATUS_BAD_ARGUMENT = 4,    /* payload of the wrong size, or a range outside the tensors */
-  HWK_STATUS_NO_INPUT = 5,        /* infer before all inputs were loaded */
-  HWK_STATUS_NO_OUTPUT = 6,       /* read before an infer that computed it */
-  HWK_STATUS_ARENA_OVERRUN = 7,   /* the self-test's run wrote behind the arena */
-  HWK_STATUS_LATE = 8             /* not the next request of the session */
+  HWK_STATUS_BAD_ARGUMENT = 4,  /* payload of the wrong size, or a range outside the tensors */
+  HWK_STATUS_NO_INPUT = 5,      /* infer before all inputs were loaded */
+  HWK_STATUS_NO_OUTPUT = 6,     /* read before an infer that computed it */
+  HWK_STATUS_ARENA_OVERRUN = 7, /* the self-test's run wrote behind the arena */
+  HWK_STATUS_LATE = 8           /* not the next request of the session */
 };
 
 #endif

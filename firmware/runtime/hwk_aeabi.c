@@ -37,15 +37,19 @@ static uint64_t joined(uint32_t high, uint32_t low) { return (uint64_t)high << 3
 
 HWK_WEAK uint64_t __aeabi_llsl(uint64_t value, int shift) {
   uint32_t low = (uint32_t)value, high = (uint32_t)(value >> 32);
-  if (shift >= 32) return joined(low << (shift - 32), 0);
-  if (shift == 0) return value;
+  if (shift >= 32)
+    return joined(low << (shift - 32), 0);
+  if (shift == 0)
+    return value;
   return joined(high << shift | low >> (32 - shift), low << shift);
 }
 
 HWK_WEAK int64_t __aeabi_lasr(int64_t value, int shift) {
   uint32_t low = (uint32_t)value;
   int32_t high = (int32_t)(value >> 32);
-  if (shift >= 32) return (int64_t)joined((uint32_t)(high >> 31), (uint32_t)(high >> (shift - 32)));
-  if (shift == 0) return value;
+  if (shift >= 32)
+    return (int64_t)joined((uint32_t)(high >> 31), (uint32_t)(high >> (shift - 32)));
+  if (shift == 0)
+    return value;
   return (int64_t)joined((uint32_t)(high >> shift), (uint32_t)high << (32 - shift) | low >> shift);
 }

@@ -11,7 +11,7 @@ typedef enum {
   HWK_FRAME_PENDING, /* no frame ended with this byte */
   HWK_FRAME_READY,   /* a good frame lies in the body */
   HWK_FRAME_BAD_CRC,
-  HWK_FRAME_BAD      /* too long, too short, cut short, or the lengths disagree */
+  HWK_FRAME_BAD /* too long, too short, cut short, or the lengths disagree */
 } hwk_frame_event_t;
 
 /* Receiver; all zero is its initial state.

@@ -95,8 +95,8 @@ static uint8_t feed(hwk_server_t *server, uint32_t offset, const uint8_t *bytes,
 static uint8_t load_input(hwk_server_t *server, const exchange_t *exchange) {
   if (hwk_model_info.stream != NULL) {
     return exchange->size < 4 ? HWK_STATUS_BAD_ARGUMENT
-                              : feed(server, hwk_load_u32(exchange->payload),
-                                     exchange->payload + 4, exchange->size - 4u);
+                              : feed(server, hwk_load_u32(exchange->payload), exchange->payload + 4,
+                                     exchange->size - 4u);
   }
   const uint8_t status = write_range(exchange, &hwk_model_info.inputs, server->input_bytes);
   if (status == HWK_STATUS_OK) {

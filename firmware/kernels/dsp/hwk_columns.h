@@ -132,7 +132,8 @@ HWK_INLINE void hwk_gather_bytes(const hwk_window_t *w, const int8_t *input, int
   int32_t row = hwk_window_row(w, y, 0), first = hwk_window_column(w, x, 0);
   int32_t rows = w->kernel_height;
   if (w->dilation_width == 1 && hwk_window_inside(w, y, x)) {
-    hwk_copy_runs(patch, input + row * map_row + first * channels, row_bytes, rows, row_bytes, step);
+    hwk_copy_runs(patch, input + row * map_row + first * channels, row_bytes, rows, row_bytes,
+                  step);
     return;
   }
   hwk_fill_words(patch, zero_point, rows * row_bytes);

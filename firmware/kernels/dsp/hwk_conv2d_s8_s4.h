@@ -9,7 +9,7 @@ HWK_INLINE size_t hwk_conv2d_s8_s4_scratch_bytes(const hwk_conv2d_t *d) {
 }
 
 HWK_INLINE void hwk_conv2d_s8_s4(const hwk_conv2d_t *d, const int8_t *input, void *output,
-                              void *scratch) {
+                                 void *scratch) {
   int32_t padded = hwk_round_up(hwk_conv2d_taps(d), 8);
   hwk_conv2d_tiled(d, input, output, scratch, padded, hwk_gather, hwk_tile_s4);
 }

@@ -40,8 +40,8 @@ HWK_INLINE void hwk_winograd_transformed(const int8_t *row, int32_t channels, in
     hwk_winograd_weights(taps[0], taps[1], taps[2], columns + c, 3);
   }
   for (int32_t r = 0; r < 4; ++r) {
-    hwk_winograd_weights(columns[3 * r], columns[3 * r + 1], columns[3 * r + 2],
-                         to + 4 * r * apart, apart);
+    hwk_winograd_weights(columns[3 * r], columns[3 * r + 1], columns[3 * r + 2], to + 4 * r * apart,
+                         apart);
   }
 }
 

@@ -9,7 +9,7 @@ HWK_INLINE size_t hwk_dense_s8_s4_scratch_bytes(const hwk_dense_t *d) {
 }
 
 HWK_INLINE void hwk_dense_s8_s4(const hwk_dense_t *d, const int8_t *input, void *output,
-                             void *scratch) {
+                                void *scratch) {
   int32_t padded = hwk_round_up(d->input_features, 8);
   hwk_dense_tiled(d, input, output, scratch, padded, hwk_widen_row, hwk_column_tile_s4);
 }

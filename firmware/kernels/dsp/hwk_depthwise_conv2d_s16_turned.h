@@ -12,7 +12,7 @@ HWK_INLINE size_t hwk_depthwise_conv2d_s16_turned_scratch_bytes(const hwk_depthw
 }
 
 HWK_INLINE void hwk_depthwise_conv2d_s16_turned(const hwk_depthwise_conv2d_t *d,
-                                               const int16_t *input, void *output, void *scratch) {
+                                                const int16_t *input, void *output, void *scratch) {
   const hwk_depthwise_conv2d_t turned = hwk_depthwise_turned(d);
   const int8_t *bytes = (const void *)input;
   hwk_depthwise_strips_of(&turned, bytes, sizeof *input, output, scratch, hwk_strip_fill_s16);

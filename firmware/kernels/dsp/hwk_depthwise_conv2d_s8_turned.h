@@ -10,8 +10,8 @@ HWK_INLINE size_t hwk_depthwise_conv2d_s8_turned_scratch_bytes(const hwk_depthwi
   return hwk_depthwise_strips_scratch_bytes(&turned);
 }
 
-HWK_INLINE void hwk_depthwise_conv2d_s8_turned(const hwk_depthwise_conv2d_t *d,
-                                               const int8_t *input, void *output, void *scratch) {
+HWK_INLINE void hwk_depthwise_conv2d_s8_turned(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                               void *output, void *scratch) {
   const hwk_depthwise_conv2d_t turned = hwk_depthwise_turned(d);
   hwk_depthwise_strips(&turned, input, output, scratch);
 }

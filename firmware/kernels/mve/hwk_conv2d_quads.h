@@ -37,8 +37,7 @@ HWK_INLINE void hwk_dot_column(const void *weights, const int32_t *bias, const h
 
 /* With `in_place` columns that lie in the map are read there, without scratch memory. */
 HWK_INLINE void hwk_conv2d_quads(const hwk_conv2d_t *d, const int8_t *input, void *output,
-                                 int8_t *scratch, int in_place, int32_t row_bytes,
-                                 hwk_dot_t *dot) {
+                                 int8_t *scratch, int in_place, int32_t row_bytes, hwk_dot_t *dot) {
   const hwk_window_t *w = &d->window;
   int32_t taps = hwk_conv2d_taps(d);
   int32_t index = 0;
@@ -51,8 +50,8 @@ HWK_INLINE void hwk_conv2d_quads(const hwk_conv2d_t *d, const int8_t *input, voi
       } else {
         hwk_gather_column(w, input, d->input_zero_point, y, x, scratch);
       }
-      hwk_dot_column(d->weights, d->bias, &d->rescale, column, taps, row_bytes,
-                     d->output_channels, output, index, dot);
+      hwk_dot_column(d->weights, d->bias, &d->rescale, column, taps, row_bytes, d->output_channels,
+                     output, index, dot);
     }
   }
 }

@@ -26,7 +26,7 @@ HWK_INLINE const int8_t *hwk_pair_column(const hwk_conv2d_t *d, const int8_t *in
 
 /* One copy for all layers of a network. A last pixel without a partner is computed twice. */
 HWK_INLINE void hwk_pair_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8_t *output,
-                                  int8_t *scratch) {
+                                int8_t *scratch) {
   const hwk_window_t *w = &d->window;
   int32_t taps = hwk_conv2d_taps(d), room = hwk_round_up(taps, 4);
   int in_place = hwk_conv2d_in_place(d);
@@ -39,8 +39,8 @@ HWK_INLINE void hwk_pair_conv2d(const hwk_conv2d_t *d, const int8_t *input, int8
 #pragma GCC unroll 1
     for (int32_t n = 0; n < 2; ++n) {
       int there = n < left;
-      pair.column[n] = there ? hwk_pair_column(d, input, y, x, in_place, scratch + n * room)
-                             : pair.column[0];
+      pair.column[n] =
+          there ? hwk_pair_column(d, input, y, x, in_place, scratch + n * room) : pair.column[0];
       pair.output[n] = there ? output : pair.output[0];
       output += d->output_channels;
       x = x + 1 == w->output_width ? 0 : x + 1;

@@ -86,7 +86,8 @@ HWK_INLINE int16x8_t hwk_block_half(int32x4_t first, int32x4_t second, const int
 /* `count` <= 16 outputs of a pixel, whose taps lie at `pixels` + o; the end of their stream. */
 HWK_INLINE const int8_t *hwk_depthwise_outputs(const hwk_depthwise_conv2d_t *d,
                                                const int8_t *const *pixels, int32_t o,
-                                               int32_t count, const int8_t *stream, int8_t *output) {
+                                               int32_t count, const int8_t *stream,
+                                               int8_t *output) {
   int32_t taps = hwk_depthwise_taps(&d->window), t = 0;
   const int32_t *biases = (const int32_t *)(const void *)(stream + taps * HWK_BLOCK);
   int32x4_t sum[4];
@@ -113,8 +114,8 @@ HWK_INLINE const int8_t *hwk_depthwise_outputs(const hwk_depthwise_conv2d_t *d,
   return (const int8_t *)(multipliers + 2 * HWK_BLOCK);
 }
 
-HWK_INLINE void hwk_depthwise_conv2d_s8_blocks(const hwk_depthwise_conv2d_t *d,
-                                               const int8_t *input, void *output, void *scratch) {
+HWK_INLINE void hwk_depthwise_conv2d_s8_blocks(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                               void *output, void *scratch) {
   const hwk_window_t *w = &d->window;
   const int8_t **pixels = scratch;
   int8_t *padding = (int8_t *)(pixels + hwk_depthwise_taps(w)), *to = output;

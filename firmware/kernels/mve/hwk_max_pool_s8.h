@@ -13,8 +13,7 @@ HWK_INLINE int8x16_t hwk_pool_maxima(const hwk_window_t *w, const int8_t *input,
                                      hwk_pool_range_t range, int32_t c, mve_pred16_t lanes) {
   int8x16_t maxima = vdupq_n_s8(INT8_MIN);
   for (int32_t row = range.first_row; row < range.end_row; ++row) {
-    const int8_t *pixel =
-        input + (row * w->input_width + range.first_column) * w->channels + c;
+    const int8_t *pixel = input + (row * w->input_width + range.first_column) * w->channels + c;
     for (int32_t k = range.first_column; k < range.end_column; ++k, pixel += w->channels) {
       maxima = vmaxq_s8(maxima, vldrbq_z_s8(pixel, lanes));
     }

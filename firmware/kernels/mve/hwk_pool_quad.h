@@ -11,8 +11,7 @@ HWK_INLINE int32x4_t hwk_pool_sum_quad(const hwk_window_t *w, const int8_t *inpu
                                        int32_t start) {
   int32x4_t sum = vdupq_n_s32(start);
   for (int32_t row = range.first_row; row < range.end_row; ++row) {
-    const int8_t *pixel =
-        input + (row * w->input_width + range.first_column) * w->channels + c;
+    const int8_t *pixel = input + (row * w->input_width + range.first_column) * w->channels + c;
     for (int32_t k = range.first_column; k < range.end_column; ++k, pixel += w->channels) {
       sum = vaddq_s32(sum, hwk_load_quad_s8(pixel, count));
     }

@@ -11,7 +11,7 @@ HWK_INLINE int32x4_t hwk_requantize_load_s32(const void *input, int32_t i, int32
 }
 
 HWK_INLINE void hwk_requantize_s32(const hwk_requantize_t *d, const int32_t *input, void *output,
-                                  void *scratch) {
+                                   void *scratch) {
   (void)scratch;
   hwk_requantize_quads(d, input, output, hwk_requantize_load_s32);
 }

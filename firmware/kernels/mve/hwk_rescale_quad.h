@@ -81,7 +81,8 @@ HWK_INLINE int32x4_t hwk_scale_quad(int32x4_t x, int32x4_t multiplier, int32x4_t
 /* Word `half` (0 low, 1 high) of the offsets of channels channel .. channel + count - 1. */
 HWK_INLINE int32x4_t hwk_load_offsets(const hwk_rescale_t *r, int32_t channel, int32_t count,
                                       int32_t half) {
-  const int32_t *from = (const int32_t *)(const void *)(r->offsets + channel * r->offset_step) + half;
+  const int32_t *from =
+      (const int32_t *)(const void *)(r->offsets + channel * r->offset_step) + half;
   uint32x4_t places = vmulq_n_u32(vidupq_n_u32(0, 8), (uint32_t)r->offset_step);
   return count >= HWK_QUAD ? vldrwq_gather_offset_s32(from, places)
                            : vldrwq_gather_offset_z_s32(from, places, vctp32q((uint32_t)count));
@@ -121,8 +122,8 @@ HWK_INLINE int32x4_t hwk_rescale_quad(const hwk_rescale_t *r, int32x4_t x, int32
   }
   int32x4_t multiplier = r->multipliers != NULL ? hwk_load_quad(r->multipliers + channel, count)
                                                 : vdupq_n_s32(r->multiplier);
-  int32x4_t shift = r->shifts != NULL ? hwk_load_quad_u8(r->shifts + channel, count)
-                                      : vdupq_n_s32(r->shift);
+  int32x4_t shift =
+      r->shifts != NULL ? hwk_load_quad_u8(r->shifts + channel, count) : vdupq_n_s32(r->shift);
   int32_t lift = r->offsets != NULL ? 0 : hwk_quad_lift(r);
   x = r->left_shift + lift == 0 ? x : vshlq_r_s32(x, r->left_shift + lift);
   if (r->offsets != NULL) {

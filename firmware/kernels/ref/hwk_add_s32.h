@@ -7,8 +7,7 @@
 
 HWK_NO_SCRATCH(add_s32, add)
 
-HWK_INLINE int32_t hwk_add_s32_side(const hwk_add_t *d, int32_t side, int32_t x,
-                                    int32_t channel) {
+HWK_INLINE int32_t hwk_add_s32_side(const hwk_add_t *d, int32_t side, int32_t x, int32_t channel) {
   hwk_channel_t scale = hwk_channel_entries(&d->input_rescales[side], channel);
   int32_t centred = hwk_wrapping_add(x, -d->zero_points[side]);
   return hwk_rescale_exact(&d->input_rescales[side], &scale, centred);

@@ -7,8 +7,8 @@
 
 HWK_NO_SCRATCH(broadcast_add_s16, broadcast_add)
 
-HWK_INLINE void hwk_broadcast_add_s16(const hwk_broadcast_add_t *d, const int16_t *a, const int16_t *b,
-                                     void *output, void *scratch) {
+HWK_INLINE void hwk_broadcast_add_s16(const hwk_broadcast_add_t *d, const int16_t *a,
+                                      const int16_t *b, void *output, void *scratch) {
   (void)scratch;
   hwk_row_t row = {{0, 0, 0}};
   int32_t channels = d->extent.sizes[3];

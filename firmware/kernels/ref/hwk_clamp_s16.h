@@ -7,7 +7,7 @@
 HWK_NO_SCRATCH(clamp_s16, clamp)
 
 HWK_INLINE void hwk_clamp_s16(const hwk_clamp_t *d, const int16_t *input, int16_t *output,
-                             void *scratch) {
+                              void *scratch) {
   (void)scratch;
   for (int32_t i = 0; i < d->elements; ++i) {
     output[i] = (int16_t)hwk_clamp(input[i], d->low, d->high);

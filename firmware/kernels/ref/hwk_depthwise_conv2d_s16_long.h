@@ -7,8 +7,8 @@
 
 HWK_NO_SCRATCH(depthwise_conv2d_s16_long, depthwise_conv2d)
 
-HWK_INLINE void hwk_depthwise_conv2d_s16_long(const hwk_depthwise_conv2d_t *d,
-                                              const int16_t *input, void *output, void *scratch) {
+HWK_INLINE void hwk_depthwise_conv2d_s16_long(const hwk_depthwise_conv2d_t *d, const int16_t *input,
+                                              void *output, void *scratch) {
   (void)scratch;
   const hwk_window_t *w = &d->window;
   int32_t taps = w->kernel_height * w->kernel_width;

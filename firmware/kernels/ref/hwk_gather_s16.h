@@ -7,7 +7,7 @@
 HWK_NO_SCRATCH(gather_s16, gather)
 
 HWK_INLINE void hwk_gather_s16(const hwk_gather_t *d, const int16_t *input, int16_t *output,
-                              void *scratch) {
+                               void *scratch) {
   (void)scratch;
   hwk_row_t row = {{0, 0, 0}};
   int32_t length = d->extent.sizes[3];

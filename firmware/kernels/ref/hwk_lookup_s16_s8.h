@@ -7,7 +7,7 @@
 HWK_NO_SCRATCH(lookup_s16_s8, lookup)
 
 HWK_INLINE void hwk_lookup_s16_s8(const hwk_lookup_t *d, const int16_t *input, int8_t *output,
-                                   void *scratch) {
+                                  void *scratch) {
   (void)scratch;
   const int8_t *table = d->table;
   for (int32_t i = 0; i < d->elements; ++i) {

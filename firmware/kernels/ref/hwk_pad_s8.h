@@ -6,8 +6,7 @@
 
 HWK_NO_SCRATCH(pad_s8, pad)
 
-HWK_INLINE void hwk_pad_s8(const hwk_pad_t *d, const int8_t *input, int8_t *output,
-                           void *scratch) {
+HWK_INLINE void hwk_pad_s8(const hwk_pad_t *d, const int8_t *input, int8_t *output, void *scratch) {
   (void)scratch;
   int32_t width = d->padding_left + d->input_width + d->padding_right;
   int32_t height = d->padding_top + d->input_height + d->padding_bottom;

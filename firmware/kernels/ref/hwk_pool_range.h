@@ -32,8 +32,8 @@ HWK_INLINE int32_t hwk_pool_count(hwk_pool_range_t range) {
 }
 
 /* Their sum. */
-HWK_INLINE int32_t hwk_pool_sum(const hwk_window_t *w, const int8_t *input,
-                                hwk_pool_range_t range, int32_t channel) {
+HWK_INLINE int32_t hwk_pool_sum(const hwk_window_t *w, const int8_t *input, hwk_pool_range_t range,
+                                int32_t channel) {
   int32_t sum = 0;
   for (int32_t row = range.first_row; row < range.end_row; ++row) {
     const int8_t *pixel = input + row * w->input_width * w->channels + channel;

@@ -16,8 +16,8 @@ HWK_INLINE void hwk_prelu_s8(const hwk_prelu_t *d, const int8_t *input, int8_t *
     for (int32_t c = 0; c < d->extent.sizes[3]; ++c) {
       int32_t v = *input++ - d->input_zero_point;
       int32_t falling = v * (*slope - d->slope_zero_point);
-      int32_t result = v >= 0 ? hwk_rescale(&d->positive, v, c)
-                              : hwk_rescale(&d->negative, falling, c);
+      int32_t result =
+          v >= 0 ? hwk_rescale(&d->positive, v, c) : hwk_rescale(&d->negative, falling, c);
       *output++ = (int8_t)result;
       slope += d->slope_strides[3];
     }

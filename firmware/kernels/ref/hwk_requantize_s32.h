@@ -6,8 +6,8 @@
 
 HWK_NO_SCRATCH(requantize_s32, requantize)
 
-HWK_INLINE void hwk_requantize_s32(const hwk_requantize_t *d, const int32_t *input,
-                                  void *output, void *scratch) {
+HWK_INLINE void hwk_requantize_s32(const hwk_requantize_t *d, const int32_t *input, void *output,
+                                   void *scratch) {
   (void)scratch;
   int32_t channel = 0;
   for (int32_t i = 0; i < d->elements; ++i) {

@@ -83,8 +83,9 @@ HWK_INLINE int32_t hwk_rescale_channel(const hwk_rescale_t *r, const hwk_channel
   int doubled = r->rounding == HWK_ROUND_DOUBLE;
   if (hwk_has_addend(r)) {
     x = hwk_wrapping_shift(x, r->left_shift);
-    int32_t sum = doubled ? hwk_add_high_rounded(scale->addend, 2 * x, scale->multiplier) + (x >> 31)
-                          : hwk_add_high(scale->addend, x, scale->multiplier);
+    int32_t sum = doubled
+                      ? hwk_add_high_rounded(scale->addend, 2 * x, scale->multiplier) + (x >> 31)
+                      : hwk_add_high(scale->addend, x, scale->multiplier);
     return hwk_saturate(sum >> scale->shift, r->low, r->high);
   }
   int fits = r->zero_point > -(1 << 29) && r->zero_point < 1 << 29;
@@ -98,8 +99,9 @@ HWK_INLINE int32_t hwk_rescale_channel(const hwk_rescale_t *r, const hwk_channel
     int32_t high = (int32_t)(((int64_t)x * scale->multiplier + scale->offset) >> 32);
     return hwk_saturate((high >> (scale->shift - 32)) + r->zero_point, r->low, r->high);
   }
-  int32_t scaled = doubled ? hwk_scale_double_high(x, scale->multiplier, scale->shift, r->lowest_shift)
-                           : hwk_round_shift_high(x, scale->multiplier, scale->shift, r->rounding);
+  int32_t scaled = doubled
+                       ? hwk_scale_double_high(x, scale->multiplier, scale->shift, r->lowest_shift)
+                       : hwk_round_shift_high(x, scale->multiplier, scale->shift, r->rounding);
   return hwk_saturate(scaled + r->zero_point, r->low, r->high);
 }
 

@@ -5,7 +5,9 @@
 #include <hwk_store.h>
 
 /* sum + a * b. */
-HWK_INLINE int64_t hwk_mla_long(int64_t sum, int32_t a, int32_t b) { return sum + (int64_t)(a * b); }
+HWK_INLINE int64_t hwk_mla_long(int64_t sum, int32_t a, int32_t b) {
+  return sum + (int64_t)(a * b);
+}
 
 /* Rescales a sum and writes it as element `index` of the output. No rounding is double, no left
  * shift: the product and its offset fit 64 bits (hwk_descriptors.h). */

@@ -19,8 +19,7 @@ HWK_INLINE size_t hwk_conv2d_tiled_scratch_bytes(const hwk_conv2d_t *d, int32_t 
 /* Rescales and writes the sums of `channels` (1 .. 4) channels from `o` on at `pixels` (1 .. 4)
  * neighbouring pixels. */
 HWK_INLINE void hwk_conv2d_store(const hwk_conv2d_t *d, void *output, int32_t index,
-                                 const int32_t *sums, int32_t pixels, int32_t o,
-                                 int32_t channels) {
+                                 const int32_t *sums, int32_t pixels, int32_t o, int32_t channels) {
   for (int32_t j = 0; j < channels; ++j) {
     hwk_channel_t scale = hwk_channel(&d->rescale, o + j);
     for (int32_t n = 0; n < pixels; ++n) {

@@ -12,10 +12,11 @@
 #if defined(__ARM_ARCH_6M__)
 
 /* An element in 15 instructions, 3 more where it is clamped. */
-__attribute__((naked)) HWK_NOINLINE void hwk_add_tables(
-    __attribute__((unused)) const int8_t *a, __attribute__((unused)) const int8_t *b,
-    __attribute__((unused)) int8_t *output, __attribute__((unused)) const int32_t *first,
-    __attribute__((unused)) const int32_t *second, __attribute__((unused)) int32_t count) {
+__attribute__((naked)) HWK_NOINLINE void
+hwk_add_tables(__attribute__((unused)) const int8_t *a, __attribute__((unused)) const int8_t *b,
+               __attribute__((unused)) int8_t *output, __attribute__((unused)) const int32_t *first,
+               __attribute__((unused)) const int32_t *second,
+               __attribute__((unused)) int32_t count) {
   __asm__(
       ".syntax unified\n"
       "push {r4, r5, r6, r7, lr}\n"

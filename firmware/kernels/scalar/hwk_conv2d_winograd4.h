@@ -12,7 +12,9 @@
 #include <hwk_winograd4.h>
 
 /* Where a channel lies between the others: in the order of the weights. */
-HWK_INLINE int32_t hwk_winograd4_in_pairs(int32_t c) { return (c & ~3) + 2 * (c & 1) + (c >> 1 & 1); }
+HWK_INLINE int32_t hwk_winograd4_in_pairs(int32_t c) {
+  return (c & ~3) + 2 * (c & 1) + (c >> 1 & 1);
+}
 
 /* Transformed tiles, and the sums of each with four channels. */
 HWK_INLINE size_t hwk_conv2d_winograd4_scratch_bytes(const hwk_conv2d_t *d) {

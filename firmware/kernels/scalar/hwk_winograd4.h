@@ -21,11 +21,11 @@
 #include <hwk_stairs.h>
 #include <hwk_window.h>
 
-#define HWK_WINOGRAD4_SIDE 4       /* outputs of a tile in a row */
-#define HWK_WINOGRAD4_EDGE 6       /* inputs of a tile in a row */
-#define HWK_WINOGRAD4_POSITIONS 36 /* of a transformed tile */
-#define HWK_WINOGRAD4_FACTORS 6    /* words of a channel */
-#define HWK_WINOGRAD4_SUMS 4       /* of a position, side by side */
+#define HWK_WINOGRAD4_SIDE 4            /* outputs of a tile in a row */
+#define HWK_WINOGRAD4_EDGE 6            /* inputs of a tile in a row */
+#define HWK_WINOGRAD4_POSITIONS 36      /* of a transformed tile */
+#define HWK_WINOGRAD4_FACTORS 6         /* words of a channel */
+#define HWK_WINOGRAD4_SUMS 4            /* of a position, side by side */
 #define HWK_WINOGRAD4_NINTH 0x38E38E39u /* times 9 is 1 modulo 2^32 */
 
 /* B^T of six integers. */

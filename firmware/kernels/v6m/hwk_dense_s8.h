@@ -10,7 +10,7 @@ HWK_INLINE size_t hwk_dense_s8_scratch_bytes(const hwk_dense_t *d) {
 }
 
 HWK_INLINE void hwk_dense_s8(const hwk_dense_t *d, const int8_t *input, void *output,
-                        void *scratch) {
+                             void *scratch) {
   int32_t padded = hwk_round_up(d->input_features, 4);
   int32_t row_bytes = hwk_row_bytes_s8(d->input_features);
   hwk_dense_dots(d, input, output, scratch, padded, row_bytes, hwk_dot_s8);

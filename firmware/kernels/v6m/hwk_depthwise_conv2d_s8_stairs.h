@@ -13,9 +13,8 @@ HWK_INLINE size_t hwk_depthwise_conv2d_s8_stairs_scratch_bytes(const hwk_depthwi
   return hwk_depthwise_conv2d_s8_scratch_bytes(d);
 }
 
-HWK_INLINE void hwk_depthwise_conv2d_s8_stairs(const hwk_depthwise_conv2d_t *d,
-                                               const int8_t *input, int8_t *output,
-                                               void *scratch) {
+HWK_INLINE void hwk_depthwise_conv2d_s8_stairs(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                               int8_t *output, void *scratch) {
   const hwk_window_t *w = &d->window;
   int32_t count = hwk_depthwise_taps(w), stream_words = 4 + (count + 3) / 4;
   hwk_strip_t *strips = scratch;

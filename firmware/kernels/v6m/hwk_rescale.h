@@ -63,7 +63,8 @@ HWK_INLINE int32_t hwk_rescale_channel(const hwk_rescale_t *r, const hwk_channel
     scaled = hwk_floor_high(hwk_wrapping_shift(x, r->left_shift), scale);
   } else if (r->offsets != NULL) {
     return hwk_rescale_exact(r, scale, x);
-  } else if (r->rounding == HWK_ROUND_DOUBLE && fits && r->lowest_shift >= 31 && r->input_bits < 32) {
+  } else if (r->rounding == HWK_ROUND_DOUBLE && fits && r->lowest_shift >= 31 &&
+             r->input_bits < 32) {
     scaled = hwk_scale_double_high(hwk_wrapping_shift(x, r->left_shift), scale);
   } else if ((r->rounding == HWK_ROUND_HALF_UP || r->rounding == HWK_ROUND_FLOOR) && fits &&
              r->lowest_shift >= 33) {

@@ -40,6 +40,4 @@ uint32_t hwk_platform_memory_test(uint32_t *tested_bytes, uint32_t *first_addres
   return 0;
 }
 
-hwk_identity_t hwk_platform_identity(void) {
-  return (hwk_identity_t){HWK_KIND_HARDWARE, 0, {0}};
-}
+hwk_identity_t hwk_platform_identity(void) { return (hwk_identity_t){HWK_KIND_HARDWARE, 0, {0}}; }

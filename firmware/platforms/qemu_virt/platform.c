@@ -13,6 +13,4 @@ void hwk_platform_init(void) {
 uint32_t hwk_platform_clock_hz(void) { return HWK_CLOCK_HZ; }
 
 /* No chip is laid out so. */
-hwk_identity_t hwk_platform_identity(void) {
-  return (hwk_identity_t){HWK_KIND_EMULATOR, 0, {0}};
-}
+hwk_identity_t hwk_platform_identity(void) { return (hwk_identity_t){HWK_KIND_EMULATOR, 0, {0}}; }

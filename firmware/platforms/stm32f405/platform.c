@@ -50,9 +50,9 @@ static void start_uart(void) {
   HWK_REGISTER(RCC_AHB1ENR) |= 1u << 1;
   HWK_REGISTER(RCC_APB2ENR) |= 1u << 4;
   (void)HWK_REGISTER(RCC_APB2ENR); /* the enable takes two cycles */
-  HWK_REGISTER(GPIOB + GPIO_AFRL) = (HWK_REGISTER(GPIOB + GPIO_AFRL) & ~(0xFFu << 24)) | 0x77u << 24;
-  HWK_REGISTER(GPIOB + GPIO_MODER) =
-      (HWK_REGISTER(GPIOB + GPIO_MODER) & ~(15u << 12)) | 10u << 12;
+  HWK_REGISTER(GPIOB + GPIO_AFRL) = (HWK_REGISTER(GPIOB + GPIO_AFRL) & ~(0xFFu << 24)) | 0x77u
+                                                                                             << 24;
+  HWK_REGISTER(GPIOB + GPIO_MODER) = (HWK_REGISTER(GPIOB + GPIO_MODER) & ~(15u << 12)) | 10u << 12;
   hwk_uart_start(peripheral_hz);
 }
 

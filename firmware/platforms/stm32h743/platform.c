@@ -91,8 +91,7 @@ static void start_uart(void) {
   HWK_REGISTER(RCC_APB1LENR) |= 1u << 18;
   (void)HWK_REGISTER(RCC_APB1LENR); /* the enable takes two cycles */
   HWK_REGISTER(GPIOD + GPIO_AFRH) = (HWK_REGISTER(GPIOD + GPIO_AFRH) & ~0xFFu) | 0x77u;
-  HWK_REGISTER(GPIOD + GPIO_MODER) =
-      (HWK_REGISTER(GPIOD + GPIO_MODER) & ~(15u << 16)) | 10u << 16;
+  HWK_REGISTER(GPIOD + GPIO_MODER) = (HWK_REGISTER(GPIOD + GPIO_MODER) & ~(15u << 16)) | 10u << 16;
   hwk_uart_start(peripheral_hz);
 }
 

@@ -67,8 +67,7 @@ static void start_uart(void) {
   HWK_REGISTER(RCC_CCIPR) = (HWK_REGISTER(RCC_CCIPR) & ~(3u << 10)) | 2u << 10;
   HWK_REGISTER(GPIOG + GPIO_AFRL) = (HWK_REGISTER(GPIOG + GPIO_AFRL) & ~(15u << 28)) | 8u << 28;
   HWK_REGISTER(GPIOG + GPIO_AFRH) = (HWK_REGISTER(GPIOG + GPIO_AFRH) & ~15u) | 8u;
-  HWK_REGISTER(GPIOG + GPIO_MODER) =
-      (HWK_REGISTER(GPIOG + GPIO_MODER) & ~(15u << 14)) | 10u << 14;
+  HWK_REGISTER(GPIOG + GPIO_MODER) = (HWK_REGISTER(GPIOG + GPIO_MODER) & ~(15u << 14)) | 10u << 14;
   hwk_uart_start(256u * HSI_HZ);
 }
 

@@ -193,17 +193,17 @@ static void read_buffers(buffers_t *b, int inputs, size_t scratch_bytes) {
 #define CALL_0(name) hwk_##name(&d, b.output, b.scratch)
 #define CALL_1(name) hwk_##name(&d, b.inputs[0], b.output, b.scratch)
 #define CALL_2(name) hwk_##name(&d, b.inputs[0], b.inputs[1], b.output, b.scratch)
-#define HWK_KERNEL(name, descriptor, inputs)                  \
-  static void run_##name(void) {                              \
-    hwk_##descriptor##_t d;                                   \
-    buffers_t b;                                              \
-    read_##descriptor(&d);                                    \
-    read_buffers(&b, inputs, hwk_##name##_scratch_bytes(&d)); \
-    CALL_##inputs(name);                                      \
+#define HWK_KERNEL(name, descriptor, inputs)                     \
+  static void run_##name(void) {                                 \
+    hwk_##descriptor##_t d;                                      \
+    buffers_t b;                                                 \
+    read_##descriptor(&d);                                       \
+    read_buffers(&b, inputs, hwk_##name##_scratch_bytes(&d));    \
+    CALL_##inputs(name);                                         \
     fwrite(&b.scratch_bytes, sizeof b.scratch_bytes, 1, stdout); \
-    fwrite(b.output, 1, (size_t)b.output_bytes, stdout);      \
-    fflush(stdout);                                           \
-    free(b.scratch);                                          \
+    fwrite(b.output, 1, (size_t)b.output_bytes, stdout);         \
+    fflush(stdout);                                              \
+    free(b.scratch);                                             \
   }
 #include "tested_kernels.inc"
 #undef HWK_KERNEL

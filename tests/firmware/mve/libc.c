@@ -25,12 +25,12 @@ FILE *const stdout = &output;
 #ifdef __riscv
 #define FIRST "a0"
 #define SECOND "a1"
-#define CALL                       \
+#define CALL                      \
   ".option push\n.option norvc\n" \
-  ".balign 16\n"                   \
-  "slli zero, zero, 0x1f\n"        \
-  "ebreak\n"                       \
-  "srai zero, zero, 7\n"           \
+  ".balign 16\n"                  \
+  "slli zero, zero, 0x1f\n"       \
+  "ebreak\n"                      \
+  "srai zero, zero, 7\n"          \
   ".option pop\n"
 #else
 #define FIRST "r0"

@@ -28,8 +28,8 @@ typedef struct {
   char name[6];
 } description_t;
 
-static const description_t description = {
-    2, sizeof arena, {5}, 6, {7, 3, 7, 3, 5, 5, 2}, {'s', 't', 'a', 't', 'e', 's'}};
+static const description_t description = {2, sizeof arena,          {5},
+                                          6, {7, 3, 7, 3, 5, 5, 2}, {'s', 't', 'a', 't', 'e', 's'}};
 
 static const hwk_tensor_t tensors[] = {
     {arena.a, 7},     {arena.b, 3},     {arena.mixed, 7}, {arena.b, 3},

@@ -27,13 +27,12 @@ typedef struct {
   char name[4];
 } description_t;
 
-static const description_t description = {
-    LAYERS,
-    sizeof arena,
-    {1, 2, 3, 4},
-    0x8877665544332211u,
-    {STUB_BYTES, STUB_BYTES},
-    {'s', 't', 'u', 'b'}};
+static const description_t description = {LAYERS,
+                                          sizeof arena,
+                                          {1, 2, 3, 4},
+                                          0x8877665544332211u,
+                                          {STUB_BYTES, STUB_BYTES},
+                                          {'s', 't', 'u', 'b'}};
 
 static const hwk_tensor_t tensors[] = {{arena.input, STUB_BYTES}, {arena.output, STUB_BYTES}};
 static const hwk_range_t range = {-128, 255};

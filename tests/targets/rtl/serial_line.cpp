@@ -10,21 +10,22 @@
 #include "Vhwk.h"
 #include "verilated.h"
 
-int main(int argc, char** argv) {
+int main(int argc, char **argv) {
   Verilated::commandArgs(argc, argv);
   const long divider = std::atol(argv[1]);
   const std::size_t expected = std::strtoul(argv[2], nullptr, 10);
   std::vector<bool> line;
   for (int byte; (byte = std::getchar()) != EOF;) {
     line.push_back(false);
-    for (int bit = 0; bit < 8; bit++) line.push_back(byte >> bit & 1);
+    for (int bit = 0; bit < 8; bit++)
+      line.push_back(byte >> bit & 1);
     line.push_back(true);
   }
   const auto model = std::make_unique<Vhwk>();
   model->locked = 1;
   std::vector<std::uint8_t> sent;
-  const long start = 4096;  // the reset is over
-  long left = -1;           // cycles to the middle of the next bit of a byte on its way out
+  const long start = 4096; // the reset is over
+  long left = -1;          // cycles to the middle of the next bit of a byte on its way out
   int bits = 0, shifted = 0;
   for (long cycle = 0; cycle < 4000000 && sent.size() < expected; cycle++) {
     const long at = (cycle - start) / divider;
@@ -34,7 +35,8 @@ int main(int argc, char** argv) {
     model->eval();
     model->clk = 0;
     model->eval();
-    if (cycle < start) continue;
+    if (cycle < start)
+      continue;
     if (left < 0 && !model->tx) {
       left = divider + divider / 2 - 1;
       bits = 0;
@@ -44,7 +46,8 @@ int main(int argc, char** argv) {
         bits++;
         left = divider - 1;
       } else {
-        if (!model->tx) return 2;  // no stop bit
+        if (!model->tx)
+          return 2; // no stop bit
         sent.push_back(static_cast<std::uint8_t>(shifted));
         left = -1;
       }

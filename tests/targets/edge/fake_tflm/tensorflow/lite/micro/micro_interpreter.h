@@ -10,7 +10,7 @@
 
 struct TfLiteTensor {
   union {
-    char* raw;
+    char *raw;
   } data;
   size_t bytes;
 };
@@ -18,24 +18,24 @@ struct TfLiteTensor {
 namespace tflite {
 
 class MicroInterpreter {
- public:
-  MicroInterpreter(const Model* model, const MicroOpResolver& resolver, uint8_t* arena,
+public:
+  MicroInterpreter(const Model *model, const MicroOpResolver &resolver, uint8_t *arena,
                    size_t arena_bytes);
   TfLiteStatus AllocateTensors();
-  TfLiteTensor* input(size_t index);
-  TfLiteTensor* output(size_t index);
+  TfLiteTensor *input(size_t index);
+  TfLiteTensor *output(size_t index);
   TfLiteStatus Invoke();
   size_t arena_used_bytes() const;
 
- private:
-  const Model* model_;
-  const MicroOpResolver& resolver_;
-  uint8_t* arena_;
+private:
+  const Model *model_;
+  const MicroOpResolver &resolver_;
+  uint8_t *arena_;
   size_t arena_bytes_;
   TfLiteTensor input_ = {};
   TfLiteTensor output_ = {};
 };
 
-}  // namespace tflite
+} // namespace tflite
 
-#endif  // FAKE_MICRO_INTERPRETER_H_
+#endif // FAKE_MICRO_INTERPRETER_H_

@@ -11,7 +11,7 @@ enum TfLiteStatus { kTfLiteOk, kTfLiteError };
 namespace tflite {
 
 class MicroOpResolver {
- public:
+public:
   explicit MicroOpResolver(unsigned room) : room_(room) {}
   unsigned room() const { return room_; }
   unsigned count() const { return count_; }
@@ -24,19 +24,18 @@ class MicroOpResolver {
   TfLiteStatus AddReshape() { return Count(); }
   TfLiteStatus AddSoftmax() { return Count(); }
 
- private:
+private:
   TfLiteStatus Count() { return ++count_ <= room_ ? kTfLiteOk : kTfLiteError; }
 
   unsigned room_;
   unsigned count_ = 0;
 };
 
-template <unsigned int kCount>
-class MicroMutableOpResolver : public MicroOpResolver {
- public:
+template <unsigned int kCount> class MicroMutableOpResolver : public MicroOpResolver {
+public:
   MicroMutableOpResolver() : MicroOpResolver(kCount) {}
 };
 
-}  // namespace tflite
+} // namespace tflite
 
-#endif  // FAKE_MICRO_MUTABLE_OP_RESOLVER_H_
+#endif // FAKE_MICRO_MUTABLE_OP_RESOLVER_H_

@@ -5,4 +5,4 @@ namespace tflite {
 void InitializeTarget();
 }
 
-#endif  // FAKE_SYSTEM_SETUP_H_
+#endif // FAKE_SYSTEM_SETUP_H_

@@ -3,7 +3,7 @@
 
 namespace tflite {
 struct Model;
-inline const Model* GetModel(const void* data) { return static_cast<const Model*>(data); }
-}  // namespace tflite
+inline const Model *GetModel(const void *data) { return static_cast<const Model *>(data); }
+} // namespace tflite
 
-#endif  // FAKE_SCHEMA_GENERATED_H_
+#endif // FAKE_SCHEMA_GENERATED_H_
