@@ -566,7 +566,7 @@ def test_constants_that_compute_to_no_number_are_refused(
         inputs.append(model.constant("exponent", np.float32(exponent)))
     model.node("Mul", ["x", model.node(kind, inputs, "spread")], "scaled")
     model.quant("scaled", "y")
-    with pytest.raises(GraphError, match="/spread/.*NaN or infinite"):
+    with pytest.raises(GraphError, match=r"/spread/.*NaN or infinite"):
         load_model(model.save(path))
 
 
