@@ -87,7 +87,7 @@ def _compute(node: Node, given: list[Array]) -> Array:
             return _towards_zero(first, given[1]) if whole else first / given[1]
         case "Pow":
             # In the base's type, whatever the exponent has.
-            return np.power(first, given[1]).astype(first.dtype)
+            return np.asarray(np.power(first, given[1]), first.dtype)
         case "Sqrt":
             return np.asarray(np.sqrt(first))
         case "Reciprocal":
@@ -102,8 +102,8 @@ def _compute(node: Node, given: list[Array]) -> Array:
 
 def _towards_zero(first: Array, second: Array) -> Array:
     """ONNX's quotient of integers. Example: -7 / 2 is -3."""
-    quotient: Array = first // second
-    quotient += ((quotient < 0) & (quotient * second != first)).astype(first.dtype)
+    floor: Array = first // second
+    quotient: Array = floor + ((floor < 0) & (floor * second != first))
     return quotient
 
 

@@ -148,13 +148,18 @@ _GENERATED = re.compile(r"/(rank|constant)\d+(/value)?$|/initial$")
 def _unique_names(file: TfliteFile, known: Mapping[int, str]) -> list[str]:
     """A name for each tensor: as users know it, or its own, but where that is empty, or taken by an
     earlier tensor, or of the form that the importer's own tensors have: then with its number behind
-    it. A name that several know, or that another tensor has, is nobody's but that tensor's."""
+    it. What users know goes before what a tensor is called inside the file, so that no name means
+    another tensor than they mean; a name that they know several by is nobody's.
+
+    Example: of tensors a, b known as b, c the names are b, c; of a, b known as b, -: b, b#1.
+    """
     codes = {op.code.lower() for op in file.operators}
+    counts = Counter(known.values())
+    known = {index: name for index, name in known.items() if counts[name] == 1}
+    meant = set(known.values())
     given = [tensor.name for tensor in file.tensors]
-    counts = Counter([*given, *known.values()])
-    for index, name in known.items():
-        if counts[name] - (given[index] == name) == 1:
-            given[index] = name
+    for index, name in enumerate(given):
+        given[index] = known.get(index, f"{name}#{index}" if name in meant else name)
     others, taken = set(given), dict[str, None]()
     for index, name in enumerate(given):
         first, _, inside = name.partition("/")

@@ -184,7 +184,7 @@ def test_float_ends_are_left_out(tmp_path: Path) -> None:
         FileOperator("DEQUANTIZE", ("r",), ("y",)),
     ]
     graph = load_tflite(_file(tmp_path, tensors, operators))
-    assert graph.inputs == ("q",) and graph.outputs == ("r",) and len(graph.nodes) == 1
+    assert graph.inputs == ("x",) and graph.outputs == ("y",) and len(graph.nodes) == 1
 
 
 def test_unnamed_and_twice_named_tensors(tmp_path: Path) -> None:

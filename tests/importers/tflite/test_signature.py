@@ -70,14 +70,16 @@ def test_inputs_and_outputs_are_called_as_in_the_signature() -> None:
     ("inputs", "outputs", "names"),
     [
         ({"left": 0}, {"positive": 3}, ("left", "b", "positive", "s")),
-        ({"b": 0, "a": 1}, {}, ("a", "b", "r", "s")),
+        ({"b": 0, "a": 1}, {"s": 3, "r": 2}, ("b", "a", "s", "r")),
+        ({"b": 0}, {}, ("b", "b#1", "r", "s")),
+        ({"r": 0}, {"a": 3}, ("r", "b", "a", "s")),
         ({"s": 0}, {"s": 2}, ("a", "b", "r", "s")),
         ({"x": 0}, {"x": 3}, ("a", "b", "r", "s")),
         ({"x": 2**31}, {"y": 4}, ("a", "b", "r", "s")),
         ({"": 0}, {"two\nlines": 2}, ("a", "b", "r", "two?lines")),
     ],
 )
-def test_a_name_that_is_missing_or_taken_is_the_tensors_own(
+def test_a_name_in_the_signature_is_its_tensors_and_of_the_rest_their_own(
     inputs: dict[str, int], outputs: dict[str, int], names: tuple[str, ...]
 ) -> None:
     graph = imported(signed(two_inputs(), ("serving_default", 0, inputs, outputs)))
