@@ -340,6 +340,18 @@ def softmax(d: Draw, x: str) -> str:
 # Pools and reductions
 
 
+def argmax(d: Draw, x: str) -> str:
+    """Places, which nothing else here reads."""
+    shape = d.shape(x)
+    axis = d.between(1, len(shape) - 1)
+    kind = d.pick("int32", "int32", "int64")
+    y = d.fresh()
+    d.tensors[y] = FileTensor(y, shape[:axis] + shape[axis + 1 :], kind)
+    index = d.integers(d.pick(axis, axis - len(shape)))
+    number = {"int32": 2, "int64": 4}[kind]
+    return d.op("ARG_MAX", (x, index), y, "ArgMaxOptions", outputType=number)
+
+
 def pool(d: Draw, x: str) -> str:
     shape = d.shape(x)
     kernel = (d.between(1, min(shape[1], 4)), d.between(1, min(shape[2], 4)))
@@ -532,6 +544,7 @@ ANY: dict[str, Make] = {
     "prelu": prelu,
     "unary": unary,
     "softmax": softmax,
+    "argmax": argmax,
     "mean": mean,
     "reshape": reshape,
     "concat": concat,
@@ -544,7 +557,7 @@ ANY: dict[str, Make] = {
     "unpack": unpack,
 }
 """Operators of tensors of any rank."""
-_NOT_16 = frozenset(("blocks", "prelu"))
+_NOT_16 = frozenset(("blocks", "prelu", "argmax"))
 
 
 def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -> Drawn:
@@ -566,7 +579,10 @@ def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -
                 kinds.remove("pack")
             if len(shape) < 3:
                 kinds.remove("unpack")
-            last = (MAPS | ANY)[str(d.pick(*kinds))](d, last)
+            drawn = str(d.pick(*kinds))
+            last = (MAPS | ANY)[drawn](d, last)
+            if drawn == "argmax":
+                break
     made = [name for op in d.operators for name in op.outputs]
     read = {name for op in d.operators for name in op.inputs}
     d.inputs = [name for name in d.inputs if name in read]
