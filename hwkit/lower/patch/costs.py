@@ -66,7 +66,10 @@ class Costs:
 
     @cached_property
     def reach(self) -> dict[str, Reach]:
-        found = {op.name: reach_of(self.graph, op) for op in self.graph.nodes}
+        """Of the layers that a stage may have: none that reads or makes what a state holds."""
+        held = {name for state in self.graph.states for name in (state.tensor, state.update)}
+        free = [op for op in self.graph.nodes if not {op.output, *activations(op)} & held]
+        found = {op.name: reach_of(self.graph, op) for op in free}
         return {name: reach for name, reach in found.items() if reach is not None}
 
     @cached_property

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
@@ -61,6 +62,16 @@ class PatchPlan:
     def stages(self) -> tuple[Stage, ...]:
         """The stages of whole rows, in order."""
         return tuple(self.stage(tiling) for tiling in self.staged if not tiling.columns)
+
+    @property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """The layers of each step of ``memory``, from and up to but without: one, or those in
+        strips."""
+        return tuple(
+            span
+            for t in self.tilings
+            for span in ([(t.first, t.last)] if t.columns else pairwise(range(t.first, t.last + 1)))
+        )
 
     @cached_property
     def memory(self) -> MemoryPlan:
