@@ -45,7 +45,8 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
     needs = target.arena_needs(lowered)
     if needs.room_bytes <= 0:
         raise ConfigError(
-            f"board {board.name}: variables alone take {needs.other_bytes:,} bytes; give more (--sram)"
+            f"board {board.name}: variables alone take {needs.other_bytes:,} bytes; give --sram "
+            "more"
         )
 
     def place(stages: Sequence[Stage]) -> MemoryPlan:
