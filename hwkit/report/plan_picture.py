@@ -141,8 +141,16 @@ def _front(chosen: PatchPlan, front: Sequence[PatchPlan]) -> Iterator[Markup]:
 
     points = [place(plan, factor) for plan, factor in zip(front, work, strict=True)]
     yield tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
-    for plan, factor, (x, y) in zip(front, work, points, strict=True):
-        same = (plan.arena_bytes, plan.macs) == (chosen.arena_bytes, chosen.macs)
+    # One with fewer calls of layers than a plan of fewer bytes is not on the front, yet chosen.
+    apart = [] if any(_same(plan, chosen) for plan in front) else [chosen]
+    for plan in (*front, *apart):
+        factor = plan.macs / max(plan.plain_macs, 1)
+        x, y = place(plan, factor)
         about = f"{count(plan.arena_bytes)} bytes, {factor:.3f} times the work"
-        yield tag("circle", tag("title", about), cx=x, cy=y, r=5, class_="chosen" if same else None)
+        kind = "chosen" if _same(plan, chosen) else None
+        yield tag("circle", tag("title", about), cx=x, cy=y, r=5, class_=kind)
         yield tag("text", f"{byte_size(plan.arena_bytes)}, {factor:.2f}x", x=x + 8, y=y - 6)
+
+
+def _same(one: PatchPlan, other: PatchPlan) -> bool:
+    return (one.arena_bytes, one.macs) == (other.arena_bytes, other.macs)

@@ -23,6 +23,10 @@ from hwkit.lower.patch.search import Path, cheapest, edges, front
 from hwkit.lower.patch.strips import in_strips
 from hwkit.lower.patch.turns import Stage, by_input
 
+SLACK = 8
+"""Buffers may run into each other, which the search does not see: plans that by its count are too
+large by one part in so many are looked at as well."""
+
 
 @dataclass(frozen=True)
 class PatchPlan:
@@ -142,7 +146,7 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
         return whole
     fitting: list[tuple[int, int, PatchPlan]] = []
     for found in choices(costs):
-        limit = limit_bytes
+        limit = limit_bytes + limit_bytes // SLACK
         while (path := cheapest(costs, found, limit)) is not None:
             plan = planned(costs, path)
             if plan.arena_bytes <= limit_bytes:
