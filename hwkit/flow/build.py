@@ -184,20 +184,31 @@ def artifact_for(
         return target, cached(target, lowered)
     made = made_with(Path(folder))
     if made is not None:
-        built = shaped(boards.load(board_name), made)
-        asked = shaped(built, shape)
-        if asked != built:
-            raise ConfigError(
-                f"{folder}: was built with {_told(built)}, not {_told(asked)}; leave these options "
-                "out, or deploy again"
-            )
+        _check_asked(folder, shaped(boards.load(board_name), made), shape)
     goal = _goal_of(Path(folder))
     target, lowered = lower(graph, board_name, goal, measure=False, **(made or shape))
     return target, target.artifact(Path(folder).absolute(), lowered)
 
 
-def _told(board: Board) -> str:
-    return ", ".join(f"{name} {value}" for name, value in board.options.items())
+def _check_asked(folder: str | Path, built: Board, shape: Shape) -> None:
+    """Refuses options that ``folder``, built for ``built``, was not built with."""
+    was, asked = built.options, shaped(built, shape).options
+    if was["optimize"] != asked["optimize"]:
+        raise ConfigError(
+            f"{folder}: its kernels were chosen for {was['optimize']}, not {asked['optimize']}; "
+            "leave --optimize out, or deploy again"
+        )
+    if was != asked:
+        raise ConfigError(
+            f"{folder}: was built with {_memory(was)}, not {_memory(asked)}; leave --sram and "
+            "--input out, or deploy again"
+        )
+
+
+def _memory(options: Mapping[str, str | int]) -> str:
+    """Options of memory as they are given."""
+    limit = f"--sram {options['sram_bytes']}B " if "sram_bytes" in options else ""
+    return f"{limit}--input {options.get('input', 'whole')}"
 
 
 def optimized_for(board: Board, optimize: Optimize | None) -> Board:
