@@ -48,7 +48,8 @@ def plan(
 ) -> Planned:
     """The plan of least work whose RAM but the stack is at most ``sram`` (as "20kB"; None is the
     board's); a ``streamed`` input comes row by row, and counts with the rows that are held. It is
-    what ``hwkit deploy`` with the same options builds.
+    what ``hwkit deploy`` with the same options builds, in these bytes unless kernels chosen by
+    measuring take more of the room for their speed.
 
     ``ConfigError`` with the bytes that are missing where no plan fits, and for boards whose memory
     hwkit does not plan.

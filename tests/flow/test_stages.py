@@ -5,20 +5,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hwkit import boards
+from hwkit.boards import Arrival
 from hwkit.cli import _run
 from hwkit.errors import ConfigError
 from hwkit.flow.build import lower, lower_whole
 from hwkit.flow.shape import Shape, made_with, shaped
-from hwkit.flow.stages import needs_of
+from hwkit.flow.stages import RunsStages, needs_of
+from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.lower.patch.plan import plan_front
+from tests.conformance.graphs import graphs
+from tests.examples import more
 from tests.lower.patch.test_plan import CHAIN, network
+from tests.targets.mcu.test_stages import MAPS
 
 BOARD = "virtual_m4"
 SMALL = network((8, 3, 1), (8, 3, 2))
@@ -89,16 +96,29 @@ def test_a_board_that_is_too_small_names_the_bytes_and_the_remedy(
     assert verified["differing"] == 0 and verified["options"]["sram_bytes"] == room
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-def test_every_plan_has_the_bytes_of_its_firmware(streamed: bool) -> None:
-    shape: Shape = {"input": "streamed" if streamed else "whole"}
-    target, whole = lower_whole(CHAIN, "virtual_m0", **shape)
-    needs, costs = needs_of(target, whole)
+def check_bytes(graph: Graph, board: str, shape: Shape) -> int:
+    """Every plan's bytes are those of the array in the firmware's source; how many plans."""
+    target, whole = lower_whole(graph, board, **shape)
+    _, costs = needs_of(target, whole)
     plans = plan_front(costs)
-    assert len(plans) > 2 and needs.room_bytes > plans[0].arena_bytes
     for plan in plans:
-        built = target.staged(whole, plan.stages)  # type: ignore[attr-defined]  # RunsStages
-        assert plan.arena_bytes == built.plan.memory.arena_bytes
+        assert isinstance(target, RunsStages)
+        source = target.emit(target.staged(whole, plan.stages)).files["model.c"].decode()
+        assert f"int8_t arena[{plan.arena_bytes}] __attribute__" in source
+    return len(plans)
+
+
+@pytest.mark.parametrize("arrival", get_args(Arrival))
+def test_every_plan_has_the_bytes_of_its_firmware(arrival: Arrival) -> None:
+    assert check_bytes(CHAIN, "virtual_m0", {"input": arrival}) > 2
+
+
+@settings(max_examples=more(20))
+@given(graphs(MAPS), st.sampled_from(["virtual_m4", "virtual_m0", "virtual_rv32"]))
+def test_plans_of_random_networks_have_the_bytes_of_their_firmware(
+    graph: Graph, board: str
+) -> None:
+    assert check_bytes(graph, board, {}) >= 1
 
 
 def test_options_are_refused_where_nothing_is_computed_in_parts() -> None:
