@@ -21,6 +21,7 @@ from benchmarks import (
     models,
     moved,
     patches,
+    patches_mcu,
     patches_tflm,
     pipelines,
     stages,
@@ -43,6 +44,7 @@ def main() -> None:
     wakeword.main([])
     moved.main([])
     patches.main([])
+    patches_mcu.main([])
     patches_tflm.main([])
     flags.main()
     cores.main()

@@ -99,7 +99,8 @@ class Lowered(Generic[P_co]):
     ``graph`` is what the target must equal, integer by integer. ``moved`` counts the roundings
     that lowering changed on purpose (0: the lowered graph equals the original everywhere).
     ``plan`` holds the target's own plan (memory map, folding, ...), ``optimized`` what the exact
-    passes of ``lower.optimize`` found.
+    passes of ``lower.optimize`` found. Tensors in ``partial`` are never there as a whole: their
+    layers are computed a few rows at a time.
     """
 
     graph: Graph
@@ -107,6 +108,7 @@ class Lowered(Generic[P_co]):
     plan: P_co
     retargeted: tuple[str, ...] = ()
     optimized: Mapping[str, int] = field(default_factory=dict)
+    partial: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,8 +342,8 @@ class BringsUp(Protocol):
 @dataclass(frozen=True, slots=True)
 class ArenaNeeds:
     """What a plan of the memory for activations asks: ``scratch_bytes`` of the nodes that need
-    any, ``overlaps`` as ``lower.schedule`` has them, ``other_bytes`` of the first SRAM that
-    variables take, ``room_bytes`` of it for activations once these and the stack are there."""
+    any, ``overlaps`` as ``lower.schedule`` has them, ``other_bytes`` of SRAM that variables take,
+    ``room_bytes`` for activations once these and the stack are there, or the build's limit."""
 
     scratch_bytes: Mapping[str, int]
     overlaps: Mapping[str, Mapping[str, int]]

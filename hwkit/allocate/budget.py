@@ -61,6 +61,21 @@ def parse(text: str) -> Budget:
     return Budget(**limits)  # type: ignore[arg-type]  # whole where a field is
 
 
+def byte_count(what: str, text: str) -> int:
+    """Bytes as users write them; ``what`` names the option that they were given for.
+
+    Example: ``byte_count("--sram", "20kB")`` is 20,000. ``ConfigError`` for what is no number of
+    bytes.
+    """
+    match = _AMOUNT.fullmatch(text)
+    value = float(match[1]) if match else math.nan
+    if match is None or not 0 < value < 1e15 or match[2] not in _BYTES:
+        raise ConfigError(
+            f"{what} {text}: is no number of bytes above 0 in {', '.join(_BYTES)}; e.g. 20kB"
+        )
+    return _whole(value * _BYTES[match[2]], f"{what} {text}")
+
+
 def _limit(key: str, amount: str, part: str) -> dict[str, float]:
     match = _AMOUNT.fullmatch(amount)
     value = float(match[1]) if match else math.nan

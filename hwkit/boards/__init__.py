@@ -8,6 +8,7 @@ from hwkit.boards.found import PLANNED, Found, find_all, load, names
 from hwkit.boards.read import parse, parse_part
 from hwkit.boards.records import (
     NO_GOAL,
+    Arrival,
     Board,
     EdgeBoard,
     FoldingGoal,
@@ -29,6 +30,7 @@ from hwkit.boards.records import (
 __all__ = [
     "NO_GOAL",
     "PLANNED",
+    "Arrival",
     "Board",
     "EdgeBoard",
     "FoldingGoal",

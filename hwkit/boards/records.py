@@ -47,6 +47,10 @@ Optimize = Literal["balanced", "speed", "size"]
 a choice; time, as long as flash and SRAM last; or flash alone."""
 
 
+Arrival = Literal["whole", "streamed"]
+"""How inputs come: all of an inference's before it begins, or row by row while it runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class McuBoard:
     """What a firmware build needs.
@@ -59,7 +63,9 @@ class McuBoard:
     ``firmware/drivers/counter``; ``boot2_bytes`` the length of the stage at the start of the
     flash that a boot ROM checks by a CRC, 0 without one; ``uf2_family`` the family number of UF2
     files, 0 where the board takes none; ``stack_bytes`` what is reserved for the stack, of which
-    the firmware reports how much it used; ``optimize`` what kernels are chosen for.
+    the firmware reports how much it used; ``optimize`` what kernels are chosen for; ``sram_bytes``
+    the most RAM beside the stack that a build may take, 0 where the board alone limits it;
+    ``input`` how inputs come. With one of these two, layers are computed in parts as needed.
     """
 
     core: str = field(metadata=one_of(words.CORES))
@@ -78,6 +84,8 @@ class McuBoard:
     uf2_family: int = 0
     programmer: Programmer | None = None
     optimize: Optimize = "balanced"
+    sram_bytes: int = 0
+    input: Arrival = "whole"
 
 
 def is_riscv(board: McuBoard) -> bool:
@@ -243,11 +251,19 @@ class Board:
     def options(self) -> dict[str, str | int]:
         """What a user may choose that shapes a build here, at its values.
 
-        Example: ``{"optimize": "balanced"}`` of a microcontroller; ``{"frames_per_second": 10000,
-        "lut": 83640}`` of an FPGA.
+        What a build is limited to, or how its inputs come, is there where it was chosen.
+
+        Example: ``{"optimize": "balanced"}`` of a microcontroller, with a limit ``{"optimize":
+        "balanced", "sram_bytes": 20000}``; ``{"frames_per_second": 10000, "lut": 83640}`` of an
+        FPGA.
         """
         if self.mcu is not None:
-            return {"optimize": self.mcu.optimize}
+            chosen: dict[str, str | int] = {"optimize": self.mcu.optimize}
+            if self.mcu.sram_bytes:
+                chosen["sram_bytes"] = self.mcu.sram_bytes
+            if self.mcu.input != "whole":
+                chosen["input"] = self.mcu.input
+            return chosen
         if self.fpga is not None and self.fpga.resources is not None and self.target in _FOLDED:
             rate, lut = self.fpga.frames_per_second, self.fpga.resources.lut
             return {"frames_per_second": rate, "lut": lut}

@@ -14,6 +14,7 @@ from hwkit.cli.options import (
     board_option,
     example,
     json_option,
+    memory_options,
     model_argument,
     optimize_option,
     port_option,
@@ -46,6 +47,7 @@ _MAX_REPEATS = 100_000
     "--lut", metavar="N", type=click.IntRange(1, 10**9), help="FPGA: fold into so many LUTs."
 )
 @optimize_option
+@memory_options
 @json_option
 def deploy(
     model: Path,
@@ -56,6 +58,8 @@ def deploy(
     frames_per_second: int | None,
     lut: int | None,
     optimize: Any,
+    sram: str | None,
+    given: Any,
     as_json: bool,
 ) -> None:
     """Emit and build; DIR holds sources, artifact and deploy.json."""
@@ -65,7 +69,17 @@ def deploy(
 
     with busy(f"{board}: building"):
         goal = FoldingGoal(frames_per_second, lut)
-        facts = flow(load(model), board, out, packages, goal, flashed=flash, optimize=optimize)
+        facts = flow(
+            load(model),
+            board,
+            out,
+            packages,
+            goal,
+            flashed=flash,
+            optimize=optimize,
+            sram=sram,
+            input=given,
+        )
     if as_json:
         print_json("deploy.json", facts)
         return
@@ -91,6 +105,7 @@ def deploy(
     help="SQLite database; without it the user's own.",
 )
 @optimize_option
+@memory_options
 @port_option
 @artifact_option
 @json_option
@@ -100,6 +115,8 @@ def profile(
     repeats: int,
     store: Path | None,
     optimize: Any,
+    sram: str | None,
+    given: Any,
     port: str | None,
     artifact: Path | None,
     as_json: bool,
@@ -117,6 +134,8 @@ def profile(
             port=port,
             artifact_folder=artifact,
             optimize=optimize,
+            sram=sram,
+            input=given,
         )
     if as_json:
         print_json("profile", taken.to_json())

@@ -14,6 +14,7 @@ from hwkit.cli.options import (
     example,
     input_option,
     json_option,
+    memory_options,
     model_argument,
     optimize_option,
     optional_board_option,
@@ -117,6 +118,7 @@ def inspect(model: Path, as_json: bool) -> None:
     "initial state.",
 )
 @optimize_option
+@memory_options
 @port_option
 @artifact_option
 def predict(
@@ -126,6 +128,8 @@ def predict(
     board: str | None,
     steps: bool,
     optimize: Any,
+    sram: str | None,
+    given: Any,
     port: str | None,
     artifact: Path | None,
 ) -> None:
@@ -138,7 +142,17 @@ def predict(
     files = output_files(graph, outputs)
     with busy(f"{board or 'interpreter'}: predicting"):
         feeds = load_inputs(graph, inputs)
-        results = flow(graph, feeds, board, port, artifact, optimize, reset_each=not steps)
+        results = flow(
+            graph,
+            feeds,
+            board,
+            port,
+            artifact,
+            reset_each=not steps,
+            optimize=optimize,
+            sram=sram,
+            input=given,
+        )
     save_outputs(files, results)
 
 
@@ -165,6 +179,7 @@ def predict(
     help="The file that the model was imported from: its own execution against the board.",
 )
 @optimize_option
+@memory_options
 @port_option
 @artifact_option
 @json_option
@@ -176,6 +191,8 @@ def verify(
     inputs: tuple[str, ...],
     original: Path | None,
     optimize: Any,
+    sram: str | None,
+    given: Any,
     port: str | None,
     artifact: Path | None,
     as_json: bool,
@@ -197,6 +214,8 @@ def verify(
             port=port,
             artifact_folder=artifact,
             optimize=optimize,
+            sram=sram,
+            input=given,
         )
     if as_json:
         print_json("verify", result.to_json())

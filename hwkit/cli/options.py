@@ -57,11 +57,27 @@ def optional_board_option(command: F) -> F:
 board_argument = click.argument("board", is_eager=True, callback=_board)
 
 
+def memory_options(command: F) -> F:
+    """``--sram`` and ``--input``, as parameters ``sram`` and ``given``."""
+    sram = click.option(
+        "--sram",
+        metavar="20kB",
+        help="Microcontrollers: all RAM but the stack; layers are computed in parts as needed.",
+    )
+    given = click.option(
+        "--input",
+        "given",
+        type=click.Choice(["whole", "streamed"]),
+        help="Microcontrollers: streamed inputs come row by row, and only the rows that are held "
+        "take memory.",
+    )
+    return sram(given(command))
+
+
 def input_option(required: bool) -> Callable[[F], F]:
     what = "Integers, first axis the batch: one file, several by name, or an .npz with all of them."
     return click.option(
         "-i",
-        "--input",
         "inputs",
         required=required,
         multiple=True,

@@ -8,24 +8,14 @@ from typing import Any
 import click
 
 from hwkit.cli.group import hwkit
-from hwkit.cli.options import board_option, example, json_option, model_argument
+from hwkit.cli.options import board_option, example, json_option, memory_options, model_argument
 from hwkit.cli.terminal import busy, plain, print_json
 
 
 @hwkit.command(**example("hwkit plan model.hwk --board virtual_m0 --sram 20kB --input streamed"))
 @model_argument
 @board_option
-@click.option(
-    "--sram", metavar="20kB", help="All RAM but the stack; without it what the board has."
-)
-@click.option(
-    "--input",
-    "given",
-    type=click.Choice(["whole", "streamed"]),
-    default="whole",
-    show_default=True,
-    help="Streamed: inputs come row by row, only the rows that are held count.",
-)
+@memory_options
 @click.option("--front", is_flag=True, help="All plans worth having, not only the one that fits.")
 @click.option(
     "--plot",
@@ -38,7 +28,7 @@ def plan(
     model: Path,
     board: str,
     sram: str | None,
-    given: str,
+    given: str | None,
     front: bool,
     plot: Path | None,
     as_json: bool,
@@ -71,13 +61,11 @@ def plan(
 def _show(chosen: dict[str, Any], other_bytes: int) -> None:
     click.echo(f"{_figures(chosen)}; {other_bytes:,} B of variables beside it")
     for stage in chosen["stages"]:
-        tile = f"{stage['rows']} rows a turn"
-        if stage["columns"]:
-            tile += f", {stage['columns']} columns at once"
+        tile = f"{stage['rows']} rows a turn, {stage['turns']} turns"
         if stage["computed_again"]:
             tile += f", {len(stage['computed_again'])} maps computed again"
         layers = f"{stage['first']} to {stage['last']} ({stage['layers']} layers)"
-        click.echo(plain(f"  {layers}: {tile}; {stage['halo_and_buffer_bytes']:,} B"))
+        click.echo(plain(f"  {layers}: {tile}; {stage['halo_bytes']:,} B kept between turns"))
 
 
 def _figures(one: dict[str, Any]) -> str:

@@ -6,14 +6,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Unpack
 
 from hwkit import boards, targets
 from hwkit.boards import NO_GOAL, Board, FoldingGoal, Optimize, folded_for
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import read_json, replace_folder, write_json, write_whole
+from hwkit.flow.shape import Shape, made_with, shaped
+from hwkit.flow.stages import in_stages
 from hwkit.formats import stamped
 from hwkit.ir.graph import Graph
 from hwkit.lower import legal
@@ -28,18 +30,26 @@ def lower(
     board_name: str,
     goal: FoldingGoal = NO_GOAL,
     measure: bool = True,
-    optimize: Optimize | None = None,
+    **shape: Unpack[Shape],
 ) -> tuple[Target[Any], Lowered[Any]]:
     """The target of ``board_name`` and the graph in its form, with the choices that the target
     makes by measuring: remembered, or made now if ``measure``, else those of its rule. ``goal`` is
-    for boards whose designs are folded, ``optimize`` for those whose kernels are chosen
-    (``ConfigError`` for others); None is as the board says."""
-    board = optimized_for(folded_for(boards.load(board_name), goal), optimize)
-    target = targets.get(board)
-    lowered = legal.lowered(target, graph, board)
+    for boards whose designs are folded, ``shape`` for microcontrollers (``ConfigError`` for
+    others): with ``sram`` or a streamed ``input`` layers are computed in parts as needed."""
+    target, whole = lower_whole(graph, board_name, goal, **shape)
+    lowered = in_stages(target, whole)
     if isinstance(target, ChoosesKernels):
         lowered = target.choose(lowered, measure)
     return target, lowered
+
+
+def lower_whole(
+    graph: Graph, board_name: str, goal: FoldingGoal = NO_GOAL, **shape: Unpack[Shape]
+) -> tuple[Target[Any], Lowered[Any]]:
+    """The same with no layer in parts, and no kernel chosen by measuring."""
+    board = shaped(folded_for(boards.load(board_name), goal), shape)
+    target = targets.get(board)
+    return target, legal.lowered(target, graph, board)
 
 
 def cached(target: Target[Any], lowered: Lowered[Any]) -> Artifact[Any]:
@@ -62,7 +72,7 @@ def deploy(
     goal: FoldingGoal = NO_GOAL,
     *,
     flashed: bool = False,
-    optimize: Optimize | None = None,
+    **shape: Unpack[Shape],
 ) -> dict[str, Any]:
     """Emits and builds into ``out`` and writes ``deploy.json`` there; returns its content.
 
@@ -84,7 +94,7 @@ def deploy(
         _packing(board, kind).check_package(board, kind)
     if flashed:
         programmer.find(board)
-    target, lowered = lower(graph, board_name, goal, optimize=optimize)
+    target, lowered = lower(graph, board_name, goal, **shape)
     plan = target.emit(lowered)
     packed = {kind: _packing(board, kind).package(lowered, kind) for kind in packages}
     try:
@@ -154,11 +164,11 @@ def artifact_for(
     board_name: str,
     folder: str | Path | None,
     measure: bool = True,
-    optimize: Optimize | None = None,
+    **shape: Unpack[Shape],
 ) -> tuple[Target[Any], Artifact[Any]]:
     """The artifact to run ``graph`` on ``board_name``: from ``folder``, a deploy made earlier
     (possibly edited since: what lies there is what runs), or built and cached; ``measure`` and
-    ``optimize`` as for ``lower`` then. ``folder`` may also be the very file that ``graph`` was
+    ``shape`` as for ``lower`` then. ``folder`` may also be the very file that ``graph`` was
     imported from: see ``target.RunsFiles``."""
     if folder is not None and Path(folder).is_file():
         board = boards.load(board_name)
@@ -170,34 +180,40 @@ def artifact_for(
             )
         return target, target.open_original(graph, board, Path(folder).absolute())
     if folder is None:
-        target, lowered = lower(graph, board_name, measure=measure, optimize=optimize)
+        target, lowered = lower(graph, board_name, measure=measure, **shape)
         return target, cached(target, lowered)
-    made_for = _optimized_for(Path(folder))
-    if optimize is not None and made_for not in (None, optimize):
-        raise ConfigError(
-            f"{folder}: its kernels were chosen for {made_for}, not {optimize}; leave --optimize "
-            "out, or deploy again"
-        )
+    made = made_with(Path(folder))
+    if made is not None:
+        _check_asked(folder, shaped(boards.load(board_name), made), shape)
     goal = _goal_of(Path(folder))
-    target, lowered = lower(graph, board_name, goal, measure=False, optimize=made_for or optimize)
+    target, lowered = lower(graph, board_name, goal, measure=False, **(made or shape))
     return target, target.artifact(Path(folder).absolute(), lowered)
+
+
+def _check_asked(folder: str | Path, built: Board, shape: Shape) -> None:
+    """Refuses options that ``folder``, built for ``built``, was not built with."""
+    was, asked = built.options, shaped(built, shape).options
+    if was["optimize"] != asked["optimize"]:
+        raise ConfigError(
+            f"{folder}: its kernels were chosen for {was['optimize']}, not {asked['optimize']}; "
+            "leave --optimize out, or deploy again"
+        )
+    if was != asked:
+        raise ConfigError(
+            f"{folder}: was built with {_memory(was)}, not {_memory(asked)}; leave --sram and "
+            "--input out, or deploy again"
+        )
+
+
+def _memory(options: Mapping[str, str | int]) -> str:
+    """Options of memory as they are given."""
+    limit = f"--sram {options['sram_bytes']}B " if "sram_bytes" in options else ""
+    return f"{limit}--input {options.get('input', 'whole')}"
 
 
 def optimized_for(board: Board, optimize: Optimize | None) -> Board:
     """``board`` with its kernels chosen for something else."""
-    if optimize is None:
-        return board
-    if board.mcu is None:
-        raise ConfigError(f"board {board.name}: --optimize is for microcontrollers; leave it out")
-    return replace(board, mcu=replace(board.mcu, optimize=optimize))
-
-
-def _optimized_for(folder: Path) -> Optimize | None:
-    """What the kernels in ``folder`` were chosen for."""
-    if not _is_deployed(folder):
-        return None
-    found = read_json(folder / "deploy.json").get("optimized_for")
-    return next((known for known in get_args(Optimize) if known == found), None)
+    return shaped(board, {"optimize": optimize})
 
 
 def _goal_of(folder: Path) -> FoldingGoal:

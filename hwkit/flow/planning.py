@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hwkit.allocate.budget import parse
-from hwkit.errors import ConfigError
-from hwkit.flow.build import lower
+from hwkit.flow.build import lower_whole
+from hwkit.flow.stages import chosen, needs_of
 from hwkit.ir.graph import Graph
-from hwkit.lower.patch.costs import Costs, Tiling
-from hwkit.lower.patch.plan import PatchPlan, plan_front, plan_within
-from hwkit.target import PlansArena
+from hwkit.lower.patch.facts import stage_facts
+from hwkit.lower.patch.plan import PatchPlan, plan_front
 
 
 @dataclass(frozen=True)
 class Planned:
-    """The ``chosen`` plan for ``room_bytes`` of activations, beside ``other_bytes`` of variables;
-    ``front`` has all plans worth having, if they were asked for."""
+    """The ``chosen`` plan for ``room_bytes`` of activations, beside ``other_bytes`` of variables,
+    and the ``options`` of the build that runs it; ``front`` has all plans worth having, if they
+    were asked for."""
 
     board: str
-    streamed: bool
+    options: Mapping[str, str | int]
     room_bytes: int
     other_bytes: int
     chosen: PatchPlan
@@ -28,10 +28,9 @@ class Planned:
 
     def to_json(self) -> dict[str, Any]:
         """What ``plan --json`` prints."""
-        options = {"input": "streamed" if self.streamed else "whole"}
         facts = {
             "board": self.board,
-            "options": options,
+            "options": {"input": "whole", **self.options},
             "room_bytes": self.room_bytes,
             "other_bytes": self.other_bytes,
             "plan": described(self.chosen),
@@ -48,52 +47,27 @@ def plan(
     with_front: bool = False,
 ) -> Planned:
     """The plan of least work whose RAM but the stack is at most ``sram`` (as "20kB"; None is the
-    board's); ``streamed`` inputs come row by row, and count with the rows that are held.
+    board's); a ``streamed`` input comes row by row, and counts with the rows that are held. It is
+    what ``hwkit deploy`` with the same options builds, in these bytes unless kernels chosen by
+    measuring take more of the room for their speed.
 
     ``ConfigError`` with the bytes that are missing where no plan fits, and for boards whose memory
     hwkit does not plan.
     """
-    target, lowered = lower(graph, board, measure=False)
-    if not isinstance(target, PlansArena):
-        raise ConfigError(f"board {board}: its memory is not hwkit's to plan; give a "
-                          "microcontroller")  # fmt: skip
-    needs = target.arena_needs(lowered)
-    room = needs.room_bytes
-    if sram is not None:
-        given = parse(f"sram={sram}").sram_bytes or 0
-        room = given - needs.other_bytes
-        if room <= 0:
-            raise ConfigError(
-                f"--sram {sram}: variables alone take {needs.other_bytes:,} bytes; give more"
-            )
-    inputs = lowered.graph.inputs if streamed else ()
-    asked = needs.overlaps, needs.scratch_bytes
-    costs = Costs(lowered.graph, inputs, (), *asked, strips=False)
-    chosen = plan_within(costs, room)
+    target, lowered = lower_whole(graph, board, sram=sram, input="streamed" if streamed else None)
+    needs, costs = needs_of(target, lowered)
     front = plan_front(costs) if with_front else ()
-    return Planned(board, streamed, room, needs.other_bytes, chosen, front)
+    found = chosen(needs, costs)
+    options = lowered.board.options
+    return Planned(board, options, needs.room_bytes, needs.other_bytes, found, front)
 
 
 def described(found: PatchPlan) -> dict[str, Any]:
     """A plan as JSON: its bytes and multiplications, and each stage."""
-    inner = {run.nodes[0].name: run.inner_bytes for run in found.tiled}
     return {
         "arena_bytes": found.arena_bytes,
         "lower_bound_bytes": found.memory.lower_bound_bytes,
         "macs": found.macs,
         "plain_macs": found.plain_macs,
-        "stages": [_stage(found, tiling, inner) for tiling in found.staged],
-    }
-
-
-def _stage(found: PatchPlan, tiling: Tiling, inner: dict[str, int]) -> dict[str, Any]:
-    nodes = found.nodes(tiling)
-    return {
-        "first": nodes[0].name,
-        "last": nodes[-1].name,
-        "layers": len(nodes),
-        "rows": tiling.rows,
-        "columns": tiling.columns or None,
-        "computed_again": list(tiling.again),
-        "halo_and_buffer_bytes": inner[nodes[0].name],
+        "stages": [stage_facts(stage, found.memory) for stage in found.stages],
     }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
 from hwkit import boards
-from hwkit.boards import Optimize
 from hwkit.device.session import check_reachable
 from hwkit.errors import ConfigError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
+from hwkit.flow.shape import Shape
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
 from hwkit.ir.types import Array
@@ -25,12 +26,12 @@ def predict(
     board: str | None = None,
     port: str | None = None,
     artifact_folder: str | Path | None = None,
-    optimize: Optimize | None = None,
     *,
     reset_each: bool = False,
+    **shape: Unpack[Shape],
 ) -> dict[str, Array]:
     """Every output by name, first axis the batch: by the interpreter, or built for ``board`` and
-    run there. ``port`` is a device that already runs it.
+    run there. ``port`` is a device that already runs it; ``shape`` see ``flow.shape``.
 
     The samples of a network with states are successive steps from the initial state; with
     ``reset_each`` every sample begins there.
@@ -40,11 +41,13 @@ def predict(
     if board is None:
         if port is not None or artifact_folder is not None:
             raise ConfigError("a port or an artifact needs its board; give --board too")
+        if given := [name for name, value in shape.items() if value is not None]:
+            raise ConfigError(f"--{given[0]} shapes a build for a board; give --board too")
         feeds = boundary.named(graph, x)
         return _inferred(Interpreter(graph), feeds, reset_each and bool(graph.states))
     check_reachable(boards.load(board), port)
     boundary.named(graph, x)  # before anything is built
-    target, artifact = artifact_for(graph, board, artifact_folder, False, optimize)
+    target, artifact = artifact_for(graph, board, artifact_folder, False, **shape)
     lowered = artifact.lowered.graph
     with target.open(artifact, port) as session:
         entered = boundary.enter(graph, lowered, x)

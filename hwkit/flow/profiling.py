@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Unpack
 
 from hwkit import boards
-from hwkit.boards import Optimize
 from hwkit.device.session import check_reachable
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
+from hwkit.flow.shape import Shape
 from hwkit.ir import serialize
 from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
@@ -33,7 +34,7 @@ def profile(
     store: Path | None = None,
     port: str | None = None,
     artifact_folder: str | Path | None = None,
-    optimize: Optimize | None = None,
+    **shape: Unpack[Shape],
 ) -> Measurement:
     """Per-layer and total figures of ``repeats`` runs of one random input on ``board``.
 
@@ -43,7 +44,7 @@ def profile(
     """
     check_reachable(boards.load(board), port)
     database.check(store)
-    target, artifact = artifact_for(graph, board, artifact_folder, optimize=optimize)
+    target, artifact = artifact_for(graph, board, artifact_folder, **shape)
     feeds = boundary.enter(graph, artifact.lowered.graph, random_feeds(graph, 1, seed))
     with target.open(artifact, port) as session:
         runs = session.timed(feeds, repeats, WARM_UP)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from hwkit import boards
-from hwkit.boards import Optimize
 from hwkit.device.session import check_reachable
 from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
+from hwkit.flow.shape import Shape
 from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
@@ -74,7 +74,7 @@ def verify(
     seed: int = 0,
     port: str | None = None,
     artifact_folder: str | Path | None = None,
-    optimize: Optimize | None = None,
+    **shape: Unpack[Shape],
 ) -> Verification:
     """Runs ``x`` (or ``samples`` random inputs) on ``board`` and in the interpreter.
 
@@ -86,14 +86,14 @@ def verify(
     feeds = boundary.named(graph, random_feeds(graph, samples, seed) if x is None else x)
     if not boundary.batch(feeds):
         raise ConfigError("no inputs: nothing would be compared; give at least one")
-    target, artifact = artifact_for(graph, board, artifact_folder, optimize=optimize)
+    target, artifact = artifact_for(graph, board, artifact_folder, **shape)
     lowered = artifact.lowered.graph
     entered = boundary.enter(graph, lowered, feeds)
     expected = Interpreter(lowered).infer(entered)
     original = Interpreter(graph).infer(feeds)
     as_given = boundary.leave(graph, lowered, expected)
     with target.open(artifact, port) as session:
-        compared = _Compared(lowered, session)
+        compared = _Compared(lowered, session, artifact.lowered.partial)
         compared.outputs(entered, expected)
         compared.layers(entered)
     return Verification(
@@ -126,8 +126,9 @@ class _Compared:
     layers in the graph's order.
     """
 
-    def __init__(self, graph: Graph, session: Session) -> None:
+    def __init__(self, graph: Graph, session: Session, partial: Collection[str] = ()) -> None:
         self.graph, self.session = graph, session
+        self.unseen = {*partial, *graph.outputs}
         self.integers = self.differing = 0
         self.first: Difference | None = None
         self._wrong_output: Difference | None = None
@@ -155,7 +156,7 @@ class _Compared:
     def _layers(self, feeds: Mapping[str, Array], start: int, stop: int) -> None:
         part = {name: value[start:stop] for name, value in feeds.items()}
         inner = dict.fromkeys(op.output for op in self.graph.nodes)
-        names = [name for name in inner if name not in self.graph.outputs]
+        names = [name for name in inner if name not in self.unseen]
         self.session.reset()
         seen = self.session.infer(part, names)
         kept = [name for name in names if name in seen]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hwkit.lower.patch.costs import Tiling
 from hwkit.lower.patch.plan import PatchPlan
-from hwkit.lower.schedule import scratch_name
+from hwkit.lower.patch.schedule import halo
 from hwkit.report.markup import Markup, tag
 from hwkit.report.numbers import byte_size, count
 
@@ -15,7 +15,8 @@ WIDTH, ARENA_HEIGHT, TILE_SIZE, FRONT_HEIGHT = 960, 300, 110, 220
 _LEFT, _TOP, _GAP = 70, 40, 60
 _STYLE = """
 text { font: 12px sans-serif; fill: #222 } .title { font-size: 14px; font-weight: bold }
-.map { fill: #8db4d9 } .scratch { fill: #f0c27b } .result { fill: #eee } rect { stroke: #444 }
+.map { fill: #8db4d9 } .scratch { fill: #f0c27b } .halo { fill: #a3cf9e } .result { fill: #eee }
+rect { stroke: #444 }
 line, polyline { stroke: #999; fill: none } .chosen { fill: #c0392b } circle { fill: #34648f }
 """
 
@@ -87,22 +88,16 @@ def _arena(plan: PatchPlan) -> Markup:
 
 
 def _boxes(plan: PatchPlan) -> Iterator[_Box]:
-    """What lies where from which layer to which; a stage's own buffers for all of its layers."""
-    starts = [tiling.first for tiling in plan.tilings]
-    ends = [tiling.last - 1 for tiling in plan.tilings]
-    stages = {scratch for tiling in plan.staged for scratch in [_scratch(plan, tiling)]}
+    """What lies where from which layer to which."""
+    halos = {halo(name) for stage in plan.stages for name in stage.buffers}
+    spans = plan.steps
     for placed in plan.memory.placements:
         if not placed.size_bytes:
             continue
         kind = "scratch" if placed.kind == "scratch" else "map"
-        name = "halos and buffers of a stage" if placed.tensor in stages else placed.tensor
-        first, last = starts[placed.first_layer], ends[placed.last_layer]
-        yield _Box(name, kind, placed.offset, placed.size_bytes, first, last)
-
-
-def _scratch(plan: PatchPlan, tiling: Tiling) -> str:
-    nodes = plan.nodes(tiling)
-    return f"{nodes[0].name}..{nodes[-1].name}/{scratch_name(nodes[0]).rpartition('/')[2]}"
+        kind = "halo" if placed.tensor in halos else kind
+        first, last = spans[placed.first_layer][0], spans[placed.last_layer][1]
+        yield _Box(placed.tensor, kind, placed.offset, placed.size_bytes, first, last - 1)
 
 
 def _tiles(plan: PatchPlan) -> Iterator[Markup]:
@@ -146,8 +141,16 @@ def _front(chosen: PatchPlan, front: Sequence[PatchPlan]) -> Iterator[Markup]:
 
     points = [place(plan, factor) for plan, factor in zip(front, work, strict=True)]
     yield tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
-    for plan, factor, (x, y) in zip(front, work, points, strict=True):
-        same = (plan.arena_bytes, plan.macs) == (chosen.arena_bytes, chosen.macs)
+    # One with fewer calls of layers than a plan of fewer bytes is not on the front, yet chosen.
+    apart = [] if any(_same(plan, chosen) for plan in front) else [chosen]
+    for plan in (*front, *apart):
+        factor = plan.macs / max(plan.plain_macs, 1)
+        x, y = place(plan, factor)
         about = f"{count(plan.arena_bytes)} bytes, {factor:.3f} times the work"
-        yield tag("circle", tag("title", about), cx=x, cy=y, r=5, class_="chosen" if same else None)
+        kind = "chosen" if _same(plan, chosen) else None
+        yield tag("circle", tag("title", about), cx=x, cy=y, r=5, class_=kind)
         yield tag("text", f"{byte_size(plan.arena_bytes)}, {factor:.2f}x", x=x + 8, y=y - 6)
+
+
+def _same(one: PatchPlan, other: PatchPlan) -> bool:
+    return (one.arena_bytes, one.macs) == (other.arena_bytes, other.macs)

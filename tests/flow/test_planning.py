@@ -49,7 +49,7 @@ def test_what_does_not_fit_is_refused_with_what_is_missing() -> None:
     with pytest.raises(ConfigError, match=f"needs {needed:,} bytes .*, 100 more"):
         plan(CHAIN, BOARD, f"{limit}B")
     with pytest.raises(ConfigError, match="variables alone take"):
-        plan(CHAIN, BOARD, "1kB")
+        plan(CHAIN, BOARD, "600B")
 
 
 def test_boards_without_an_arena_are_refused() -> None:
@@ -61,7 +61,8 @@ def test_picture_shows_arena_tiles_and_front() -> None:
     found = plan(CHAIN, BOARD, "9kB", with_front=True)
     root = ElementTree.fromstring(picture(found.chosen, found.front))
     kinds = [element.tag.rpartition("}")[2] for element in root.iter()]
-    assert kinds.count("circle") == len(found.front)
+    figures = {(plan.arena_bytes, plan.macs) for plan in (*found.front, found.chosen)}
+    assert kinds.count("circle") == len(figures)
     placed = [p for p in found.chosen.memory.placements if p.size_bytes]
     assert kinds.count("rect") == len(placed) + len(found.chosen.staged)
     chosen = [e for e in root.iter() if e.get("class") == "chosen"]

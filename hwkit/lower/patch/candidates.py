@@ -193,7 +193,8 @@ class Rows:
         return saved
 
     def ahead(self, source: str, result: str, last: int) -> int:
-        """See ``peak.reads_ahead``."""
+        """How many bytes before ``source`` the result must start, so that no row of the source is
+        written over that is still to be read; see ``schedule``."""
         costs = self.costs
         readers = [k for k in costs.readers[source] if self.first <= k < last]
         before = max(readers) < costs.made[result]

@@ -6,16 +6,17 @@ bytes: what the memory planner then finds may be more by what does not fit toget
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
-from hwkit.lower.memory import ALIGNMENT_BYTES
+from hwkit.lower.memory import ALIGNMENT_BYTES, MemoryPlan
 from hwkit.lower.patch.pace import Reach, reach_of
 from hwkit.lower.patch.peak import row_bytes, whole_bytes
+from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import Overlaps
 
 
@@ -52,7 +53,8 @@ def rounded(size: int) -> int:
 class Costs:
     """A graph and how its memory is counted: ``streamed`` inputs come row by row, ``uncounted``
     tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name; without
-    ``strips`` stages are of whole rows, which is what a firmware runs."""
+    ``strips`` stages are of whole rows, which is what a firmware runs. ``place`` plans the memory
+    of stages of whole rows as a target's own build does; without it, see ``peak``."""
 
     graph: Graph
     streamed: Collection[str] = ()
@@ -60,10 +62,14 @@ class Costs:
     overlaps: Overlaps = field(default_factory=dict)
     scratch: Mapping[str, int] = field(default_factory=dict)
     strips: bool = True
+    place: Callable[[Sequence[Stage]], MemoryPlan] | None = None
 
     @cached_property
     def reach(self) -> dict[str, Reach]:
-        found = {op.name: reach_of(self.graph, op) for op in self.graph.nodes}
+        """Of the layers that a stage may have: none that reads or makes what a state holds."""
+        held = {name for state in self.graph.states for name in (state.tensor, state.update)}
+        free = [op for op in self.graph.nodes if not {op.output, *activations(op)} & held]
+        found = {op.name: reach_of(self.graph, op) for op in free}
         return {name: reach for name, reach in found.items() if reach is not None}
 
     @cached_property

@@ -128,7 +128,8 @@ def held(new: Spans, reads_by_reader: Iterable[Spans]) -> Held:
             first, last = spans[turn]
             if last > first:
                 earliest = min(earliest, first)
-        begin = min(earliest, start)
+        # What is made takes room, read by anybody or not.
+        begin = min(earliest, start if stop > start else stop)
         rows = max(rows, stop - begin)
         kept = max(kept, start - begin)
     return Held(rows, kept)

@@ -6,20 +6,26 @@ planner makes of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
-from hwkit.lower.memory import MemoryPlan, plan_memory
+from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.patch.costs import Costs, Edge, Tiling
-from hwkit.lower.patch.peak import Tiled, in_columns, in_rows, schedule
+from hwkit.lower.patch.peak import in_columns
+from hwkit.lower.patch.peak import plan as placed
 from hwkit.lower.patch.rewrite import unrolled
 from hwkit.lower.patch.search import Path, cheapest, edges, front
 from hwkit.lower.patch.strips import in_strips
 from hwkit.lower.patch.turns import Stage, by_input
+
+SLACK = 8
+"""Buffers may run into each other, which the search does not see: plans that by its count are too
+large by one part in so many are looked at as well."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +67,29 @@ class PatchPlan:
         """The stages of whole rows, in order."""
         return tuple(self.stage(tiling) for tiling in self.staged if not tiling.columns)
 
-    @cached_property
-    def tiled(self) -> tuple[Tiled, ...]:
-        return tuple(self._tiled())
-
-    def _tiled(self) -> Iterator[Tiled]:
-        for tiling in self.staged:
-            if tiling.columns:
-                nodes = self.nodes(tiling)
-                yield in_columns(self.graph, nodes, tiling.columns, self.costs.scratch)
-            else:
-                yield in_rows(self.graph, self.stage(tiling), self.costs.scratch)
+    @property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """The layers of each step of ``memory``, from and up to but without: one, or those in
+        strips."""
+        return tuple(
+            span
+            for t in self.tilings
+            for span in ([(t.first, t.last)] if t.columns else pairwise(range(t.first, t.last + 1)))
+        )
 
     @cached_property
     def memory(self) -> MemoryPlan:
-        """Where everything lies, stages as one step each."""
+        """Where everything lies: as the target has it that ``costs`` asks, to the byte."""
         costs = self.costs
-        return plan_memory(
-            schedule(self.graph, self.tiled, costs.scratch, costs.overlaps, costs.uncounted)
-        )
+        if costs.place is not None:
+            return costs.place(self.stages)
+        strips = [
+            in_columns(self.graph, self.nodes(tiling), tiling.columns, costs.scratch)
+            for tiling in self.staged
+            if tiling.columns
+        ]
+        given = strips, costs.scratch, costs.overlaps, costs.uncounted
+        return placed(self.graph, self.stages, *given)
 
     @property
     def arena_bytes(self) -> int:
@@ -94,7 +104,7 @@ def planned(costs: Costs, path: Path) -> PatchPlan:
 
 def plain(costs: Costs) -> PatchPlan:
     """Every layer by itself, all inputs whole."""
-    whole = Costs(costs.graph, (), costs.uncounted, costs.overlaps, costs.scratch)
+    whole = replace(costs, streamed=())
     tilings = tuple(Tiling(k, k + 1) for k in range(len(costs.graph.nodes)))
     return PatchPlan(whole, tilings, sum(whole.macs))
 
@@ -136,7 +146,7 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
         return whole
     fitting: list[tuple[int, int, PatchPlan]] = []
     for found in choices(costs):
-        limit = limit_bytes
+        limit = limit_bytes + limit_bytes // SLACK
         while (path := cheapest(costs, found, limit)) is not None:
             plan = planned(costs, path)
             if plan.arena_bytes <= limit_bytes:

@@ -10,10 +10,11 @@ from typing import Any
 from hwkit.boards import Board, MemoryRegion
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import write_whole
+from hwkit.lower.patch.facts import stage_facts
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.identity import BUILD_BYTES, build_flag
-from hwkit.targets.mcu.lower import McuPlan, section
+from hwkit.targets.mcu.lower import McuPlan, other_bytes, section
 from hwkit.targets.mcu.record import compiler_facts, kernel_facts
 from hwkit.toolchain import builds, elf, firmware
 from hwkit.toolchain.linker_script import region, regions
@@ -99,7 +100,12 @@ def check_fit(lowered: Lowered[McuPlan]) -> None:
     # What did not fit the banks is in the last one, so that it tells how much is missing.
     for used in others:
         _fits(board, rooms[used.region], used.size_bytes, "activations")
-    _fits(board, rooms[first.region], first.size_bytes + mcu.stack_bytes, "activations and stack")
+    needed = first.size_bytes + mcu.stack_bytes
+    remedy = "" if plan.staging.stages else _patches(lowered)
+    _fits(board, rooms[first.region], needed, "activations and stack", remedy)
+    if mcu.sram_bytes:
+        needed = plan.memory.arena_bytes + other_bytes(len(plan.layers))
+        _within_limit(board, needed, "activations and variables")
 
 
 def check_image(image: elf.Image, board: Board) -> None:
@@ -110,6 +116,7 @@ def check_image(image: elf.Image, board: Board) -> None:
     banks = regions(mcu, "sram")
     sram = replace(banks[0], size_bytes=sum(bank.size_bytes for bank in banks))
     _fits(board, sram, image.ram_bytes, "activations, runtime and stack")
+    _within_limit(board, image.ram_bytes - image.stack_bytes, "activations and runtime")
 
 
 def symbol_map(image: elf.Image) -> str:
@@ -121,13 +128,29 @@ def symbol_map(image: elf.Image) -> str:
     return "".join(f"{at:#010x} {size:8} {name}\n" for at, size, name in sized if size)
 
 
-def _fits(board: Board, memory: MemoryRegion, needed: int, what: str) -> None:
+def _fits(board: Board, memory: MemoryRegion, needed: int, what: str, remedy: str = "") -> None:
     size = memory.size_bytes
     if needed > size:
         raise ConfigError(
             f"board {board.name}: {what} need {needed} bytes of {memory.name}, "
-            f"{needed - size} more than its {size}; use fewer bits, a smaller model or a larger "
-            "board"
+            f"{needed - size} more than its {size}; {remedy}use fewer bits, a smaller model or a "
+            "larger board"
+        )
+
+
+def _patches(lowered: Lowered[McuPlan]) -> str:
+    """What a build without stages can be told when activations are too large."""
+    mcu = section(lowered.board)
+    room = sum(bank.size_bytes for bank in regions(mcu, "sram")) - mcu.stack_bytes
+    return f"compute layers in parts (--sram {room}B), " if room > 0 else ""
+
+
+def _within_limit(board: Board, needed: int, what: str) -> None:
+    limit = section(board).sram_bytes
+    if limit and needed > limit:
+        raise ConfigError(
+            f"board {board.name}: {what} need {needed} bytes, {needed - limit} more than the limit "
+            f"of {limit}; give --sram more"
         )
 
 
@@ -147,6 +170,7 @@ def _facts(image: elf.Image, lowered: Lowered[McuPlan]) -> Mapping[str, Any]:
         "stack_bytes": image.stack_bytes,
         "ram_bytes": image.ram_bytes,
         "build": image_build(image),
+        "stages": [stage_facts(stage, plan.memory) for stage in plan.staging.stages],
         "tools": tools(lowered.board),
         **compiler_facts(section(lowered.board)),
         **kernel_facts(lowered.graph, plan, section(lowered.board)),

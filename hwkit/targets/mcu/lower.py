@@ -40,9 +40,10 @@ from hwkit.targets.mcu.states import NONE, Updates, updates
 from hwkit.targets.mcu.states import plan as plan_memory
 from hwkit.toolchain.linker_script import regions
 
-RUNTIME_BYTES = 2048
+RUNTIME_BYTES = 624
 CYCLES_BYTES = 4
-"""Of SRAM beside activations and stack: the runtime's variables, and for each layer its cycles."""
+"""Of SRAM beside activations and stack: the runtime's variables (608 on the board that has most of
+them), and for each layer its cycles."""
 
 MOST_TENSORS = 28
 """Inputs, outputs and states in all: what a frame of 256 bytes describes, with the longest name."""
@@ -102,7 +103,9 @@ def staged(lowered: Lowered[McuPlan], stages: Sequence[Stage]) -> Lowered[McuPla
     follow each other. Example: ``staged(lowered, [by_output(graph, graph.nodes[:4], 2)])``.
     """
     found = staging(lowered.graph, stages)
-    return replace(lowered, plan=plan(lowered.graph, section(lowered.board), staging=found))
+    planned = plan(lowered.graph, section(lowered.board), staging=found)
+    partial = frozenset(name for stage in stages for name in stage.between)
+    return replace(lowered, plan=planned, partial=partial)
 
 
 def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:
@@ -167,7 +170,7 @@ def plan(
         memory = like.memory
     else:
         schedule = _schedule(graph, stored, layers, staging)
-        memory = plan_memory(graph, schedule, states, _regions(mcu, len(layers)))
+        memory = plan_memory(graph, schedule, states, arena_regions(mcu, len(layers)))
     symbols = {name: kernels[name] for name in sorted(used)}
     return McuPlan(tuple(layers), chosen, symbols, memory, states=states, staging=staging)
 
@@ -239,15 +242,23 @@ def _asks(layer: Layer) -> tuple[object, ...]:
     return layer.scratch_bytes, dict(layer.overlaps), None if tile is None else tile.overlaps
 
 
-def _regions(mcu: McuBoard, layers: int) -> list[Region]:
+def other_bytes(layers: int) -> int:
+    """Of SRAM beside activations and stack, at most."""
+    return RUNTIME_BYTES + CYCLES_BYTES * layers
+
+
+def arena_regions(mcu: McuBoard, layers: int) -> list[Region]:
     """What activations may take of each SRAM: of the first, where stack and variables lie, the
-    rest."""
-    first, *others = regions(mcu, "sram")
-    kept = mcu.stack_bytes + RUNTIME_BYTES + CYCLES_BYTES * layers
-    return [
-        Region(first.name, max(first.size_bytes - kept, 0)),
-        *(Region(other.name, other.size_bytes) for other in others),
-    ]
+    rest; and of all no more than the build's limit leaves."""
+    kept = other_bytes(layers)
+    left = max(mcu.sram_bytes - kept, 0) if mcu.sram_bytes else None
+    found = []
+    for index, bank in enumerate(regions(mcu, "sram")):
+        size = bank.size_bytes - (mcu.stack_bytes + kept if index == 0 else 0)
+        size = max(size if left is None else min(size, left), 0)
+        found.append(Region(bank.name, size))
+        left = None if left is None else left - size
+    return found
 
 
 def _stored_bytes(graph: Graph) -> dict[str, int]:

@@ -9,6 +9,8 @@ from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
 from hwkit.device.qemu import program_name
 from hwkit.ir.graph import Graph
+from hwkit.lower.memory import MemoryPlan
+from hwkit.lower.patch.turns import Stage
 from hwkit.target import (
     ArenaNeeds,
     Artifact,
@@ -24,7 +26,7 @@ from hwkit.targets.mcu.capabilities import CAPABILITIES
 from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.explain import explain
-from hwkit.targets.mcu.lower import McuPlan, lower, section
+from hwkit.targets.mcu.lower import McuPlan, lower, section, staged
 from hwkit.targets.mcu.needs import arena_needs
 from hwkit.targets.mcu.session import open_session
 
@@ -42,8 +44,7 @@ class Mcu:
     """Microcontrollers; see ``target.Target``.
 
     Also ``ChoosesKernels``, ``Explains``, ``Packages``, ``HasCosts``, ``NeedsTools``,
-    ``PlansArena`` and
-    ``BringsUp``.
+    ``PlansArena``, ``BringsUp``, and ``flow.stages.RunsStages``.
     """
 
     name = "mcu"
@@ -91,6 +92,12 @@ class Mcu:
 
     def arena_needs(self, lowered: Lowered[McuPlan]) -> ArenaNeeds:
         return arena_needs(lowered)
+
+    def staged(self, lowered: Lowered[McuPlan], stages: Sequence[Stage]) -> Lowered[McuPlan]:
+        return staged(lowered, stages)
+
+    def memory(self, lowered: Lowered[McuPlan]) -> MemoryPlan:
+        return lowered.plan.memory
 
     def look_at(self, board: Board) -> Mapping[str, str]:
         return LOOK_AT

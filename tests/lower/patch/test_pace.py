@@ -44,6 +44,14 @@ def test_reach_is_that_of_spans(graph: Graph) -> None:
                 assert reach.read(start, reach.made) == (read.start, read.stop)
 
 
+def test_rows_that_nobody_reads_take_room_when_they_are_made() -> None:
+    # Three rows a turn, of which a pooling of every third row reads the first alone.
+    made, read_rows = [(0, 3), (3, 6), (6, 7)], [(0, 1), (3, 4), (6, 7)]
+    assert held(made, [read_rows]) == Held(3, 0)
+    # Six rows at once, of which the next turn reads the last one.
+    assert held([(0, 6), (6, 7)], [[(0, 0), (5, 7)]]) == Held(6, 1)
+
+
 def test_of_two_convolutions_the_map_between_keeps_two_rows() -> None:
     graph = two_convolutions()
     reach = {op.name: found for op in graph.nodes if (found := reach_of(graph, op)) is not None}

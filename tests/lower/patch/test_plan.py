@@ -15,11 +15,11 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Conv2d, Op, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower.checked import apply
-from hwkit.lower.memory import plan_memory
 from hwkit.lower.patch.candidates import ROWS
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.labels import AGAIN
-from hwkit.lower.patch.peak import in_rows, schedule, whole_bytes
+from hwkit.lower.patch.peak import plan as placed
+from hwkit.lower.patch.peak import whole_bytes
 from hwkit.lower.patch.plan import plain, plan_front, plan_within, rewritten
 from hwkit.lower.patch.search import edges, front
 from hwkit.lower.patch.turns import Stage, by_input
@@ -52,7 +52,7 @@ RESIDUAL = network((16, 3, 1), (16, 3, 1), (16, 3, 2), (16, 3, 1), residual=True
 
 def peak(graph: Graph, stage: Stage) -> int:
     """The arena with this stage alone."""
-    return plan_memory(schedule(graph, [in_rows(graph, stage)])).arena_bytes
+    return placed(graph, [stage]).arena_bytes
 
 
 def work(graph: Graph, stage: Stage) -> int:

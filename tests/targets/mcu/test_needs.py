@@ -25,5 +25,5 @@ def test_room_is_what_stack_and_variables_leave() -> None:
     assert board.mcu is not None
     needs = TARGET.arena_needs(TARGET.lower(CHAIN, board))
     (sram,) = (region.size_bytes for region in board.mcu.memory if region.kind == "sram")
-    assert needs.other_bytes == 2048 + 4 * 5
+    assert needs.other_bytes == 624 + 4 * 5
     assert needs.room_bytes == sram - board.mcu.stack_bytes - needs.other_bytes

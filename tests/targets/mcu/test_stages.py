@@ -24,10 +24,11 @@ from hwkit.ir.ops import (
 from hwkit.targets.mcu.lower import staged
 from tests.conformance.graphs import Space, graphs
 from tests.conformance.spaces import MCU
+from tests.examples import more
 from tests.targets.mcu import together
 from tests.targets.mcu.staged import stages
 
-_GRAPHS = 16
+_GRAPHS = more(8)
 
 ANY_OPS = replace(MCU, inputs=2, outputs=3, states=1, max_ops=8)
 MAPS = replace(

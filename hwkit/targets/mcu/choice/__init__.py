@@ -41,13 +41,14 @@ def choose(lowered: Lowered[McuPlan], measure: bool = True) -> Lowered[McuPlan]:
 
 def stand_in(board: Board) -> Board | None:
     """The board that measures for ``board``: itself where it is emulated, else a virtual one
-    that runs the same kernels, compiled with the same flags. None where there is none.
+    that runs the same kernels, compiled with the same flags. None where there is none. What a
+    build is limited to does not limit what is measured for it.
 
     Example: for nucleo_l4r5zi virtual_m4.
     """
     mcu = section(board)
     if mcu.emulator:
-        return board
+        return replace(board, mcu=replace(mcu, sram_bytes=0))
     for name in boards.names():
         if name.startswith("virtual_"):
             other = boards.load(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwkit.boards import Board
-from hwkit.targets.mcu.lower import section
+from hwkit.targets.mcu.lower import arena_regions, section
 from hwkit.toolchain.linker_script import region
 
 ARENA_GROWTH = (6, 5)
@@ -46,7 +46,7 @@ class Limits:
         return fits and code_fits
 
 
-def limits(board: Board, measuring: Board, plain: Need) -> Limits:
+def limits(board: Board, measuring: Board, plain: Need, layers: int = 0) -> Limits:
     """What kernels chosen for ``board``, measured on ``measuring``, may take, when the smallest
     ones take ``plain``.
 
@@ -63,6 +63,8 @@ def limits(board: Board, measuring: Board, plain: Need) -> Limits:
     if board.name != measuring.name:
         flash -= MARGIN_BYTES
     sram = region(mcu, "sram").size_bytes - mcu.stack_bytes - MARGIN_BYTES
+    if mcu.sram_bytes:
+        sram = min(sram, sum(bank.size_bytes for bank in arena_regions(mcu, layers)))
     match mcu.optimize:
         case "speed":
             code = max(CODE_BYTES, _times(plain.code_bytes, CODE_GROWTH))

@@ -53,6 +53,7 @@ def path(lowered: Lowered[McuPlan], board: Board) -> Path:
         "cycles": cost_model(mcu).version,
         "flash_bytes": region(section(lowered.board), "flash").size_bytes,
         "sram_bytes": region(section(lowered.board), "sram").size_bytes,
+        "limit_bytes": section(lowered.board).sram_bytes,
         "sources": _sources(mcu.kernels),
         "layers": list(_layers(lowered.plan)),
         "fitting": kernels_that_fit(lowered),

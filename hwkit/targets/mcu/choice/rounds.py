@@ -73,7 +73,8 @@ def _taken(lowered: Lowered[McuPlan], board: Board, measured: list[Measured]) ->
     exchange rate, the smallest."""
     of, by_rule = Alternatives(lowered, board, measured), measured[0].total
     *_, least = of.by_arena(smallest(by_rule.time))
-    within = limits(lowered.board, board, replace(least.need, arena_bytes=by_rule.arena_bytes))
+    plain = replace(least.need, arena_bytes=by_rule.arena_bytes)
+    within = limits(lowered.board, board, plain, len(lowered.graph.nodes))
     whole = list(measured)
     for price, room in (
         (_price(lowered, measured), within),

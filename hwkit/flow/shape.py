@@ -1,0 +1,65 @@
+"""What shapes a build: the options that mean the same wherever something is built."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TypedDict, get_args
+
+from hwkit.allocate.budget import byte_count
+from hwkit.boards import Arrival, Board, Optimize
+from hwkit.errors import ConfigError
+from hwkit.files import read_json
+
+
+class Shape(TypedDict, total=False):
+    """``optimize`` what kernels are chosen for; ``sram`` the most RAM beside the stack, as "20kB";
+    ``input`` whether inputs come row by row. What is left out, or None, is as the board says."""
+
+    optimize: Optimize | None
+    sram: str | None
+    input: Arrival | None
+
+
+def shaped(board: Board, shape: Shape) -> Board:
+    """``board`` with the options that are given. ``ConfigError`` where it has no such option.
+
+    Example: with ``{"sram": "20kB"}`` virtual_m4 has ``mcu.sram_bytes`` 20,000.
+    """
+    given = {name: value for name, value in shape.items() if value is not None}
+    if not given:
+        return board
+    if board.mcu is None:
+        options = " and ".join(f"--{name}" for name in given)
+        raise ConfigError(
+            f"board {board.name}: {options} {'is' if len(given) == 1 else 'are'} for "
+            "microcontrollers; leave it out"
+        )
+    mcu = board.mcu
+    if (optimize := shape.get("optimize")) is not None:
+        mcu = replace(mcu, optimize=optimize)
+    if (sram := shape.get("sram")) is not None:
+        mcu = replace(mcu, sram_bytes=byte_count("--sram", sram))
+    if (arrival := shape.get("input")) is not None:
+        mcu = replace(mcu, input=arrival)
+    return replace(board, mcu=mcu)
+
+
+def made_with(folder: Path) -> Shape | None:
+    """With which options ``hwkit deploy`` built what lies in ``folder``; None where it says
+    nothing of them."""
+    path = folder / "deploy.json"
+    if not path.is_file():
+        return None
+    facts = read_json(path)
+    options = facts.get("options") or {"optimize": facts.get("optimized_for")}
+    goal = options.get("optimize")
+    optimize = next((known for known in get_args(Optimize) if known == goal), None)
+    if optimize is None:
+        return None
+    sram = options.get("sram_bytes")
+    return {
+        "optimize": optimize,
+        "sram": f"{sram}B" if isinstance(sram, int) else None,
+        "input": "streamed" if options.get("input") == "streamed" else "whole",
+    }

@@ -1,0 +1,74 @@
+"""Layers computed in parts, where a build asks for it: as few bytes as it may take, or an input
+that comes row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from hwkit.errors import ConfigError
+from hwkit.lower.memory import MemoryPlan
+from hwkit.lower.patch.costs import Costs
+from hwkit.lower.patch.plan import PatchPlan, plan_within
+from hwkit.lower.patch.turns import Stage
+from hwkit.target import ArenaNeeds, Lowered, Target
+
+P = TypeVar("P")
+
+
+@runtime_checkable
+class RunsStages(Protocol[P]):
+    """A target that can compute layers a few rows at a time, in memory that hwkit plans."""
+
+    def arena_needs(self, lowered: Lowered[P]) -> ArenaNeeds:
+        """See ``target.PlansArena``."""
+        ...
+
+    def staged(self, lowered: Lowered[P], stages: Sequence[Stage]) -> Lowered[P]:
+        """``lowered`` with ``stages`` of its graph. ``ConfigError`` for what cannot be run."""
+        ...
+
+    def memory(self, lowered: Lowered[P]) -> MemoryPlan:
+        """Where everything lies, to the byte."""
+        ...
+
+
+def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Costs]:
+    """What ``lowered``, none of whose layers is in parts yet, asks of the memory, and how plans of
+    it are counted. ``ConfigError`` for boards whose memory hwkit does not plan, and where
+    variables alone take more than there is."""
+    board = lowered.board
+    if not isinstance(target, RunsStages):
+        raise ConfigError(
+            f"board {board.name}: its memory is not hwkit's to plan; give a microcontroller"
+        )
+    needs = target.arena_needs(lowered)
+    if needs.room_bytes <= 0:
+        raise ConfigError(
+            f"board {board.name}: variables alone take {needs.other_bytes:,} bytes; give --sram "
+            "more"
+        )
+
+    def place(stages: Sequence[Stage]) -> MemoryPlan:
+        return target.memory(target.staged(lowered, stages))
+
+    streamed = board.mcu is not None and board.mcu.input == "streamed"
+    inputs = lowered.graph.inputs if streamed else ()
+    asked = needs.overlaps, needs.scratch_bytes
+    return needs, Costs(lowered.graph, inputs, (), *asked, strips=False, place=place)
+
+
+def chosen(needs: ArenaNeeds, costs: Costs) -> PatchPlan:
+    """The plan of least work in the room that there is. ``ConfigError`` with the bytes that are
+    missing where no plan fits."""
+    return plan_within(costs, needs.room_bytes)
+
+
+def in_stages(target: Target[Any], lowered: Lowered[Any]) -> Lowered[Any]:
+    """``lowered`` with layers in parts where its board's options ask for it (``flow.shape``)."""
+    mcu = lowered.board.mcu
+    if mcu is None or not (mcu.sram_bytes or mcu.input == "streamed"):
+        return lowered
+    found = chosen(*needs_of(target, lowered))
+    assert isinstance(target, RunsStages)
+    return target.staged(lowered, found.stages) if found.stages else lowered
