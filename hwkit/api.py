@@ -43,7 +43,8 @@ def predict(
 ) -> Array | dict[str, Array]:
     """``graph.predict(x)``, or with a ``board`` built for it and run there.
 
-    ``port``, ``artifact_folder``, ``optimize`` and ``reset_each`` as in ``flow.predict.predict``.
+    ``port``, ``artifact_folder``, ``reset_each`` as in ``flow.predict.predict``; ``optimize``,
+    ``sram`` and ``input`` as in ``flow.shape.Shape``.
     The array of the only output, or each by name.
     """
     from hwkit.flow.predict import predict as flow
@@ -58,7 +59,8 @@ def deploy(
     """Emits and builds ``graph`` for ``board`` into ``out``; returns ``deploy.json``.
 
     ``packages`` (``library``, ``arduino``, ``zephyr``, ``tflm``) are left in ``out`` too;
-    ``goal``, ``flashed`` and ``optimize`` as in ``flow.build.deploy``.
+    ``goal`` and ``flashed`` as in ``flow.build.deploy``; ``optimize``, ``sram`` and ``input`` as in
+    ``flow.shape.Shape``.
     """
     from hwkit.flow.build import deploy as flow
     from hwkit.formats import stamped
@@ -68,7 +70,8 @@ def deploy(
 
 def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) -> Verification:
     """``board`` against the interpreter on ``x`` or random inputs; ``samples``, ``seed``, ``port``,
-    ``artifact_folder`` and ``optimize`` as in ``flow.verify.verify``.
+    ``artifact_folder`` as in ``flow.verify.verify``; ``optimize``, ``sram`` and ``input`` as in
+    ``flow.shape.Shape``.
 
     Example: ``hwkit.verify(graph, "virtual_m4", samples=100, optimize="speed").check()``.
     """
@@ -79,8 +82,8 @@ def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) ->
 
 def profile(graph: Graph, board: str, **options: Any) -> dict[str, Any]:
     """Per-layer figures of ``graph`` on ``board``, as ``hwkit profile --json`` prints them;
-    ``repeats``, ``seed``, ``store``, ``port``, ``artifact_folder`` and ``optimize`` as in
-    ``flow.profiling.profile``.
+    ``repeats``, ``seed``, ``store``, ``port`` and ``artifact_folder`` as in
+    ``flow.profiling.profile``; ``optimize``, ``sram`` and ``input`` as in ``flow.shape.Shape``.
 
     Example: ``hwkit.profile(graph, "virtual_m4", repeats=5)["total"]["cycles"]``.
     """

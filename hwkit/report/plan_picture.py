@@ -13,6 +13,7 @@ from hwkit.report.numbers import byte_size, count
 
 WIDTH, ARENA_HEIGHT, TILE_SIZE, FRONT_HEIGHT = 960, 300, 110, 220
 _LEFT, _TOP, _GAP = 70, 40, 60
+_MEANINGS = {"map": "maps, rows of a turn", "halo": "kept between turns", "scratch": "scratch"}
 _STYLE = """
 text { font: 12px sans-serif; fill: #222 } .title { font-size: 14px; font-weight: bold }
 .map { fill: #8db4d9 } .scratch { fill: #f0c27b } .halo { fill: #a3cf9e } .result { fill: #eee }
@@ -84,7 +85,16 @@ def _arena(plan: PatchPlan) -> Markup:
         tag("text", str(k), x=_LEFT + (k + 0.2) * across, y=bottom + 16)
         for k in range(0, layers, max(1, layers // 16))
     ]
-    return tag("g", tag("text", title, x=_LEFT, y=20, class_="title"), *drawn, *ticks, *steps)
+    heading = tag("text", title, x=_LEFT, y=20, class_="title")
+    return tag("g", heading, *_legend(), *drawn, *ticks, *steps)
+
+
+def _legend() -> Iterator[Markup]:
+    """What the colours of the arena mean."""
+    for k, (kind, meaning) in enumerate(_MEANINGS.items()):
+        x = WIDTH / 2 + 40 + k * 135
+        yield tag("ellipse", class_=kind, cx=x, cy=16, rx=6, ry=6)
+        yield tag("text", meaning, x=x + 10, y=20)
 
 
 def _boxes(plan: PatchPlan) -> Iterator[_Box]:
@@ -102,7 +112,7 @@ def _boxes(plan: PatchPlan) -> Iterator[_Box]:
 
 def _tiles(plan: PatchPlan) -> Iterator[Markup]:
     """The result of each stage, cut where turns and strips end."""
-    yield tag("text", "Results of stages: rows a turn, strips of columns", x=_LEFT, y=0,
+    yield tag("text", "Results of stages, by layers: the rows of each turn", x=_LEFT, y=0,
               class_="title")  # fmt: skip
     room = (WIDTH - 2 * _LEFT) / max(len(plan.staged), 1)
     for k, tiling in enumerate(plan.staged):
@@ -129,20 +139,21 @@ def _cuts(plan: PatchPlan, tiling: Tiling) -> list[int]:
 
 def _front(chosen: PatchPlan, front: Sequence[PatchPlan]) -> Iterator[Markup]:
     """Bytes to the right, work upwards."""
-    yield tag("text", "Plans: bytes of activations, multiplications", x=_LEFT, y=0,
-              class_="title")  # fmt: skip
-    most = max(plan.arena_bytes for plan in front)
+    title = "Plans: bytes of activations (to the right), times the multiplications (upwards)"
+    yield tag("text", title, x=_LEFT, y=0, class_="title")
+    # One with fewer calls of layers than a plan of fewer bytes is not on the front, yet chosen.
+    apart = [] if any(_same(plan, chosen) for plan in front) else [chosen]
+    sizes = [plan.arena_bytes for plan in (*front, *apart)]
+    least, spread = min(sizes), max(max(sizes) - min(sizes), 1)
     work = [plan.macs / max(plan.plain_macs, 1) for plan in front]
     top = max(*work, 1.01)
 
     def place(plan: PatchPlan, factor: float) -> tuple[float, float]:
-        x = _LEFT + (WIDTH - 3 * _LEFT) * plan.arena_bytes / most
+        x = _LEFT + (WIDTH - 4 * _LEFT) * (plan.arena_bytes - least) / spread
         return x, FRONT_HEIGHT - (FRONT_HEIGHT - 40) * (factor - 1) / (top - 1)
 
     points = [place(plan, factor) for plan, factor in zip(front, work, strict=True)]
     yield tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
-    # One with fewer calls of layers than a plan of fewer bytes is not on the front, yet chosen.
-    apart = [] if any(_same(plan, chosen) for plan in front) else [chosen]
     for plan in (*front, *apart):
         factor = plan.macs / max(plan.plain_macs, 1)
         x, y = place(plan, factor)

@@ -156,9 +156,10 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
     if fitting:
         return min(fitting, key=lambda one: one[:2])[2]
     smallest = min(plan.arena_bytes for plan in plan_front(costs))
+    remedy = "" if costs.streamed else ", or take the input row by row (--input streamed)"
     raise ConfigError(
         f"{costs.graph.name}: needs {smallest:,} bytes for activations in the smallest of its "
-        f"plans, {smallest - limit_bytes:,} more than there are; give it more"
+        f"plans, {smallest - limit_bytes:,} more than there are; give it more{remedy}"
     )
 
 

@@ -142,7 +142,11 @@ def _patches(lowered: Lowered[McuPlan]) -> str:
     """What a build without stages can be told when activations are too large."""
     mcu = section(lowered.board)
     room = sum(bank.size_bytes for bank in regions(mcu, "sram")) - mcu.stack_bytes
-    return f"compute layers in parts (--sram {room}B), " if room > 0 else ""
+    if room <= 0:
+        return ""
+    return (
+        f"compute layers in parts (--sram {room}B), take the input row by row (--input streamed), "
+    )
 
 
 def _within_limit(board: Board, needed: int, what: str) -> None:
