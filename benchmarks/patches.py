@@ -67,6 +67,7 @@ def _row(name: str, given: str, label: str, plan: PatchPlan) -> dict[str, Any]:
         "arena_bytes": plan.arena_bytes,
         "work": f"{plan.macs / plan.plain_macs:.4f}",
         "stages": len(plan.staged),
+        "evidence": "estimated",
     }
 
 
