@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -100,9 +100,14 @@ class Campaign:
     def _tried(self, mutation: Mutation, text: str) -> tuple[str, str]:
         if mutation.path.endswith(".py"):
             return self._python(mutation, text)
-        changed = False
+        changed, unchanged = False, ""
+        whole: bytes | None = None
         for step in self._steps(mutation.path):
-            self._list(step)
+            if step.form == unchanged:
+                continue
+            if step.group and not step.slow_to_compile:
+                whole = self._normal(replace(step, group=""), mutation.path)
+            self._list(step.group)
             limit = limit_s(self.baseline.rows(step.tests, step.group))
             normal = self._normal(step, mutation.path)
             with self._fault(mutation, text):
@@ -111,6 +116,12 @@ class Campaign:
                     if code is None:
                         return "refused", ""
                     if code == normal:
+                        # Where it changes no kernel, as assembly elsewhere, no group need be asked.
+                        self._list("")
+                        if step.group and whole == compiled.code(
+                            self.tree, step.form, mutation.path
+                        ):
+                            unchanged = step.form
                         continue
                 passed = trial.run(self.tree, step.tests, self.log, limit).passed
                 said = self.log.read_text(errors="replace")
@@ -191,9 +202,9 @@ class Campaign:
         for tests in place.tests:
             yield Step(tests, own)
 
-    def _list(self, step: Step) -> None:
-        if step.group:
-            self.kernels.cut(step.group)
+    def _list(self, group: str) -> None:
+        if group:
+            self.kernels.cut(group)
         else:
             self.kernels.restore()
 
@@ -201,6 +212,7 @@ class Campaign:
         own = step.form == "verilog" or step.form.endswith("files")
         key = (step.form, step.group, path if own else "")
         if key not in self._code:
+            self._list(step.group)
             self._code[key] = compiled.code(self.tree, step.form, path)
             if self._code[key] is None:
                 sys.exit(f"{path} does not compile without a fault ({step.form}, {step.group})")
