@@ -116,6 +116,19 @@ def test_the_search_goes_on_from_the_best_order() -> None:
     assert conflict(case, found) is None and height(case, found) == 16
 
 
+def test_the_search_places_nothing_more_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = problem([Box(4, 0, 1), Box(3, 1, 2)])
+    placed: list[Sequence[int]] = []
+
+    def counted(of: Problem, order: Sequence[int]) -> list[int]:
+        placed.append(order)
+        return first_fit(of, order)
+
+    monkeypatch.setattr(memory_search, "first_fit", counted)
+    assert memory_search.search(case, 7, [0, 4]) == [0, 4] and placed == []
+    assert memory_search._improve(case, 7, [0, 1]) == [0, 4] and placed == [[0, 1]]
+
+
 def test_layers_that_others_contain_bound_nothing_more() -> None:
     case = problem([Box(1, 0, 2), Box(1, 1, 1), Box(1, 2, 3), Box(1, 3, 3)])
     assert memory_exact._crowds(case) == [(0, 1), (0, 2), (2, 3)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hwkit.errors import GraphError
 from hwkit.ir.graph import Graph
+from hwkit.lower import memory_regions
 from hwkit.lower.memory import MemoryPlan, Region, Used, plan_memory
 from hwkit.lower.memory_packing import Box, conflict, problem
 from hwkit.lower.memory_regions import spread, stacked
@@ -98,6 +99,14 @@ def test_a_spread_stacks_to_a_legal_arena() -> None:
     assert found.regions == (0, 1, 1)
     assert conflict(boxes, stacked(boxes, found)) is None
     assert min(stacked(boxes, found)[1:]) == 4
+
+
+def test_what_is_used_most_in_all_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fast region has room for 3 units: for those used 9 times each, 27 in all, rather than
+    for the one that is used 10 times. Before anything is moved."""
+    monkeypatch.setattr(memory_regions, "_PAIRS", 0)
+    boxes = problem([Box(3, 0, 1), Box(3, 0, 1), Box(1, 0, 1)])
+    assert spread(boxes, [3, 9], [1, 9, 10], [0, 3, 6]).regions == (1, 0, 1)
 
 
 def test_a_state_lasts_and_is_never_overwritten() -> None:

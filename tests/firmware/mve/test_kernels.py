@@ -7,7 +7,7 @@ import pytest
 
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Conv2d, Padding
+from hwkit.ir.ops import Conv2d, DepthwiseConv2d, Padding
 from hwkit.ir.types import S8, S32
 from tests.firmware.kernels.examples import Examples
 from tests.firmware.kernels.test_kernels import EXAMPLES
@@ -54,6 +54,19 @@ def test_a_fill_of_more_channels_than_16_bits_count(driver: Driver) -> None:
     b.input("x", x.shape, S8)
     b.constant("w", np.full((1, 1, 1, channels), 1), S8)
     b.add(Conv2d("op", "x", "w", None, "y", (1, 1), Padding(1, 0, 0, 0), (1, 1), 7), S32)
+    graph = b.build(["y"])
+    expected = run(graph, {"x": x[None]})["y"][0]
+    assert np.array_equal(driver.layer(graph, graph.nodes[0], {"x": x}), expected)
+
+
+def test_an_output_alone_behind_a_block_of_sixteen(driver: Driver) -> None:
+    """Eleven channels of three outputs each: the last one reads channel 10, not 32."""
+    rng = np.random.default_rng(1)
+    b = GraphBuilder("alone")
+    x = rng.integers(-128, 128, (2, 2, 11)).astype(np.int8)
+    b.input("x", x.shape, S8)
+    b.constant("w", rng.integers(-128, 128, (1, 2, 1, 33)), S8)
+    b.add(DepthwiseConv2d("op", "x", "w", None, "y"), S32)
     graph = b.build(["y"])
     expected = run(graph, {"x": x[None]})["y"][0]
     assert np.array_equal(driver.layer(graph, graph.nodes[0], {"x": x}), expected)

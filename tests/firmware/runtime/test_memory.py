@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 from functools import cache
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from hwkit import resources
 from hwkit.toolchain import host_cc
 
 NAMES = ("memcpy", "memmove", "memset", "memcmp")
+RENAMED = [f"-D{name}=probe_{name}" for name in NAMES]
 BYTES = 96
 
 
@@ -19,9 +22,8 @@ BYTES = 96
 def library() -> ctypes.CDLL:
     """Under other names, so that they don't take the place of this process's own."""
     runtime = resources.folder("firmware") / "runtime"
-    renames = [f"-D{name}=probe_{name}" for name in NAMES]
     return ctypes.CDLL(
-        str(host_cc.shared_library([runtime / "hwk_memory.c"], ["-fno-builtin", *renames]))
+        str(host_cc.shared_library([runtime / "hwk_memory.c"], ["-fno-builtin", *RENAMED]))
     )
 
 
@@ -77,3 +79,11 @@ def test_memcmp(memory: bytes, span: tuple[int, int, int], same: bool) -> None:
     a, b = memory[left : left + size], memory[right : right + size]
     result, _ = call("memcmp", memory, left, right, size)
     assert (result > 0) - (result < 0) == (a > b) - (a < b)
+
+
+def test_words_are_read_and_written_where_words_may_lie() -> None:
+    memory = resources.folder("firmware") / "runtime" / "hwk_memory.c"
+    flags = ["-fno-builtin", "-fsanitize=alignment", "-fno-sanitize-recover=all", *RENAMED]
+    calls = Path(__file__).with_name("memory_alignment.c")
+    done = subprocess.run([host_cc.executable([calls, memory], flags)], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -77,6 +77,10 @@ def quant(**options: Any) -> Make:
     return lambda m: m.quant("q", "y", **options)
 
 
+def binary(*scale: float) -> Make:
+    return lambda m: m.node("BipolarQuant", ["q", m.constant("s", floats(*scale))], "y")
+
+
 def reshape(*target: int) -> Make:
     return lambda m: m.node("Reshape", ["q", m.constant("to", np.array(target))], "y")
 
@@ -215,6 +219,7 @@ def test_what_is_taken(make: Make, shape: tuple[int, ...], tmp_path: Path) -> No
         (quant(zero_point=floats(0, 0, 0, 0, 0, 1)), ROW, UnsupportedOp, "differs within"),
         (quant(scale=floats()), ROW, GraphError, "its scale is no float32"),
         (quant(scale=np.array(1)), ROW, GraphError, "its scale is no float32"),
+        (binary(1, 2, 3), MAP, GraphError, "scale of shape (3,) does not fit (1, 2, 4, 4)"),
         (trunc(0.0), ROW, GraphError, "Trunc to 0.0 bits"),
         (trunc(17.0), ROW, GraphError, "Trunc to 17.0 bits"),
         (trunc(4.0, 0.5, 0.0), ROW, GraphError, "and scale 0.0"),

@@ -136,6 +136,11 @@ def test_simple_fractions_survive_float64() -> None:
     assert ratio(float(np.float32(0.1)), 1.0) != Fraction(1, 10)
 
 
+def test_a_fraction_is_simple_up_to_a_denominator_of_4096() -> None:
+    assert ratio(1 + 2.0**-12 + 2.0**-52, 1.0) == Fraction(4097, 4096)
+    assert ratio(4098 / 4097, 1.0) == Fraction(4098 / 4097)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_arrays_round_as_numbers_do(mode: str) -> None:
     x = np.arange(-24, 25) / 8

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from hwkit.errors import FormatError, HwkitError, UnsupportedOp
-from hwkit.importers.tflite.file import parse
+from hwkit.importers.tflite.context import size_option
+from hwkit.importers.tflite.file import FileOperator, parse
 from hwkit.importers.tflite.importer import convert
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
@@ -415,3 +416,11 @@ def test_random_bytes(seed: int) -> None:
     with pytest.raises(HwkitError) as caught:
         imported(bytes(data))
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_a_stride_is_1_to_65536() -> None:
+    for value in (1, 1 << 16):
+        assert size_option(FileOperator("CONV_2D", (), (), {"stride_w": value}), "stride_w") == value
+    for value in (0, (1 << 16) + 1):
+        with pytest.raises(FormatError, match=f"stride_w is {value}"):
+            size_option(FileOperator("CONV_2D", (), (), {"stride_w": value}), "stride_w")

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwkit.errors import UnsupportedOp
+from hwkit.importers.tflite.file import parse
+from hwkit.importers.tflite.importer import convert
 from hwkit.ir.ops import Clamp, Lookup, Reshape, SumPool2d
 from tests.importers.tflite.files import (
     activation,
@@ -536,6 +539,14 @@ def test_largest_of_axes(axes: tuple[int, ...], keep: bool, tmp_path: Path) -> N
     tensors = [activation("x", MAP), integers("k", axes), activation("y", output)]
     op = operator("REDUCE_MAX", ("x", "k"), options="ReducerOptions", keepDims=keep)
     as_tflm(file_bytes(tensors, [op]), tmp_path, 6)
+
+
+@pytest.mark.parametrize("facts", [(0.1, 4), (0.2, 3)])
+def test_the_largest_of_axes_is_not_rescaled(facts: tuple[float, int]) -> None:
+    tensors = [activation("x", MAP, 0.1, 3), integers("k", (1, 2)), activation("y", (1, 3), *facts)]
+    op = operator("REDUCE_MAX", ("x", "k"), options="ReducerOptions", keepDims=False)
+    with pytest.raises(UnsupportedOp, match="must share scale and zero point"):
+        convert(parse(file_bytes(tensors, [op])), "m")
 
 
 @pytest.mark.parametrize("per_channel", [False, True])

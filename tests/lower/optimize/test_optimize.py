@@ -38,6 +38,7 @@ from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.optimize import optimize
 from hwkit.lower.optimize.fuse_pad import fuse_pad
 from hwkit.lower.optimize.intervals import intervals
+from hwkit.lower.optimize.needed import links
 from hwkit.lower.optimize.remove_channels import remove_channels, removed_channels
 from hwkit.lower.optimize.simplify import simplify
 from hwkit.lower.optimize.tame_channels import tame_channels, tamed_channels
@@ -430,3 +431,27 @@ def test_channels_are_tamed_within_what_their_sums_can_hold(
     first = after.nodes[0]
     assert isinstance(first, Conv2d) and first.bias is not None
     assert after.constants[first.bias].tolist() == [tamed, 3]
+
+
+def test_a_slice_with_a_stride_between_channels_takes_no_neighbours() -> None:
+    """Every second channel counts as a mixture of all; every second row keeps channels apart."""
+    b = GraphBuilder("strides")
+    b.input("x", (2, 2, 4), S8)
+    b.add(Slice("channels", "x", "c", (0, 0, 1), (2, 2, 2), (1, 1, 2)), S8)
+    b.add(Slice("rows", "c", "y", (0, 0, 1), (1, 2, 1), (2, 1, 1)), S8)
+    graph = b.build(["y"])
+    ((there, here),) = links(graph, graph.nodes[0])
+    assert (there.tolist(), here.tolist()) == ([0] * 4 + [1] * 4, [0, 1, 2, 3] * 2)
+    ((there, here),) = links(graph, graph.nodes[1])
+    assert (there.tolist(), here.tolist()) == ([0], [1])
+
+
+def test_a_removed_integer_without_axes_counts_as_a_channel() -> None:
+    b = GraphBuilder("single")
+    b.input("x", (1,), S8)
+    b.add(Reshape("unread", "x", "s"), S8, shape=())
+    b.add(Clamp("clamp", "x", "y", -5, 5), S8)
+    before = b.build(["y"])
+    after = remove_channels(before)
+    assert [op.name for op in after.nodes] == ["clamp"]
+    assert removed_channels(before, after) == 1

@@ -137,12 +137,14 @@ def rescale(
     groups: int = 1,
     rights: tuple[int, ...] = (),
     more: int = 0,
+    f_bits: int = 0,
 ) -> Case:
     """As the plan of a layer gives widths; ``rights`` are second shifts of double rounding,
-    ``more`` is an offset of the products."""
-    f_bits = {0: 1, 1: 3, 2: 31 if rounding == 3 else 6}[kind]
+    ``more`` is an offset of the products, ``f_bits`` fewer bits of a factor."""
+    f_bits = f_bits or {0: 1, 1: 3, 2: 31 if rounding == 3 else 6}[kind]
     count = lanes * groups
     factors = {0: [0] * count, 1: [0, 3, 1, 7, 2, 5], 2: draw(f_bits, count + 1)[1:]}[kind][:count]
+    factors = [factor & ((1 << f_bits) - 1) for factor in factors]
     top = 1 if kind == 0 else 1 << max(factors) if kind == 1 else max(factors)
     r_bits = max(max(rights).bit_length(), 1) if rights else 0
     x_bits = max(bits + 2, abs(offset).bit_length() + 2)
@@ -307,6 +309,7 @@ CASES = [
     rescale(0, 0, 2, more=-3),
     rescale(1, 1, 7, more=37),
     rescale(2, 2, 7, groups=3, more=-50),
+    rescale(1, 1, 4, f_bits=1),  # stored factors of a single bit
     rescale(0, 1, 3, bits=9, signed=0, offset=-200, zero=7),
     rescale(0, 1, 4, clamps=0),
     *(rescale(1, rounding, 7, groups=3, zero=5) for rounding in (0, 1, 2, 4)),
