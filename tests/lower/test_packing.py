@@ -127,6 +127,9 @@ def test_the_search_places_nothing_more_at_the_bound(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(memory_search, "first_fit", counted)
     assert memory_search.search(case, 7, [0, 4]) == [0, 4] and placed == []
     assert memory_search._improve(case, 7, [0, 1]) == [0, 4] and placed == [[0, 1]]
+    # The order of the start and the five greedy ones, and then no more.
+    placed.clear()
+    assert height(case, memory_search.search(case, 7, [0, 5])) == 7 and len(placed) == 6
 
 
 def test_layers_that_others_contain_bound_nothing_more() -> None:

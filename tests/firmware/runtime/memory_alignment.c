@@ -1,5 +1,5 @@
-/* Copies and fills at every alignment, for sizes around a block. Under UBSan, which ends the program
- * at the first word that is not where words may lie: some cores trap there, this machine doesn't. */
+/* Copies and fills at every alignment, for sizes around a block. UBSan ends the program at the first
+ * word that is not where words may lie: some cores trap there, this machine does not. */
 #include <stddef.h>
 #include <stdint.h>
 

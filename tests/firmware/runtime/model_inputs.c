@@ -1,5 +1,5 @@
-/* A model of two inputs that lie apart and have ranges of their own. They are its outputs too, so that
- * the self-test sums up what it filled them with. */
+/* A model of two inputs that lie apart and have ranges of their own. They are its outputs too, so
+ * that the self-test sums up what it filled them with. */
 #include <stddef.h>
 
 #include "hwk_model.h"

@@ -309,7 +309,6 @@ CASES = [
     rescale(0, 0, 2, more=-3),
     rescale(1, 1, 7, more=37),
     rescale(2, 2, 7, groups=3, more=-50),
-    rescale(1, 1, 4, f_bits=1),  # stored factors of a single bit
     rescale(0, 1, 3, bits=9, signed=0, offset=-200, zero=7),
     rescale(0, 1, 4, clamps=0),
     *(rescale(1, rounding, 7, groups=3, zero=5) for rounding in (0, 1, 2, 4)),
@@ -340,6 +339,7 @@ CASES = [
     window((2, 2, 3), (3, 3), (1, 1), (1, 2), (2, 2, 3, 2)),
     window((1, 6, 2), (1, 4), pad=(0, 0, 2, 1), lanewise=1),
     window((6, 1, 2), (4, 1), pad=(2, 1, 0, 0), repeats=2),
+    rescale(1, 1, 4, f_bits=1),  # stored factors of a single bit
 ]
 
 
