@@ -444,14 +444,3 @@ def test_a_slice_with_a_stride_between_channels_takes_no_neighbours() -> None:
     assert (there.tolist(), here.tolist()) == ([0] * 4 + [1] * 4, [0, 1, 2, 3] * 2)
     ((there, here),) = links(graph, graph.nodes[1])
     assert (there.tolist(), here.tolist()) == ([0], [1])
-
-
-def test_a_removed_integer_without_axes_counts_as_a_channel() -> None:
-    b = GraphBuilder("single")
-    b.input("x", (1,), S8)
-    b.add(Reshape("unread", "x", "s"), S8, shape=())
-    b.add(Clamp("clamp", "x", "y", -5, 5), S8)
-    before = b.build(["y"])
-    after = remove_channels(before)
-    assert [op.name for op in after.nodes] == ["clamp"]
-    assert removed_channels(before, after) == 1
