@@ -58,7 +58,7 @@ def test_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     graph.save(model)
     for name, x in feeds.items():
         np.save(tmp_path / f"{name}.npy", x)
-    inputs = [f"--input={name}={tmp_path}/{name}.npy" for name in feeds]
+    inputs = [f"-i{name}={tmp_path}/{name}.npy" for name in feeds]
     steps, alone = tmp_path / "steps.npz", tmp_path / "alone.npz"
     assert _run(["predict", model, *inputs, "-o", str(steps), "--board", "virtual_m4"]) == 0
     assert _run(["predict", model, *inputs, "-o", str(alone), "--reset-each"]) == 0
