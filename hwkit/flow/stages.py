@@ -11,18 +11,14 @@ from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.plan import PatchPlan, plan_within
 from hwkit.lower.patch.turns import Stage
-from hwkit.target import ArenaNeeds, Lowered, Target
+from hwkit.target import ArenaNeeds, Lowered, PlansArena, Target
 
 P = TypeVar("P")
 
 
 @runtime_checkable
-class RunsStages(Protocol[P]):
+class RunsStages(PlansArena[P], Protocol[P]):
     """A target that can compute layers a few rows at a time, in memory that hwkit plans."""
-
-    def arena_needs(self, lowered: Lowered[P]) -> ArenaNeeds:
-        """See ``target.PlansArena``."""
-        ...
 
     def staged(self, lowered: Lowered[P], stages: Sequence[Stage]) -> Lowered[P]:
         """``lowered`` with ``stages`` of its graph. ``ConfigError`` for what cannot be run."""

@@ -34,6 +34,12 @@ from hwkit.lower.schedule import Schedule, Step
 
 ALIGNMENT_BYTES = 16
 
+
+def aligned(size_bytes: int) -> int:
+    """``size_bytes`` and what alignment adds. Example: 17 bytes take 32."""
+    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+
 _SCRATCH_HEAT = 8
 """How often a byte of scratch is read or written, for one of a tensor: a column buffer is filled
 anew for every few pixels."""

@@ -111,7 +111,7 @@ def _precompiled(optimize: str) -> Path:
     reading that takes a third of the time. A g++ that is another one reads the header instead."""
     text = b'#include "verilated.h"\n'
     header = cache_folder("verilator") / f"precompiled-{_key(text, optimize)}.h"
-    write_whole(header, text)
+    kept(header, partial(write_whole, data=text))
     log = cache_folder("logs") / f"{header.name}.log"
     more = (optimize, "-x", "c++-header")
     kept(header.with_name(f"{header.name}.gch"), partial(_compile, header, log=log, more=more))

@@ -14,7 +14,8 @@ from itertools import pairwise
 
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.traits import InPlace
-from hwkit.lower.patch.costs import Costs, Edge, Tiling, rounded
+from hwkit.lower.memory import aligned
+from hwkit.lower.patch.costs import Costs, Edge, Tiling
 from hwkit.lower.patch.labels import Segments
 from hwkit.lower.patch.pace import Held, Pace, held, needed, pace
 from hwkit.lower.patch.spans import can_tile
@@ -32,7 +33,7 @@ def whole_layer(costs: Costs, k: int) -> Iterator[Edge]:
     op = costs.graph.nodes[k]
     if any(name in costs.streamed for name in activations(op)):
         return
-    size = costs.around(k, k + 1) + rounded(costs.scratch.get(op.name, 0))
+    size = costs.around(k, k + 1) + aligned(costs.scratch.get(op.name, 0))
     dying = [name for name in activations(op) if costs.last_reader(name) == k]
     output = costs.whole(op.output)
     saved = [0]
@@ -41,7 +42,7 @@ def whole_layer(costs: Costs, k: int) -> Iterator[Edge]:
         if isinstance(op, InPlace) and source == output:
             saved.append(output)
         elif name in (ahead := costs.overlaps.get(op.name, {})):
-            saved.append(source + output - max(source + rounded(max(ahead[name], 0)), output))
+            saved.append(source + output - max(source + aligned(max(ahead[name], 0)), output))
     if costs.last_reader(op.output) < 0:
         size += output
     yield Edge(Tiling(k, k + 1), size - max(saved), costs.macs[k], 1)
@@ -152,17 +153,17 @@ class Rows:
         run = costs.graph.nodes[self.first : last]
         results = costs.results(self.first, last)
         halos = 0
-        alive = [rounded(costs.scratch.get(op.name, 0)) for op in run]
+        alive = [aligned(costs.scratch.get(op.name, 0)) for op in run]
         for name in (*streamed, *(op.output for op in run if op.output not in results)):
             row = int(costs.row[name] * width.get(name, 1))
             key = (name, min(last, costs.last_reader(name) + 1))
             if key not in self.found:
                 self.found[key] = self.held(*key)
             rows = self.found[key]
-            halos += rounded(rows.kept * row)
+            halos += aligned(rows.kept * row)
             start = max(costs.made[name], self.first)
             for k in range(start, min(costs.last_reader(name) + 1, last)):
-                alive[k - self.first] += rounded(rows.rows * row)
+                alive[k - self.first] += aligned(rows.rows * row)
         return halos + max(alive)
 
     @cached_property
@@ -188,7 +189,7 @@ class Rows:
             if name in costs.uncounted or name in costs.streamed or costs.last_reader(name) >= last:
                 continue
             source, output = costs.whole(name), costs.whole(result)
-            ahead = rounded(self.ahead(name, result, last))
+            ahead = aligned(self.ahead(name, result, last))
             saved = max(saved, source + output - max(source + ahead, output))
         return saved
 
@@ -232,7 +233,7 @@ class Rows:
             share = {name: most[name] / graph.tensors[name].shape[1] for name in most}
             inner = self.inner(last, self.sources(last), share)
             row = int(costs.row[result] * share[result])
-            inner += rounded(row * max(stop - start for start, stop in self.pace.spans(result)))
+            inner += aligned(row * max(stop - start for start, stop in self.pace.spans(result)))
             work = sum(
                 costs.macs[self.first + k] * total[op.output] // graph.tensors[op.output].shape[1]
                 for k, op in enumerate(run)

@@ -13,7 +13,7 @@ from functools import cached_property
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
-from hwkit.lower.memory import ALIGNMENT_BYTES, MemoryPlan
+from hwkit.lower.memory import MemoryPlan, aligned
 from hwkit.lower.patch.pace import Reach, reach_of
 from hwkit.lower.patch.peak import row_bytes, whole_bytes
 from hwkit.lower.patch.turns import Stage
@@ -42,11 +42,6 @@ class Edge:
     size_bytes: int
     macs: int
     calls: int
-
-
-def rounded(size: int) -> int:
-    """``size`` bytes with those that alignment adds."""
-    return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ class Costs:
     def whole(self, name: str) -> int:
         """Bytes of a tensor that is there whole."""
         gone = name in self.uncounted or name in self.streamed
-        return 0 if gone else rounded(whole_bytes(self.graph, name))
+        return 0 if gone else aligned(whole_bytes(self.graph, name))
 
     def last_reader(self, name: str) -> int:
         return max(self.readers.get(name, [-1]))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from hwkit.lower.memory import ALIGNMENT_BYTES
+from hwkit.lower.memory import aligned
 from hwkit.lower.patch.pace import Held, Reach, Spans, held
 
 AGAIN = 3
@@ -111,11 +111,11 @@ def _extended(
     scratch: Sequence[int],
 ) -> Label:
     rows = [step.source.rows, *step.rows, label.rows]
-    sizes = [_rounded(n * row_bytes[start + k]) for k, n in enumerate(rows)]
-    pairs = [a + b + _rounded(scratch[start + k]) for k, (a, b) in enumerate(pairwise(sizes))]
+    sizes = [aligned(n * row_bytes[start + k]) for k, n in enumerate(rows)]
+    pairs = [a + b + aligned(scratch[start + k]) for k, (a, b) in enumerate(pairwise(sizes))]
     extra = sum(n * macs[start + k] for k, n in enumerate(step.more))
     return Label(
-        label.halo_bytes + _rounded(step.source.kept * row_bytes[start]),
+        label.halo_bytes + aligned(step.source.kept * row_bytes[start]),
         max(label.buffer_bytes, *pairs),
         label.extra_macs + extra,
         step.source.rows,
@@ -128,7 +128,3 @@ def _keep(labels: list[Label], new: Label) -> None:
     if not any(label.beats(new) for label in labels):
         labels[:] = [label for label in labels if not new.beats(label)]
         labels.append(new)
-
-
-def _rounded(size: int) -> int:
-    return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES

@@ -13,7 +13,7 @@ from math import prod
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.traits import InPlace
-from hwkit.lower.memory import ALIGNMENT_BYTES, MemoryPlan, plan_memory
+from hwkit.lower.memory import MemoryPlan, aligned, plan_memory
 from hwkit.lower.patch.schedule import staged
 from hwkit.lower.patch.strips import in_strips
 from hwkit.lower.patch.turns import Stage, boundary, by_input
@@ -59,8 +59,7 @@ def in_columns(
         stage = by_input(strips.graph, strip, 1, even=True)
         (result,) = stage.results
         made = max(len(part.rows) for turn in stage.turns if (part := turn.parts[-1]) is not None)
-        row = made * row_bytes(strips.graph, result)
-        row = -(-row // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+        row = aligned(made * row_bytes(strips.graph, result))
         inner = max(inner, _inner_bytes(strips.graph, stage, scratch) + row)
     return Strips(tuple(nodes), inner)
 
