@@ -14,8 +14,8 @@ from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
 from hwkit.lower.memory import MemoryPlan, aligned
-from hwkit.lower.patch.pace import Reach, reach_of
 from hwkit.lower.patch.peak import row_bytes, whole_bytes
+from hwkit.lower.patch.spans import Reach, reach_of
 from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import Overlaps
 

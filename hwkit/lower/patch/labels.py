@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from hwkit.lower.memory import aligned
-from hwkit.lower.patch.pace import Held, Reach, Spans, held
+from hwkit.lower.patch.pace import Held, Spans, held
+from hwkit.lower.patch.spans import Reach
 
 AGAIN = 3
 """The most tensors in a row that are computed again."""

@@ -6,64 +6,16 @@ thousands of stages is quick; a test holds one against the other.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Op, ResizeNearest, activations
-from hwkit.ir.traits import Windowed
-from hwkit.lower.patch.spans import Span, can_tile, reads
+from hwkit.ir.ops import Op, activations
+from hwkit.lower.patch.spans import Reach
 
 Spans: TypeAlias = list[tuple[int, int]]
 """Rows from, up to but without, for each turn; none where both are equal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Rows of the input that rows of an op's output read: ``size`` rows in, ``made`` out; of a
-    window ``stride``, ``before`` (padding above) and ``extent``; of a resize its ``rows``."""
-
-    size: int
-    made: int
-    stride: int = 1
-    before: int = 0
-    extent: int = 1
-    rows: tuple[int, ...] = ()
-
-    def count(self, there: int) -> int:
-        """Rows of output for the first ``there`` rows of input; see ``spans.made``."""
-        if self.rows:
-            return bisect_left(self.rows, there)
-        if there >= self.size:
-            return self.made
-        possible = (there + self.before - self.extent) // self.stride + 1
-        return min(max(possible, 0), self.made)
-
-    def read(self, start: int, stop: int) -> tuple[int, int]:
-        """The rows of input for the rows ``start`` up to ``stop`` of output, if there are any."""
-        if start >= stop:
-            return 0, 0
-        if self.rows:
-            return self.rows[start], self.rows[stop - 1] + 1
-        first = start * self.stride - self.before
-        return max(first, 0), min(first + (stop - 1 - start) * self.stride + self.extent, self.size)
-
-
-def reach_of(graph: Graph, op: Op) -> Reach | None:
-    """None for an op that cannot be computed in rows."""
-    if not can_tile(graph, op):
-        return None
-    size = graph.tensors[activations(op)[0]].shape[0]
-    output = graph.tensors[op.output].shape[0]
-    if isinstance(op, ResizeNearest):
-        return Reach(size, output, rows=op.rows)
-    if not isinstance(op, Windowed):
-        return Reach(size, output)
-    inner = reads(graph, op, Span(0, 1))
-    extent = inner.before + len(inner.rows) + inner.after
-    return Reach(size, output, op.stride[0], inner.before, extent)
 
 
 @dataclass(frozen=True, slots=True)

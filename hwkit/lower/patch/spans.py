@@ -5,6 +5,7 @@ Exact interval arithmetic along one axis of a map (H, W, C): axis 0 are the rows
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -65,6 +66,69 @@ class Read:
     after: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Rows of the input that rows of an op's output read: ``size`` rows in, ``made`` out; of a
+    window ``stride``, ``before`` (padding above) and ``extent``; of a resize its ``rows``.
+
+    In plain numbers, so that a search over thousands of stages is quick.
+    """
+
+    size: int
+    made: int
+    stride: int = 1
+    before: int = 0
+    extent: int = 1
+    rows: tuple[int, ...] = ()
+
+    def count(self, there: int) -> int:
+        """How many rows of output, from the first, the first ``there`` rows of input allow.
+
+        Example: a convolution 3 by 3, stride 2, padding 1 over 8 rows makes 0 rows of 1, 1 of 2 or
+        3, 2 of 4, and all 4 of 8.
+        """
+        if self.rows:
+            return bisect_left(self.rows, there)
+        if there >= self.size:
+            return self.made
+        possible = (there + self.before - self.extent) // self.stride + 1
+        return min(max(possible, 0), self.made)
+
+    def read(self, start: int, stop: int) -> tuple[int, int]:
+        """The rows of input for the rows ``start`` up to ``stop`` of output, if there are any."""
+        if start >= stop:
+            return 0, 0
+        first, last = self._seen(start, stop)
+        return max(first, 0), min(last, self.size)
+
+    def padded(self, start: int, stop: int) -> Read:
+        """The same, and the padding seen beside them."""
+        first, last = self._seen(start, stop)
+        inside = Span(max(first, 0), min(last, self.size))
+        return Read(inside, max(-first, 0), max(last - self.size, 0))
+
+    def _seen(self, start: int, stop: int) -> tuple[int, int]:
+        """With rows that lie in padding."""
+        if self.rows:
+            return self.rows[start], self.rows[stop - 1] + 1
+        first = start * self.stride - self.before
+        return first, first + (stop - 1 - start) * self.stride + self.extent
+
+
+def reach_of(graph: Graph, op: Op, axis: int = 0) -> Reach | None:
+    """None for an op that cannot be computed in parts along ``axis``."""
+    if not can_tile(graph, op, axis):
+        return None
+    size = graph.tensors[activations(op)[0]].shape[axis]
+    output = graph.tensors[op.output].shape[axis]
+    if isinstance(op, ResizeNearest):
+        return Reach(size, output, rows=(op.rows, op.columns)[axis])
+    if not isinstance(op, Windowed):
+        return Reach(size, output)
+    extent = _extent(graph, op, axis)
+    return Reach(size, output, op.stride[axis], _padding(op, axis)[0], extent)
+
+
 def reads(graph: Graph, op: Op, rows: Span, axis: int = 0) -> Read:
     """What ``op`` reads of each of its activation inputs to compute ``rows`` of its output, which
     must not be empty.
@@ -73,37 +137,20 @@ def reads(graph: Graph, op: Op, rows: Span, axis: int = 0) -> Read:
     Example: of a convolution 3 by 3, stride 2, padding 1 over 8 rows, output rows 0 and 1 read
     ``Read(Span(0, 4), before=1)``, output rows 2 and 3 read ``Read(Span(3, 8))``.
     """
-    if not can_tile(graph, op, axis):
-        raise GraphError(op.name, f"{type(op).__name__} cannot be computed in parts of its map")
-    size = graph.tensors[activations(op)[0]].shape[axis]
-    match op:
-        case ResizeNearest():
-            found = (op.rows, op.columns)[axis][rows.start : rows.stop]
-            start, stop = min(found), max(found) + 1
-        case _ if isinstance(op, Windowed):
-            start = rows.start * op.stride[axis] - _padding(op, axis)[0]
-            stop = start + (len(rows) - 1) * op.stride[axis] + _extent(graph, op, axis)
-        case _:
-            start, stop = rows.start, rows.stop
-    inside = Span(max(start, 0), min(stop, size))
-    return Read(inside, max(-start, 0), max(stop - size, 0))
+    return _reach(graph, op, axis).padded(rows.start, rows.stop)
 
 
 def made(graph: Graph, op: Op, there: int, axis: int = 0) -> int:
     """How many rows of its output, from the first, ``op`` can compute when the first ``there``
-    rows of all its inputs have been computed.
+    rows of all its inputs have been computed; see ``Reach.count``."""
+    return _reach(graph, op, axis).count(there)
 
-    Example: the convolution above makes 0 rows of 1, 1 of 2 or 3, 2 of 4, and all 4 of 8.
-    """
-    size = graph.tensors[op.output].shape[axis]
-    low, high = 0, size
-    while low < high:
-        middle = (low + high + 1) // 2
-        if reads(graph, op, Span(0, middle), axis).rows.stop <= there:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+
+def _reach(graph: Graph, op: Op, axis: int) -> Reach:
+    reach = reach_of(graph, op, axis)
+    if reach is None:
+        raise GraphError(op.name, f"{type(op).__name__} cannot be computed in parts of its map")
+    return reach
 
 
 def can_tile(graph: Graph, op: Op, axis: int = 0) -> bool:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
-from hwkit.lower.patch.pace import Held, held, needed, pace, reach_of
-from hwkit.lower.patch.spans import Span, made, reads
+from hwkit.lower.patch.pace import Held, held, needed, pace
+from hwkit.lower.patch.spans import Span, made, reach_of, reads
 from hwkit.lower.patch.turns import by_input
 from tests.conformance.graphs import graphs
 from tests.lower.patch.test_turns import MAPS, parts_of, two_convolutions
@@ -39,6 +39,8 @@ def test_reach_is_that_of_spans(graph: Graph) -> None:
             assert reach is not None
             for there in range(reach.size + 1):
                 assert reach.count(there) == made(graph, op, there)
+                ends = [reads(graph, op, Span(0, n)).rows.stop for n in range(1, reach.made + 1)]
+                assert reach.count(there) == sum(stop <= there for stop in ends)
             for start in range(reach.made):
                 read = reads(graph, op, Span(start, reach.made)).rows
                 assert reach.read(start, reach.made) == (read.start, read.stop)
