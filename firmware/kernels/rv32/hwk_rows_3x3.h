@@ -3,6 +3,7 @@
 #define HWK_ROWS_3X3_H
 
 #include <hwk_stairs.h>
+#include <hwk_saved.h>
 
 #define HWK_ROWS_WORDS 9 /* of a channel's stream */
 
@@ -62,20 +63,7 @@ typedef struct {
  * s4 what sums start with; weights are in t0 .. t6, s0, s1. */
 __attribute__((naked)) HWK_NOINLINE void hwk_rows_3x3(__attribute__((unused)) hwk_rows_t *rows) {
   __asm__(
-      "addi sp, sp, -64\n"
-      "sw ra, 0(sp)\n"
-      "sw s0, 4(sp)\n"
-      "sw s1, 8(sp)\n"
-      "sw s2, 12(sp)\n"
-      "sw s3, 16(sp)\n"
-      "sw s4, 20(sp)\n"
-      "sw s5, 24(sp)\n"
-      "sw s6, 28(sp)\n"
-      "sw s7, 32(sp)\n"
-      "sw s8, 36(sp)\n"
-      "sw s9, 40(sp)\n"
-      "sw s10, 44(sp)\n"
-      "sw s11, 48(sp)\n"
+      HWK_SAVE("64")
       "lw s6, 16(a0)\n" /* top_step */
       "lw s7, 20(a0)\n" /* bottom_step */
       "lw s8, 24(a0)\n" /* step */
@@ -131,20 +119,7 @@ __attribute__((naked)) HWK_NOINLINE void hwk_rows_3x3(__attribute__((unused)) hw
       "addi a5, a5, -1\n"
       "sw a5, 36(a0)\n"
       "bnez a5, 1b\n"
-      "lw ra, 0(sp)\n"
-      "lw s0, 4(sp)\n"
-      "lw s1, 8(sp)\n"
-      "lw s2, 12(sp)\n"
-      "lw s3, 16(sp)\n"
-      "lw s4, 20(sp)\n"
-      "lw s5, 24(sp)\n"
-      "lw s6, 28(sp)\n"
-      "lw s7, 32(sp)\n"
-      "lw s8, 36(sp)\n"
-      "lw s9, 40(sp)\n"
-      "lw s10, 44(sp)\n"
-      "lw s11, 48(sp)\n"
-      "addi sp, sp, 64\n"
+      HWK_RESTORE("64")
       "ret\n");
 }
 

@@ -4,6 +4,7 @@
 #define HWK_TILE_4X4_H
 
 #include <hwk_kernels.h>
+#include <hwk_saved.h>
 
 /* Adds the products of four rows and four columns to the rows' biases.
  *
@@ -58,20 +59,7 @@ typedef const int8_t *hwk_tile_t(const int8_t *rows, const int8_t *columns, cons
   "mv " d ", " a "\n"
 
 #define HWK_TILE_START \
-  "addi sp, sp, -64\n" \
-  "sw ra, 0(sp)\n" \
-  "sw s0, 4(sp)\n" \
-  "sw s1, 8(sp)\n" \
-  "sw s2, 12(sp)\n" \
-  "sw s3, 16(sp)\n" \
-  "sw s4, 20(sp)\n" \
-  "sw s5, 24(sp)\n" \
-  "sw s6, 28(sp)\n" \
-  "sw s7, 32(sp)\n" \
-  "sw s8, 36(sp)\n" \
-  "sw s9, 40(sp)\n" \
-  "sw s10, 44(sp)\n" \
-  "sw s11, 48(sp)\n" \
+  HWK_SAVE("64") \
   HWK_TILE_FOUR("lw", "0(a3)", "t0", "t1", "t2", "t3") \
   HWK_TILE_FOUR("lw", "4(a3)", "t4", "t5", "t6", "s0") \
   HWK_TILE_FOUR("lw", "8(a3)", "s1", "s2", "s3", "s4") \
@@ -94,20 +82,7 @@ typedef const int8_t *hwk_tile_t(const int8_t *rows, const int8_t *columns, cons
   "sw s6, 52(a4)\n" \
   "sw s7, 56(a4)\n" \
   "sw s8, 60(a4)\n" \
-  "lw ra, 0(sp)\n" \
-  "lw s0, 4(sp)\n" \
-  "lw s1, 8(sp)\n" \
-  "lw s2, 12(sp)\n" \
-  "lw s3, 16(sp)\n" \
-  "lw s4, 20(sp)\n" \
-  "lw s5, 24(sp)\n" \
-  "lw s6, 28(sp)\n" \
-  "lw s7, 32(sp)\n" \
-  "lw s8, 36(sp)\n" \
-  "lw s9, 40(sp)\n" \
-  "lw s10, 44(sp)\n" \
-  "lw s11, 48(sp)\n" \
-  "addi sp, sp, 64\n" \
+  HWK_RESTORE("64") \
   "ret\n"
 
 /* Rows of int8 weights. */

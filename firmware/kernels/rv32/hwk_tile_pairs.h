@@ -3,6 +3,7 @@
 #define HWK_TILE_PAIRS_H
 
 #include <hwk_pairs.h>
+#include <hwk_saved.h>
 
 #define HWK_PAIRS_ROWS 3
 
@@ -105,20 +106,7 @@
   HWK_PAIRS_STORE(upper1, place "(a5)")
 
 #define HWK_PAIRS_START \
-  "addi sp, sp, -80\n" \
-  "sw ra, 0(sp)\n" \
-  "sw s0, 4(sp)\n" \
-  "sw s1, 8(sp)\n" \
-  "sw s2, 12(sp)\n" \
-  "sw s3, 16(sp)\n" \
-  "sw s4, 20(sp)\n" \
-  "sw s5, 24(sp)\n" \
-  "sw s6, 28(sp)\n" \
-  "sw s7, 32(sp)\n" \
-  "sw s8, 36(sp)\n" \
-  "sw s9, 40(sp)\n" \
-  "sw s10, 44(sp)\n" \
-  "sw s11, 48(sp)\n" \
+  HWK_SAVE("80") \
   "sw a1, 52(sp)\n" \
   "sw a2, 56(sp)\n" \
   "sw a3, 60(sp)\n" \
@@ -126,20 +114,7 @@
   "lui t6, 8\n"
 
 #define HWK_PAIRS_END \
-  "lw ra, 0(sp)\n" \
-  "lw s0, 4(sp)\n" \
-  "lw s1, 8(sp)\n" \
-  "lw s2, 12(sp)\n" \
-  "lw s3, 16(sp)\n" \
-  "lw s4, 20(sp)\n" \
-  "lw s5, 24(sp)\n" \
-  "lw s6, 28(sp)\n" \
-  "lw s7, 32(sp)\n" \
-  "lw s8, 36(sp)\n" \
-  "lw s9, 40(sp)\n" \
-  "lw s10, 44(sp)\n" \
-  "lw s11, 48(sp)\n" \
-  "addi sp, sp, 80\n" \
+  HWK_RESTORE("80") \
   "ret\n"
 
 /* Runs of blocks; behind label 5 the sums are there. */
