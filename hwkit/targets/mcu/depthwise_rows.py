@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from hwkit.ir.types import Array
@@ -29,11 +31,8 @@ def fits(struct: Struct) -> bool:
 
 def laid_out(struct: Struct, weights: Table) -> Struct:
     """The stream of all channels."""
-    rows = _rows(struct, weights)
-    made, bias = stairs(struct, rows), struct.fields["bias"]
-    assert made is not None and isinstance(bias, Table)
     zero_point = number(struct, "input_zero_point")
-    return streamed(struct, row_stream(rows, bias.values, made, zero_point))
+    return streamed(struct, _rows(struct, weights), partial(row_stream, zero_point=zero_point))
 
 
 def row_stream(rows: Array, bias: Array, made: Staircase, zero_point: int) -> Array:

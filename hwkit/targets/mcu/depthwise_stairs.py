@@ -22,10 +22,7 @@ def fits(struct: Struct) -> bool:
 
 def laid_out(struct: Struct, weights: Table) -> Struct:
     """The stream of all channels."""
-    rows = _rows(struct, weights)
-    made, bias = stairs(struct, rows), struct.fields["bias"]
-    assert made is not None and isinstance(bias, Table)
-    return streamed(struct, tap_stream(rows, bias.values, made))
+    return streamed(struct, _rows(struct, weights), tap_stream)
 
 
 def tap_stream(rows: Array, bias: Array, made: Staircase) -> Array:

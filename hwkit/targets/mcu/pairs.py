@@ -7,6 +7,7 @@ again as long as each fits 16 bits.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -40,10 +41,7 @@ def laid_out(group: int) -> Layout:
     """The stream of ``group`` rows at a time."""
 
     def layout(struct: Struct, weights: Table) -> Struct:
-        made = stairs(struct, weights.values)
-        bias = struct.fields["bias"]
-        assert made is not None and isinstance(bias, Table)
-        return streamed(struct, pair_stream(weights.values, bias.values, made, group))
+        return streamed(struct, weights.values, partial(pair_stream, group=group))
 
     return layout
 

@@ -24,20 +24,22 @@ def fits(struct: Struct) -> bool:
 
 def transformed(struct: Struct, weights: Table) -> Struct:
     """Transformed weights and six words of four channels at a time."""
-    return streamed(struct, winograd4_words(weights.values, _factors(struct, weights)))
+    return streamed(struct, weights.values, _transformed)
 
 
 def small(struct: Struct, weights: Table) -> Struct:
     """Of each channel its weights as they are, and its six words."""
-    words = np.ascontiguousarray(weights.values).view(np.int32)
-    ends = as_words(_factors(struct, weights))
-    return streamed(struct, np.concatenate([words, ends], axis=1).reshape(-1))
+    return streamed(struct, weights.values, _small)
 
 
-def _factors(struct: Struct, weights: Table) -> Array:
-    made, bias = stairs(struct, weights.values), struct.fields["bias"]
-    assert made is not None and isinstance(bias, Table)
-    return factors(weights.values, bias.values, made)
+def _transformed(packed: Array, bias: Array, made: Staircase) -> Array:
+    return winograd4_words(packed, factors(packed, bias, made))
+
+
+def _small(packed: Array, bias: Array, made: Staircase) -> Array:
+    words = np.ascontiguousarray(packed).view(np.int32)
+    ends = as_words(factors(packed, bias, made))
+    return np.concatenate([words, ends], axis=1).reshape(-1)
 
 
 def factors(packed: Array, bias: Array, made: Staircase) -> Array:

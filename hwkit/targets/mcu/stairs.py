@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.staircase import Staircase, staircase
 from hwkit.targets.mcu.structs import Struct, Table
+
+Stream: TypeAlias = Callable[[Array, Array, Staircase], Array]
+"""The int32 words of a kernel's only table, flat, of weights by channel, biases and staircase."""
 
 
 def stairs(struct: Struct, rows: Array) -> Staircase | None:
@@ -44,10 +50,13 @@ def entries(r: Struct, table: str, number: str, count: int) -> Array:
     return np.broadcast_to(np.asarray(found, np.int64), count)
 
 
-def streamed(struct: Struct, stream: Array) -> Struct:
-    """``struct`` with one table of weights, biases and factors for all that it replaces."""
-    weights, r = struct.fields["weights"], struct.fields["rescale"]
-    assert isinstance(weights, Table) and isinstance(r, Struct)
+def streamed(struct: Struct, rows: Array, stream: Stream) -> Struct:
+    """``struct``, whose ``rows`` (channels, taps) have a staircase, with the one table that
+    ``stream`` makes of rows, biases and staircase in place of weights, biases and factors."""
+    weights, bias, r = (struct.fields[name] for name in ("weights", "bias", "rescale"))
+    assert isinstance(weights, Table) and isinstance(bias, Table) and isinstance(r, Struct)
+    made = stairs(struct, rows)
+    assert made is not None
     alone = Struct({**r.fields, "multipliers": None, "shifts": None})
-    table = Table(weights.purpose, stream)
+    table = Table(weights.purpose, stream(rows, bias.values, made))
     return Struct({**struct.fields, "weights": table, "bias": None, "rescale": alone})
