@@ -86,7 +86,7 @@ def staged(
     closer: dict[str, dict[str, int]] = {}
     taken: set[str] = set()
     for stage in stages:
-        first = _first(graph, stage)
+        first = first_of(graph, stage)
         if taken & {op.name for op in stage.nodes}:
             raise GraphError(stage.nodes[0].name, "its stage shares layers with another stage")
         taken |= {op.name for op in stage.nodes}
@@ -114,8 +114,9 @@ def _touches(stage: Stage, turn: int, tensor: str) -> bool:
     )
 
 
-def _first(graph: Graph, stage: Stage) -> int:
-    """The index in ``graph`` of the stage's first node."""
+def first_of(graph: Graph, stage: Stage) -> int:
+    """The index in ``graph`` of the stage's first node; ``GraphError`` where its nodes don't follow
+    each other there."""
     names = [op.name for op in graph.nodes]
     own = [op.name for op in stage.nodes]
     first = names.index(own[0]) if own[0] in names else -1

@@ -25,13 +25,13 @@ from hwkit.targets.mcu.arenas import declarations, pointer
 from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.emit_stage import (
     ALL_MARKS,
-    is_whole,
     part_tables,
     run_of,
     stage_functions,
     tiled_layer,
 )
 from hwkit.targets.mcu.emit_stream import stream_functions, streaming
+from hwkit.targets.mcu.forms import is_whole
 from hwkit.targets.mcu.identity import build_flag
 from hwkit.targets.mcu.kernels import Kernel, root
 from hwkit.targets.mcu.lower import Layer, McuPlan, section, tensor_bytes
@@ -41,6 +41,7 @@ from hwkit.targets.mcu.source import (
     comment,
     constant,
     initializer,
+    layer_symbol,
     table_declaration,
     table_definition,
 )
@@ -283,8 +284,8 @@ def _named_tables(graph: Graph, plan: McuPlan) -> Iterator[tuple[str, Table]]:
     for index, layer in enumerate(plan.layers):
         for part, call in enumerate(layer.calls):
             for table in tables(call.descriptor):
-                yield f"{_symbol(index, part)}_{table.purpose}", table
-            yield from part_tables(layer, _symbol(index, part), part)
+                yield f"{layer_symbol(index, part)}_{table.purpose}", table
+            yield from part_tables(layer, layer_symbol(index, part), part)
     for index, state in enumerate(graph.states):
         initial = _initial(graph, state)
         if len(set(initial)) > 1:
@@ -293,10 +294,6 @@ def _named_tables(graph: Graph, plan: McuPlan) -> Iterator[tuple[str, Table]]:
 
 def _initial(graph: Graph, state: State) -> bytes:
     return to_device(graph.constants[state.initial], graph.tensors[state.tensor].dtype)
-
-
-def _symbol(index: int, part: int) -> str:
-    return f"layer{index}" if part == 0 else f"layer{index}_part{part}"
 
 
 def _model(graph: Graph, plan: McuPlan) -> str:
@@ -426,7 +423,7 @@ def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]
     lines = [f"/* {comment(layer.op.name)}: {type(layer.op).__name__} */"]
     body = []
     for part, call in enumerate(layer.calls):
-        kernel, symbol = plan.kernels[call.kernel], _symbol(index, part)
+        kernel, symbol = plan.kernels[call.kernel], layer_symbol(index, part)
         value = initializer(call.descriptor, symbol)
         lines.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
         copy = copies.get(id(call))

@@ -1,29 +1,29 @@
 """Layers in parts as C: a function for each, over a table of its forms, and the loop over turns.
 
-A *form* of a layer is what it does in some turns: a class of its parts, where in the buffers
-these lie, and which rows are moved. ``layer3(form, turn)`` copies its descriptor, takes the
-numbers of the form, and runs as ``layer3()`` does in a network without stages.
+``layer3(form, turn)`` copies its descriptor, takes the numbers of the form (see ``forms``), and
+runs as ``layer3()`` does in a network without stages.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
 from hwkit.lower.memory import MemoryPlan
-from hwkit.lower.patch.schedule import Move, halo, moves, new_rows
+from hwkit.lower.patch.schedule import first_of, halo
 from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import scratch_name
 from hwkit.targets.mcu.arenas import pointer
 from hwkit.targets.mcu.call import Call
-from hwkit.targets.mcu.lower import Layer, McuPlan, tensor_bytes
+from hwkit.targets.mcu.forms import Forms, forms_of
+from hwkit.targets.mcu.lower import Layer, McuPlan, row_bytes
 from hwkit.targets.mcu.sharing import Shared, bounds
-from hwkit.targets.mcu.source import comment, constant, initializer
+from hwkit.targets.mcu.source import comment, constant, initializer, layer_symbol
 from hwkit.targets.mcu.stages import Leaf
-from hwkit.targets.mcu.structs import Struct, Table
+from hwkit.targets.mcu.structs import Table
 
 _OUTPUT = "output"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -45,28 +45,6 @@ ALL_MARKS = """\
 """Begins the record of a model whose layers run in parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """``number`` of the class, None where nothing is computed; ``reads`` and ``write``: the first
-    row in the buffer of each input and of the output, 0 in a whole map."""
-
-    number: int | None
-    reads: tuple[int, ...]
-    write: int
-    move: Move
-
-
-_IDLE = _Form(None, (), 0, Move())
-
-
-@dataclass(frozen=True, slots=True)
-class _Forms:
-    """The forms of a layer, and which of them each turn takes, None for none."""
-
-    forms: tuple[_Form, ...]
-    of_turn: tuple[int | None, ...]
-
-
 def part_tables(layer: Layer, symbol: str, part: int) -> Iterator[tuple[str, Table]]:
     """Tables that the parts of a call have each for itself, but for those of the first class."""
     if layer.tiled is not None:
@@ -82,7 +60,7 @@ def tiled_layer(graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Sh
     tiled = layer.tiled
     assert tiled is not None
     op, stage = layer.op, plan.staging.stages[tiled.stage]
-    found = _forms(stage, index - _first(graph, stage), tiled.of_turn)
+    found = forms_of(graph, plan, index)
     columns: dict[str, list[str | int]] = {}
     tables: list[str] = []
     names = (*activations(op), op.output)
@@ -90,14 +68,63 @@ def tiled_layer(graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Sh
         _place(graph, plan.memory, stage, index, found, k, name, columns, tables)
         for k, name in enumerate(names)
     ]
-    scratch = pointer(plan.memory, scratch_name(op)) if layer.scratch_bytes else "NULL"
-    descriptors, functions, body = [], [], []
+    written = _calls(plan, index, found, places, columns, copies)
+    body = _moved(graph, plan, op.output, found, columns, written.body)
+    if columns:
+        tables += _table(f"layer{index}_forms", columns, len(found.forms))
+        body.insert(0, f"const layer{index}_form_t *form = layer{index}_forms + number;")
+    else:
+        body.insert(0, "(void)number;")
+    if not any("[turn]" in place for place in places):
+        body.insert(0, "(void)turn;")
+    prefix = "HWK_SMALL " if pick.small else ""
+    head = f"static {prefix}__attribute__((noinline)) void layer{index}("
+    return "\n".join(
+        [
+            f"/* {comment(op.name)}: {type(op).__name__}, in parts */",
+            *written.descriptors,
+            *tables,
+            *written.functions,
+            f"{head}uint32_t number, uint32_t turn) {{",
+            *(f"  {line}" for line in body),
+            "}",
+            "",
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Of a layer's calls the descriptors, functions of their own, and the lines that call them."""
+
+    descriptors: list[str] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
+    body: list[str] = field(default_factory=list)
+
+
+def _calls(
+    plan: McuPlan,
+    index: int,
+    found: Forms,
+    places: Sequence[str],
+    columns: dict[str, list[str | int]],
+    copies: Mapping[int, Shared],
+) -> _Calls:
+    """The calls of layer ``index`` with tensors at ``places``, the output last; numbers that differ
+    from form to form become ``columns``."""
+    layer, pick = plan.layers[index], plan.picks[index]
+    tiled = layer.tiled
+    assert tiled is not None
+    scratch = pointer(plan.memory, scratch_name(layer.op)) if layer.scratch_bytes else "NULL"
+    written = _Calls()
     offset = 0
     for part, call in enumerate(layer.calls):
-        symbol = f"layer{index}" if part == 0 else f"layer{index}_part{part}"
+        symbol = layer_symbol(index, part)
         kernel, copy = plan.kernels[call.kernel], copies.get(id(call))
         value = initializer(call.descriptor, symbol)
-        descriptors.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
+        written.descriptors.append(
+            f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};"
+        )
         local = f"d{part}"
         fields = {}
         for path, values in tiled.varying[part].items():
@@ -116,49 +143,50 @@ def tiled_layer(graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Sh
             fields,
         )
         output = f"(void *)({places[-1]})"
-        usual = _usual(found)
+        usual = found.usual
         if pick.usual and copy is None and fields and usual is not None:
-            functions += _apart(symbol, taking, columns, usual, scratch, f"layer{index}_form_t")
+            form = f"layer{index}_form_t"
+            written.functions.extend(_apart(symbol, taking, columns, usual, scratch, form))
             arguments = ", ".join([*inputs, output])
-            body.append(f"if (number == {usual}u) {{")
-            body.append(f"  {symbol}_usual({arguments});")
-            body += ["} else {", f"  {symbol}_other(form, {arguments});", "}"]
+            written.body.extend(
+                [
+                    f"if (number == {usual}u) {{",
+                    f"  {symbol}usual({arguments});",
+                    "} else {",
+                    f"  {symbol}_other(form, {arguments});",
+                    "}",
+                ]
+            )
         else:
-            body += taking.lines([*inputs, output, scratch])
+            written.body.extend(taking.lines([*inputs, output, scratch]))
+    return written
 
-    row, buffer = _row_bytes(graph, op.output), pointer(plan.memory, op.output)
+
+def _moved(
+    graph: Graph,
+    plan: McuPlan,
+    output: str,
+    found: Forms,
+    columns: dict[str, list[str | int]],
+    body: Sequence[str],
+) -> list[str]:
+    """``body``, which makes ``output``, where its form runs, between what is moved from the halo
+    and to it."""
+    lines = list(body)
+    row, buffer = row_bytes(graph, output), pointer(plan.memory, output)
     if any(form.number is None for form in found.forms):
         columns["runs"] = [int(form.number is not None) for form in found.forms]
-        body = ["if (form->runs) {", *(f"  {line}" for line in body), "}"]
+        lines = ["if (form->runs) {", *(f"  {line}" for line in lines), "}"]
     if any(form.move.fill for form in found.forms):
         columns["fill"] = [form.move.fill * row for form in found.forms]
-        body.insert(0, f"memcpy({buffer}, {pointer(plan.memory, halo(op.output))}, form->fill);")
+        kept = pointer(plan.memory, halo(output))
+        lines.insert(0, f"memcpy({buffer}, {kept}, form->fill);")
     if any(form.move.keep for form in found.forms):
         columns["at"] = [form.move.at * row for form in found.forms]
         columns["keep"] = [form.move.keep * row for form in found.forms]
-        kept = pointer(plan.memory, halo(op.output))
-        body.append(f"memcpy({kept}, {buffer} + form->at, form->keep);")
-    if columns:
-        tables += _table(f"layer{index}_forms", columns, len(found.forms))
-        body.insert(0, f"const layer{index}_form_t *form = layer{index}_forms + number;")
-    else:
-        body.insert(0, "(void)number;")
-    if not any("[turn]" in place for place in places):
-        body.insert(0, "(void)turn;")
-    prefix = "HWK_SMALL " if pick.small else ""
-    head = f"static {prefix}__attribute__((noinline)) void layer{index}("
-    return "\n".join(
-        [
-            f"/* {comment(op.name)}: {type(op).__name__}, in parts */",
-            *descriptors,
-            *tables,
-            *functions,
-            f"{head}uint32_t number, uint32_t turn) {{",
-            *(f"  {line}" for line in body),
-            "}",
-            "",
-        ]
-    )
+        kept = pointer(plan.memory, halo(output))
+        lines.append(f"memcpy({kept}, {buffer} + form->at, form->keep);")
+    return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +236,7 @@ def _apart(
     parameters = [*(f"const void *{name}" for name in inputs), "void *output"]
     arguments = [*inputs, "output", scratch]
     bodies = {
-        f"{symbol}_usual({', '.join(parameters)})": taking.constant_lines(
-            columns, usual, arguments
-        ),
+        f"{symbol}usual({', '.join(parameters)})": taking.constant_lines(columns, usual, arguments),
         f"{symbol}_other({', '.join([f'const {form} *form', *parameters])})": taking.lines(
             arguments
         ),
@@ -220,13 +246,6 @@ def _apart(
         lines.append(f"static __attribute__((noinline)) void {head} {{")
         lines += [*(f"  {line}" for line in body), "}"]
     return lines
-
-
-def _usual(found: _Forms) -> int | None:
-    """The form of more than half of the turns, if there is one."""
-    turns = [form for form in found.of_turn if form is not None]
-    usual = max(set(turns), key=turns.count)
-    return usual if 2 * turns.count(usual) > len(turns) else None
 
 
 def stage_functions(graph: Graph, plan: McuPlan) -> str:
@@ -246,52 +265,17 @@ def run_of(graph: Graph, plan: McuPlan, index: int) -> str:
     if tiled is None:
         return f"layer{index}"
     stage = plan.staging.stages[tiled.stage]
-    return f"stage{tiled.stage}" if _first(graph, stage) == index else "in_stage"
-
-
-def mark_sequence(graph: Graph, plan: McuPlan) -> list[int | None]:
-    """The layer that each ``hwk_profile_mark`` of a whole inference begins, in order; None for no
-    layer.
-
-    Example: of two layers in a stage of two turns: 0, 1, then 0, then 0, 1, 0, 1, then 1, None.
-    """
-    nodes = len(graph.nodes)
-    marks: list[int | None] = list(range(nodes))
-    turns = {}
-    for stage in plan.staging.stages:
-        first = _first(graph, stage)
-        forms = [_forms(stage, k, _of_turn(plan, first + k)) for k in range(len(stage.nodes))]
-        parts = [
-            [first + k for k, found in enumerate(forms) if found.of_turn[turn] is not None]
-            for turn in range(len(stage.turns))
-        ]
-        if stage.streamed:
-            marks.append(None)
-            for turn, new in enumerate(new_rows(stage)):
-                marks += [*([None] if new and turn else []), *parts[turn]]
-            marks.append(None)
-        else:
-            turns[first] = [layer for of in parts for layer in of]
-    for layer in range(nodes):
-        marks += [layer, *turns.get(layer, [])]
-    return [*marks, None]
-
-
-def is_whole(plan: McuPlan, index: int) -> bool:
-    """Whether the output of layer ``index`` is ever there as a whole."""
-    layer = plan.layers[index]
-    tiled = layer.tiled
-    return tiled is None or layer.op.output in plan.staging.stages[tiled.stage].results
+    return f"stage{tiled.stage}" if first_of(graph, stage) == index else "in_stage"
 
 
 def _stage(graph: Graph, plan: McuPlan, number: int) -> str:
     stage = plan.staging.stages[number]
-    first = _first(graph, stage)
+    first = first_of(graph, stage)
     rows = []
     most = 0
     found = []
     for k in range(len(stage.nodes)):
-        found.append(_forms(stage, k, _of_turn(plan, first + k)))
+        found.append(forms_of(graph, plan, first + k))
         most = max(most, len(found[-1].forms))
     none, kind = (255, "uint8_t") if most < 255 else (65535, "uint16_t")
     for turn in range(len(stage.turns)):
@@ -337,42 +321,12 @@ def _whole_stage(stage: Stage, number: int) -> list[str]:
     ]
 
 
-def _first(graph: Graph, stage: Stage) -> int:
-    return next(k for k, op in enumerate(graph.nodes) if op.name == stage.nodes[0].name)
-
-
-def _of_turn(plan: McuPlan, index: int) -> tuple[int | None, ...]:
-    tiled = plan.layers[index].tiled
-    assert tiled is not None
-    return tiled.of_turn
-
-
-def _forms(stage: Stage, k: int, of_turn: Sequence[int | None]) -> _Forms:
-    op = stage.nodes[k]
-    buffers = set(stage.buffers)
-    moved = moves(stage, op.output) if op.output in buffers else (Move(),) * len(stage.turns)
-    forms: dict[_Form, int] = {}
-    found: list[int | None] = []
-    for turn, number, move in zip(stage.turns, of_turn, moved, strict=True):
-        form = _Form(None, (), 0, move)
-        part = turn.parts[k]
-        if part is not None:
-            reads = tuple(
-                read.rows.start - turn.held[name].start if name in buffers else 0
-                for name, read in zip(activations(op), part.reads, strict=True)
-            )
-            write = part.rows.start - turn.held[op.output].start if op.output in buffers else 0
-            form = _Form(number, reads, write, move)
-        found.append(None if form == _IDLE else forms.setdefault(form, len(forms)))
-    return _Forms(tuple(forms), tuple(found))
-
-
 def _place(
     graph: Graph,
     memory: MemoryPlan,
     stage: Stage,
     index: int,
-    found: _Forms,
+    found: Forms,
     k: int,
     name: str,
     columns: dict[str, list[str | int]],
@@ -380,10 +334,10 @@ def _place(
 ) -> str:
     """Where a part's input ``k``, or its output behind the inputs, starts. Example:
     ``arena + 128 + form->a``; of a whole map ``arena + 128 + 96u * layer0_a[turn]``."""
-    op = stage.nodes[index - _first(graph, stage)]
+    op = stage.nodes[index - first_of(graph, stage)]
     output = k == len(activations(op))
     label = _OUTPUT if output else _LETTERS[k] if k < len(_LETTERS) else f"input{k}"
-    row, base = _row_bytes(graph, name), pointer(memory, name)
+    row, base = row_bytes(graph, name), pointer(memory, name)
     if name in stage.buffers:
         starts = [
             form.write if output else form.reads[k] if form.number is not None else 0
@@ -395,7 +349,7 @@ def _place(
         return f"{base} + form->{label}"
     firsts = []
     for turn in stage.turns:
-        part = turn.parts[index - _first(graph, stage)]
+        part = turn.parts[index - first_of(graph, stage)]
         span = None if part is None else part.rows if output else part.reads[k].rows
         firsts.append(0 if span is None else span.start)
     lines += _array("uint16_t", f"layer{index}_{label}", firsts)
@@ -403,14 +357,14 @@ def _place(
 
 
 def _column(
-    found: _Forms, values: Sequence[Leaf], table: str, call: Call, path: str
+    found: Forms, values: Sequence[Leaf], table: str, call: Call, path: str
 ) -> list[str | int]:
     """The values of a field by form."""
     column: list[str | int] = []
     for form in found.forms:
         value = values[form.number or 0]
         if isinstance(value, Table):
-            first = _field(call.descriptor, path)
+            first = call.descriptor.fields.get(path)
             purpose = first.purpose if isinstance(first, Table) else value.purpose
             symbol = table[: -len(_name(path))] + purpose
             column.append(f"{table}{form.number}" if form.number else symbol)
@@ -419,10 +373,6 @@ def _column(
         else:
             column.append(constant(value))
     return column
-
-
-def _field(struct: Struct, path: str) -> object:
-    return struct.fields.get(path)
 
 
 def _table(symbol: str, columns: Mapping[str, Sequence[str | int]], count: int) -> list[str]:
@@ -451,13 +401,11 @@ def _table(symbol: str, columns: Mapping[str, Sequence[str | int]], count: int) 
 
 
 def _array(kind: str, symbol: str, values: Sequence[int]) -> list[str]:
-    texts = [", ".join(map(str, values[k : k + _PER_LINE])) for k in range(0, len(values), 16)]
+    texts = [
+        ", ".join(map(str, values[k : k + _PER_LINE])) for k in range(0, len(values), _PER_LINE)
+    ]
     body = ",\n    ".join(texts)
     return [f"static const {kind} {symbol}[] = {{\n    {body}}};"]
-
-
-def _row_bytes(graph: Graph, name: str) -> int:
-    return tensor_bytes(graph, name) // graph.tensors[name].shape[0]
 
 
 def _name(path: str) -> str:

@@ -6,7 +6,7 @@ from hwkit.ir.graph import Graph
 from hwkit.lower.patch.schedule import halo, moves, new_rows
 from hwkit.targets.mcu.arenas import pointer
 from hwkit.targets.mcu.emit_stage import ALL_MARKS
-from hwkit.targets.mcu.lower import McuPlan, tensor_bytes
+from hwkit.targets.mcu.lower import McuPlan, row_bytes
 
 _STREAM = """\
 /* The input's rows: `fill` bytes of earlier ones in front of `bytes` of new ones; of all these
@@ -91,7 +91,7 @@ def stream_functions(graph: Graph, plan: McuPlan) -> str:
         return ""
     stage = plan.staging.stages[number]
     (name,) = stage.streamed
-    row = tensor_bytes(graph, name) // graph.tensors[name].shape[0]
+    row = row_bytes(graph, name)
     forms: dict[tuple[int, ...], int] = {}
     of_turn = []
     for move, new in zip(moves(stage, name), new_rows(stage), strict=True):

@@ -266,6 +266,11 @@ def _stored_bytes(graph: Graph) -> dict[str, int]:
     return {name: tensor_bytes(graph, name) for name in names}
 
 
+def row_bytes(graph: Graph, name: str) -> int:
+    """Bytes of a row of a map in the arena."""
+    return tensor_bytes(graph, name) // graph.tensors[name].shape[0]
+
+
 def tensor_bytes(graph: Graph, name: str) -> int:
     """Bytes of an activation in the arena."""
     return STORED.bytes_of(graph.tensors[name])

@@ -19,7 +19,7 @@ from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.mcu.emit import from_device
-from hwkit.targets.mcu.emit_stage import mark_sequence
+from hwkit.targets.mcu.forms import mark_sequence
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.timed import timed_sample
 

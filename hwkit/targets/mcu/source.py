@@ -21,6 +21,11 @@ def comment(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.:\-]", "_", text)[:63]
 
 
+def layer_symbol(index: int, part: int) -> str:
+    """What the names of a layer's call begin with: ``layer3``, ``layer3_part1``."""
+    return f"layer{index}" if part == 0 else f"layer{index}_part{part}"
+
+
 def table_declaration(symbol: str, table: Table) -> str:
     """``extern const int8_t layer0_weights[432];``"""
     return f"extern const {_c_type(table.values)} {symbol}[{table.values.size}];"

@@ -20,7 +20,7 @@ from hwkit.lower.patch.turns import Stage, by_input, by_output
 from hwkit.target import Artifact
 from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit, selftest_feeds, to_device
-from hwkit.targets.mcu.emit_stage import mark_sequence
+from hwkit.targets.mcu.forms import mark_sequence
 from hwkit.targets.mcu.lower import McuPlan, lower, staged
 from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.stages import check_stages
