@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from hwkit import resources
 from hwkit.boards import McuBoard
@@ -77,29 +80,43 @@ def available(board: McuBoard) -> dict[str, Kernel]:
     return {name: found[0] for name, found in implementations(board).items()}
 
 
-def implementations(board: McuBoard) -> dict[str, tuple[Kernel, ...]]:
+def implementations(board: McuBoard) -> Mapping[str, tuple[Kernel, ...]]:
     """By kernel: every implementation in the board's folders. The first is the one for all
     layers; others compute the same integers and may be better for some (``Kernel.fits``).
 
     Example: on a Cortex-M4 ``dense_s8`` has that of ``dsp`` and, as ``dense_s8_ref``, the
     definition.
     """
-    return {name: _implementations(board, name, d, n) for name, d, n in listed()}
+    return _implementations(root(), board.kernels)
 
 
-def _implementations(
-    board: McuBoard, name: str, descriptor: str, inputs: int
+@cache
+def _implementations(folder: Path, variants: tuple[str, ...]) -> Mapping[str, tuple[Kernel, ...]]:
+    """Of the folders ``variants`` in ``folder``, which is ``root()``: every plan asks, and
+    files are looked for once."""
+    more: dict[str, list[str]] = {}
+    for name, other in alternatives():
+        more.setdefault(name, []).append(other)
+    found = {
+        name: _of_kernel(Kernel(name, descriptor, inputs, ""), variants, more.get(name, ()))
+        for name, descriptor, inputs in listed()
+    }
+    return MappingProxyType(found)
+
+
+def _of_kernel(
+    kernel: Kernel, variants: Sequence[str], alternatives: Iterable[str]
 ) -> tuple[Kernel, ...]:
-    own = [Kernel(name, descriptor, inputs, v) for v in board.kernels]
-    own = [kernel for kernel in own if kernel.path.is_file()]
+    def there(name: str) -> list[Kernel]:
+        found = (replace(kernel, name=name, variant=variant) for variant in variants)
+        return [one for one in found if one.path.is_file()]
+
+    own = there(kernel.name)
     if not own:
         raise ConfigError(
-            f"kernel hwk_{name}: in none of the board's folders {', '.join(board.kernels)}; "
+            f"kernel hwk_{kernel.name}: in none of the board's folders {', '.join(variants)}; "
             "add 'ref' to its kernels"
         )
-    others: list[Kernel] = []
-    for alternative in (other for of, other in alternatives() if of == name):
-        found = [Kernel(alternative, descriptor, inputs, v) for v in board.kernels]
-        others += [kernel for kernel in found if kernel.path.is_file()][:1]
+    others = [one for name in alternatives for one in there(name)[:1]]
     others += [replace(kernel, suffix=f"_{kernel.variant}") for kernel in own[1:]]
     return own[0], *others

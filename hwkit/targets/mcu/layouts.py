@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -35,6 +36,10 @@ Stream: TypeAlias = Callable[[Array, Array, Array], Array]
 """One table of weights, biases and factors."""
 
 
+_known: WeakKeyDictionary[Struct, dict[Layout, Struct]] = WeakKeyDictionary()
+"""Of the descriptors that are alive: every plan of a graph lays out the same ones."""
+
+
 def laid_out(call: Call, layout: Layout | None) -> Call:
     """``call`` with its weights in ``layout``; None leaves them as they are. Where there are none
     a layout is given an empty table."""
@@ -43,7 +48,10 @@ def laid_out(call: Call, layout: Layout | None) -> Call:
         return call
     if not isinstance(weights, Table):
         weights = Table("", np.zeros(0, np.int8))
-    return replace(call, descriptor=layout(call.descriptor, weights))
+    known = _known.setdefault(call.descriptor, {})
+    if layout not in known:
+        known[layout] = layout(call.descriptor, weights)
+    return replace(call, descriptor=known[layout])
 
 
 def grouped(rows: int) -> Layout:

@@ -31,7 +31,7 @@ class Enumerator:
     value: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Struct:
     """Fields in the order of the C declaration."""
 
