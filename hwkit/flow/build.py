@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from hwkit import boards, targets
-from hwkit.boards import NO_GOAL, Board, FoldingGoal, Optimize, folded_for
+from hwkit.boards import NO_GOAL, Board, FoldingGoal, folded_for
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import read_json, replace_folder, write_json, write_whole
 from hwkit.flow.shape import Shape, made_with, shaped
@@ -209,11 +209,6 @@ def _memory(options: Mapping[str, str | int]) -> str:
     """Options of memory as they are given."""
     limit = f"--sram {options['sram_bytes']}B " if "sram_bytes" in options else ""
     return f"{limit}--input {options.get('input', 'whole')}"
-
-
-def optimized_for(board: Board, optimize: Optimize | None) -> Board:
-    """``board`` with its kernels chosen for something else."""
-    return shaped(board, {"optimize": optimize})
 
 
 def _goal_of(folder: Path) -> FoldingGoal:

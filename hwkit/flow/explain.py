@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from hwkit.boards import Optimize
 from hwkit.errors import ConfigError
 from hwkit.flow.build import lower
 from hwkit.ir.graph import Graph
-from hwkit.target import Account, Change, Explains, Explanation
+from hwkit.target import Explains, Explanation
 
 
 def explain(graph: Graph, board: str, optimize: Optimize | None = None) -> Explanation:
@@ -33,27 +34,9 @@ def to_json(found: Explanation) -> dict[str, Any]:
         "board": found.board,
         "evidence": "simulated",
         "unit": found.unit,
-        "layers": [_layer(of) for of in found.layers],
+        "layers": [asdict(of) | {"per_mac": of.per_mac} for of in found.layers],
         "total": {
             "macs": sum(of.macs for of in found.layers),
             "time": sum(of.time for of in found.layers),
         },
     }
-
-
-def _layer(of: Account) -> dict[str, Any]:
-    return {
-        "index": of.index,
-        "name": of.name,
-        "op": of.op,
-        "kernel": of.kernel,
-        "macs": of.macs,
-        "time": of.time,
-        "per_mac": of.per_mac,
-        "best_per_mac": of.best_per_mac,
-        "changes": [_change(change) for change in of.changes],
-    }
-
-
-def _change(change: Change) -> dict[str, Any]:
-    return {"reason": change.reason, "text": change.text, "saves": change.saves}

@@ -20,6 +20,7 @@ from hwkit.boards import FoldingGoal, folded_for
 from hwkit.errors import ConfigError, ToolFailed
 from hwkit.files import replace_folder
 from hwkit.flow import build
+from hwkit.flow.shape import shaped
 from hwkit.flow.verify import verify
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.toolchain import process
@@ -346,8 +347,8 @@ def test_predict_measures_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_kernels_are_chosen_on_microcontrollers_only() -> None:
-    board = build.optimized_for(boards.load("nucleo_l4r5zi"), "speed")
+    board = shaped(boards.load("nucleo_l4r5zi"), {"optimize": "speed"})
     assert board.mcu is not None and board.mcu.optimize == "speed"
-    assert build.optimized_for(board, None) is board
+    assert shaped(board, {"optimize": None}) is board
     with pytest.raises(ConfigError, match="host_tflm: --optimize is for microcontrollers"):
-        build.optimized_for(boards.load("host_tflm"), "size")
+        shaped(boards.load("host_tflm"), {"optimize": "size"})

@@ -44,7 +44,7 @@ class Edge:
     calls: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Costs:
     """A graph and how its memory is counted: ``streamed`` inputs come row by row, ``uncounted``
     tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name; without

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from hwkit.errors import ConfigError
@@ -163,6 +163,7 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
     )
 
 
+@lru_cache(maxsize=1)  # the front, and then the plan within a limit: one search
 def choices(costs: Costs) -> tuple[list[Edge], list[Edge]]:
     """What plans are made of: all, and all but stages of one layer.
 

@@ -51,17 +51,17 @@ def explain(lowered: Lowered[McuPlan]) -> Explanation:
     if choice is None or not choice.board or measuring is None:
         why = choice.note if choice else "no kernels were chosen"
         raise ConfigError(f"{lowered.board.name}: nothing to explain: {why}; run 'hwkit doctor'")
-    wanted = [(op, list(_asked(lowered.graph, op, choice, n))) for n, op in _layers(lowered.graph)]
+    wanted = [
+        (op, list(_asked(lowered.graph, op, choice, n))) for n, op in enumerate(lowered.graph.nodes)
+    ]
     kinds = {of.single.kind: of.single for _, found in wanted for of in found}
     per_mac = dict(zip(kinds, _measured(list(kinds.values()), measuring), strict=True))
     by_layer = {op.name: [(of, per_mac[of.single.kind]) for of in found] for op, found in wanted}
-    accounts = tuple(_account(lowered, n, by_layer[op.name]) for n, op in _layers(lowered.graph))
+    accounts = tuple(
+        _account(lowered, n, by_layer[op.name]) for n, op in enumerate(lowered.graph.nodes)
+    )
     cycles = all(of.cycles is not None for of in choice.figures[0])
     return Explanation(choice.board, "cycles" if cycles else "instructions", accounts)
-
-
-def _layers(graph: Graph) -> Iterator[tuple[int, Op]]:
-    return iter(enumerate(graph.nodes))
 
 
 def _asked(graph: Graph, op: Op, choice: Choice, n: int) -> Iterator[Variant]:

@@ -12,6 +12,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Rescale, Rounding
 from hwkit.ir.types import S32, Array, Shape, TensorType
+from hwkit.targets.mcu.descriptors import round_up
 
 WeightedOp: TypeAlias = Conv2d | DepthwiseConv2d | Dense
 
@@ -77,9 +78,9 @@ def variants(of: Single) -> Iterator[Variant]:
         text = "a weight of -128; keep weights within -127 .. 127"
         yield Variant("exact path", text, replace(of, weights=np.maximum(of.weights, -127)))
     inputs, outputs = of.source.shape[-1], of.result.shape[-1]
-    wider = _rounded(inputs, 2 * _WORD), _rounded(outputs, _WORD)
+    wider = round_up(inputs, 2 * _WORD), round_up(outputs, _WORD)
     if isinstance(of.op, DepthwiseConv2d):
-        wider = _rounded(inputs, _WORD), _rounded(inputs, _WORD) * (outputs // inputs)
+        wider = round_up(inputs, _WORD), round_up(inputs, _WORD) * (outputs // inputs)
     if wider != (inputs, outputs):
         text = f"{inputs} to {outputs} channels; {wider[0]} to {wider[1]} cost less each"
         yield Variant("tail", text, _with_channels(of, *wider))
@@ -170,7 +171,7 @@ def _of_maps(of: Single, op: Conv2d | DepthwiseConv2d) -> Iterator[Variant]:
             slow = replace(of, op=replace(op, stride=(1, 1)), source=_shaped(of.source, shape))
             yield Variant("stride", text, slow)
     if columns % _WORD != 0:
-        more = _rounded(columns, _WORD) - columns
+        more = round_up(columns, _WORD) - columns
         height, width, channels = of.source.shape
         shape = height, width + more * op.stride[1], channels
         text = f"{columns} outputs in a row; {columns + more} cost less each"
@@ -207,7 +208,3 @@ def _repeated(entries: tuple[int, ...], count: int) -> tuple[int, ...]:
 
 def _shaped(tensor: TensorType, shape: Shape) -> TensorType:
     return replace(tensor, shape=shape)
-
-
-def _rounded(count: int, step: int) -> int:
-    return -(-count // step) * step
