@@ -26,6 +26,7 @@ from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.toolchain import process
 from hwkit.toolchain.cache import cache_folder
 from tests.flow.test_verify import network
+from tests.processes import has_ended
 
 BOARD = "host_tflm"
 
@@ -188,16 +189,7 @@ def test_a_terminated_command_cleans_up(tmp_path: Path) -> None:
     assert child.communicate()[1] == b"" and child.returncode == 128 + signal.SIGTERM
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "m.hwk", "pid"]
     assert not list((tmp_path / "cache" / "hwkit" / "builds").iterdir())
-    assert not is_running(int(started.read_text()))
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process lives; one that has ended may wait for its new parent to notice."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    assert has_ended(int(started.read_text()))
 
 
 def test_deploys_into_one_folder_meet(tmp_path: Path) -> None:
