@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from hwkit.errors import ConfigError, FormatError, HwkitError
 from hwkit.profile import store
 from hwkit.profile.commit import source_commit
 from hwkit.profile.measurement import now_utc
 from hwkit.profile.medians import medians
+from hwkit.profile.store import database, schema
 from hwkit.target import Identity
 from tests.profile.example import MEASUREMENT
 from tests.profile.test_medians import timed_at_once
@@ -49,24 +51,76 @@ def test_the_whole_models_figures_are_kept(path: Path) -> None:
     assert store.read(path)[0].measurement == here
 
 
-def test_a_file_of_version_1_is_brought_up_to_date(path: Path) -> None:
+VERSION_1 = """
+CREATE TABLE measurement (id INTEGER PRIMARY KEY, time_utc TEXT NOT NULL, board TEXT NOT NULL,
+    evidence TEXT NOT NULL CHECK (evidence IN ('measured', 'simulated', 'estimated')),
+    clock_hz INTEGER, toolchain TEXT NOT NULL, flags TEXT NOT NULL, source_commit TEXT NOT NULL,
+    model TEXT NOT NULL, model_digest TEXT NOT NULL, repeats INTEGER NOT NULL,
+    warm_up INTEGER NOT NULL);
+CREATE TABLE layer (measurement INTEGER NOT NULL REFERENCES measurement (id),
+    layer_index INTEGER NOT NULL, name TEXT NOT NULL, op TEXT NOT NULL, macs INTEGER NOT NULL,
+    instructions NUMERIC, cycles NUMERIC, us NUMERIC, spread TEXT NOT NULL,
+    PRIMARY KEY (measurement, layer_index));
+CREATE INDEX measurement_by_model ON measurement (model_digest, board);
+INSERT INTO measurement VALUES (1, '2026-01-01T00:00:00Z', 'm4', 'simulated', 64000000, '{}', '[]',
+    'abc', 'mnist', 'dd', 2, 1);
+INSERT INTO layer VALUES (1, 0, 'l0', 'Dense', 10, NULL, 7, NULL, '{}');
+INSERT INTO layer VALUES (1, 1, 'l1', 'Dense', 5, 3, 2, NULL, '{}')
+"""
+VERSION_2 = """
+ALTER TABLE measurement ADD COLUMN identity TEXT NOT NULL DEFAULT '';
+ALTER TABLE measurement ADD COLUMN input_digest TEXT NOT NULL DEFAULT '';
+ALTER TABLE measurement ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
+INSERT INTO layer VALUES (1, -1, 'whole', 'Model', 15, NULL, 9, 2.5, '{}');
+INSERT INTO layer VALUES (1, -2, 'total', 'Model', 15, NULL, 9, 2.5, '{}')
+"""
+
+
+@pytest.mark.parametrize(("version", "statements"), [(1, ""), (2, VERSION_2)])
+def test_a_file_of_an_earlier_version_is_brought_up_to_date(
+    path: Path, version: int, statements: str
+) -> None:
     path.parent.mkdir()
     with sqlite3.connect(path) as db:
-        for statement in store._SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute(f"PRAGMA application_id = {store.APPLICATION_ID}")
-        db.execute("PRAGMA user_version = 1")
-        db.execute(
-            "INSERT INTO measurement VALUES (1, '2026-01-01T00:00:00Z', 'm4', 'simulated', "
-            "64000000, '{}', '[]', 'abc', 'mnist', 'dd', 2, 1)"
-        )
-        db.execute("INSERT INTO layer VALUES (1, 0, 'l0', 'Dense', 10, NULL, 7, NULL, '{}')")
+        db.executescript(f"{VERSION_1};{statements}")
+        db.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {version}")
     db.close()
     assert store.add(MEASUREMENT, path) == 2
     old, new = (each.measurement for each in store.read(path))
     assert new == MEASUREMENT
     assert (old.evidence, old.clock_hz, old.identity.name) == ("simulated", 64_000_000, "")
-    assert (old.total.cycles, old.total.macs, old.layers[0].cycles) == (7, 10, 7)
+    assert [of.cycles for of in old.layers] == [7, 2]
+    assert (old.total.cycles, old.total.macs, old.total.instructions) == (9, 15, None)
+    assert old.total.us == (None if version == 1 else 2.5)
+    assert (old.whole is None) == (version == 1)
+
+
+def test_what_migrations_make_is_what_the_schema_says(path: Path) -> None:
+    store.add(MEASUREMENT, path)
+    with database.opened(path, write=False) as db:
+        found = sa.MetaData()
+        found.reflect(db)
+
+    def shapes(metadata: sa.MetaData) -> dict[str, list[tuple[str, bool, bool]]]:
+        return {
+            name: [(c.name, bool(c.nullable), c.primary_key) for c in table.columns]
+            for name, table in metadata.tables.items()
+            if name != "alembic_version"
+        }
+
+    assert shapes(found) == shapes(schema.metadata)
+
+
+def test_sums_over_layers_count_nothing_twice(path: Path) -> None:
+    found = medians("host", [timed_at_once(2.5, None)])
+    whole = replace(MEASUREMENT, layers=found.layers, total=found.total, whole=found.whole)
+    store.add(whole, path)
+    with sqlite3.connect(path) as db:
+        (layers,) = db.execute("SELECT sum(macs) FROM layer").fetchone()
+        (total,) = db.execute("SELECT macs FROM total").fetchone()
+    db.close()
+    assert layers == total
 
 
 def test_no_file_yet(path: Path) -> None:
@@ -169,7 +223,7 @@ def test_another_schema_version_is_refused(path: Path) -> None:
     db.close()
     with pytest.raises(FormatError) as caught:
         store.read(path)
-    assert "schema version 7, this hwkit reads 2" in one_line(caught.value, path)
+    assert "schema version 7, this hwkit reads 3" in one_line(caught.value, path)
 
 
 @pytest.mark.parametrize(

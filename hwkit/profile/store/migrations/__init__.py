@@ -1,0 +1,1 @@
+"""Alembic's migrations of the store; ``database`` runs them when an older one is opened."""

@@ -1,0 +1,1 @@
+"""One step a file, called after the schema's version."""
