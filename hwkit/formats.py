@@ -18,6 +18,8 @@ from hwkit.version import __version__
 FORMATS: Mapping[str, int] = {
     "boards": 1,
     "bringup": 1,
+    "campaign": 1,
+    "compare": 1,
     "cost.json": 1,
     "deploy.json": 1,
     "doctor": 1,
@@ -29,6 +31,7 @@ FORMATS: Mapping[str, int] = {
     "plan.json": 1,
     "explain": 1,
     "profile": 2,
+    "results": 1,
     "summary.json": 2,
     "toolchain": 1,
     "train.json": 1,

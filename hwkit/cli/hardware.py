@@ -18,6 +18,7 @@ from hwkit.cli.options import (
     model_argument,
     optimize_option,
     port_option,
+    store_option,
 )
 from hwkit.cli.terminal import busy, plain, print_json
 
@@ -98,12 +99,7 @@ def deploy(
     type=click.IntRange(1, _MAX_REPEATS),
     help="Inferences that count; figures are medians.",
 )
-@click.option(
-    "--store",
-    metavar="DB",
-    type=click.Path(path_type=Path),
-    help="SQLite database; without it the user's own.",
-)
+@store_option
 @optimize_option
 @memory_options
 @port_option
@@ -113,7 +109,7 @@ def profile(
     model: Path,
     board: str,
     repeats: int,
-    store: Path | None,
+    store: Any,
     optimize: Any,
     sram: str | None,
     given: Any,

@@ -113,6 +113,19 @@ def optimize_option(command: F) -> F:
     )(command)
 
 
+def _store(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    return value if value is None or "://" in value else Path(value)
+
+
+def store_option(command: F) -> F:
+    return click.option(
+        "--store",
+        metavar="DB",
+        callback=_store,
+        help="A SQLite file, or postgresql://user@host/name; without it the user's own file.",
+    )(command)
+
+
 def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 

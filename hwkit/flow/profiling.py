@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from hwkit import boards
 from hwkit.device.session import check_reachable
@@ -20,6 +20,8 @@ from hwkit.profile import store as database
 from hwkit.profile.commit import source_commit
 from hwkit.profile.measurement import Measurement
 from hwkit.profile.medians import medians
+from hwkit.profile.store.database import Place
+from hwkit.target import Artifact, Session
 
 WARM_UP = 1
 """Inferences before those that count."""
@@ -31,7 +33,7 @@ def profile(
     *,
     repeats: int = 10,
     seed: int = 0,
-    store: Path | None = None,
+    store: Place = None,
     port: str | None = None,
     artifact_folder: str | Path | None = None,
     **shape: Unpack[Shape],
@@ -40,19 +42,31 @@ def profile(
 
     ``artifact_folder`` is one that ``hwkit deploy`` left: that very build is measured. What answers
     on the board says what it is, and so what the figures are worth. Also added to the measurement
-    store (``store``: its path, default the user's).
+    store (``store``: a file or a URL, default the user's own file).
     """
     check_reachable(boards.load(board), port)
     database.check(store)
     target, artifact = artifact_for(graph, board, artifact_folder, **shape)
     feeds = boundary.enter(graph, artifact.lowered.graph, random_feeds(graph, 1, seed))
     with target.open(artifact, port) as session:
-        runs = session.timed(feeds, repeats, WARM_UP)
-        identity = session.identity
+        taken = measured(graph, artifact, session, feeds, repeats)
+    database.add(taken, store)
+    return taken
+
+
+def measured(
+    graph: Graph,
+    artifact: Artifact[Any],
+    session: Session,
+    feeds: Mapping[str, Array],
+    repeats: int,
+) -> Measurement:
+    """The figures of an open artifact of ``graph`` on the one sample in ``feeds``; not stored."""
+    runs = session.timed(feeds, repeats, WARM_UP)
     found = medians(artifact.board.name, runs, WARM_UP)
-    taken = Measurement(
+    return Measurement(
         board=artifact.board.name,
-        identity=identity,
+        identity=session.identity,
         model=graph.name,
         model_digest=serialize.digest(graph),
         input_digest=digest(feeds),
@@ -66,8 +80,6 @@ def profile(
         flags=tuple(artifact.facts.get("flags", ())),
         options=artifact.lowered.board.options,
     )
-    database.add(taken, store)
-    return taken
 
 
 def digest(feeds: Mapping[str, Array]) -> str:

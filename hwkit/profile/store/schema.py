@@ -81,8 +81,11 @@ job = Table(
     "job",
     metadata,
     Column("digest", Text, primary_key=True),
-    Column("measurement", ForeignKey("measurement.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("measurement", ForeignKey("measurement.id")),
+    Column("attempts", Integer, nullable=False),
+    Column("message", Text, nullable=False),
 )
-"""What a measurement of a campaign was made of: the same job is never done twice."""
+"""Jobs of campaigns by the SHA-256 of all that they are made of: done, or why not."""
 
 figures = {"layer": layer, "total": total, "whole": whole}

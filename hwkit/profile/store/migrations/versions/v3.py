@@ -57,5 +57,8 @@ def upgrade() -> None:
     op.create_table(
         "job",
         sa.Column("digest", sa.Text, primary_key=True),
-        sa.Column("measurement", sa.Integer, sa.ForeignKey("measurement.id"), nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("measurement", sa.Integer, sa.ForeignKey("measurement.id")),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
     )

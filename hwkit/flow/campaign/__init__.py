@@ -1,0 +1,1 @@
+"""Campaigns: many models on many boards, each measured once, whatever fails on the way."""
