@@ -1,0 +1,90 @@
+"""``results`` and ``compare``: rows for other tools, and regressions that are there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwkit.cli import _run
+from hwkit.profile import store
+from hwkit.profile.compare import compare
+from hwkit.profile.measurement import Measurement
+from tests.profile.example import MEASUREMENT
+
+OLD, NEW = "a" * 40, "b" * 40
+
+
+def noisy(us: float, count: int, seed: int, model: str = "m") -> list[Measurement]:
+    """Measurements with noise of 1 %."""
+    rng = np.random.default_rng(seed)
+    return [
+        replace(
+            MEASUREMENT, model=model, total=replace(MEASUREMENT.total, cycles=None, us=float(t))
+        )
+        for t in us * (1 + 0.01 * rng.standard_normal(count))
+    ]
+
+
+def test_a_planted_regression_of_3_percent_is_found_and_no_other() -> None:
+    names = [f"m{k}" for k in range(20)]
+    before = [row for k, name in enumerate(names) for row in noisy(100, 12, k, name)]
+    after = [
+        row
+        for k, name in enumerate(names)
+        for row in noisy(103 if name == "m7" else 100, 12, 100 + k, name)
+    ]
+    found = [of for of in compare(before, after) if of.figure == "us"]
+    assert len(found) == 20
+    assert [of.model for of in found if of.is_slower(0.01)] == ["m7"]
+    assert not any(of.is_faster(0.01) for of in found)
+
+
+def test_counted_figures_have_an_interval_of_one_point() -> None:
+    slower = replace(MEASUREMENT, total=replace(MEASUREMENT.total, cycles=103))
+    faster = replace(MEASUREMENT, total=replace(MEASUREMENT.total, cycles=100))
+    found = {of.figure: of for of in compare([faster], [slower])}
+    assert (found["cycles"].ratio, found["cycles"].low, found["cycles"].high) == (1.03,) * 3
+    assert compare([faster], [replace(slower, board="other")]) == []
+    assert compare([faster], [replace(slower, options={"optimize": "size"})]) == []
+    assert compare([faster], [replace(slower, board="other")], across_boards=True)
+
+
+def kept(path: Path) -> Path:
+    for commit, cycles in ((OLD, 100), (NEW, 103)):
+        total = replace(MEASUREMENT.total, cycles=cycles)
+        store.add(replace(MEASUREMENT, commit=commit, total=total), path)
+    return path
+
+
+def test_compare_says_by_its_exit_code_whether_something_is_slower(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(kept(tmp_path / "s.db"))
+    assert _run(["compare", OLD[:8], NEW[:8], "--store", path]) == 1
+    assert "SLOWER" in capsys.readouterr().out
+    assert _run(["compare", NEW[:8], OLD[:8], "--store", path]) == 0
+    assert _run(["compare", OLD[:8], NEW[:8], "--store", path, "--threshold", "0.05"]) == 0
+    assert _run(["compare", path, path, "--json"]) == 0
+    capsys.readouterr()
+    assert _run(["compare", OLD[:8], "--store", path, "nonsense"]) == 2
+    assert _run(["compare", OLD[:8], "virtual_m4", "--store", path]) == 2
+    capsys.readouterr()
+
+
+def test_results_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    path, out = str(kept(tmp_path / "s.db")), tmp_path / "r.parquet"
+    assert _run(["results", "--store", path, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["cycles"] for row in rows] == [100, 103]
+    assert _run(["results", "--store", path, "--csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert _run(["results", "--store", path, "--parquet", "-o", str(out)]) == 0
+    assert list(pandas.read_parquet(out)["cycles"]) == [100, 103]
+    assert _run(["results", "--store", path, "--parquet"]) == 2
+    assert _run(["results", "--store", path]) == 0
+    assert rows[0]["board"] in capsys.readouterr().out
