@@ -26,6 +26,7 @@ FORMATS: Mapping[str, int] = {
     "error": 1,
     "import": 1,
     "inspect": 1,
+    "narrow": 1,
     "places": 1,
     "plan": 1,
     "plan.json": 1,

@@ -8,8 +8,16 @@ from typing import Any
 import click
 
 from hwkit.cli.group import hwkit
-from hwkit.cli.options import board_option, example, json_option, memory_options, model_argument
-from hwkit.cli.terminal import busy, plain, print_json
+from hwkit.cli.options import (
+    board_option,
+    example,
+    input_option,
+    json_option,
+    memory_options,
+    model_argument,
+    optional_board_option,
+)
+from hwkit.cli.terminal import busy, plain, print_json, told_beside
 
 
 @hwkit.command(**example("hwkit plan model.hwk --board virtual_m0 --sram 20kB --input streamed"))
@@ -74,3 +82,63 @@ def _figures(one: dict[str, Any]) -> str:
         f"{one['arena_bytes']:,} B of activations, {one['macs']:,} MACs ({share:.3f}x), "
         f"{len(one['stages'])} stages"
     )
+
+
+@hwkit.command(**example("hwkit narrow model.hwk -i calibration.npy --bitops 0.5 -o narrower.hwk"))
+@model_argument
+@input_option(required=True)
+@click.option("-o", "--out", metavar="M.hwk", required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--bitops",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="At most this share of the network's BitOPs: multiplications times widths.",
+)
+@optional_board_option
+@memory_options
+@click.option(
+    "--lambda",
+    "lam",
+    type=click.FloatRange(0, 1),
+    default=0.6,
+    show_default=True,
+    help="How much lost entropy counts beside saved BitOPs.",
+)
+@json_option
+def narrow(
+    model: Path,
+    inputs: tuple[str, ...],
+    out: Path,
+    bitops: float | None,
+    board: str | None,
+    sram: str | None,
+    given: str | None,
+    lam: float,
+    as_json: bool,
+) -> None:
+    """Feature maps of 4 and 2 bits, chosen by what real inputs show (QuantMCU), without training.
+
+    Integers change: try the result on labelled data.
+    """
+    from hwkit.files import check_writable
+    from hwkit.flow.arrays import load_inputs
+    from hwkit.flow.models import load
+    from hwkit.flow.narrowing import Limits
+    from hwkit.flow.narrowing import narrow as flow
+
+    check_writable(out)
+    graph = load(model)
+    with busy(f"{model.name}: narrowing"):
+        limits = Limits(bitops, board, sram, given == "streamed")
+        found = flow(graph, load_inputs(graph, inputs), limits, lam)
+    found.graph.save(str(out))
+    if as_json:
+        print_json("narrow", found.to_json())
+        return
+    for one in found.maps:
+        left = "" if one.snr_db is None else f", {one.snr_db:.1f} dB"
+        entropy = f"{one.entropy:.2f} -> {one.entropy_after:.2f} bits of entropy{left}"
+        click.echo(plain(f"  {one.before} -> {one.after}  {entropy}  {one.name}"))
+    share = found.bitops / max(found.bitops_before, 1)
+    click.echo(f"{found.bitops:,} BitOPs ({share:.3f} of before)")
+    told_beside(out, f"{out}: {len(found.graph.nodes)} nodes")

@@ -51,8 +51,8 @@ def plan(
     what ``hwkit deploy`` with the same options builds, in these bytes unless kernels chosen by
     measuring take more of the room for their speed.
 
-    ``ConfigError`` with the bytes that are missing where no plan fits, and for boards whose memory
-    hwkit does not plan.
+    ``BudgetInfeasible`` with the bytes that are missing where no plan fits, ``ConfigError`` for
+    boards whose memory hwkit does not plan.
     """
     target, lowered = lower_whole(graph, board, sram=sram, input="streamed" if streamed else None)
     needs, costs = needs_of(target, lowered)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from hwkit.errors import ConfigError
+from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.plan import PatchPlan, plan_within
@@ -31,8 +31,8 @@ class RunsStages(PlansArena[P], Protocol[P]):
 
 def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Costs]:
     """What ``lowered``, none of whose layers is in parts yet, asks of the memory, and how plans of
-    it are counted. ``ConfigError`` for boards whose memory hwkit does not plan, and where
-    variables alone take more than there is."""
+    it are counted. ``ConfigError`` for boards whose memory hwkit does not plan,
+    ``BudgetInfeasible`` where variables alone take more than there is."""
     board = lowered.board
     if not isinstance(target, RunsStages):
         raise ConfigError(
@@ -40,7 +40,7 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
         )
     needs = target.arena_needs(lowered)
     if needs.room_bytes <= 0:
-        raise ConfigError(
+        raise BudgetInfeasible(
             f"board {board.name}: variables alone take {needs.other_bytes:,} bytes; give --sram "
             "more"
         )
@@ -55,8 +55,8 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
 
 
 def chosen(needs: ArenaNeeds, costs: Costs) -> PatchPlan:
-    """The plan of least work in the room that there is. ``ConfigError`` with the bytes that are
-    missing where no plan fits."""
+    """The plan of least work in the room that there is. ``BudgetInfeasible`` with the bytes that
+    are missing where no plan fits."""
     return plan_within(costs, needs.room_bytes)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
+from types import MappingProxyType
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -31,6 +33,21 @@ def macs(graph: Graph, op: Op) -> int:
         _, rows, columns, _ = graph.tensors[op.weight].shape
         return outputs * rows * columns
     return 0
+
+
+def bitops(graph: Graph, narrower: Mapping[str, int] = MappingProxyType({})) -> int:
+    """Multiplications of one bit by one bit: MACs times the widths of weights and of activations.
+
+    ``narrower`` has widths of activations by name, in place of their own. Example: 100 MACs of
+    8-bit weights and 4-bit activations are 3,200.
+    """
+    return sum(
+        macs(graph, op)
+        * graph.tensors[op.weight].dtype.bits
+        * narrower.get(op.input, graph.tensors[op.input].dtype.bits)
+        for op in graph.nodes
+        if isinstance(op, Weighted)
+    )
 
 
 def weight_bits(graph: Graph, op: Op) -> int | None:

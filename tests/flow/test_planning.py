@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hwkit.cli import _run
-from hwkit.errors import ConfigError
+from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.flow.planning import described, plan
 from hwkit.lower.patch.plan import plain
 from hwkit.report.plan_picture import picture
@@ -46,9 +46,9 @@ def test_what_does_not_fit_is_refused_with_what_is_missing() -> None:
     least = plan(CHAIN, BOARD, with_front=True)
     needed = least.front[-1].arena_bytes
     limit = needed + least.other_bytes - 100
-    with pytest.raises(ConfigError, match=f"needs {needed:,} bytes .*, 100 more"):
+    with pytest.raises(BudgetInfeasible, match=f"needs {needed:,} bytes .*, 100 more"):
         plan(CHAIN, BOARD, f"{limit}B")
-    with pytest.raises(ConfigError, match="variables alone take"):
+    with pytest.raises(BudgetInfeasible, match="variables alone take"):
         plan(CHAIN, BOARD, "600B")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
-from hwkit.errors import ConfigError
+from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
 from hwkit.lower.memory import MemoryPlan
@@ -140,7 +140,7 @@ def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
 def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
     """The plan of least work (of equals with fewest calls of layers) within ``limit_bytes``.
 
-    ``ConfigError`` with the number of bytes that are missing where none fits.
+    ``BudgetInfeasible`` with the number of bytes that are missing where none fits.
     """
     if not costs.streamed and (whole := plain(costs)).arena_bytes <= limit_bytes:
         return whole
@@ -157,7 +157,7 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
         return min(fitting, key=lambda one: one[:2])[2]
     smallest = min(plan.arena_bytes for plan in plan_front(costs))
     remedy = "" if costs.streamed else ", or take the input row by row (--input streamed)"
-    raise ConfigError(
+    raise BudgetInfeasible(
         f"{costs.graph.name}: needs {smallest:,} bytes for activations in the smallest of its "
         f"plans, {smallest - limit_bytes:,} more than there are; give it more{remedy}"
     )

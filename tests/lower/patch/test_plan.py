@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from hwkit.errors import ConfigError
+from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
@@ -122,7 +122,7 @@ def test_a_limit_takes_the_plan_of_least_work_or_says_what_is_missing() -> None:
         assert chosen.arena_bytes <= plan.arena_bytes
         assert chosen.macs == plan.macs
     least = plans[-1].arena_bytes
-    with pytest.raises(ConfigError, match=f"needs {least:,} bytes .* 7 more than there are"):
+    with pytest.raises(BudgetInfeasible, match=f"needs {least:,} bytes .* 7 more than there are"):
         plan_within(costs, least - 7)
 
 
