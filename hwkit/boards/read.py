@@ -19,10 +19,10 @@ from hwkit.resources import folder
 _MAX_FILE_BYTES = 1 << 20
 T = TypeVar("T")
 
-_OWN_IF_GIVEN = ("memory", "device")
+_OWN_IF_GIVEN = ("memory", "device", "flash_timing")
 """Keys that a board may give though its part gives them: regions of memory, which are added or, by
-name, replaced (a flash chip beside the part, a boot loader in it), and what a flow calls the
-device. Any other key in both would be one fact twice."""
+name, replaced (a flash chip beside the part, a boot loader in it), what a flow calls the device,
+and what its flash costs at another clock. Any other key in both would be one fact twice."""
 
 
 def parse(path: Path) -> Board:

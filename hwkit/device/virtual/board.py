@@ -132,7 +132,7 @@ class VirtualBoard:
             mark_address=self._image.address("hwk_profile_mark"),
             registers=self._core.registers,
             thumb=0 if is_riscv(board) else 1,
-            cost_model=cost_model(board).number,
+            cost_model=cost_model(board).name.encode(),
             listener=listener.fileno(),
         )
         self._load()

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cost.h"
+#include "flow.h"
 #include "semihosting.h"
 #include "uart.h"
 
@@ -22,13 +22,6 @@
 #define FAULT_NONE 0u
 #define FAULT_EXCEPTION 1u
 
-/* A translated block; size_bytes 0 until it is first run. */
-typedef struct {
-  uint32_t size_bytes;
-  uint32_t instructions;
-  uint32_t cycles;
-} block_t;
-
 typedef struct {
   uint64_t instructions;
   uint64_t cycles;
@@ -36,11 +29,11 @@ typedef struct {
 
 struct hwk_board {
   hwk_board_config_t config;
-  hwk_cost_model_t model;
-  block_t *blocks; /* one for each halfword of code */
+  const hwk_cost_model_t *model;
+  hwk_flow_t flow;
+  hwk_run_t *runs; /* one for each halfword of code; of 0 bytes until it is first run */
   uint64_t instructions;
   uint64_t cycles;
-  uint64_t next; /* where execution goes on unless a branch is taken */
   count_t layers[HWK_BOARD_MARKS];
   uint32_t begun; /* layers that this record has */
   uint32_t running;
@@ -79,24 +72,21 @@ static void record_mark(hwk_board_t *board) {
 static void on_block(uc_engine *engine, uint64_t address, uint32_t size_bytes, void *context) {
   (void)engine;
   hwk_board_t *board = context;
-  if (address != board->next) {
-    board->cycles += board->model.taken_branch_cycles;
+  const uint64_t offset = address - board->config.code_origin;
+  if (offset >= board->config.code_bytes || size_bytes > board->config.code_bytes - offset) {
+    hwk_flow_restart(&board->flow);
+    return; /* code elsewhere is not part of an image */
   }
-  board->next = address + size_bytes;
+  hwk_run_t *run = &board->runs[offset >> 1];
+  if (run->bytes != size_bytes) {
+    *run = hwk_run(board->model, board->config.code + offset, address, size_bytes);
+  }
+  board->cycles += hwk_flow_enter(&board->flow, run);
   if (address == board->config.mark_address) {
     record_mark(board);
   }
-  const uint64_t offset = address - board->config.code_origin;
-  if (offset >= board->config.code_bytes || size_bytes > board->config.code_bytes - offset) {
-    return; /* code elsewhere is not part of an image */
-  }
-  block_t *block = &board->blocks[offset >> 1];
-  if (block->size_bytes != size_bytes) {
-    const hwk_cost_t cost = board->model.cost(board->config.code + offset, size_bytes);
-    *block = (block_t){size_bytes, cost.instructions, cost.cycles};
-  }
-  board->instructions += block->instructions;
-  board->cycles += block->cycles;
+  board->instructions += run->cost.instructions;
+  board->cycles += run->cost.cycles;
 }
 
 static void record_fault(hwk_board_t *board, uint32_t kind, uint64_t address, uint32_t size) {
@@ -220,15 +210,16 @@ static bool attach(hwk_board_t *board) {
 
 hwk_board_t *hwk_board_new(const hwk_board_config_t *config) {
   hwk_board_t *board = calloc(1, sizeof *board);
-  block_t *blocks = calloc(config->code_bytes / 2u, sizeof *blocks);
-  if (board == NULL || blocks == NULL || config->cost_model >= HWK_COST_MODELS) {
+  hwk_run_t *runs = calloc(config->code_bytes / 2u, sizeof *runs);
+  const hwk_cost_model_t *model = hwk_cost_model(config->cost_model);
+  if (board == NULL || runs == NULL || model == NULL) {
     free(board);
-    free(blocks);
+    free(runs);
     return NULL;
   }
   board->config = *config;
-  board->model = hwk_cost_models[config->cost_model];
-  board->blocks = blocks;
+  board->flow.model = board->model = model;
+  board->runs = runs;
   hwk_uart_open(&board->uart, config->listener);
   return attach(board) ? board : NULL;
 }
@@ -239,8 +230,8 @@ static int start(hwk_board_t *board, uint32_t address) {
                                         UINT64_MAX, 0, 0);
 }
 
-/* Answers the console's call at `pc`; the result is in the first argument's register. */
-static void serve_console(hwk_board_t *board, uint32_t pc) {
+/* Answers the console's call; the result is in the first argument's register. */
+static void serve_console(hwk_board_t *board) {
   uc_engine *engine = board->config.engine;
   const hwk_board_registers_t *registers = &board->config.registers;
   uint32_t result = 0;
@@ -254,7 +245,7 @@ static void serve_console(hwk_board_t *board, uint32_t pc) {
     result = hwk_uart_receive(&board->uart);
   }
   uc_reg_write(engine, registers->first, &result);
-  board->next = pc + HWK_SEMIHOSTING_TRAP_BYTES;
+  hwk_flow_restart(&board->flow);
 }
 
 static bool calls_console(const hwk_board_t *board, uint32_t pc) {
@@ -269,7 +260,7 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
   board->cycle_count_zero = 0;
   board->begun = 0;
   board->running = HWK_BOARD_MARKS - 1u;
-  board->next = entry & ~1u;
+  hwk_flow_restart(&board->flow);
   memset(&board->fault, 0, sizeof board->fault);
   hwk_uart_reset(&board->uart);
   int error = start(board, entry);
@@ -278,7 +269,7 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
     if (!calls_console(board, pc)) {
       break;
     }
-    serve_console(board, pc);
+    serve_console(board);
     error = start(board, pc + HWK_SEMIHOSTING_TRAP_BYTES);
   }
   if (board->fault.kind == FAULT_NONE) {

@@ -29,7 +29,7 @@ typedef struct {
  * private_base  of a Cortex-M's private peripherals, 0 for none
  * mark_address  of hwk_profile_mark, without the Thumb bit
  * thumb         1 when code addresses carry the Thumb bit, else 0
- * cost_model    index of hwk_cost_models
+ * cost_model    a name of hwk_cost_model
  * listener      listening socket for the UART's client */
 typedef struct {
   uc_engine *engine;
@@ -42,7 +42,7 @@ typedef struct {
   uint64_t mark_address;
   hwk_board_registers_t registers;
   uint32_t thumb;
-  uint32_t cost_model;
+  const char *cost_model;
   int listener;
 } hwk_board_config_t;
 
