@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hwkit.boards import words
-from hwkit.boards.memory import check_memory
+from hwkit.boards.memory import check_flash, check_memory
 from hwkit.boards.records import Board, Part
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file
@@ -38,6 +38,7 @@ def parse(path: Path) -> Board:
     _check_target(board, path)
     if board.mcu is not None:
         check_memory(board.mcu.memory, path)
+        check_flash(board.mcu.flash_timing, path)
     if part is not None:
         board = _with_tools(replace(board, source=f"{part.source}; {board.source}"), part)
     return replace(board, origin=str(path.absolute()))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from hwkit import boards
 from hwkit.device.session import check_reachable
@@ -20,6 +20,7 @@ from hwkit.profile import store as database
 from hwkit.profile.commit import source_commit
 from hwkit.profile.measurement import Measurement
 from hwkit.profile.medians import medians
+from hwkit.target import Artifact, Identity, LayerTiming
 
 WARM_UP = 1
 """Inferences before those that count."""
@@ -49,14 +50,27 @@ def profile(
     with target.open(artifact, port) as session:
         runs = session.timed(feeds, repeats, WARM_UP)
         identity = session.identity
+    measured = measurement(graph, artifact, identity, runs, feeds)
+    database.add(measured, store)
+    return measured
+
+
+def measurement(
+    graph: Graph,
+    artifact: Artifact[Any],
+    identity: Identity,
+    runs: Sequence[Sequence[LayerTiming]],
+    feeds: Mapping[str, Array],
+) -> Measurement:
+    """The record of ``runs`` of ``artifact``, which ``graph`` became, with ``feeds``."""
     found = medians(artifact.board.name, runs, WARM_UP)
-    taken = Measurement(
+    return Measurement(
         board=artifact.board.name,
         identity=identity,
         model=graph.name,
         model_digest=serialize.digest(graph),
         input_digest=digest(feeds),
-        repeats=repeats,
+        repeats=len(runs),
         warm_up=WARM_UP,
         layers=found.layers,
         total=found.total,
@@ -66,8 +80,6 @@ def profile(
         flags=tuple(artifact.facts.get("flags", ())),
         options=artifact.lowered.board.options,
     )
-    database.add(taken, store)
-    return taken
 
 
 def digest(feeds: Mapping[str, Array]) -> str:

@@ -1,7 +1,7 @@
 """The cycle models that schedule a run of code: each rule on a few instructions, cycles exact.
 
-The sequences of the Cortex-M7 and M33 are those that their sources timed on silicon, the Cortex-M55's
-the diagrams of LLVM's model, the RV32 cores' the latencies of their manuals.
+The sequences of the Cortex-M7 and M33 are those that their sources timed on silicon, the
+Cortex-M55's the diagrams of LLVM's model, the RV32 cores' the latencies of their manuals.
 """
 
 from __future__ import annotations

@@ -6,12 +6,13 @@ import ctypes
 from functools import cache
 from pathlib import Path
 
+from hwkit.boards import FlashTiming
 from hwkit.errors import DeviceError
 from hwkit.toolchain import host_cc
 
 FOLDER = Path(__file__).parent / "native"
 MAX_LAYERS = 4096
-BOARD_SOURCES = ("board.c", "semihosting.c", "uart.c")
+BOARD_SOURCES = ("board.c", "flash.c", "semihosting.c", "uart.c")
 COST_SOURCES = (
     "cost_models.c",
     "cost_m0plus.c",
@@ -37,6 +38,48 @@ class Registers(ctypes.Structure):
     )
 
 
+class CacheSize(ctypes.Structure):
+    """``hwk_cache_size_t`` of ``native/flash.h``."""
+
+    _fields_ = (
+        ("size_bytes", ctypes.c_uint32),
+        ("ways", ctypes.c_uint32),
+        ("line_bytes", ctypes.c_uint32),
+    )
+
+
+class Flash(ctypes.Structure):
+    """``hwk_flash_timing_t`` of ``native/flash.h``."""
+
+    _fields_ = (
+        ("miss_cycles", ctypes.c_uint32),
+        ("data_cycles", ctypes.c_uint32),
+        ("prefetch", ctypes.c_uint32),
+        ("unified", ctypes.c_uint32),
+        ("code", CacheSize),
+        ("data", CacheSize),
+    )
+
+
+def flash_timing(timing: FlashTiming | None) -> Flash:
+    """The same for the C half; a flash that costs nothing where nothing is known of it."""
+    if timing is None:
+        return Flash()
+    sizes = {
+        cache.holds: CacheSize(cache.size_bytes, cache.ways, cache.line_bytes)
+        for cache in timing.caches
+    }
+    code = sizes.get("both", sizes.get("code", CacheSize()))
+    return Flash(
+        timing.miss_cycles,
+        timing.data_cycles,
+        timing.prefetch,
+        "both" in sizes,
+        code,
+        sizes.get("data", CacheSize()),
+    )
+
+
 class Config(ctypes.Structure):
     """``hwk_board_config_t`` of ``native/board.h``."""
 
@@ -52,6 +95,7 @@ class Config(ctypes.Structure):
         ("registers", Registers),
         ("thumb", ctypes.c_uint32),
         ("cost_model", ctypes.c_char_p),
+        ("flash", Flash),
         ("listener", ctypes.c_int),
     )
 

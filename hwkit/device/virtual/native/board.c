@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flash.h"
 #include "flow.h"
 #include "semihosting.h"
 #include "uart.h"
@@ -31,6 +32,7 @@ struct hwk_board {
   hwk_board_config_t config;
   const hwk_cost_model_t *model;
   hwk_flow_t flow;
+  hwk_flash_t flash;
   hwk_run_t *runs; /* one for each halfword of code; of 0 bytes until it is first run */
   uint64_t instructions;
   uint64_t cycles;
@@ -86,7 +88,18 @@ static void on_block(uc_engine *engine, uint64_t address, uint32_t size_bytes, v
     record_mark(board);
   }
   board->instructions += run->cost.instructions;
+  board->cycles += hwk_flash_fetch(&board->flash, address, size_bytes, board->cycles);
   board->cycles += run->cost.cycles;
+}
+
+static void on_read(uc_engine *engine, int type, uint64_t address, int size_bytes, int64_t value,
+                    void *context) {
+  (void)engine;
+  (void)type;
+  (void)size_bytes;
+  (void)value;
+  hwk_board_t *board = context;
+  board->cycles += hwk_flash_read(&board->flash, address);
 }
 
 static void record_fault(hwk_board_t *board, uint32_t kind, uint64_t address, uint32_t size) {
@@ -197,6 +210,12 @@ static bool attach(hwk_board_t *board) {
   const hwk_board_config_t *config = &board->config;
   uc_engine *engine = config->engine;
   uc_hook hook;
+  const uint64_t last = config->code_origin + config->code_bytes - 1u;
+  if (hwk_flash_counts(&board->flash) &&
+      uc_hook_add(engine, &hook, HWK_UC_HOOK_MEM_READ, (void *)on_read, board, config->code_origin,
+                  last) != HWK_UC_OK) {
+    return false;
+  }
   return uc_hook_add(engine, &hook, HWK_UC_HOOK_BLOCK, (void *)on_block, board, 1, 0) ==
              HWK_UC_OK &&
          uc_hook_add(engine, &hook, HWK_UC_HOOK_MEM_INVALID, (void *)on_bad_access, board, 1, 0) ==
@@ -212,7 +231,8 @@ hwk_board_t *hwk_board_new(const hwk_board_config_t *config) {
   hwk_board_t *board = calloc(1, sizeof *board);
   hwk_run_t *runs = calloc(config->code_bytes / 2u, sizeof *runs);
   const hwk_cost_model_t *model = hwk_cost_model(config->cost_model);
-  if (board == NULL || runs == NULL || model == NULL) {
+  if (board == NULL || runs == NULL || model == NULL ||
+      !hwk_flash_open(&board->flash, &config->flash)) {
     free(board);
     free(runs);
     return NULL;
@@ -261,6 +281,7 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
   board->begun = 0;
   board->running = HWK_BOARD_MARKS - 1u;
   hwk_flow_restart(&board->flow);
+  hwk_flash_reset(&board->flash);
   memset(&board->fault, 0, sizeof board->fault);
   hwk_uart_reset(&board->uart);
   int error = start(board, entry);

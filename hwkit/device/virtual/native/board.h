@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "flash.h"
 #include "unicorn_abi.h"
 
 /* Layer boundaries kept. */
@@ -30,6 +31,7 @@ typedef struct {
  * mark_address  of hwk_profile_mark, without the Thumb bit
  * thumb         1 when code addresses carry the Thumb bit, else 0
  * cost_model    a name of hwk_cost_model
+ * flash         what reading code and constants costs
  * listener      listening socket for the UART's client */
 typedef struct {
   uc_engine *engine;
@@ -43,6 +45,7 @@ typedef struct {
   hwk_board_registers_t registers;
   uint32_t thumb;
   const char *cost_model;
+  hwk_flash_timing_t flash;
   int listener;
 } hwk_board_config_t;
 

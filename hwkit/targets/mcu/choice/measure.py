@@ -43,7 +43,7 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     Raises what ``build`` and the session raise.
     """
     plan: McuPlan = lowered.plan
-    lowered = _placed(lowered, board)
+    lowered = placed(lowered, board)
     sources = emit(lowered)
     artifact = cached(sources, lowered)
     with open_session(artifact) as session:
@@ -65,9 +65,9 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     return Measured(plan, _total(timings, image, plan), tuple(options), functions)
 
 
-def _placed(lowered: Lowered[McuPlan], board: Board) -> Lowered[McuPlan]:
-    """``lowered`` on the board that measures: with its own memory plan where the other's SRAM is
-    in banks that this one has not."""
+def placed(lowered: Lowered[McuPlan], board: Board) -> Lowered[McuPlan]:
+    """``lowered`` on the board that measures for its own: with its own memory plan where the
+    other's SRAM is in banks that this one has not."""
     plan, mcu = lowered.plan, section(board)
     banks = {bank.name for bank in regions(mcu, "sram")}
     if not {used.region for used in plan.memory.regions} <= banks:
