@@ -88,7 +88,8 @@ static hwk_run_t *run_of(const struct qemu_plugin_tb *block, size_t instructions
     memcpy(code + bytes, qemu_plugin_insn_data(instruction), size);
     bytes += (uint32_t)size;
   }
-  *run = hwk_run(flow.model, code, qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(block, 0)), bytes);
+  *run =
+      hwk_run(flow.model, code, qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(block, 0)), bytes);
   free(code);
   return run;
 }

@@ -15,11 +15,13 @@ from hwkit.errors import ConfigError
 class CostModel:
     """``name`` is that of ``native/cost_models.c``; ``version`` changes with the model, "" for one
     that counts instructions only; ``error`` says how far it is from hardware, or why there are no
-    cycles."""
+    cycles. ``decides`` whether kernels are chosen by it: those of a core whose figures are neither
+    its maker's nor measured are chosen by instructions, which are exact."""
 
     name: str
     version: str
     error: str
+    decides: bool = True
 
 
 _NO_CYCLES = "cycles are not modelled for this core: instructions only"
@@ -51,6 +53,7 @@ _MODELS = {
         "cortex-m55 1",
         "Arm's model for LLVM, nothing compared with hardware; a gather as two beats, "
         f"{_ZERO_WAIT}",
+        decides=False,
     ),
     "e31": CostModel(
         "e31",

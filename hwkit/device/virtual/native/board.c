@@ -202,8 +202,8 @@ typedef void write_t(uc_engine *, uint64_t, unsigned, uint64_t, void *);
 
 /* Peripherals at `base`; a board that has none there has 0 for it. */
 static bool map(hwk_board_t *board, uint64_t base, uint64_t span, read_t *read, write_t *write) {
-  return base == 0 || uc_mmio_map(board->config.engine, base, span, read, board, write, board) ==
-                          HWK_UC_OK;
+  return base == 0 ||
+         uc_mmio_map(board->config.engine, base, span, read, board, write, board) == HWK_UC_OK;
 }
 
 static bool attach(hwk_board_t *board) {
@@ -245,9 +245,9 @@ hwk_board_t *hwk_board_new(const hwk_board_config_t *config) {
 }
 
 static int start(hwk_board_t *board, uint32_t address) {
-  return board->stopping ? HWK_UC_OK
-                         : uc_emu_start(board->config.engine, address | board->config.thumb,
-                                        UINT64_MAX, 0, 0);
+  return board->stopping
+             ? HWK_UC_OK
+             : uc_emu_start(board->config.engine, address | board->config.thumb, UINT64_MAX, 0, 0);
 }
 
 /* Answers the console's call; the result is in the first argument's register. */

@@ -5,7 +5,7 @@
 #define FIRST_OF_32_BITS 0x1Du
 #define LOAD_STORE_CYCLES 2u
 #define REFILL_CYCLES 1u
-#define BRANCH_LINK_CYCLES 2u    /* 3 with the branch, which is always taken */
+#define BRANCH_LINK_CYCLES 2u      /* 3 with the branch, which is always taken */
 #define SPECIAL_REGISTER_CYCLES 3u /* and barriers */
 
 static uint32_t ones(uint32_t bits) {
@@ -42,8 +42,7 @@ hwk_cost_t hwk_cortex_m0plus_cost(const uint8_t *code, uint32_t size_bytes) {
       at += 2u;
     } else if (at + 4u <= size_bytes) { /* BL has bits 15, 14 and 12 of its second half set */
       const uint32_t second = code[at + 2] | (uint32_t)code[at + 3] << 8;
-      total.cycles +=
-          (second & 0xD000u) == 0xD000u ? BRANCH_LINK_CYCLES : SPECIAL_REGISTER_CYCLES;
+      total.cycles += (second & 0xD000u) == 0xD000u ? BRANCH_LINK_CYCLES : SPECIAL_REGISTER_CYCLES;
       at += 4u;
     } else {
       break;

@@ -23,13 +23,14 @@
  * earlier. */
 
 #define DIVIDE_CYCLES 7u
-#define START 2u /* the first cycle: whatever was made before is there, however early it is wanted */
+#define START \
+  2u /* the first cycle: whatever was made before is there, however early it is wanted */
 
 typedef struct {
-  uint32_t cycle;       /* of the older instruction of the pair that may be open */
-  uint32_t ready[16];   /* the first cycle in which an instruction that reads it may begin */
-  uint32_t word[16];    /* the cycle of the load that made it, and one; 0 for no load */
-  hwk_thumb_t older;    /* bytes 0 where nothing may go beside it */
+  uint32_t cycle;     /* of the older instruction of the pair that may be open */
+  uint32_t ready[16]; /* the first cycle in which an instruction that reads it may begin */
+  uint32_t word[16];  /* the cycle of the load that made it, and one; 0 for no load */
+  hwk_thumb_t older;  /* bytes 0 where nothing may go beside it */
 } core_t;
 
 static uint32_t later(uint32_t a, uint32_t b) { return a > b ? a : b; }

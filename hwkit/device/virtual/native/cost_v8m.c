@@ -20,12 +20,12 @@
 #define PIPES 4u
 
 typedef struct {
-  uint32_t next;              /* cycle in which the next instruction may begin */
-  uint32_t ready[16];         /* and of each register */
-  uint32_t added[16];         /* as what is added to a product */
+  uint32_t next;      /* cycle in which the next instruction may begin */
+  uint32_t ready[16]; /* and of each register */
+  uint32_t added[16]; /* as what is added to a product */
   uint32_t vectors[8];
   uint32_t pipes[PIPES];
-  hwk_thumb_t before;         /* the last one; bytes 0 where nothing may go beside it */
+  hwk_thumb_t before; /* the last one; bytes 0 where nothing may go beside it */
   bool vector_core;
 } core_t;
 
@@ -42,7 +42,8 @@ static uint32_t begins(const core_t *core, const hwk_thumb_t *op) {
       at = later(at, core->ready[r]);
     }
   }
-  const bool stores = op->kind == HWK_VECTOR_MEMORY && !op->loads; /* what it stores, a cycle later */
+  const bool stores =
+      op->kind == HWK_VECTOR_MEMORY && !op->loads; /* what it stores, a cycle later */
   for (uint32_t q = 0; q < 8u; q++) {
     if ((op->vector_reads >> q & 1u) != 0 && core->vectors[q] > 0) {
       at = later(at, core->vectors[q] - stores);

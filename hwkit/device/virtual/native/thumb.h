@@ -8,23 +8,23 @@
 #include <stdint.h>
 
 typedef enum {
-  HWK_SIMPLE,     /* add, subtract, logic, compare, move */
-  HWK_SHIFT,      /* a shift by itself */
-  HWK_SHIFTED,    /* with a shifted register, or a constant that is rotated into its place */
-  HWK_EXTEND,     /* sign and zero extension, reversal, count of zeros, insertion of a field */
-  HWK_PACKED,     /* lanes, saturation, fields taken out, an extension that adds */
-  HWK_MULTIPLY,   /* also with accumulation */
+  HWK_SIMPLE,   /* add, subtract, logic, compare, move */
+  HWK_SHIFT,    /* a shift by itself */
+  HWK_SHIFTED,  /* with a shifted register, or a constant that is rotated into its place */
+  HWK_EXTEND,   /* sign and zero extension, reversal, count of zeros, insertion of a field */
+  HWK_PACKED,   /* lanes, saturation, fields taken out, an extension that adds */
+  HWK_MULTIPLY, /* also with accumulation */
   HWK_DIVIDE,
-  HWK_LOAD,       /* of a word */
-  HWK_LOAD_PART,  /* of a byte or halfword */
+  HWK_LOAD,      /* of a word */
+  HWK_LOAD_PART, /* of a byte or halfword */
   HWK_STORE,
-  HWK_MULTIPLE,   /* `count` words; a load if `loads` */
+  HWK_MULTIPLE, /* `count` words; a load if `loads` */
   HWK_BRANCH,
-  HWK_LOOP,       /* LE: to the loop's start without a branch */
+  HWK_LOOP, /* LE: to the loop's start without a branch */
   HWK_IT,
   HWK_NOP,
-  HWK_FLOAT,      /* of the floating-point unit, moves to and from it included */
-  HWK_SYSTEM,     /* special registers and barriers */
+  HWK_FLOAT,  /* of the floating-point unit, moves to and from it included */
+  HWK_SYSTEM, /* special registers and barriers */
   HWK_VECTOR_MEMORY,
   HWK_VECTOR_INTEGER,
   HWK_VECTOR_MULTIPLY,

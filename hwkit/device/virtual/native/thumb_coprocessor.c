@@ -78,7 +78,8 @@ static hwk_thumb_t memory(uint32_t first, uint32_t second) {
 static hwk_thumb_t vectors(uint32_t first, uint32_t second) {
   const uint32_t what = second & 0x0F50u;
   const bool constants = (first & 0x0080u) != 0, third = !constants;
-  const bool multiplies = third && (what == 0x0950u || (what & 0x0F10u) == 0x0B00u || what >= 0x0C00u);
+  const bool multiplies =
+      third && (what == 0x0950u || (what & 0x0F10u) == 0x0B00u || what >= 0x0C00u);
   const bool none = (first & 0xEFB8u) == 0xEF80u && (second & 0x0090u) == 0x0010u;
   hwk_thumb_t out = made(multiplies ? HWK_VECTOR_MULTIPLY : HWK_VECTOR_INTEGER);
   out.vector_reads = (uint8_t)((none ? 0 : vector(second >> 1)) | (third ? vector(first >> 1) : 0));

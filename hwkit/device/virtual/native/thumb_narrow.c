@@ -73,9 +73,8 @@ static hwk_thumb_t special(uint32_t op) {
   if (what == 3) {
     return made(HWK_BRANCH, m, (op & 0x80u) != 0 ? bit(LINK) : 0);
   }
-  hwk_thumb_t out =
-      made((d & 0x8000u) != 0 && what != 1 ? HWK_BRANCH : HWK_SIMPLE, what == 2 ? m : d | m,
-           what == 1 ? 0 : d);
+  hwk_thumb_t out = made((d & 0x8000u) != 0 && what != 1 ? HWK_BRANCH : HWK_SIMPLE,
+                         what == 2 ? m : d | m, what == 1 ? 0 : d);
   out.flags = what == 1;
   out.companion = what == 2;
   out.quick = what != 1;

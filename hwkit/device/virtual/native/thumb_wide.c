@@ -70,8 +70,8 @@ static hwk_thumb_t modified_immediate(uint32_t first, uint32_t second) {
   const uint32_t what = (first >> 5) & 15u, n = first & 15u;
   const uint32_t rotation = (first >> 10 & 1u) << 4 | (second >> 12 & 7u) << 1 | (second >> 7 & 1u);
   const bool only = n == NONE && (what == 2 || what == 3);
-  hwk_thumb_t out = made(rotation >= 8 ? HWK_SHIFTED : HWK_SIMPLE, only ? 0 : bit(n),
-                         bit((second >> 8) & 15u));
+  hwk_thumb_t out =
+      made(rotation >= 8 ? HWK_SHIFTED : HWK_SIMPLE, only ? 0 : bit(n), bit((second >> 8) & 15u));
   out.flags = (first & 0x10u) != 0;
   out.quick = out.kind == HWK_SIMPLE && (only || what == 8 || what == 13);
   return out;
@@ -115,7 +115,7 @@ static hwk_thumb_t control(uint32_t first, uint32_t second) {
   const bool conditional = (second & 0xD000u) == 0x8000u && (first & 0x0380u) != 0x0380u;
   if ((second & 0xD000u) == 0x8000u && !conditional) { /* MSR, MRS, hints, barriers */
     return (first & 0xFFF0u) == 0xF3A0u && (second & 0xFFu) == 0 ? made(HWK_NOP, 0, 0)
-                                                                   : made(HWK_SYSTEM, 0, 0);
+                                                                 : made(HWK_SYSTEM, 0, 0);
   }
   hwk_thumb_t out = made(HWK_BRANCH, 0, (second & 0x4000u) != 0 ? bit(LINK) : 0);
   out.conditional = conditional;
