@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EMPTY UINT64_MAX
+#define EMPTY (UINT64_MAX - 1u) /* no line comes behind it */
 
 static bool open_cache(hwk_cache_t *cache, const hwk_cache_size_t *size) {
   *cache = (hwk_cache_t){*size, 0, NULL};
