@@ -47,8 +47,8 @@ _MODELS = {
     "cortex-m33": CostModel(
         "cortex-m33",
         "cortex-m33 1",
-        "rules timed on an RP2350; CoreMark 17 % too fast beside the M4's; no network compared with "
-        f"hardware; {_ZERO_WAIT}",
+        "rules timed on an RP2350; CoreMark 17 % too fast beside the M4's; no network compared "
+        f"with hardware; {_ZERO_WAIT}",
     ),
     "cortex-m55": CostModel(
         "cortex-m55",
@@ -60,8 +60,8 @@ _MODELS = {
     "e31": CostModel(
         "e31",
         "e31 1",
-        "the FE310-G000 manual's latencies; CoreMark 8 % below its maker's, by another compiler; no "
-        f"network compared with hardware; {_ZERO_WAIT}",
+        "the FE310-G000 manual's latencies; CoreMark 8 % below its maker's, by another compiler; "
+        f"no network compared with hardware; {_ZERO_WAIT}",
     ),
     "hazard3": CostModel(
         "hazard3",
