@@ -11,6 +11,7 @@ import pytest
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import load_model
+from hwkit.ir.ops import Conv2d, Padding
 from tests.importers.qonnx.test_importer import Onnx
 
 Make = Callable[[Onnx], Any]
@@ -147,6 +148,17 @@ POOL = {"kernel_shape": [2, 2]}
 def test_what_is_taken(make: Make, shape: tuple[int, ...], tmp_path: Path) -> None:
     graph = load_model(saved(make, shape, tmp_path))
     assert graph.outputs
+
+
+@pytest.mark.parametrize(
+    ("mode", "padding"),
+    [("SAME_UPPER", Padding(0, 1, 1, 1)), ("SAME_LOWER", Padding(1, 0, 1, 1))],
+)
+def test_padding_follows_each_side_of_the_kernel(
+    mode: str, padding: Padding, tmp_path: Path
+) -> None:
+    graph = load_model(saved(conv(3, 2, 2, 3, auto_pad=mode), MAP, tmp_path))
+    assert [op.padding for op in graph.nodes if isinstance(op, Conv2d)] == [padding]
 
 
 @pytest.mark.parametrize(
