@@ -3,17 +3,18 @@
 Two are built here; the others are .tflite files of the kinds that others make, imported. Each
 board's integers are compared with the interpreter's, and the interpreter's with TFLM's.
 
-python -m benchmarks.cores
+python -m benchmarks.cores [NETWORK ...]
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.csvfile import write
+from benchmarks.csvfile import read, write
 from benchmarks.networks import autoencoder, resnet8
 from benchmarks.virtual import CORES
 from hwkit import boards
@@ -61,23 +62,24 @@ def on_core(graph: Graph, board: str, store: Path) -> dict[str, Any]:
         "arena_bytes": artifact.facts["arena_bytes"],
         "ram_bytes": artifact.facts["ram_bytes"],
         "code_bytes": artifact.facts["code_bytes"],
-        "cycle_model": taken.cycle_model,
+        "cycle_model": (taken.cycle_model or "").partition(":")[0],
         "evidence": taken.evidence,
     }
 
 
-def main() -> None:
-    """Writes results/cores.csv."""
+def main(names: list[str]) -> None:
+    """Writes results/cores.csv, after each network; rows of those that are not named stay."""
+    made = {"resnet8": resnet8, "autoencoder": autoencoder}
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "measurements.sqlite"
-        graphs = [resnet8(), autoencoder(), *(imported(name, Path(folder)) for name in MADE)]
-        rows = []
-        for graph in graphs:
+        for name in names or [*made, *MADE]:
+            graph = made[name]() if name in made else imported(name, Path(folder))
+            rows = []
             for board in BOARDS:
                 rows.append(on_core(graph, board, store))
                 print(rows[-1], flush=True)
-    write("cores", rows)
+            write("cores", [*(row for row in read("cores") if row["network"] != name), *rows])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
