@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hwkit import resources
@@ -43,6 +43,7 @@ def test_high_product(a: int, b: int) -> None:
 
 
 @given(INT32, st.integers(1, 31))
+@example(-1, 1)
 def test_halves_away(a: int, exponent: int) -> None:
     tie = (a >> exponent << exponent) + (1 << (exponent - 1))
     for value in (a, tie):
