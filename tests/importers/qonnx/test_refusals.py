@@ -42,6 +42,18 @@ def conv(*shape: int, scale: Any = 0.25, bits: int = 8, **attributes: Any) -> Ma
     return make
 
 
+def biased(name: str, *bias: float) -> Make:
+    """A pointwise convolution to three channels; its bias is "q" or a constant."""
+
+    def make(m: Onnx) -> None:
+        m.weight(np.ones((3, 2, 1, 1)))
+        if bias:
+            m.constant(name, floats(*bias))
+        m.node("Conv", ["q", "wq", name], "y")
+
+    return make
+
+
 def gemm(*shape: int, **attributes: Any) -> Make:
     def make(m: Onnx) -> None:
         m.weight(np.ones(shape))
@@ -132,6 +144,8 @@ POOL = {"kernel_shape": [2, 2]}
         (conv(6, 1, 3, 3, group=2), MAP),
         (conv(3, 2, 4, 4, pads=[0, 1, 0, 1]), MAP),
         (conv(3, 2, 3), (1, 2, 4)),
+        (biased("b", 1.0), MAP),
+        (biased("b", 1.0, 2.0, 3.0), MAP),
         (conv(3, 2, 1, 1, scale=floats(1, 2, 4).reshape(3, 1, 1, 1)), MAP),
         (gemm(6, 3), ROW),
         (gemm(3, 6, transB=1), ROW),
@@ -197,6 +211,8 @@ def test_padding_follows_each_side_of_the_kernel(
         (reshape(1, 8, 4), MAP, UnsupportedOp, "flatten to a vector"),
         (reshape(1, 3, 1, 2), ROW, UnsupportedOp, "flatten to a vector"),
         (reshape(1, 3, 2, 1), ROW, UnsupportedOp, "flatten to a vector"),
+        (biased("b", 1.0, 2.0), MAP, UnsupportedOp, "bias is no constant of one number a channel"),
+        (biased("q"), MAP, UnsupportedOp, "bias is no constant of one number a channel"),
         (conv(3, 2), MAP, UnsupportedOp, "use Conv1d or Conv2d"),
         (conv(3, 2, 3, 3, 3), MAP, UnsupportedOp, "use Conv1d or Conv2d"),
         (conv(3, 2, 3), MAP, UnsupportedOp, "use Conv1d or Conv2d"),
