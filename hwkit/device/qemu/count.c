@@ -22,7 +22,6 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *instruction);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *instruction);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *instruction);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
                                            void (*callback)(qemu_plugin_id_t,
                                                             struct qemu_plugin_tb *));
@@ -74,6 +73,12 @@ static void on_first(unsigned cpu, void *context) {
   cycles += ((const hwk_run_t *)context)->cost.cycles;
 }
 
+/* Bytes of the instruction that begins here. QEMU's own size is larger at the end of a page, where it
+ * looks at the next one. */
+static size_t length(const uint8_t *data) {
+  return flow.model->cost(data, 2).instructions != 0 ? 2 : LONGEST_BYTES;
+}
+
 /* QEMU says nothing when it throws a translation away, so a run stays for good. */
 static hwk_run_t *run_of(const struct qemu_plugin_tb *block, size_t instructions) {
   uint8_t *code = malloc(instructions * LONGEST_BYTES);
@@ -84,8 +89,9 @@ static hwk_run_t *run_of(const struct qemu_plugin_tb *block, size_t instructions
   uint32_t bytes = 0;
   for (size_t i = 0; i < instructions; i++) {
     const struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
-    const size_t size = qemu_plugin_insn_size(instruction);
-    memcpy(code + bytes, qemu_plugin_insn_data(instruction), size);
+    const uint8_t *data = qemu_plugin_insn_data(instruction);
+    const size_t size = length(data);
+    memcpy(code + bytes, data, size);
     bytes += (uint32_t)size;
   }
   *run =
