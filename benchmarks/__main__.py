@@ -47,7 +47,7 @@ def main() -> None:
     patches_mcu.main([])
     patches_tflm.main([])
     flags.main()
-    cores.main()
+    cores.main([])
     doors_tflite.main([])
     stages.main()
     hls4ml.main()

@@ -1,19 +1,20 @@
-"""Whole networks on every virtual core: executed instructions, code and memory.
+"""Whole networks on every virtual core: executed instructions, modelled cycles, code and memory.
 
 Two are built here; the others are .tflite files of the kinds that others make, imported. Each
 board's integers are compared with the interpreter's, and the interpreter's with TFLM's.
 
-python -m benchmarks.cores
+python -m benchmarks.cores [NETWORK ...]
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.csvfile import write
+from benchmarks.csvfile import read, write
 from benchmarks.networks import autoencoder, resnet8
 from benchmarks.virtual import CORES
 from hwkit import boards
@@ -27,6 +28,7 @@ from tests.importers.tflite.networks import NETWORKS
 
 IMPORTED = ("ds_cnn", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3", "streaming")
 MADE = {name: NETWORKS[name] for name in IMPORTED} | EVERY_OPERATOR
+BOARDS = (*CORES, "virtual_rv32_e31")
 _SAMPLES = 2
 
 
@@ -43,7 +45,7 @@ def on_core(graph: Graph, board: str, store: Path) -> dict[str, Any]:
     verify(graph, board, samples=1).check()
     taken = profile(graph, board, repeats=1, store=store)
     total = taken.total
-    assert total.instructions is not None
+    assert total.instructions is not None and total.cycles is not None
     _, artifact = artifact_for(graph, board, None)
     mcu = boards.load(board).mcu
     assert mcu is not None
@@ -55,25 +57,29 @@ def on_core(graph: Graph, board: str, store: Path) -> dict[str, Any]:
         "macs": total.macs,
         "instructions": total.instructions,
         "instructions_per_mac": f"{total.instructions / total.macs:.3f}",
+        "cycles": total.cycles,
+        "cycles_per_mac": f"{total.cycles / total.macs:.3f}",
         "arena_bytes": artifact.facts["arena_bytes"],
         "ram_bytes": artifact.facts["ram_bytes"],
         "code_bytes": artifact.facts["code_bytes"],
+        "cycle_model": (taken.cycle_model or "").partition(":")[0],
         "evidence": taken.evidence,
     }
 
 
-def main() -> None:
-    """Writes results/cores.csv."""
+def main(names: list[str]) -> None:
+    """Writes results/cores.csv, after each network; rows of those that are not named stay."""
+    made = {"resnet8": resnet8, "autoencoder": autoencoder}
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "measurements.sqlite"
-        graphs = [resnet8(), autoencoder(), *(imported(name, Path(folder)) for name in MADE)]
-        rows = []
-        for graph in graphs:
-            for board in CORES:
+        for name in names or [*made, *MADE]:
+            graph = made[name]() if name in made else imported(name, Path(folder))
+            rows = []
+            for board in BOARDS:
                 rows.append(on_core(graph, board, store))
                 print(rows[-1], flush=True)
-    write("cores", rows)
+            write("cores", [*(row for row in read("cores") if row["network"] != name), *rows])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

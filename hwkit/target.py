@@ -316,6 +316,15 @@ class Explains(Protocol[P_contra]):
 
 
 @runtime_checkable
+class Estimates(Protocol[P_contra]):
+    """A target whose real boards have a virtual one of their core."""
+
+    def estimates(self, lowered: Lowered[P_contra]) -> tuple[Artifact[Any], Artifact[Any]]:
+        """The build of a graph whose choices were made, on the virtual board as it is and on one
+        that waits for memory as the real board does; ``ConfigError`` where there is none."""
+
+
+@runtime_checkable
 class RunsFiles(Protocol):
     """A target that runs the very file that a graph was imported from."""
 

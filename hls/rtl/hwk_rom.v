@@ -33,7 +33,7 @@ module hwk_rom #(
                     path = `__FILE__;
                     length = path.len();
                     while (length > 0 && path.getc(length - 1) != "/") length = length - 1;
-                    path = length > 0 ? path.substr(0, length - 1) : "";
+                    path = path.substr(0, length - 1);  // "" where length is 0
                 end
                 path = $sformatf("%s%s", path, IMAGE);
                 file = $fopen(path, "r");

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-from hwkit.boards.records import MemoryRegion
+from hwkit.boards.records import FlashTiming, MemoryRegion
 from hwkit.errors import ConfigError
 
 _ADDRESSES = 1 << 32
@@ -43,3 +43,37 @@ def check_memory(regions: Sequence[MemoryRegion], path: Path) -> None:
 
 def _identifier(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", name)
+
+
+_LONGEST_CYCLES = 1_000_000
+_LARGEST_CACHE_BYTES = 1 << 24
+
+
+def check_flash(timing: FlashTiming | None, path: Path) -> None:
+    """``ConfigError`` for cycles that are none, for two caches of one content, and for one whose
+    lines are no power of two or do not fill it.
+
+    Example: 1000 bytes in lines of 16 are refused.
+    """
+    if timing is None:
+        return
+    for name, cycles in (("miss", timing.miss_cycles), ("data", timing.data_cycles)):
+        if not 0 <= cycles <= _LONGEST_CYCLES:
+            raise ConfigError(
+                f"{path}: mcu.flash_timing.{name}_cycles: {cycles}; give 0 .. {_LONGEST_CYCLES}"
+            )
+    held = [cache.holds for cache in timing.caches]
+    if len(set(held)) != len(held) or ("both" in held and len(held) > 1):
+        raise ConfigError(
+            f"{path}: mcu.flash_timing.caches: {', '.join(held)}; one for code, one for data, or "
+            "one for both"
+        )
+    for cache in timing.caches:
+        line, ways, size = cache.line_bytes, cache.ways, cache.size_bytes
+        power = line > 0 and line & (line - 1) == 0
+        fills = power and ways > 0 and 0 < size <= _LARGEST_CACHE_BYTES
+        if not fills or size % (line * ways):
+            raise ConfigError(
+                f"{path}: mcu.flash_timing.caches: {size} bytes in {ways} ways of lines of {line}; "
+                f"lines are a power of two, and fill the cache, of at most {_LARGEST_CACHE_BYTES}"
+            )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hwkit.boards import words
-from hwkit.boards.memory import check_memory
+from hwkit.boards.memory import check_flash, check_memory
 from hwkit.boards.records import Board, Part
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file
@@ -19,10 +19,10 @@ from hwkit.resources import folder
 _MAX_FILE_BYTES = 1 << 20
 T = TypeVar("T")
 
-_OWN_IF_GIVEN = ("memory", "device")
+_OWN_IF_GIVEN = ("memory", "device", "flash_timing")
 """Keys that a board may give though its part gives them: regions of memory, which are added or, by
-name, replaced (a flash chip beside the part, a boot loader in it), and what a flow calls the
-device. Any other key in both would be one fact twice."""
+name, replaced (a flash chip beside the part, a boot loader in it), what a flow calls the device,
+and what its flash costs at another clock. Any other key in both would be one fact twice."""
 
 
 def parse(path: Path) -> Board:
@@ -38,6 +38,7 @@ def parse(path: Path) -> Board:
     _check_target(board, path)
     if board.mcu is not None:
         check_memory(board.mcu.memory, path)
+        check_flash(board.mcu.flash_timing, path)
     if part is not None:
         board = _with_tools(replace(board, source=f"{part.source}; {board.source}"), part)
     return replace(board, origin=str(path.absolute()))

@@ -23,6 +23,35 @@ class MemoryRegion:
 
 
 @dataclass(frozen=True, slots=True)
+class FlashCache:
+    """What stands before the flash: it ``holds`` code, data or both, in lines of ``line_bytes``
+    (a power of two), ``ways`` of them for each place, the least recently used of which goes."""
+
+    holds: str = field(metadata=one_of(words.CACHED))
+    size_bytes: int
+    ways: int
+    line_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlashTiming:
+    """What reading the flash costs at the board's clock, by its maker's manual (``source``).
+
+    ``miss_cycles`` are those that a line which no cache holds takes more than one that it holds,
+    ``data_cycles`` those that a read of data takes more where no cache holds data. With
+    ``prefetch`` the line behind the last one is read meanwhile.
+
+    Example: 5 wait states behind lines of 16 bytes are ``miss_cycles`` 5.
+    """
+
+    source: str
+    miss_cycles: int
+    caches: tuple[FlashCache, ...]
+    data_cycles: int = 0
+    prefetch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Uart:
     """The serial port that carries the protocol; ``driver`` is a file of
     ``firmware/drivers/uart``."""
@@ -58,7 +87,8 @@ class McuBoard:
     ``core`` e.g. ``cortex-m4``; ``cpu_flags`` for the compiler; ``platform`` a folder of
     ``firmware/platforms``; ``kernels`` folders of ``firmware/kernels``, best first;
     ``emulator`` what runs the image (``unicorn``, ``qemu``, or "" for hardware only);
-    ``cost_model`` the name of the cycle model, "" where there is none; ``qemu_machine`` a QEMU
+    ``cost_model`` the name of the core's cycle model, "" where there is none; ``flash_timing``
+    what reading the flash costs, None where it is unknown or costs nothing; ``qemu_machine`` a QEMU
     machine with the same memory map and UART, or ""; ``counter`` a file of
     ``firmware/drivers/counter``; ``boot2_bytes`` the length of the stage at the start of the
     flash that a boot ROM checks by a CRC, 0 without one; ``uf2_family`` the family number of UF2
@@ -75,6 +105,7 @@ class McuBoard:
     clock_hz: int
     memory: tuple[MemoryRegion, ...]
     uart: Uart
+    flash_timing: FlashTiming | None = None
     emulator: str = field(default="", metadata=one_of(words.EMULATORS))
     cost_model: str = field(default="", metadata=one_of(words.COST_MODELS))
     qemu_machine: str = ""
@@ -176,8 +207,10 @@ class McuPart:
     kernels: tuple[str, ...] = field(metadata=one_of(words.kernel_variants))
     memory: tuple[MemoryRegion, ...]
     counter: str = field(default="none", metadata=one_of(words.counters))
+    cost_model: str = field(default="", metadata=one_of(words.COST_MODELS))
     boot2_bytes: int = 0
     uf2_family: int = 0
+    flash_timing: FlashTiming | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,18 @@ FLOWS = {
 
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "rv32imac")
 EMULATORS = ("", "unicorn", "qemu")
-COST_MODELS = ("", "cortex-m4", "cortex-m0plus")
+COST_MODELS = (
+    "",
+    "cortex-m0plus",
+    "cortex-m4",
+    "cortex-m7",
+    "cortex-m33",
+    "cortex-m55",
+    "e31",
+    "hazard3",
+)
 REGION_KINDS = ("flash", "sram")
+CACHED = ("code", "data", "both")
 PROGRAMMERS = ("pyocd", "openocd", "picotool", "openFPGALoader")
 STYLES = ("folded", "unrolled")
 IO_TYPES = ("io_parallel", "io_stream", "auto")

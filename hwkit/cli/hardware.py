@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,11 @@ from hwkit.cli.options import (
     store_option,
 )
 from hwkit.cli.terminal import busy, plain, print_json
+
+if TYPE_CHECKING:
+    from hwkit.flow.shape import Shape
+    from hwkit.ir.graph import Graph
+    from hwkit.profile.measurement import Measurement
 
 _MAX_REPEATS = 100_000
 
@@ -104,6 +109,11 @@ def deploy(
 @memory_options
 @port_option
 @artifact_option
+@click.option(
+    "--estimate",
+    is_flag=True,
+    help="For a microcontroller that is not here: its core's cycle model, its flash's wait states.",
+)
 @json_option
 def profile(
     model: Path,
@@ -115,12 +125,19 @@ def profile(
     given: Any,
     port: str | None,
     artifact: Path | None,
+    estimate: bool,
     as_json: bool,
 ) -> None:
     """Per layer and total: cycles, instructions, microseconds; stored with full context."""
     from hwkit.flow.models import load
     from hwkit.flow.profiling import profile as flow
 
+    shape: Shape = {"optimize": optimize, "sram": sram, "input": given}
+    if estimate:
+        if port is not None or artifact is not None:
+            raise click.UsageError("--estimate asks no board: leave --port and --artifact out")
+        _estimated(load(model), board, repeats, store, shape, as_json)
+        return
     with busy(f"{board}: profiling"):
         taken = flow(
             load(model),
@@ -129,14 +146,35 @@ def profile(
             store=store,
             port=port,
             artifact_folder=artifact,
-            optimize=optimize,
-            sram=sram,
-            input=given,
+            **shape,
         )
     if as_json:
         print_json("profile", taken.to_json())
         return
     click.echo(f"{board}, {taken.evidence} by {taken.identity.name}, median of {repeats}")
+    _print_layers(taken)
+
+
+def _estimated(
+    graph: Graph, board: str, repeats: int, store: Path | None, shape: Shape, as_json: bool
+) -> None:
+    from hwkit.flow.estimating import estimate
+
+    with busy(f"{board}: estimating"):
+        found = estimate(graph, board, repeats=repeats, store=store, **shape)
+    if as_json:
+        print_json("profile", found.to_json())
+        return
+    beside, taken = found.simulated, found.estimated
+    click.echo(f"{board}, estimated: {taken.identity.name}, at {(taken.clock_hz or 0) / 1e6:g} MHz")
+    click.echo(plain(taken.identity.cost_model))
+    click.echo(
+        f"{beside.board}, simulated, without waiting for flash: {beside.total.cycles} cycles"
+    )
+    _print_layers(taken)
+
+
+def _print_layers(taken: Measurement) -> None:
     known = (row.instructions is row.cycles is row.us is None for row in taken.layers)
     apart = not all(known)
     if not apart:

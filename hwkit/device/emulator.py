@@ -19,6 +19,7 @@ from hwkit.boards import Board
 from hwkit.closing import Closing
 from hwkit.errors import ConfigError, DeviceError
 from hwkit.files import write_whole
+from hwkit.record import to_json
 from hwkit.target import Kind
 from hwkit.toolchain.cache import cache_folder
 
@@ -55,8 +56,9 @@ class Counts:
 class Emulator(Closing):
     """A virtual board with ``image`` in its flash; use as a context manager.
 
-    ``port`` is the URL of its UART, ``name`` the emulator with its version. The process ends with
-    this one, however that ends.
+    ``port`` is the URL of its UART, ``name`` the emulator with its version. Its flash costs what
+    ``board`` says, also where the board's file says something else. The process ends with this one,
+    however that ends.
     """
 
     kind: Kind = "emulator"
@@ -66,6 +68,9 @@ class Emulator(Closing):
         package_parent = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
         command = [sys.executable, "-m", "hwkit.device.virtual", "--end-with-stdin"]
+        timing = board.mcu.flash_timing if board.mcu else None
+        if timing is not None:
+            command += ["--flash-timing", json.dumps(to_json(timing))]
         self._process = subprocess.Popen(
             [*command, "--board", board.reference, "--image", str(image)],
             stdin=subprocess.PIPE,

@@ -144,11 +144,14 @@ class Device:
             return self._client.read_layer(self._chunk_bytes)
 
     def cycles(self) -> list[int] | None:
-        """Cycles of each layer of the last inference, read by the firmware from its counter;
-        None when that stands still, as it does on a core that has none and on an emulated core
-        whose cycles are not modelled."""
+        """Cycles of each layer of the last inference, read by the firmware from its counter; where
+        that stands still, as it does on a core that has none, those that the emulator counts (as
+        ``instructions``). None where nobody counts."""
         cycles = self._client.read_cycles(self._info.layer_count)
-        return cycles if any(cycles) else None
+        if any(cycles):
+            return cycles
+        counts = self.counts()
+        return None if counts is None else counts.layer_cycles
 
     def instructions(self) -> list[int] | None:
         """Executed instructions of each layer of the last inference, exact; None on a board

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -21,7 +21,7 @@ from hwkit.profile.commit import source_commit
 from hwkit.profile.measurement import Measurement
 from hwkit.profile.medians import medians
 from hwkit.profile.store.database import Place
-from hwkit.target import Artifact, Session
+from hwkit.target import Artifact, Identity, LayerTiming, Session
 
 WARM_UP = 1
 """Inferences before those that count."""
@@ -63,6 +63,17 @@ def measured(
 ) -> Measurement:
     """The figures of an open artifact of ``graph`` on the one sample in ``feeds``; not stored."""
     runs = session.timed(feeds, repeats, WARM_UP)
+    return measurement(graph, artifact, session.identity, runs, feeds)
+
+
+def measurement(
+    graph: Graph,
+    artifact: Artifact[Any],
+    identity: Identity,
+    runs: Sequence[Sequence[LayerTiming]],
+    feeds: Mapping[str, Array],
+) -> Measurement:
+    """The record of ``runs`` of ``artifact``, which ``graph`` became, with ``feeds``."""
     found = medians(artifact.board.name, runs, WARM_UP)
     return Measurement(
         board=artifact.board.name,
@@ -70,7 +81,7 @@ def measured(
         model=graph.name,
         model_digest=serialize.digest(graph),
         input_digest=digest(feeds),
-        repeats=repeats,
+        repeats=len(runs),
         warm_up=WARM_UP,
         layers=found.layers,
         total=found.total,

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "host_tflite_runtime": "tests/targets/edge/test_tflite_runtime.py: where it is installed",
     "rtl_sim": "test_rtl.py: many cores for one simulator",
     "rtl_sim_unrolled": "tests/targets/rtl/test_unrolled.py",
+    "virtual_rv32_e31": "virtual_rv32: the same image, and only its cycles are others",
 }
 """Boards that run here and whose random graphs are another test's."""
 

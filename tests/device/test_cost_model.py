@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwkit.device.virtual.native import cortex_m0plus_cost, cortex_m4_cost, instruction_count
+from hwkit.device.virtual.native import cost
+
+
+def cortex_m4_cost(code: bytes) -> tuple[int, int]:
+    of = cost("cortex-m4", code)
+    return of.instructions, of.cycles
+
+
+def cortex_m0plus_cost(code: bytes) -> tuple[int, int]:
+    of = cost("cortex-m0plus", code)
+    return of.instructions, of.cycles
 
 
 def halfwords(*values: int) -> bytes:
@@ -110,9 +120,9 @@ def test_one_instruction_of_cortex_m0plus(name: str, code: tuple[int, ...], cycl
 @settings(derandomize=True, deadline=None, max_examples=200)
 def test_models_agree_on_the_number_of_instructions(code: bytes) -> None:
     # The count alone takes a 32-bit instruction that is cut off for a whole one.
-    instructions = instruction_count(code)
-    for model in (cortex_m4_cost, cortex_m0plus_cost):
-        assert 0 <= instructions - model(code)[0] <= 1
+    instructions = cost("", code).instructions
+    for core in ("m0plus", "m4", "m7", "m33", "m55"):
+        assert 0 <= instructions - cost(f"cortex-{core}", code).instructions <= 1
 
 
 @given(st.binary(max_size=64))

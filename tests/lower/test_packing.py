@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Clamp, Concat, Lookup, Pad, Padding, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower import memory_blocks, memory_exact, memory_search, reorder
+from hwkit.lower.memory import plan_memory
 from hwkit.lower.memory_packing import (
     Box,
     Problem,
@@ -25,7 +27,7 @@ from hwkit.lower.memory_packing import (
     problem,
     shared,
 )
-from hwkit.lower.schedule import scratch_name
+from hwkit.lower.schedule import Schedule, Step, scratch_name
 from tests.lower.planned import plan_nodes
 from tests.lower.test_memory import sizes
 
@@ -201,6 +203,28 @@ def test_a_kernel_that_reads_ahead_lets_its_output_come_closer() -> None:
         assert plan.arena_bytes == arena, ahead
         if arena < 208:
             assert plan.offset("x") - plan.offset("y") >= ahead
+
+
+@pytest.mark.parametrize(("distance", "arena"), [(0, 64), (16, 80), (17, 96), (200, 128)])
+def test_tensors_that_steps_write_and_read_in_turn_come_closer(distance: int, arena: int) -> None:
+    """Both are there all the time: only what the schedule says lets them share bytes."""
+    steps = (Step("one", ("x",), ("y",)), Step("two", ("x", "y"), ("z",)))
+    plain = Schedule(steps, {"x": 64, "y": 64, "z": 0}, ("x",), ("z",))
+    assert plan_memory(plain).arena_bytes == 128
+    plan = plan_memory(replace(plain, closer={"y": {"x": distance}}))
+    assert plan.arena_bytes == arena
+    if arena < 128:
+        assert plan.offset("x") - plan.offset("y") >= distance
+
+
+def test_a_proof_takes_no_more_placements_than_it_did() -> None:
+    """The next box never lies below the one before it: orders that end alike are looked at once."""
+    boxes = [Box(6, 4, 4), Box(4, 0, 3), Box(1, 0, 2), Box(6, 2, 4), Box(3, 3, 3), Box(2, 3, 4)]
+    case = problem(boxes, {})
+    start = first_fit(case, sorted(range(6), key=lambda b: -boxes[b].size))
+    assert height(case, start) == 17 and lower_bound(case) == 15
+    assert memory_exact.solve(case, 14, start, 21).proven
+    assert not memory_exact.solve(case, 14, start, 20).proven
 
 
 def test_who_may_overwrite_what() -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from hwkit.boards import Board, McuBoard, is_riscv
 from hwkit.closing import Closing
 from hwkit.device.emulator import Counts
+from hwkit.device.virtual.cost_models import cost_model
+from hwkit.device.virtual.native import COST_SOURCES, FOLDER
 from hwkit.errors import ConfigError
 from hwkit.target import Kind
 from hwkit.toolchain import elf, host_cc, programs
 
 _END_TIMEOUT_S = 2.0
-_NO_CYCLES = "QEMU models no cycles: instructions only"
 _START = "start"
 
 
@@ -26,8 +27,8 @@ class Qemu(Closing):
     """QEMU running ``image`` on the board's ``qemu_machine``; use as a context manager.
 
     ``name`` is QEMU's version, ``port`` the URL of its UART, for ``open_board(..., port=...)``.
-    There are no cycles; instructions are counted by a plugin of ours. The process ends with this
-    one. ``ToolMissing`` without QEMU, ``ConfigError`` when it has no such machine.
+    Instructions and the cycles of the board's model are counted by a plugin of ours. The process
+    ends with this one. ``ToolMissing`` without QEMU, ``ConfigError`` when it has no such machine.
     """
 
     kind: Kind = "emulator"
@@ -37,7 +38,9 @@ class Qemu(Closing):
             raise ConfigError(f"board {board.name}: QEMU has no machine like it")
         program = find_program(board.mcu)
         self.name = f"QEMU {programs.version(program)}"
-        plugin = host_cc.shared_library([Path(__file__).parent / "count.c"])
+        self._model = cost_model(board.mcu)
+        sources = [Path(__file__).parent / "count.c", *(FOLDER / name for name in COST_SOURCES)]
+        plugin = host_cc.shared_library(sources, [f"-I{FOLDER}"])
         symbols = elf.read(image)
         # Where an inference begins: rows of a streamed input come before the invoke.
         starts = ("hwk_model_restart", "hwk_model_invoke")
@@ -55,7 +58,8 @@ class Qemu(Closing):
             serial = f"socket,id=uart,fd={listener.fileno()},server=on,wait=off,nodelay=on"
             options = [*_machine(board.mcu), "-kernel", str(image), "-display", "none"]
             options += ["-monitor", "none", "-chardev", serial, *_link(board.mcu)]
-            options += ["-plugin", f"{plugin},mark={mark},start={start},out={self._marks}"]
+            counted = f"mark={mark},start={start},model={self._model.name}"
+            options += ["-plugin", f"{plugin},{counted},out={self._marks}"]
             self._process = subprocess.Popen(
                 [*_end_with_parent(), program, *options],
                 stdin=subprocess.DEVNULL,
@@ -66,13 +70,22 @@ class Qemu(Closing):
         self.pid = self._process.pid
 
     def counts(self) -> Counts:
-        """Executed instructions, exact: until the last mark, and of each layer of the last
-        inference."""
+        """Executed instructions, exact, and modelled cycles: until the last mark, and of each layer
+        of the last inference."""
         lines = self._marks.read_text().splitlines() if self._marks.exists() else []
         last = len(lines) - lines[::-1].index(_START) if _START in lines else len(lines)
-        marks = [int(line) for line in lines[last:]]
-        layers = [after - before for before, after in pairwise(marks)]
-        return Counts(marks[-1] if marks else 0, None, layers, None, "", _NO_CYCLES)
+        marks = [tuple(map(int, line.split())) for line in lines[last:]]
+        layers = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(marks)]
+        instructions, cycles = marks[-1] if marks else (0, 0)
+        modelled = self._model.version != ""
+        return Counts(
+            instructions,
+            cycles if modelled else None,
+            [layer[0] for layer in layers],
+            [layer[1] for layer in layers] if modelled else None,
+            self._model.version,
+            self._model.error,
+        )
 
     def fault(self) -> str:
         """What QEMU said when it ended, or "" while it runs. Asked after an error."""

@@ -13,14 +13,17 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hwkit import boards
+from hwkit.boards import FlashTiming
 from hwkit.device.virtual import control
 from hwkit.device.virtual.board import VirtualBoard, emulator_name
 from hwkit.device.virtual.cost_models import CostModel, cost_model
 from hwkit.errors import ConfigError, HwkitError
+from hwkit.record import from_json
 
 
 class Process:
@@ -106,6 +109,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hwkit.device.virtual")
     parser.add_argument("--board", required=True, help="board name, e.g. virtual_m4")
     parser.add_argument("--image", required=True, type=Path, help="firmware.elf")
+    parser.add_argument(
+        "--flash-timing", help="what the flash costs (JSON), if not the board's own"
+    )
     parser.add_argument("--port", type=int, default=0, help="TCP port of the UART; 0: a free one")
     parser.add_argument(
         "--end-with-stdin", action="store_true", help="end when standard input is closed"
@@ -118,8 +124,12 @@ def main(arguments: list[str] | None = None) -> int:
         board = boards.load(options.board)
         if board.mcu is None:
             raise ConfigError(f"board {board.name}: not a microcontroller")
+        mcu = board.mcu
+        if options.flash_timing:
+            given = from_json(FlashTiming, json.loads(options.flash_timing), "--flash-timing")
+            mcu = replace(mcu, flash_timing=given)
         uart, control_socket = listen(options.port), listen(0)
-        process = Process(VirtualBoard(board.mcu, options.image, uart), cost_model(board.mcu))
+        process = Process(VirtualBoard(mcu, options.image, uart), cost_model(mcu))
     except HwkitError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hwkit.boards import McuBoard, is_riscv
 from hwkit.device.virtual.cost_models import cost_model
-from hwkit.device.virtual.native import Config, Fault, NativeBoard, Registers
+from hwkit.device.virtual.native import Config, Fault, NativeBoard, Registers, flash_timing
 from hwkit.errors import ConfigError, FormatError, ToolMissing
 from hwkit.toolchain import elf
 from hwkit.toolchain.linker_script import region
@@ -132,7 +132,8 @@ class VirtualBoard:
             mark_address=self._image.address("hwk_profile_mark"),
             registers=self._core.registers,
             thumb=0 if is_riscv(board) else 1,
-            cost_model=cost_model(board).number,
+            cost_model=cost_model(board).name.encode(),
+            flash=flash_timing(board.flash_timing),
             listener=listener.fileno(),
         )
         self._load()

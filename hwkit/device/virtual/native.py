@@ -6,13 +6,25 @@ import ctypes
 from functools import cache
 from pathlib import Path
 
+from hwkit.boards import FlashTiming
 from hwkit.errors import DeviceError
 from hwkit.toolchain import host_cc
 
 FOLDER = Path(__file__).parent / "native"
 MAX_LAYERS = 4096
-BOARD_SOURCES = ("board.c", "semihosting.c", "uart.c")
-COST_SOURCES = ("cost_models.c", "cost.c", "cost_m0plus.c")
+BOARD_SOURCES = ("board.c", "flash.c", "semihosting.c", "uart.c")
+COST_SOURCES = (
+    "cost_models.c",
+    "cost_m0plus.c",
+    "cost_m4.c",
+    "cost_m7.c",
+    "cost_v8m.c",
+    "cost_rv32.c",
+    "flow.c",
+    "thumb_narrow.c",
+    "thumb_wide.c",
+    "thumb_coprocessor.c",
+)
 
 
 class Registers(ctypes.Structure):
@@ -23,6 +35,48 @@ class Registers(ctypes.Structure):
         ("second", ctypes.c_int),
         ("pc", ctypes.c_int),
         ("link", ctypes.c_int),
+    )
+
+
+class CacheSize(ctypes.Structure):
+    """``hwk_cache_size_t`` of ``native/flash.h``."""
+
+    _fields_ = (
+        ("size_bytes", ctypes.c_uint32),
+        ("ways", ctypes.c_uint32),
+        ("line_bytes", ctypes.c_uint32),
+    )
+
+
+class Flash(ctypes.Structure):
+    """``hwk_flash_timing_t`` of ``native/flash.h``."""
+
+    _fields_ = (
+        ("miss_cycles", ctypes.c_uint32),
+        ("data_cycles", ctypes.c_uint32),
+        ("prefetch", ctypes.c_uint32),
+        ("unified", ctypes.c_uint32),
+        ("code", CacheSize),
+        ("data", CacheSize),
+    )
+
+
+def flash_timing(timing: FlashTiming | None) -> Flash:
+    """The same for the C half; a flash that costs nothing where nothing is known of it."""
+    if timing is None:
+        return Flash()
+    sizes = {
+        cache.holds: CacheSize(cache.size_bytes, cache.ways, cache.line_bytes)
+        for cache in timing.caches
+    }
+    code = sizes.get("both", sizes.get("code", CacheSize()))
+    return Flash(
+        timing.miss_cycles,
+        timing.data_cycles,
+        timing.prefetch,
+        "both" in sizes,
+        code,
+        sizes.get("data", CacheSize()),
     )
 
 
@@ -40,7 +94,8 @@ class Config(ctypes.Structure):
         ("mark_address", ctypes.c_uint64),
         ("registers", Registers),
         ("thumb", ctypes.c_uint32),
-        ("cost_model", ctypes.c_uint32),
+        ("cost_model", ctypes.c_char_p),
+        ("flash", Flash),
         ("listener", ctypes.c_int),
     )
 
@@ -60,36 +115,42 @@ class Fault(ctypes.Structure):
 class Cost(ctypes.Structure):
     """``hwk_cost_t`` of ``native/cost.h``."""
 
-    _fields_ = (("instructions", ctypes.c_uint32), ("cycles", ctypes.c_uint32))
+    _fields_ = (
+        ("instructions", ctypes.c_uint32),
+        ("cycles", ctypes.c_uint32),
+        ("taken_cycles", ctypes.c_uint32),
+        ("conditional", ctypes.c_uint32),
+    )
+
+
+class Model(ctypes.Structure):
+    """``hwk_cost_model_t`` of ``native/cost.h``."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("cost", ctypes.CFUNCTYPE(Cost, ctypes.c_char_p, ctypes.c_uint32)),
+        ("prediction", ctypes.c_int),
+        ("mispredicted_cycles", ctypes.c_uint32),
+    )
 
 
 @cache
 def cost_library() -> ctypes.CDLL:
     """The cost models alone, which need no emulator."""
     library = ctypes.CDLL(str(host_cc.shared_library([FOLDER / name for name in COST_SOURCES])))
-    for name in ("hwk_cortex_m4_cost", "hwk_cortex_m0plus_cost", "hwk_instruction_count"):
-        getattr(library, name).restype = Cost
-        getattr(library, name).argtypes = [ctypes.c_char_p, ctypes.c_uint32]
+    library.hwk_cost_model.restype = ctypes.POINTER(Model)
+    library.hwk_cost_model.argtypes = [ctypes.c_char_p]
     return library
 
 
-def cortex_m4_cost(code: bytes) -> tuple[int, int]:
-    """Instructions and cycles of straight Thumb-2 code. Example: ``ADDS R0, R0, #1`` is
-    ``cortex_m4_cost(b"\\x40\\x1c") == (1, 1)``."""
-    cost = cost_library().hwk_cortex_m4_cost(code, len(code))
-    return cost.instructions, cost.cycles
+def cost(model: str, code: bytes) -> Cost:
+    """What straight code costs by the cycle model of that name (``cost_models``).
 
-
-def cortex_m0plus_cost(code: bytes) -> tuple[int, int]:
-    """The same on a Cortex-M0+. Example: ``LDR R0, [R1]`` is
-    ``cortex_m0plus_cost(b"\\x08\\x68") == (1, 2)``."""
-    cost = cost_library().hwk_cortex_m0plus_cost(code, len(code))
-    return cost.instructions, cost.cycles
-
-
-def instruction_count(code: bytes) -> int:
-    """Instructions of straight Thumb-2 code."""
-    return int(cost_library().hwk_instruction_count(code, len(code)).instructions)
+    Example: ``LDR R0, [R1]`` by ``cost("cortex-m0plus", b"\x08\x68")`` is 1 instruction of 2
+    cycles.
+    """
+    found: Cost = cost_library().hwk_cost_model(model.encode()).contents.cost(code, len(code))
+    return found
 
 
 class NativeBoard:

@@ -7,22 +7,32 @@ from dataclasses import dataclass
 from hwkit.targets.mcu.call import Pick
 
 
+def _first(*counts: int | None) -> int:
+    return next((count for count in counts if count is not None), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One way to compute a layer: exact instructions and modelled cycles (None where the core
     has no model) of one inference. ``flash_bytes`` are the layer's own function, descriptor and
-    tables; a copy of a kernel that it shares is not in them."""
+    tables; a copy of a kernel that it shares is not in them. ``uncertain``: the core's model does
+    not decide (``cost_models``)."""
 
     pick: Pick
     cycles: int | None
     instructions: int | None
     flash_bytes: int
+    uncertain: bool = False
 
     @property
     def time(self) -> int:
-        """Cycles, or instructions where these are all there is."""
-        counts = (self.cycles, self.instructions, 0)
-        return next(count for count in counts if count is not None)
+        """What decides: cycles, or instructions where these are all that is certain."""
+        return _first(None if self.uncertain else self.cycles, self.instructions)
+
+    @property
+    def cost(self) -> int:
+        """What is told: cycles, or instructions where these are all there is."""
+        return _first(self.cycles, self.instructions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +43,17 @@ class Total:
     instructions: int | None
     flash_bytes: int
     arena_bytes: int
+    uncertain: bool = False
 
     @property
     def time(self) -> int:
-        """Cycles, or instructions where these are all there is."""
-        counts = (self.cycles, self.instructions, 0)
-        return next(count for count in counts if count is not None)
+        """What decides: cycles, or instructions where these are all that is certain."""
+        return _first(None if self.uncertain else self.cycles, self.instructions)
+
+    @property
+    def cost(self) -> int:
+        """What is told: cycles, or instructions where these are all there is."""
+        return _first(self.cycles, self.instructions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,8 @@ class McuSession(Closing):
         """The layers of each of ``repeats`` inferences of the one sample, after ``warm_up``.
 
         Cycles are what the firmware reads from the core's counter, instructions what the emulator
-        counts (None where none was started here); cycles and time are None where no counter runs.
+        counts (None where none was started here), and cycles too where the core's counter stands
+        still; cycles and time are None where nobody counts them.
         Each layer includes one call of ``hwk_profile_mark``. The states are put back afterwards.
         """
         given = timed_sample(self._graph, feeds, repeats, warm_up)
@@ -129,9 +130,8 @@ class McuSession(Closing):
     def _timed(self, data: bytes) -> list[LayerTiming]:
         self._device.infer(data)
         clock_hz = self._identity.clock_hz
-        cycles, instructions = self._device.cycles(), self._device.instructions()
-        if instructions is not None and len(instructions) > len(self._graph.nodes):
-            instructions = self._summed(instructions)
+        cycles = self._summed(self._device.cycles())
+        instructions = self._summed(self._device.instructions())
         return [
             LayerTiming(
                 index=index,
@@ -145,8 +145,10 @@ class McuSession(Closing):
             for index, op in enumerate(self._graph.nodes)
         ]
 
-    def _summed(self, parts: Sequence[int]) -> list[int]:
-        """By layer, of an emulator that counts from mark to mark."""
+    def _summed(self, parts: list[int] | None) -> list[int] | None:
+        """By layer, also of an emulator that counts from mark to mark."""
+        if parts is None or len(parts) <= len(self._graph.nodes):
+            return parts
         totals = [0] * len(self._graph.nodes)
         marks = mark_sequence(self._graph, self._plan)[:-1]
         for layer, count in zip(marks, parts, strict=True):

@@ -25,6 +25,7 @@ from hwkit.targets.mcu.build import build, open_artifact, tools
 from hwkit.targets.mcu.capabilities import CAPABILITIES
 from hwkit.targets.mcu.cost import measure_costs
 from hwkit.targets.mcu.emit import emit
+from hwkit.targets.mcu.estimate import estimates
 from hwkit.targets.mcu.explain import explain
 from hwkit.targets.mcu.lower import McuPlan, lower, section, staged
 from hwkit.targets.mcu.needs import arena_needs
@@ -43,8 +44,8 @@ LOOK_AT = {
 class Mcu:
     """Microcontrollers; see ``target.Target``.
 
-    Also ``ChoosesKernels``, ``Explains``, ``Packages``, ``HasCosts``, ``NeedsTools``,
-    ``PlansArena``, ``BringsUp``, and ``flow.stages.RunsStages``.
+    Also ``ChoosesKernels``, ``Explains``, ``Estimates``, ``Packages``, ``HasCosts``,
+    ``NeedsTools``, ``PlansArena``, ``BringsUp``, and ``flow.stages.RunsStages``.
     """
 
     name = "mcu"
@@ -60,6 +61,9 @@ class Mcu:
 
     def explain(self, lowered: Lowered[McuPlan]) -> Explanation:
         return explain(lowered)
+
+    def estimates(self, lowered: Lowered[McuPlan]) -> tuple[Artifact[McuPlan], Artifact[McuPlan]]:
+        return estimates(lowered)
 
     def emit(self, lowered: Lowered[McuPlan]) -> BuildPlan:
         return emit(lowered)

@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hwkit import resources
 from hwkit.ir.fixed_point import exp_of_negative, reciprocal_of_one_plus, round_shift, srdhm
+from hwkit.ir.softmax16 import difference_multiplier, exponentials, reciprocals, softmax16
 from hwkit.toolchain import host_cc
 
 INT32_MAX = (1 << 31) - 1
@@ -41,6 +43,7 @@ def test_high_product(a: int, b: int) -> None:
 
 
 @given(INT32, st.integers(1, 31))
+@example(-1, 1)
 def test_halves_away(a: int, exponent: int) -> None:
     tie = (a >> exponent << exponent) + (1 << (exponent - 1))
     for value in (a, tie):
@@ -65,3 +68,28 @@ def test_leading_zeros() -> None:
     for bits in range(1, 33):
         for value in (1 << (bits - 1), (1 << bits) - 1):
             assert part("leading_zeros")(ctypes.c_uint32(value)) == 32 - bits
+
+
+class Softmax16(ctypes.Structure):
+    """``hwk_softmax16_t``."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("rows", "depth", "multiplier", "shift")),
+        ("exponentials", ctypes.c_void_p),
+        ("reciprocals", ctypes.c_void_p),
+    )
+
+
+@pytest.mark.parametrize("depth", [1, 2, 6, 9, 33, 200])
+def test_softmax_of_sixteen_bits_where_no_share_is_large(depth: int) -> None:
+    """Sums of many large exponentials have bits that the reciprocal's table does not take: they
+    are rounded, and a share in a few tells how."""
+    step = 1 / 4096
+    x = np.random.default_rng(depth).integers(-300, 1, (1000, depth)).astype(np.int16)
+    tables = [table().astype(np.int16) for table in (exponentials, reciprocals)]
+    multiplier, shift = difference_multiplier(step)
+    d = Softmax16(*x.shape, multiplier, shift, *(table.ctypes.data for table in tables))
+    y = np.empty_like(x)
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, y)]
+    part("softmax16")(ctypes.byref(d), *pointers)
+    np.testing.assert_array_equal(y, softmax16(x, step))

@@ -11,6 +11,7 @@ import pytest
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import load_model
+from hwkit.ir.ops import Conv2d, Padding
 from tests.importers.qonnx.test_importer import Onnx
 
 Make = Callable[[Onnx], Any]
@@ -37,6 +38,18 @@ def conv(*shape: int, scale: Any = 0.25, bits: int = 8, **attributes: Any) -> Ma
     def make(m: Onnx) -> None:
         m.weight(np.ones(shape), scale, bits=bits)
         m.node("Conv", ["q", "wq"], "y", **attributes)
+
+    return make
+
+
+def biased(name: str, *bias: float) -> Make:
+    """A pointwise convolution to three channels; its bias is "q" or a constant."""
+
+    def make(m: Onnx) -> None:
+        m.weight(np.ones((3, 2, 1, 1)))
+        if bias:
+            m.constant(name, floats(*bias))
+        m.node("Conv", ["q", "wq", name], "y")
 
     return make
 
@@ -131,6 +144,8 @@ POOL = {"kernel_shape": [2, 2]}
         (conv(6, 1, 3, 3, group=2), MAP),
         (conv(3, 2, 4, 4, pads=[0, 1, 0, 1]), MAP),
         (conv(3, 2, 3), (1, 2, 4)),
+        (biased("b", 1.0), MAP),
+        (biased("b", 1.0, 2.0, 3.0), MAP),
         (conv(3, 2, 1, 1, scale=floats(1, 2, 4).reshape(3, 1, 1, 1)), MAP),
         (gemm(6, 3), ROW),
         (gemm(3, 6, transB=1), ROW),
@@ -147,6 +162,17 @@ POOL = {"kernel_shape": [2, 2]}
 def test_what_is_taken(make: Make, shape: tuple[int, ...], tmp_path: Path) -> None:
     graph = load_model(saved(make, shape, tmp_path))
     assert graph.outputs
+
+
+@pytest.mark.parametrize(
+    ("mode", "padding"),
+    [("SAME_UPPER", Padding(0, 1, 1, 1)), ("SAME_LOWER", Padding(1, 0, 1, 1))],
+)
+def test_padding_follows_each_side_of_the_kernel(
+    mode: str, padding: Padding, tmp_path: Path
+) -> None:
+    graph = load_model(saved(conv(3, 2, 2, 3, auto_pad=mode), MAP, tmp_path))
+    assert [op.padding for op in graph.nodes if isinstance(op, Conv2d)] == [padding]
 
 
 @pytest.mark.parametrize(
@@ -185,6 +211,8 @@ def test_what_is_taken(make: Make, shape: tuple[int, ...], tmp_path: Path) -> No
         (reshape(1, 8, 4), MAP, UnsupportedOp, "flatten to a vector"),
         (reshape(1, 3, 1, 2), ROW, UnsupportedOp, "flatten to a vector"),
         (reshape(1, 3, 2, 1), ROW, UnsupportedOp, "flatten to a vector"),
+        (biased("b", 1.0, 2.0), MAP, UnsupportedOp, "bias is no constant of one number a channel"),
+        (biased("q"), MAP, UnsupportedOp, "bias is no constant of one number a channel"),
         (conv(3, 2), MAP, UnsupportedOp, "use Conv1d or Conv2d"),
         (conv(3, 2, 3, 3, 3), MAP, UnsupportedOp, "use Conv1d or Conv2d"),
         (conv(3, 2, 3), MAP, UnsupportedOp, "use Conv1d or Conv2d"),

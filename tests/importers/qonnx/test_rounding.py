@@ -13,6 +13,7 @@ from hwkit.errors import UnsupportedOp
 from hwkit.importers.qonnx.rounding import (
     Channel,
     Rescales,
+    _bounded,
     check_mode,
     ratio,
     rescales_to,
@@ -20,7 +21,7 @@ from hwkit.importers.qonnx.rounding import (
     round_exact,
     tie_distance,
 )
-from hwkit.ir.arith import rescale
+from hwkit.ir.arith import MAX_OFFSET, rescale
 from hwkit.ir.ops import Rounding
 from hwkit.ir.types import Array
 
@@ -150,3 +151,12 @@ def test_arrays_round_as_numbers_do(mode: str) -> None:
 def test_an_unknown_mode_is_named() -> None:
     with pytest.raises(UnsupportedOp, match="'STOCHASTIC'"):
         check_mode("q", "STOCHASTIC")
+
+
+@pytest.mark.parametrize("offset", [0, 1, -3, 1 << 20, -(1 << 31), (1 << 40) + 1])
+def test_a_multiplier_leaves_room_for_its_offset(offset: int) -> None:
+    """As many bits as go, of twice what the offset takes: rounding is still to come."""
+    multiplier, shift = _bounded((1 << 31) - 1, 62, Fraction(offset))
+    assert 2 * (abs(offset) << shift) <= MAX_OFFSET
+    assert shift == 62 or 4 * (abs(offset) << shift) > MAX_OFFSET
+    assert multiplier == -(-((1 << 31) - 1) // (1 << (62 - shift)))

@@ -15,6 +15,7 @@ from hwkit.importers.tflite.file import FileOperator, parse
 from hwkit.importers.tflite.importer import convert
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
+from hwkit.ir.ops import Conv2d
 from hwkit.targets.edge.flatbuffer import FileTensor, schema
 from tests.conformance.tflite_runtimes import LITERT, Runtimes
 from tests.importers.tflite.files import (
@@ -426,3 +427,28 @@ def test_a_stride_is_1_to_65536() -> None:
     for value in (0, (1 << 16) + 1):
         with pytest.raises(FormatError, match=f"stride_w is {value}"):
             read(value)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(("x", "x"), ("y",)), (("x",), ("y", "z"))])
+def test_a_conversion_of_two_tensors_is_named(
+    inputs: tuple[str, ...], outputs: tuple[str, ...]
+) -> None:
+    tensors = [FileTensor("x", (1, 4), "int8", (0.1,), 3), _float("y"), _float("z")]
+    model = file_bytes(tensors, [operator("DEQUANTIZE", inputs, outputs)], ("x",), ("y",))
+    with pytest.raises(HwkitError, match="DEQUANTIZE"):
+        imported(model)
+
+
+def test_groups_of_as_many_channels_as_there_may_be() -> None:
+    channels = 1 << 16
+    w = np.ones((2, 1, 1, channels // 2), np.int8)
+    tensors = [
+        FileTensor("x", (1, 1, 1, channels), "int8", (0.1,), 3),
+        FileTensor("w", w.shape, "int8", (0.1,), 0, data=w),
+        FileTensor("y", (1, 1, 1, 2), "int8", (0.5,), 3),
+    ]
+    operators = [operator("CONV_2D", ("x", "w"), ("y",), "Conv2DOptions", strideH=1, strideW=1)]
+    graph = imported(file_bytes(tensors, operators))
+    weight = next(graph.constants[op.weight] for op in graph.nodes if isinstance(op, Conv2d))
+    halves = np.arange(channels) < channels // 2
+    np.testing.assert_array_equal(weight.reshape(2, channels), [halves, ~halves])

@@ -10,6 +10,7 @@ import pytest
 from hwkit.errors import HwkitError, UnsupportedOp
 from hwkit.importers.tflite.file import parse
 from hwkit.importers.tflite.importer import convert
+from hwkit.importers.tflite.static import with_static_shapes
 from hwkit.targets.edge.flatbuffer import FileTensor
 from tests.conformance.tflite_runtimes import LITERT, TFLM, Runtimes
 from tests.importers.tflite.files import (
@@ -127,3 +128,24 @@ def test_an_operator_without_its_first_input_is_named(code: str) -> None:
     model = file_bytes(tensors, [operator(code, (None,))])
     with pytest.raises(HwkitError, match=f"(?i){code}"):
         convert(parse(model), "m")
+
+
+@pytest.mark.parametrize(("size", "is_known"), [(64, True), (65, False)])
+def test_long_sums_of_constants_are_no_shapes(size: int, is_known: bool) -> None:
+    """One short operand makes the other no shorter."""
+    net = Net((1, 4))
+    net.tensors += [integers("one", [1]), integers("many", [0] * size), reckoned("sum", size)]
+    net.operators.append(operator("ADD", ("one", "many"), ("sum",), "AddOptions"))
+    file = with_static_shapes(parse(net.file("x")))
+    (found,) = [tensor for tensor in file.tensors if tensor.name == "sum"]
+    assert (found.data is not None) == is_known
+
+
+@pytest.mark.parametrize(("index", "value"), [(0, 7), (2, 9), (-1, None)])
+def test_a_place_from_behind_is_no_place(index: int, value: int | None) -> None:
+    net = Net((1, 4))
+    net.tensors += [integers("s", [7, 8, 9]), integers("k", index), reckoned("one")]
+    net.operators.append(operator("GATHER", ("s", "k"), ("one",), "GatherOptions"))
+    file = with_static_shapes(parse(net.file("x")))
+    (found,) = [tensor for tensor in file.tensors if tensor.name == "one"]
+    assert (None if found.data is None else int(found.data)) == value

@@ -236,7 +236,7 @@ def test_real_boards_are_measured_on_virtual_ones_of_their_core() -> None:
         "nucleo_h743zi": "virtual_m7",
         "rpi_pico": "virtual_m0",
         "rpi_pico2": "virtual_m33",
-        "hifive1": "virtual_rv32",
+        "hifive1": "virtual_rv32_e31",
     }
 
 

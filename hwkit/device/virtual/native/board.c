@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cost.h"
+#include "flash.h"
+#include "flow.h"
 #include "semihosting.h"
 #include "uart.h"
 
@@ -22,13 +23,6 @@
 #define FAULT_NONE 0u
 #define FAULT_EXCEPTION 1u
 
-/* A translated block; size_bytes 0 until it is first run. */
-typedef struct {
-  uint32_t size_bytes;
-  uint32_t instructions;
-  uint32_t cycles;
-} block_t;
-
 typedef struct {
   uint64_t instructions;
   uint64_t cycles;
@@ -36,11 +30,12 @@ typedef struct {
 
 struct hwk_board {
   hwk_board_config_t config;
-  hwk_cost_model_t model;
-  block_t *blocks; /* one for each halfword of code */
+  const hwk_cost_model_t *model;
+  hwk_flow_t flow;
+  hwk_flash_t flash;
+  hwk_run_t *runs; /* one for each halfword of code; of 0 bytes until it is first run */
   uint64_t instructions;
   uint64_t cycles;
-  uint64_t next; /* where execution goes on unless a branch is taken */
   count_t layers[HWK_BOARD_MARKS];
   uint32_t begun; /* layers that this record has */
   uint32_t running;
@@ -79,24 +74,32 @@ static void record_mark(hwk_board_t *board) {
 static void on_block(uc_engine *engine, uint64_t address, uint32_t size_bytes, void *context) {
   (void)engine;
   hwk_board_t *board = context;
-  if (address != board->next) {
-    board->cycles += board->model.taken_branch_cycles;
+  const uint64_t offset = address - board->config.code_origin;
+  if (offset >= board->config.code_bytes || size_bytes > board->config.code_bytes - offset) {
+    hwk_flow_restart(&board->flow);
+    return; /* code elsewhere is not part of an image */
   }
-  board->next = address + size_bytes;
+  hwk_run_t *run = &board->runs[offset >> 1];
+  if (run->bytes != size_bytes) {
+    *run = hwk_run(board->model, board->config.code + offset, address, size_bytes);
+  }
+  board->cycles += hwk_flow_enter(&board->flow, run);
   if (address == board->config.mark_address) {
     record_mark(board);
   }
-  const uint64_t offset = address - board->config.code_origin;
-  if (offset >= board->config.code_bytes || size_bytes > board->config.code_bytes - offset) {
-    return; /* code elsewhere is not part of an image */
-  }
-  block_t *block = &board->blocks[offset >> 1];
-  if (block->size_bytes != size_bytes) {
-    const hwk_cost_t cost = board->model.cost(board->config.code + offset, size_bytes);
-    *block = (block_t){size_bytes, cost.instructions, cost.cycles};
-  }
-  board->instructions += block->instructions;
-  board->cycles += block->cycles;
+  board->instructions += run->cost.instructions;
+  board->cycles += hwk_flash_fetch(&board->flash, address, size_bytes, board->cycles);
+  board->cycles += run->cost.cycles;
+}
+
+static void on_read(uc_engine *engine, int type, uint64_t address, int size_bytes, int64_t value,
+                    void *context) {
+  (void)engine;
+  (void)type;
+  (void)size_bytes;
+  (void)value;
+  hwk_board_t *board = context;
+  board->cycles += hwk_flash_read(&board->flash, address);
 }
 
 static void record_fault(hwk_board_t *board, uint32_t kind, uint64_t address, uint32_t size) {
@@ -199,14 +202,20 @@ typedef void write_t(uc_engine *, uint64_t, unsigned, uint64_t, void *);
 
 /* Peripherals at `base`; a board that has none there has 0 for it. */
 static bool map(hwk_board_t *board, uint64_t base, uint64_t span, read_t *read, write_t *write) {
-  return base == 0 || uc_mmio_map(board->config.engine, base, span, read, board, write, board) ==
-                          HWK_UC_OK;
+  return base == 0 ||
+         uc_mmio_map(board->config.engine, base, span, read, board, write, board) == HWK_UC_OK;
 }
 
 static bool attach(hwk_board_t *board) {
   const hwk_board_config_t *config = &board->config;
   uc_engine *engine = config->engine;
   uc_hook hook;
+  const uint64_t last = config->code_origin + config->code_bytes - 1u;
+  if (hwk_flash_counts(&board->flash) &&
+      uc_hook_add(engine, &hook, HWK_UC_HOOK_MEM_READ, (void *)on_read, board, config->code_origin,
+                  last) != HWK_UC_OK) {
+    return false;
+  }
   return uc_hook_add(engine, &hook, HWK_UC_HOOK_BLOCK, (void *)on_block, board, 1, 0) ==
              HWK_UC_OK &&
          uc_hook_add(engine, &hook, HWK_UC_HOOK_MEM_INVALID, (void *)on_bad_access, board, 1, 0) ==
@@ -220,27 +229,29 @@ static bool attach(hwk_board_t *board) {
 
 hwk_board_t *hwk_board_new(const hwk_board_config_t *config) {
   hwk_board_t *board = calloc(1, sizeof *board);
-  block_t *blocks = calloc(config->code_bytes / 2u, sizeof *blocks);
-  if (board == NULL || blocks == NULL || config->cost_model >= HWK_COST_MODELS) {
+  hwk_run_t *runs = calloc(config->code_bytes / 2u, sizeof *runs);
+  const hwk_cost_model_t *model = hwk_cost_model(config->cost_model);
+  if (board == NULL || runs == NULL || model == NULL ||
+      !hwk_flash_open(&board->flash, &config->flash)) {
     free(board);
-    free(blocks);
+    free(runs);
     return NULL;
   }
   board->config = *config;
-  board->model = hwk_cost_models[config->cost_model];
-  board->blocks = blocks;
+  board->flow.model = board->model = model;
+  board->runs = runs;
   hwk_uart_open(&board->uart, config->listener);
   return attach(board) ? board : NULL;
 }
 
 static int start(hwk_board_t *board, uint32_t address) {
-  return board->stopping ? HWK_UC_OK
-                         : uc_emu_start(board->config.engine, address | board->config.thumb,
-                                        UINT64_MAX, 0, 0);
+  return board->stopping
+             ? HWK_UC_OK
+             : uc_emu_start(board->config.engine, address | board->config.thumb, UINT64_MAX, 0, 0);
 }
 
-/* Answers the console's call at `pc`; the result is in the first argument's register. */
-static void serve_console(hwk_board_t *board, uint32_t pc) {
+/* Answers the console's call; the result is in the first argument's register. */
+static void serve_console(hwk_board_t *board) {
   uc_engine *engine = board->config.engine;
   const hwk_board_registers_t *registers = &board->config.registers;
   uint32_t result = 0;
@@ -254,7 +265,7 @@ static void serve_console(hwk_board_t *board, uint32_t pc) {
     result = hwk_uart_receive(&board->uart);
   }
   uc_reg_write(engine, registers->first, &result);
-  board->next = pc + HWK_SEMIHOSTING_TRAP_BYTES;
+  hwk_flow_restart(&board->flow);
 }
 
 static bool calls_console(const hwk_board_t *board, uint32_t pc) {
@@ -269,7 +280,8 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
   board->cycle_count_zero = 0;
   board->begun = 0;
   board->running = HWK_BOARD_MARKS - 1u;
-  board->next = entry & ~1u;
+  hwk_flow_restart(&board->flow);
+  hwk_flash_reset(&board->flash);
   memset(&board->fault, 0, sizeof board->fault);
   hwk_uart_reset(&board->uart);
   int error = start(board, entry);
@@ -278,7 +290,7 @@ int hwk_board_run(hwk_board_t *board, uint32_t entry) {
     if (!calls_console(board, pc)) {
       break;
     }
-    serve_console(board, pc);
+    serve_console(board);
     error = start(board, pc + HWK_SEMIHOSTING_TRAP_BYTES);
   }
   if (board->fault.kind == FAULT_NONE) {

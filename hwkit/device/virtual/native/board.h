@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "flash.h"
 #include "unicorn_abi.h"
 
 /* Layer boundaries kept. */
@@ -29,7 +30,8 @@ typedef struct {
  * private_base  of a Cortex-M's private peripherals, 0 for none
  * mark_address  of hwk_profile_mark, without the Thumb bit
  * thumb         1 when code addresses carry the Thumb bit, else 0
- * cost_model    index of hwk_cost_models
+ * cost_model    a name of hwk_cost_model
+ * flash         what reading code and constants costs
  * listener      listening socket for the UART's client */
 typedef struct {
   uc_engine *engine;
@@ -42,7 +44,8 @@ typedef struct {
   uint64_t mark_address;
   hwk_board_registers_t registers;
   uint32_t thumb;
-  uint32_t cost_model;
+  const char *cost_model;
+  hwk_flash_timing_t flash;
   int listener;
 } hwk_board_config_t;
 

@@ -4,7 +4,8 @@
 
 #define FIRST_OF_32_BITS 0x1Du
 #define LOAD_STORE_CYCLES 2u
-#define BRANCH_LINK_CYCLES 2u    /* 3 with the branch, which is always taken */
+#define REFILL_CYCLES 1u
+#define BRANCH_LINK_CYCLES 2u      /* 3 with the branch, which is always taken */
 #define SPECIAL_REGISTER_CYCLES 3u /* and barriers */
 
 static uint32_t ones(uint32_t bits) {
@@ -33,7 +34,7 @@ static uint32_t cycles_16(uint32_t op) {
 }
 
 hwk_cost_t hwk_cortex_m0plus_cost(const uint8_t *code, uint32_t size_bytes) {
-  hwk_cost_t total = {0, 0};
+  hwk_cost_t total = {0, 0, REFILL_CYCLES, 0};
   for (uint32_t at = 0; at + 2u <= size_bytes;) {
     const uint32_t first = code[at] | (uint32_t)code[at + 1] << 8;
     if ((first >> 11) < FIRST_OF_32_BITS) {
@@ -41,8 +42,7 @@ hwk_cost_t hwk_cortex_m0plus_cost(const uint8_t *code, uint32_t size_bytes) {
       at += 2u;
     } else if (at + 4u <= size_bytes) { /* BL has bits 15, 14 and 12 of its second half set */
       const uint32_t second = code[at + 2] | (uint32_t)code[at + 3] << 8;
-      total.cycles +=
-          (second & 0xD000u) == 0xD000u ? BRANCH_LINK_CYCLES : SPECIAL_REGISTER_CYCLES;
+      total.cycles += (second & 0xD000u) == 0xD000u ? BRANCH_LINK_CYCLES : SPECIAL_REGISTER_CYCLES;
       at += 4u;
     } else {
       break;

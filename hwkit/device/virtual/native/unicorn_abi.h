@@ -27,6 +27,7 @@ enum {
   HWK_UC_ERR_INSN_INVALID = 10,
   HWK_UC_HOOK_INTR = 1 << 0,
   HWK_UC_HOOK_BLOCK = 1 << 3,
+  HWK_UC_HOOK_MEM_READ = 1 << 10,
   HWK_UC_HOOK_MEM_INVALID = 0x3F << 4 /* read, write, fetch; unmapped, then protected */
 };
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hwkit import boards
-from hwkit.boards import Board
+from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError, HwkitError
 from hwkit.target import Lowered
 from hwkit.targets.mcu.build import check_fit
@@ -41,8 +41,8 @@ def choose(lowered: Lowered[McuPlan], measure: bool = True) -> Lowered[McuPlan]:
 
 def stand_in(board: Board) -> Board | None:
     """The board that measures for ``board``: itself where it is emulated, else a virtual one
-    that runs the same kernels, compiled with the same flags. None where there is none. What a
-    build is limited to does not limit what is measured for it.
+    that runs the same kernels, compiled with the same flags, in the cycles of the same model.
+    None where there is none. What a build is limited to does not limit what is measured for it.
 
     Example: for nucleo_l4r5zi virtual_m4.
     """
@@ -52,12 +52,15 @@ def stand_in(board: Board) -> Board | None:
     for name in boards.names():
         if name.startswith("virtual_"):
             other = boards.load(name)
-            if other.mcu and (other.mcu.kernels, other.mcu.cpu_flags) == (
-                mcu.kernels,
-                mcu.cpu_flags,
-            ):
+            if other.mcu and _alike(other.mcu, mcu):
                 return other
     return None
+
+
+def _alike(other: McuBoard, mcu: McuBoard) -> bool:
+    """Whether they run the same kernels, compiled with the same flags, in as many cycles."""
+    same = (other.kernels, other.cpu_flags) == (mcu.kernels, mcu.cpu_flags)
+    return same and mcu.cost_model in ("", other.cost_model)
 
 
 def _check_room(lowered: Lowered[McuPlan]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hwkit.boards import Board
+from hwkit.device.virtual.cost_models import cost_model
 from hwkit.lower.checked import golden_inputs
 from hwkit.target import LayerTiming, Lowered
 from hwkit.targets.mcu.build import cached
@@ -43,7 +44,7 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     Raises what ``build`` and the session raise.
     """
     plan: McuPlan = lowered.plan
-    lowered = _placed(lowered, board)
+    lowered = placed(lowered, board)
     sources = emit(lowered)
     artifact = cached(sources, lowered)
     with open_session(artifact) as session:
@@ -51,6 +52,7 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
     image = elf.read(artifact.path)
     copies = shared((call for layer in plan.layers for call in layer.calls), plan.kernels)
     loops = {symbol: _inner(sources.files, symbol) & set(image.symbols) for symbol in plan.kernels}
+    uncertain = not cost_model(section(board)).decides
     options = []
     for timing, flash_bytes in zip(timings, _layer_bytes(image, len(timings)), strict=True):
         layer, pick = plan.layers[timing.index], plan.picks[timing.index]
@@ -58,16 +60,16 @@ def measure(lowered: Lowered[McuPlan], board: Board, mark: str) -> Measured:
         # What nobody shares with it is its own code, whatever was asked for.
         pick = replace(pick, shared=bool(serving))
         needs = {mark + symbol for symbol in serving} | loops.get(pick.kernel, set())
-        figure = Figure(pick, timing.cycles, timing.instructions, flash_bytes)
+        figure = Figure(pick, timing.cycles, timing.instructions, flash_bytes, uncertain)
         options.append(Option(figure, frozenset(needs)))
     functions = {name: image.symbol_bytes[name] for names in loops.values() for name in names}
     functions |= {mark + copy.symbol: image.symbol_bytes[copy.symbol] for copy in copies.values()}
-    return Measured(plan, _total(timings, image, plan), tuple(options), functions)
+    return Measured(plan, _total(timings, image, plan, uncertain), tuple(options), functions)
 
 
-def _placed(lowered: Lowered[McuPlan], board: Board) -> Lowered[McuPlan]:
-    """``lowered`` on the board that measures: with its own memory plan where the other's SRAM is
-    in banks that this one has not."""
+def placed(lowered: Lowered[McuPlan], board: Board) -> Lowered[McuPlan]:
+    """``lowered`` on the board that measures for its own: with its own memory plan where the
+    other's SRAM is in banks that this one has not."""
     plan, mcu = lowered.plan, section(board)
     banks = {bank.name for bank in regions(mcu, "sram")}
     if not {used.region for used in plan.memory.regions} <= banks:
@@ -99,7 +101,7 @@ def _inner(files: Mapping[str, bytes], kernel: str) -> set[str]:
     return names
 
 
-def _total(timings: list[LayerTiming], image: elf.Image, plan: McuPlan) -> Total:
+def _total(timings: list[LayerTiming], image: elf.Image, plan: McuPlan, uncertain: bool) -> Total:
     counted = [timing.cycles for timing in timings if timing.cycles is not None]
     executed = [timing.instructions for timing in timings if timing.instructions is not None]
     return Total(
@@ -107,4 +109,5 @@ def _total(timings: list[LayerTiming], image: elf.Image, plan: McuPlan) -> Total
         instructions=sum(executed) if executed else None,
         flash_bytes=image.flash_bytes,
         arena_bytes=plan.memory.arena_bytes,
+        uncertain=uncertain,
     )

@@ -70,7 +70,7 @@ def _asked(graph: Graph, op: Op, choice: Choice, n: int) -> Iterator[Variant]:
         return
     of = single(graph, op)
     yield Variant("", "", ideal(of))
-    if _LEAST_SHARE * _taken(choice, n).time >= choice.chosen.time:
+    if _LEAST_SHARE * _taken(choice, n).cost >= choice.chosen.cost:
         yield from variants(of)
 
 
@@ -92,7 +92,7 @@ def _measured(singles: Sequence[Single], board: Board) -> list[float | None]:
         chosen = choose(lower(graph, fast))
         figures = chosen.plan.choice.figures if chosen.plan.choice else ()
         times = {
-            op.name: min(of.time for of in layer) / macs(chosen.graph, op)
+            op.name: min(of.cost for of in layer) / macs(chosen.graph, op)
             for op, layer in zip(chosen.graph.nodes, figures, strict=False)
             if macs(chosen.graph, op)
         }
@@ -121,7 +121,7 @@ def _account(
     choice, op = lowered.plan.choice, lowered.graph.nodes[n]
     assert choice is not None
     taken, products = _taken(choice, n), macs(lowered.graph, op)
-    changes = [*_other_kernels(choice, n), *_helpful(found[1:], taken.time, products)]
+    changes = [*_other_kernels(choice, n), *_helpful(found[1:], taken.cost, products)]
     best = found[0][1] if found else None
     return Account(
         index=n,
@@ -129,8 +129,8 @@ def _account(
         op=type(op).__name__,
         kernel=_named(lowered.board).get(taken.pick.kernel, ""),
         macs=products,
-        time=taken.time,
-        best_per_mac=None if best is None else min([best, taken.time / products]),
+        time=taken.cost,
+        best_per_mac=None if best is None else min([best, taken.cost / products]),
         changes=tuple(sorted(changes, key=lambda change: -change.saves)),
     )
 
@@ -139,8 +139,8 @@ def _other_kernels(choice: Choice, n: int) -> Iterator[Change]:
     """The fastest kernel, where another was taken for its flash or SRAM."""
     taken = _taken(choice, n)
     fastest = min(choice.figures[n], key=lambda of: of.time)
-    saves = taken.time - fastest.time
-    if saves * _WORTH > taken.time:
+    saves = taken.cost - fastest.cost
+    if saves * _WORTH > taken.cost:
         more = fastest.flash_bytes - taken.flash_bytes
         text = f"{fastest.pick.kernel} is faster, for {more:+d} bytes of flash and its scratch"
         yield Change("memory", f"{text}; --optimize speed may take it", saves)

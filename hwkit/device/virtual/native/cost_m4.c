@@ -6,6 +6,7 @@
  * A5-30) and A6. */
 
 #define DIVIDE_CYCLES 7u
+#define REFILL_CYCLES 2u
 #define FLOAT_DIVIDE_CYCLES 14u
 #define FLOAT_MULTIPLY_ADD_CYCLES 3u
 
@@ -124,7 +125,7 @@ static cost_t cost_32(uint32_t first, uint32_t second, bool after_load) {
 }
 
 hwk_cost_t hwk_cortex_m4_cost(const uint8_t *code, uint32_t size_bytes) {
-  hwk_cost_t total = {0, 0};
+  hwk_cost_t total = {0, 0, REFILL_CYCLES, 0};
   bool after_load = false;
   for (uint32_t at = 0; at + 2u <= size_bytes;) {
     const uint32_t first = code[at] | (uint32_t)code[at + 1] << 8;
