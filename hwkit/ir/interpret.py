@@ -30,6 +30,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -47,7 +48,7 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
-from hwkit.ir.shapes import extent
+from hwkit.ir.shapes import extent, matrices
 from hwkit.ir.softmax import softmax
 from hwkit.ir.softmax16 import softmax16
 from hwkit.ir.sums import bias_of, farthest, largest_sums, rows_of
@@ -258,6 +259,8 @@ def _prepare(graph: Network, op: Op) -> Step:
             return lambda xs: _finish(op, _sum(op, xs), dtype)
         case Mul():
             return lambda xs: _finish(op, _product(op, xs), dtype)
+        case MatMul():
+            return _matmul(graph, op)
         case Prelu():
             slope = graph.constants[op.slope].astype(np.int64) - op.slope_zero_point
             return lambda xs: _prelu(op, xs[0], slope).astype(container)
@@ -447,6 +450,28 @@ def _broadcast_rescale(op: Add | Sub, centred: Array, r: Rescale) -> Array:
 def _product(op: Mul, xs: list[Array]) -> Array:
     first, second = (x.astype(np.int64) - z for x, z in zip(xs, op.input_zero_points, strict=True))
     return first * second
+
+
+def _matmul(graph: Network, op: MatMul) -> Step:
+    types = [graph.tensors[name] for name in op.inputs]
+    largest = matrices(op, types[0].shape, types[1].shape)[2]
+    for tensor, zero_point in zip(types, op.input_zero_points, strict=True):
+        largest *= farthest(tensor.dtype, zero_point)
+    compute, dtype = np.empty(0, compute_dtype(largest)), graph.tensors[op.output].dtype
+
+    def step(xs: list[Array]) -> Array:
+        first, second = (
+            centred.swapaxes(-1, -2) if transposed else centred
+            for centred, transposed in (
+                (_centred(x, zero_point, compute), transposed)
+                for x, zero_point, transposed in zip(
+                    xs, op.input_zero_points, op.transposed, strict=True
+                )
+            )
+        )
+        return _finish(op, first @ second, dtype, largest)
+
+    return step
 
 
 def _prelu(op: Prelu, x: Array, slope: Array) -> Array:

@@ -1,7 +1,7 @@
 """The operations. Each is a frozen dataclass of names and plain integers; SPEC.md gives each
 its formula, ``interpret.py`` its meaning.
 
-An op that accumulates (conv2d, depthwise, dense, add, sub, mul, sum pool) has two forms. With
+An op that accumulates (conv2d, depthwise, dense, add, sub, mul, matmul, sum pool) has two forms. With
 ``rescale=None`` its output is the accumulator itself; with a ``Rescale`` it is what a
 ``Requantize`` node right behind it would give. The pass ``fuse_requantize`` goes from the first
 form to the second and changes no integer.
@@ -184,6 +184,27 @@ class Mul:
     name: str
     inputs: tuple[str, str]
     output: str
+    input_zero_points: tuple[int, int] = (0, 0)
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatMul:
+    """Matrix product of two activations, (..., M, K) by (..., K, N) to (..., M, N).
+
+    ``sum_k (x_0[.., m, k] - z_0) * (x_1[.., k, n] - z_1)`` with ``z = input_zero_points``. The
+    matrices of operand ``k`` lie transposed where ``transposed[k]``: (K, M), (N, K). Both have one
+    rank of 2 or more; their leading axes are equal, or all 1 in one operand, whose one matrix then
+    serves all of the other's.
+
+    Example: queries (4, 49, 16) and keys (4, 49, 16), ``transposed=(False, True)``: (4, 49, 49).
+    """
+
+    name: str
+    inputs: tuple[str, str]
+    output: str
+    transposed: tuple[bool, bool] = (False, False)
     input_zero_points: tuple[int, int] = (0, 0)
     accumulator_bits: int = 32
     rescale: Rescale | None = None
@@ -399,6 +420,7 @@ Op = (
     | Add
     | Sub
     | Mul
+    | MatMul
     | SumPool2d
     | AvgPool2d
     | MaxPool2d
@@ -426,6 +448,7 @@ OP_TYPES: dict[str, type[Op]] = {
         Add,
         Sub,
         Mul,
+        MatMul,
         SumPool2d,
         AvgPool2d,
         MaxPool2d,
@@ -449,7 +472,7 @@ OP_TYPES: dict[str, type[Op]] = {
 
 def activations(op: Op) -> tuple[str, ...]:
     """Names of the activation tensors that ``op`` reads, in order."""
-    if isinstance(op, Add | Sub | Mul | Concat):
+    if isinstance(op, Add | Sub | Mul | MatMul | Concat):
         return op.inputs
     return () if isinstance(op, Constant) else (op.input,)
 
@@ -472,6 +495,6 @@ def rescales(op: Op) -> tuple[Rescale, ...]:
     found: tuple[Rescale | None, ...] = ()
     if isinstance(op, Add | Sub):
         found = (*op.input_rescales, op.rescale)
-    elif isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | Requantize):
+    elif isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | MatMul | SumPool2d | Requantize):
         found = (op.rescale,)
     return tuple(r for r in found if r is not None)

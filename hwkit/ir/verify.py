@@ -18,6 +18,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -166,10 +167,13 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
             if op.bias is not None and graph.tensors[op.bias].shape != (channels,):
                 raise GraphError(op.name, f"bias must have shape ({channels},)")
             _stage(op, output, channels)
-        case Add() | Sub() | Mul():
+        case Add() | Sub() | Mul() | MatMul():
             for zero_point, tensor in zip(op.input_zero_points, inputs, strict=True):
                 _zero_point(op, zero_point, tensor)
-            for rescale in () if isinstance(op, Mul) else op.input_rescales:
+            if isinstance(op, MatMul) and any(tensor.dtype.bits > 16 for tensor in inputs):
+                types = " and ".join(str(tensor.dtype) for tensor in inputs)
+                raise GraphError(op.name, f"multiplies matrices of at most 16 bits, not {types}")
+            for rescale in () if isinstance(op, Mul | MatMul) else op.input_rescales:
                 if rescale is not None:
                     _rescale(op, rescale, channels, IntType(32, True))
             _stage(op, output, channels)

@@ -14,6 +14,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    MatMul,
     Mul,
     Op,
     Prelu,
@@ -44,7 +45,7 @@ def retarget_rounding(
 
 
 def _retargeted(op: Op, allowed: tuple[Rounding, ...], target: str) -> Op:
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | Requantize):
+    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | MatMul | SumPool2d | Requantize):
         if op.rescale is None:
             return op
         return replace(op, rescale=in_rounding(op.rescale, allowed, op.name, target))

@@ -25,6 +25,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -120,7 +121,7 @@ def _shifted(graph: Graph, op: Op) -> Op:
                 input_zero_point=op.input_zero_point - source,
                 rescale=_moved(op.rescale, target),
             )
-        case Add() | Sub() | Mul():
+        case Add() | Sub() | Mul() | MatMul():
             first, second = (offset(graph.tensors[name]) for name in op.inputs)
             zero_points = (op.input_zero_points[0] - first, op.input_zero_points[1] - second)
             return replace(op, input_zero_points=zero_points, rescale=_moved(op.rescale, target))

@@ -27,6 +27,8 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -45,6 +47,7 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
+from hwkit.ir.shapes import matrices
 from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S32, S48, Array, IntType
 
@@ -132,6 +135,8 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
                 x.moved(-z).spread(channels) for x, z in zip(xs, op.input_zero_points, strict=True)
             ]
             return _finished(op, _product(*factors))
+        case MatMul():
+            return _finished(op, _matmul(graph, op, xs).spread(channels))
         case SumPool2d():
             x = xs[0].moved(-op.input_zero_point)
             taps = op.kernel[0] * op.kernel[1]
@@ -211,6 +216,14 @@ def _sum(op: Add | Sub, xs: Sequence[Interval], channels: int) -> Interval:
 def _product(a: Interval, b: Interval) -> Interval:
     ends = np.stack([a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high])
     return Interval(ends.min(axis=0), ends.max(axis=0))
+
+
+def _matmul(graph: Graph, op: MatMul, xs: Sequence[Interval]) -> Interval:
+    """One interval for all sums: a row of one matrix meets every column of the other."""
+    a, b = (x.moved(-z).everywhere(1) for x, z in zip(xs, op.input_zero_points, strict=True))
+    product = _product(a, b)
+    inner = matrices(op, *(graph.tensors[name].shape for name in op.inputs))[2]
+    return Interval(product.low * inner, product.high * inner)
 
 
 def _argument(x: Interval, zero_point: int) -> Interval:

@@ -21,6 +21,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
     DepthwiseConv2d,
+    MatMul,
     Mul,
     Op,
     Prelu,
@@ -129,13 +130,15 @@ def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
         return add(op, op.rescale, *_three_scales(graph, op))
     if isinstance(op, Mul) and op.rescale is not None:
         return replace(op, rescale=_mul(op.rescale, *_three_scales(graph, op), runtime))
+    if isinstance(op, MatMul) and op.rescale is not None:
+        return replace(op, rescale=_matmul(op.rescale, *_three_scales(graph, op), runtime))
     if isinstance(op, Requantize | SumPool2d):
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
         return replace(op, rescale=derived_rescale(op, source, output))
     return _prelu(graph, op) if isinstance(op, Prelu) else op
 
 
-def _three_scales(graph: Graph, op: Add | Sub | Mul) -> tuple[float, float, float]:
+def _three_scales(graph: Graph, op: Add | Sub | Mul | MatMul) -> tuple[float, float, float]:
     first, second, output = (_scales(graph, name)[0] for name in (*op.inputs, op.output))
     return first, second, output
 
@@ -146,6 +149,16 @@ def _mul(r: Rescale, first: float, second: float, output: float, runtime: Arithm
     scale = np.float32(first) * np.float32(second) / np.float32(output)
     multiplier, shift = float32_multiplier(float(scale))
     return Rescale((multiplier,), (shift,), Rounding.FLOAT32, r.low, r.high, r.zero_point)
+
+
+def _matmul(
+    r: Rescale, first: float, second: float, output: float, runtime: Arithmetic
+) -> Rescale:
+    """XNNPACK has no product of two int8 matrices; LiteRT's own kernel rounds as its dense layers
+    do where they are not XNNPACK's."""
+    if runtime.products is Products.DOUBLE:
+        return double_rescale([first * second / output], r.zero_point, r.low, r.high)
+    return _ruy_form(r, first, (second,), output)
 
 
 def _prelu(graph: Graph, op: Prelu) -> Prelu:

@@ -23,6 +23,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -199,6 +200,9 @@ class _Emitter:
                     fused["potScaleInt16"] = False  # Scales of powers of two are no exception.
                 name = type(op).__name__
                 self.add(name.upper(), op.inputs, op.output, f"{name}Options", fused)
+            case MatMul():
+                adjoint = dict(zip(("adjX", "adjY"), op.transposed, strict=True))
+                self.add("BATCH_MATMUL", op.inputs, op.output, "BatchMatMulOptions", adjoint)
             case MaxPool2d() | AvgPool2d():
                 code, options = _OPERATOR[type(op)]
                 self.add(code, (op.input,), op.output, options, self.window(op))

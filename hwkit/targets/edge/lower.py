@@ -21,7 +21,7 @@ from hwkit.ir.ops import (
     rescales,
 )
 from hwkit.ir.sums import bias_of, folded_bias, largest_sums, rows_of
-from hwkit.ir.traits import Pairwise, Weighted
+from hwkit.ir.traits import Binary, Pairwise, Weighted
 from hwkit.ir.types import S8, S32, Array
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
@@ -135,7 +135,7 @@ def _check_scales(graph: Graph, target: str) -> None:
     """What has no weights has one scale for all channels in the file, and a PReLU one range and
     zero point for both sides."""
     for op in graph.nodes:
-        if isinstance(op, Pairwise | Prelu) and any(r.channels > 1 for r in rescales(op)):
+        if isinstance(op, Binary | Prelu) and any(r.channels > 1 for r in rescales(op)):
             remedy = "it rescales each channel by itself; quantize its output per tensor"
             raise UnsupportedOp(op.name, target, remedy)
         if isinstance(op, Prelu):

@@ -19,6 +19,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -49,6 +50,7 @@ from hwkit.targets.mcu.broadcast import (
 )
 from hwkit.targets.mcu.call import Call, Fields, named, output_bytes, stored
 from hwkit.targets.mcu.capabilities import STORED
+from hwkit.targets.mcu.matmul import matmul
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weighted import conv2d, dense, depthwise, window
@@ -101,6 +103,8 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (broadcast_add(graph, op),)
         case Mul():
             return (broadcast_mul(graph, op),)
+        case MatMul():
+            return (matmul(graph, op),)
         case Prelu():
             return (prelu(graph, op),)
         case Slice() | Transpose():

@@ -101,6 +101,14 @@ static void read_dense(hwk_dense_t *d) {
   read_rescale(&d->rescale);
 }
 
+static void read_matmul(hwk_matmul_t *d) {
+  read_numbers(&d->batches, 4);
+  read_numbers(d->a_strides, 3);
+  read_numbers(d->b_strides, 3);
+  read_numbers(d->zero_points, 2);
+  read_rescale(&d->rescale);
+}
+
 static void read_add(hwk_add_t *d) {
   d->elements = read_number();
   d->channels = read_number();
