@@ -22,6 +22,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -65,7 +66,7 @@ WRITTEN_OPS: tuple[type[Op], ...] = (
 )
 """Ops that every edge runtime has a form of."""
 
-ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, ResizeNearest, Constant, ArgMax)
+ALL_OPS = (*WRITTEN_OPS, Sub, Mul, MatMul, Prelu, ResizeNearest, Constant, ArgMax)
 
 _WITH_OFFSET = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 _WEIGHTS = {
@@ -300,6 +301,8 @@ class _Maker:
             return False
         if op is AvgPool2d and not tensor.dtype.signed:
             return False
+        if op is MatMul and len(tensor.shape) < 2:
+            return False
         if op is Dense:
             flat = len(tensor.shape) == 1 or Reshape in self.space.ops
             return flat and tensor.dtype.bits <= 8
@@ -373,6 +376,8 @@ class _Maker:
             return self.b.tensors[op.weight].shape[0]
         if isinstance(op, DepthwiseConv2d):
             return self.b.tensors[op.weight].shape[3]
+        if isinstance(op, MatMul):
+            return self.b.shape(op.inputs[1])[-2 if op.transposed[1] else -1]
         return max(self.b.shape(name)[-1] for name in activations(op))
 
     # Weights ----------------------------------------------------------------------------------
@@ -512,6 +517,15 @@ class _Maker:
         other = self.operand(x)
         zero_points = (self.zero_point(x), self.zero_point(other))
         return self.finish(Mul(name, (x, other), f"{name}_out", zero_points), 1 << 15)
+
+    def make_matmul(self, x: str) -> str:
+        """``x`` and a copy of it of another quantization, one of them transposed."""
+        name = self.name("matmul")
+        other = self.make_requantize(x)
+        first = self.draw(st.booleans())
+        zero_points = (self.zero_point(x), self.zero_point(other))
+        op = MatMul(name, (x, other), f"{name}_out", (first, not first), zero_points)
+        return self.finish(op, self.b.shape(x)[-2 if first else -1] << 12)
 
     def make_prelu(self, x: str) -> str:
         name = self.name("prelu")

@@ -23,6 +23,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -119,6 +120,9 @@ def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array
                 return _rescaled(a * b, op.rescale)
             a, b = (_rescaled(v, r) for v, r in zip((a, b), op.input_rescales, strict=True))
             return _rescaled(a + b if isinstance(op, Add) else a - b, op.rescale)
+        case MatMul():
+            a, b = (v - z for v, z in zip(xs, op.input_zero_points, strict=True))
+            return _rescaled(_matrix_product(op, a, b, shape), op.rescale)
         case Prelu():
             slope = np.broadcast_to(graph.constants[op.slope].astype(object), shape)
             v = x - op.input_zero_point
@@ -148,6 +152,20 @@ def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array
             return np.array([row.index(max(row)) for row in rows]).reshape(shape)
         case Softmax():
             return _softmax(op, x)
+
+
+def _matrix_product(op: MatMul, a: Array, b: Array, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, object)
+    inner = a.shape[-2 if op.transposed[0] else -1]
+    for *outer, m, n in np.ndindex(*shape):
+        mine, theirs = (
+            tuple(i % size for i, size in zip(outer, v.shape, strict=False)) for v in (a, b)
+        )
+        for k in range(inner):
+            left = (*mine, *((k, m) if op.transposed[0] else (m, k)))
+            right = (*theirs, *((n, k) if op.transposed[1] else (k, n)))
+            out[(*outer, m, n)] += a[left] * b[right]
+    return out
 
 
 def _source(op: Slice | Transpose | ResizeNearest, place: tuple[int, ...]) -> tuple[int, ...]:

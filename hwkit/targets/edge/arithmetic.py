@@ -151,14 +151,10 @@ def _mul(r: Rescale, first: float, second: float, output: float, runtime: Arithm
     return Rescale((multiplier,), (shift,), Rounding.FLOAT32, r.low, r.high, r.zero_point)
 
 
-def _matmul(
-    r: Rescale, first: float, second: float, output: float, runtime: Arithmetic
-) -> Rescale:
-    """XNNPACK has no product of two int8 matrices; LiteRT's own kernel rounds as its dense layers
-    do where they are not XNNPACK's."""
-    if runtime.products is Products.DOUBLE:
-        return double_rescale([first * second / output], r.zero_point, r.low, r.high)
-    return _ruy_form(r, first, (second,), output)
+def _matmul(r: Rescale, first: float, second: float, output: float, runtime: Arithmetic) -> Rescale:
+    """XNNPACK has no product of two int8 matrices, and LiteRT's own kernel rounds as TFLM's."""
+    form = _ruy_form if runtime.products is Products.RUY else _double_form
+    return form(r, first, (second,), output)
 
 
 def _prelu(graph: Graph, op: Prelu) -> Prelu:
