@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from hwkit.errors import ConfigError
 from hwkit.ir.arith import check_width, rescale
 from hwkit.ir.exact import compute_dtype
+from hwkit.ir.layer_norm import normalized, normalized_float
 from hwkit.ir.network import Network
 from hwkit.ir.ops import (
     Add,
@@ -29,6 +30,8 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    LayerNormKind,
     Lookup,
     MatMul,
     MaxPool2d,
@@ -43,6 +46,7 @@ from hwkit.ir.ops import (
     ResizeNearest,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
@@ -51,6 +55,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.shapes import extent, matrices
 from hwkit.ir.softmax import softmax
 from hwkit.ir.softmax16 import softmax16
+from hwkit.ir.softmax_table import softmax_table
 from hwkit.ir.sums import bias_of, farthest, largest_sums, rows_of
 from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S16, Array, IntType
@@ -295,12 +300,33 @@ def _prepare(graph: Network, op: Op) -> Step:
         case Lookup():
             table, low = graph.constants[op.table], graph.tensors[op.input].dtype.low
             return lambda xs: table[xs[0].astype(np.int64) - low]
+        case LayerNorm():
+            return _layer_norm(graph, op)
+        case Softmax() if op.kind is SoftmaxKind.TABLE:
+            return lambda xs: _scaled(op, softmax_table(xs[0], op.input_scale)).astype(container)
         case Softmax() if graph.tensors[op.input].dtype == S16:
             return lambda xs: softmax16(xs[0], op.input_scale).astype(container)
         case Softmax():
             return lambda xs: softmax(xs[0], op.input_scale, op.kind).astype(container)
         case _:
             assert_never(op)
+
+
+def _scaled(op: Softmax | LayerNorm, real: Array) -> Array:
+    return real if op.rescale is None else rescale(real, op.rescale, op.name)
+
+
+def _layer_norm(graph: Network, op: LayerNorm) -> Step:
+    container = graph.tensors[op.output].dtype.container
+    signs = None if op.signs is None else graph.constants[op.signs].astype(np.int64)
+
+    def step(xs: list[Array]) -> Array:
+        if op.kind is LayerNormKind.FLOAT and op.rescale is not None:
+            return normalized_float(xs[0], op.epsilon, op.rescale, signs).astype(container)
+        real = normalized(xs[0], op.epsilon)
+        return _scaled(op, real if signs is None else real * signs).astype(container)
+
+    return step
 
 
 def _finish(

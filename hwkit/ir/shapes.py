@@ -17,6 +17,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
     MatMul,
     MaxPool2d,
@@ -126,7 +127,7 @@ def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared
             if not first or not first[-1]:
                 raise GraphError(op.name, f"no integers along the last axis of {first}")
             return (*first[:-1], 1)
-        case Requantize() | Clamp() | Lookup() | Softmax():
+        case Requantize() | Clamp() | Lookup() | Softmax() | LayerNorm():
             return first
         case _:
             assert_never(op)

@@ -24,6 +24,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
     MatMul,
     MaxPool2d,
@@ -148,7 +149,9 @@ def _shifted(graph: Graph, op: Op) -> Op:
             return op
         case Pad():
             return replace(op, value=op.value - target)
-        case MaxPool2d() | Concat() | Reshape() | Lookup() | Softmax() | ArgMax():
+        case Softmax() | LayerNorm():
+            return replace(op, rescale=_moved(op.rescale, target))
+        case MaxPool2d() | Concat() | Reshape() | Lookup() | ArgMax():
             return op
         case Slice() | Transpose() | ResizeNearest() | Constant():
             return op

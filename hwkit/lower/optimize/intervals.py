@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, sqrt
 from typing import assert_never
 
 import numpy as np
 
 from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph
+from hwkit.ir.layer_norm import FRACTION_BITS
 from hwkit.ir.ops import (
     NO_PADDING,
     Add,
@@ -26,8 +28,8 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
-    MatMul,
     MatMul,
     MaxPool2d,
     Mul,
@@ -42,12 +44,14 @@ from hwkit.ir.ops import (
     Rounding,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
     activations,
 )
 from hwkit.ir.shapes import matrices
+from hwkit.ir.softmax_table import FRACTION_BITS as PARTS_BITS
 from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S32, S48, Array, IntType
 
@@ -174,6 +178,12 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
         case ArgMax():
             last = graph.tensors[op.input].shape[-1] - 1
             return Interval(np.zeros(1, np.int64), np.full(1, last, np.int64))
+        case LayerNorm():
+            channels = graph.tensors[op.input].shape[-1]
+            largest = ceil(sqrt(channels) * (1 << FRACTION_BITS)) + 1
+            return _rescaled(op.rescale, _alike(-largest, largest, channels))
+        case Softmax() if op.kind is SoftmaxKind.TABLE:
+            return _rescaled(op.rescale, _alike(0, 1 << PARTS_BITS, channels))
         case Softmax():
             return of_type(graph.tensors[op.output].dtype, channels)
         case _:

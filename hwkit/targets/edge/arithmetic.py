@@ -21,6 +21,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
     DepthwiseConv2d,
+    LayerNorm,
     MatMul,
     Mul,
     Op,
@@ -36,6 +37,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32
+from hwkit.targets.edge.layer_norm import float_layer_norm
 from hwkit.targets.edge.native import derived_rescale
 from hwkit.targets.edge.runtime import Arithmetic, Products, Sixteen
 from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
@@ -106,6 +108,8 @@ def in_runtime(graph: Graph, runtime: Arithmetic, target: str) -> tuple[Graph, t
 
 
 def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
+    if isinstance(op, LayerNorm):
+        return float_layer_norm(graph, op, runtime, target)
     if is_sixteen(graph, op):
         if runtime.sixteen is None:
             remedy = "16-bit integers; take host_litert or host_tflm"

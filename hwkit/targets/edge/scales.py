@@ -33,6 +33,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     MatMul,
     MaxPool2d,
     Mul,
@@ -53,7 +54,18 @@ from hwkit.ir.ops import (
 from hwkit.ir.traits import Binary, Weighted
 from hwkit.ir.types import S8, S16, S32, S48, Array, Quantization, TensorType
 
-_RESCALING = (Add, Conv2d, Dense, DepthwiseConv2d, MatMul, Mul, Requantize, Sub, SumPool2d)
+_RESCALING = (
+    Add,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    LayerNorm,
+    MatMul,
+    Mul,
+    Requantize,
+    Sub,
+    SumPool2d,
+)
 _SAME = (
     *(AvgPool2d, Clamp, Concat, MaxPool2d, Pad),
     *(Reshape, ResizeNearest, Slice, Transpose),

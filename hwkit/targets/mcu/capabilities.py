@@ -15,6 +15,8 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    LayerNormKind,
     Lookup,
     MatMul,
     Op,
@@ -44,7 +46,7 @@ CAPABILITIES = Capabilities(
     weight_bits=(4, 8),
     activation_bits=(8, 16, 32),
     signed_activations=True,
-    softmax=(SoftmaxKind.FIXED,),
+    softmax=(SoftmaxKind.FIXED, SoftmaxKind.TABLE),
     most_inputs=None,
     most_outputs=None,
     states=True,
@@ -110,6 +112,8 @@ def _missing(graph: Graph, op: Op) -> str:
             return f"a mean of {prod(op.kernel)} integers; pool twice"
         case Softmax():
             return _missing_for_softmax(graph, op)
+        case LayerNorm() if op.kind is not LayerNormKind.INTEGER:
+            return "float layer norm; use kind 'integer'"
         case Conv2d() | DepthwiseConv2d() | Dense():
             return _missing_for_weights(graph, op)
     return ""
@@ -130,8 +134,10 @@ def _missing_for_sums(graph: Graph, op: Accumulating) -> str:
 def _missing_for_softmax(graph: Graph, op: Softmax) -> str:
     tensor = graph.tensors[op.input]
     longest = _LONGEST_SOFTMAX if tensor.dtype.bits <= 8 else _LONGEST_SOFTMAX_16
-    if op.kind is not SoftmaxKind.FIXED:
-        return "float softmax; end the graph before it, or use softmax kind 'fixed'"
+    if op.kind is SoftmaxKind.FLOAT:
+        return "float softmax; end the graph before it, or use softmax kind 'table' or 'fixed'"
+    if op.kind is SoftmaxKind.TABLE:
+        return ""
     if tensor.shape[-1] > longest:
         return f"softmax over more than {longest} integers; split it"
     if tensor.dtype.bits > 8 and op.input_scale >= _LARGEST_STEP_16:

@@ -18,6 +18,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
     MatMul,
     MaxPool2d,
@@ -31,6 +32,7 @@ from hwkit.ir.ops import (
     ResizeNearest,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
@@ -51,6 +53,7 @@ from hwkit.targets.mcu.broadcast import (
 from hwkit.targets.mcu.call import Call, Fields, named, output_bytes, stored
 from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.matmul import matmul
+from hwkit.targets.mcu.real import layer_norm, softmax_table
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weighted import conv2d, dense, depthwise, window
@@ -95,6 +98,10 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (Call(named("clamp", graph, op), Struct(limits), (op.input,)),)
         case Lookup():
             return (_lookup(graph, op),)
+        case LayerNorm():
+            return (layer_norm(graph, op),)
+        case Softmax() if op.kind is SoftmaxKind.TABLE:
+            return (softmax_table(graph, op),)
         case Softmax():
             return (_softmax(graph, op),)
         case Reshape():

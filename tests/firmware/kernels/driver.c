@@ -155,6 +155,19 @@ static void read_softmax16(hwk_softmax16_t *d) {
   d->reciprocals = read_pointer();
 }
 
+static void read_softmax_table(hwk_softmax_table_t *d) {
+  d->rows = read_number();
+  d->depth = read_number();
+  d->exponentials = read_pointer();
+  read_rescale(&d->rescale);
+}
+
+static void read_layer_norm(hwk_layer_norm_t *d) {
+  read_numbers(&d->rows, 4);
+  d->signs = read_pointer();
+  read_rescale(&d->rescale);
+}
+
 typedef struct {
   void *inputs[2];
   int32_t input_bytes;
