@@ -21,6 +21,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
     MatMul,
     MaxPool2d,
@@ -66,7 +67,7 @@ WRITTEN_OPS: tuple[type[Op], ...] = (
 )
 """Ops that every edge runtime has a form of."""
 
-ALL_OPS = (*WRITTEN_OPS, Sub, Mul, MatMul, Prelu, ResizeNearest, Constant, ArgMax)
+ALL_OPS = (*WRITTEN_OPS, Sub, Mul, MatMul, Prelu, ResizeNearest, Constant, ArgMax, LayerNorm)
 
 _WITH_OFFSET = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 _WEIGHTS = {
@@ -668,9 +669,25 @@ class _Maker:
         name = self.name("argmax")
         return self.b.add(ArgMax(name, x, f"{name}_out"), S32)
 
+    def make_layernorm(self, x: str) -> str:
+        name = self.name("norm")
+        channels = self.b.shape(x)[-1]
+        signs = None
+        if self.draw(st.integers(0, 3)) == 0:
+            values = self.rng.integers(-1, 2, channels)
+            signs = self.b.constant(f"{name}_s", values, IntType(2, True))
+        op = LayerNorm(name, x, f"{name}_out", self.draw(st.sampled_from([0, 4194])), signs)
+        dtype, facts = self.activation()
+        r = self.rescale(1 << 26, channels, dtype, facts.zero_point)
+        return self.b.add(replace(op, rescale=r), dtype, facts)
+
     def make_softmax(self, x: str) -> str:
         name = self.name("softmax")
         kind = self.draw(st.sampled_from(self.space.softmax))
         step = float(np.float32(self.draw(st.floats(0.001, 1.0))))
         op = Softmax(name, x, f"{name}_out", step, kind)
+        if kind is SoftmaxKind.TABLE:
+            dtype, facts = self.activation()
+            r = self.rescale(1 << 30, self.b.shape(x)[-1], dtype, facts.zero_point)
+            return self.b.add(replace(op, rescale=r), dtype, facts)
         return self.b.add(op, S8, Quantization((1 / 256,), -128))
