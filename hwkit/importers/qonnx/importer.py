@@ -42,6 +42,7 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "Quant": layers.quant,
     "BipolarQuant": layers.bipolar_quant,
     "Trunc": layers.trunc,
+    "DequantizeLinear": layers.dequantize,
     "Conv": layers.conv,
     "Gemm": layers.gemm,
     "MatMul": layers.matmul,

@@ -12,8 +12,10 @@ from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.integers import narrow, quantize, settle, settled
+from hwkit.importers.qonnx.linear import AXIS, narrowed, type_of
 from hwkit.importers.qonnx.rescale import (
     Quantizer,
+    along_axis,
     is_bipolar,
     quantize_weights,
     quantizer,
@@ -40,16 +42,47 @@ def quant(ctx: Context, node: Node) -> None:
         ctx.put(node, quantize(ctx, node, value, q, ""))
         return
     _require_values(node, value)
-    q = read_quantizer(node, constants, 32)
+    q = read_quantizer(node, constants, 32, value.shape[1:] if AXIS in node.attributes else None)
     integers = quantize_weights(node, value, q)
-    dtype = q.dtype
-    if q.zero_point:
-        dtype = S8
-        if integers.min() < S8.low or integers.max() > S8.high:
-            raise UnsupportedOp(
-                node.name, IMPORTER, "weights with a zero point; use symmetric ones"
-            )
-    ctx.put(node, Weight(integers, q.scale, dtype, _parameter(node)))
+    ctx.put(node, Weight(integers, q.scale, _held(q.dtype, integers), _parameter(node)))
+
+
+def _held(dtype: IntType, integers: Array) -> IntType:
+    """The type of weights whose zero point is taken off: ``dtype``, or one as wide or wider that
+    holds them.
+
+    Example: u8 with zero point 128 is s8, with zero point 129 it is s9.
+    """
+    low, high = int(integers.min()), int(integers.max())
+    while not (dtype.low <= low and high <= dtype.high):
+        dtype = IntType(dtype.bits + dtype.signed, True)
+    return dtype
+
+
+def dequantize(ctx: Context, node: Node) -> None:
+    """``DequantizeLinear`` of a constant: a weight or a bias."""
+    value = ctx.value(node, 0)
+    if not isinstance(value, np.ndarray) or (dtype := type_of(value)) is None:
+        raise UnsupportedOp(
+            node.name, IMPORTER, "its data is no constant of int4, int8, int16 or int32"
+        )
+    _require_values(node, value)
+    given = [ctx.value(node, i) for i in (1, 2) if ctx.has(node, i)]
+    scale, *zero_points = (v for v in given if isinstance(v, np.ndarray))
+    zero_point = zero_points[0].astype(np.int64) if zero_points else np.zeros((), np.int64)
+    dtype, low, high = narrowed(dtype, node.attributes)
+    scale, zero_point = (along_axis(node, v, value.ndim) for v in (scale, zero_point))
+    checked = quantizer(node, scale, 0, dtype, False)
+    try:
+        integers = value.astype(np.int64) - zero_point
+        if np.broadcast_shapes(integers.shape, checked.scale.shape) != value.shape:
+            raise ValueError
+    except ValueError as error:
+        raise GraphError(
+            node.name, f"scale of shape {scale.shape} does not fit weight {value.shape}"
+        ) from error
+    held = _held(dtype, integers) if zero_point.any() else dtype
+    ctx.put(node, Weight(integers, checked.scale, held, _parameter(node)))
 
 
 def bipolar_quant(ctx: Context, node: Node) -> None:
