@@ -1,11 +1,11 @@
 """QDQ and QCDQ files: ``QuantizeLinear``, ``Clip`` of integers and ``DequantizeLinear`` become
 ``Quant`` nodes, the importer's one form of a quantizer.
 
-A ``QuantizeLinear`` is a ``Quant`` of its type's width that rounds before it adds the zero point; a
-``Clip`` between it and the ``DequantizeLinear`` narrows it, as Brevitas' QCDQ writes widths below 8.
-What lies between the two only moves integers, so it moves reals as well; the ``DequantizeLinear``
-then does nothing, or, where its scale or zero point is another, it is a gain and an offset. One of a
-constant stays: a weight or a bias.
+A ``QuantizeLinear`` is a ``Quant`` of its type's width that rounds before it adds the zero point.
+A ``Clip`` between it and the ``DequantizeLinear`` narrows it: so Brevitas' QCDQ writes widths below
+8. What lies between the two only moves integers, so it moves reals as well; then the
+``DequantizeLinear`` does nothing, or, where its scale or zero point is another, it is a gain and an
+offset. One of a constant stays: a weight or a bias.
 
 ONNX operators QuantizeLinear and DequantizeLinear, opset 10 to 23.
 """
@@ -133,6 +133,7 @@ class _Rewriting:
                 node.name, IMPORTER, "a computed scale or zero point; quantize statically"
             )
         scale, zero_point = given
+        assert scale is not None
         if zero_point is None:
             zero_point = np.zeros(scale.shape, np.uint8)
             named = _OUTPUT_TYPES.get(node.attribute("output_dtype", 0), "uint8")

@@ -100,10 +100,9 @@ class _Expansion:
         """An int32 bias in steps of the product of both scales, if there is one."""
         if not self.given(position):
             return ()
-        steps = np.asarray(x_scale, np.float64) * np.asarray(w_scale, np.float64)
-        names = (self.given(position), self.added("bias_scale", steps.reshape(-1)))
-        if steps.size == 1:
-            names = (self.given(position), self.added("bias_scale", steps.reshape(())))
+        steps = np.asarray(np.multiply(x_scale, w_scale, dtype=np.float64)).reshape(-1)
+        steps = np.asarray(steps[0]) if steps.size == 1 else steps
+        names = (self.given(position), self.added("bias_scale", steps))
         return (self.add("DequantizeLinear", names, "~bias", {"axis": 0}),)
 
 

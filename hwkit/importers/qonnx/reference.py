@@ -47,7 +47,9 @@ class Execution:
         for node in nodes:
             if node.op_type != "Shape" and all(n in self.constants for n in node.inputs):
                 given = [self.constants[n] for n in node.inputs]
-                for name, value in zip(node.outputs, _guarded(node, given, _constant), strict=False):
+                for name, value in zip(
+                    node.outputs, _guarded(node, given, _constant), strict=False
+                ):
                     self.constants[name] = value
             else:
                 self._moving.append(node)

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from hwkit.importers.qonnx.file import Node, OnnxModel
 from hwkit.importers.qonnx.constants import computed_constants
+from hwkit.importers.qonnx.file import Node, OnnxModel
 from hwkit.importers.qonnx.fixed import WRAP_BITS, fixed_point
 from hwkit.importers.qonnx.linear import HIGH, LOW, quantizers
 from hwkit.ir.types import Array

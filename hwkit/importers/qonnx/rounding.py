@@ -88,7 +88,7 @@ def round_exact(x: Fraction, mode: str) -> int:
     return _PIECES[mode][x < 0].of(x)
 
 
-def rounded_with(x: Array, zero_point: Array | int, mode: str) -> Array:
+def rounded_with(x: Array, zero_point: Array | np.floating | int, mode: str) -> Array:
     """``x + zero_point`` rounded as ``mode`` says, in the dtype of ``x``.
 
     Example: 0.5 with zero point 1 is 2 by ROUND, 1 by LINEAR.

@@ -11,6 +11,7 @@ import numpy as np
 from hwkit.errors import GraphError
 from hwkit.importers.proof import Observed
 from hwkit.importers.qonnx.file import OnnxModel
+from hwkit.importers.qonnx.layout import Layout, to_file, to_graph
 from hwkit.importers.qonnx.linear import QUANTIZE
 from hwkit.importers.qonnx.qoperators import OPERATORS
 from hwkit.importers.qonnx.reference import QUANTIZERS, Execution, Quantized
@@ -25,12 +26,13 @@ _FLOAT32 = 2.0**-24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Meaning:
-    """An ONNX tensor in the graph: ``tensor`` holds its integers, ``shape`` and ``order`` are as in
-    ``qonnx_values.Real``."""
+    """An ONNX tensor in the graph: ``tensor`` holds its integers; ``shape``, ``order``, ``layout``
+    are as in ``values.Real``."""
 
     tensor: str
     shape: Shape
     order: Array | None
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,8 +119,9 @@ class QonnxRunner:
 
     def _integers(self, name: str, known: Mapping[str, Array]) -> Array:
         """The integers of an input that the file reads as such."""
-        shape = self._imported.inputs[name].real.shape
-        return in_file(Meaning(name, shape, None), known[name])
+        port = self._imported.inputs[name]
+        integers = in_file(_read(name, port), known[name])
+        return np.asarray(_in_input(port, integers.astype(np.float64)))
 
     def _given(self, name: str, meaning: Meaning, known: Mapping[str, Array]) -> Array:
         """What the nodes behind ``name`` read: the graph's integers, or what they stand for."""
@@ -130,11 +133,12 @@ class QonnxRunner:
         """Reals that the file's normalization and first quantizer turn into the integers: those
         in the middle of what does."""
         port = self._imported.inputs[name]
-        reals = self._reals(Meaning(name, port.real.shape, None), known)
+        meaning = _read(name, port)
+        reals = self._reals(meaning, known)
         if port.floors:
-            reals = reals + self._facts(Meaning(name, (), None))[0] / 2
+            reals = reals + self._facts(meaning)[0] / 2
         found: Array = (reals[None] - port.fresh.offset) / port.fresh.gain
-        return found
+        return _in_input(port, found)
 
     def _noted(self, meaning: Meaning, y: Array, found: Quantized | None) -> tuple[Array, Array]:
         """Integers and distances from ties, in the graph's layout."""
@@ -162,12 +166,22 @@ class QonnxRunner:
 
     def _in_graph(self, meaning: Meaning, y: Array) -> Array:
         """One sample (1, ...) of ONNX's layout in the graph's."""
-        shape = self._imported.graph.tensors[meaning.tensor].shape
-        if len(shape) == 3:
-            rows, columns, channels = shape
-            return y.reshape(channels, rows, columns).transpose(1, 2, 0)
-        flat = y.reshape(-1)
-        return flat if meaning.order is None else flat[meaning.order]
+        if meaning.order is not None:
+            return np.asarray(y.reshape(-1)[meaning.order])
+        return to_graph(y, meaning.shape, meaning.layout)
+
+
+def _read(name: str, port: Port) -> Meaning:
+    return Meaning(name, port.real.shape, None, port.real.layout)
+
+
+def _in_input(port: Port, x: Array) -> Array:
+    """Values as a quantizer reads them, where the input has them."""
+    if port.fresh.places is None:
+        return x
+    moved = np.empty(x.size, x.dtype)
+    moved[port.fresh.places.reshape(-1)] = x.reshape(-1)
+    return moved
 
 
 def integral(model: OnnxModel) -> set[str]:
@@ -183,10 +197,8 @@ def integral(model: OnnxModel) -> set[str]:
 
 def in_file(meaning: Meaning, x: Array) -> Array:
     """One sample of a graph's tensor in ONNX's layout, without the batch."""
-    if x.ndim == 3:
-        x = x.transpose(2, 0, 1)
-    elif meaning.order is not None:
-        moved = np.empty_like(x)
-        moved[meaning.order] = x
-        x = moved
-    return x.reshape(meaning.shape)
+    if meaning.order is None:
+        return to_file(x, meaning.shape, meaning.layout)
+    moved = np.empty_like(x)
+    moved[meaning.order] = x
+    return moved.reshape(meaning.shape)

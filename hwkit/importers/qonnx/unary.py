@@ -29,7 +29,8 @@ def _gelu(node: Node, x: Array) -> Array:
 
 
 def _hard_sigmoid(node: Node, x: Array) -> Array:
-    return np.clip(node.attribute("alpha", 0.2) * x + node.attribute("beta", 0.5), 0, 1)
+    line = node.attribute("alpha", 0.2) * x + node.attribute("beta", 0.5)
+    return np.asarray(np.clip(line, 0, 1))
 
 
 def _elu(node: Node, x: Array) -> Array:
@@ -44,7 +45,9 @@ def _celu(node: Node, x: Array) -> Array:
 def _selu(node: Node, x: Array) -> Array:
     alpha = node.attribute("alpha", 1.67326319217681884765625)
     below = alpha * np.expm1(np.minimum(x, 0))
-    return np.asarray(node.attribute("gamma", 1.05070102214813232421875) * np.where(x > 0, x, below))
+    return np.asarray(
+        node.attribute("gamma", 1.05070102214813232421875) * np.where(x > 0, x, below)
+    )
 
 
 def _leaky(node: Node, x: Array) -> Array:
