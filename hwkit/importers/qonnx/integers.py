@@ -8,6 +8,7 @@ multiplier``, into the quantizer's rescale. Where there is no layer the rescale 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.layout import graph_shape
+from hwkit.importers.qonnx.lookahead import wanted_layout
 from hwkit.importers.qonnx.plan import planned_for
 from hwkit.importers.qonnx.rescale import Quantizer, bound
 from hwkit.importers.qonnx.rounding import (
@@ -162,9 +165,9 @@ def _turned(ctx: Context, node: Node, real: Real) -> Real:
     shape = ctx.builder.shape(source.tensor)
     name = ctx.name(node, f"{source.tensor}.affine")
     facts = ctx.builder.tensors[source.tensor].quantization
-    if len(shape) == 1:
+    if len(shape) != 3:
         reshape = Reshape(f"{name}.map", source.tensor, f"{name}.map")
-        ctx.builder.add(reshape, source.dtype, facts, (1, 1, *shape))
+        ctx.builder.add(reshape, source.dtype, facts, (1, prod(shape[:-1]), shape[-1]))
         source = replace(source, tensor=reshape.output)
     channels = shape[-1]
     layer = Layer(
@@ -180,7 +183,7 @@ def _turned(ctx: Context, node: Node, real: Real) -> Real:
     )
     sign, positive = layer.signs(real.scale)
     out = layer.add(ctx.builder, sign, positive, np.zeros(channels, np.int64))
-    if len(shape) == 1:
+    if len(shape) != 3:
         back = Reshape(f"{name}.vector", out.tensor, f"{name}.vector")
         ctx.builder.add(back, S32, ctx.builder.tensors[out.tensor].quantization, shape)
         out = replace(out, tensor=back.output)
@@ -209,7 +212,7 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     least, most = bound(real.low, q), bound(real.high, q)
     source, planned = planned_for(ctx, node, real, q, least, most)
     facts = Quantization(tuple(float(s) for s in q.scale), q.zero_point)
-    plain = Real(source, real.shape, q.scale, order=real.order)
+    plain = Real(source, real.shape, q.scale, order=real.order, axes=real.axes)
     if _changes_nothing(planned, source, q):
         return plain
     out = _rounded(ctx, node, source, planned, q.dtype, facts, name)
@@ -258,27 +261,23 @@ def _input(ctx: Context, node: Node, fresh: Fresh, q: Quantizer) -> Real:
     scale = float(q.scale.flat[0])
     outside = fresh.gain.tobytes(), fresh.offset.tobytes()
     kind = (scale, q.zero_point, q.dtype, q.low, q.high, q.mode, *outside)
-    if fresh.name in ctx.builder.inputs:
-        port = ctx.read_inputs[fresh.name]
-        if port.kind != kind or port.real.shape != fresh.shape:
-            raise UnsupportedOp(
-                node.name, IMPORTER, f"two quantizers read input {fresh.name!r}; share one"
-            )
-        return port.real
-    shape = fresh.shape
-    if len(shape) == 3:
-        shape = (shape[1], shape[2], shape[0])
-    elif len(shape) == 2:
-        shape = (1, shape[1], shape[0])
+    ports = [p for p in ctx.read_inputs.values() if p.fresh.name == fresh.name]
+    for port in ports:
+        if port.kind == kind and port.real.shape == fresh.shape and port.fresh.lies_as(fresh):
+            return port.real
+    # A second quantizer of other integers: an input of the graph of its own.
+    tensor = ctx.name(node, f"{fresh.name}.{len(ports) + 1}") if ports else fresh.name
+    axes = wanted_layout(ctx.nodes, node.outputs[0], len(fresh.shape))
+    shape = graph_shape(fresh.shape, axes)
     facts = Quantization((scale,), q.zero_point)
-    ctx.builder.input(fresh.name, shape, q.dtype, facts)
-    source = Integers(fresh.name, q.dtype, q.dtype.low, q.dtype.high, q.zero_point)
-    real = Real(source, fresh.shape, np.array([scale]))
+    ctx.builder.input(tensor, shape, q.dtype, facts)
+    source = Integers(tensor, q.dtype, q.dtype.low, q.dtype.high, q.zero_point)
+    real = Real(source, fresh.shape, np.array([scale]), axes=axes)
     if (q.low, q.high) != (q.dtype.low, q.dtype.high):
         name = ctx.name(node)
-        ctx.builder.add(Clamp(name, fresh.name, name, q.low, q.high), q.dtype, facts)
+        ctx.builder.add(Clamp(name, tensor, name, q.low, q.high), q.dtype, facts)
         real = replace(real, source=Integers(name, q.dtype, q.low, q.high, q.zero_point))
-    ctx.read_inputs[fresh.name] = Port(kind, real, fresh, q.mode == "FLOOR")
+    ctx.read_inputs[tensor] = Port(kind, real, fresh, q.mode == "FLOOR")
     return real
 
 
@@ -294,4 +293,4 @@ def _lookup(ctx: Context, node: Node, real: Real, table: Table, q: Quantizer, na
     op = Lookup(name, table.integers.tensor, f"{name}.table", name)
     ctx.builder.add(op, q.dtype, facts)
     out = Integers(name, q.dtype, int(entries.min()), int(entries.max()), q.zero_point)
-    return Real(out, real.shape, scale, order=real.order)
+    return Real(out, real.shape, scale, order=real.order, axes=real.axes)

@@ -13,8 +13,8 @@ from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.integers import settled, with_room
 from hwkit.importers.qonnx.layers import affine
-from hwkit.importers.qonnx.maps import unflattened
 from hwkit.importers.qonnx.rounding import IMPORTER, ratio
+from hwkit.importers.qonnx.shapes import unflattened
 from hwkit.importers.qonnx.values import Fresh, Integers, Real
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.ops import Add, Rescale, Rounding
