@@ -22,17 +22,19 @@ from pathlib import Path
 import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
-from hwkit.importers.qonnx import cuts, layers, maps, pools, shapes, sums
+from hwkit.importers.qonnx import attention, cuts, layers, maps, pools, shapes, sums, tables
 from hwkit.importers.qonnx.argmax import arg_max
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.integers import extent, quantize, settle
+from hwkit.importers.qonnx.layer_norm import layer_norm
 from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.rewrite import rewrite
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.shapes import unflattened
 from hwkit.importers.qonnx.source import Imported, Meaning
+from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.importers.qonnx.values import Fresh, Layer, Real
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Reshape, activations
@@ -45,14 +47,15 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "DequantizeLinear": layers.dequantize,
     "Conv": layers.conv,
     "Gemm": layers.gemm,
-    "MatMul": layers.matmul,
+    "MatMul": attention.matmul,
+    "Softmax": attention.softmax,
+    "LayerNormalization": layer_norm,
     "Transpose": layers.transpose,
     "BatchNormalization": layers.batch_norm,
     "Relu": layers.relu,
     "Clip": layers.clip,
-    **dict.fromkeys(
-        ("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "LeakyRelu"), layers.function
-    ),
+    **dict.fromkeys(FUNCTIONS, tables.function),
+    "Pow": tables.power,
     "MaxPool": pools.max_pool,
     "AveragePool": pools.average_pool,
     **dict.fromkeys(

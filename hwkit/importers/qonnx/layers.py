@@ -24,7 +24,7 @@ from hwkit.importers.qonnx.rescale import (
     read_quantizer,
 )
 from hwkit.importers.qonnx.rounding import IMPORTER
-from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Table, Weight
+from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Weight
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Lookup, Padding
 from hwkit.ir.shapes import extent, output_shape
 from hwkit.ir.types import S32, Array, IntType, Quantization
@@ -419,34 +419,3 @@ def _clamp(real: Real, low: float, high: float) -> Real:
         low=min(max(real.low, low), high),
         high=min(max(real.high, low), high),
     )
-
-
-def _table(ctx: Context, node: Node) -> tuple[Real, Integers, Array]:
-    """A narrow input with one scale, and the real of each value of its type."""
-    real = narrow(ctx, node, 0)
-    source = real.integers
-    if source.dtype.bits > 8 or real.scale.size > 1:
-        raise UnsupportedOp(
-            node.name, IMPORTER, "a function of more than 8 bits or per-channel scales"
-        )
-    integers = np.arange(source.dtype.low, source.dtype.high + 1)
-    return real, source, real.scale[0] * (integers - source.zero_point)
-
-
-def function(ctx: Context, node: Node) -> None:
-    """Sigmoid, Tanh and their kin of one quantized value: a lookup table."""
-    real, source, x = _table(ctx, node)
-    match node.op_type:
-        case "Sigmoid":
-            y = 1 / (1 + np.exp(-np.clip(x, -500, 500)))
-        case "Tanh":
-            y = np.tanh(x)
-        case "HardSigmoid":
-            y = np.clip(node.attribute("alpha", 0.2) * x + node.attribute("beta", 0.5), 0, 1)
-        case "HardSwish":
-            y = x * np.clip(x / 6 + 0.5, 0, 1)
-        case "Elu":
-            y = np.where(x < 0, node.attribute("alpha", 1.0) * np.expm1(np.minimum(x, 0)), x)
-        case _:
-            y = np.where(x < 0, node.attribute("alpha", 0.01) * x, x)
-    ctx.put(node, Real(Table(source, y), real.shape, np.ones(1), order=real.order, axes=real.axes))

@@ -8,6 +8,9 @@ from math import lcm
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx import tables
+from hwkit.importers.qonnx.arrange import aligned
+from hwkit.importers.qonnx.attention import constant_activation
 from hwkit.importers.qonnx.axes import along_channels, require_fit
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
@@ -15,7 +18,7 @@ from hwkit.importers.qonnx.integers import settled, with_room
 from hwkit.importers.qonnx.layers import affine
 from hwkit.importers.qonnx.rounding import IMPORTER, ratio
 from hwkit.importers.qonnx.shapes import unflattened
-from hwkit.importers.qonnx.values import Fresh, Integers, Real
+from hwkit.importers.qonnx.values import Fresh, Integers, Real, Weight
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.ops import Add, Rescale, Rounding
 from hwkit.ir.types import S32, Array, Quantization
@@ -26,6 +29,8 @@ _ADD_LEFT_SHIFT = 20
 
 def add(ctx: Context, node: Node) -> None:
     """``Add``: of two activations, or of one and a constant (a bias)."""
+    if tables.combined(ctx, node):
+        return
     numbers = [ctx.numbers(node, i) for i in (0, 1)]
     for i in (0, 1):
         constant = numbers[i]
@@ -34,16 +39,38 @@ def add(ctx: Context, node: Node) -> None:
             if isinstance(value, Fresh):
                 ctx.put(node, _normalized(node, value, np.ones(1), constant))
                 return
+            if _differs_by_place(ctx, node, i, constant):
+                break
             real = ctx.real(node, 1 - i)
             offset = along_channels(node, "constant", constant, real)
             ctx.put(node, affine(ctx, node, real, np.ones(1), offset))
             return
-    a, b = settled(ctx, node, 0), settled(ctx, node, 1)
+    a, b = _operands(ctx, node)
     if a.shape != b.shape:
         raise UnsupportedOp(node.name, IMPORTER, f"shapes {a.shape} and {b.shape}; make them equal")
     if not _same_order(a, b):
         a, b = unflattened(ctx, node, a), unflattened(ctx, node, b)
+    else:
+        a, b = aligned(ctx, node, a, b)
     ctx.put(node, _sum(ctx, node, a, b))
+
+
+def _differs_by_place(ctx: Context, node: Node, position: int, constant: Array) -> bool:
+    """Whether a quantized constant differs along more than channels, as embedded positions do."""
+    if not isinstance(ctx.value(node, position), Weight):
+        return False
+    sizes = [n for n in constant.shape if n > 1]
+    return len(sizes) > 1 and constant.size > max(sizes)
+
+
+def _operands(ctx: Context, node: Node) -> tuple[Real, Real]:
+    values = [ctx.value(node, i) for i in (0, 1)]
+    rank = max(len(v.shape) for v in values if isinstance(v, Real))
+    first, second = (
+        constant_activation(ctx, node, v, rank) if isinstance(v, Weight) else settled(ctx, node, i)
+        for i, v in enumerate(values)
+    )
+    return first, second
 
 
 def _same_order(a: Real, b: Real) -> bool:
@@ -134,7 +161,9 @@ def _to_scale(node: Node, ratios: Array, left: int) -> Rescale:
 
 
 def arithmetic(ctx: Context, node: Node) -> None:
-    """``Mul``, ``Div`` and ``Sub`` with a constant."""
+    """``Mul``, ``Div`` and ``Sub`` with a constant, or of two functions of one tensor."""
+    if tables.combined(ctx, node):
+        return
     first, constant = ctx.numbers(node, 0), ctx.numbers(node, 1)
     position, swapped = 0, False
     if constant is None and first is not None and node.op_type != "Div":
