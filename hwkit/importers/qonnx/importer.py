@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
-from hwkit.importers.qonnx import cuts, layers, maps, pools, shapes, sums
-from hwkit.importers.qonnx.argmax import arg_max
+from hwkit.importers.qonnx import cuts, functions, layers, maps, pools, shapes, sums
+from hwkit.importers.qonnx.argmax import arg_max, top_one
+from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
@@ -33,6 +34,7 @@ from hwkit.importers.qonnx.rewrite import rewrite
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.shapes import unflattened
 from hwkit.importers.qonnx.source import Imported, Meaning
+from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.importers.qonnx.values import Fresh, Layer, Real
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Reshape, activations
@@ -50,9 +52,10 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "BatchNormalization": layers.batch_norm,
     "Relu": layers.relu,
     "Clip": layers.clip,
-    **dict.fromkeys(
-        ("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "LeakyRelu"), layers.function
-    ),
+    **dict.fromkeys(FUNCTIONS, functions.function),
+    "Pow": functions.power,
+    "PRelu": prelu,
+    **dict.fromkeys(("Min", "Max"), layers.limit),
     "MaxPool": pools.max_pool,
     "AveragePool": pools.average_pool,
     **dict.fromkeys(
@@ -66,6 +69,7 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
     "Pad": maps.pad,
     "ArgMax": arg_max,
+    "TopK": top_one,
     "Concat": maps.concat,
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), shapes.reshape),
 }

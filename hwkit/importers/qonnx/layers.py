@@ -24,7 +24,7 @@ from hwkit.importers.qonnx.rescale import (
     read_quantizer,
 )
 from hwkit.importers.qonnx.rounding import IMPORTER
-from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Table, Weight
+from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Weight
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Lookup, Padding
 from hwkit.ir.shapes import extent, output_shape
 from hwkit.ir.types import S32, Array, IntType, Quantization
@@ -165,7 +165,7 @@ def trunc(ctx: Context, node: Node) -> None:
 
 def _parameter(node: Node) -> str:
     """``conv1`` for the initializer ``conv1.weight``."""
-    name = node.inputs[0]
+    name = node.inputs[0].removesuffix("_quantized")
     return name.rpartition(".")[0] if name.endswith((".weight", ".bias")) else ""
 
 
@@ -387,6 +387,8 @@ def _channels(ctx: Context, node: Node, real: Real, values: Array) -> Array:
 
 def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> Real:
     """``gain * real + offset``, one number or one a channel of the graph's last axis."""
+    if real.slope is not None and (offset.any() or (gain <= 0).any()):
+        real = settle(ctx, node, real)
     if real.is_clamped:
         if gain.size == 1 and offset.size == 1 and gain[0] > 0:
             low, high = (float(gain[0] * b + offset[0]) for b in (real.low, real.high))
@@ -398,55 +400,36 @@ def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> 
 
 def relu(ctx: Context, node: Node) -> None:
     """``Relu``: a clamp, merged into the quantizer behind it."""
-    ctx.put(node, _clamp(ctx.real(node, 0), 0.0, np.inf))
+    ctx.put(node, clamped(ctx.real(node, 0), 0.0, np.inf))
 
 
 def clip(ctx: Context, node: Node) -> None:
     """``Clip`` with constant bounds."""
-    bounds = [-np.inf, np.inf]
+    bounds = [float(node.attribute("min", -np.inf)), float(node.attribute("max", np.inf))]
     for i in (1, 2):
         if ctx.has(node, i):
             value = ctx.numbers(node, i)
             if value is None or value.size != 1:
                 raise UnsupportedOp(node.name, IMPORTER, "its bounds are no single constants")
             bounds[i - 1] = float(value.flat[0])
-    ctx.put(node, _clamp(ctx.real(node, 0), bounds[0], bounds[1]))
+    ctx.put(node, clamped(ctx.real(node, 0), bounds[0], bounds[1]))
 
 
-def _clamp(real: Real, low: float, high: float) -> Real:
+def limit(ctx: Context, node: Node) -> None:
+    """``Min`` and ``Max`` with a constant."""
+    numbers = [ctx.numbers(node, i) for i in range(len(node.inputs))]
+    constants = [n for n in numbers if n is not None]
+    if len(numbers) != 2 or len(constants) != 1 or constants[0].size != 1:
+        raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} but of one and a constant")
+    real, value = ctx.real(node, int(numbers[0] is not None)), float(constants[0].flat[0])
+    low, high = (-np.inf, value) if node.op_type == "Min" else (value, np.inf)
+    ctx.put(node, clamped(real, low, high))
+
+
+def clamped(real: Real, low: float, high: float) -> Real:
+    """``real`` with another clamp behind what is pending."""
     return replace(
         real,
         low=min(max(real.low, low), high),
         high=min(max(real.high, low), high),
     )
-
-
-def _table(ctx: Context, node: Node) -> tuple[Real, Integers, Array]:
-    """A narrow input with one scale, and the real of each value of its type."""
-    real = narrow(ctx, node, 0)
-    source = real.integers
-    if source.dtype.bits > 8 or real.scale.size > 1:
-        raise UnsupportedOp(
-            node.name, IMPORTER, "a function of more than 8 bits or per-channel scales"
-        )
-    integers = np.arange(source.dtype.low, source.dtype.high + 1)
-    return real, source, real.scale[0] * (integers - source.zero_point)
-
-
-def function(ctx: Context, node: Node) -> None:
-    """Sigmoid, Tanh and their kin of one quantized value: a lookup table."""
-    real, source, x = _table(ctx, node)
-    match node.op_type:
-        case "Sigmoid":
-            y = 1 / (1 + np.exp(-np.clip(x, -500, 500)))
-        case "Tanh":
-            y = np.tanh(x)
-        case "HardSigmoid":
-            y = np.clip(node.attribute("alpha", 0.2) * x + node.attribute("beta", 0.5), 0, 1)
-        case "HardSwish":
-            y = x * np.clip(x / 6 + 0.5, 0, 1)
-        case "Elu":
-            y = np.where(x < 0, node.attribute("alpha", 1.0) * np.expm1(np.minimum(x, 0)), x)
-        case _:
-            y = np.where(x < 0, node.attribute("alpha", 0.01) * x, x)
-    ctx.put(node, Real(Table(source, y), real.shape, np.ones(1), order=real.order, axes=real.axes))
