@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
-from hwkit.importers.qonnx import attention, cuts, layers, maps, pools, shapes, sums, tables
-from hwkit.importers.qonnx.argmax import arg_max
+from hwkit.importers.qonnx import attention, cuts, functions, layers, maps, pools, shapes, sums
+from hwkit.importers.qonnx.argmax import arg_max, top_one
+from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
@@ -54,8 +55,10 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "BatchNormalization": layers.batch_norm,
     "Relu": layers.relu,
     "Clip": layers.clip,
-    **dict.fromkeys(FUNCTIONS, tables.function),
-    "Pow": tables.power,
+    **dict.fromkeys(FUNCTIONS, functions.function),
+    "Pow": functions.power,
+    "PRelu": prelu,
+    **dict.fromkeys(("Min", "Max"), layers.limit),
     "MaxPool": pools.max_pool,
     "AveragePool": pools.average_pool,
     **dict.fromkeys(
@@ -69,6 +72,7 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
     "Pad": maps.pad,
     "ArgMax": arg_max,
+    "TopK": top_one,
     "Concat": maps.concat,
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), shapes.reshape),
 }

@@ -25,7 +25,16 @@ from hwkit.importers.qonnx.rounding import (
     Rescales,
     ratio,
 )
-from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Port, Real, Table, one_or_all
+from hwkit.importers.qonnx.values import (
+    Curve,
+    Fresh,
+    Integers,
+    Layer,
+    Port,
+    Real,
+    Table,
+    one_or_all,
+)
 from hwkit.ir.ops import (
     Add,
     Clamp,
@@ -76,8 +85,8 @@ def settle(ctx: Context, node: Node, real: Real, room: int = 1) -> Real:
     """
     if real.is_plain:
         return real
-    if isinstance(real.source, Table):
-        raise UnsupportedOp(node.name, IMPORTER, "put a quantizer behind the function before")
+    if isinstance(real.source, Table | Curve) or real.slope is not None:
+        return refine(ctx, node, real, room)
     if not real.is_clamped:
         return _with_integers(ctx, node, real)
     real = _with_integers(ctx, node, real)
@@ -106,11 +115,21 @@ def _on_grid(real: Real, value: float) -> int | None:
 
 def refine(ctx: Context, node: Node, real: Real, room: int = 1) -> Real:
     """``real`` on one grid so fine that rounding to it is not seen; nothing remains pending."""
+    if isinstance(real.source, Curve):
+        raise UnsupportedOp(
+            node.name, IMPORTER, "reads a function of sums; put a quantizer behind that function"
+        )
     smallest, largest = extent(real)
     finer = _REFINED_BITS - int(np.ceil(np.log2(largest * room / smallest)))
     step = smallest * 2.0**-finer
     q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
-    return replace(quantize(ctx, node, real, q, f"{real.integers.tensor}.refined"), refined=True)
+    return replace(quantize(ctx, node, real, q, f"{_tensor(real)}.refined"), refined=True)
+
+
+def _tensor(real: Real) -> str:
+    if isinstance(real.source, Table):
+        return f"{real.source.integers.tensor}.function"
+    return real.source.op.output if isinstance(real.source, Layer) else real.integers.tensor
 
 
 def with_room(ctx: Context, node: Node, real: Real, count: int) -> Real:
@@ -122,6 +141,10 @@ def with_room(ctx: Context, node: Node, real: Real, count: int) -> Real:
 
 def extent(real: Real) -> tuple[float, float]:
     """The smallest scale of ``real``, and a bound on the magnitude of its values."""
+    if isinstance(real.source, Table):
+        values = np.clip(real.scale * real.source.values + real.offset, real.low, real.high)
+        largest = float(np.abs(values).max()) or 1.0
+        return largest, largest
     if isinstance(real.source, Layer):
         sign, scale = real.source.signs(real.scale)
         low, high = real.source.sums(sign)
@@ -130,6 +153,8 @@ def extent(real: Real) -> tuple[float, float]:
         source, scale = real.integers, np.abs(real.scale)
         reach = np.array([max(source.high - source.zero_point, source.zero_point - source.low)])
     largest = float((np.maximum(reach, 1) * scale + np.abs(real.offset)).max())
+    if real.slope is not None:
+        largest *= max(1.0, float(np.abs(real.slope).max()))
     # A batch norm's channels of gain 0 have no step.
     return float(scale[scale > 0].min(initial=largest or 1.0)), largest or 1.0
 
@@ -194,7 +219,7 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     """``value`` through ``q``: an input of the graph, a lookup table, a ``Requantize``, or
     nothing at all where the integers already are what ``q`` would make of them."""
     wraps = q.overflow is Overflow.WRAP
-    if wraps and (isinstance(value, Fresh) or isinstance(value.source, Table)):
+    if wraps and (isinstance(value, Fresh) or isinstance(value.source, Table | Curve)):
         raise UnsupportedOp(
             node.name, IMPORTER, "wrapping of an input or of a function; saturate there"
         )
@@ -203,6 +228,10 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     q = replace(q, scale=along_channels(node, "scale", q.scale, value))
     if isinstance(value.source, Table):
         return _lookup(ctx, node, value, value.source, q, name)
+    if isinstance(value.source, Curve):
+        from hwkit.importers.qonnx.curves import looked_up
+
+        return looked_up(ctx, node, value, value.source, q, name)
     # A clamp may join a range that saturates, not one that wraps.
     real = settle(ctx, node, value) if wraps else value
     if not isinstance(real.source, Layer):
@@ -210,6 +239,14 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     if q.scale.size > 1 and any(np.isfinite(b) and b != 0 for b in (real.low, real.high)):
         raise UnsupportedOp(node.name, IMPORTER, "a clip before per-channel scales; drop it")
     least, most = bound(real.low, q), bound(real.high, q)
+    if real.slope is not None:
+        from hwkit.importers.qonnx.bent import quantized
+
+        facts = Quantization(tuple(float(s) for s in q.scale), q.zero_point)
+        real = _with_integers(ctx, node, real)
+        q = replace(q, low=max(q.low, least), high=min(q.high, most))
+        found = quantized(ctx, node, real, q, name, facts)
+        return Real(found, real.shape, q.scale, order=real.order, axes=real.axes)
     source, planned = planned_for(ctx, node, real, q, least, most)
     facts = Quantization(tuple(float(s) for s in q.scale), q.zero_point)
     plain = Real(source, real.shape, q.scale, order=real.order, axes=real.axes)

@@ -165,7 +165,7 @@ def trunc(ctx: Context, node: Node) -> None:
 
 def _parameter(node: Node) -> str:
     """``conv1`` for the initializer ``conv1.weight``."""
-    name = node.inputs[0]
+    name = node.inputs[0].removesuffix("_quantized")
     return name.rpartition(".")[0] if name.endswith((".weight", ".bias")) else ""
 
 
@@ -387,6 +387,8 @@ def _channels(ctx: Context, node: Node, real: Real, values: Array) -> Array:
 
 def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> Real:
     """``gain * real + offset``, one number or one a channel of the graph's last axis."""
+    if real.slope is not None and (offset.any() or (gain <= 0).any()):
+        real = settle(ctx, node, real)
     if real.is_clamped:
         if gain.size == 1 and offset.size == 1 and gain[0] > 0:
             low, high = (float(gain[0] * b + offset[0]) for b in (real.low, real.high))
@@ -398,22 +400,34 @@ def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> 
 
 def relu(ctx: Context, node: Node) -> None:
     """``Relu``: a clamp, merged into the quantizer behind it."""
-    ctx.put(node, _clamp(ctx.real(node, 0), 0.0, np.inf))
+    ctx.put(node, clamped(ctx.real(node, 0), 0.0, np.inf))
 
 
 def clip(ctx: Context, node: Node) -> None:
     """``Clip`` with constant bounds."""
-    bounds = [-np.inf, np.inf]
+    bounds = [float(node.attribute("min", -np.inf)), float(node.attribute("max", np.inf))]
     for i in (1, 2):
         if ctx.has(node, i):
             value = ctx.numbers(node, i)
             if value is None or value.size != 1:
                 raise UnsupportedOp(node.name, IMPORTER, "its bounds are no single constants")
             bounds[i - 1] = float(value.flat[0])
-    ctx.put(node, _clamp(ctx.real(node, 0), bounds[0], bounds[1]))
+    ctx.put(node, clamped(ctx.real(node, 0), bounds[0], bounds[1]))
 
 
-def _clamp(real: Real, low: float, high: float) -> Real:
+def limit(ctx: Context, node: Node) -> None:
+    """``Min`` and ``Max`` with a constant."""
+    numbers = [ctx.numbers(node, i) for i in range(len(node.inputs))]
+    constants = [n for n in numbers if n is not None]
+    if len(numbers) != 2 or len(constants) != 1 or constants[0].size != 1:
+        raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} but of one and a constant")
+    real, value = ctx.real(node, int(numbers[0] is not None)), float(constants[0].flat[0])
+    low, high = (-np.inf, value) if node.op_type == "Min" else (value, np.inf)
+    ctx.put(node, clamped(real, low, high))
+
+
+def clamped(real: Real, low: float, high: float) -> Real:
+    """``real`` with another clamp behind what is pending."""
     return replace(
         real,
         low=min(max(real.low, low), high),

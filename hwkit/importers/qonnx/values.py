@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -214,6 +215,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A ``function`` (float64 to float64, of single numbers) of the sums ``base``."""
+
+    base: Real
+    function: Callable[[Array], Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Real:
     """``clamp(scale * (integer - zero point) + offset, low, high)``, what a tensor stands for.
 
@@ -222,10 +231,11 @@ class Real:
     ``shape`` is one sample's in ONNX order: a map is (C, H, W) here and (H, W, C) in the graph,
     or what ``axes`` say, the layout where it is another (``layout.py``). ``order`` is set for a
     flattened map: entry i of the graph's vector is entry ``order[i]`` of ONNX's.
+    Where ``slope`` is set, what is below 0 is that many times as much; the clamp comes after.
     ``refined`` tells integers on a grid finer than any sum's, which are rounded reals.
     """
 
-    source: Integers | Layer | Table
+    source: Integers | Layer | Table | Curve
     shape: Shape
     scale: Array
     offset: Array = field(default_factory=lambda: np.zeros(1))
@@ -234,6 +244,7 @@ class Real:
     order: Array | None = None
     refined: bool = False
     axes: Layout = ()
+    slope: Array | None = None
 
     @property
     def layout(self) -> Layout:
@@ -259,6 +270,22 @@ class Real:
             and not self.offset.any()
             and bool((self.scale > 0).all())
             and not self.is_clamped
+            and self.slope is None
+        )
+
+    def is_same(self, other: Real) -> bool:
+        """Whether both stand for the same numbers."""
+        return (
+            self.source is other.source
+            and self.order is other.order
+            and all(
+                np.array_equal(one, two)
+                for one, two in (
+                    (self.scale, other.scale),
+                    (self.offset, other.offset),
+                    ((self.low, self.high), (other.low, other.high)),
+                )
+            )
         )
 
     @property
