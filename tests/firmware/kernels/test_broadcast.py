@@ -1,4 +1,4 @@
-"""The kernels of two operands, of rows, and those that move integers, against the interpreter."""
+"""The kernels that repeat operands and move integers, against the interpreter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Constant, Rescale, Rounding, SumPool2d
 from hwkit.ir.types import S8
-from tests.firmware.kernels import broadcast_cases, cases, matmul_cases, real_cases
+from tests.firmware.kernels import broadcast_cases, cases
 from tests.firmware.kernels.driver import Driver
 from tests.firmware.kernels.examples import Examples, check_example, example
 
@@ -19,10 +19,6 @@ _EXAMPLES = {
     "prelu": Examples(broadcast_cases.prelu(), 150),
     "moved": Examples(broadcast_cases.moved(), 200),
     "broadcast_16": Examples(broadcast_cases.broadcast(cases.sixteen, cases.any_width), 200),
-    "matmul": Examples(matmul_cases.matmul(), 200),
-    "matmul_16": Examples(matmul_cases.matmul_16(), 200),
-    "softmax_table": Examples(real_cases.softmax_table(cases.any_width), 100),
-    "layer_norm": Examples(real_cases.layer_norm(cases.any_width, cases.any_width), 150),
     "moved_16": Examples(broadcast_cases.moved(cases.sixteen), 120),
 }
 
