@@ -19,7 +19,7 @@ from hwkit.ir.types import Array
 
 PASS_THROUGH = frozenset({"Identity", "Dropout"})
 _SYNONYMS = {"IntQuant": "Quant"}
-_MOVES = frozenset({"MaxPool", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Concat"})
+_MOVES = frozenset({"MaxPool", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Concat"})
 _NARROWS = frozenset({"Quant", "Trunc"})
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from hwkit.train.ptq.attention import Constant
 from hwkit.train.ptq.standard import NotHandled
@@ -54,23 +54,26 @@ def _rule(network: fx.GraphModule, node: fx.Node) -> Callable[[fx.Node], fx.Node
 
 
 def _shape(node: Any) -> tuple[int, ...] | None:
-    shape = getattr(node.meta.get("tensor_meta"), "shape", None) if isinstance(node, fx.Node) else None
+    shape = (
+        getattr(node.meta.get("tensor_meta"), "shape", None) if isinstance(node, fx.Node) else None
+    )
     return None if shape is None else tuple(shape)
 
 
-def _attention(node: fx.Node) -> fx.Node:
+def _attention(node: fx.Node) -> fx.Node | None:
     """``softmax(q k^T / sqrt(d)) v``."""
     names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale")
     given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
     if given.get("attn_mask") is not None or given.get("is_causal") or given.get("enable_gqa"):
         raise NotHandled("attention without a mask and with as many keys as queries' heads")
     query, key, value = (given[name] for name in names[:3])
-    width = (_shape(query) or (1,))[-1]
-    scale = given.get("scale")
+    shape, scale = _shape(query), given.get("scale")
+    if shape is None:
+        return None  # What was rewritten has no shape before it is found anew.
     call = node.graph.call_function
     turned = call(torch.transpose, (key, -2, -1))
     scores = call(torch.matmul, (query, turned))
-    scaled = call(torch.mul, (scores, 1 / math.sqrt(width) if scale is None else scale))
+    scaled = call(torch.mul, (scores, 1 / math.sqrt(shape[-1]) if scale is None else scale))
     return call(torch.matmul, (call(torch.softmax, (scaled, -1)), value))
 
 
@@ -166,7 +169,9 @@ def _constant(network: fx.GraphModule, node: Any) -> Tensor | None:
     if isinstance(node, fx.Node) and node.target in ("expand", "repeat", torch.expand_copy):
         sizes = node.args[1:] if len(node.args) > 2 else node.args[1]
         rest = list(sizes)[1:] if isinstance(sizes, list | tuple) else None
-        if rest is None or any(n not in (-1, 1) and n != s for n, s in zip(rest, (_shape(node) or ())[1:], strict=True)):
+        if rest is None or any(
+            n not in (-1, 1) and n != s for n, s in zip(rest, (_shape(node) or ())[1:], strict=True)
+        ):
             return None
         return _constant(network, node.args[0])
     if not isinstance(node, fx.Node) or node.op != "get_attr":
@@ -179,7 +184,9 @@ def _constant(network: fx.GraphModule, node: Any) -> Tensor | None:
 
 def _operand(network: fx.GraphModule, graph: fx.Graph, name: str, value: Tensor) -> fx.Node:
     path = next(
-        p for k in range(1, 1000) if not hasattr(network, p := f"constant_{name}_{k}".replace(".", "_"))
+        p
+        for k in range(1, 1000)
+        if not hasattr(network, p := f"constant_{name}_{k}".replace(".", "_"))
     )
     network.add_submodule(path, Constant(value))
     return graph.call_module(path)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from hwkit.train.ptq import pieces
+from hwkit.train.ptq import attention, pieces
 from hwkit.train.ptq.standard import (
     NotHandled,
     averaged,
@@ -130,6 +130,17 @@ def _mean(c: Call) -> nn.Module:
     return pieces.Mean(axes, bool(c.given(2, "keepdim", False)))
 
 
+def _normed(c: Call) -> Made:
+    sizes, gain, bias = c.given(1, "normalized_shape"), c.given(2, "weight"), c.given(3, "bias")
+    layer = nn.LayerNorm(sizes, c.given(4, "eps", 1e-5), elementwise_affine=gain is not None)
+    if not isinstance(gain, Tensor | None) or not isinstance(bias, Tensor | None):
+        raise NotHandled("its gain is computed; make it a parameter")
+    if gain is not None:
+        layer.weight = nn.Parameter(gain.detach().clone())
+        layer.bias = nn.Parameter(torch.zeros_like(gain) if bias is None else bias.detach().clone())
+    return layer, [c.x]
+
+
 def _permuted(c: Call) -> nn.Module:
     order = c.node.args[1:]
     order = order[0] if len(order) == 1 else order or c.given(1, "dims")
@@ -186,6 +197,10 @@ def _quotient(number: Tensor, first: bool) -> tuple[Tensor, Tensor]:
     if first or not bool(number.all()):
         raise NotHandled("divide activations by a constant that is not 0")
     return 1 / number, _ZERO
+
+
+def _no_matrix(number: Tensor, first: bool) -> tuple[Tensor, Tensor]:
+    raise NotHandled("multiply by a constant matrix in an nn.Linear")
 
 
 class _NoQuotient(nn.Module):
@@ -257,6 +272,7 @@ _log_softmax = _same(lambda c: nn.LogSoftmax(c.given(1, "dim")))
 _add = _binary(pieces.Add, lambda n, first: (_ONE, n))
 _subtract = _binary(pieces.Subtract, lambda n, first: (-_ONE, n) if first else (_ONE, -n))
 _multiply = _binary(pieces.Multiply, lambda n, first: (n, _ZERO))
+_matmul = _binary(attention.MatMul, _no_matrix)
 _divide = _binary(_NoQuotient, _quotient)
 _average = _same(lambda c: averaged(c.before, c.after))
 _maximum = _same(lambda c: maximum(c.before, c.after))
@@ -298,6 +314,8 @@ FUNCTIONS: dict[Any, Callable[[Call], Made]] = {
     **dict.fromkeys((operator.sub, operator.isub, torch.sub), _subtract),
     **dict.fromkeys((operator.mul, operator.imul, torch.mul), _multiply),
     **dict.fromkeys((operator.truediv, operator.itruediv, torch.div), _divide),
+    **dict.fromkeys((operator.matmul, torch.matmul, torch.bmm), _matmul),
+    F.layer_norm: _normed,
     operator.neg: _same(lambda c: pieces.Affine(-_ONE, _ZERO)),
     operator.getitem: _part,
     **dict.fromkeys((torch.chunk, torch.split), _nothing),
@@ -317,10 +335,11 @@ METHODS: dict[str, Callable[[Call], Made]] = {
     **dict.fromkeys(("clamp", "clamp_", "clip"), _same(_clamped)),
     "softmax": _softmax,
     "log_softmax": _log_softmax,
-    **dict.fromkeys(("view", "reshape", "flatten", "squeeze", "unsqueeze"), _reshape),
+    **dict.fromkeys(("view", "reshape", "flatten", "squeeze", "unsqueeze", "unflatten"), _reshape),
     "mean": _same(_mean),
     "permute": _same(_permuted),
     "transpose": _same(_transposed),
+    **dict.fromkeys(("matmul", "bmm"), _matmul),
     **dict.fromkeys(("add", "add_"), _add),
     **dict.fromkeys(("sub", "sub_"), _subtract),
     **dict.fromkeys(("mul", "mul_"), _multiply),

@@ -54,7 +54,9 @@ class Join(nn.Module):
         self.axis = axis
 
     def forward(self, *parts: Tensor) -> Tensor:
-        return torch.cat(parts, self.axis)
+        batch = max(len(part) for part in parts)
+        same = [p if len(p) == batch else p.expand(batch, *p.shape[1:]) for p in parts]
+        return torch.cat(same, self.axis)
 
 
 class Reshaped(nn.Module):

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from hwkit.errors import ConfigError
 from hwkit.train.fit import Progress, silent
 from hwkit.train.ptq import grids, rounding, weights
+from hwkit.train.ptq.attention import Constant
 from hwkit.train.ptq.blocks import blocks_of
 from hwkit.train.ptq.correct import correct_biases
 from hwkit.train.ptq.equalize import equalized
 from hwkit.train.ptq.feedback import with_feedback
 from hwkit.train.ptq.settings import Settings
-from hwkit.train.ptq.trace import Network, Traced, traced, weighted
+from hwkit.train.ptq.trace import Network, Traced, module_of, traced, weighted
 from hwkit.train.ptq.twin import Grid, Site, Widths, set_grid, sites_of, twin
 
 BATCH = 64
@@ -132,7 +133,12 @@ def _best_start(
         seen = grids.observe(network, sites, x.split(BATCH))
         for name in names:
             made = _nearest(
-                found, network, x, widths, _ranges(seen, sites, widths, name, settings), settings
+                found,
+                network,
+                x,
+                widths,
+                _ranges(network, seen, sites, widths, name, settings),
+                settings,
             )
             db = made.judged()
             steps.append(Step(f"{title}ranges by {name}", db, False))
@@ -147,11 +153,25 @@ def _best_start(
 
 
 def _ranges(
-    seen: Mapping[str, grids.Histogram], sites: tuple[Site, ...], widths: Widths, name: str,
-    settings: Settings,
+    network: Network, seen: Mapping[str, grids.Histogram], sites: tuple[Site, ...], widths: Widths,
+    name: str, settings: Settings,
 ) -> dict[Site, Grid]:  # fmt: skip
-    find = grids.RANGES[name]
-    return {s: find(seen[s.path], widths.of(s, sites), settings.style) for s in sites}
+    find, found = grids.RANGES[name], dict[Site, Grid]()
+    for site in sites:
+        bits, style = widths.of(site, sites), settings.style
+        of = _source(network, site)
+        if isinstance(of, nn.Softmax):
+            found[site] = Grid(2.0**-bits, 0, bits)
+        else:
+            symmetric = replace(style, symmetric=style.symmetric or isinstance(of, Constant))
+            found[site] = find(seen[site.path], bits, symmetric)
+    return found
+
+
+def _source(network: Network, site: Site) -> nn.Module | None:
+    """The module whose values ``site`` quantizes. A softmax gives parts of one, of which a grid of
+    ``2**-bits`` is exact everywhere; a constant operand has no zero point."""
+    return next((module_of(network, n) for n in network.graph.nodes if n.name == site.node), None)
 
 
 def _nearest(

@@ -30,6 +30,8 @@ def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
     it does nothing in evaluation mode."""
     if isinstance(module, _NOTHING):
         return None
+    if not node.args and not node.kwargs:
+        return module
     if len(node.all_input_nodes) != 1 or node.kwargs:
         raise NotHandled("give it one tensor, by position")
     before, after = _shape(node.all_input_nodes[0]), _shape(node)

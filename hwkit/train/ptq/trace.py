@@ -11,7 +11,9 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from hwkit.errors import ConfigError, UnsupportedOp
+from hwkit.train.ptq.attention import written_out
 from hwkit.train.ptq.fold import fold_norms
+from hwkit.train.ptq.forms import rewritten
 from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call, NotHandled
 from hwkit.train.ptq.kinds import KINDS, WEIGHTED, Kind
 from hwkit.train.ptq.standard import standard
@@ -103,8 +105,13 @@ def _shaped(module: nn.Module, example: Tensor) -> fx.GraphModule:
     if not _finite(result):
         raise ConfigError(f"{name}: its output is not finite on this data; check both")
     try:
-        plain = fx.GraphModule(module, _Tracer().trace(module), name)
+        spelled = written_out(copy.deepcopy(module))
+        plain = fx.GraphModule(spelled, _Tracer().trace(spelled), name)
         ShapeProp(plain).propagate(example)
+        while rewritten(plain):
+            ShapeProp(plain).propagate(example)
+    except NotHandled as error:
+        raise UnsupportedOp(name, QUANTIZER, error.remedy) from error
     except Exception as error:
         raise ConfigError(
             f"{name}: torch.fx cannot trace it ({first_line(error)}); write its forward without "
