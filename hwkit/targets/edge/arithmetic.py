@@ -135,7 +135,8 @@ def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
     if isinstance(op, Mul) and op.rescale is not None:
         return replace(op, rescale=_mul(op.rescale, *_three_scales(graph, op), runtime))
     if isinstance(op, MatMul) and op.rescale is not None:
-        return replace(op, rescale=_matmul(op.rescale, *_three_scales(graph, op), runtime))
+        scales = _three_scales(graph, op)
+        return replace(op, rescale=_matmul(op, op.rescale, scales, runtime.products))
     if isinstance(op, Requantize | SumPool2d):
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
         return replace(op, rescale=derived_rescale(op, source, output))
@@ -150,14 +151,22 @@ def _three_scales(graph: Graph, op: Add | Sub | Mul | MatMul) -> tuple[float, fl
 def _mul(r: Rescale, first: float, second: float, output: float, runtime: Arithmetic) -> Rescale:
     if runtime.products is not Products.XNNPACK:
         return double_rescale([first * second / output], r.zero_point, r.low, r.high)
+    return _float32_product(r, first, second, output)
+
+
+def _float32_product(r: Rescale, first: float, second: float, output: float) -> Rescale:
     scale = np.float32(first) * np.float32(second) / np.float32(output)
     multiplier, shift = float32_multiplier(float(scale))
     return Rescale((multiplier,), (shift,), Rounding.FLOAT32, r.low, r.high, r.zero_point)
 
 
-def _matmul(r: Rescale, first: float, second: float, output: float, runtime: Arithmetic) -> Rescale:
-    """XNNPACK has no product of two int8 matrices, and LiteRT's own kernel rounds as TFLM's."""
-    form = _ruy_form if runtime.products is Products.RUY else _double_form
+def _matmul(op: MatMul, r: Rescale, scales: tuple[float, float, float], of: Products) -> Rescale:
+    """XNNPACK multiplies two int8 matrices if the second one has no zero point; LiteRT's own kernel
+    rounds as TFLM's."""
+    first, second, output = scales
+    if of is Products.XNNPACK and op.input_zero_points[1] == 0:
+        return _float32_product(r, first, second, output)
+    form = _ruy_form if of is Products.RUY else _double_form
     return form(r, first, (second,), output)
 
 
