@@ -3,6 +3,8 @@ function they are."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,7 +55,7 @@ def test_shapes_and_counts(
     graph = product(a, b, transposed)
     assert graph.tensors["y"].shape == shape
     assert macs(graph, graph.nodes[0]) == count
-    assert from_bytes(to_bytes(graph)) == graph
+    assert to_bytes(from_bytes(to_bytes(graph))) == to_bytes(graph)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_a_sum_beyond_its_accumulator() -> None:
         graph.predict(np.array([[[127, 127, 127]]]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(2, 70),
     st.sampled_from([S8, S16]),
@@ -96,11 +98,12 @@ def test_layer_norm_is_the_real_one(channels: int, dtype: IntType, eps: float, s
     step = 0.03
     real = x * step
     centred = real - real.mean(axis=1, keepdims=True)
+    epsilon = epsilon_of(eps, step, channels)
+    assert abs(epsilon - 256 * channels**2 * eps / step**2) <= 0.5
+    eps = epsilon / 256 / channels**2 * step**2
     spread = np.sqrt((centred**2).mean(axis=1, keepdims=True) + eps)
     wanted = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
-    got = normalized(x, epsilon_of(eps, step, channels)) / (1 << 24)
-    # epsilon is rounded to 1/256 of the integer variance's own step.
-    assert np.abs(got - wanted).max() < 2.0**-12 if eps else np.abs(got - wanted).max() < 2.0**-22
+    assert np.abs(normalized(x, epsilon) / (1 << 24) - wanted).max() < 2.0**-22
 
 
 def test_the_largest_layer_norm_fits() -> None:
@@ -111,7 +114,7 @@ def test_the_largest_layer_norm_fits() -> None:
     assert got[0] <= S32.high
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 300), st.floats(1e-3, 2.0), st.integers(0, 999))
 def test_softmax_is_the_real_one(depth: int, step: float, seed: int) -> None:
     x = np.random.default_rng(seed).integers(-128, 128, (8, depth))
@@ -133,8 +136,6 @@ def test_softmax_is_the_real_one(depth: int, step: float, seed: int) -> None:
         (Softmax("s", "x", "y", 0.1, SoftmaxKind.FIXED, _TO_S8), {"out": S8}, "has no rescale"),
     ],
 )
-def test_what_is_malformed(
-    op: Softmax | LayerNorm, options: dict[str, object], message: str
-) -> None:
+def test_what_is_malformed(op: Softmax | LayerNorm, options: dict[str, Any], message: str) -> None:
     with pytest.raises(GraphError, match=message):
-        one(op, **options)  # type: ignore[arg-type]
+        one(op, **options)

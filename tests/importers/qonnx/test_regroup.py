@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwkit.importers.qonnx.layout import graph_shape, to_file, to_graph
@@ -21,6 +22,7 @@ def test_patches_and_heads_stay_where_they_are() -> None:
     assert regrouped((1, 0), (6, 4), (4, 6)) is None
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_the_graphs_integers_are_the_same_ones(data: st.DataObject) -> None:
     sizes = data.draw(st.lists(st.sampled_from([1, 2, 3, 4]), min_size=4, max_size=4))
@@ -28,7 +30,7 @@ def test_the_graphs_integers_are_the_same_ones(data: st.DataObject) -> None:
     def grouped() -> tuple[int, ...]:
         cuts = sorted(data.draw(st.sets(st.integers(1, 3))))
         ends = [0, *cuts, 4]
-        return tuple(prod(sizes[a:b]) for a, b in zip(ends, ends[1:], strict=False))
+        return tuple(prod(sizes[a:b]) for a, b in pairwise(ends))
 
     before, after = grouped(), grouped()
     layout = tuple(data.draw(st.permutations(range(len(before)))))
