@@ -77,7 +77,7 @@ def measurement(
     found = medians(artifact.board.name, runs, WARM_UP)
     return Measurement(
         board=artifact.board.name,
-        identity=session.identity,
+        identity=identity,
         model=graph.name,
         model_digest=serialize.digest(graph),
         input_digest=digest(feeds),

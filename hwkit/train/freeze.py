@@ -99,14 +99,15 @@ class Fidelity:
 
 def input_integers(graph: Graph, images: Array) -> Array:
     """Float inputs (N, C, H, W) as the integers that the graph reads, (N, H, W, C); a graph that
-    reads vectors gets (N, F) in the inputs' own order.
+    reads vectors (N, F) or tokens (N, T, F) gets them in the inputs' own order.
 
     Computed in float32, rounded half to even and clamped, as the model's first quantizer does.
     """
     tensor, facts = _described(graph, graph.inputs[0])
     scaled = np.rint(images.astype(np.float32) / np.float32(facts.scale[0]) + facts.zero_point)
     integers = np.clip(scaled, tensor.dtype.low, tensor.dtype.high).astype(tensor.dtype.container)
-    if len(tensor.shape) > 1:
+    cube = len(set(tensor.shape)) == 1
+    if len(tensor.shape) == 3 and (cube or integers.shape[1:] != tensor.shape):
         integers = np.moveaxis(integers, 1, -1)
     return np.ascontiguousarray(integers.reshape(len(integers), *tensor.shape))
 

@@ -9,7 +9,7 @@ from typing import Any
 from hwkit.boards import Board, EdgeBoard
 from hwkit.errors import ConfigError, DeviceError, UnsupportedOp
 from hwkit.files import read_json, write_json, write_whole
-from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Sub
+from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, MatMul, Mul, Rounding, Sub
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.edge.emit import MODEL, has_functions, single_layers
 from hwkit.targets.edge.loaded import arithmetic_of, load, package_version, runtime_called
@@ -67,6 +67,8 @@ def _check_layers(lowered: Lowered[EdgePlan], board: EdgeBoard) -> None:
         except DeviceError as error:
             raise DeviceError(f"{op.name}: {error}") from error
         own = isinstance(op, _TAKEN_FROM_XNNPACK) and op.rescale is not None
+        if isinstance(op, MatMul) and op.rescale is not None:
+            own = op.rescale.rounding is Rounding.FLOAT32
         if own and xnnpack and not loaded.facts["delegated"]:
             remedy = (
                 "XNNPACK leaves this layer to another kernel, whose rounding is not defined; "
