@@ -1,9 +1,9 @@
 """The operations. Each is a frozen dataclass of names and plain integers; SPEC.md gives each
 its formula, ``interpret.py`` its meaning.
 
-An op that accumulates (conv2d, depthwise, dense, add, sub, mul, sum pool) has two forms. With
-``rescale=None`` its output is the accumulator itself; with a ``Rescale`` it is what a
-``Requantize`` node right behind it would give. The pass ``fuse_requantize`` goes from the first
+An op that accumulates (conv2d, depthwise, dense, add, sub, mul, sum pool, bilinear resizing) has
+two forms. With ``rescale=None`` its output is the accumulator itself; with a ``Rescale`` it is what
+a ``Requantize`` node right behind it would give. The pass ``fuse_requantize`` goes from the first
 form to the second and changes no integer.
 """
 
@@ -349,6 +349,33 @@ class ResizeNearest:
 
 
 @dataclass(frozen=True, slots=True)
+class ResizeBilinear:
+    """Sums of the four integers around each place of a map (H, W, C), weighted by nearness.
+
+    ``output[i, j, c] = sum (x - input_zero_point) * row weight * column weight``: output row ``i``
+    reads row ``rows[i]`` ``steps[0] - row_weights[i]`` times and the row below ``row_weights[i]``
+    times (0..steps[0]; below the last row is the last row); columns alike. So the weights of an
+    output sum to ``steps[0] * steps[1]``, by which a rescale divides, whatever the convention that
+    chose the places. ``steps`` are in 1..4096.
+
+    Example: of the row 10, 20, 40 with ``columns`` 0, 1, ``column_weights`` 1, 3 and steps (1, 4):
+    3 * 10 + 20 = 50 and 20 + 3 * 40 = 140.
+    """
+
+    name: str
+    input: str
+    output: str
+    rows: tuple[int, ...]
+    row_weights: tuple[int, ...]
+    columns: tuple[int, ...]
+    column_weights: tuple[int, ...]
+    steps: tuple[int, int]
+    input_zero_point: int = 0
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """A constant as an activation, the same for every sample: an operand of add, mul, concat."""
 
@@ -412,6 +439,7 @@ Op = (
     | Slice
     | Transpose
     | ResizeNearest
+    | ResizeBilinear
     | Constant
     | ArgMax
     | Softmax
@@ -439,6 +467,7 @@ OP_TYPES: dict[str, type[Op]] = {
         Slice,
         Transpose,
         ResizeNearest,
+        ResizeBilinear,
         Constant,
         ArgMax,
         Softmax,
@@ -472,6 +501,8 @@ def rescales(op: Op) -> tuple[Rescale, ...]:
     found: tuple[Rescale | None, ...] = ()
     if isinstance(op, Add | Sub):
         found = (*op.input_rescales, op.rescale)
-    elif isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | Requantize):
+    elif isinstance(
+        op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | ResizeBilinear | Requantize
+    ):
         found = (op.rescale,)
     return tuple(r for r in found if r is not None)

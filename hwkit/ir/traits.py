@@ -18,6 +18,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Reshape,
+    ResizeBilinear,
     Sub,
     SumPool2d,
 )
@@ -29,7 +30,7 @@ Weighted = Conv2d | DepthwiseConv2d | Dense
 Pairwise = Add | Sub | Mul
 """Two activations become one, position by position: ``inputs`` and ``input_zero_points``."""
 
-Accumulating = Weighted | Pairwise | SumPool2d
+Accumulating = Weighted | Pairwise | SumPool2d | ResizeBilinear
 """Ops that sum in ``accumulator_bits`` and end in ``rescale``, or in the sum itself."""
 
 Windowed = Conv2d | DepthwiseConv2d | SumPool2d | AvgPool2d | MaxPool2d

@@ -19,6 +19,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Rescale,
+    ResizeBilinear,
     Rounding,
     Sub,
     SumPool2d,
@@ -44,7 +45,9 @@ def retarget_rounding(
 
 
 def _retargeted(op: Op, allowed: tuple[Rounding, ...], target: str) -> Op:
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | Requantize):
+    if isinstance(
+        op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | ResizeBilinear | Requantize
+    ):
         if op.rescale is None:
             return op
         return replace(op, rescale=in_rounding(op.rescale, allowed, op.name, target))

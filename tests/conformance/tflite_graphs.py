@@ -462,18 +462,17 @@ def reverse(d: Draw, x: str) -> str:
 
 
 def resize(d: Draw, x: str) -> str:
+    code, options = "RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"
     shape, sides = d.shape(x), (d.between(1, 9), d.between(1, 9))
-    align = bool(d.rng.random() < 0.3)
+    if d.rng.random() < 0.5:
+        code, options = "RESIZE_BILINEAR", "ResizeBilinearOptions"
+        if d.dtype == "uint8":  # in float32: exact by powers of two alone
+            sides = (shape[1] * d.pick(1, 2, 4), shape[2] * d.pick(1, 2, 8))
+    align = bool(d.rng.random() < 0.3) and (d.dtype, code) != ("uint8", "RESIZE_BILINEAR")
     centres = not align and bool(d.rng.random() < 0.3)
     y = d.like(x, (1, *sides, shape[3]))
     fields = {"alignCorners": align, "halfPixelCenters": centres}
-    return d.op(
-        "RESIZE_NEAREST_NEIGHBOR",
-        (x, d.integers(sides)),
-        y,
-        "ResizeNearestNeighborOptions",
-        **fields,
-    )
+    return d.op(code, (x, d.integers(sides)), y, options, **fields)
 
 
 def blocks(d: Draw, x: str) -> str:

@@ -59,6 +59,7 @@ _OPTIONS: dict[str, _Fields] = {
     "LEAKY_RELU": {"alpha": (0, "f", 0.0)},
     "MUL": {"activation": (0, "b", 0)},
     "PACK": {"axis": (1, "i", 0)},
+    "RESIZE_BILINEAR": {"align_corners": (2, "b", 0), "half_pixel_centers": (3, "b", 0)},
     "RESIZE_NEAREST_NEIGHBOR": {"align_corners": (0, "b", 0), "half_pixel_centers": (1, "b", 0)},
     "SOFTMAX": {"beta": (0, "f", 0.0)},
     "SPACE_TO_DEPTH": {"block": (0, "i", 0)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hwkit.importers.tflite import argmax, elementwise, layers, movement
+from hwkit.importers.tflite.bilinear import resize_bilinear
 from hwkit.importers.tflite.context import Context
 from hwkit.importers.tflite.file import FileOperator
 from hwkit.importers.tflite.transposed import transpose_conv
@@ -37,6 +38,7 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "RELU6": elementwise.clamp,
     "RELU_N1_TO_1": elementwise.clamp,
     "RESHAPE": movement.reshape,
+    "RESIZE_BILINEAR": resize_bilinear,
     "RESIZE_NEAREST_NEIGHBOR": movement.resize_nearest,
     "REVERSE_V2": movement.reverse,
     "SLICE": movement.slice_,
@@ -76,6 +78,7 @@ TAKE_INT16 = {
     "RELU",
     "RELU6",
     "RESHAPE",
+    "RESIZE_BILINEAR",
     "RESIZE_NEAREST_NEIGHBOR",
     "REVERSE_V2",
     "SLICE",

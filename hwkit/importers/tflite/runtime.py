@@ -40,7 +40,7 @@ def _refused(file: TfliteFile, op: FileOperator) -> bool:
         return True
     if op.code == "FILL" and present and present[0].data is None:
         return True
-    if op.code == "REDUCE_MAX" and INT16 in types:
+    if op.code in ("REDUCE_MAX", "RESIZE_BILINEAR") and INT16 in types:
         return True
     if op.code == "ARG_MAX" and any(file.tensors[index].type == INT64 for index in op.outputs):
         return True

@@ -26,6 +26,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Rescale,
+    ResizeBilinear,
     Rounding,
     Softmax,
     SoftmaxKind,
@@ -35,6 +36,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32
+from hwkit.targets.edge import bilinear
 from hwkit.targets.edge.native import derived_rescale
 from hwkit.targets.edge.runtime import Arithmetic, Products, Sixteen
 from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
@@ -105,6 +107,8 @@ def in_runtime(graph: Graph, runtime: Arithmetic, target: str) -> tuple[Graph, t
 
 
 def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
+    if isinstance(op, ResizeBilinear):
+        return bilinear.in_runtime(graph, op, runtime.products)
     if is_sixteen(graph, op):
         if runtime.sixteen is None:
             remedy = "16-bit integers; take host_litert or host_tflm"

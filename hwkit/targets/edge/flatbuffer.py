@@ -166,6 +166,7 @@ _VERSIONS = {
     "MUL": 2,
     "QUANTIZE": 2,
     "RELU": 2,
+    "RESIZE_BILINEAR": 3,
     "RESIZE_NEAREST_NEIGHBOR": 3,
     "SUB": 2,
     "MAXIMUM": 2,

@@ -41,6 +41,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -55,7 +56,7 @@ from hwkit.ir.types import S8, S16, S32, S48, Array, Quantization, TensorType
 _RESCALING = (Add, Conv2d, Dense, DepthwiseConv2d, Mul, Requantize, Sub, SumPool2d)
 _SAME = (
     *(AvgPool2d, Clamp, Concat, MaxPool2d, Pad),
-    *(Reshape, ResizeNearest, Slice, Transpose),
+    *(Reshape, ResizeBilinear, ResizeNearest, Slice, Transpose),
 )
 _TOLERANCE = 2.0**-20
 """Relative error of a ratio that is taken as it is: below the 21 bits of XNNPACK's add."""

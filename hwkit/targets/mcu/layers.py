@@ -27,6 +27,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -45,6 +46,7 @@ from hwkit.targets.mcu.broadcast import (
     constant,
     gather,
     prelu,
+    resize_bilinear,
     resize_nearest,
 )
 from hwkit.targets.mcu.call import Call, Fields, named, output_bytes, stored
@@ -107,6 +109,8 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (gather(graph, op),)
         case ResizeNearest():
             return (resize_nearest(graph, op),)
+        case ResizeBilinear():
+            return (resize_bilinear(graph, op),)
         case Constant():
             return (constant(graph, op),)
         case ArgMax():
