@@ -26,16 +26,13 @@ def resized(
     rescale: Rescale | None = MEAN,
 ) -> Graph:
     align, centres = convention
-    places = [
-        numbers
-        for k in range(2)
-        for numbers in bilinear(before[k], after[k], align=align, centres=centres)
-    ]
+    places = [bilinear(before[k], after[k], align=align, centres=centres) for k in range(2)]
     steps = (BILINEAR_STEPS, BILINEAR_STEPS)
     b = GraphBuilder("resized")
     facts = Quantization((0.1,), 3)
     b.input("x", before, S8, facts)
-    op = ResizeBilinear("resize", "x", "y", *places, steps=steps, rescale=rescale)
+    (rows, down), (columns, right) = places
+    op = ResizeBilinear("resize", "x", "y", rows, down, columns, right, steps, rescale=rescale)
     b.add(op, S8 if rescale else S32, facts)
     return b.build(["y"])
 
