@@ -20,6 +20,8 @@ ADD_LEFT_SHIFT_16 = 15
 """The same of an int16 add."""
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
 """Fused activation functions by their number in the schema."""
+RELU_0_TO_1 = 7
+"""No fused one, and so without a number there."""
 
 
 def same_padding(size: int, span: int, stride: int) -> tuple[int, int]:
@@ -40,6 +42,7 @@ def activation_range(
         RELU: (0.0, None),
         RELU_N1_TO_1: (-1.0, 1.0),
         RELU6: (0.0, 6.0),
+        RELU_0_TO_1: (0.0, 1.0),
     }
     low, high = (
         None if bound is None else _quantized(bound, scale, zero_point)

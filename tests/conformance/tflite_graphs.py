@@ -315,7 +315,12 @@ _TABLES = {
 
 def unary(d: Draw, x: str) -> str:
     codes = ["LOGISTIC", "TANH", "LEAKY_RELU", "RELU", "RELU6", "QUANTIZE"]
-    code = d.pick(*codes, *([] if d.dtype == "int16" else ["HARD_SWISH", "RELU_N1_TO_1"]))
+    more = {
+        "int8": ["HARD_SWISH", "RELU_N1_TO_1", "RELU_0_TO_1"],
+        "int16": [],
+        "uint8": ["HARD_SWISH", "RELU_N1_TO_1", "RELU_0_TO_1"],
+    }
+    code = d.pick(*codes, *more[d.dtype])
     shape = d.shape(x)
     if code in _TABLES:
         return d.op(code, (x,), d.activation(shape, *_TABLES[code][d.dtype]))
@@ -327,6 +332,43 @@ def unary(d: Draw, x: str) -> str:
             code, (x,), y, "LeakyReluOptions", alpha=d.pick(d.log(-3, 0), -d.log(-2, 0), 0.0)
         )
     return d.op(code, (x,), y)
+
+
+def function(d: Draw, x: str) -> str:
+    """Functions of numbers that scales do not bring along: of reals up to some 4."""
+    codes = {
+        "int8": ["ABS", "ELU", "EXP", "GELU", "LOG", "NEG", "RSQRT", "SQRT"],
+        "int16": ["ABS", "EXP", "GELU", "LOG", "NEG", "RSQRT", "SQRT"],
+        "uint8": ["GELU"],
+    }
+    code, shape = d.pick(*codes[d.dtype]), d.shape(x)
+    positive = code in ("RSQRT", "SQRT")
+    if positive:  # of squares, which are never below 0
+        point = _LOW[d.dtype] if d.dtype != "int16" else 0
+        squares = d.activation(shape, 4.0 / _SPREAD[d.dtype], point)
+        x = d.op("RELU", (x,), squares)
+    else:
+        x = d.input(shape, scale=d.log(-1, 1) / _SPREAD[d.dtype])
+    fields = {"approximate": bool(d.rng.random() < 0.5)} if code == "GELU" else {}
+    y = d.activation(shape, d.log(-1, 1) / _SPREAD[d.dtype])
+    return d.op(code, (x,), y, "GeluOptions" if code == "GELU" else "", **fields)
+
+
+def quotient(d: Draw, x: str) -> str:
+    code = d.pick("DIV", "SQUARED_DIFFERENCE", "SQUARED_DIFFERENCE")
+    if d.dtype == "uint8":
+        code = "DIV"
+    if d.dtype == "int16":
+        code = "SQUARED_DIFFERENCE"
+    z, shape = _other(d, x)
+    if code == "DIV":
+        if d.dtype == "uint8":  # LiteRT refuses to divide by 0.
+            z = d.constant(d.rng.integers(1, 256, shape), "uint8", (d.scale(x),), 0)
+        y = d.activation(shape, float(np.float32(d.scale(x) / d.scale(z) * d.log(-2, 0))))
+        return d.op(code, (x, z), y, "DivOptions", **_fused(d))
+    spread = 2 * max(d.scale(x), d.scale(z)) * _SPREAD[d.dtype]
+    y = d.activation(shape, float(np.float32(spread**2 / _SPREAD[d.dtype] * d.log(-1, 0.5))))
+    return d.op(code, d.pick((x, z), (z, x)), y, "SquaredDifferenceOptions")
 
 
 def softmax(d: Draw, x: str) -> str:
@@ -542,6 +584,8 @@ ANY: dict[str, Make] = {
     "extremum": extremum,
     "prelu": prelu,
     "unary": unary,
+    "function": function,
+    "quotient": quotient,
     "softmax": softmax,
     "argmax": argmax,
     "mean": mean,
