@@ -391,7 +391,8 @@ def argmax(d: Draw, x: str) -> str:
     d.tensors[y] = FileTensor(y, shape[:axis] + shape[axis + 1 :], kind)
     index = d.integers(d.pick(axis, axis - len(shape)))
     number = {"int32": 2, "int64": 4}[kind]
-    return d.op("ARG_MAX", (x, index), y, "ArgMaxOptions", outputType=number)
+    code, options = d.pick(("ARG_MAX", "ArgMaxOptions"), ("ARG_MIN", "ArgMinOptions"))
+    return d.op(code, (x, index), y, options, outputType=number)
 
 
 def pool(d: Draw, x: str) -> str:
@@ -407,17 +408,16 @@ def pool(d: Draw, x: str) -> str:
 def mean(d: Draw, x: str) -> str:
     shape, keep = d.shape(x), bool(d.rng.random() < 0.5)
     axes = (
-        d.pick((1, 2), (2, 1), (-1,), (1,), (1, 2, 3))
+        d.pick((1, 2), (2, 1), (-1,), (1,), (1, 2, 3), (1, 3), (2, -1), (0, 1))
         if len(shape) == 4
         else (d.between(1, len(shape) - 1),)
     )
     gone = {axis % len(shape) for axis in axes}
     form = tuple(1 if k in gone else n for k, n in enumerate(shape) if keep or k not in gone)
-    largest = d.rng.random() < 0.4
-    if largest:
-        code, y = "REDUCE_MAX", d.like(x, form)
+    code = d.pick("MEAN", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")
+    if code.startswith("REDUCE"):
+        y = d.like(x, form)
     else:
-        code = "MEAN"
         y = d.pick(d.like(x, form), d.activation(form, d.scale(x) * d.log(-1, 1)))
     return d.op(code, (x, d.integers(np.array(axes))), y, "ReducerOptions", keepDims=keep)
 
@@ -496,6 +496,30 @@ def transpose(d: Draw, x: str) -> str:
     axes = [0, *(1 + d.rng.permutation(len(shape) - 1)).tolist()]
     y = d.like(x, tuple(shape[axis] for axis in axes))
     return d.op("TRANSPOSE", (x, d.integers(axes)), y, "TransposeOptions")
+
+
+def repeated(d: Draw, x: str) -> str:
+    """What reads places of its input more than once."""
+    shape, tensor = d.shape(x), d.tensors[x]
+    code = d.pick("TILE", "GATHER", "MIRROR_PAD", *(["BROADCAST_TO"] if d.dtype == "int8" else []))
+    axis = d.between(1, len(shape) - 1)
+    if code == "TILE":
+        times = [1, *(d.between(1, 3) for _ in shape[1:])]
+        y = d.like(x, tuple(n * t for n, t in zip(shape, times, strict=True)))
+        return d.op("TILE", (x, d.integers(times)), y)
+    if code == "GATHER":
+        count = d.between(1, 12)
+        places = d.integers(d.rng.integers(0, shape[axis], count))
+        y = d.like(x, (*shape[:axis], count, *shape[axis + 1 :]))
+        return d.op("GATHER", (x, places), y, "GatherOptions", axis=d.pick(axis, axis - len(shape)))
+    if code == "MIRROR_PAD":
+        mode = d.between(0, 1)
+        pairs = [(0, 0), *((d.between(0, n - 1), d.between(0, n - 1)) for n in shape[1:])]
+        y = d.like(x, tuple(n + sum(pair) for n, pair in zip(shape, pairs, strict=True)))
+        return d.op("MIRROR_PAD", (x, d.integers(pairs)), y, "MirrorPadOptions", mode=mode)
+    form = tuple(1 if d.rng.random() < 0.5 else n for n in shape)
+    z = d.input(form, scale=tensor.scale[0], zero_point=tensor.zero_point)
+    return d.op("BROADCAST_TO", (z, d.integers(shape)), d.like(x, shape))
 
 
 def reverse(d: Draw, x: str) -> str:
@@ -594,6 +618,7 @@ ANY: dict[str, Make] = {
     "pad": pad,
     "slice": sliced,
     "transpose": transpose,
+    "repeated": repeated,
     "reverse": reverse,
     "split": split,
     "pack": pack,

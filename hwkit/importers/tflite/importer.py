@@ -103,7 +103,7 @@ def _add_inputs(context: Context, inputs: list[int], read: set[int]) -> None:
                 TARGET,
                 "convert the model with int8 inputs and outputs",
             )
-        shape, facts = context.interface_shape(index), tensor_facts(tensor)
+        shape, facts = context.sample_shape(index), tensor_facts(tensor)
         context.builder.input(context.names[index], shape, context.dtype(index), facts)
 
 

@@ -23,7 +23,6 @@ from hwkit.importers.tflite.context import (
 from hwkit.importers.tflite.elementwise import same_meaning, unchanged
 from hwkit.importers.tflite.file import INT4, INT8, INT32, INT64, UINT8, FileOperator
 from hwkit.ir.ops import (
-    NO_PADDING,
     AvgPool2d,
     Clamp,
     Conv2d,
@@ -35,10 +34,9 @@ from hwkit.ir.ops import (
     Reshape,
     Softmax,
     SoftmaxKind,
-    SumPool2d,
 )
-from hwkit.ir.tflite import double_rescale, mean_rescale, nearest_rescale, wide_rescale
-from hwkit.ir.types import S8, S16, S32, S48, U8, Array, IntType, Quantization, Shape
+from hwkit.ir.tflite import double_rescale, nearest_rescale, wide_rescale
+from hwkit.ir.types import S8, S16, S32, S48, U8, Array, IntType, Quantization
 
 S4, S9 = IntType(4, True), IntType(9, True)
 
@@ -324,63 +322,3 @@ def softmax(context: Context, position: int, op: FileOperator) -> None:
 
 _LARGEST_STEP_16 = 5.0
 """From here on TFLM's 16-bit softmax leaves 32 bits when it scales a difference."""
-
-
-def reduce(context: Context, position: int, op: FileOperator) -> None:
-    """MEAN or REDUCE_MAX over neighbouring axes, as a pool over a map made of them.
-
-    A mean's sum is rescaled by the ratio's multiplier, divided by their number beforehand.
-    """
-    check_operands(op, position, (2, 2))
-    what = f"{node_name(position, op)}: axes"
-    axes = constant(context, op.inputs[1], (INT32, INT64), what).reshape(-1).tolist()
-    source, name = context.computed(op.inputs[0]), node_name(position, op)
-    shape, dropped = context.builder.shape(source), context.dropped(op.inputs[0])
-    rank = len(shape) + dropped
-    if not all(-rank <= axis < rank for axis in axes):
-        raise damaged(position, op, f"axes {axes[:8]} of {rank}")
-    chosen = sorted({axis % rank - dropped for axis in axes} - {-1})
-    if not chosen or chosen != list(range(chosen[0], chosen[-1] + 1)):
-        raise unsupported(position, op, f"axes {axes[:8]}; reduce neighbouring axes")
-    as_map, kernel = _pooled_map(shape, chosen[0], chosen[-1] + 1)
-    wide = context.reshaped(f"{name}/map", source, as_map)
-    pool: SumPool2d | MaxPool2d
-    if op.code == "MEAN":
-        pool = _mean_pool(context, position, op, wide, kernel)
-    else:
-        same_meaning(context, position, op, [op.inputs[0]])
-        pool = MaxPool2d(name, wide, f"{name}/pooled", kernel, (1, 1))
-    declared = context.sample_shape(op.outputs[0])
-    if _without_ones(declared) != _without_ones(shape[: chosen[0]] + shape[chosen[-1] + 1 :]):
-        raise damaged(position, op, f"shape {shape} without axes {chosen} is not {declared}")
-    pooled = context.builder.add(pool, context.dtype(op.outputs[0]), context.facts(op.outputs[0]))
-    context.add(op.outputs[0], Reshape(f"{name}/shape", pooled, context.names[op.outputs[0]]))
-
-
-def _without_ones(shape: Shape) -> Shape:
-    return tuple(size for size in shape if size != 1)
-
-
-def _pooled_map(shape: Shape, first: int, end: int) -> tuple[Shape, tuple[int, int]]:
-    """A map of the same integers, and the window that covers the axes ``first`` to ``end``."""
-    if first == 0 and end == 2 and len(shape) == 3:
-        return shape, (shape[0], shape[1])
-    outer, count, inner = prod(shape[:first]), prod(shape[first:end]), prod(shape[end:])
-    return (outer, count, inner), (1, count)
-
-
-def _mean_pool(
-    context: Context, position: int, op: FileOperator, source: str, kernel: tuple[int, int]
-) -> SumPool2d:
-    name = node_name(position, op)
-    before, after = context.facts(op.inputs[0]), context.facts(op.outputs[0])
-    output = f"{name}/pooled"
-    try:
-        dtype = context.dtype(op.outputs[0])
-        ratio = before.scale[0] / after.scale[0]
-        rescale = mean_rescale(ratio, prod(kernel), after.zero_point, dtype.low, dtype.high)
-    except ValueError as error:
-        raise damaged(position, op, error) from error
-    return SumPool2d(
-        name, source, output, kernel, (1, 1), NO_PADDING, before.zero_point, rescale=rescale
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hwkit.importers.tflite import argmax, elementwise, layers, movement
+from hwkit.importers.tflite import elementwise, gathered, layers, movement, reduced
 from hwkit.importers.tflite.bilinear import resize_bilinear
 from hwkit.importers.tflite.context import Context
 from hwkit.importers.tflite.file import FileOperator
@@ -14,8 +14,10 @@ from hwkit.importers.tflite.transposed import transpose_conv
 CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "ABS": function,
     "ADD": elementwise.add,
-    "ARG_MAX": argmax.arg_max,
+    "ARG_MAX": reduced.arg_extremum,
+    "ARG_MIN": reduced.arg_extremum,
     "AVERAGE_POOL_2D": layers.pool,
+    "BROADCAST_TO": gathered.broadcast_to,
     "CONCATENATION": movement.concat,
     "CONV_2D": layers.conv,
     "DEPTHWISE_CONV_2D": layers.conv,
@@ -25,6 +27,7 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "EXP": function,
     "EXPAND_DIMS": movement.reshape,
     "FULLY_CONNECTED": layers.dense,
+    "GATHER": gathered.gather,
     "GELU": function,
     "HARD_SWISH": function,
     "LEAKY_RELU": function,
@@ -32,8 +35,9 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "LOGISTIC": function,
     "MAXIMUM": elementwise.extremum,
     "MAX_POOL_2D": layers.pool,
-    "MEAN": layers.reduce,
+    "MEAN": reduced.reduce,
     "MINIMUM": elementwise.extremum,
+    "MIRROR_PAD": gathered.mirror_pad,
     "MUL": elementwise.mul,
     "NEG": function,
     "PACK": movement.pack,
@@ -41,7 +45,8 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "PADV2": movement.pad,
     "PRELU": elementwise.prelu,
     "QUANTIZE": elementwise.requantize,
-    "REDUCE_MAX": layers.reduce,
+    "REDUCE_MAX": reduced.reduce,
+    "REDUCE_MIN": reduced.reduce,
     "RELU": elementwise.requantize,
     "RELU6": elementwise.clamp,
     "RELU_0_TO_1": elementwise.clamp,
@@ -61,7 +66,9 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "SQUEEZE": movement.reshape,
     "STRIDED_SLICE": movement.strided_slice,
     "SUB": elementwise.add,
+    "SUM": reduced.reduce,
     "TANH": function,
+    "TILE": gathered.tile,
     "TRANSPOSE": movement.transpose,
     "TRANSPOSE_CONV": transpose_conv,
     "UNPACK": movement.unpack,
@@ -70,6 +77,7 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
 _ONLY_8_BITS = frozenset(
     [
         "ARG_MAX",
+        "ARG_MIN",
         "DEPTH_TO_SPACE",
         "DIV",
         "ELU",
@@ -86,6 +94,11 @@ TAKE_INT16 = frozenset(CONVERTERS) - _ONLY_8_BITS
 WEIGHTED = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
 """Operators whose constants have types of their own."""
 
-DATA_INPUTS = {"ARG_MAX": slice(0, 1), "RESHAPE": slice(0, 1), "TRANSPOSE_CONV": slice(1, None)}
+DATA_INPUTS = {
+    "ARG_MAX": slice(0, 1),
+    "ARG_MIN": slice(0, 1),
+    "RESHAPE": slice(0, 1),
+    "TRANSPOSE_CONV": slice(1, None),
+}
 """Which of an operator's inputs reach its output; all where none are stated. The shape that a
 reshape computes is declared in the file as well, so that nothing needs the operators behind it."""

@@ -71,7 +71,9 @@ def _refused(file: TfliteFile, op: FileOperator) -> bool:
         return True
     if op.code == "GATHER" and not types & {INT8, INT16}:
         return True
-    if op.code == "ARG_MAX" and any(file.tensors[index].type == INT64 for index in op.outputs):
+    if op.code in ("ARG_MAX", "ARG_MIN") and any(
+        file.tensors[index].type == INT64 for index in op.outputs
+    ):
         return True
     unsigned = types == {UINT8} if op.code == "QUANTIZE" else UINT8 in types
     return unsigned or op.code in _ONLY_LITERT

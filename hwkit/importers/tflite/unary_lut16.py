@@ -68,7 +68,8 @@ def _entries(function: _Function, source: Quantization, step: np.float32) -> Arr
     on_lines = _round((next_ + rounded) / np.float32(2))
     moved = rounded - _round((on_lines - middle) / np.float32(2))
     last = _round(of(np.array([high], np.float32)))
-    return np.clip(np.append(moved, last), S16.low, S16.high).astype(np.int64)
+    inside: Array = np.clip(np.append(moved, last), S16.low, S16.high)
+    return inside.astype(np.int64)
 
 
 def _round(x: Array) -> Array:
