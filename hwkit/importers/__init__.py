@@ -62,7 +62,11 @@ def open_model(path: str | Path) -> tuple[Graph, FileRunner | None]:
     if not head:
         raise FormatError(f"{path}: is empty; export the model again")
     from hwkit.importers.qonnx.importer import import_qonnx
+    from hwkit.importers.qonnx.linear import is_linear
+    from hwkit.importers.qonnx.runtime import OnnxRuntimeRunner, is_installed
     from hwkit.importers.qonnx.source import QonnxRunner
 
     imported = import_qonnx(path)
+    if is_linear(imported.model) and is_installed():
+        return imported.graph, OnnxRuntimeRunner(imported, path)
     return imported.graph, QonnxRunner(imported)

@@ -147,7 +147,14 @@ def _any_shape(d: Draw) -> Shape:
 
 
 def _weights(
-    d: Draw, x: str, form: Shape, axis: int, taps: int, bare: bool = True, narrow: bool = True
+    d: Draw,
+    x: str,
+    form: Shape,
+    axis: int,
+    taps: int,
+    bare: bool = True,
+    narrow: bool = True,
+    asymmetric: bool = False,
 ) -> tuple[str, str | None, float]:
     """Weight, bias, and an output scale for which sums may saturate, fit or vanish."""
     unsigned = d.dtype == "uint8"
@@ -160,6 +167,8 @@ def _weights(
     apart = d.rng.random() < 0.6 and not unsigned
     scale = tuple(d.log(-4, -1) for _ in range(channels if apart else 1))
     point = d.between(0, 255) if unsigned else 0
+    if asymmetric and dtype == "int8" and not apart and d.rng.random() < 0.4:
+        point = d.between(-128, 127)
     weight = d.constant(d.values(form, dtype), dtype, scale, point, axis if apart else 0)
     size = (4 if dtype == "int4" else 73) * _SPREAD[d.dtype] * np.sqrt(taps)
     spread = float(np.mean(scale)) * d.scale(x) * size
@@ -229,11 +238,35 @@ def depthwise(d: Draw, x: str) -> str:
     )
 
 
+def matmul(d: Draw, x: str) -> str:
+    """Of two activations, or of one and a constant."""
+    shape = d.shape(x)
+    while len(shape) < 3:
+        shape = (1, *shape)
+    if shape != d.shape(x):
+        x = d.op("RESHAPE", (x, d.integers(shape)), d.like(x, shape))
+    adjoint = [bool(d.rng.random() < 0.4) for _ in range(2)]
+    depth, columns = shape[-2 if adjoint[0] else -1], d.between(1, 6)
+    rows = shape[-1 if adjoint[0] else -2]
+    lead = tuple(n if d.rng.random() < 0.6 else 1 for n in shape[:-2])
+    form = (*lead, *((columns, depth) if adjoint[1] else (depth, columns)))
+    point, scale = d.pick(0, d.zero_point()), d.log(-3, -1)
+    if d.rng.random() < 0.4 and d.dtype == "int8":
+        z = d.constant(d.values(form), d.dtype, (scale,), point)
+    else:
+        z = d.input(form, scale=scale, zero_point=0 if d.dtype == "int16" else point)
+    spread = d.scale(x) * scale * _SPREAD[d.dtype] * np.sqrt(depth)
+    y = d.activation((*shape[:-2], rows, columns), float(np.float32(spread * d.log(-0.5, 0.7))))
+    fields = {"adjX": adjoint[0], "adjY": adjoint[1]}
+    return d.op("BATCH_MATMUL", (x, z), y, "BatchMatMulOptions", **fields)
+
+
 def dense(d: Draw, x: str) -> str:
     shape, outputs = d.shape(x), d.between(1, 8)
     keep = len(shape) > 2 and d.rng.random() < 0.4
     width = shape[-1] if keep else prod(shape)
-    w, b, scale = _weights(d, x, (outputs, width), 0, width)
+    asymmetric = d.dtype == "int8"
+    w, b, scale = _weights(d, x, (outputs, width), 0, width, asymmetric=asymmetric)
     y = d.activation((*shape[:-1], outputs) if keep else (1, outputs), scale)
     return d.op(
         "FULLY_CONNECTED",
@@ -604,6 +637,7 @@ MAPS: dict[str, Make] = {
 """Operators of a map (1, H, W, C)."""
 ANY: dict[str, Make] = {
     "dense": dense,
+    "matmul": matmul,
     "binary": binary,
     "extremum": extremum,
     "prelu": prelu,
@@ -626,6 +660,7 @@ ANY: dict[str, Make] = {
 }
 """Operators of tensors of any rank."""
 _NOT_16 = frozenset(("blocks", "prelu", "argmax"))
+_NOT_UNSIGNED = frozenset(("matmul",))
 
 
 def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -> Drawn:
@@ -641,13 +676,12 @@ def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -
             shape = d.shape(last)
             if len(shape) < 2:
                 break
-            kinds = [*ANY, *(MAPS if len(shape) == 4 else ())]
-            kinds = [k for k in kinds if not (dtype == "int16" and k in _NOT_16)]
+            fitting = [k for k in kinds(dtype) if k in ANY or len(shape) == 4]
             if len(shape) > 3:
-                kinds.remove("pack")
+                fitting.remove("pack")
             if len(shape) < 3:
-                kinds.remove("unpack")
-            drawn = str(d.pick(*kinds))
+                fitting.remove("unpack")
+            drawn = str(d.pick(*fitting))
             last = (MAPS | ANY)[drawn](d, last)
             if drawn == "argmax":
                 break
@@ -660,4 +694,5 @@ def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -
 
 def kinds(dtype: str) -> list[str]:
     """The kinds of operators that activations of ``dtype`` have."""
-    return [kind for kind in MAPS | ANY if not (dtype == "int16" and kind in _NOT_16)]
+    left_out = {"int16": _NOT_16, "uint8": _NOT_UNSIGNED}.get(dtype, frozenset())
+    return [kind for kind in MAPS | ANY if kind not in left_out]

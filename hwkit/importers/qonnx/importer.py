@@ -22,17 +22,20 @@ from pathlib import Path
 import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
-from hwkit.importers.qonnx import layers, maps, sums
-from hwkit.importers.qonnx.argmax import arg_max
+from hwkit.importers.qonnx import attention, cuts, functions, layers, maps, pools, shapes, sums
+from hwkit.importers.qonnx.argmax import arg_max, top_one
+from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.integers import extent, quantize, settle
-from hwkit.importers.qonnx.maps import unflattened
+from hwkit.importers.qonnx.layer_norm import layer_norm
 from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.rewrite import rewrite
 from hwkit.importers.qonnx.rounding import IMPORTER
+from hwkit.importers.qonnx.shapes import unflattened
 from hwkit.importers.qonnx.source import Imported, Meaning
+from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.importers.qonnx.values import Fresh, Layer, Real
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Reshape, activations
@@ -42,26 +45,36 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "Quant": layers.quant,
     "BipolarQuant": layers.bipolar_quant,
     "Trunc": layers.trunc,
+    "DequantizeLinear": layers.dequantize,
     "Conv": layers.conv,
     "Gemm": layers.gemm,
-    "MatMul": layers.matmul,
+    "MatMul": attention.matmul,
+    "Softmax": attention.softmax,
+    "LayerNormalization": layer_norm,
     "Transpose": layers.transpose,
     "BatchNormalization": layers.batch_norm,
     "Relu": layers.relu,
     "Clip": layers.clip,
+    **dict.fromkeys(FUNCTIONS, functions.function),
+    "Pow": functions.power,
+    "PRelu": prelu,
+    **dict.fromkeys(("Min", "Max"), layers.limit),
+    "MaxPool": pools.max_pool,
+    "AveragePool": pools.average_pool,
     **dict.fromkeys(
-        ("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "LeakyRelu"), layers.function
+        ("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax"),
+        pools.global_pool,
     ),
-    "MaxPool": maps.max_pool,
-    "AveragePool": maps.average_pool,
-    "GlobalAveragePool": maps.global_average_pool,
-    "ReduceMean": maps.global_average_pool,
+    "Slice": cuts.cut,
+    "Split": cuts.split,
+    "Gather": cuts.gather,
     "Add": sums.add,
     **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
     "Pad": maps.pad,
     "ArgMax": arg_max,
+    "TopK": top_one,
     "Concat": maps.concat,
-    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), maps.reshape),
+    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), shapes.reshape),
 }
 _OUTPUT_BITS = 16
 """Sums that leave the graph reach at least so far if a bias is to be seen in them."""
@@ -87,7 +100,7 @@ def import_qonnx(path: Path) -> Imported:
     """
     original = read_onnx(path)
     model = rewrite(original)
-    context = Context(_graph_name(model, path), model.constants)
+    context = Context(_graph_name(model, path), model.constants, model.nodes, model.opset)
     for name, shape in model.inputs.items():
         context.take(name)
         context.values[name] = Fresh(name, shape[1:])
@@ -98,7 +111,7 @@ def import_qonnx(path: Path) -> Imported:
     renamed = dict(zip(original.outputs, model.outputs, strict=True))
     values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
     meanings = {
-        name: Meaning(value.integers.tensor, value.shape, value.order)
+        name: Meaning(value.integers.tensor, value.shape, value.order, value.layout)
         for name, value in values.items()
         if isinstance(value, Real) and value.is_plain and value.integers.tensor in graph.tensors
     }

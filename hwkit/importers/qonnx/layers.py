@@ -8,22 +8,26 @@ from math import ceil
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx.arrange import as_map, features_last, last
 from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.integers import narrow, quantize, settle, settled
+from hwkit.importers.qonnx.layout import in_order, permuted
+from hwkit.importers.qonnx.linear import AXIS, narrowed, type_of
 from hwkit.importers.qonnx.rescale import (
     Quantizer,
+    along_axis,
     is_bipolar,
     quantize_weights,
     quantizer,
     read_quantizer,
 )
 from hwkit.importers.qonnx.rounding import IMPORTER
-from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Table, Weight
+from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Weight
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Lookup, Padding
 from hwkit.ir.shapes import extent, output_shape
-from hwkit.ir.types import S8, S32, Array, IntType, Quantization
+from hwkit.ir.types import S32, Array, IntType, Quantization
 
 
 def quant(ctx: Context, node: Node) -> None:
@@ -40,16 +44,47 @@ def quant(ctx: Context, node: Node) -> None:
         ctx.put(node, quantize(ctx, node, value, q, ""))
         return
     _require_values(node, value)
-    q = read_quantizer(node, constants, 32)
+    q = read_quantizer(node, constants, 32, value.shape[1:] if AXIS in node.attributes else None)
     integers = quantize_weights(node, value, q)
-    dtype = q.dtype
-    if q.zero_point:
-        dtype = S8
-        if integers.min() < S8.low or integers.max() > S8.high:
-            raise UnsupportedOp(
-                node.name, IMPORTER, "weights with a zero point; use symmetric ones"
-            )
-    ctx.put(node, Weight(integers, q.scale, dtype, _parameter(node)))
+    ctx.put(node, Weight(integers, q.scale, _held(q.dtype, integers), _parameter(node)))
+
+
+def _held(dtype: IntType, integers: Array) -> IntType:
+    """The type of weights whose zero point is taken off: ``dtype``, or one as wide or wider that
+    holds them.
+
+    Example: u8 with zero point 128 is s8, with zero point 129 it is s9.
+    """
+    low, high = int(integers.min()), int(integers.max())
+    while not (dtype.low <= low and high <= dtype.high):
+        dtype = IntType(dtype.bits + dtype.signed, True)
+    return dtype
+
+
+def dequantize(ctx: Context, node: Node) -> None:
+    """``DequantizeLinear`` of a constant: a weight or a bias."""
+    value = ctx.value(node, 0)
+    if not isinstance(value, np.ndarray) or (dtype := type_of(value)) is None:
+        raise UnsupportedOp(
+            node.name, IMPORTER, "its data is no constant of int4, int8, int16 or int32"
+        )
+    _require_values(node, value)
+    given = [ctx.value(node, i) for i in (1, 2) if ctx.has(node, i)]
+    scale, *zero_points = (v for v in given if isinstance(v, np.ndarray))
+    zero_point = zero_points[0].astype(np.int64) if zero_points else np.zeros((), np.int64)
+    dtype = narrowed(dtype, node.attributes)[0]
+    scale, zero_point = (along_axis(node, v, value.ndim) for v in (scale, zero_point))
+    checked = quantizer(node, scale, 0, dtype, False)
+    try:
+        integers = value.astype(np.int64) - zero_point
+        if np.broadcast_shapes(integers.shape, checked.scale.shape) != value.shape:
+            raise ValueError
+    except ValueError as error:
+        raise GraphError(
+            node.name, f"scale of shape {scale.shape} does not fit weight {value.shape}"
+        ) from error
+    held = _held(dtype, integers) if zero_point.any() else dtype
+    ctx.put(node, Weight(integers, checked.scale, held, _parameter(node)))
 
 
 def bipolar_quant(ctx: Context, node: Node) -> None:
@@ -86,7 +121,7 @@ def _bipolar(ctx: Context, node: Node, scale: object) -> None:
     op = Lookup(name, compared.integers.tensor, f"{name}.table", name)
     ctx.builder.add(op, bipolar, facts)
     source = Integers(name, bipolar, -1, 1)
-    ctx.put(node, Real(source, value.shape, steps, order=compared.order))
+    ctx.put(node, Real(source, value.shape, steps, order=compared.order, axes=compared.axes))
 
 
 def _one_step(node: Node, scale: Array) -> Array:
@@ -130,7 +165,7 @@ def trunc(ctx: Context, node: Node) -> None:
 
 def _parameter(node: Node) -> str:
     """``conv1`` for the initializer ``conv1.weight``."""
-    name = node.inputs[0]
+    name = node.inputs[0].removesuffix("_quantized")
     return name.rpartition(".")[0] if name.endswith((".weight", ".bias")) else ""
 
 
@@ -174,7 +209,7 @@ def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
 
 def conv(ctx: Context, node: Node) -> None:
     """``Conv`` of one or two spatial axes, with one group or one for each input channel."""
-    x, weight = narrow(ctx, node, 0), _weight(ctx, node, 1)
+    x, weight = as_map(ctx, node, narrow(ctx, node, 0)), _weight(ctx, node, 1)
     taps = weight.integers if weight.integers.ndim != 3 else weight.integers[:, :, None, :]
     if taps.ndim != 4 or len(x.shape) != weight.integers.ndim - 1:
         raise UnsupportedOp(
@@ -269,9 +304,9 @@ def matmul(ctx: Context, node: Node) -> None:
 
 
 def _dense(ctx: Context, node: Node, output_first: bool) -> None:
-    x, weight = narrow(ctx, node, 0), _weight(ctx, node, 1)
+    x, weight = features_last(ctx, node, narrow(ctx, node, 0)), _weight(ctx, node, 1)
     matrix = weight.integers if output_first else weight.integers.T
-    if len(x.shape) != 1 or matrix.ndim != 2 or matrix.shape[1] != x.shape[0]:
+    if matrix.ndim != 2 or matrix.shape[1] != x.shape[-1]:
         raise UnsupportedOp(
             node.name, IMPORTER, f"weight {weight.integers.shape} on input {x.shape}; flatten first"
         )
@@ -286,11 +321,11 @@ def _dense(ctx: Context, node: Node, output_first: bool) -> None:
     layer = Layer(op, matrix, 0, weight.dtype, unit, source, float(x.scale[0]))
     outputs = matrix.shape[0]
     bias = _bias(ctx, node, 2, outputs) if node.op_type == "Gemm" else np.zeros(1)
-    ctx.put(node, Real(layer, (outputs,), unit, bias))
+    ctx.put(node, Real(layer, (*x.shape[:-1], outputs), unit, bias, axes=x.layout))
 
 
 def transpose(ctx: Context, node: Node) -> None:
-    """``Transpose`` of a weight; activations keep their order."""
+    """``Transpose`` of a weight; that of an activation only names its axes anew."""
     value = ctx.value(node, 0)
     permutation = node.attribute("perm", [])
     if isinstance(value, Weight):
@@ -308,10 +343,20 @@ def transpose(ctx: Context, node: Node) -> None:
         small = scale[tuple(slice(0, w) for w in widths)].transpose(axes)
         ctx.put(node, replace(value, integers=integers, scale=small))
         return
-    if permutation == sorted(permutation) and permutation:
-        ctx.put(node, value)
+    if isinstance(value, np.ndarray):
+        raise UnsupportedOp(node.name, IMPORTER, "a transposed constant; export its final shape")
+    rank = len(value.shape) + 1
+    axes = tuple(permutation) or tuple(reversed(range(rank)))
+    if sorted(axes) != list(range(rank)):
+        raise GraphError(node.name, f"permutation {axes} does not fit; export again")
+    if axes[0] != 0:
+        raise UnsupportedOp(node.name, IMPORTER, f"permutation {axes}; keep the batch first")
+    moved = tuple(axis - 1 for axis in axes[1:])
+    if isinstance(value, Fresh):
+        ctx.put(node, value if moved == in_order(rank - 1) else value.transposed(moved))
         return
-    raise UnsupportedOp(node.name, IMPORTER, "transposed activations; keep channels first")
+    shape = tuple(value.shape[axis] for axis in moved)
+    ctx.put(node, value.under(shape, permuted(value.layout, moved)))
 
 
 def batch_norm(ctx: Context, node: Node) -> None:
@@ -325,6 +370,8 @@ def batch_norm(ctx: Context, node: Node) -> None:
         raise GraphError(node.name, "a variance is not above 0; train again")
     gain = gamma / np.sqrt(denominator)
     real = ctx.real(node, 0)
+    if real.layout[-1] != 0:
+        real = last(ctx, node, real, 0)
     gain = _channels(ctx, node, real, gain)
     offset = _channels(ctx, node, real, beta) - _channels(ctx, node, real, mean) * gain
     ctx.put(node, affine(ctx, node, real, gain, offset))
@@ -340,6 +387,8 @@ def _channels(ctx: Context, node: Node, real: Real, values: Array) -> Array:
 
 def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> Real:
     """``gain * real + offset``, one number or one a channel of the graph's last axis."""
+    if real.slope is not None and (offset.any() or (gain <= 0).any()):
+        real = settle(ctx, node, real)
     if real.is_clamped:
         if gain.size == 1 and offset.size == 1 and gain[0] > 0:
             low, high = (float(gain[0] * b + offset[0]) for b in (real.low, real.high))
@@ -351,55 +400,36 @@ def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> 
 
 def relu(ctx: Context, node: Node) -> None:
     """``Relu``: a clamp, merged into the quantizer behind it."""
-    ctx.put(node, _clamp(ctx.real(node, 0), 0.0, np.inf))
+    ctx.put(node, clamped(ctx.real(node, 0), 0.0, np.inf))
 
 
 def clip(ctx: Context, node: Node) -> None:
     """``Clip`` with constant bounds."""
-    bounds = [-np.inf, np.inf]
+    bounds = [float(node.attribute("min", -np.inf)), float(node.attribute("max", np.inf))]
     for i in (1, 2):
         if ctx.has(node, i):
             value = ctx.numbers(node, i)
             if value is None or value.size != 1:
                 raise UnsupportedOp(node.name, IMPORTER, "its bounds are no single constants")
             bounds[i - 1] = float(value.flat[0])
-    ctx.put(node, _clamp(ctx.real(node, 0), bounds[0], bounds[1]))
+    ctx.put(node, clamped(ctx.real(node, 0), bounds[0], bounds[1]))
 
 
-def _clamp(real: Real, low: float, high: float) -> Real:
+def limit(ctx: Context, node: Node) -> None:
+    """``Min`` and ``Max`` with a constant."""
+    numbers = [ctx.numbers(node, i) for i in range(len(node.inputs))]
+    constants = [n for n in numbers if n is not None]
+    if len(numbers) != 2 or len(constants) != 1 or constants[0].size != 1:
+        raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} but of one and a constant")
+    real, value = ctx.real(node, int(numbers[0] is not None)), float(constants[0].flat[0])
+    low, high = (-np.inf, value) if node.op_type == "Min" else (value, np.inf)
+    ctx.put(node, clamped(real, low, high))
+
+
+def clamped(real: Real, low: float, high: float) -> Real:
+    """``real`` with another clamp behind what is pending."""
     return replace(
         real,
         low=min(max(real.low, low), high),
         high=min(max(real.high, low), high),
     )
-
-
-def _table(ctx: Context, node: Node) -> tuple[Real, Integers, Array]:
-    """A narrow input with one scale, and the real of each value of its type."""
-    real = narrow(ctx, node, 0)
-    source = real.integers
-    if source.dtype.bits > 8 or real.scale.size > 1:
-        raise UnsupportedOp(
-            node.name, IMPORTER, "a function of more than 8 bits or per-channel scales"
-        )
-    integers = np.arange(source.dtype.low, source.dtype.high + 1)
-    return real, source, real.scale[0] * (integers - source.zero_point)
-
-
-def function(ctx: Context, node: Node) -> None:
-    """Sigmoid, Tanh and their kin of one quantized value: a lookup table."""
-    real, source, x = _table(ctx, node)
-    match node.op_type:
-        case "Sigmoid":
-            y = 1 / (1 + np.exp(-np.clip(x, -500, 500)))
-        case "Tanh":
-            y = np.tanh(x)
-        case "HardSigmoid":
-            y = np.clip(node.attribute("alpha", 0.2) * x + node.attribute("beta", 0.5), 0, 1)
-        case "HardSwish":
-            y = x * np.clip(x / 6 + 0.5, 0, 1)
-        case "Elu":
-            y = np.where(x < 0, node.attribute("alpha", 1.0) * np.expm1(np.minimum(x, 0)), x)
-        case _:
-            y = np.where(x < 0, node.attribute("alpha", 0.01) * x, x)
-    ctx.put(node, Real(Table(source, y), real.shape, np.ones(1), order=real.order))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
 from hwkit.errors import GraphError
+from hwkit.importers.qonnx.layout import Layout, default_layout
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
 from hwkit.ir.types import S32, Array, IntType, Quantization, Shape
@@ -17,12 +20,14 @@ INT32_MAX = (1 << 31) - 1
 @dataclass(frozen=True, slots=True, eq=False)
 class Fresh:
     """A graph input that no quantizer has read yet: ``gain * input + offset``, float64 arrays that
-    broadcast against (1, *shape); ``shape`` of one sample in ONNX order."""
+    broadcast against (1, *shape); ``shape`` of one sample in ONNX order. Where the file has moved
+    its values, ``places`` (shape) tells where each is in the input."""
 
     name: str
     shape: Shape
     gain: Array = field(default_factory=lambda: np.ones(1))
     offset: Array = field(default_factory=lambda: np.zeros(1))
+    places: Array | None = None
 
     def normalized(self, gain: Array, offset: Array) -> Fresh:
         """``gain * self + offset``. Example: 2x behind x - 0.5 is 2x - 1."""
@@ -34,7 +39,29 @@ class Fresh:
             v if v.size == 1 else np.broadcast_to(v, (1, *self.shape)).reshape(1, *shape)
             for v in (self.gain, self.offset)
         )
-        return replace(self, shape=shape, gain=gain, offset=offset)
+        places = None if self.places is None else self.places.reshape(shape)
+        return replace(self, shape=shape, gain=gain, offset=offset, places=places)
+
+    def transposed(self, permutation: tuple[int, ...]) -> Fresh:
+        """The same with its axes (of one sample) in another order."""
+        gain, offset = (
+            v
+            if v.size == 1
+            else np.broadcast_to(v, (1, *self.shape))[0].transpose(permutation)[None]
+            for v in (self.gain, self.offset)
+        )
+        places = self.places
+        if places is None:
+            places = np.arange(prod(self.shape)).reshape(self.shape)
+        shape = tuple(self.shape[axis] for axis in permutation)
+        moved = places.transpose(permutation)
+        return replace(self, shape=shape, gain=gain, offset=offset, places=moved)
+
+    def lies_as(self, other: Fresh) -> bool:
+        """Whether both have the input's values in one order."""
+        if self.places is None or other.places is None:
+            return self.places is other.places
+        return bool(np.array_equal(self.places, other.places))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,17 +215,27 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A ``function`` (float64 to float64, of single numbers) of the sums ``base``."""
+
+    base: Real
+    function: Callable[[Array], Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Real:
     """``clamp(scale * (integer - zero point) + offset, low, high)``, what a tensor stands for.
 
     ``scale`` and ``offset`` are float64 with one entry or one for each channel of the graph
     tensor's last axis; ``scale`` may be negative or 0 only where a batch norm made it so.
-    ``shape`` is one sample's in ONNX order: a map is (C, H, W) here and (H, W, C) in the graph.
-    ``order`` is set for a flattened map: entry i of the graph's vector is entry ``order[i]`` of
-    ONNX's. ``refined`` tells integers on a grid finer than any sum's, which are rounded reals.
+    ``shape`` is one sample's in ONNX order: a map is (C, H, W) here and (H, W, C) in the graph,
+    or what ``axes`` say, the layout where it is another (``layout.py``). ``order`` is set for a
+    flattened map: entry i of the graph's vector is entry ``order[i]`` of ONNX's.
+    Where ``slope`` is set, what is below 0 is that many times as much; the clamp comes after.
+    ``refined`` tells integers on a grid finer than any sum's, which are rounded reals.
     """
 
-    source: Integers | Layer | Table
+    source: Integers | Layer | Table | Curve
     shape: Shape
     scale: Array
     offset: Array = field(default_factory=lambda: np.zeros(1))
@@ -206,6 +243,17 @@ class Real:
     high: float = np.inf
     order: Array | None = None
     refined: bool = False
+    axes: Layout = ()
+    slope: Array | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Which of ONNX's axes each of the graph's is."""
+        return self.axes or default_layout(len(self.shape))
+
+    def under(self, shape: Shape, layout: Layout = ()) -> Real:
+        """The same integers under another shape and layout, channels last if none is given."""
+        return replace(self, shape=shape, axes=layout)
 
     @property
     def integers(self) -> Integers:
@@ -222,6 +270,22 @@ class Real:
             and not self.offset.any()
             and bool((self.scale > 0).all())
             and not self.is_clamped
+            and self.slope is None
+        )
+
+    def is_same(self, other: Real) -> bool:
+        """Whether both stand for the same numbers."""
+        return (
+            self.source is other.source
+            and self.order is other.order
+            and all(
+                np.array_equal(one, two)
+                for one, two in (
+                    (self.scale, other.scale),
+                    (self.offset, other.offset),
+                    ((self.low, self.high), (other.low, other.high)),
+                )
+            )
         )
 
     @property

@@ -43,6 +43,7 @@ _OPTIONS: dict[str, _Fields] = {
     "ADD": {"activation": (0, "b", 0)},
     "AVERAGE_POOL_2D": _WINDOW
     | {"filter_w": (3, "i", 0), "filter_h": (4, "i", 0), "activation": (5, "b", 0)},
+    "BATCH_MATMUL": {"adj_x": (0, "b", 0), "adj_y": (1, "b", 0)},
     "CALL_ONCE": {"subgraph": (0, "i", 0)},
     "CONCATENATION": {"axis": (0, "i", 0), "activation": (1, "b", 0)},
     "CONV_2D": _WINDOW

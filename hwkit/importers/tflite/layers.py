@@ -102,7 +102,9 @@ def checked_weights(context: Context, position: int, op: FileOperator, axis: int
     if unsigned and len(weight.zero_point) == 1 and 0 <= weight.zero_point[0] <= U8.high:
         return value.astype(np.int16) - weight.zero_point[0]
     if any(weight.zero_point):
-        raise unsupported(position, op, "weights must be symmetric (zero point 0)")
+        if op.code != "FULLY_CONNECTED" or len(weight.zero_point) > 1 or weight.type == INT4:
+            raise unsupported(position, op, "weights must be symmetric (zero point 0)")
+        return value.astype(np.int16) - weight.zero_point[0]
     return value
 
 

@@ -9,6 +9,7 @@ from hwkit.importers.tflite.bilinear import resize_bilinear
 from hwkit.importers.tflite.context import Context
 from hwkit.importers.tflite.file import FileOperator
 from hwkit.importers.tflite.functions import divide, function
+from hwkit.importers.tflite.matmul import batch_matmul
 from hwkit.importers.tflite.transposed import transpose_conv
 
 CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
@@ -17,6 +18,7 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "ARG_MAX": reduced.arg_extremum,
     "ARG_MIN": reduced.arg_extremum,
     "AVERAGE_POOL_2D": layers.pool,
+    "BATCH_MATMUL": batch_matmul,
     "BROADCAST_TO": gathered.broadcast_to,
     "CONCATENATION": movement.concat,
     "CONV_2D": layers.conv,
