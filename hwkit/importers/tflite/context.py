@@ -124,6 +124,10 @@ class Context:
                 f"{self.builder.shape(op.output)}; damaged, copy it again"
             )
 
+    def view(self, name: str, source: str, index: int) -> Reshape:
+        """``source`` under the shape of the file's tensor ``index``, which it becomes."""
+        return Reshape(f"{name}/shape", source, self.names[index])
+
     def reshaped(self, name: str, source: str, shape: Shape) -> str:
         """``source`` under ``shape``, by a node ``name`` unless it has that shape already."""
         if self.builder.shape(source) == shape:

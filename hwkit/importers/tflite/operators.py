@@ -9,7 +9,9 @@ from hwkit.importers.tflite.bilinear import resize_bilinear
 from hwkit.importers.tflite.context import Context
 from hwkit.importers.tflite.file import FileOperator
 from hwkit.importers.tflite.functions import divide, function
+from hwkit.importers.tflite.lstm import sequence_lstm
 from hwkit.importers.tflite.matmul import batch_matmul
+from hwkit.importers.tflite.svdf import svdf
 from hwkit.importers.tflite.transposed import transpose_conv
 
 CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
@@ -69,10 +71,12 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "STRIDED_SLICE": movement.strided_slice,
     "SUB": elementwise.add,
     "SUM": reduced.reduce,
+    "SVDF": svdf,
     "TANH": function,
     "TILE": gathered.tile,
     "TRANSPOSE": movement.transpose,
     "TRANSPOSE_CONV": transpose_conv,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": sequence_lstm,
     "UNPACK": movement.unpack,
 }
 
@@ -95,6 +99,9 @@ TAKE_INT16 = frozenset(CONVERTERS) - _ONLY_8_BITS
 
 WEIGHTED = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
 """Operators whose constants have types of their own."""
+
+STATEFUL = frozenset(("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"))
+"""Operators with variable tensors and weights among their inputs, of types of their own."""
 
 DATA_INPUTS = {
     "ARG_MAX": slice(0, 1),
