@@ -44,6 +44,8 @@ class Draw:
         self.operators: list[FileOperator] = []
         self.inputs: list[str] = []
         self.bias: dict[str, Any] = {}
+        self.alone = False
+        """Whether this is a file of one operator."""
 
     def pick(self, *of: T) -> T:
         return of[int(self.rng.integers(len(of)))]
@@ -211,7 +213,7 @@ def conv(d: Draw, x: str) -> str:
     form = (outputs, *kernel, shape[3] // groups)
     w, b, scale = _weights(d, x, form, 0, prod(form[1:]), d.dtype == "int8")
     fields, sides = _window(d, shape, kernel, dilation)
-    y = d.activation((1, *sides, outputs), scale)
+    y = d.activation((shape[0], *sides, outputs), scale)
     fields |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
     return d.op(
         "CONV_2D", (x, w, b) if b else (x, w), y, "Conv2DOptions", **fields, **_fused(d), **d.bias
@@ -432,7 +434,7 @@ def pool(d: Draw, x: str) -> str:
     shape = d.shape(x)
     kernel = (d.between(1, min(shape[1], 4)), d.between(1, min(shape[2], 4)))
     fields, sides = _window(d, shape, kernel, (1, 1))
-    y = d.like(x, (1, *sides, shape[3]))
+    y = d.like(x, (shape[0], *sides, shape[3]))
     fields |= {"filterHeight": kernel[0], "filterWidth": kernel[1]}
     code = d.pick("AVERAGE_POOL_2D", "MAX_POOL_2D")
     return d.op(code, (x,), y, "Pool2DOptions", **fields, **_fused(d))
@@ -441,13 +443,17 @@ def pool(d: Draw, x: str) -> str:
 def mean(d: Draw, x: str) -> str:
     shape, keep = d.shape(x), bool(d.rng.random() < 0.5)
     axes = (
-        d.pick((1, 2), (2, 1), (-1,), (1,), (1, 2, 3), (1, 3), (2, -1), (0, 1))
+        d.pick((1, 2), (2, 1), (-1,), (1,), (1, 2, 3), (1, 3), (2, -1), (0, 1) if d.alone else (1,))
         if len(shape) == 4
         else (d.between(1, len(shape) - 1),)
     )
     gone = {axis % len(shape) for axis in axes}
     form = tuple(1 if k in gone else n for k, n in enumerate(shape) if keep or k not in gone)
     code = d.pick("MEAN", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")
+    if code == "SUM" and d.dtype != "uint8" and not d.alone:
+        code = (
+            "MEAN"  # LiteRT's reference kernel is wrong, and some neighbour may be LiteRT's alone.
+        )
     if code.startswith("REDUCE"):
         y = d.like(x, form)
     else:
@@ -587,6 +593,28 @@ def blocks(d: Draw, x: str) -> str:
     return d.op("SPACE_TO_DEPTH", (x,), y, "SpaceToDepthOptions", blockSize=block)
 
 
+def dealt(d: Draw, x: str) -> str:
+    """To several maps, perhaps through a layer, perhaps back."""
+    shape, block = d.shape(x), (d.between(1, 2), d.between(1, 3))
+    borders, sides = [], []
+    for n, b in zip(shape[1:3], block, strict=True):
+        first = d.between(0, 2)
+        borders.append((first, -(n + first) % b))
+        sides.append((n + sum(borders[-1])) // b)
+    maps = block[0] * block[1]
+    y = d.like(x, (maps, *sides, shape[3]))
+    numbers = (d.integers(block), d.integers(np.array(borders)))
+    y = d.op("SPACE_TO_BATCH_ND", (x, *numbers), y, "SpaceToBatchNDOptions")
+    if d.alone and d.rng.random() < 0.5:
+        y = d.pick(conv, pool)(d, y)
+    maps, *sides, channels = d.shape(y)
+    crops = [(0, d.between(0, n * b - 1)) for n, b in zip(sides, block, strict=True)]
+    left = [n * b - c[1] for n, b, c in zip(sides, block, crops, strict=True)]
+    z = d.like(y, (1, *left, channels))
+    numbers = (d.integers(block), d.integers(np.array(crops)))
+    return d.op("BATCH_TO_SPACE_ND", (y, *numbers), z, "BatchToSpaceNDOptions")
+
+
 def split(d: Draw, x: str) -> str:
     shape = d.shape(x)
     axis = d.between(1, len(shape) - 1)
@@ -633,6 +661,7 @@ MAPS: dict[str, Make] = {
     "pool": pool,
     "resize": resize,
     "blocks": blocks,
+    "dealt": dealt,
 }
 """Operators of a map (1, H, W, C)."""
 ANY: dict[str, Make] = {
@@ -667,6 +696,7 @@ def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -
     """A file of one operator ``kind``, or of two to five of any kind; what nothing reads is an
     output."""
     d = Draw(rng, dtype)
+    d.alone = kind is not None
     if kind is not None:
         shape = _a_map(d) if kind in MAPS else _any_shape(d)
         (MAPS | ANY)[kind](d, d.input(shape))

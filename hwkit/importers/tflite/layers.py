@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from hwkit.errors import FormatError
+from hwkit.importers.tflite.batches import add_by_map, map_of
 from hwkit.importers.tflite.context import (
     LARGEST,
     Context,
@@ -14,7 +15,6 @@ from hwkit.importers.tflite.context import (
     constant,
     damaged,
     fused_range,
-    map_shape,
     node_name,
     size_option,
     unsupported,
@@ -223,27 +223,21 @@ def conv(context: Context, position: int, op: FileOperator) -> None:
         raise damaged(position, op, f"{reason} with {shape[3]} weights a tap")
     kernel = (shape[1], shape[2])
     dilation = (size_option(op, "dilation_h"), size_option(op, "dilation_w"))
-    stride, padding = window(op, map_shape(context, source, position, op), kernel, dilation)
-    kind, target = DepthwiseConv2d if depthwise else Conv2d, context.names[op.outputs[0]]
-    node = kind(
-        name=name,
-        input=source,
-        weight=weight,
-        bias=bias,
-        output=f"{name}/map" if line else target,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        input_zero_point=context.facts(op.inputs[0]).zero_point,
-        accumulator_bits=accumulator_bits(context, op),
-        rescale=weighted_rescale(context, position, op),
-    )
+    stride, padding = window(op, map_of(context, source, position, op), kernel, dilation)
+    kind = DepthwiseConv2d if depthwise else Conv2d
+    zero_point, bits = context.facts(op.inputs[0]).zero_point, accumulator_bits(context, op)
+    rescale = weighted_rescale(context, position, op)
+
+    def layer(name: str, source: str, target: str) -> Conv2d | DepthwiseConv2d:
+        window = (stride, padding, dilation)
+        return kind(name, source, weight, bias, target, *window, zero_point, bits, rescale)
+
     if not line:
-        context.add(op.outputs[0], node)
+        add_by_map(context, position, op, source, layer)
         return
     facts, dtype = context.facts(op.outputs[0]), context.dtype(op.outputs[0])
-    as_map = context.builder.add(node, dtype, facts)
-    context.add(op.outputs[0], Reshape(f"{name}/line", as_map, target))
+    as_map = context.builder.add(layer(name, source, f"{name}/map"), dtype, facts)
+    context.add(op.outputs[0], Reshape(f"{name}/line", as_map, context.names[op.outputs[0]]))
 
 
 def dense(context: Context, position: int, op: FileOperator) -> None:
@@ -280,21 +274,20 @@ def pool(context: Context, position: int, op: FileOperator) -> None:
     same_meaning(context, position, op, [op.inputs[0]])
     source = context.computed(op.inputs[0])
     kernel = (size_option(op, "filter_h"), size_option(op, "filter_w"))
-    stride, padding = window(op, map_shape(context, source, position, op), kernel, (1, 1))
+    stride, padding = window(op, map_of(context, source, position, op), kernel, (1, 1))
     low, high = fused_range(context, op, position)
-    name, output = node_name(position, op), context.names[op.outputs[0]]
     if op.code == "AVERAGE_POOL_2D":
-        pool = AvgPool2d(name, source, output, kernel, stride, padding, low, high)
-        context.add(op.outputs[0], pool)
+        borders = (kernel, stride, padding, low, high)
+        add_by_map(context, position, op, source, lambda n, x, y: AvgPool2d(n, x, y, *borders))
         return
-    dtype = context.dtype(op.outputs[0])
-    if (low, high) == (dtype.low, dtype.high):
-        context.add(op.outputs[0], MaxPool2d(name, source, output, kernel, stride, padding))
-        return
-    raw = f"{name}/unclamped"
-    pooled = MaxPool2d(name, source, raw, kernel, stride, padding)
-    context.builder.add(pooled, dtype, context.facts(op.outputs[0]))
-    context.add(op.outputs[0], Clamp(f"{name}/clamp", raw, output, low, high))
+    dtype, facts = context.dtype(op.outputs[0]), context.facts(op.outputs[0])
+    if (low, high) != (dtype.low, dtype.high):
+        # The largest of what is clamped is the largest, clamped.
+        clamped = f"{node_name(position, op)}/clamped"
+        clamp = Clamp(clamped, source, clamped, low, high)
+        source = context.builder.add(clamp, dtype, facts)
+    window_ = (kernel, stride, padding)
+    add_by_map(context, position, op, source, lambda n, x, y: MaxPool2d(n, x, y, *window_))
 
 
 def softmax(context: Context, position: int, op: FileOperator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hwkit.importers.tflite import elementwise, gathered, layers, movement, reduced
+from hwkit.importers.tflite.batches import batch_to_space, space_to_batch
 from hwkit.importers.tflite.bilinear import resize_bilinear
 from hwkit.importers.tflite.context import Context
 from hwkit.importers.tflite.file import FileOperator
@@ -21,6 +22,7 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "ARG_MIN": reduced.arg_extremum,
     "AVERAGE_POOL_2D": layers.pool,
     "BATCH_MATMUL": batch_matmul,
+    "BATCH_TO_SPACE_ND": batch_to_space,
     "BROADCAST_TO": gathered.broadcast_to,
     "CONCATENATION": movement.concat,
     "CONV_2D": layers.conv,
@@ -62,6 +64,7 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "RSQRT": function,
     "SLICE": movement.slice_,
     "SOFTMAX": layers.softmax,
+    "SPACE_TO_BATCH_ND": space_to_batch,
     "SPACE_TO_DEPTH": movement.depth_to_space,
     "SPLIT": movement.split,
     "SPLIT_V": movement.split,
