@@ -596,9 +596,12 @@ def blocks(d: Draw, x: str) -> str:
 def dealt(d: Draw, x: str) -> str:
     """To several maps, perhaps through a layer, perhaps back."""
     shape, block = d.shape(x), (d.between(1, 2), d.between(1, 3))
+    if d.dtype == "int8":  # TFLM's borders are what it finds in memory.
+        height, width = (1 if n % b else b for n, b in zip(shape[1:3], block, strict=True))
+        block = (height, width)
     borders, sides = [], []
     for n, b in zip(shape[1:3], block, strict=True):
-        first = d.between(0, 2)
+        first = 0 if d.dtype == "int8" else d.between(0, 2)
         borders.append((first, -(n + first) % b))
         sides.append((n + sum(borders[-1])) // b)
     maps = block[0] * block[1]

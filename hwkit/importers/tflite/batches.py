@@ -82,20 +82,19 @@ def _blocks(
 
 
 def space_to_batch(context: Context, position: int, op: FileOperator) -> None:
-    """SPACE_TO_BATCH_ND: the places of each block to maps of their own. TFLM puts the integer 0
-    around, LiteRT the zero point."""
+    """SPACE_TO_BATCH_ND: the places of each block to maps of their own. What is around is the zero
+    point, as in LiteRT; TFLM takes what it finds in memory."""
     blocks, before, after = _blocks(context, position, op)
     name, facts = node_name(position, op), context.facts(op.inputs[0])
     source, dtype = context.computed(op.inputs[0]), context.dtype(op.inputs[0])
     shape = list(context.file.tensors[op.inputs[0]].shape)
-    value = facts.zero_point if context.litert else 0
     for axis, (first, last) in enumerate(zip(before, after, strict=True), start=1):
         if not first + last:
             continue
         view = (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
         wide = context.reshaped(f"{name}/axis{axis}/view", source, view)
         border = Padding(left=first, right=last)
-        pad = Pad(f"{name}/axis{axis}", wide, f"{name}/axis{axis}", border, value)
+        pad = Pad(f"{name}/axis{axis}", wide, f"{name}/axis{axis}", border, facts.zero_point)
         source = context.builder.add(pad, dtype, facts)
         shape[axis] += first + last
     count = len(blocks)
