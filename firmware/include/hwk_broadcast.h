@@ -74,6 +74,29 @@ typedef struct {
   const int32_t *columns;
 } hwk_resize_nearest_t;
 
+/* rescale(sum of (x - input_zero_point) * row weight * column weight) of the four pixels around each
+ * place of a map (input_height, input_width, channels).
+ *
+ * rows           for each output row the upper row; below the last is the last
+ * row_weights    what the lower row has of row_steps; columns alike
+ * No |x - input_zero_point| * row_steps * column_steps exceeds 31 bits, or 47 in a `long` kernel.
+ */
+typedef struct {
+  int32_t input_height;
+  int32_t input_width;
+  int32_t channels;
+  int32_t output_height;
+  int32_t output_width;
+  int32_t row_steps;
+  int32_t column_steps;
+  int32_t input_zero_point;
+  const int32_t *rows;
+  const int32_t *row_weights;
+  const int32_t *columns;
+  const int32_t *column_weights;
+  hwk_rescale_t rescale;
+} hwk_resize_bilinear_t;
+
 /* `elements` integers from a table; reads no input. */
 typedef struct {
   int32_t elements;

@@ -43,6 +43,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -290,6 +291,8 @@ def _prepare(graph: Network, op: Op) -> Step:
             return lambda xs: np.ascontiguousarray(xs[0].transpose(axes))
         case ResizeNearest():
             return lambda xs: xs[0][:, list(op.rows)][:, :, list(op.columns)]
+        case ResizeBilinear():
+            return lambda xs: _finish(op, _bilinear(op, xs[0]), dtype)
         case ArgMax():
             return lambda xs: xs[0].argmax(axis=-1)[..., None].astype(container)
         case Constant():
@@ -420,6 +423,17 @@ def _depthwise(graph: Network, op: DepthwiseConv2d) -> Step:
 def _sum_pool(op: SumPool2d, x: Array) -> Array:
     centred = _pad(x.astype(np.int64) - op.input_zero_point, op.padding, 0)
     sums: Array = _windows(centred, op.kernel, op.stride).sum(axis=(3, 4))
+    return sums
+
+
+def _bilinear(op: ResizeBilinear, x: Array) -> Array:
+    sums = x.astype(np.int64) - op.input_zero_point
+    for axis, places, weights in ((1, op.rows, op.row_weights), (2, op.columns, op.column_weights)):
+        first = np.array(places)
+        second = np.minimum(first + 1, x.shape[axis] - 1)
+        of_second = np.array(weights).reshape([-1 if k == axis else 1 for k in range(4)])
+        of_first = op.steps[axis - 1] - of_second
+        sums = sums.take(first, axis) * of_first + sums.take(second, axis) * of_second
     return sums
 
 

@@ -1,11 +1,12 @@
 """The operations. Each is a frozen dataclass of names and plain integers; SPEC.md gives each
 its formula, ``interpret.py`` its meaning.
 
-An op that accumulates (conv2d, depthwise, dense, add, sub, mul, matmul, sum pool) has two forms.
-With ``rescale=None`` its output is the accumulator itself; with a ``Rescale`` it is what a
-``Requantize`` node right behind it would give. The pass ``fuse_requantize`` goes from the first
-form to the second and changes no integer. So have layer norm and the softmax of kind ``TABLE``,
-whose output without a rescale is a real number in fixed point.
+An op that accumulates (conv2d, depthwise, dense, add, sub, mul, matmul, sum pool, bilinear
+resizing) has two forms. With ``rescale=None`` its output is the accumulator itself; with a
+``Rescale`` it is what a ``Requantize`` node right behind it would give. The pass
+``fuse_requantize`` goes from the first form to the second and changes no integer. So have layer
+norm and the softmax of kind ``TABLE``, whose output without a rescale is a real number in fixed
+point.
 """
 
 from __future__ import annotations
@@ -371,6 +372,33 @@ class ResizeNearest:
 
 
 @dataclass(frozen=True, slots=True)
+class ResizeBilinear:
+    """Sums of the four integers around each place of a map (H, W, C), weighted by nearness.
+
+    ``output[i, j, c] = sum (x - input_zero_point) * row weight * column weight``: output row ``i``
+    reads row ``rows[i]`` ``steps[0] - row_weights[i]`` times and the row below ``row_weights[i]``
+    times (0..steps[0]; below the last row is the last row); columns alike. So the weights of an
+    output sum to ``steps[0] * steps[1]``, by which a rescale divides, whatever the convention that
+    chose the places. ``steps`` are in 1..4096.
+
+    Example: of the row 10, 20, 40 with ``columns`` 0, 1, ``column_weights`` 1, 3 and steps (1, 4):
+    3 * 10 + 20 = 50 and 20 + 3 * 40 = 140.
+    """
+
+    name: str
+    input: str
+    output: str
+    rows: tuple[int, ...]
+    row_weights: tuple[int, ...]
+    columns: tuple[int, ...]
+    column_weights: tuple[int, ...]
+    steps: tuple[int, int]
+    input_zero_point: int = 0
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """A constant as an activation, the same for every sample: an operand of add, mul, concat."""
 
@@ -470,6 +498,7 @@ Op = (
     | Slice
     | Transpose
     | ResizeNearest
+    | ResizeBilinear
     | Constant
     | ArgMax
     | Softmax
@@ -499,6 +528,7 @@ OP_TYPES: dict[str, type[Op]] = {
         Slice,
         Transpose,
         ResizeNearest,
+        ResizeBilinear,
         Constant,
         ArgMax,
         Softmax,
@@ -529,7 +559,7 @@ def constants(op: Op) -> tuple[str, ...]:
 
 
 _RESCALED = (
-    *(Conv2d, DepthwiseConv2d, Dense, Mul, MatMul, SumPool2d, Requantize),
+    *(Conv2d, DepthwiseConv2d, Dense, Mul, MatMul, SumPool2d, ResizeBilinear, Requantize),
     *(Softmax, LayerNorm),
 )
 

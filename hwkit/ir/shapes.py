@@ -28,6 +28,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -121,6 +122,8 @@ def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared
                 if not indices or min(indices) < 0 or max(indices) >= size:
                     raise GraphError(op.name, f"reads rows or columns outside the map {first}")
             return (len(op.rows), len(op.columns), channels)
+        case ResizeBilinear():
+            return _bilinear(op, first)
         case Constant():
             return weight or ()
         case ArgMax():
@@ -169,6 +172,21 @@ def _slice(op: Slice, shape: Shape) -> Shape:
         if size < 1 or stride == 0 or not (0 <= begin < limit and 0 <= last < limit):
             raise GraphError(op.name, f"slice {begin}..{last} by {stride} leaves shape {shape}")
     return op.size
+
+
+def _bilinear(op: ResizeBilinear, shape: Shape) -> Shape:
+    height, width, channels = _map(op, shape)
+    for places, weights, step, size in (
+        (op.rows, op.row_weights, op.steps[0], height),
+        (op.columns, op.column_weights, op.steps[1], width),
+    ):
+        if not places or len(places) != len(weights):
+            raise GraphError(op.name, f"{len(places)} rows or columns with {len(weights)} weights")
+        if min(places) < 0 or max(places) >= size:
+            raise GraphError(op.name, f"reads rows or columns outside the map {shape}")
+        if min(weights) < 0 or max(weights) > step:
+            raise GraphError(op.name, f"a weight of {max(weights)} is not in 0..{step}")
+    return (len(op.rows), len(op.columns), channels)
 
 
 def _conv(op: Conv2d | DepthwiseConv2d, shape: Shape, weight: Shape) -> Shape:

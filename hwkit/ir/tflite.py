@@ -20,6 +20,8 @@ ADD_LEFT_SHIFT_16 = 15
 """The same of an int16 add."""
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
 """Fused activation functions by their number in the schema."""
+RELU_0_TO_1 = 7
+"""No fused one, and so without a number there."""
 
 
 def same_padding(size: int, span: int, stride: int) -> tuple[int, int]:
@@ -40,6 +42,7 @@ def activation_range(
         RELU: (0.0, None),
         RELU_N1_TO_1: (-1.0, 1.0),
         RELU6: (0.0, 6.0),
+        RELU_0_TO_1: (0.0, 1.0),
     }
     low, high = (
         None if bound is None else _quantized(bound, scale, zero_point)
@@ -132,6 +135,37 @@ def mean_rescale(
     by = min(count.bit_length() - 1, MAX_SHIFT - shift)
     multiplier = (whole.multiplier[0] << by) // count
     return replace(whole, multiplier=(multiplier,), shift=(shift + by,))
+
+
+BILINEAR_STEPS = 1 << 10
+"""Into which bilinear resizing divides the way from one row or column to the next."""
+
+
+def bilinear(
+    before: int, after: int, *, align: bool, centres: bool
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of each of ``after`` places the first of two neighbours among ``before``, and what the second
+    has of ``BILINEAR_STEPS``, as the reference kernels of integers compute it.
+
+    ``ValueError`` where these read beyond the map. Example: 2 to 4 gives 0, 0, 1, 1 with 0, 512, 0,
+    0 (nothing is below the last), or with centres 0, 0, 0, 1 with 0, 256, 768, 0.
+    """
+    span = (before - 1, after - 1) if align and after > 1 else (before, after)
+    step = (BILINEAR_STEPS * span[0] + span[1] // 2) // span[1]
+    start = step // 2 - BILINEAR_STEPS // 2 if centres else 0
+    places = np.maximum(np.arange(after, dtype=np.int64) * step + start, 0)
+    first, weight = places // BILINEAR_STEPS, places % BILINEAR_STEPS
+    if first[-1] >= before:
+        raise ValueError(f"{before} to {after}: steps of {step}/1024 lead beyond the last")
+    weight[first == before - 1] = 0
+    return tuple(first.tolist()), tuple(weight.tolist())
+
+
+def bilinear_rescale(low: int, high: int) -> Rescale:
+    """The mean of bilinear weights, half away from zero: after a shift by one to the left the first
+    rounding of ``DOUBLE`` has nothing to do."""
+    shift = 2 * (BILINEAR_STEPS.bit_length() - 1) + 31
+    return Rescale((1 << 30,), (shift,), Rounding.DOUBLE, low, high, left_shift=1)
 
 
 def nearest(before: int, after: int, *, align: bool, centres: bool) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Reshape,
+    ResizeBilinear,
     Sub,
     SumPool2d,
 )
@@ -33,7 +34,7 @@ Pairwise = Add | Sub | Mul
 Binary = Pairwise | MatMul
 """Two activations, each with its zero point: ``inputs`` and ``input_zero_points``."""
 
-Accumulating = Weighted | Binary | SumPool2d
+Accumulating = Weighted | Binary | SumPool2d | ResizeBilinear
 """Ops that sum in ``accumulator_bits`` and end in ``rescale``, or in the sum itself."""
 
 Windowed = Conv2d | DepthwiseConv2d | SumPool2d | AvgPool2d | MaxPool2d

@@ -31,6 +31,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rounding,
     Slice,
@@ -47,6 +48,8 @@ from hwkit.ir.softmax_table import LONGEST
 from hwkit.ir.traits import Accumulating
 from hwkit.ir.types import S8, S16, S32, S48, Array, IntType, TensorType
 
+MAX_STEPS = 1 << 12
+"""Largest divisor of a bilinear weight along one axis."""
 MAX_ELEMENTS = 1 << 27
 """Largest tensor that a graph may hold, so that a hostile file cannot ask for all memory."""
 
@@ -183,6 +186,12 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
             _stage(op, output, channels)
         case SumPool2d():
             _zero_point(op, op.input_zero_point, inputs[0])
+            _stage(op, output, channels)
+        case ResizeBilinear():
+            if not all(1 <= step <= MAX_STEPS for step in op.steps):
+                raise GraphError(op.name, f"steps {op.steps} are not in 1..{MAX_STEPS}")
+            # Any integer may be taken away: weights of a fixed sum bring it back as a constant.
+            _range(op, op.input_zero_point, op.input_zero_point, inputs[0].dtype)
             _stage(op, output, channels)
         case Requantize():
             _rescale(op, op.rescale, channels, output.dtype)

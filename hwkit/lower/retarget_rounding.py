@@ -21,6 +21,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Rescale,
+    ResizeBilinear,
     Rounding,
     Softmax,
     Sub,
@@ -28,7 +29,16 @@ from hwkit.ir.ops import (
 )
 
 _Rescaled = (
-    Conv2d | DepthwiseConv2d | Dense | Mul | MatMul | SumPool2d | Requantize | Softmax | LayerNorm
+    Conv2d
+    | DepthwiseConv2d
+    | Dense
+    | Mul
+    | MatMul
+    | SumPool2d
+    | ResizeBilinear
+    | Requantize
+    | Softmax
+    | LayerNorm
 )
 
 

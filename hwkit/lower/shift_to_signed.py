@@ -35,6 +35,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -116,7 +117,7 @@ def _shifted(graph: Graph, op: Op) -> Op:
     source = offset(graph.tensors[next(iter(activations(op)), op.output)])
     target = offset(graph.tensors[op.output])
     match op:
-        case Conv2d() | DepthwiseConv2d() | Dense() | SumPool2d():
+        case Conv2d() | DepthwiseConv2d() | Dense() | SumPool2d() | ResizeBilinear():
             return replace(
                 op,
                 input_zero_point=op.input_zero_point - source,

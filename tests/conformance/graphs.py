@@ -33,6 +33,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rounding,
     Slice,
@@ -44,6 +45,7 @@ from hwkit.ir.ops import (
     activations,
 )
 from hwkit.ir.shapes import extent
+from hwkit.ir.tflite import BILINEAR_STEPS, bilinear
 from hwkit.ir.traits import Accumulating
 from hwkit.ir.types import S8, S32, U8, Array, IntType, Quantization
 
@@ -67,7 +69,10 @@ WRITTEN_OPS: tuple[type[Op], ...] = (
 )
 """Ops that every edge runtime has a form of."""
 
-ALL_OPS = (*WRITTEN_OPS, Sub, Mul, MatMul, Prelu, ResizeNearest, Constant, ArgMax, LayerNorm)
+ALL_OPS = (
+    *(*WRITTEN_OPS, Sub, Mul, MatMul, Prelu, ResizeNearest, ResizeBilinear),
+    *(Constant, ArgMax, LayerNorm),
+)
 
 _WITH_OFFSET = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 _WEIGHTS = {
@@ -297,6 +302,7 @@ class _Maker:
             MaxPool2d,
             Pad,
             ResizeNearest,
+            ResizeBilinear,
         )
         if spatial and len(tensor.shape) != 3:
             return False
@@ -572,6 +578,37 @@ class _Maker:
             for size in self.b.shape(x)[:2]
         )
         return self.same(ResizeNearest(name, x, f"{name}_out", rows, columns), x)
+
+    def make_resizebilinear(self, x: str) -> str:
+        """By one of TensorFlow's conventions, or to any places; the mean of its neighbours, or what
+        any rescale makes of their sum."""
+        name = self.name("bilinear")
+        shape = self.b.shape(x)
+        align, centres = self.draw(st.sampled_from([(False, True), (False, False), (True, False)]))
+        steps = (BILINEAR_STEPS, BILINEAR_STEPS)
+        axes = [
+            bilinear(size, self.draw(st.integers(1, 7)), align=align, centres=centres)
+            for size in shape[:2]
+        ]
+        if self.draw(st.booleans()):
+            steps = (self.draw(st.integers(1, 9)), self.draw(st.sampled_from([1, 4, 4096])))
+            axes = [
+                (
+                    tuple(self.draw(st.lists(st.integers(0, size - 1), min_size=3, max_size=3))),
+                    tuple(self.draw(st.lists(st.integers(0, step), min_size=3, max_size=3))),
+                )
+                for size, step in zip(shape[:2], steps, strict=True)
+            ]
+        (rows, row_weights), (columns, column_weights) = axes
+        places = (rows, row_weights, columns, column_weights, steps)
+        if self.draw(st.booleans()) and not self.space.dyadic:
+            op = ResizeBilinear(name, x, f"{name}_out", *places, self.zero_point(x))
+            return self.finish(op, steps[0] * steps[1] * 200)
+        dtype = self.b.tensors[x].dtype
+        rounding = self.draw(st.sampled_from(self.space.roundings))
+        multiplier, shift = self.pair(1 / (steps[0] * steps[1]), rounding)
+        mean = Rescale((multiplier,), (shift,), rounding, dtype.low, dtype.high)
+        return self.same(ResizeBilinear(name, x, f"{name}_out", *places, rescale=mean), x)
 
     def make_sumpool2d(self, x: str) -> str:
         name = self.name("sumpool")

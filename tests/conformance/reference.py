@@ -33,6 +33,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rounding,
     Slice,
@@ -131,6 +132,8 @@ def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array
             return np.where(v >= 0, _rescaled(v, op.positive), falling)
         case SumPool2d() | AvgPool2d() | MaxPool2d():
             return _pooled(op, x, shape)
+        case ResizeBilinear():
+            return _rescaled(_bilinear(op, x, shape), op.rescale)
         case Requantize():
             return _rescaled(x - op.input_zero_point, op.rescale)
         case Clamp():
@@ -231,6 +234,17 @@ def _pooled(op: SumPool2d | AvgPool2d | MaxPool2d, x: Array, shape: tuple[int, .
             case MaxPool2d():
                 out[i, j, c] = max(window)
     return _rescaled(out, op.rescale) if isinstance(op, SumPool2d) else out
+
+
+def _bilinear(op: ResizeBilinear, x: Array, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, object)
+    last = (x.shape[0] - 1, x.shape[1] - 1)
+    for i, j, c in np.ndindex(*shape):
+        top, left, down, right = op.rows[i], op.columns[j], op.row_weights[i], op.column_weights[j]
+        for row, times in ((top, op.steps[0] - down), (min(top + 1, last[0]), down)):
+            for column, more in ((left, op.steps[1] - right), (min(left + 1, last[1]), right)):
+                out[i, j, c] += times * more * (x[row, column, c] - op.input_zero_point)
+    return out
 
 
 def _normalized(q: list[int], epsilon: int) -> list[int]:

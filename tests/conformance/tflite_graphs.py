@@ -44,6 +44,8 @@ class Draw:
         self.operators: list[FileOperator] = []
         self.inputs: list[str] = []
         self.bias: dict[str, Any] = {}
+        self.alone = False
+        """Whether this is a file of one operator."""
 
     def pick(self, *of: T) -> T:
         return of[int(self.rng.integers(len(of)))]
@@ -147,7 +149,14 @@ def _any_shape(d: Draw) -> Shape:
 
 
 def _weights(
-    d: Draw, x: str, form: Shape, axis: int, taps: int, bare: bool = True, narrow: bool = True
+    d: Draw,
+    x: str,
+    form: Shape,
+    axis: int,
+    taps: int,
+    bare: bool = True,
+    narrow: bool = True,
+    asymmetric: bool = False,
 ) -> tuple[str, str | None, float]:
     """Weight, bias, and an output scale for which sums may saturate, fit or vanish."""
     unsigned = d.dtype == "uint8"
@@ -160,6 +169,8 @@ def _weights(
     apart = d.rng.random() < 0.6 and not unsigned
     scale = tuple(d.log(-4, -1) for _ in range(channels if apart else 1))
     point = d.between(0, 255) if unsigned else 0
+    if asymmetric and dtype == "int8" and not apart and d.rng.random() < 0.4:
+        point = d.between(-128, 127)
     weight = d.constant(d.values(form, dtype), dtype, scale, point, axis if apart else 0)
     size = (4 if dtype == "int4" else 73) * _SPREAD[d.dtype] * np.sqrt(taps)
     spread = float(np.mean(scale)) * d.scale(x) * size
@@ -202,7 +213,7 @@ def conv(d: Draw, x: str) -> str:
     form = (outputs, *kernel, shape[3] // groups)
     w, b, scale = _weights(d, x, form, 0, prod(form[1:]), d.dtype == "int8")
     fields, sides = _window(d, shape, kernel, dilation)
-    y = d.activation((1, *sides, outputs), scale)
+    y = d.activation((shape[0], *sides, outputs), scale)
     fields |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
     return d.op(
         "CONV_2D", (x, w, b) if b else (x, w), y, "Conv2DOptions", **fields, **_fused(d), **d.bias
@@ -229,11 +240,35 @@ def depthwise(d: Draw, x: str) -> str:
     )
 
 
+def matmul(d: Draw, x: str) -> str:
+    """Of two activations, or of one and a constant."""
+    shape = d.shape(x)
+    while len(shape) < 3:
+        shape = (1, *shape)
+    if shape != d.shape(x):
+        x = d.op("RESHAPE", (x, d.integers(shape)), d.like(x, shape))
+    adjoint = [bool(d.rng.random() < 0.4) for _ in range(2)]
+    depth, columns = shape[-2 if adjoint[0] else -1], d.between(1, 6)
+    rows = shape[-1 if adjoint[0] else -2]
+    lead = tuple(n if d.rng.random() < 0.6 else 1 for n in shape[:-2])
+    form = (*lead, *((columns, depth) if adjoint[1] else (depth, columns)))
+    point, scale = d.pick(0, d.zero_point()), d.log(-3, -1)
+    if d.rng.random() < 0.4 and d.dtype == "int8":
+        z = d.constant(d.values(form), d.dtype, (scale,), point)
+    else:
+        z = d.input(form, scale=scale, zero_point=0 if d.dtype == "int16" else point)
+    spread = d.scale(x) * scale * _SPREAD[d.dtype] * np.sqrt(depth)
+    y = d.activation((*shape[:-2], rows, columns), float(np.float32(spread * d.log(-0.5, 0.7))))
+    fields = {"adjX": adjoint[0], "adjY": adjoint[1]}
+    return d.op("BATCH_MATMUL", (x, z), y, "BatchMatMulOptions", **fields)
+
+
 def dense(d: Draw, x: str) -> str:
     shape, outputs = d.shape(x), d.between(1, 8)
     keep = len(shape) > 2 and d.rng.random() < 0.4
     width = shape[-1] if keep else prod(shape)
-    w, b, scale = _weights(d, x, (outputs, width), 0, width)
+    asymmetric = d.dtype == "int8"
+    w, b, scale = _weights(d, x, (outputs, width), 0, width, asymmetric=asymmetric)
     y = d.activation((*shape[:-1], outputs) if keep else (1, outputs), scale)
     return d.op(
         "FULLY_CONNECTED",
@@ -315,7 +350,12 @@ _TABLES = {
 
 def unary(d: Draw, x: str) -> str:
     codes = ["LOGISTIC", "TANH", "LEAKY_RELU", "RELU", "RELU6", "QUANTIZE"]
-    code = d.pick(*codes, *([] if d.dtype == "int16" else ["HARD_SWISH", "RELU_N1_TO_1"]))
+    more = {
+        "int8": ["HARD_SWISH", "RELU_N1_TO_1", "RELU_0_TO_1"],
+        "int16": [],
+        "uint8": ["HARD_SWISH", "RELU_N1_TO_1", "RELU_0_TO_1"],
+    }
+    code = d.pick(*codes, *more[d.dtype])
     shape = d.shape(x)
     if code in _TABLES:
         return d.op(code, (x,), d.activation(shape, *_TABLES[code][d.dtype]))
@@ -327,6 +367,43 @@ def unary(d: Draw, x: str) -> str:
             code, (x,), y, "LeakyReluOptions", alpha=d.pick(d.log(-3, 0), -d.log(-2, 0), 0.0)
         )
     return d.op(code, (x,), y)
+
+
+def function(d: Draw, x: str) -> str:
+    """Functions of numbers that scales do not bring along: of reals up to some 4."""
+    codes = {
+        "int8": ["ABS", "ELU", "EXP", "GELU", "LOG", "NEG", "RSQRT", "SQRT"],
+        "int16": ["ABS", "EXP", "GELU", "LOG", "NEG", "RSQRT", "SQRT"],
+        "uint8": ["GELU"],
+    }
+    code, shape = d.pick(*codes[d.dtype]), d.shape(x)
+    positive = code in ("RSQRT", "SQRT")
+    if positive:  # of squares, which are never below 0
+        point = _LOW[d.dtype] if d.dtype != "int16" else 0
+        squares = d.activation(shape, 4.0 / _SPREAD[d.dtype], point)
+        x = d.op("RELU", (x,), squares)
+    else:
+        x = d.input(shape, scale=d.log(-1, 1) / _SPREAD[d.dtype])
+    fields = {"approximate": bool(d.rng.random() < 0.5)} if code == "GELU" else {}
+    y = d.activation(shape, d.log(-1, 1) / _SPREAD[d.dtype])
+    return d.op(code, (x,), y, "GeluOptions" if code == "GELU" else "", **fields)
+
+
+def quotient(d: Draw, x: str) -> str:
+    code = d.pick("DIV", "SQUARED_DIFFERENCE", "SQUARED_DIFFERENCE")
+    if d.dtype == "uint8":
+        code = "DIV"
+    if d.dtype == "int16":
+        code = "SQUARED_DIFFERENCE"
+    z, shape = _other(d, x)
+    if code == "DIV":
+        if d.dtype == "uint8":  # LiteRT refuses to divide by 0.
+            z = d.constant(d.rng.integers(1, 256, shape), "uint8", (d.scale(x),), 0)
+        y = d.activation(shape, float(np.float32(d.scale(x) / d.scale(z) * d.log(-2, 0))))
+        return d.op(code, (x, z), y, "DivOptions", **_fused(d))
+    spread = 2 * max(d.scale(x), d.scale(z)) * _SPREAD[d.dtype]
+    y = d.activation(shape, float(np.float32(spread**2 / _SPREAD[d.dtype] * d.log(-1, 0.5))))
+    return d.op(code, d.pick((x, z), (z, x)), y, "SquaredDifferenceOptions")
 
 
 def softmax(d: Draw, x: str) -> str:
@@ -349,14 +426,15 @@ def argmax(d: Draw, x: str) -> str:
     d.tensors[y] = FileTensor(y, shape[:axis] + shape[axis + 1 :], kind)
     index = d.integers(d.pick(axis, axis - len(shape)))
     number = {"int32": 2, "int64": 4}[kind]
-    return d.op("ARG_MAX", (x, index), y, "ArgMaxOptions", outputType=number)
+    code, options = d.pick(("ARG_MAX", "ArgMaxOptions"), ("ARG_MIN", "ArgMinOptions"))
+    return d.op(code, (x, index), y, options, outputType=number)
 
 
 def pool(d: Draw, x: str) -> str:
     shape = d.shape(x)
     kernel = (d.between(1, min(shape[1], 4)), d.between(1, min(shape[2], 4)))
     fields, sides = _window(d, shape, kernel, (1, 1))
-    y = d.like(x, (1, *sides, shape[3]))
+    y = d.like(x, (shape[0], *sides, shape[3]))
     fields |= {"filterHeight": kernel[0], "filterWidth": kernel[1]}
     code = d.pick("AVERAGE_POOL_2D", "MAX_POOL_2D")
     return d.op(code, (x,), y, "Pool2DOptions", **fields, **_fused(d))
@@ -365,17 +443,20 @@ def pool(d: Draw, x: str) -> str:
 def mean(d: Draw, x: str) -> str:
     shape, keep = d.shape(x), bool(d.rng.random() < 0.5)
     axes = (
-        d.pick((1, 2), (2, 1), (-1,), (1,), (1, 2, 3))
+        d.pick((1, 2), (2, 1), (-1,), (1,), (1, 2, 3), (1, 3), (2, -1), (0, 1) if d.alone else (1,))
         if len(shape) == 4
         else (d.between(1, len(shape) - 1),)
     )
     gone = {axis % len(shape) for axis in axes}
     form = tuple(1 if k in gone else n for k, n in enumerate(shape) if keep or k not in gone)
-    largest = d.rng.random() < 0.4
-    if largest:
-        code, y = "REDUCE_MAX", d.like(x, form)
+    code = d.pick("MEAN", "MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")
+    if code == "SUM" and d.dtype != "uint8" and not d.alone:
+        code = (
+            "MEAN"  # LiteRT's reference kernel is wrong, and some neighbour may be LiteRT's alone.
+        )
+    if code.startswith("REDUCE"):
+        y = d.like(x, form)
     else:
-        code = "MEAN"
         y = d.pick(d.like(x, form), d.activation(form, d.scale(x) * d.log(-1, 1)))
     return d.op(code, (x, d.integers(np.array(axes))), y, "ReducerOptions", keepDims=keep)
 
@@ -456,24 +537,47 @@ def transpose(d: Draw, x: str) -> str:
     return d.op("TRANSPOSE", (x, d.integers(axes)), y, "TransposeOptions")
 
 
+def repeated(d: Draw, x: str) -> str:
+    """What reads places of its input more than once."""
+    shape, tensor = d.shape(x), d.tensors[x]
+    code = d.pick("TILE", "GATHER", "MIRROR_PAD", *(["BROADCAST_TO"] if d.dtype == "int8" else []))
+    axis = d.between(1, len(shape) - 1)
+    if code == "TILE":
+        times = [1, *(d.between(1, 3) for _ in shape[1:])]
+        y = d.like(x, tuple(n * t for n, t in zip(shape, times, strict=True)))
+        return d.op("TILE", (x, d.integers(times)), y)
+    if code == "GATHER":
+        count = d.between(1, 12)
+        places = d.integers(d.rng.integers(0, shape[axis], count))
+        y = d.like(x, (*shape[:axis], count, *shape[axis + 1 :]))
+        return d.op("GATHER", (x, places), y, "GatherOptions", axis=d.pick(axis, axis - len(shape)))
+    if code == "MIRROR_PAD":
+        mode = d.between(0, 1)
+        pairs = [(0, 0), *((d.between(0, n - 1), d.between(0, n - 1)) for n in shape[1:])]
+        y = d.like(x, tuple(n + sum(pair) for n, pair in zip(shape, pairs, strict=True)))
+        return d.op("MIRROR_PAD", (x, d.integers(pairs)), y, "MirrorPadOptions", mode=mode)
+    form = tuple(1 if d.rng.random() < 0.5 else n for n in shape)
+    z = d.input(form, scale=tensor.scale[0], zero_point=tensor.zero_point)
+    return d.op("BROADCAST_TO", (z, d.integers(shape)), d.like(x, shape))
+
+
 def reverse(d: Draw, x: str) -> str:
     axis = d.between(1, len(d.shape(x)) - 1)
     return d.op("REVERSE_V2", (x, d.integers(np.array([axis]))), d.like(x, d.shape(x)))
 
 
 def resize(d: Draw, x: str) -> str:
+    code, options = "RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"
     shape, sides = d.shape(x), (d.between(1, 9), d.between(1, 9))
-    align = bool(d.rng.random() < 0.3)
+    if d.rng.random() < 0.5:
+        code, options = "RESIZE_BILINEAR", "ResizeBilinearOptions"
+        if d.dtype == "uint8":  # in float32: exact by powers of two alone
+            sides = (shape[1] * d.pick(1, 2, 4), shape[2] * d.pick(1, 2, 8))
+    align = bool(d.rng.random() < 0.3) and (d.dtype, code) != ("uint8", "RESIZE_BILINEAR")
     centres = not align and bool(d.rng.random() < 0.3)
     y = d.like(x, (1, *sides, shape[3]))
     fields = {"alignCorners": align, "halfPixelCenters": centres}
-    return d.op(
-        "RESIZE_NEAREST_NEIGHBOR",
-        (x, d.integers(sides)),
-        y,
-        "ResizeNearestNeighborOptions",
-        **fields,
-    )
+    return d.op(code, (x, d.integers(sides)), y, options, **fields)
 
 
 def blocks(d: Draw, x: str) -> str:
@@ -487,6 +591,31 @@ def blocks(d: Draw, x: str) -> str:
         return d.op("DEPTH_TO_SPACE", (x,), y, "DepthToSpaceOptions", blockSize=block)
     x, y = d.input(flat, **facts), d.like(x, deep)
     return d.op("SPACE_TO_DEPTH", (x,), y, "SpaceToDepthOptions", blockSize=block)
+
+
+def dealt(d: Draw, x: str) -> str:
+    """To several maps, perhaps through a layer, perhaps back."""
+    shape, block = d.shape(x), (d.between(1, 2), d.between(1, 3))
+    if d.dtype == "int8":  # TFLM's borders are what it finds in memory.
+        height, width = (1 if n % b else b for n, b in zip(shape[1:3], block, strict=True))
+        block = (height, width)
+    borders, sides = [], []
+    for n, b in zip(shape[1:3], block, strict=True):
+        first = 0 if d.dtype == "int8" else d.between(0, 2)
+        borders.append((first, -(n + first) % b))
+        sides.append((n + sum(borders[-1])) // b)
+    maps = block[0] * block[1]
+    y = d.like(x, (maps, *sides, shape[3]))
+    numbers = (d.integers(block), d.integers(np.array(borders)))
+    y = d.op("SPACE_TO_BATCH_ND", (x, *numbers), y, "SpaceToBatchNDOptions")
+    if d.alone and d.rng.random() < 0.5:
+        y = d.pick(conv, pool)(d, y)
+    maps, *sides, channels = d.shape(y)
+    crops = [(0, d.between(0, n * b - 1)) for n, b in zip(sides, block, strict=True)]
+    left = [n * b - c[1] for n, b, c in zip(sides, block, crops, strict=True)]
+    z = d.like(y, (1, *left, channels))
+    numbers = (d.integers(block), d.integers(np.array(crops)))
+    return d.op("BATCH_TO_SPACE_ND", (y, *numbers), z, "BatchToSpaceNDOptions")
 
 
 def split(d: Draw, x: str) -> str:
@@ -535,14 +664,18 @@ MAPS: dict[str, Make] = {
     "pool": pool,
     "resize": resize,
     "blocks": blocks,
+    "dealt": dealt,
 }
 """Operators of a map (1, H, W, C)."""
 ANY: dict[str, Make] = {
     "dense": dense,
+    "matmul": matmul,
     "binary": binary,
     "extremum": extremum,
     "prelu": prelu,
     "unary": unary,
+    "function": function,
+    "quotient": quotient,
     "softmax": softmax,
     "argmax": argmax,
     "mean": mean,
@@ -551,6 +684,7 @@ ANY: dict[str, Make] = {
     "pad": pad,
     "slice": sliced,
     "transpose": transpose,
+    "repeated": repeated,
     "reverse": reverse,
     "split": split,
     "pack": pack,
@@ -558,12 +692,14 @@ ANY: dict[str, Make] = {
 }
 """Operators of tensors of any rank."""
 _NOT_16 = frozenset(("blocks", "prelu", "argmax"))
+_NOT_UNSIGNED = frozenset(("matmul",))
 
 
 def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -> Drawn:
     """A file of one operator ``kind``, or of two to five of any kind; what nothing reads is an
     output."""
     d = Draw(rng, dtype)
+    d.alone = kind is not None
     if kind is not None:
         shape = _a_map(d) if kind in MAPS else _any_shape(d)
         (MAPS | ANY)[kind](d, d.input(shape))
@@ -573,13 +709,12 @@ def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -
             shape = d.shape(last)
             if len(shape) < 2:
                 break
-            kinds = [*ANY, *(MAPS if len(shape) == 4 else ())]
-            kinds = [k for k in kinds if not (dtype == "int16" and k in _NOT_16)]
+            fitting = [k for k in kinds(dtype) if k in ANY or len(shape) == 4]
             if len(shape) > 3:
-                kinds.remove("pack")
+                fitting.remove("pack")
             if len(shape) < 3:
-                kinds.remove("unpack")
-            drawn = str(d.pick(*kinds))
+                fitting.remove("unpack")
+            drawn = str(d.pick(*fitting))
             last = (MAPS | ANY)[drawn](d, last)
             if drawn == "argmax":
                 break
@@ -592,4 +727,5 @@ def random_file(rng: np.random.Generator, dtype: str, kind: str | None = None) -
 
 def kinds(dtype: str) -> list[str]:
     """The kinds of operators that activations of ``dtype`` have."""
-    return [kind for kind in MAPS | ANY if not (dtype == "int16" and kind in _NOT_16)]
+    left_out = {"int16": _NOT_16, "uint8": _NOT_UNSIGNED}.get(dtype, frozenset())
+    return [kind for kind in MAPS | ANY if kind not in left_out]

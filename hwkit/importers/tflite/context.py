@@ -98,20 +98,13 @@ class Context:
         shape = self.file.tensors[index].shape
         return int(len(shape) > 1 and shape[0] == 1)
 
-    def sample_shape(self, index: int) -> Shape:
-        """Shape without the batch axis; of one axis at least."""
+    def file_shape(self, index: int) -> Shape:
+        """Shape without a batch of 1, as many axes as there are; one at least."""
         return self.file.tensors[index].shape[self.dropped(index) :] or (1,)
 
-    def interface_shape(self, index: int) -> Shape:
-        """Shape of a graph input without the batch axis, which must be 1."""
-        tensor = self.file.tensors[index]
-        if not self.dropped(index):
-            raise UnsupportedOp(
-                f"tensor {tensor.name!r} of shape {tensor.shape}",
-                TARGET,
-                "convert the model with a batch of 1 as its first axis",
-            )
-        return self.sample_shape(index)
+    def sample_shape(self, index: int) -> Shape:
+        """The same as the graph holds it, its leading axes merged into four at most."""
+        return held(self.file_shape(index))
 
     def facts(self, index: int) -> Quantization:
         """Scale and zero point of the file's tensor ``index``."""
@@ -130,6 +123,10 @@ class Context:
                 f"{op.name}: output is declared {declared}, computed "
                 f"{self.builder.shape(op.output)}; damaged, copy it again"
             )
+
+    def view(self, name: str, source: str, index: int) -> Reshape:
+        """``source`` under the shape of the file's tensor ``index``, which it becomes."""
+        return Reshape(f"{name}/shape", source, self.names[index])
 
     def reshaped(self, name: str, source: str, shape: Shape) -> str:
         """``source`` under ``shape``, by a node ``name`` unless it has that shape already."""
@@ -171,6 +168,17 @@ def _unique_names(file: TfliteFile, known: Mapping[int, str]) -> list[str]:
                 name += "#"
         taken[name] = None
     return list(taken)
+
+
+_MOST_AXES = 4
+"""Of a tensor of a graph."""
+
+
+def held(shape: Shape) -> Shape:
+    """``shape`` with leading axes merged until there are four. Example: (2, 3, 4, 5, 6) is held as
+    (6, 4, 5, 6)."""
+    first = max(len(shape) - _MOST_AXES, 0) + 1
+    return (prod(shape[:first]), *shape[first:]) if first > 1 else shape
 
 
 def with_rank(shape: Shape, rank: int) -> Shape:

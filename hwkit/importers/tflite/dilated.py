@@ -3,8 +3,8 @@
 The first deals the places of a map out to as many batches as the dilation has offsets, the last
 puts them back: between them, neighbours are what lies one dilation apart.
 
-Borders have the input's zero point, as in TensorFlow Lite. TFLM's SPACE_TO_BATCH_ND puts the
-integer 0 there, which is the same for a zero point of 0 only.
+Borders have the input's zero point, as in TensorFlow Lite. TFLM's SPACE_TO_BATCH_ND puts there what
+it finds in memory.
 """
 
 from __future__ import annotations

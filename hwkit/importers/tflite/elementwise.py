@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hwkit.importers.tflite import unary16, unary_float
 from hwkit.importers.tflite.context import (
     Context,
     check_operands,
@@ -17,29 +16,25 @@ from hwkit.importers.tflite.context import (
     with_rank,
 )
 from hwkit.importers.tflite.file import INT8, INT16, UINT8, FileOperator
-from hwkit.importers.tflite.unary import (
-    hard_swish_table,
-    leaky_relu_table,
-    logistic_table,
-    scale_ratio,
-    tanh_table,
-)
-from hwkit.ir.ops import Add, Clamp, Lookup, Mul, Prelu, Requantize, Rescale, Rounding, Sub
+from hwkit.importers.tflite.unary import scale_ratio
+from hwkit.ir.ops import Add, Clamp, Mul, Prelu, Requantize, Rescale, Rounding, Sub
 from hwkit.ir.tflite import (
     ADD_LEFT_SHIFT,
     ADD_LEFT_SHIFT_16,
     NONE,
     RELU,
     RELU6,
+    RELU_0_TO_1,
     RELU_N1_TO_1,
     activation_range,
     double_add,
     double_rescale,
 )
-from hwkit.ir.types import S16, Array, IntType, Quantization
+from hwkit.ir.types import S16, S32, IntType, Quantization
 
 
-def _two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
+def two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
+    """Both operands with the axes of the output."""
     rank = len(context.sample_shape(op.outputs[0]))
     return context.operand(op.inputs[0], rank), context.operand(op.inputs[1], rank)
 
@@ -56,7 +51,7 @@ def add(context: Context, position: int, op: FileOperator) -> None:
         inputs, total = double_add(*scales, output.zero_point, low, high, shift)
     except ValueError as error:
         raise damaged(position, op, error) from error
-    names = _two_operands(context, op)
+    names = two_operands(context, op)
     zero_points = (first.zero_point, second.zero_point)
     target = context.names[op.outputs[0]]
     node = kind(node_name(position, op), names, target, zero_points, inputs, rescale=total)
@@ -69,7 +64,7 @@ def mul(context: Context, position: int, op: FileOperator) -> None:
     first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
     ratio = scale_ratio(first.scale[0], second.scale[0], output.scale[0], context.litert)
     rescale = _rescale(position, op, ratio, output, *fused_range(context, op, position))
-    names, target = _two_operands(context, op), context.names[op.outputs[0]]
+    names, target = two_operands(context, op), context.names[op.outputs[0]]
     zero_points = (first.zero_point, second.zero_point)
     node = Mul(node_name(position, op), names, target, zero_points, rescale=rescale)
     context.add(op.outputs[0], node)
@@ -82,6 +77,54 @@ def _rescale(
         return double_rescale([ratio], output.zero_point, low, high)
     except ValueError as error:
         raise damaged(position, op, error) from error
+
+
+def squared_difference(context: Context, position: int, op: FileOperator) -> None:
+    """SQUARED_DIFFERENCE: the difference in 16 bits, times itself."""
+    check_operands(op, position, (2, 2))
+    first, second, output = (context.facts(index) for index in (*op.inputs, op.outputs[0]))
+    dtype, name = context.dtype(op.outputs[0]), node_name(position, op)
+    shift = 0 if dtype == S16 else _SQUARE_LEFT_SHIFT
+    twice = 2 * max(first.scale[0], second.scale[0])
+    # Both runtimes multiply this scale by a power of two in float32, which is exact.
+    ratio = twice * twice / (output.scale[0] * (1 << 2 * shift))
+    try:
+        inputs = [
+            replace(double_rescale([scale / twice], 0, S32.low, S32.high), left_shift=shift)
+            for scale in (first.scale[0], second.scale[0])
+        ]
+        square = double_rescale([ratio], output.zero_point, dtype.low, dtype.high)
+    except ValueError as error:
+        raise damaged(position, op, error) from error
+    names, points = two_operands(context, op), (first.zero_point, second.zero_point)
+    rescales = (inputs[0], inputs[1])
+    if dtype != S16:
+        apart = Sub(f"{name}/apart", names, f"{name}/apart", points, rescales, rescale=_AS_16)
+        apart_name = context.builder.add(apart, S16)
+    else:
+        apart_name = _minus_distance(context, name, names, rescales)
+    node = Mul(name, (apart_name, apart_name), context.names[op.outputs[0]], rescale=square)
+    context.add(op.outputs[0], node)
+
+
+_SQUARE_LEFT_SHIFT = 7
+"""Bits by which operands of 8 bits are shifted to the left before they are rescaled."""
+_AS_16 = Rescale((1,), (0,), Rounding.FLOOR, S16.low, S16.high)
+
+
+def _minus_distance(
+    context: Context, name: str, names: tuple[str, str], rescales: tuple[Rescale, Rescale]
+) -> str:
+    """``-|x - z|``: the distance itself may be 32768."""
+    below = replace(_AS_16, high=0)
+    parts = []
+    for side, order in (("first", (0, 1)), ("second", (1, 0))):
+        part = f"{name}/{side}_below"
+        operands, of = (names[order[0]], names[order[1]]), (rescales[order[0]], rescales[order[1]])
+        node = Sub(part, operands, part, (0, 0), of, rescale=below)
+        parts.append(context.builder.add(node, S16))
+    total = Add(f"{name}/apart", (parts[0], parts[1]), f"{name}/apart", rescale=_AS_16)
+    return context.builder.add(total, S16)
 
 
 def prelu(context: Context, position: int, op: FileOperator) -> None:
@@ -119,9 +162,9 @@ def extremum(context: Context, position: int, op: FileOperator) -> None:
     check_operands(op, position, (2, 2))
     first, second = op.inputs
     # Either operand may be the constant.
-    if _is_one_integer(context, first):
+    if is_one_integer(context, first):
         first, second = second, first
-    if not _is_one_integer(context, second):
+    if not is_one_integer(context, second):
         _extremum_of_two(context, position, op)
         return
     same_meaning(context, position, op, [first])
@@ -132,7 +175,8 @@ def extremum(context: Context, position: int, op: FileOperator) -> None:
     context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
 
 
-def _is_one_integer(context: Context, index: int) -> bool:
+def is_one_integer(context: Context, index: int) -> bool:
+    """Whether it is a constant of one element."""
     data = context.file.tensors[index].data if index >= 0 else None
     return data is not None and data.size == 1
 
@@ -142,7 +186,7 @@ def _extremum_of_two(context: Context, position: int, op: FileOperator) -> None:
     name, facts = node_name(position, op), context.facts(op.outputs[0])
     dtype = context.dtype(op.outputs[0])
     unsigned = replace(dtype, signed=False)
-    x, z = _two_operands(context, op)
+    x, z = two_operands(context, op)
     largest = op.code == "MAXIMUM"
     order, above = (z, x) if largest else (x, z), f"{name}/above"
     point = facts.zero_point
@@ -177,8 +221,7 @@ def same_meaning(context: Context, position: int, op: FileOperator, inputs: list
 
 
 def requantize(context: Context, position: int, op: FileOperator) -> None:
-    """QUANTIZE, and RELU; RELU6 and RELU_N1_TO_1 in LiteRT: a rescale with the ratio of the
-    scales."""
+    """QUANTIZE, and RELU; the other RELUs in LiteRT: a rescale with the ratio of the scales."""
     check_operands(op, position, (1, 1))
     source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
     name, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
@@ -196,8 +239,8 @@ def requantize(context: Context, position: int, op: FileOperator) -> None:
 
 
 def clamp(context: Context, position: int, op: FileOperator) -> None:
-    """RELU6 and RELU_N1_TO_1: the range in the input's integers, which TFLM passes on as they
-    are, whatever the output's scale."""
+    """RELU6, RELU_N1_TO_1 and RELU_0_TO_1: the range in the input's integers, which TFLM passes on
+    as they are, whatever the output's scale."""
     check_operands(op, position, (1, 1))
     facts = context.facts(op.inputs[0])
     dtype = context.dtype(op.inputs[0])
@@ -210,55 +253,9 @@ def clamp(context: Context, position: int, op: FileOperator) -> None:
     context.add(op.outputs[0], Clamp(node_name(position, op), source, target, low, high))
 
 
-_ACTIVATIONS = {"RELU": RELU, "RELU6": RELU6, "RELU_N1_TO_1": RELU_N1_TO_1}
-
-
-def unary(context: Context, position: int, op: FileOperator) -> None:
-    """A function of one integer, as a table."""
-    check_operands(op, position, (1, 1))
-    source, output = (context.facts(index) for index in (op.inputs[0], op.outputs[0]))
-    dtype = context.dtype(op.outputs[0])
-    fixed = _fixed_output(context, op.code, dtype, output)
-    if output != fixed:
-        remedy = f"its output must have scale 1/{round(1 / fixed.scale[0])} and zero point "
-        raise unsupported(position, op, f"{remedy}{fixed.zero_point}")
-    try:
-        table = _table(context, op, dtype, source, output)
-    except ValueError as error:
-        raise unsupported(position, op, f"{error}; calibrate the model again") from error
-    name = node_name(position, op)
-    entries = context.builder.constant(f"{name}/table", table, dtype)
-    x, target = context.computed(op.inputs[0]), context.names[op.outputs[0]]
-    context.add(op.outputs[0], Lookup(name, x, entries, target))
-
-
-def _fixed_output(
-    context: Context, code: str, dtype: IntType, output: Quantization
-) -> Quantization:
-    """``output`` with the scale and zero point that the runtime asks for."""
-    if code not in ("LOGISTIC", "TANH"):
-        return output
-    if dtype == S16:
-        return Quantization((1 / 32768,), 0)
-    if context.litert:
-        return output if code == "TANH" else replace(output, scale=(1 / 256,))
-    return Quantization((1 / 256,), -128) if code == "LOGISTIC" else Quantization((1 / 128,), 0)
-
-
-def _table(
-    context: Context, op: FileOperator, dtype: IntType, source: Quantization, output: Quantization
-) -> Array:
-    match op.code:
-        case "HARD_SWISH":
-            return hard_swish_table(source, output, dtype, context.litert)
-        case "LEAKY_RELU":
-            alpha = float(op.options["alpha"])
-            return leaky_relu_table(source, output, alpha, dtype, context.litert)
-    if dtype == S16:
-        wide = unary16.logistic_table if op.code == "LOGISTIC" else unary16.tanh_table
-        return wide(source)
-    if context.litert:
-        real = unary_float.logistic_table if op.code == "LOGISTIC" else unary_float.tanh_table
-        return real(source, output, dtype)
-    narrow = logistic_table if op.code == "LOGISTIC" else tanh_table
-    return narrow(source)
+_ACTIVATIONS = {
+    "RELU": RELU,
+    "RELU6": RELU6,
+    "RELU_0_TO_1": RELU_0_TO_1,
+    "RELU_N1_TO_1": RELU_N1_TO_1,
+}

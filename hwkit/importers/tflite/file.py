@@ -43,6 +43,7 @@ _OPTIONS: dict[str, _Fields] = {
     "ADD": {"activation": (0, "b", 0)},
     "AVERAGE_POOL_2D": _WINDOW
     | {"filter_w": (3, "i", 0), "filter_h": (4, "i", 0), "activation": (5, "b", 0)},
+    "BATCH_MATMUL": {"adj_x": (0, "b", 0), "adj_y": (1, "b", 0)},
     "CALL_ONCE": {"subgraph": (0, "i", 0)},
     "CONCATENATION": {"axis": (0, "i", 0), "activation": (1, "b", 0)},
     "CONV_2D": _WINDOW
@@ -55,13 +56,25 @@ _OPTIONS: dict[str, _Fields] = {
         "dilation_h": (6, "i", 1),
     },
     "DEPTH_TO_SPACE": {"block": (0, "i", 0)},
+    "DIV": {"activation": (0, "b", 0)},
     "FULLY_CONNECTED": {"activation": (0, "b", 0), "weights_format": (1, "b", 0)},
+    "GATHER": {"axis": (0, "i", 0), "batch_dims": (1, "i", 0)},
+    "GELU": {"approximate": (0, "b", 0)},
     "LEAKY_RELU": {"alpha": (0, "f", 0.0)},
+    "MIRROR_PAD": {"mode": (0, "b", 0)},
     "MUL": {"activation": (0, "b", 0)},
     "PACK": {"axis": (1, "i", 0)},
+    "RESIZE_BILINEAR": {"align_corners": (2, "b", 0), "half_pixel_centers": (3, "b", 0)},
     "RESIZE_NEAREST_NEIGHBOR": {"align_corners": (0, "b", 0), "half_pixel_centers": (1, "b", 0)},
     "SOFTMAX": {"beta": (0, "f", 0.0)},
     "SPACE_TO_DEPTH": {"block": (0, "i", 0)},
+    "SVDF": {"rank": (0, "i", 0), "activation": (1, "b", 0)},
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": {
+        "activation": (0, "b", 0),
+        "cell_clip": (1, "f", 0.0),
+        "proj_clip": (2, "f", 0.0),
+        "time_major": (3, "b", 0),
+    },
     "STRIDED_SLICE": {
         "begin_mask": (0, "i", 0),
         "end_mask": (1, "i", 0),
@@ -80,7 +93,8 @@ _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
 @dataclass(frozen=True, slots=True)
 class FileTensor:
     """``shape`` with the batch; ``scale`` empty where it is not quantized; ``data`` None for an
-    activation; ``type`` a number of the schema. A size may be 0: such a tensor holds nothing."""
+    activation; ``type`` a number of the schema; ``is_variable``: an operator keeps it. A size may
+    be 0: such a tensor holds nothing."""
 
     name: str
     shape: Shape
@@ -89,6 +103,7 @@ class FileTensor:
     zero_point: tuple[int, ...]
     axis: int
     data: Array | None
+    is_variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +240,8 @@ def _tensor(table: Table, buffers: list[Table]) -> FileTensor:
                 f"tensor {name!r}: scales must be finite and above 0, with zero points"
             )
     kind = table.number(1, "b", 0)
-    return FileTensor(name, shape, kind, scale, zero_point, axis, _data(table, buffers, name, kind))
+    data, variable = _data(table, buffers, name, kind), bool(table.number(5, "B", 0))
+    return FileTensor(name, shape, kind, scale, zero_point, axis, data, variable)
 
 
 _BLOCKWISE = 2

@@ -26,7 +26,7 @@ from hwkit.importers.tflite.file import (
     TfliteFile,
     parse,
 )
-from hwkit.importers.tflite.operators import CONVERTERS, DATA_INPUTS, TAKE_INT16, WEIGHTED
+from hwkit.importers.tflite.operators import CONVERTERS, DATA_INPUTS, STATEFUL, TAKE_INT16, WEIGHTED
 from hwkit.importers.tflite.runtime import only_litert
 from hwkit.importers.tflite.static import with_static_shapes
 from hwkit.importers.tflite.variables import FileState, without_variables
@@ -103,7 +103,7 @@ def _add_inputs(context: Context, inputs: list[int], read: set[int]) -> None:
                 TARGET,
                 "convert the model with int8 inputs and outputs",
             )
-        shape, facts = context.interface_shape(index), tensor_facts(tensor)
+        shape, facts = context.sample_shape(index), tensor_facts(tensor)
         context.builder.input(context.names[index], shape, context.dtype(index), facts)
 
 
@@ -146,7 +146,7 @@ def _check(file: TfliteFile, position: int, op: FileOperator) -> None:
         raise unsupported(position, op, f"it takes int8 {', '.join(CONVERTERS)}")
     operands = [t for t in present if t.data is None or op.code not in WEIGHTED]
     types = {tensor.type for tensor in operands} & set(DTYPES)
-    if len(types) > 1 and op.code != "QUANTIZE":
+    if len(types) > 1 and op.code != "QUANTIZE" and op.code not in STATEFUL:
         names = " and ".join(sorted(TYPE_NAMES[kind] for kind in types))
         raise unsupported(position, op, f"{names} meet; put a QUANTIZE between them")
     if INT16 in types and op.code not in TAKE_INT16:

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from hwkit.errors import FormatError
+from hwkit.importers.tflite.batches import add_by_map, map_of
 from hwkit.importers.tflite.context import (
     LARGEST,
     Context,
@@ -14,7 +15,6 @@ from hwkit.importers.tflite.context import (
     constant,
     damaged,
     fused_range,
-    map_shape,
     node_name,
     size_option,
     unsupported,
@@ -23,7 +23,6 @@ from hwkit.importers.tflite.context import (
 from hwkit.importers.tflite.elementwise import same_meaning, unchanged
 from hwkit.importers.tflite.file import INT4, INT8, INT32, INT64, UINT8, FileOperator
 from hwkit.ir.ops import (
-    NO_PADDING,
     AvgPool2d,
     Clamp,
     Conv2d,
@@ -35,10 +34,9 @@ from hwkit.ir.ops import (
     Reshape,
     Softmax,
     SoftmaxKind,
-    SumPool2d,
 )
-from hwkit.ir.tflite import double_rescale, mean_rescale, nearest_rescale, wide_rescale
-from hwkit.ir.types import S8, S16, S32, S48, U8, Array, IntType, Quantization, Shape
+from hwkit.ir.tflite import double_rescale, nearest_rescale, wide_rescale
+from hwkit.ir.types import S8, S16, S32, S48, U8, Array, IntType, Quantization
 
 S4, S9 = IntType(4, True), IntType(9, True)
 
@@ -104,7 +102,9 @@ def checked_weights(context: Context, position: int, op: FileOperator, axis: int
     if unsigned and len(weight.zero_point) == 1 and 0 <= weight.zero_point[0] <= U8.high:
         return value.astype(np.int16) - weight.zero_point[0]
     if any(weight.zero_point):
-        raise unsupported(position, op, "weights must be symmetric (zero point 0)")
+        if op.code != "FULLY_CONNECTED" or len(weight.zero_point) > 1 or weight.type == INT4:
+            raise unsupported(position, op, "weights must be symmetric (zero point 0)")
+        return value.astype(np.int16) - weight.zero_point[0]
     return value
 
 
@@ -223,27 +223,21 @@ def conv(context: Context, position: int, op: FileOperator) -> None:
         raise damaged(position, op, f"{reason} with {shape[3]} weights a tap")
     kernel = (shape[1], shape[2])
     dilation = (size_option(op, "dilation_h"), size_option(op, "dilation_w"))
-    stride, padding = window(op, map_shape(context, source, position, op), kernel, dilation)
-    kind, target = DepthwiseConv2d if depthwise else Conv2d, context.names[op.outputs[0]]
-    node = kind(
-        name=name,
-        input=source,
-        weight=weight,
-        bias=bias,
-        output=f"{name}/map" if line else target,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        input_zero_point=context.facts(op.inputs[0]).zero_point,
-        accumulator_bits=accumulator_bits(context, op),
-        rescale=weighted_rescale(context, position, op),
-    )
+    stride, padding = window(op, map_of(context, source, position, op), kernel, dilation)
+    kind = DepthwiseConv2d if depthwise else Conv2d
+    zero_point, bits = context.facts(op.inputs[0]).zero_point, accumulator_bits(context, op)
+    rescale = weighted_rescale(context, position, op)
+
+    def layer(name: str, source: str, target: str) -> Conv2d | DepthwiseConv2d:
+        window = (stride, padding, dilation)
+        return kind(name, source, weight, bias, target, *window, zero_point, bits, rescale)
+
     if not line:
-        context.add(op.outputs[0], node)
+        add_by_map(context, position, op, source, layer)
         return
     facts, dtype = context.facts(op.outputs[0]), context.dtype(op.outputs[0])
-    as_map = context.builder.add(node, dtype, facts)
-    context.add(op.outputs[0], Reshape(f"{name}/line", as_map, target))
+    as_map = context.builder.add(layer(name, source, f"{name}/map"), dtype, facts)
+    context.add(op.outputs[0], Reshape(f"{name}/line", as_map, context.names[op.outputs[0]]))
 
 
 def dense(context: Context, position: int, op: FileOperator) -> None:
@@ -280,21 +274,20 @@ def pool(context: Context, position: int, op: FileOperator) -> None:
     same_meaning(context, position, op, [op.inputs[0]])
     source = context.computed(op.inputs[0])
     kernel = (size_option(op, "filter_h"), size_option(op, "filter_w"))
-    stride, padding = window(op, map_shape(context, source, position, op), kernel, (1, 1))
+    stride, padding = window(op, map_of(context, source, position, op), kernel, (1, 1))
     low, high = fused_range(context, op, position)
-    name, output = node_name(position, op), context.names[op.outputs[0]]
     if op.code == "AVERAGE_POOL_2D":
-        pool = AvgPool2d(name, source, output, kernel, stride, padding, low, high)
-        context.add(op.outputs[0], pool)
+        borders = (kernel, stride, padding, low, high)
+        add_by_map(context, position, op, source, lambda n, x, y: AvgPool2d(n, x, y, *borders))
         return
-    dtype = context.dtype(op.outputs[0])
-    if (low, high) == (dtype.low, dtype.high):
-        context.add(op.outputs[0], MaxPool2d(name, source, output, kernel, stride, padding))
-        return
-    raw = f"{name}/unclamped"
-    pooled = MaxPool2d(name, source, raw, kernel, stride, padding)
-    context.builder.add(pooled, dtype, context.facts(op.outputs[0]))
-    context.add(op.outputs[0], Clamp(f"{name}/clamp", raw, output, low, high))
+    dtype, facts = context.dtype(op.outputs[0]), context.facts(op.outputs[0])
+    if (low, high) != (dtype.low, dtype.high):
+        # The largest of what is clamped is the largest, clamped.
+        clamped = f"{node_name(position, op)}/clamped"
+        clamp = Clamp(clamped, source, clamped, low, high)
+        source = context.builder.add(clamp, dtype, facts)
+    window_ = (kernel, stride, padding)
+    add_by_map(context, position, op, source, lambda n, x, y: MaxPool2d(n, x, y, *window_))
 
 
 def softmax(context: Context, position: int, op: FileOperator) -> None:
@@ -324,63 +317,3 @@ def softmax(context: Context, position: int, op: FileOperator) -> None:
 
 _LARGEST_STEP_16 = 5.0
 """From here on TFLM's 16-bit softmax leaves 32 bits when it scales a difference."""
-
-
-def reduce(context: Context, position: int, op: FileOperator) -> None:
-    """MEAN or REDUCE_MAX over neighbouring axes, as a pool over a map made of them.
-
-    A mean's sum is rescaled by the ratio's multiplier, divided by their number beforehand.
-    """
-    check_operands(op, position, (2, 2))
-    what = f"{node_name(position, op)}: axes"
-    axes = constant(context, op.inputs[1], (INT32, INT64), what).reshape(-1).tolist()
-    source, name = context.computed(op.inputs[0]), node_name(position, op)
-    shape, dropped = context.builder.shape(source), context.dropped(op.inputs[0])
-    rank = len(shape) + dropped
-    if not all(-rank <= axis < rank for axis in axes):
-        raise damaged(position, op, f"axes {axes[:8]} of {rank}")
-    chosen = sorted({axis % rank - dropped for axis in axes} - {-1})
-    if not chosen or chosen != list(range(chosen[0], chosen[-1] + 1)):
-        raise unsupported(position, op, f"axes {axes[:8]}; reduce neighbouring axes")
-    as_map, kernel = _pooled_map(shape, chosen[0], chosen[-1] + 1)
-    wide = context.reshaped(f"{name}/map", source, as_map)
-    pool: SumPool2d | MaxPool2d
-    if op.code == "MEAN":
-        pool = _mean_pool(context, position, op, wide, kernel)
-    else:
-        same_meaning(context, position, op, [op.inputs[0]])
-        pool = MaxPool2d(name, wide, f"{name}/pooled", kernel, (1, 1))
-    declared = context.sample_shape(op.outputs[0])
-    if _without_ones(declared) != _without_ones(shape[: chosen[0]] + shape[chosen[-1] + 1 :]):
-        raise damaged(position, op, f"shape {shape} without axes {chosen} is not {declared}")
-    pooled = context.builder.add(pool, context.dtype(op.outputs[0]), context.facts(op.outputs[0]))
-    context.add(op.outputs[0], Reshape(f"{name}/shape", pooled, context.names[op.outputs[0]]))
-
-
-def _without_ones(shape: Shape) -> Shape:
-    return tuple(size for size in shape if size != 1)
-
-
-def _pooled_map(shape: Shape, first: int, end: int) -> tuple[Shape, tuple[int, int]]:
-    """A map of the same integers, and the window that covers the axes ``first`` to ``end``."""
-    if first == 0 and end == 2 and len(shape) == 3:
-        return shape, (shape[0], shape[1])
-    outer, count, inner = prod(shape[:first]), prod(shape[first:end]), prod(shape[end:])
-    return (outer, count, inner), (1, count)
-
-
-def _mean_pool(
-    context: Context, position: int, op: FileOperator, source: str, kernel: tuple[int, int]
-) -> SumPool2d:
-    name = node_name(position, op)
-    before, after = context.facts(op.inputs[0]), context.facts(op.outputs[0])
-    output = f"{name}/pooled"
-    try:
-        dtype = context.dtype(op.outputs[0])
-        ratio = before.scale[0] / after.scale[0]
-        rescale = mean_rescale(ratio, prod(kernel), after.zero_point, dtype.low, dtype.high)
-    except ValueError as error:
-        raise damaged(position, op, error) from error
-    return SumPool2d(
-        name, source, output, kernel, (1, 1), NO_PADDING, before.zero_point, rescale=rescale
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from hwkit.importers.tflite.axes import permuted, taken
 from hwkit.importers.tflite.context import (
     LARGEST,
     Context,
@@ -61,10 +62,19 @@ def _sliced(
     source_index = op.inputs[1 if op.code == "SPLIT" else 0]
     source = context.computed(source_index)
     dropped = context.dropped(source_index)
-    if dropped and ranges[0][:2] != (0, 1):
+    if dropped and ranges and ranges[0][:2] != (0, 1):
         raise damaged(position, op, f"slices {ranges[0][:2]} of a batch of 1")
     kept = ranges[dropped:] or [(0, 1, 1)]
     name = f"{node_name(position, op)}/slice{index}"
+    if len(kept) > len(context.builder.shape(source)):
+        shape = list(context.file_shape(source_index))
+        for axis, (first, count, step) in enumerate(kept):
+            places = range(first, first + count * step, step)
+            if places != range(shape[axis]):
+                source = taken(context, f"{name}/axis{axis}", source, tuple(shape), axis, places)
+                shape[axis] = count
+        _reshape_into(context, position, op, source, index)
+        return
     begin, size, stride = (tuple(column) for column in zip(*kept, strict=True))
     if size == context.sample_shape(index):
         context.add(index, Slice(name, source, context.names[index], begin, size, stride))
@@ -153,15 +163,12 @@ def pack(context: Context, position: int, op: FileOperator) -> None:
     shape = context.file.tensors[output].shape
     axis = _axis(position, op, int(op.options["axis"]), len(shape))
     part = [*shape[:axis], 1, *shape[axis + 1 :]]
-    dropped = context.dropped(output)
-    name = node_name(position, op)
     parts = []
     for k, index in enumerate(op.inputs):
-        source = context.computed(index)
-        if prod(part) != prod(context.builder.shape(source)):
+        parts.append(context.computed(index))
+        if prod(part) != prod(context.builder.shape(parts[-1])):
             raise damaged(position, op, f"input {k} does not become {part}")
-        parts.append(context.reshaped(f"{name}/part{k}", source, tuple(part[dropped:])))
-    _joined(context, position, op, parts, axis - dropped)
+    _joined(context, position, op, parts, axis)
 
 
 def concat(context: Context, position: int, op: FileOperator) -> None:
@@ -173,12 +180,11 @@ def concat(context: Context, position: int, op: FileOperator) -> None:
         raise unsupported(position, op, "joins without a fused activation")
     output = op.outputs[0]
     axis = _axis(position, op, int(op.options["axis"]), len(context.file.tensors[output].shape))
-    rank = len(context.sample_shape(output))
     parts = [
-        _brought(context, position, op, k, context.operand(index, rank))
+        _brought(context, position, op, k, context.computed(index))
         for k, index in enumerate(op.inputs)
     ]
-    _joined(context, position, op, parts, axis - context.dropped(output))
+    _joined(context, position, op, parts, axis)
 
 
 def _brought(context: Context, position: int, op: FileOperator, place: int, part: str) -> str:
@@ -192,31 +198,49 @@ def _brought(context: Context, position: int, op: FileOperator, place: int, part
 
 
 def _joined(context: Context, position: int, op: FileOperator, parts: list[str], axis: int) -> None:
-    if axis < 0:  # Along a batch of 1 there is one part, and nothing to join.
-        _reshape_into(context, position, op, parts[0], op.outputs[0])
+    """The output from ``parts`` along ``axis`` of the file's: parts have its other axes."""
+    output, name = op.outputs[0], node_name(position, op)
+    shape, dropped = context.file.tensors[output].shape, context.dropped(output)
+    if dropped and not axis and len(parts) == 1:
+        _reshape_into(context, position, op, parts[0], output)
         return
-    target = context.names[op.outputs[0]]
-    context.add(op.outputs[0], Concat(node_name(position, op), tuple(parts), target, axis))
+    outer, inner = prod(shape[:axis]), prod(shape[axis + 1 :])
+    rest = shape[dropped:axis], shape[axis + 1 :]
+    flat = len(shape) - dropped > len(context.sample_shape(output)) or axis < dropped
+    views = []
+    for k, part in enumerate(parts):
+        held_integers = prod(context.builder.shape(part))
+        if held_integers % (outer * inner):
+            raise damaged(position, op, f"input {k} of {held_integers} integers along axis {axis}")
+        size = held_integers // (outer * inner)
+        view = (outer, size, inner) if flat else (*rest[0], size, *rest[1])
+        views.append(context.reshaped(f"{name}/part{k}", part, view))
+    if flat:
+        facts, dtype = context.facts(output), context.dtype(output)
+        whole = context.builder.add(Concat(name, tuple(views), name, 1), dtype, facts)
+        _reshape_into(context, position, op, whole, output)
+        return
+    target = context.names[output]
+    context.add(output, Concat(name, tuple(views), target, axis - dropped))
 
 
 def transpose(context: Context, position: int, op: FileOperator) -> None:
     """TRANSPOSE; the batch of 1 may go anywhere, as it orders nothing."""
     check_operands(op, position, (2, 2))
     axes = _integers(context, position, op, op.inputs[1])
-    source = context.computed(op.inputs[0])
-    rank = len(context.file.tensors[op.inputs[0]].shape)
-    if sorted(axes) != list(range(rank)):
-        raise damaged(position, op, f"{axes} permutes no {rank} axes")
-    dropped = context.dropped(op.inputs[0])
-    axes = [axis - dropped for axis in axes if axis >= dropped]
-    shape = tuple(context.builder.shape(source)[axis] for axis in axes)
-    name, target = node_name(position, op), context.names[op.outputs[0]]
-    if shape == context.sample_shape(op.outputs[0]):
-        context.add(op.outputs[0], Transpose(name, source, target, tuple(axes)))
+    source, shape = context.computed(op.inputs[0]), context.file.tensors[op.inputs[0]].shape
+    if sorted(axes) != list(range(len(shape))):
+        raise damaged(position, op, f"{axes} permutes no {len(shape)} axes")
+    if context.file.tensors[op.outputs[0]].shape != tuple(shape[axis] for axis in axes):
+        raise damaged(position, op, f"{axes} of {shape} is another shape than is declared")
+    dropped, target = context.dropped(op.inputs[0]), context.names[op.outputs[0]]
+    kept = tuple(axis - dropped for axis in axes if axis >= dropped)
+    plain = len(kept) <= len(context.builder.shape(source))
+    if plain and tuple(shape[k + dropped] for k in kept) == context.sample_shape(op.outputs[0]):
+        context.add(op.outputs[0], Transpose(node_name(position, op), source, target, kept))
         return
-    moved = Transpose(name, source, f"{name}/moved", tuple(axes))
-    facts, dtype = context.facts(op.inputs[0]), context.dtype(op.inputs[0])
-    _reshape_into(context, position, op, context.builder.add(moved, dtype, facts), op.outputs[0])
+    moved = permuted(context, f"{node_name(position, op)}/moved", source, shape, axes)
+    _reshape_into(context, position, op, moved, op.outputs[0])
 
 
 def depth_to_space(context: Context, position: int, op: FileOperator) -> None:
@@ -242,15 +266,13 @@ def depth_to_space(context: Context, position: int, op: FileOperator) -> None:
 def reverse(context: Context, position: int, op: FileOperator) -> None:
     """REVERSE_V2: a slice that runs backwards along the axes given."""
     check_operands(op, position, (2, 2))
-    source = context.computed(op.inputs[0])
-    shape, dropped = context.builder.shape(source), context.dropped(op.inputs[0])
-    rank = len(shape) + dropped
+    shape = context.file.tensors[op.inputs[0]].shape
     axes = _integers(context, position, op, op.inputs[1])
-    turned = {_axis(position, op, axis, rank) - dropped for axis in axes}
-    begin = tuple(size - 1 if k in turned else 0 for k, size in enumerate(shape))
-    stride = tuple(-1 if k in turned else 1 for k in range(len(shape)))
-    name, target = node_name(position, op), context.names[op.outputs[0]]
-    context.add(op.outputs[0], Slice(name, source, target, begin, shape, stride))
+    turned = {_axis(position, op, axis, len(shape)) for axis in axes}
+    ranges = [(n - 1, n, -1) if k in turned else (0, n, 1) for k, n in enumerate(shape)]
+    if context.dropped(op.inputs[0]):
+        ranges[0] = (0, 1, 1)
+    _sliced(context, position, op, ranges, op.outputs[0])
 
 
 def resize_nearest(context: Context, position: int, op: FileOperator) -> None:
@@ -276,9 +298,11 @@ def pad(context: Context, position: int, op: FileOperator) -> None:
     source = context.computed(op.inputs[0])
     name = f"{node_name(position, op)}: padding"
     amounts = constant(context, op.inputs[1], (INT32, INT64), name)
-    shape, dropped = context.builder.shape(source), context.dropped(op.inputs[0])
-    if amounts.shape != (len(shape) + dropped, 2) or amounts[:dropped].any():
-        raise unsupported(position, op, "pad rows, columns or channels, not the batch")
+    shape, dropped = context.file_shape(op.inputs[0]), context.dropped(op.inputs[0])
+    if amounts.shape != (len(shape) + dropped, 2):
+        raise damaged(position, op, f"{amounts.shape} amounts for {len(shape) + dropped} axes")
+    if amounts[:dropped].any():
+        shape, dropped = (1, *shape), 0
     if amounts.min() < 0 or amounts.max() > LARGEST:
         raise damaged(position, op, f"pads by {amounts.max()}")
     value = context.facts(op.inputs[0]).zero_point
@@ -290,7 +314,7 @@ def pad(context: Context, position: int, op: FileOperator) -> None:
         target = context.names[op.outputs[0]]
         context.add(op.outputs[0], Pad(node_name(position, op), source, target, border, value))
         return
-    source = _padded_by_axis(context, position, op, source, pairs, value)
+    source = _padded_by_axis(context, position, op, source, shape, pairs, value)
     _reshape_into(context, position, op, source, op.outputs[0])
 
 
@@ -299,11 +323,11 @@ def _padded_by_axis(
     position: int,
     op: FileOperator,
     source: str,
+    shape: Shape,
     pairs: list[tuple[int, int]],
     value: int,
 ) -> str:
     facts, dtype = context.facts(op.inputs[0]), context.dtype(op.inputs[0])
-    shape: Shape = context.builder.shape(source)
     for axis, (before, after) in enumerate(pairs):
         if not before + after:
             continue

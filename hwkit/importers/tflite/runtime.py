@@ -5,10 +5,37 @@ TFLM, unless it refuses the file: then LiteRT with its reference kernels is the 
 
 from __future__ import annotations
 
-from hwkit.importers.tflite.file import INT4, INT16, INT64, UINT8, FileOperator, TfliteFile
+from hwkit.importers.tflite.file import INT4, INT8, INT16, INT64, UINT8, FileOperator, TfliteFile
 
-_ONLY_LITERT = frozenset(("CAST", "DENSIFY", "GATHER", "REDUCE_PROD", "RELU_N1_TO_1"))
-"""Sparse weights, what reckons with an open batch, and what has no 8-bit form in TFLM."""
+_ONLY_LITERT = frozenset(
+    [
+        "CAST",
+        "DENSIFY",
+        "EXP",
+        "GELU",
+        "LOG",
+        "NEG",
+        "REDUCE_PROD",
+        "RELU_0_TO_1",
+        "RELU_N1_TO_1",
+        "SQRT",
+        "TILE",
+    ]
+)
+"""Sparse weights, what reckons with an open batch, and what has no integer form in TFLM."""
+
+_ONLY_8_BITS = frozenset(
+    [
+        "BATCH_TO_SPACE_ND",
+        "GATHER",
+        "MIRROR_PAD",
+        "REDUCE_MAX",
+        "REDUCE_MIN",
+        "RESIZE_BILINEAR",
+        "SPACE_TO_BATCH_ND",
+    ]
+)
+"""What TFLM computes of int8, not of int16."""
 
 _OF_ANY_TYPE = frozenset(("READ_VARIABLE", "ASSIGN_VARIABLE"))
 
@@ -40,9 +67,13 @@ def _refused(file: TfliteFile, op: FileOperator) -> bool:
         return True
     if op.code == "FILL" and present and present[0].data is None:
         return True
-    if op.code == "REDUCE_MAX" and INT16 in types:
+    if op.code in _ONLY_8_BITS and INT16 in types:
         return True
-    if op.code == "ARG_MAX" and any(file.tensors[index].type == INT64 for index in op.outputs):
+    if op.code == "GATHER" and not types & {INT8, INT16}:
+        return True
+    if op.code in ("ARG_MAX", "ARG_MIN") and any(
+        file.tensors[index].type == INT64 for index in op.outputs
+    ):
         return True
     unsigned = types == {UINT8} if op.code == "QUANTIZE" else UINT8 in types
     return unsigned or op.code in _ONLY_LITERT

@@ -27,7 +27,7 @@ def _clipped(values: Array, dtype: IntType = S8) -> Array:
     return np.clip(values, dtype.low, dtype.high).astype(dtype.container)
 
 
-def _fraction(ratio: float) -> tuple[int, int]:
+def fraction(ratio: float) -> tuple[int, int]:
     """``ratio`` as ``multiplier * 2**(exponent - 31)``, the multiplier rounded half away from 0;
     the ratio may be negative. 0 below what the kernels hold, ``ValueError`` above."""
     if not abs(ratio) < 1 << 30:
@@ -44,7 +44,7 @@ def _multiplied(x: Array, ratio: float) -> Array:
     ``x`` shifted by it leaves 32 bits."""
     if ratio < 0:
         return -_multiplied(x, -ratio)
-    multiplier, exponent = _fraction(ratio)
+    multiplier, exponent = fraction(ratio)
     room = 31 - int(np.abs(x).max()).bit_length()
     if exponent > room:
         raise ValueError(f"ratio {ratio} is not below 2**{room}")
@@ -77,7 +77,7 @@ def tanh_table(source: Quantization) -> Array:
 def _argument(source: Quantization) -> tuple[Array, Array]:
     """Where the input is inside the range of Q4.27, and its value there (0 elsewhere)."""
     real = ldexp(float(np.float32(source.scale[0])), 31 - _INTEGER_BITS)
-    multiplier, shift = _fraction(real)
+    multiplier, shift = fraction(real)
     if not 0 <= shift <= 31:
         raise ValueError(f"scale {source.scale[0]} is not in 2**-28 .. 16")
     radius = (((1 << _INTEGER_BITS) - 1) << (31 - _INTEGER_BITS)) >> shift
@@ -134,7 +134,7 @@ def hard_swish_table(
 
 def _int16_fraction(ratio: float) -> tuple[int, int]:
     """``ratio`` as ``multiplier * 2**(exponent - 15)`` with a multiplier of 16 bits."""
-    multiplier, exponent = _fraction(ratio)
+    multiplier, exponent = fraction(ratio)
     return min((multiplier + (1 << 15)) >> 16, _INT16[1]), exponent
 
 

@@ -40,6 +40,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rounding,
     Slice,
@@ -148,6 +149,9 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
             if op.padding != NO_PADDING:  # fewer taps lie inside the map at its border
                 sums = sums.with_zero()
             return _finished(op, sums)
+        case ResizeBilinear():
+            x, weight = xs[0].moved(-op.input_zero_point), op.steps[0] * op.steps[1]
+            return _finished(op, Interval(x.low * weight, x.high * weight))
         case AvgPool2d():
             return xs[0].clamped(op.low, op.high)
         case Requantize():

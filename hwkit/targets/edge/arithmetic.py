@@ -28,6 +28,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Rescale,
+    ResizeBilinear,
     Rounding,
     Softmax,
     SoftmaxKind,
@@ -37,6 +38,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32
+from hwkit.targets.edge import bilinear
 from hwkit.targets.edge.layer_norm import float_layer_norm
 from hwkit.targets.edge.native import derived_rescale
 from hwkit.targets.edge.runtime import Arithmetic, Products, Sixteen
@@ -108,6 +110,8 @@ def in_runtime(graph: Graph, runtime: Arithmetic, target: str) -> tuple[Graph, t
 
 
 def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
+    if isinstance(op, ResizeBilinear):
+        return bilinear.in_runtime(graph, op, runtime.products)
     if isinstance(op, LayerNorm):
         return float_layer_norm(graph, op, runtime, target)
     if is_sixteen(graph, op):

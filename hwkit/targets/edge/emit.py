@@ -33,6 +33,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -45,6 +46,7 @@ from hwkit.ir.tflite import nearest
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S8, S16, S32, Array, IntType, Quantization, Shape
 from hwkit.target import BuildPlan, Lowered
+from hwkit.targets.edge.bilinear import convention
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
 from hwkit.targets.edge.layer_norm import LayerNormOperators
 from hwkit.targets.edge.loaded import arithmetic_of
@@ -250,6 +252,8 @@ class _Emitter:
                 self.add("PRELU", (op.input, slope), op.output)
             case ResizeNearest():
                 self.resize(op)
+            case ResizeBilinear():
+                self.bilinear(op)
             case Constant():
                 value = self.graph.constants[op.value]
                 data = value.reshape(1, *value.shape)
@@ -501,11 +505,7 @@ class _Emitter:
                 for before, places in zip(shape[:2], (op.rows, op.columns), strict=True)
             ]
             if chosen == [op.rows, op.columns]:
-                size = np.array([len(op.rows), len(op.columns)], np.int32)
-                name = self.constant(f"{op.name}/size", size, "int32")
-                fields = {"alignCorners": align, "halfPixelCenters": centres}
-                code, options = "RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"
-                self.add(code, (op.input, name), op.output, options, fields)
+                self.resized(op, "RESIZE_NEAREST_NEIGHBOR", align, centres)
                 return
         rows = self.constant(f"{op.name}/rows", np.array(op.rows, np.int32), "int32")
         columns = self.constant(f"{op.name}/columns", np.array(op.columns, np.int32), "int32")
@@ -515,6 +515,21 @@ class _Emitter:
         self.tensors[middle] = FileTensor(middle, between, dtype, facts.scale, facts.zero_point)
         self.add("GATHER", (op.input, rows), middle, "GatherOptions", {"axis": 1})
         self.add("GATHER", (middle, columns), op.output, "GatherOptions", {"axis": 2})
+
+    def bilinear(self, op: ResizeBilinear) -> None:
+        chosen = convention(self.graph, op)
+        if chosen is None:
+            raise GraphError(op.name, "has no convention; lower the graph for an edge board first")
+        self.resized(op, "RESIZE_BILINEAR", *chosen)
+
+    def resized(
+        self, op: ResizeNearest | ResizeBilinear, code: str, align: bool, centres: bool
+    ) -> None:
+        size = np.array([len(op.rows), len(op.columns)], np.int32)
+        name = self.constant(f"{op.name}/size", size, "int32")
+        fields = {"alignCorners": align, "halfPixelCenters": centres}
+        options = f"{code.title().replace('_', '')}Options"
+        self.add(code, (op.input, name), op.output, options, fields)
 
     def lookup(self, op: Lookup) -> None:
         """The table entry at ``x + 128`` (``x + 32768``): a cast, an addition and a GATHER."""

@@ -38,7 +38,7 @@ class FileTensor:
     ``resource`` (the handle of a variable).
 
     ``scale`` is empty (not quantized), one entry, or one for each index of ``axis``; ``data`` is
-    None for activations.
+    None for activations; ``is_variable``: an operator keeps it from inference to inference.
     """
 
     name: str
@@ -48,6 +48,7 @@ class FileTensor:
     zero_point: int = 0
     axis: int = 0
     data: Array | None = None
+    is_variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ _VERSIONS = {
     "MUL": 2,
     "QUANTIZE": 2,
     "RELU": 2,
+    "RESIZE_BILINEAR": 3,
     "RESIZE_NEAREST_NEIGHBOR": 3,
     "SUB": 2,
     "MAXIMUM": 2,
@@ -192,6 +194,7 @@ def _tensor(s: ModuleType, tensor: FileTensor, buffers: list[Any]) -> Any:
         q.quantizedDimension = tensor.axis
         t.quantization = q
     t.buffer = 0
+    t.isVariable = tensor.is_variable
     if tensor.data is not None:
         t.buffer = len(buffers)
         buffers.append(_aligned_buffer(s, tensor.data, tensor.dtype))

@@ -34,6 +34,7 @@ from hwkit.lower.saturating import require_saturating
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
+from hwkit.targets.edge import bilinear
 from hwkit.targets.edge.arithmetic import check_ratios, in_runtime
 from hwkit.targets.edge.as_depthwise import as_depthwise
 from hwkit.targets.edge.capabilities import CAPABILITIES
@@ -85,6 +86,7 @@ def lower(graph: Graph, board: Board) -> Lowered[EdgePlan]:
     graph, added = float32_rescales(apply(graph, partial(wide_apart, also=_has_offsets)), target)
     graph = apply(verify(graph), partial(as_depthwise, target=target, runtime=runtime))
     _check_scales(graph, target)
+    bilinear.check(graph, target)
     passes = [
         floor_as_half_up,
         partial(finer_steps, largest_weight=S8.high),

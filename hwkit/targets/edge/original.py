@@ -12,6 +12,7 @@ import numpy as np
 
 from hwkit.boards import Board
 from hwkit.errors import ConfigError, DeviceError, FormatError, HwkitError
+from hwkit.importers.tflite.context import held
 from hwkit.importers.tflite.file import FLOAT32, INT64, TYPE_NAMES, FileTensor, TfliteFile, parse
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
@@ -115,7 +116,7 @@ EdgePlan: TypeAlias = OriginalFile | None
 
 def _without_batch(tensor: FileTensor, y: Array) -> Array:
     batch = int(len(tensor.shape) > 1 and tensor.shape[0] == 1)
-    shape = tensor.shape[batch:] or (1,)
+    shape = held(tensor.shape[batch:] or (1,))
     if y[0].size != prod(shape):
         raise DeviceError(f"{tensor.name!r}: {y.shape[1:]} came back for {tensor.shape}")
     return y.reshape(len(y), *shape)

@@ -43,6 +43,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -68,7 +69,7 @@ _RESCALING = (
 )
 _SAME = (
     *(AvgPool2d, Clamp, Concat, MaxPool2d, Pad),
-    *(Reshape, ResizeNearest, Slice, Transpose),
+    *(Reshape, ResizeBilinear, ResizeNearest, Slice, Transpose),
 )
 _TOLERANCE = 2.0**-20
 """Relative error of a ratio that is taken as it is: below the 21 bits of XNNPACK's add."""

@@ -13,7 +13,6 @@ from hwkit.errors import UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
-    Add,
     AvgPool2d,
     Clamp,
     Conv2d,
@@ -21,22 +20,24 @@ from hwkit.ir.ops import (
     DepthwiseConv2d,
     MatMul,
     MaxPool2d,
-    Mul,
     Op,
     Pad,
     Padding,
     Prelu,
     Requantize,
     Rescale,
-    Sub,
+    ResizeBilinear,
     SumPool2d,
 )
 from hwkit.ir.shapes import extent
 from hwkit.ir.tflite import same_padding
+from hwkit.ir.traits import Pairwise
 from hwkit.ir.types import S16, IntType, Shape, TensorType
 
 Windowed = Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d
-Rescaling = Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | MatMul | Requantize | SumPool2d
+Rescaling = (
+    Conv2d | DepthwiseConv2d | Dense | Pairwise | MatMul | Requantize | SumPool2d | ResizeBilinear
+)
 
 
 def file_padding(op: Windowed, source: Shape, kernel: tuple[int, int]) -> str | None:
@@ -116,7 +117,8 @@ def split_ranges(graph: Graph) -> Graph:
             low, high = r.low, r.high
         elif isinstance(op, Rescaling) and op.rescale is not None:
             r = op.rescale
-            plain = (all_of,) if isinstance(op, SumPool2d | MatMul) else _forms(r, dtype)
+            without_relu = isinstance(op, SumPool2d | MatMul | ResizeBilinear)
+            plain = (all_of,) if without_relu else _forms(r, dtype)
             needs = (r.low, r.high) not in plain
             whole = replace(op, rescale=replace(r, low=dtype.low, high=dtype.high))
             low, high = r.low, r.high

@@ -7,7 +7,18 @@ from math import prod
 import numpy as np
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, MatMul, Mul, Rescale, Sub, SumPool2d
+from hwkit.ir.ops import (
+    Add,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    MatMul,
+    Mul,
+    Rescale,
+    ResizeBilinear,
+    Sub,
+    SumPool2d,
+)
 from hwkit.ir.shapes import matrices
 from hwkit.ir.sums import bias_of, farthest, largest_sums, rows_of
 from hwkit.ir.traits import Accumulating, Binary
@@ -30,6 +41,9 @@ def _largest(graph: Graph, op: Accumulating) -> int:
         case SumPool2d():
             one = farthest(graph.tensors[op.input].dtype, op.input_zero_point)
             return prod(op.kernel) * one
+        case ResizeBilinear():
+            one = farthest(graph.tensors[op.input].dtype, op.input_zero_point)
+            return prod(op.steps) * one
         case Mul():
             return prod(operand_bounds(graph, op))
         case MatMul():

@@ -7,9 +7,19 @@ from math import prod
 import numpy as np
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, Constant, Mul, Prelu, ResizeNearest, Slice, Sub, Transpose
+from hwkit.ir.ops import (
+    Add,
+    Constant,
+    Mul,
+    Prelu,
+    ResizeBilinear,
+    ResizeNearest,
+    Slice,
+    Sub,
+    Transpose,
+)
 from hwkit.ir.sums import farthest
-from hwkit.ir.types import Shape
+from hwkit.ir.types import S32, Shape
 from hwkit.targets.mcu.bounds import largest_sum, operand_bounds
 from hwkit.targets.mcu.call import Call, Fields, named, output_bytes, stored
 from hwkit.targets.mcu.rescales import rescale
@@ -123,6 +133,32 @@ def resize_nearest(graph: Graph, op: ResizeNearest) -> Call:
         "columns": Table("columns", np.array(op.columns, np.int32)),
     }
     return Call("resize_nearest_s8", Struct(fields), (op.input,))
+
+
+def resize_bilinear(graph: Graph, op: ResizeBilinear) -> Call:
+    """Tables of the rows and columns to read and of their weights."""
+    height, width, channels = graph.tensors[op.input].shape
+    numbers = {
+        "rows": op.rows,
+        "row_weights": op.row_weights,
+        "columns": op.columns,
+        "column_weights": op.column_weights,
+    }
+    most = largest_sum(graph, op)
+    fields: Fields = {
+        "input_height": height,
+        "input_width": width,
+        "channels": channels,
+        "output_height": len(op.rows),
+        "output_width": len(op.columns),
+        "row_steps": op.steps[0],
+        "column_steps": op.steps[1],
+        "input_zero_point": op.input_zero_point,
+        **{name: Table(name, np.array(of, np.int32)) for name, of in numbers.items()},
+        "rescale": rescale(op.rescale, most, "", output_bytes(graph, op)),
+    }
+    long = "_long" if most > S32.high else ""
+    return Call(named("resize_bilinear", graph, op) + long, Struct(fields), (op.input,))
 
 
 def constant(graph: Graph, op: Constant) -> Call:

@@ -23,6 +23,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Reshape,
+    ResizeBilinear,
     Rounding,
     Softmax,
     SoftmaxKind,
@@ -122,7 +123,7 @@ def _missing(graph: Graph, op: Op) -> str:
 def _missing_for_sums(graph: Graph, op: Accumulating) -> str:
     largest, to = largest_sum(graph, op), STORED.of(graph.tensors[op.output].dtype).bits
     widths = {STORED.of(graph.tensors[name].dtype).bits for name in activations(op)}
-    products = isinstance(op, Weighted | MatMul)
+    products = isinstance(op, Weighted | MatMul | ResizeBilinear)
     long = products and widths == {16} and op.rescale is not None
     if op.accumulator_bits > 32 and largest > S32.high and not long:
         return f"sums of up to {largest} do not fit 32 bits; use fewer inputs or fewer bits"

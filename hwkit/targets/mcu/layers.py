@@ -29,6 +29,7 @@ from hwkit.ir.ops import (
     Prelu,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -48,6 +49,7 @@ from hwkit.targets.mcu.broadcast import (
     constant,
     gather,
     prelu,
+    resize_bilinear,
     resize_nearest,
 )
 from hwkit.targets.mcu.call import Call, Fields, named, output_bytes, stored
@@ -118,6 +120,8 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (gather(graph, op),)
         case ResizeNearest():
             return (resize_nearest(graph, op),)
+        case ResizeBilinear():
+            return (resize_bilinear(graph, op),)
         case Constant():
             return (constant(graph, op),)
         case ArgMax():

@@ -28,6 +28,7 @@ from hwkit.ir.ops import (
     Padding,
     Requantize,
     Rescale,
+    ResizeBilinear,
     Rounding,
     Softmax,
     SoftmaxKind,
@@ -566,6 +567,29 @@ def sum_pool(draw: st.DrawFn, types: Types = activations, to: Types | None = Non
     return _finish(
         draw, b, op, channels, kernel[0] * kernel[1] * _x_most(dtype, zero_point), to or types
     )
+
+
+@st.composite
+def bilinear(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
+    """To any places of a map, with any weights."""
+    b = GraphBuilder("bilinear")
+    shape = (draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 5)))
+    dtype = draw(types())
+    zero_point = draw(zero_points(dtype))
+    b.input("x", shape, dtype)
+    steps = (draw(st.sampled_from([1, 3, 64, 255])), draw(st.sampled_from([1, 2, 100, 256])))
+    places = []
+    for size, step in zip(shape[:2], steps, strict=True):
+        count = draw(st.integers(1, 5))
+        for most in (size - 1, step):
+            of = draw(st.lists(st.integers(0, most), min_size=count, max_size=count))
+            places.append(tuple(of))
+    rows, row_weights, columns, column_weights = places
+    op = ResizeBilinear(
+        "op", "x", "y", rows, row_weights, columns, column_weights, steps, zero_point
+    )
+    most = steps[0] * steps[1] * _x_most(dtype, zero_point)
+    return _finish(draw, b, op, shape[2], most, to or types)
 
 
 @st.composite

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import NO_OFFSET, Conv2d, Dense, DepthwiseConv2d, Rescale, Rounding
+from hwkit.ir.ops import (
+    NO_OFFSET,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Rescale,
+    ResizeBilinear,
+    Rounding,
+)
 from hwkit.ir.sums import largest_sums
 from hwkit.ir.types import S8, S16, S48, Array
 from tests.firmware.kernels.cases import integers, sixteen, window, zero_points
@@ -75,4 +83,27 @@ def weighted(draw: st.DrawFn) -> Graph:
         most = draw(_layer(b, shape, x_most))
         op = kind("op", "x", "w", "b", "y", stride, padding, dilation, zero, 48)
     b.add(replace(op, rescale=draw(rescales(outputs, most))), S16)
+    return b.build(["y"])
+
+
+@st.composite
+def bilinear(draw: st.DrawFn) -> Graph:
+    """In steps of 1024, as .tflite files have them."""
+    b = GraphBuilder("bilinear")
+    dtype = draw(sixteen())
+    zero = draw(st.sampled_from([0, 0]) | zero_points(dtype))
+    shape = (draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 3)))
+    b.input("x", shape, dtype)
+    step, count = 1024, draw(st.integers(1, 5))
+    rows, columns = (
+        tuple(draw(st.lists(st.integers(0, size - 1), min_size=count, max_size=count)))
+        for size in shape[:2]
+    )
+    down, right = (
+        tuple(draw(st.lists(st.integers(0, step), min_size=count, max_size=count)))
+        for _ in range(2)
+    )
+    op = ResizeBilinear("op", "x", "y", rows, down, columns, right, (step, step), zero, 48)
+    most = step * step * max(dtype.high - zero, zero - dtype.low)
+    b.add(replace(op, rescale=draw(rescales(shape[2], most))), S16)
     return b.build(["y"])

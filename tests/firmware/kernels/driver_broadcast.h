@@ -41,6 +41,15 @@ static void read_resize_nearest(hwk_resize_nearest_t *d) {
   d->columns = read_pointer();
 }
 
+static void read_resize_bilinear(hwk_resize_bilinear_t *d) {
+  read_numbers(&d->input_height, 8);
+  d->rows = read_pointer();
+  d->row_weights = read_pointer();
+  d->columns = read_pointer();
+  d->column_weights = read_pointer();
+  read_rescale(&d->rescale);
+}
+
 static void read_constant(hwk_constant_t *d) {
   d->elements = read_number();
   d->values = read_pointer();

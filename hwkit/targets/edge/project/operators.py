@@ -31,6 +31,7 @@ _METHODS = {
     "RELU": "AddRelu",
     "RELU6": "AddRelu6",
     "RESHAPE": "AddReshape",
+    "RESIZE_BILINEAR": "AddResizeBilinear",
     "RESIZE_NEAREST_NEIGHBOR": "AddResizeNearestNeighbor",
     "SLICE": "AddSlice",
     "SOFTMAX": "AddSoftmax",
