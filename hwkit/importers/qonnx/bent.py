@@ -59,8 +59,8 @@ def quantized(
     final = Rescale((1,), (0,), Rounding.FLOOR, q.low, q.high, zero)
     zeros, tensors = (source.zero_point,) * 2, (source.tensor,) * 2
     if not down.any():
-        op = Add(name, tensors, name, zeros, (above, below), rescale=final)
-        ctx.builder.add(op, q.dtype, facts)
+        sums = Add(name, tensors, name, zeros, (above, below), rescale=final)
+        ctx.builder.add(sums, q.dtype, facts)
     else:
         inner = ctx.name(node, f"{name}.upper")
         plain = Quantization(facts.scale)

@@ -30,10 +30,12 @@ from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.integers import extent, quantize, settle
 from hwkit.importers.qonnx.rescale import Quantizer
+from hwkit.importers.qonnx.resize import resize
 from hwkit.importers.qonnx.rewrite import rewrite
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.shapes import unflattened
 from hwkit.importers.qonnx.source import Imported, Meaning
+from hwkit.importers.qonnx.transposed import conv_transpose
 from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.importers.qonnx.values import Fresh, Layer, Real
 from hwkit.ir.graph import Graph
@@ -62,6 +64,8 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
         ("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax"),
         pools.global_pool,
     ),
+    "ConvTranspose": conv_transpose,
+    **dict.fromkeys(("Resize", "Upsample"), resize),
     "Slice": cuts.cut,
     "Split": cuts.split,
     "Gather": cuts.gather,

@@ -169,18 +169,18 @@ def _parameter(node: Node) -> str:
     return name.rpartition(".")[0] if name.endswith((".weight", ".bias")) else ""
 
 
-def _weight(ctx: Context, node: Node, position: int) -> Weight:
+def weight_of(ctx: Context, node: Node, position: int) -> Weight:
     weight = ctx.value(node, position)
     if not isinstance(weight, Weight):
         raise UnsupportedOp(
             node.name, IMPORTER, "its weight is not quantized; use QuantConv2d or QuantLinear"
         )
-    if weight.dtype.bits > 8:
+    if weight.dtype.bits > 9:
         raise UnsupportedOp(node.name, IMPORTER, f"{weight.dtype} weights; use 8 bits or fewer")
     return weight
 
 
-def _per_output(node: Node, weight: Weight, axis: int) -> Array:
+def per_output(node: Node, weight: Weight, axis: int) -> Array:
     """The weight's scales: one, or one for each output channel (``axis`` of the weight)."""
     scale = weight.scale.reshape(
         (1,) * (weight.integers.ndim - weight.scale.ndim) + weight.scale.shape
@@ -194,11 +194,11 @@ def _per_output(node: Node, weight: Weight, axis: int) -> Array:
     return scale.reshape(-1)
 
 
-def _name(ctx: Context, node: Node, weight: Weight) -> str:
+def layer_name(ctx: Context, node: Node, weight: Weight) -> str:
     return ctx.name(node, weight.layer)
 
 
-def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
+def bias_of(ctx: Context, node: Node, position: int, channels: int) -> Array:
     if not ctx.has(node, position):
         return np.zeros(1)
     bias = ctx.numbers(node, position)
@@ -209,7 +209,7 @@ def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
 
 def conv(ctx: Context, node: Node) -> None:
     """``Conv`` of one or two spatial axes, with one group or one for each input channel."""
-    x, weight = as_map(ctx, node, narrow(ctx, node, 0)), _weight(ctx, node, 1)
+    x, weight = as_map(ctx, node, narrow(ctx, node, 0)), weight_of(ctx, node, 1)
     taps = weight.integers if weight.integers.ndim != 3 else weight.integers[:, :, None, :]
     if taps.ndim != 4 or len(x.shape) != weight.integers.ndim - 1:
         raise UnsupportedOp(
@@ -217,24 +217,24 @@ def conv(ctx: Context, node: Node) -> None:
         )
     source = x.integers
     groups, channels = node.attribute("group", 1), x.shape[0]
-    if groups not in (1, channels) or taps.shape[0] % groups or taps.shape[1] * groups != channels:
-        raise UnsupportedOp(
-            node.name, IMPORTER, f"{groups} groups of {channels} channels; use 1 or {channels}"
+    if groups < 1 or taps.shape[0] % groups or taps.shape[1] * groups != channels:
+        raise GraphError(
+            node.name, f"{groups} groups of {channels} channels, weight {taps.shape}; export again"
         )
     stride, dilation = read_pair(node, "strides"), read_pair(node, "dilations")
     kernel = (taps.shape[2], taps.shape[3])
     padding = read_padding(node, x.shape, kernel, stride, dilation)
-    name = _name(ctx, node, weight)
+    name = layer_name(ctx, node, weight)
     zero_point = source.zero_point
     names = (name, source.tensor, f"{name}.weight", None, name)
-    steps = _per_output(node, weight, 0)
+    steps = per_output(node, weight, 0)
     x_steps = x.scale
     op: Conv2d | DepthwiseConv2d
-    if groups == 1:
+    if groups == 1 or groups < channels:
         if x.scale.size > 1:
             raise UnsupportedOp(node.name, IMPORTER, "per-channel activation scales; use one scale")
         op = Conv2d(*names, stride, padding, dilation, zero_point)
-        integers, axis = taps.transpose(0, 2, 3, 1), 0
+        integers, axis = _ungrouped(taps, groups).transpose(0, 2, 3, 1), 0
     else:
         op = DepthwiseConv2d(*names, stride, padding, dilation, zero_point)
         integers, axis = taps[:, 0].transpose(1, 2, 0)[None], 3
@@ -244,7 +244,19 @@ def conv(ctx: Context, node: Node) -> None:
     shape = (outputs, rows, columns) if len(x.shape) == 3 else (outputs, columns)
     unit = steps * x_steps
     layer = Layer(op, integers, axis, weight.dtype, unit, source, _one_or_all(x_steps))
-    ctx.put(node, Real(layer, shape, unit, _bias(ctx, node, 2, outputs)))
+    ctx.put(node, Real(layer, shape, unit, bias_of(ctx, node, 2, outputs)))
+
+
+def _ungrouped(taps: Array, groups: int) -> Array:
+    """(O, I / groups, KH, KW) as (O, I, KH, KW), zeros for the channels of other groups."""
+    if groups == 1:
+        return taps
+    outputs, each = taps.shape[:2]
+    whole = np.zeros((outputs, each * groups, *taps.shape[2:]), np.int64)
+    for g, part in enumerate(np.split(taps, groups)):
+        rows = slice(g * outputs // groups, (g + 1) * outputs // groups)
+        whole[rows, g * each : (g + 1) * each] = part
+    return whole
 
 
 def _one_or_all(scale: Array) -> float | Array:
@@ -304,7 +316,7 @@ def matmul(ctx: Context, node: Node) -> None:
 
 
 def _dense(ctx: Context, node: Node, output_first: bool) -> None:
-    x, weight = features_last(ctx, node, narrow(ctx, node, 0)), _weight(ctx, node, 1)
+    x, weight = features_last(ctx, node, narrow(ctx, node, 0)), weight_of(ctx, node, 1)
     matrix = weight.integers if output_first else weight.integers.T
     if matrix.ndim != 2 or matrix.shape[1] != x.shape[-1]:
         raise UnsupportedOp(
@@ -315,12 +327,12 @@ def _dense(ctx: Context, node: Node, output_first: bool) -> None:
     if x.order is not None:
         matrix = matrix[:, x.order]
     source = x.integers
-    name = _name(ctx, node, weight)
+    name = layer_name(ctx, node, weight)
     op = Dense(name, source.tensor, f"{name}.weight", None, name, source.zero_point)
-    unit = _per_output(node, weight, 0 if output_first else 1) * x.scale
+    unit = per_output(node, weight, 0 if output_first else 1) * x.scale
     layer = Layer(op, matrix, 0, weight.dtype, unit, source, float(x.scale[0]))
     outputs = matrix.shape[0]
-    bias = _bias(ctx, node, 2, outputs) if node.op_type == "Gemm" else np.zeros(1)
+    bias = bias_of(ctx, node, 2, outputs) if node.op_type == "Gemm" else np.zeros(1)
     ctx.put(node, Real(layer, (*x.shape[:-1], outputs), unit, bias, axes=x.layout))
 
 
