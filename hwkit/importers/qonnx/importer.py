@@ -15,7 +15,7 @@ QONNX: Pappalardo et al. 2022 (2206.07527).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from hwkit.importers.qonnx.rewrite import rewrite
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.shapes import unflattened
 from hwkit.importers.qonnx.source import Imported, Meaning
+from hwkit.importers.qonnx.tails import without_tails
 from hwkit.importers.qonnx.transposed import conv_transpose
 from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.importers.qonnx.values import Fresh, Layer, Real
@@ -99,7 +100,7 @@ def import_qonnx(path: Path) -> Imported:
     Raises ``ConfigError`` (cannot be opened), ``FormatError`` (cut short, no ONNX), ``GraphError``
     (values or shapes that make no sense) and ``UnsupportedOp`` (naming node, op and a remedy).
     """
-    original = read_onnx(path)
+    original, left_off = without_tails(read_onnx(path))
     model = rewrite(original)
     context = Context(_graph_name(model, path), model.constants, model.nodes, model.opset)
     for name, shape in model.inputs.items():
@@ -108,7 +109,9 @@ def import_qonnx(path: Path) -> Imported:
     for node in model.nodes:
         _import(context, node)
     outputs = [_output(context, name) for name in _computed(context, model.outputs)]
-    graph = context.builder.build(outputs, {"source": "qonnx", **_normalizations(context)})
+    graph = context.builder.build(
+        outputs, {"source": "qonnx", **_normalizations(context), **_tails(left_off)}
+    )
     renamed = dict(zip(original.outputs, model.outputs, strict=True))
     values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
     meanings = {
@@ -117,6 +120,11 @@ def import_qonnx(path: Path) -> Imported:
         if isinstance(value, Real) and value.is_plain and value.integers.tensor in graph.tensors
     }
     return Imported(graph, original, context.read_inputs, meanings)
+
+
+def _tails(left_off: Mapping[str, str]) -> dict[str, str]:
+    """Functions of reals behind the outputs, as metadata. Example: ``behind fc: Softmax``."""
+    return {f"behind {name}": what for name, what in left_off.items()}
 
 
 def _normalizations(context: Context) -> dict[str, str]:
@@ -153,7 +161,7 @@ def _import(context: Context, node: Node) -> None:
         raise UnsupportedOp(
             node.name,
             IMPORTER,
-            f"ONNX op {node.op_type!r}; supported: {', '.join(sorted(_HANDLERS))}",
+            f"ONNX op {node.op_type!r:.60}; docs/onnx.md lists those that are supported",
         )
     try:
         handler(context, node)

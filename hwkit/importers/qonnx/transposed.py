@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -88,7 +89,21 @@ def _borders(
 ) -> list[tuple[int, int]]:
     """Zeros before and after the spread map, whose last integer has ``stride - 1`` behind it;
     negative where rows are cut off."""
-    rank = len(shape) - 1
+    size = (1, *shape[1:])[-2:]
+    spans = [extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
+    pads = transposed_pads(node, size, spans, stride, len(shape) == 2)
+    return [
+        (span - 1 - before, span - 1 - after - (step - 1))
+        for span, step, (before, after) in zip(spans, stride, pads, strict=True)
+    ]
+
+
+def transposed_pads(
+    node: Node, size: Sequence[int], spans: Sequence[int], stride: Sequence[int], flat: bool
+) -> list[tuple[int, int]]:
+    """Rows and columns that a ``ConvTranspose`` leaves out before and after; negative behind where
+    ``output_padding`` adds some. ``flat`` maps have a row of columns."""
+    rank = 1 if flat else 2
     one = [0] * (2 - rank)
     more = one + (node.attribute("output_padding", []) or [0] * rank)
     pads = node.attribute("pads", []) or [0] * 2 * rank
@@ -97,8 +112,6 @@ def _borders(
     if len(pads) != 2 * rank or len(more) != 2 or not all(isinstance(n, int) for n in pads):
         raise GraphError(node.name, f"attribute 'pads' is {pads!r:.60}; export again")
     before, after = one + pads[:rank], one + pads[rank:]
-    size = (1, *shape[1:])[-2:]
-    spans = [extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
     if wanted or mode in ("SAME_UPPER", "SAME_LOWER"):
         same = [n * s for n, s in zip(size, stride, strict=True)]
         sizes = one + wanted[-rank:] if wanted else same
@@ -106,10 +119,7 @@ def _borders(
             total = stride[k] * (size[k] - 1) + more[k] + spans[k] - sizes[k]
             less, rest = total // 2, total - total // 2
             before[k], after[k] = (less, rest) if mode == "SAME_UPPER" else (rest, less)
-    return [
-        (spans[k] - 1 - before[k], spans[k] - 1 - after[k] + more[k] - (stride[k] - 1))
-        for k in range(2)
-    ]
+    return [(b, a - m) for b, a, m in zip(before, after, more, strict=True)]
 
 
 def _spread(ctx: Context, x: Real, stride: tuple[int, int], name: str) -> str:
