@@ -3,9 +3,9 @@
 The sums of a layer have far too many values for a table, and a coarser grid of them would move
 every integer whose sum lies near a step of the function. But a quantizer of 8 bits has few steps.
 The sums are brought to a grid of 2**30 places, fine beyond float32, which is cut into equal cells
-so small that the integer changes once in each at most. One table says where in its cell it does; the
-comparison with that place is one bit more of the cell's number; and a second table has the integer
-for both halves of each cell:
+so small that the integer changes once in each at most. One table says where in its cell it does;
+the comparison with that place is one bit more of the cell's number; and a second table has the
+integer for both halves of each cell:
 
     cell = floor(x / size)      half = x >= place[cell]      integer = value[2 * cell + half]
 """

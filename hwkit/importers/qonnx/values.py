@@ -286,6 +286,11 @@ class Real:
         """Which of ONNX's axes each of the graph's is."""
         return self.axes or default_layout(len(self.shape))
 
+    @property
+    def is_default(self) -> bool:
+        """Whether the graph has it with channels last."""
+        return self.layout == default_layout(len(self.shape))
+
     def under(self, shape: Shape, layout: Layout = ()) -> Real:
         """The same integers under another shape and layout, channels last if none is given."""
         return replace(self, shape=shape, axes=layout)
