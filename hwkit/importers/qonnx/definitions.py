@@ -74,6 +74,21 @@ def _batch_norm(
     return y
 
 
+def _softmax(node: Node, x: Array) -> Array:
+    axis = node.attribute("axis", -1)
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return np.asarray(e / e.sum(axis=axis, keepdims=True))
+
+
+def _layer_norm(node: Node, x: Array, gain: Array, bias: Array | None = None) -> Array:
+    axis = node.attribute("axis", -1) % x.ndim
+    axes = tuple(range(axis, x.ndim))
+    centred = x - x.mean(axis=axes, keepdims=True)
+    variance = (centred * centred).mean(axis=axes, keepdims=True)
+    y = centred / np.sqrt(variance + node.attribute("epsilon", 1e-5)) * gain
+    return np.asarray(y + bias if bias is not None and bias.size else y)
+
+
 # --- pools ---------------------------------------------------------------------------------------
 
 
@@ -299,6 +314,8 @@ DEFINITIONS: dict[str, Callable[..., Array | list[Array]]] = {
     "Sub": lambda node, a, b: a - b,
     "Mul": lambda node, a, b: a * b,
     "Div": _divide,
+    "Softmax": _softmax,
+    "LayerNormalization": _layer_norm,
     "Pow": lambda node, a, b: a**b,
     "Identity": lambda node, x, *_: x,
     "Dropout": lambda node, x, *_: x,

@@ -22,13 +22,14 @@ from pathlib import Path
 import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
-from hwkit.importers.qonnx import cuts, functions, layers, maps, pools, shapes, sums
+from hwkit.importers.qonnx import attention, cuts, functions, layers, maps, pools, shapes, sums
 from hwkit.importers.qonnx.argmax import arg_max, top_one
 from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.integers import extent, quantize, settle
+from hwkit.importers.qonnx.layer_norm import layer_norm
 from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.resize import resize
 from hwkit.importers.qonnx.rewrite import rewrite
@@ -50,7 +51,9 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "DequantizeLinear": layers.dequantize,
     "Conv": layers.conv,
     "Gemm": layers.gemm,
-    "MatMul": layers.matmul,
+    "MatMul": attention.matmul,
+    "Softmax": attention.softmax,
+    "LayerNormalization": layer_norm,
     "Transpose": layers.transpose,
     "BatchNormalization": layers.batch_norm,
     "Relu": layers.relu,

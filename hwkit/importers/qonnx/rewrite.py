@@ -13,6 +13,7 @@ from dataclasses import replace
 from hwkit.importers.qonnx.constants import computed_constants
 from hwkit.importers.qonnx.file import Node, OnnxModel
 from hwkit.importers.qonnx.fixed import WRAP_BITS, fixed_point
+from hwkit.importers.qonnx.layer_norm import whole_layer_norms
 from hwkit.importers.qonnx.linear import HIGH, LOW, quantizers
 from hwkit.ir.types import Array
 
@@ -29,6 +30,7 @@ def rewrite(model: OnnxModel) -> OnnxModel:
     nodes = alive(nodes, outputs)
     nodes, constants = computed_constants(nodes, model.constants)
     nodes, constants, outputs = quantizers(nodes, replace(model, constants=constants), outputs)
+    nodes, constants = whole_layer_norms(nodes, constants, outputs)
     nodes = alive(nodes, outputs)
     nodes = fixed_point(nodes, constants, outputs)
     for _ in range(len(nodes)):

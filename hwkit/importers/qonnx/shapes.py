@@ -12,7 +12,8 @@ from hwkit.importers.qonnx.arrange import arranged
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import MAX_INPUT_ELEMENTS, Node
 from hwkit.importers.qonnx.integers import refine, settle
-from hwkit.importers.qonnx.layout import in_order, with_new, without
+from hwkit.importers.qonnx.layout import NONE, Layout, graph_shape, in_order, with_new, without
+from hwkit.importers.qonnx.regroup import regrouped
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.values import Fresh, Real, Weight
 from hwkit.ir.ops import Reshape, Transpose
@@ -115,7 +116,20 @@ def reshaped(ctx: Context, node: Node, real: Real, shape: Shape) -> Real:
         return _flattened(ctx, node, real, shape)
     if len(real.shape) == 1 and len(shape) == 3 and shape[1:] == (1, 1) and real.order is None:
         return _under(ctx, node, real, shape, (1, 1, shape[0]))
+    layout = regrouped(real.layout, real.shape, shape) if real.order is None else None
+    if min(len(shape), len(real.shape)) > 1 and layout is not None:
+        return _in_place(ctx, node, real, shape, layout)
     return _in_rows(ctx, node, real, shape)
+
+
+def _in_place(ctx: Context, node: Node, real: Real, shape: Shape, layout: Layout) -> Real:
+    """Axes joined or split where they are."""
+    channels = real.shape[real.layout[-1]] if real.layout[-1] != NONE else 1
+    by_channel = max(real.scale.size, real.offset.size) > 1
+    if by_channel and shape[layout[-1]] != channels:
+        real = refine(ctx, node, real)
+    moved = _under(ctx, node, real, shape, graph_shape(shape, layout))
+    return replace(moved, axes=layout)
 
 
 def _flattened(ctx: Context, node: Node, real: Real, shape: Shape) -> Real:

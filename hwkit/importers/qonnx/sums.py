@@ -8,6 +8,7 @@ from math import lcm
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx.attention import constant_activation
 from hwkit.importers.qonnx.axes import along_channels, require_fit
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
@@ -16,7 +17,7 @@ from hwkit.importers.qonnx.integers import settled, with_room
 from hwkit.importers.qonnx.layers import affine
 from hwkit.importers.qonnx.products import operands, product, repeated
 from hwkit.importers.qonnx.rounding import IMPORTER, ratio
-from hwkit.importers.qonnx.values import Fresh, Integers, Real
+from hwkit.importers.qonnx.values import Fresh, Integers, Real, Weight
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.ops import Add, Rescale, Rounding, Sub
 from hwkit.ir.types import S32, Array, Quantization
@@ -35,11 +36,30 @@ def add(ctx: Context, node: Node) -> None:
             if isinstance(value, Fresh):
                 ctx.put(node, _normalized(node, value, np.ones(1), constant))
                 return
+            if _differs_by_place(ctx, node, i, constant):
+                _placed(ctx, node, i)
+                return
             real = ctx.real(node, 1 - i)
             offset = along_channels(node, "constant", constant, real)
             ctx.put(node, affine(ctx, node, real, np.ones(1), offset))
             return
     _of_two(ctx, node)
+
+
+def _differs_by_place(ctx: Context, node: Node, position: int, constant: Array) -> bool:
+    """Whether a quantized constant differs along more than channels, as embedded positions do."""
+    if not isinstance(ctx.value(node, position), Weight):
+        return False
+    sizes = [n for n in constant.shape if n > 1]
+    return len(sizes) > 1 and constant.size > max(sizes)
+
+
+def _placed(ctx: Context, node: Node, position: int) -> None:
+    """A sum whose input ``position`` is such a constant."""
+    real, weight = settled(ctx, node, 1 - position), ctx.value(node, position)
+    assert isinstance(weight, Weight)
+    a, b = operands(ctx, node, (real, constant_activation(ctx, node, weight, len(real.shape))))
+    ctx.put(node, _sum(ctx, node, a, b))
 
 
 def _of_two(ctx: Context, node: Node) -> None:
