@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
+from hwkit.importers.qonnx.arrange import facing
 from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
@@ -33,6 +34,7 @@ def prelu(ctx: Context, node: Node) -> None:
         raise UnsupportedOp(node.name, IMPORTER, "its slope is no constant; export it as one")
     if numbers.ndim == len(real.shape) and numbers.shape[0] == real.shape[0]:
         numbers = numbers[None]  # (C, 1, 1) beside (N, C, H, W)
+    real = facing(ctx, node, real, numbers)
     ctx.put(node, bent(ctx, node, real, along_channels(node, "slope", numbers, real)))
 
 

@@ -74,12 +74,6 @@ def _batch_norm(
     return y
 
 
-def _softmax(node: Node, x: Array) -> Array:
-    axis = node.attribute("axis", -1)
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return np.asarray(e / e.sum(axis=axis, keepdims=True))
-
-
 def _layer_norm(node: Node, x: Array, gain: Array, bias: Array | None = None) -> Array:
     axis = node.attribute("axis", -1) % x.ndim
     axes = tuple(range(axis, x.ndim))
@@ -164,9 +158,14 @@ def _conv_transpose(node: Node, x: Array, weight: Array, bias: Array | None = No
 
 
 def _softmax(node: Node, x: Array) -> Array:
-    axis = node.attribute("axis", -1)
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return np.asarray(e / e.sum(axis=axis, keepdims=True))
+    if node.attribute(OPSET, 17) < 13:  # Over all axes from ``axis`` on.
+        axis = node.attribute("axis", 1) % x.ndim
+        rows = x.reshape(int(np.prod(x.shape[:axis])), -1)
+    else:
+        rows = np.moveaxis(x, axis := node.attribute("axis", -1), -1)
+    e = np.exp(rows - rows.max(axis=-1, keepdims=True))
+    y = np.asarray(e / e.sum(axis=-1, keepdims=True))
+    return y.reshape(x.shape) if node.attribute(OPSET, 17) < 13 else np.moveaxis(y, -1, axis)
 
 
 def _resize(node: Node, x: Array, *given: Array) -> Array:
@@ -299,7 +298,6 @@ DEFINITIONS: dict[str, Callable[..., Array | list[Array]]] = {
     "ConvTranspose": _conv_transpose,
     "Resize": _resize,
     "Upsample": _resize,
-    "Softmax": _softmax,
     "Split": _split,
     "PRelu": _prelu,
     "ReduceSum": _reduce,

@@ -22,7 +22,17 @@ from pathlib import Path
 import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
-from hwkit.importers.qonnx import attention, cuts, functions, layers, maps, pools, shapes, sums
+from hwkit.importers.qonnx import (
+    attention,
+    cuts,
+    functions,
+    layers,
+    maps,
+    pools,
+    quantizers,
+    shapes,
+    sums,
+)
 from hwkit.importers.qonnx.argmax import arg_max, top_one
 from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
@@ -45,10 +55,10 @@ from hwkit.ir.ops import Reshape, activations
 from hwkit.ir.types import S32
 
 _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
-    "Quant": layers.quant,
-    "BipolarQuant": layers.bipolar_quant,
-    "Trunc": layers.trunc,
-    "DequantizeLinear": layers.dequantize,
+    "Quant": quantizers.quant,
+    "BipolarQuant": quantizers.bipolar_quant,
+    "Trunc": quantizers.trunc,
+    "DequantizeLinear": quantizers.dequantize,
     "Conv": layers.conv,
     "Gemm": layers.gemm,
     "MatMul": attention.matmul,

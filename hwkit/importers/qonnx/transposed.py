@@ -20,7 +20,7 @@ from hwkit.importers.qonnx.layers import (
     weight_of,
 )
 from hwkit.importers.qonnx.rounding import IMPORTER
-from hwkit.importers.qonnx.values import Layer, Real
+from hwkit.importers.qonnx.values import Layer, Real, Weight
 from hwkit.ir.ops import Conv2d, Pad, Padding, Reshape, Slice
 from hwkit.ir.shapes import extent
 from hwkit.ir.types import Array, Shape
@@ -40,9 +40,7 @@ def conv_transpose(ctx: Context, node: Node) -> None:
         )
     if x.scale.size > 1:
         raise UnsupportedOp(node.name, IMPORTER, "per-channel activation scales; use one scale")
-    steps = per_output(node, weight, 1)
-    if groups > 1 and steps.size > 1:
-        steps = np.tile(steps, groups)
+    steps = _steps(node, weight, groups, channels)
     kernel = (taps.shape[2], taps.shape[3])
     stride, dilation = read_pair(node, "strides"), read_pair(node, "dilations")
     borders = _borders(node, x.shape, kernel, stride, dilation)
@@ -66,6 +64,15 @@ def conv_transpose(ctx: Context, node: Node) -> None:
     unit = steps * x.scale
     layer = Layer(op, integers, 0, weight.dtype, unit, source, float(x.scale[0]))
     ctx.put(node, Real(layer, shape, unit, bias_of(ctx, node, 2, outputs)))
+
+
+def _steps(node: Node, weight: Weight, groups: int, channels: int) -> Array:
+    """The weight's scales: one, or one for each output channel. They run along axis 1, which all
+    groups share, or along axis 0 where each channel is a group."""
+    if groups == channels and weight.scale.size > 1 and weight.scale.shape[:1] == (channels,):
+        return np.repeat(per_output(node, weight, 0), weight.integers.shape[1])
+    steps = per_output(node, weight, 1)
+    return np.tile(steps, groups) if steps.size > 1 else steps
 
 
 def _turned(taps: Array, groups: int) -> Array:
