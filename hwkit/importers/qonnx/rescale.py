@@ -12,7 +12,7 @@ from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.axes import require_fit
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.fixed import WRAP_BITS
-from hwkit.importers.qonnx.linear import AXIS, narrowed
+from hwkit.importers.qonnx.linear import AXIS, along, narrowed
 from hwkit.importers.qonnx.rounding import (
     IMPORTER,
     LINEAR,
@@ -57,7 +57,8 @@ def read_quantizer(
     """
     scale, zero_point, bits = (_constant(node, i, constants) for i in (1, 2, 3))
     if AXIS in node.attributes and shape is not None:
-        scale, zero_point = (along_axis(node, v, len(shape) + 1) for v in (scale, zero_point))
+        axis, rank = node.attribute(AXIS, 1), len(shape) + 1
+        scale, zero_point = (along(node, v, axis, rank) for v in (scale, zero_point))
     if shape is not None:
         require_fit(node, "zero point", zero_point, (1, *shape))
         require_fit(node, "bit width", bits, (1, *shape))
@@ -78,20 +79,6 @@ def read_quantizer(
         bool(node.attribute("narrow", 0)) and not wraps,
     )
     return replace(q, overflow=Overflow.WRAP) if wraps else q
-
-
-def along_axis(node: Node, values: Array, rank: int) -> Array:
-    """Scales or zero points (n,) of a ``QuantizeLinear`` along its axis of a tensor of ``rank``."""
-    if values.ndim == 0 or values.size == 1:
-        return values.reshape(())
-    axis = node.attribute(AXIS, 1)
-    if values.ndim != 1 or not -rank <= axis < rank:
-        raise GraphError(
-            node.name, f"scales of shape {values.shape} along axis {axis} of {rank}; export again"
-        )
-    sizes = [1] * rank
-    sizes[axis] = values.size
-    return values.reshape(sizes)
 
 
 def quantizer(node: Node, scale: Array, zero_point: int, dtype: IntType, narrow: bool) -> Quantizer:
