@@ -155,7 +155,7 @@ class Network:
                     along[axis] = -1
                     steps, point = steps.reshape(along), point.reshape(along)
                 value = ((integers.astype(np.int64) - point) * steps).astype(np.float32)
-                if kind == np.int32 or np.ptp(point):
+                if kind == np.int32:
                     graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
                     continue
                 source = f"{node.output[0]}.float"
@@ -163,7 +163,7 @@ class Network:
             else:
                 source = made[source].input[0]
             names = [f"{node.output[0]}.{key}" for key in ("scale", "zero", "bits")]
-            parts = (steps, np.float32(point.flat[0]), np.float32(8 * kind.itemsize))
+            parts = (steps, point, np.float32(8 * kind.itemsize))
             for name, number in zip(names, parts, strict=True):
                 array = np.asarray(number, np.float32)
                 graph.initializer.append(numpy_helper.from_array(array, name))

@@ -42,8 +42,13 @@ def quant(ctx: Context, node: Node) -> None:
         ctx.put(node, quantize(ctx, node, value, q, ""))
         return
     _require_values(node, value)
+    zero_points = constants.get(node.inputs[2])
+    if zero_points is not None and zero_points.size and np.ptp(zero_points):
+        constants = {**constants, node.inputs[2]: np.zeros(1)}
+    else:
+        zero_points = None
     q = read_quantizer(node, constants, 32)
-    integers = quantize_weights(node, value, q)
+    integers = quantize_weights(node, value, q, zero_points)
     ctx.put(node, Weight(integers, q.scale, _held(q.dtype, integers), _parameter(node)))
 
 
