@@ -26,6 +26,9 @@ MAX_ELEMENTS = 1 << 27
 MAX_INPUT_ELEMENTS = 1 << 24
 """Largest sample, and largest map that may be flattened."""
 
+OPSET = "~opset"
+"""Attribute that tells a node the version of ONNX's operators that its file is of."""
+
 _REMEDY = "export the model again"
 _WIDEST = 8
 """Bytes of the widest element."""
