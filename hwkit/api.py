@@ -38,6 +38,23 @@ def freeze(model: Any, example: Any) -> Graph:
     return graph
 
 
+def quantize(
+    module: Any, batches: Any, out: str | Path | None = None, **options: Any
+) -> Graph | dict[str, Any]:
+    """A float ``torch.nn.Module`` quantized after training: its integer graph, or with a folder
+    ``out`` a run in it as of ``hwkit quantize``, and its ``train.json``.
+
+    ``batches`` are samples (N, ...), or an iterable of batches of them, or of (samples, labels).
+    ``options``: fields of ``train.ptq.settings.Settings``, ``methods`` (names of its METHODS) and
+    ``test``, samples and labels for the accuracies.
+
+    Example: ``hwkit.quantize(network, images[:512], weights=4).predict(pixels)``.
+    """
+    from hwkit.flow.quantizing import quantize_module as flow
+
+    return flow(module, batches, None if out is None else Path(out), **options)
+
+
 def predict(
     graph: Graph, x: Inputs, board: str | None = None, **options: Any
 ) -> Array | dict[str, Array]:

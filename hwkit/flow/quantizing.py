@@ -10,6 +10,8 @@ from typing import Any
 from hwkit.allocate import plan as plans
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.files import real_folder
+from hwkit.formats import stamped
+from hwkit.ir.graph import Graph
 
 Say = Callable[[str], None]
 
@@ -54,3 +56,29 @@ def quantize(
     tested = None if test is None else load_samples(test)
     names = (model.rpartition(":")[2] or model, Path(calibration).name)
     return asdict(quantize_run(module, data, out, settings, tested, names, progress))
+
+
+def quantize_module(
+    module: Any,
+    batches: Any,
+    out: Path | None = None,
+    *,
+    test: Any = None,
+    methods: Sequence[str] = (),
+    **options: Any,
+) -> Graph | dict[str, Any]:
+    """See ``hwkit.quantize``."""
+    try:
+        from hwkit.train.ptq.run import quantize_run, quantized_graph
+        from hwkit.train.ptq.samples import gathered
+        from hwkit.train.ptq.settings import settings_of, with_methods
+    except ModuleNotFoundError as error:
+        raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
+    settings = with_methods(settings_of(options), methods)
+    data = gathered(batches)
+    if out is None:
+        return quantized_graph(module, data, settings)
+    tested = None if test is None else gathered(test)
+    name = type(module).__name__
+    report = quantize_run(module, data, real_folder(out), settings, tested, (name, "samples"))
+    return stamped("train.json", asdict(report))

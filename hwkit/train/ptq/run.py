@@ -26,7 +26,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.serialize import digest, to_bytes
 from hwkit.ir.types import Array
 from hwkit.train.fit import Progress, predict, silent
-from hwkit.train.freeze import compare, export, input_integers, output_integers
+from hwkit.train.freeze import compare, export, freeze, input_integers, output_integers
 from hwkit.train.pipeline import (
     CALIBRATION_IMAGES,
     _accuracy,
@@ -110,6 +110,13 @@ def quantize_run(
     report.digests["model.onnx"] = _file_digest(out / "model.onnx")
     write_json(out / "train.json", stamped("train.json", asdict(report)))
     return report
+
+
+def quantized_graph(module: nn.Module, calibration: Samples, settings: Settings) -> Graph:
+    """The integer graph of ``module`` quantized from ``calibration``; raises as ``quantize``."""
+    x = torch.from_numpy(calibration.x)
+    with deterministic(settings.seed):
+        return freeze(quantize(module, x, settings).twin, x[:1])
 
 
 def _integers(graph: Graph, x: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from hwkit.errors import ConfigError
@@ -75,6 +75,14 @@ class Settings:
                 f"{', '.join(paths[:20])}"
             )
         return Widths({**bits, **self.plan}, self.activations, max(8, self.activations))
+
+
+def settings_of(options: Mapping[str, Any]) -> Settings:
+    """Settings by name; ``ConfigError`` for a name that is none."""
+    known = {f.name for f in fields(Settings)}
+    if unknown := sorted(set(options) - known):
+        raise ConfigError(f"option {unknown[0]!r:.40} is unknown; use {', '.join(sorted(known))}")
+    return Settings(**options)
 
 
 def with_methods(settings: Settings, names: Iterable[str]) -> Settings:
