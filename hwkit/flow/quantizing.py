@@ -38,7 +38,7 @@ def quantize(
     out = real_folder(out)
     try:
         from hwkit.train.ptq.run import quantize_run
-        from hwkit.train.ptq.samples import load_samples
+        from hwkit.train.ptq.samples import as_tensor, load_samples
         from hwkit.train.ptq.settings import Settings, with_methods
         from hwkit.train.ptq.source import load_model
     except ModuleNotFoundError as error:
@@ -49,10 +49,10 @@ def quantize(
 
     bits = {} if plan is None else dict(plans.load(plan).weight_bits)
     settings = with_methods(Settings(plan=bits, **options), methods)
-    module = load_model(model, state)
     if calibration is None:
         raise ConfigError("calibration: none given; give --calibration DATA")
     data = load_samples(calibration).chosen(samples, settings.seed)
+    module = load_model(model, as_tensor(data.x[:1]), state)
     tested = None if test is None else load_samples(test)
     names = (model.rpartition(":")[2] or model, Path(calibration).name)
     return asdict(quantize_run(module, data, out, settings, tested, names, progress))

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.files import opened
@@ -128,6 +130,11 @@ def _one(path: Path) -> Array:
     except (OSError, ValueError, SyntaxError) as error:
         raise ConfigError(f"{path}: not an image ({error!s:.80}); take it out") from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def as_tensor(x: Array) -> Tensor:
+    """An array as a tensor that shares its memory."""
+    return torch.from_numpy(np.ascontiguousarray(x))
 
 
 def gathered(batches: Any) -> Samples:

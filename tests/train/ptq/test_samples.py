@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 
-from hwkit.errors import ConfigError  # noqa: E402
-from hwkit.train.ptq.samples import gathered, load_samples  # noqa: E402
+from hwkit.errors import ConfigError
+from hwkit.train.ptq.samples import gathered, load_samples
 
 X = np.arange(24, dtype=np.float32).reshape(4, 6)
 Y = np.array([0, 1, 2, 1])

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 
 from torch import Tensor, nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402, N812
+from torch.nn import functional as F  # noqa: E402
 
 from hwkit.errors import ConfigError, HwkitError, UnsupportedOp  # noqa: E402
 from hwkit.train.ptq.kinds import KINDS  # noqa: E402
@@ -51,7 +51,7 @@ FORMS: dict[str, Callable[[Of, Tensor], Tensor]] = {
     "view": lambda m, x: m.fc(m.conv(x).view(x.size(0), -1)),
     "reshape": lambda m, x: m.fc(torch.reshape(m.conv(x), (x.shape[0], x.shape[1] * 36))),
     "cat": lambda m, x: torch.cat([m.conv(x), x], dim=1),
-    "chunk": lambda m, x: torch.cat(torch.chunk(m.conv(x), 2, 1)[::-1], 1),
+    "chunk": lambda m, x: torch.cat([torch.chunk(m.conv(x), 2, 1)[i] for i in (1, 0)], 1),
     "slice": lambda m, x: m.conv(x)[:, 1:3] + m.conv(x)[:, :2],
     "split": lambda m, x: m.conv(x).split(2, dim=1)[1],
     "pad": lambda m, x: F.pad(m.conv(x), (0, 1, 0, 1)),
@@ -83,7 +83,7 @@ def test_layers_keep_their_paths_and_norms_are_folded() -> None:
     network = traced(residual(), noise(2, 3, 8, 8)).network
     assert list(weighted(network)) == ["conv", "depthwise", "fc"]
     assert [site.path for site in sites_of(network)] == [
-        "x_out", "relu_out", "depthwise_out", "relu_2_out", "mean_out", "fc_out",
+        "x_out", "relu_out", "depthwise_out", "relu_1_out", "mean_out", "fc_out",
     ]  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def _in_place(m: Of, x: Tensor) -> Tensor:
         (lambda m, x: torch.cumsum(m.conv(x), 1), UnsupportedOp, r"cumsum \(cumsum\)"),
         (lambda m, x: m.conv(x) / x, UnsupportedOp, "divide by a constant"),
         (lambda m, x: F.adaptive_avg_pool2d(x, 4), UnsupportedOp, "windows of several sizes"),
-        (lambda m, x: F.pad(m.conv(x), (1, 1), "reflect"), UnsupportedOp, "pad with zeros"),
+        (lambda m, x: F.pad(m.conv(x), (1, 1, 1, 1), "reflect"), UnsupportedOp, "pad with zeros"),
         (lambda m, x: m.conv(x)[:, 0], UnsupportedOp, "cut one axis by a slice"),
     ],
 )
@@ -132,6 +132,26 @@ def test_weights_that_are_no_numbers_are_named() -> None:
         module.fc.weight[0, 0] = float("nan")
     with pytest.raises(ConfigError, match=r"fc\.weight: holds NaN"):
         traced(module, noise(2, 3, 8, 8))
+
+
+class _Named(nn.Linear):
+    """A layer of the user's that computes what PyTorch's does."""
+
+
+def test_derived_layers_and_a_value_read_twice() -> None:
+    class Squared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = _Named(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.fc(x)
+            return y * y
+
+    module = Squared()
+    network = traced(module, noise(2, 4)).network
+    assert type(network.get_submodule("fc")) is nn.Linear and type(module.fc) is _Named
+    torch.testing.assert_close(network(noise(3, 4)), module(noise(3, 4)))
 
 
 def test_layers_without_a_place_in_the_table_are_named() -> None:
