@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwkit.allocate import plan as plans
-from hwkit.errors import ConfigError, ToolMissing
+from hwkit.errors import ToolMissing
 from hwkit.files import real_folder
 from hwkit.formats import stamped
 from hwkit.ir.graph import Graph
@@ -27,16 +27,19 @@ def quantize(
     plan: Path | None = None,
     methods: Sequence[str] = (),
     samples: int = 512,
+    shape: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Quantizes ``model`` (see ``train.ptq.source``) into ``out`` with ``samples`` of
     ``calibration`` (see ``train.ptq.samples``); returns the content of ``train.json``.
 
-    ``options`` are fields of ``train.ptq.settings.Settings``. ``say`` is told of progress.
+    Without ``calibration`` samples of ``shape`` (``3x32x32``) are made from the network's batch
+    norms (``train.ptq.distilled``). ``options`` are fields of ``train.ptq.settings.Settings``. ``say`` is told of progress.
     Raises ``ToolMissing`` without torch, ``ConfigError`` and ``UnsupportedOp`` as that does.
     """
     out = real_folder(out)
     try:
+        from hwkit.train.ptq.distilled import blank, made_up
         from hwkit.train.ptq.run import quantize_run
         from hwkit.train.ptq.samples import as_tensor, load_samples
         from hwkit.train.ptq.settings import Settings, with_methods
@@ -49,12 +52,16 @@ def quantize(
 
     bits = {} if plan is None else dict(plans.load(plan).weight_bits)
     settings = with_methods(Settings(plan=bits, **options), methods)
-    if calibration is None:
-        raise ConfigError("calibration: none given; give --calibration DATA")
-    data = load_samples(calibration).chosen(samples, settings.seed)
-    module = load_model(model, as_tensor(data.x[:1]), state)
+    if calibration is not None:
+        data = load_samples(calibration).chosen(samples, settings.seed)
+        module = load_model(model, as_tensor(data.x[:1]), state)
+    else:
+        sample = blank(shape)
+        module = load_model(model, sample, state)
+        data = made_up(module, sample, samples, settings.seed, progress)
     tested = None if test is None else load_samples(test)
-    names = (model.rpartition(":")[2] or model, Path(calibration).name)
+    source = "batch norms" if calibration is None else Path(calibration).name
+    names = (model.rpartition(":")[2] or Path(model).stem, source)
     return asdict(quantize_run(module, data, out, settings, tested, names, progress))
 
 

@@ -20,7 +20,8 @@ from hwkit.files import read_file
 from hwkit.importers.qonnx.file import MAX_FILE_BYTES, Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.rewrite import alive
 from hwkit.ir.types import Array
-from hwkit.train.ptq.onnx_ops import OPS, OnnxCall, ReadsItself
+from hwkit.train.ptq.onnx_ops import OPS, OnnxCall, padding_of
+from hwkit.train.ptq.standard import NotHandled
 from hwkit.train.ptq.trace import first_line
 
 READER = "the reader of float ONNX files"
@@ -61,6 +62,7 @@ def _executed(path: Path, model: OnnxModel, sample: Tensor) -> Mapping[str, Any]
 
     proto = onnx.load_model_from_string(read_file(path, MAX_FILE_BYTES, "give an existing .onnx"))
     name = next(iter(model.inputs))
+    proto = _with_pads(proto, model, name, tuple(sample.shape))
     try:  # The evaluator raises whatever an op of its own or of numpy's raises.
         evaluator = ReferenceEvaluator(proto)
         values: Mapping[str, Any] = evaluator.run(None, {name: sample.numpy()}, intermediate=True)
@@ -70,6 +72,41 @@ def _executed(path: Path, model: OnnxModel, sample: Tensor) -> Mapping[str, Any]
             f"({first_line(error)}); give data of its input's shape"
         ) from error
     return values
+
+
+def _with_pads(proto: Any, model: OnnxModel, name: str, shape: tuple[int, ...]) -> Any:
+    """``auto_pad`` as numbers: ONNX's evaluator takes batch and channels for rows and columns."""
+    import onnx
+
+    named = {node.outputs[0]: node for node in model.nodes}
+    padded = [n for n in proto.graph.node if any(a.name == "auto_pad" for a in n.attribute)]
+    if not padded:
+        return proto
+    for dim, size in zip(_input(proto, name).type.tensor_type.shape.dim, shape, strict=False):
+        dim.dim_value = size
+    inferred = onnx.shape_inference.infer_shapes(proto)
+    shapes = {
+        v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim)
+        for v in (*inferred.graph.value_info, *inferred.graph.input)
+    }
+    for node in padded:
+        found = shapes.get(node.input[0], ())
+        own = named[node.output[0]]
+        weight = model.constants.get(node.input[1]) if len(node.input) > 1 else None
+        kernel = own.attribute("kernel_shape", list(np.shape(weight)[2:]))
+        if len(found) not in (3, 4) or 0 in found or not kernel:
+            continue
+        p = padding_of(own, found, tuple(kernel))
+        kept = [a for a in node.attribute if a.name not in ("auto_pad", "pads")]
+        del node.attribute[:]
+        node.attribute.extend(kept)
+        pads = [p.top, p.left, p.bottom, p.right] if len(found) == 4 else [p.left, p.right]
+        node.attribute.append(onnx.helper.make_attribute("pads", pads))
+    return proto
+
+
+def _input(proto: Any, name: str) -> Any:
+    return next(i for i in proto.graph.input if i.name == name)
 
 
 @dataclass(slots=True)
@@ -116,7 +153,7 @@ def _add(making: _Building, node: Node, model: OnnxModel, values: Mapping[str, A
     )
     try:
         parts: list[nn.Module | None] = rule(call)
-    except ReadsItself as error:
+    except NotHandled as error:
         raise UnsupportedOp(node.name, READER, error.remedy) from error
     reads = tuple(i for i in inputs if i is not None)
     if len(node.outputs) > 1 and node.op_type == "Split":

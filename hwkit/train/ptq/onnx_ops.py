@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.layers import read_padding, read_pair
+from hwkit.ir.ops import Padding
 from hwkit.ir.types import Array
 from hwkit.train.ptq import pieces
 from hwkit.train.ptq.standard import NotHandled, maximum, upsampled
 
-ReadsItself = NotHandled
 Modules = list[nn.Module | None]
 Shape = tuple[int, ...]
 
@@ -61,12 +61,17 @@ def _parameter(values: Array) -> nn.Parameter:
     return nn.Parameter(_tensor(values))
 
 
+def padding_of(node: Node, shape: Shape, kernel: Shape) -> Padding:
+    """The padding of a convolution or pool of ``kernel`` over ``shape`` (N, C, ...)."""
+    rows, columns = (1, *kernel)[-2:]
+    pair = (read_pair(node, "strides"), read_pair(node, "dilations"))
+    return read_padding(node, shape[1:], (rows, columns), *pair)
+
+
 def _padding(c: OnnxCall, kernel: Shape) -> tuple[Shape, nn.Module | None]:
     """Padding as PyTorch's layers take it, equal on both sides, or by a module in front."""
     two = len(kernel) == 2
-    sizes = kernel if two else (1, *kernel)
-    pair = (read_pair(c.node, "strides"), read_pair(c.node, "dilations"))
-    p = read_padding(c.node, c.shapes[0][1:], (sizes[0], sizes[1]), *pair)
+    p = padding_of(c.node, c.shapes[0], kernel)
     sides = [p.left, p.right] + ([p.top, p.bottom] if two else [])
     if p.left == p.right and p.top == p.bottom:
         return ((p.top, p.left) if two else (p.left,)), None

@@ -42,7 +42,9 @@ def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
     rule = _RULES.get(type(module))
     if rule is not None:
         return rule(module, before, after)
-    base = next((k for k in KINDS if isinstance(module, k) and type(module).forward is k.forward), None)
+    base = next(
+        (k for k in KINDS if isinstance(module, k) and type(module).forward is k.forward), None
+    )
     if base is not None and base is not type(module):
         module = copy.copy(module)
         module.__class__ = base
