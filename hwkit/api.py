@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,12 @@ def freeze(model: Any, example: Any) -> Graph:
     if line := counted(graph):
         print(f"{type(model).__name__}: {line}", file=sys.stderr)
     return graph
+
+
+@overload
+def quantize(module: Any, batches: Any, **options: Any) -> Graph: ...
+@overload
+def quantize(module: Any, batches: Any, out: str | Path, **options: Any) -> dict[str, Any]: ...
 
 
 def quantize(

@@ -34,8 +34,8 @@ def quantize(
     ``calibration`` (see ``train.ptq.samples``); returns the content of ``train.json``.
 
     Without ``calibration`` samples of ``shape`` (``3x32x32``) are made from the network's batch
-    norms (``train.ptq.distilled``). ``options`` are fields of ``train.ptq.settings.Settings``. ``say`` is told of progress.
-    Raises ``ToolMissing`` without torch, ``ConfigError`` and ``UnsupportedOp`` as that does.
+    norms (``train.ptq.distilled``). ``options`` are fields of ``train.ptq.settings.Settings``;
+    ``say`` is told of progress. Raises ``ToolMissing`` without torch, ``ConfigError`` and ``UnsupportedOp`` as that does.
     """
     out = real_folder(out)
     try:

@@ -6,6 +6,8 @@ channel before each batch norm equal the stored ones.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, fx, nn
 
@@ -77,14 +79,14 @@ def distilled(
 
 def blank(shape: str | None) -> Tensor:
     """A sample of zeros of ``shape``, as in ``3x32x32``; ``ConfigError`` for another text."""
-    sizes = [] if shape is None else shape.split("x")
-    if not sizes or not all(s.isdecimal() and 0 < int(s) <= 1 << 20 for s in sizes):
+    words = [] if shape is None else shape.split("x")
+    if not words or not all(w.isdecimal() and 0 < int(w) <= 1 << 20 for w in words):
         given = "none" if shape is None else f"{shape!r:.40}"
         raise ConfigError(
             f"calibration: none given, and of --shape {given}; give --calibration DATA, or the "
             "shape of a sample as in --shape 3x32x32"
         )
-    sizes = [int(s) for s in sizes]
+    sizes = [int(word) for word in words]
     if math.prod(sizes) > MAX_ELEMENTS:
         raise ConfigError(f"shape: {shape} is more than {MAX_ELEMENTS:,} numbers; give a sample's")
     return torch.zeros(1, *sizes)

@@ -237,13 +237,14 @@ def _weighted(kind: type[nn.Module], rank: int) -> Callable[[Call], Made]:
         if not isinstance(weight, Tensor) or not isinstance(bias, Tensor | None):
             raise NotHandled("its weight is computed; make it a parameter")
         options: dict[str, Any] = {"bias": bias is not None}
+        sizes: list[Any]
         if rank:
             names = ("stride", "padding", "dilation", "groups")
             given = [c.given(3 + i, n, 0 if n == "padding" else 1) for i, n in enumerate(names)]
             options |= dict(zip(names, given, strict=True))
-            sizes = (weight.shape[1] * given[3], weight.shape[0], tuple(weight.shape[2:]))
+            sizes = [weight.shape[1] * given[3], weight.shape[0], tuple(weight.shape[2:])]
         else:
-            sizes = (weight.shape[1], weight.shape[0])
+            sizes = [weight.shape[1], weight.shape[0]]
         layer = kind(*sizes, **options)
         layer.weight = nn.Parameter(weight.detach().clone())
         if bias is not None:

@@ -93,7 +93,8 @@ def _with_pads(proto: Any, model: OnnxModel, name: str, shape: tuple[int, ...]) 
         found = shapes.get(node.input[0], ())
         own = named[node.output[0]]
         weight = model.constants.get(node.input[1]) if len(node.input) > 1 else None
-        kernel = own.attribute("kernel_shape", list(np.shape(weight)[2:]))
+        sizes = () if weight is None else weight.shape[2:]
+        kernel = own.attribute("kernel_shape", list(sizes))
         if len(found) not in (3, 4) or 0 in found or not kernel:
             continue
         p = padding_of(own, found, tuple(kernel))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -294,7 +295,7 @@ def _split(c: OnnxCall) -> Modules:
     if axis == 0:
         raise NotHandled("split channels or space, not the batch")
     ends = np.cumsum([0, *(shape[axis] for shape in c.after)]).tolist()
-    return [pieces.Part(axis, a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    return [pieces.Part(axis, a, b) for a, b in pairwise(ends)]
 
 
 def _prelu(c: OnnxCall) -> Modules:
@@ -321,6 +322,10 @@ def _gelu(c: OnnxCall) -> Modules:
     return [nn.GELU(c.node.attribute("approximate", "none"))]
 
 
+def _plain(make: Callable[[], nn.Module]) -> Callable[[OnnxCall], Modules]:
+    return lambda c: [make()]
+
+
 def _nothing(c: OnnxCall) -> Modules:
     return [None]
 
@@ -332,7 +337,7 @@ _PLAIN: Mapping[str, Callable[[], nn.Module]] = {
 }  # fmt: skip
 
 OPS: Mapping[str, Callable[[OnnxCall], Modules]] = {
-    **{name: (lambda c, make=make: [make()]) for name, make in _PLAIN.items()},
+    **{name: _plain(make) for name, make in _PLAIN.items()},
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,

@@ -91,6 +91,8 @@ def with_methods(settings: Settings, names: Iterable[str]) -> Settings:
     Example: ``kl`` and ``no-equalize`` set ranges and equalize.
     """
     chosen: dict[str, Any] = {}
+    key: str
+    value: str | bool
     for name in names:
         match name:
             case _ if name in RANGES:

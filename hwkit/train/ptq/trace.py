@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
@@ -12,15 +12,15 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from hwkit.errors import ConfigError, UnsupportedOp
 from hwkit.train.ptq.fold import fold_norms
-from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call, NotHandled
+from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call
 from hwkit.train.ptq.kinds import KINDS, WEIGHTED, Kind
-from hwkit.train.ptq.standard import standard
+from hwkit.train.ptq.standard import NotHandled, standard
 
 QUANTIZER = "the quantizer"
 _CLOSE = 1e-3
 """Of the largest output: how far float32 sums in another order may lie apart."""
 
-Network = fx.GraphModule
+Network: TypeAlias = fx.GraphModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def module_of(network: fx.GraphModule, node: fx.Node) -> nn.Module | None:
 
 def kind_of(network: fx.GraphModule, node: fx.Node) -> Kind | None:
     """The kind of the module that a node calls; None for inputs, outputs and quantizers."""
-    return KINDS.get(type(module_of(network, node)))  # type: ignore[arg-type]
+    return KINDS.get(type(module_of(network, node)))
 
 
 def weighted(network: fx.GraphModule) -> dict[str, nn.Module]:

@@ -25,7 +25,7 @@ STYLES = (Style(), Style(symmetric=True), Style(dyadic=True))
 
 def test_the_example_of_the_docstring() -> None:
     made = grid(-1.0, 1.55, 8, Style())
-    assert (made.scale, made.zero_point) == (pytest.approx(0.01), 100)
+    assert made.scale == pytest.approx(0.01) and made.zero_point == 100
     assert (Grid(0.5, 2, 8).low, Grid(0.5, 2, 8).high) == (-1.0, 126.5)
 
 

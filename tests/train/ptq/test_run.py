@@ -58,9 +58,10 @@ def test_a_run_has_what_a_trained_one_has(
 
 def test_the_library_gives_a_graph_or_a_run(tmp_path: Path) -> None:
     x, labels = labelled()
-    options = {"methods": ["mse", "nearest", "no-equalize", "no-correct"]}
-    graph = hwkit.quantize(residual(), x, **options)
-    facts = hwkit.quantize(residual(), [(x, labels)], tmp_path / "run", weights=6, **options)
+    quick = ["mse", "nearest", "no-equalize", "no-correct"]
+    graph = hwkit.quantize(residual(), x, methods=quick)
+    run = tmp_path / "run"
+    facts = hwkit.quantize(residual(), [(x, labels)], run, weights=6, methods=quick)
     assert graph.tensors["conv.weight"].dtype.bits == 8
     assert facts["weight_bits"]["conv"] == 6 and facts["accuracy_on"] == "calibration"
 
@@ -72,8 +73,8 @@ def test_samples_from_batch_norms_have_their_statistics() -> None:
     distances = []
     for given in (x, 3 * noise(32, 3, 8, 8)):
         y = network.get_submodule("conv")(given)
-        mean = network.get_submodule("bn").running_mean
-        distances.append(float((y.mean((0, 2, 3)) - mean).square().sum()))
+        spread = network.get_submodule("bn").running_var.sqrt()
+        distances.append(float((y.std((0, 2, 3)) - spread).square().sum()))
     assert distances[0] < distances[1]
 
 
