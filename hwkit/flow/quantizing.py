@@ -35,7 +35,8 @@ def quantize(
 
     Without ``calibration`` samples of ``shape`` (``3x32x32``) are made from the network's batch
     norms (``train.ptq.distilled``). ``options`` are fields of ``train.ptq.settings.Settings``;
-    ``say`` is told of progress. Raises ``ToolMissing`` without torch, ``ConfigError`` and ``UnsupportedOp`` as that does.
+    ``say`` is told of progress. Raises ``ToolMissing`` without torch, ``ConfigError`` and
+    ``UnsupportedOp`` as that does.
     """
     out = real_folder(out)
     try:

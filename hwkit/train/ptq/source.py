@@ -29,9 +29,10 @@ def load_model(source: str, sample: Tensor, state: Path | None = None) -> nn.Mod
             _load_state(found, state)
         return found
     if Path(source).suffix != ".onnx":
-        raise ConfigError(
-            f"{source}: no such network; give package.module:factory or a float .onnx"
-        )
+        remedy = "give package.module:factory or a float .onnx"
+        if Path(source).suffix == ".tflite":
+            remedy = "of .tflite files int8 ones are read, by 'hwkit import'; " + remedy
+        raise ConfigError(f"{source}: no float network that is read; {remedy}")
     if state is not None:
         raise ConfigError(f"{source}: has its weights in it; leave --state out")
     return load_onnx(Path(source), sample)

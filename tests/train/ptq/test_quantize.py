@@ -19,7 +19,7 @@ from hwkit.train.ptq.trace import traced, weighted  # noqa: E402
 from hwkit.train.ptq.twin import largest_weight, sites_of, weight_scale  # noqa: E402
 from tests.train.ptq.nets import narrow, noise, residual  # noqa: E402
 
-X = noise(64, 3, 8, 8)
+X = noise(32, 3, 8, 8)
 
 
 def _plain(**options: object) -> Settings:
@@ -75,7 +75,7 @@ def test_widths_of_plan_and_ends() -> None:
 @pytest.mark.parametrize("rounding", ["learned", "gptq", "gpfq"])
 def test_roundings_beat_nearest_at_three_bits(rounding: str) -> None:
     nearest = quantize(residual(), X, _plain(weights=3))
-    other = quantize(residual(), X, _plain(weights=3, rounding=rounding, steps=60))
+    other = quantize(residual(), X, _plain(weights=3, rounding=rounding, steps=40))
     assert other.judged() > nearest.judged()
     for path, values in _integers(other).items():
         torch.testing.assert_close(values, values.round(), rtol=0, atol=1e-3)
