@@ -2,7 +2,7 @@
 
 The folder gets, each file whole or not at all: ``model.onnx`` (QONNX), ``model.hwk``,
 ``calibration.npy`` (integer inputs), ``test.npz`` (``inputs`` and ``labels``, where there are
-labels) and ``train.json``.
+labels), ``sensitivity.json`` for ``hwkit allocate``, and ``train.json``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from hwkit.train.pipeline import (
     deterministic,
     versions,
 )
+from hwkit.train.ptq.harm import write_sensitivity
 from hwkit.train.ptq.layers import layer_noise
 from hwkit.train.ptq.quantize import Quantized, quantize
 from hwkit.train.ptq.samples import Samples
@@ -97,6 +98,8 @@ def quantize_run(
         export(done.twin, x[:1], out / "model.onnx", names[0])
         graph, proof = load_proven(out / "model.onnx")
         rows = layer_noise(done, progress)
+        dyadic = settings.style.dyadic
+        write_sensitivity(done, names[0], settings.seed, dyadic, out / "sensitivity.json")
         measured = test or calibration
         wanted = predict(module.eval(), torch.from_numpy(measured.x)).numpy()
         got = predict(done.twin, torch.from_numpy(measured.x)).numpy()

@@ -14,6 +14,7 @@ pytest.importorskip("brevitas")
 import hwkit  # noqa: E402
 from hwkit.allocate.plan import BitPlan  # noqa: E402
 from hwkit.cli import main  # noqa: E402
+from hwkit.flow.loop import read_sensitivity  # noqa: E402
 from hwkit.train.ptq.distilled import distilled  # noqa: E402
 from hwkit.train.ptq.trace import traced  # noqa: E402
 from tests.train.ptq.nets import labelled, narrow, noise, residual  # noqa: E402
@@ -50,6 +51,9 @@ def test_a_run_has_what_a_trained_one_has(
         answers = np.asarray(graph.predict(test["inputs"])).argmax(1)
         assert (answers == test["labels"]).mean() == facts["accuracy"]["integer"]
     assert np.load(out / "calibration.npy").dtype == np.uint8
+    rows = {(r.layer, r.bits): r.value for r in read_sensitivity(out / "sensitivity.json").rows}
+    assert set(rows) == {(p, b) for p in ("conv", "depthwise", "fc") for b in (8, 4)}
+    assert all(rows[p, 4] > rows[p, 8] for p in ("conv", "depthwise", "fc"))
     with pytest.raises(SystemExit):
         main(["report", str(out), "-o", str(tmp_path / "report.html")])
     page = (tmp_path / "report.html").read_text()
