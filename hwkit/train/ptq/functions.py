@@ -87,6 +87,10 @@ def _clamped(c: Call) -> nn.Module:
     return nn.Hardtanh(*bounds)
 
 
+def _hard_tanh(c: Call) -> nn.Module:
+    return nn.Hardtanh(c.given(1, "min_val", -1.0), c.given(2, "max_val", 1.0))
+
+
 def _max_pool(kind: type[nn.Module]) -> Callable[[Call], Made]:
     def make(c: Call) -> nn.Module:
         if c.given(6, "return_indices", False):
@@ -248,13 +252,14 @@ def _weighted(kind: type[nn.Module], rank: int) -> Callable[[Call], Made]:
         if not isinstance(weight, Tensor) or not isinstance(bias, Tensor | None):
             raise NotHandled("its weight is computed; make it a parameter")
         options: dict[str, Any] = {"bias": bias is not None}
+        sizes: list[Any]
         if rank:
             names = ("stride", "padding", "dilation", "groups")
             given = [c.given(3 + i, n, 0 if n == "padding" else 1) for i, n in enumerate(names)]
             options |= dict(zip(names, given, strict=True))
-            sizes = (weight.shape[1] * given[3], weight.shape[0], tuple(weight.shape[2:]))
+            sizes = [weight.shape[1] * given[3], weight.shape[0], tuple(weight.shape[2:])]
         else:
-            sizes = (weight.shape[1], weight.shape[0])
+            sizes = [weight.shape[1], weight.shape[0]]
         layer = kind(*sizes, **options)
         layer.weight = nn.Parameter(weight.detach().clone())
         if bias is not None:
@@ -287,7 +292,7 @@ FUNCTIONS: dict[Any, Callable[[Call], Made]] = {
     **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_), _relu),
     F.relu6: _same(lambda c: nn.ReLU6()),
     **dict.fromkeys((torch.clamp, torch.clip), _same(_clamped)),
-    F.hardtanh: _same(lambda c: nn.Hardtanh(c.given(1, "min_val", -1.0), c.given(2, "max_val", 1.0))),
+    F.hardtanh: _same(_hard_tanh),
     **dict.fromkeys((torch.sigmoid, F.sigmoid), _same(lambda c: nn.Sigmoid())),
     **dict.fromkeys((torch.tanh, F.tanh), _same(lambda c: nn.Tanh())),
     F.hardswish: _same(lambda c: nn.Hardswish()),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 from torch import fx, nn
 
 from hwkit.train.ptq import pieces
+from hwkit.train.ptq.kinds import KINDS
 
 
 class NotHandled(Exception):
@@ -24,13 +26,15 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
 
+_OF_SEVERAL = (pieces.Add, pieces.Subtract, pieces.Multiply, pieces.Join)
+
 
 def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
     """``module`` as ``node`` calls it, or an equal one of a class in ``kinds.KINDS``; None where
     it does nothing in evaluation mode."""
     if isinstance(module, _NOTHING):
         return None
-    if not node.args and not node.kwargs:
+    if isinstance(module, _OF_SEVERAL) or not (node.args or node.kwargs):
         return module
     if len(node.all_input_nodes) != 1 or node.kwargs:
         raise NotHandled("give it one tensor, by position")
@@ -38,6 +42,12 @@ def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
     rule = _RULES.get(type(module))
     if rule is not None:
         return rule(module, before, after)
+    base = next(
+        (k for k in KINDS if isinstance(module, k) and type(module).forward is k.forward), None
+    )
+    if base is not None and base is not type(module):
+        module = copy.copy(module)
+        module.__class__ = base
     if getattr(module, "inplace", False):
         module.inplace = False
     return module

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,15 +14,15 @@ from hwkit.errors import ConfigError, UnsupportedOp
 from hwkit.train.ptq.attention import written_out
 from hwkit.train.ptq.fold import fold_norms
 from hwkit.train.ptq.forms import rewritten
-from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call, NotHandled
+from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call
 from hwkit.train.ptq.kinds import KINDS, WEIGHTED, Kind
-from hwkit.train.ptq.standard import standard
+from hwkit.train.ptq.standard import NotHandled, standard
 
 QUANTIZER = "the quantizer"
 _CLOSE = 1e-3
 """Of the largest output: how far float32 sums in another order may lie apart."""
 
-Network = fx.GraphModule
+Network: TypeAlias = fx.GraphModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,8 @@ def _of_modules(plain: fx.GraphModule) -> Network:
                 new[node] = new[inputs[0]]
                 continue
             path = _path(node, modules)
-            modules[path] = module
+            shared = any(module is other for other in modules.values())
+            modules[path] = copy.deepcopy(module) if shared else module
             new[node] = graph.create_node(
                 "call_module", path, tuple(new[i] for i in inputs), {}, path.replace(".", "_")
             )
@@ -169,7 +170,7 @@ def _module(plain: fx.GraphModule, node: fx.Node) -> tuple[nn.Module | None, lis
     try:
         if node.op == "call_module":
             module = standard(plain.get_submodule(str(node.target)), node)
-            inputs = list(node.all_input_nodes)
+            inputs = [a for a in node.args if isinstance(a, fx.Node)]
         else:
             table: dict[Any, Any] = FUNCTIONS if node.op == "call_function" else METHODS
             rule = table.get(node.target)
@@ -237,7 +238,7 @@ def module_of(network: fx.GraphModule, node: fx.Node) -> nn.Module | None:
 
 def kind_of(network: fx.GraphModule, node: fx.Node) -> Kind | None:
     """The kind of the module that a node calls; None for inputs, outputs and quantizers."""
-    return KINDS.get(type(module_of(network, node)))  # type: ignore[arg-type]
+    return KINDS.get(type(module_of(network, node)))
 
 
 def weighted(network: fx.GraphModule) -> dict[str, nn.Module]:
