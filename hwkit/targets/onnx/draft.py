@@ -80,7 +80,7 @@ class Draft:
 
     def constant(self, value: Array, wish: str = "") -> str:
         """A constant by its value; equal ones are stored once."""
-        value = np.ascontiguousarray(value)
+        value = np.asarray(value, order="C")
         key = (str(value.dtype), value.shape, value.tobytes())
         if key not in self._known:
             name = self._known[key] = self.fresh(wish or f"{self.name}/constant")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -44,11 +44,13 @@ from hwkit.targets.onnx.sums import centred, pads_of, weighted_sum, window_sizes
 @dataclass(frozen=True, slots=True)
 class OnnxFile:
     """The bytes of a model and the names of its borders: ``inputs`` are the graph's sources,
-    ``outputs`` its results, each in the graph's order."""
+    ``outputs`` its results, each in the graph's order. ``reals`` names those of the graph's inputs
+    and outputs that are real numbers there."""
 
     model: bytes
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    reals: frozenset[str] = frozenset()
 
 
 def integer_file(graph: Graph, observed: tuple[str, ...] = ()) -> OnnxFile:
@@ -167,7 +169,7 @@ def _average(draft: Draft, op: AvgPool2d) -> str:
 
 
 def _maximum(draft: Draft, op: MaxPool2d) -> None:
-    window = {
+    window: dict[str, Any] = {
         "kernel_shape": list(op.kernel), "strides": list(op.stride), "pads": pads_of(op.padding)
     }  # fmt: skip
     dtype = draft.graph.tensors[op.input].dtype

@@ -35,10 +35,10 @@ def _float(draft: Draft, below: str, scale: float, axis: int) -> str:
     exponential = draft.node("Gather", [table, below], axis=0)
     sums = draft.node("CumSum", [exponential, draft.wide(axis)])
     total = draft.node("Gather", [sums, draft.indices([-1])], axis=axis)
-    one, part = (draft.constant(np.float32(v)) for v in (1, 1 / 256))
+    one, part = (draft.constant(np.array(v, np.float32)) for v in (1, 1 / 256))
     factor = draft.node("Div", [one, draft.node("Mul", [total, part])])
     scaled = draft.cast(draft.node("Mul", [exponential, factor]), np.float64)
-    half = draft.node("Add", [scaled, draft.constant(np.float64(0.5))])
+    half = draft.node("Add", [scaled, draft.constant(np.array(0.5))])
     rounded = draft.cast(draft.node("Floor", [half]), np.int64)
     return clamped(draft, draft.node("Sub", [rounded, draft.wide(128)]), -128, 127)
 

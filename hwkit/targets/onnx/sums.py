@@ -1,11 +1,13 @@
-"""Weighted sums and window sums in ONNX: ``ConvInteger`` and ``MatMulInteger`` where operands have 8
-bits, else shifted copies of the map in int64. Exact either way.
+"""Weighted sums and window sums in ONNX: ``ConvInteger`` and ``MatMulInteger`` where operands have
+8 bits, else shifted copies of the map in int64. Exact either way.
 
 Weights are stored as uint8 with zero point 128: kernels for uint8 times int8 add pairs of products
 in 16 bits on x86 processors without VNNI, and saturate there.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +89,7 @@ def onnx_weight(op: Weighted, weight: Array) -> Array:
     return weight.transpose(0, 3, 1, 2)
 
 
-def window_attributes(op: Conv2d | DepthwiseConv2d) -> dict[str, list[int] | int]:
+def window_attributes(op: Conv2d | DepthwiseConv2d) -> dict[str, Any]:
     """``strides``, ``pads`` and ``dilations``."""
     return {
         "strides": list(op.stride), "pads": pads_of(op.padding), "dilations": list(op.dilation)
@@ -168,7 +170,11 @@ def window_sum(draft: Draft, op: SumPool2d | AvgPool2d, zero_point: int) -> str:
     if fits_zero_point(tensor.dtype, zero_point):
         zero = draft.constant(np.array(zero_point, tensor.dtype.container))
         ones = draft.constant(np.ones((tensor.shape[2], 1, *op.kernel), np.uint8))
-        window = {"strides": list(op.stride), "pads": pads_of(pad), "group": tensor.shape[2]}
+        window: dict[str, Any] = {
+            "strides": list(op.stride),
+            "pads": pads_of(pad),
+            "group": tensor.shape[2],
+        }
         return draft.cast(draft.node("ConvInteger", [x, ones, zero], **window), np.int64)
     x = bordered(draft, centred(draft, x, zero_point), pad, 2)
     shape = draft.graph.tensors[op.output].shape

@@ -18,7 +18,7 @@ MODEL = "model.onnx"
 
 
 class Onnx:
-    """See ``target.Target``: lowering changes nothing, since the file has the graph's arithmetic."""
+    """See ``target.Target``: lowering changes nothing, as the file has the graph's arithmetic."""
 
     name = "onnx"
 
