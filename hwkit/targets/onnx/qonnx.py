@@ -1,0 +1,449 @@
+"""A graph as QONNX: float operators between ``Quant`` nodes, as Brevitas exports them.
+
+What each tensor's integers stand for is what the graph states. Reading the file back gives the
+graph's integers: multipliers come back to ``2**-28`` or better, and every rounding has its
+quantizers (``reals.py``). Tables have no form there.
+
+QONNX: Pappalardo et al. 2022 (2206.07527).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import numpy as np
+
+from hwkit.errors import UnsupportedOp
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import (
+    Add,
+    ArgMax,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Lookup,
+    MaxPool2d,
+    Mul,
+    Op,
+    Overflow,
+    Pad,
+    Prelu,
+    Requantize,
+    Rescale,
+    Reshape,
+    ResizeNearest,
+    Slice,
+    Softmax,
+    Sub,
+    SumPool2d,
+    Transpose,
+    activations,
+)
+from hwkit.ir.sums import bias_of
+from hwkit.ir.traits import Weighted
+from hwkit.ir.types import Array, IntType
+from hwkit.targets.onnx import movement
+from hwkit.targets.onnx.draft import QONNX, Draft, axis_of, in_onnx
+from hwkit.targets.onnx.emit import OnnxFile
+from hwkit.targets.onnx.reals import Step, factored, steps_of
+from hwkit.targets.onnx.scales import factors, step_of
+from hwkit.targets.onnx.sums import onnx_weight, pads_of, window_attributes
+
+WHO = "QONNX"
+
+
+def qonnx_file(graph: Graph) -> OnnxFile:
+    """``graph`` as QONNX, its inputs and outputs reals; states are further inputs and outputs.
+
+    ``UnsupportedOp`` for an op that no QONNX node computes: a table, a wrapping rescale, another
+    value than 0 around a map.
+    """
+    draft = _Reals(graph)
+    for name in graph.sources:
+        draft.name = name
+        draft.enter(name)
+    for op in graph.nodes:
+        draft.name = op.name
+        draft.write(op)
+    return draft.finished()
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """``real = scale * (integer - zero_point)``; ``scale`` float64 (1,) or one a channel."""
+
+    scale: Array
+    zero_point: int
+
+
+class _Reals(Draft):
+    """Every tensor of the graph as the reals that it stands for."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.meaning: dict[str, Meaning] = {}
+        self.quantized_inputs: dict[str, str] = {}
+
+    def floats(self, values: Array, rank: int) -> str:
+        """A float32 constant for all, or one a channel."""
+        return self.channels(values, rank, np.float32)
+
+    def stated(self, name: str, zero_point: int) -> Meaning:
+        """What the graph says of ``name``, around the zero point that its op uses."""
+        made = self.meaning[name] = Meaning(np.array([step_of(self.graph, name)]), zero_point)
+        return made
+
+    def zero_point(self, name: str) -> int:
+        """The one that a tensor states."""
+        facts = self.graph.tensors[name].quantization
+        return 0 if facts is None else facts.zero_point
+
+    def quant(self, x: str, scale: str, zero_point: int, dtype: IntType, mode: str,
+              output: str | None = None) -> str:  # fmt: skip
+        """A ``Quant`` node."""
+        facts = [self.constant(np.array(v, np.float32)) for v in (zero_point, dtype.bits)]
+        return self.node("Quant", [x, scale, *facts], output, QONNX,
+                         signed=int(dtype.signed), narrow=0, rounding_mode=mode)  # fmt: skip
+
+    def enter(self, name: str) -> None:
+        """A border's first quantizer."""
+        dtype = self.graph.tensors[name].dtype
+        if dtype.bits > 16:
+            remedy = f"input {name!r} has {dtype.bits} bits and is no quantizer's; take --to onnx"
+            raise UnsupportedOp(self.graph.name, WHO, remedy)
+        meaning = self.stated(name, self.zero_point(name))
+        scale = self.floats(meaning.scale, 1)
+        inner = self.quantized_inputs[name] = self.fresh(f"{name}_quantized")
+        self.quant(name, scale, meaning.zero_point, dtype, "ROUND", inner)
+
+    def unsupported(self, op: Op, why: str) -> UnsupportedOp:
+        """The refusal of an op."""
+        return UnsupportedOp(op.name, WHO, f"{why}; take --to onnx, which has every op")
+
+    def write(self, op: Op) -> None:
+        """Appends the nodes that compute ``op.output``."""
+        match op:
+            case Conv2d() | DepthwiseConv2d() | Dense():
+                self.weighted(op)
+            case Add() | Sub() | Mul():
+                self.pairwise(op)
+            case SumPool2d():
+                self.summed(op)
+            case Requantize():
+                source = self.around(op, op.input, op.input_zero_point)
+                self.rescaled(op, op.input, source.scale, op.rescale)
+            case AvgPool2d():
+                self.averaged(op)
+            case MaxPool2d():
+                self.node("MaxPool", [op.input], op.output, **self.window(op))
+                self.passed(op)
+            case Clamp():
+                self.clamped(op)
+            case Pad():
+                self.padded(op)
+            case Softmax():
+                self.softmax(op)
+            case ArgMax():
+                rank = self.rank(op.input)
+                self.node("ArgMax", [op.input], op.output, axis=axis_of(rank - 1, rank), keepdims=1)
+                self.meaning[op.output] = Meaning(np.ones(1), 0)
+            case Reshape():
+                self.reshaped(op)
+            case Concat():
+                self.alike(op)
+                movement.concat(self, op)
+                self.passed(op)
+            case Slice():
+                movement.cut(self, op)
+                self.passed(op)
+            case Transpose():
+                movement.transpose(self, op)
+                self.passed(op)
+            case ResizeNearest():
+                movement.resize(self, op)
+                self.passed(op)
+            case Constant():
+                self.constant_operand(op)
+            case Lookup():
+                raise self.unsupported(op, "a table is no quantizer")
+            case Prelu():
+                self.prelu(op)
+            case _:
+                assert_never(op)
+
+    def passed(self, op: Op) -> None:
+        """The output means what the first input does."""
+        self.meaning[op.output] = self.meaning[activations(op)[0]]
+
+    def alike(self, op: Concat) -> None:
+        """Refuses to join what stands for different reals."""
+        found = [self.meaning[name] for name in op.inputs]
+        if any(m.zero_point != found[0].zero_point or (m.scale != found[0].scale).any()
+               for m in found):  # fmt: skip
+            raise self.unsupported(op, "its inputs stand for different reals")
+
+    def around(self, op: Op, name: str, zero_point: int) -> Meaning:
+        """The meaning of an input, whose zero point must be what ``op`` subtracts."""
+        meaning = self.meaning[name]
+        if meaning.zero_point != zero_point:
+            raise self.unsupported(
+                op, f"it reads {name!r} around {zero_point}, and not {meaning.zero_point}"
+            )
+        return meaning
+
+    # Rescales -----------------------------------------------------------------------------------
+
+    def rescaled(self, op: Op, x: str, unit: Array, r: Rescale) -> None:
+        """``op.output`` from reals ``x``, ``unit`` of which are one of what ``r`` rescales."""
+        meaning = self.stated(op.output, r.zero_point)
+        wanted = factors(r) * meaning.scale
+        live = np.where(wanted > 0, wanted / unit, 1.0)
+        if (np.abs(live - 1) > _AGREES).any() or (wanted <= 0).any():
+            gain = np.where(wanted > 0, live, 0.0)
+            x = self.node("Mul", [x, self.floats(gain, self.rank(op.output))])
+        self.quantized(op, x, r)
+
+    def quantized(self, op: Op, x: str, r: Rescale) -> None:
+        """``op.output`` from reals in its own scale, by the quantizers of ``r``."""
+        if r.overflow is not Overflow.SATURATE:
+            raise self.unsupported(op, "its rescale wraps")
+        dtype = self.graph.tensors[op.output].dtype
+        if dtype.bits > 16:
+            raise self.unsupported(op, f"it gives {dtype.bits} bits, a quantizer up to 16")
+        meaning = self.stated(op.output, r.zero_point)
+        steps = steps_of(r)
+        scale, rank = float(meaning.scale[0]), self.rank(op.output)
+        if len(steps) == 1 and not steps[0].side:
+            self.stepped(op, x, steps[0], (r.low, r.high), r.zero_point, dtype, op.output)
+            return
+        wide = IntType(min(dtype.bits + 1, 16), True)
+        low, high = r.low - r.zero_point, r.high - r.zero_point
+        ends = {1: (max(low, 0), max(high, 0)), -1: (min(low, 0), min(high, 0))}
+        parts = [self.stepped(op, x, step, ends[step.side], 0, wide, None) for step in steps]
+        total = parts[0] if len(parts) == 1 else self.node("Add", parts)
+        if meaning.zero_point or len(parts) > 1 or wide != dtype:
+            self.quant(total, self.floats(np.array([scale]), rank), r.zero_point, dtype, "ROUND",
+                       op.output)  # fmt: skip
+
+    def stepped(
+        self, op: Op, x: str, step: Step, ends: tuple[int, int], zero_point: int,
+        dtype: IntType, output: str | None,
+    ) -> str:  # fmt: skip
+        """One quantizer of reals ``x``, its result in ``ends``."""
+        meaning, rank = self.meaning[op.output], self.rank(op.output)
+        scale = float(meaning.scale[0])
+        if step.added.any():
+            x = self.node("Add", [x, self.floats(step.added * scale, rank)])
+        if ends != (dtype.low, dtype.high):
+            middle = {"FLOOR": 0.5, "CEIL": -0.5}.get(step.mode, 0.0)
+            bounds = [(end - zero_point + middle) * scale for end in ends]
+            if step.mode == "ROUND" and bounds[0] == 0 and ends[1] == dtype.high:
+                x = self.node("Relu", [x])
+            else:
+                x = self.node(
+                    "Clip", [x, *(self.constant(np.array(b, np.float32)) for b in bounds)]
+                )
+        made = self.floats(np.array([scale]), rank)
+        return self.quant(x, made, zero_point, dtype, step.mode, output)
+
+    # Layers -------------------------------------------------------------------------------------
+
+    def weighted(self, op: Weighted) -> None:
+        """A layer: its weights get the scale that its multipliers leave them."""
+        source = self.around(op, op.input, op.input_zero_point)
+        if source.scale.size > 1:
+            raise self.unsupported(op, "its input has a scale for each channel")
+        unit, r, rank = float(source.scale[0]), op.rescale, self.rank(op.output)
+        facts = self.graph.tensors[op.weight].quantization
+        stated = None if facts is None else np.array(facts.scale)
+        gain = np.ones(1, np.float32)
+        scale: Array
+        if r is None:
+            scale = np.ones(1, np.float32) if stated is None else stated.astype(np.float32)
+            self.meaning[op.output] = Meaning(scale.astype(np.float64) * unit, 0)
+        else:
+            wanted = factors(r) * step_of(self.graph, op.output) / unit
+            dead = wanted <= 0
+            scale, gain = factored(np.where(dead, 1.0, wanted), None if dead.any() else stated)
+            gain = np.where(dead, 0.0, gain) if dead.any() else gain
+        bias = bias_of(op, self.graph.constants)
+        total = self.layer(op, scale, bias * (scale.astype(np.float64) * unit), bool(bias.any()))
+        if (gain != 1).any():
+            total = self.node("Mul", [total, self.floats(gain, rank)])
+        if r is None:
+            self.node("Identity", [total], op.output)
+        else:
+            self.quantized(op, total, r)
+
+    def layer(self, op: Weighted, scale: Array, bias: Array, biased: bool) -> str:
+        """The sums as reals; ``bias`` is one for each output, used if ``biased``."""
+        weight = self.graph.constants[op.weight].astype(np.float64)
+        flat = isinstance(op, Dense) and self.rank(op.input) != 3
+        dtype = self.graph.tensors[op.weight].dtype
+        stored = weight.T if flat else onnx_weight(op, weight)
+        along = scale if flat or scale.size == 1 else scale.reshape(-1, 1, 1, 1)
+        reals = (stored * along.astype(np.float64)).astype(np.float32)
+        step = along.astype(np.float32) if scale.size > 1 else np.array(scale[0], np.float32)
+        name = self.constant(reals, op.weight)
+        kernel = self.quant(name, self.constant(step), 0, dtype, "ROUND")
+        added = self.constant(bias.astype(np.float32)) if biased else ""
+        if flat:
+            total = self.node("MatMul", [op.input, kernel])
+            return self.node("Add", [total, added]) if biased else total
+        window = {} if isinstance(op, Dense) else window_attributes(op)
+        if isinstance(op, DepthwiseConv2d):
+            window["group"] = self.graph.tensors[op.input].shape[2]
+        window["kernel_shape"] = list(stored.shape[2:])
+        inputs = [op.input, kernel, added] if biased else [op.input, kernel]
+        return self.node("Conv", inputs, **window)
+
+    def pairwise(self, op: Add | Sub | Mul) -> None:
+        """A sum, difference or product of reals, each brought to the rescale's units first."""
+        sources = [self.around(op, n, z)
+                   for n, z in zip(op.inputs, op.input_zero_points, strict=True)]  # fmt: skip
+        r, rank = op.rescale, self.rank(op.output)
+        names = list(op.inputs)
+        if isinstance(op, Mul):
+            product = self.node("Mul", names)
+            unit = sources[0].scale * sources[1].scale
+        else:
+            inner = [factors(q) for q in op.input_rescales]
+            unit = np.array([1.0]) if r is None else step_of(self.graph, op.output) * factors(r)
+            if r is None:
+                unit = sources[0].scale / inner[0]
+            for k, (source, factor) in enumerate(zip(sources, inner, strict=True)):
+                gain = unit * factor / source.scale
+                if (np.abs(gain - 1) > _AGREES).any():
+                    names[k] = self.node("Mul", [names[k], self.floats(gain, rank)])
+            product = self.node(type(op).__name__, names)
+        if r is None:
+            self.node("Identity", [product], op.output)
+            self.meaning[op.output] = Meaning(unit, 0)
+        else:
+            self.rescaled(op, product, unit, r)
+
+    # Pools and the rest -------------------------------------------------------------------------
+
+    def window(self, op: SumPool2d | AvgPool2d | MaxPool2d) -> dict[str, Any]:
+        """Attributes of a pool."""
+        return {
+            "kernel_shape": list(op.kernel), "strides": list(op.stride), "pads": pads_of(op.padding)
+        }  # fmt: skip
+
+    def summed(self, op: SumPool2d) -> None:
+        """A mean over the whole window, borders included, of which the rescale knows the size."""
+        source = self.around(op, op.input, op.input_zero_point)
+        mean = self.node("AveragePool", [op.input], count_include_pad=1, **self.window(op))
+        unit = source.scale / (op.kernel[0] * op.kernel[1])
+        if op.rescale is None:
+            self.node("Identity", [mean], op.output)
+            self.meaning[op.output] = Meaning(unit, 0)
+        else:
+            self.rescaled(op, mean, unit, op.rescale)
+
+    def averaged(self, op: AvgPool2d) -> None:
+        """Half away from zero, with the zero point in: QONNX's HALF_UP."""
+        source = self.meaning[op.input]
+        mean = self.node("AveragePool", [op.input], count_include_pad=0, **self.window(op))
+        self.meaning[op.output] = source
+        dtype = self.graph.tensors[op.output].dtype
+        step = Step("HALF_UP", np.zeros(1))
+        self.stepped(op, mean, step, (op.low, op.high), source.zero_point, dtype, op.output)
+
+    def clamped(self, op: Clamp) -> None:
+        """A clip, and a quantizer that changes nothing."""
+        self.passed(op)
+        source = self.meaning[op.input]
+        dtype = self.graph.tensors[op.output].dtype
+        step = Step("ROUND", np.zeros(1))
+        self.stepped(op, op.input, step, (op.low, op.high), source.zero_point, dtype, op.output)
+
+    def padded(self, op: Pad) -> None:
+        """A border of what ``value`` stands for."""
+        source = self.meaning[op.input]
+        if op.value != source.zero_point:
+            raise self.unsupported(op, f"its border is {op.value}, which stands for no 0")
+        pads = pads_of(op.padding)
+        widths = self.indices([0, 0, *pads[:2], 0, 0, *pads[2:]])
+        self.node("Pad", [op.input, widths, self.constant(np.array(0, np.float32))], op.output)
+        self.passed(op)
+
+    def softmax(self, op: Softmax) -> None:
+        """A float softmax of the reals that its own scale says."""
+        source, rank = self.meaning[op.input], self.rank(op.input)
+        x, gain = op.input, op.input_scale / source.scale
+        if (np.abs(gain - 1) > _AGREES).any():
+            x = self.node("Mul", [x, self.floats(gain, rank)])
+        y = self.node("Softmax", [x], axis=axis_of(rank - 1, rank))
+        dtype = self.graph.tensors[op.output].dtype
+        sixteen = dtype.bits == 16
+        self.meaning[op.output] = Meaning(np.array([2.0**-15 if sixteen else 2.0**-8]),
+                                          0 if sixteen else -128)  # fmt: skip
+        step = Step("ROUND", np.zeros(1))
+        zero_point = self.meaning[op.output].zero_point
+        ends = (dtype.low, dtype.high)
+        self.stepped(op, y, step, ends, zero_point, dtype, op.output)
+
+    def reshaped(self, op: Reshape) -> None:
+        movement.reshape(self, op)
+        self.passed(op)
+
+    def constant_operand(self, op: Constant) -> None:
+        """A quantized constant."""
+        value, dtype = self.graph.constants[op.value], self.graph.tensors[op.output].dtype
+        meaning = self.stated(op.output, self.zero_point(op.output))
+        scale = float(meaning.scale[0])
+        reals = in_onnx((value[None].astype(np.float64) - meaning.zero_point) * scale)
+        name = self.constant(reals.astype(np.float32), op.value)
+        step = self.constant(np.array(scale, np.float32))
+        self.quant(name, step, meaning.zero_point, dtype, "ROUND", op.output)
+
+    def prelu(self, op: Prelu) -> None:
+        """A float PRelu: its slope takes up what the two sides' rescales differ by."""
+        source = self.around(op, op.input, op.input_zero_point)
+        above, below = op.positive, op.negative
+        if (above.low, above.high, above.zero_point, above.rounding) != (
+            below.low, below.high, below.zero_point, below.rounding,
+        ) or any((*above.offset, *below.offset)) or not all(above.multiplier):  # fmt: skip
+            raise self.unsupported(op, "its two sides have ranges or roundings of their own")
+        slope = in_onnx(self.graph.constants[op.slope][None].astype(np.float64))
+        relative = factors(below) / factors(above)
+        if self.rank(op.output) == 3 and relative.size > 1:
+            relative = relative.reshape(-1, 1, 1)
+        reals = (slope[0] - op.slope_zero_point) * relative
+        y = self.node("PRelu", [op.input, self.constant(reals.astype(np.float32))])
+        self.rescaled(op, y, source.scale, above)
+
+    # Borders ------------------------------------------------------------------------------------
+
+    def finished(self) -> OnnxFile:
+        """The file; what reads an input reads its quantizer."""
+        graph, inner = self.graph, self.quantized_inputs
+        for node in self.nodes:
+            if node.op_type != "Quant" or node.output[0] not in inner.values():
+                node.input[:] = [inner.get(name, name) for name in node.input]
+        taken, outputs = set(graph.sources), []
+        for name in graph.results:
+            self.name = name
+            found = inner.get(name, name)
+            outputs.append(self.node("Identity", [found]) if found in taken else found)
+            taken.add(outputs[-1])
+        whole = {op.output for op in graph.nodes if isinstance(op, ArgMax)}
+        made = self.bytes(
+            [self.value(name, name, np.float32) for name in graph.sources],
+            [self.value(name, like, np.int64 if like in whole else np.float32)
+             for name, like in zip(outputs, graph.results, strict=True)],
+            {},
+        )  # fmt: skip
+        return OnnxFile(
+            made, graph.sources, tuple(outputs), frozenset((*graph.sources, *graph.results))
+        )
+
+
+_AGREES = 2.0**-22
+"""Relative difference of a gain from 1 up to which there is none."""
