@@ -13,11 +13,21 @@ from collections.abc import Sequence
 
 import click
 
-from hwkit.cli import around, hardware, models, planning, runs, toolchain
+from hwkit.cli import around, export, hardware, models, planning, runs, toolchain
 from hwkit.cli.failure import failed, wants_json
 from hwkit.cli.group import hwkit
 
-__all__ = ["around", "hardware", "hwkit", "main", "models", "planning", "runs", "toolchain"]
+__all__ = [
+    "around",
+    "export",
+    "hardware",
+    "hwkit",
+    "main",
+    "models",
+    "planning",
+    "runs",
+    "toolchain",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

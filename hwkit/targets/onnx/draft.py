@@ -7,6 +7,7 @@ batch in front. So an axis, or numbers that go along the channels, are translate
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,25 @@ def axis_of(axis: int, rank: int) -> int:
 def sizes_of(shape: Shape) -> list[int]:
     """The shape of one sample in the file's order, without the batch."""
     return [shape[2], shape[0], shape[1]] if len(shape) == _MAP else list(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """``real = scale * (integer - zero_point)``; ``scale`` float64 (1,), or one for each channel of
+    the graph's last axis."""
+
+    scale: Array
+    zero_point: int
+
+    def reals(self, integers: Array) -> Array:
+        """What integers of the graph's layout stand for, float32."""
+        steps = integers.astype(np.float64) - self.zero_point
+        return (steps * self.scale).astype(np.float32)
+
+    def integers(self, reals: Array) -> Array:
+        """The integers nearest to reals of the graph's layout, int64."""
+        steps = reals.astype(np.float64) / self.scale
+        return np.rint(steps).astype(np.int64) + self.zero_point
 
 
 class Draft:

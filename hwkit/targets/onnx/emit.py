@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import numpy as np
@@ -35,7 +36,7 @@ from hwkit.ir.ops import (
     Transpose,
 )
 from hwkit.targets.onnx import movement
-from hwkit.targets.onnx.draft import Draft, axis_of, in_onnx
+from hwkit.targets.onnx.draft import Draft, Meaning, axis_of, in_onnx
 from hwkit.targets.onnx.rounding import clamped, rescaled
 from hwkit.targets.onnx.softmax import softmax
 from hwkit.targets.onnx.sums import centred, pads_of, weighted_sum, window_sizes, window_sum
@@ -45,12 +46,12 @@ from hwkit.targets.onnx.sums import centred, pads_of, weighted_sum, window_sizes
 class OnnxFile:
     """The bytes of a model and the names of its borders: ``inputs`` are the graph's sources,
     ``outputs`` its results, each in the graph's order. ``reals`` names those of the graph's inputs
-    and outputs that are real numbers there."""
+    and outputs that are real numbers there, and what an integer of them stands for."""
 
     model: bytes
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    reals: frozenset[str] = frozenset()
+    reals: Mapping[str, Meaning] = field(default_factory=dict)
 
 
 def integer_file(graph: Graph, observed: tuple[str, ...] = ()) -> OnnxFile:

@@ -9,7 +9,6 @@ QONNX: Pappalardo et al. 2022 (2206.07527).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, assert_never
 
 import numpy as np
@@ -48,7 +47,7 @@ from hwkit.ir.sums import bias_of
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import Array, IntType
 from hwkit.targets.onnx import movement
-from hwkit.targets.onnx.draft import QONNX, Draft, axis_of, in_onnx
+from hwkit.targets.onnx.draft import QONNX, Draft, Meaning, axis_of, in_onnx
 from hwkit.targets.onnx.emit import OnnxFile
 from hwkit.targets.onnx.reals import Step, factored, steps_of
 from hwkit.targets.onnx.scales import factors, step_of
@@ -71,14 +70,6 @@ def qonnx_file(graph: Graph) -> OnnxFile:
         draft.name = op.name
         draft.write(op)
     return draft.finished()
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """``real = scale * (integer - zero_point)``; ``scale`` float64 (1,) or one a channel."""
-
-    scale: Array
-    zero_point: int
 
 
 class _Reals(Draft):
@@ -434,15 +425,14 @@ class _Reals(Draft):
             outputs.append(self.node("Identity", [found]) if found in taken else found)
             taken.add(outputs[-1])
         whole = {op.output for op in graph.nodes if isinstance(op, ArgMax)}
+        reals = {n: self.meaning[n] for n in (*graph.sources, *graph.results) if n not in whole}
         made = self.bytes(
             [self.value(name, name, np.float32) for name in graph.sources],
             [self.value(name, like, np.int64 if like in whole else np.float32)
              for name, like in zip(outputs, graph.results, strict=True)],
             {},
         )  # fmt: skip
-        return OnnxFile(
-            made, graph.sources, tuple(outputs), frozenset((*graph.sources, *graph.results))
-        )
+        return OnnxFile(made, graph.sources, tuple(outputs), reals)
 
 
 _AGREES = 2.0**-22

@@ -32,7 +32,7 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S8, Quantization
-from hwkit.targets.onnx.draft import MICROSOFT, Draft, axis_of
+from hwkit.targets.onnx.draft import MICROSOFT, Draft, Meaning, axis_of
 from hwkit.targets.onnx.emit import OnnxFile, integer_op
 from hwkit.targets.onnx.scales import (
     WeightForm,
@@ -324,7 +324,11 @@ class _Quantized(Draft):
              for name, like, dtype in zip(outputs, graph.results, types, strict=True)],
             {},
         )  # fmt: skip
-        return OnnxFile(made, graph.sources, tuple(outputs), frozenset((*entering, *leaving)))
+        reals = {
+            name: Meaning(np.array([step_of(graph, name)]), self.stated_zero(name))
+            for name in (*entering, *leaving)
+        }
+        return OnnxFile(made, graph.sources, tuple(outputs), reals)
 
     def stated_zero(self, name: str) -> int:
         """The zero point that a tensor states."""

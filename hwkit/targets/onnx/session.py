@@ -17,7 +17,9 @@ from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import WHOLE_MODEL, Artifact, Identity, LayerTiming
 from hwkit.targets.kept import KeptStates
-from hwkit.targets.onnx.draft import in_graph, in_onnx
+from hwkit.targets.onnx.borders import once, turned
+from hwkit.targets.onnx.draft import in_onnx
+from hwkit.targets.onnx.emit import OnnxFile
 from hwkit.targets.onnx.running import Running, package_version, with_outputs
 from hwkit.targets.timed import timed_sample
 
@@ -31,6 +33,7 @@ class OnnxSession(Closing):
         self._path, self._threads = artifact.path, threads
         self._model = artifact.path.read_bytes()
         self._running = self._opened(self._model)
+        self._file = OnnxFile(self._model, self._graph.sources, self._running.outputs)
         self._observing: dict[tuple[str, ...], tuple[Running, list[str]]] = {}
         self._kept = KeptStates(self._graph)
 
@@ -69,17 +72,14 @@ class OnnxSession(Closing):
 
     def _once(self, sources: Mapping[str, Array], keep: Sequence[str]) -> dict[str, Array]:
         """Results and what of ``keep`` is there, of all the graph's ``sources``."""
-        turned = {name: in_onnx(x) for name, x in sources.items()}
-        found = self._running.run(turned)
-        if len(found) != len(self._graph.results):
-            raise FormatError(f"{self._path}: has other outputs than the graph; deploy it again")
-        results = {n: self._turned(n, y) for n, y in zip(self._graph.results, found, strict=True)}
+        results = once(self._file, self._graph, self._running, sources)
         inner = tuple(n for n in dict.fromkeys(keep) if n not in results and n not in sources)
         if inner:
             running, names = self._observed(inner)
             if names:
-                seen = zip(names, running.run(turned), strict=True)
-                results |= {n: self._turned(n, y) for n, y in seen}
+                turned_in = {name: in_onnx(x) for name, x in sources.items()}
+                seen = zip(names, running.run(turned_in), strict=True)
+                results |= {n: turned(self._file, self._graph, n, y) for n, y in seen}
         return results | {n: sources[n] for n in keep if n in sources and n not in results}
 
     def _observed(self, names: tuple[str, ...]) -> tuple[Running, list[str]]:
@@ -87,16 +87,6 @@ class OnnxSession(Closing):
             model, found = with_outputs(self._model, names)
             self._observing[names] = (self._opened(model), found)
         return self._observing[names]
-
-    def _turned(self, name: str, y: Array) -> Array:
-        """The runtime's ``y`` as the graph's tensor ``name``; ``FormatError`` if it is none."""
-        tensor, y = self._graph.tensors[name], in_graph(y)
-        if y.dtype != tensor.dtype.container or y.shape[1:] != tensor.shape:
-            raise FormatError(
-                f"{self._path}: {name!r} is {y.dtype}{y.shape[1:]} there, and "
-                f"{tensor.dtype.container}{tensor.shape} in the graph; deploy it again"
-            )
-        return y
 
     def _empty(self, name: str) -> Array:
         tensor = self._graph.tensors[name]
