@@ -79,6 +79,8 @@ class _Reals(Draft):
         super().__init__(graph)
         self.meaning: dict[str, Meaning] = {}
         self.quantized_inputs: dict[str, str] = {}
+        self.order: dict[str, Array] = {}
+        """Of a flattened map: which integer of the graph's is at each place."""
 
     def floats(self, values: Array, rank: int) -> str:
         """A float32 constant for all, or one a channel."""
@@ -104,7 +106,7 @@ class _Reals(Draft):
     def enter(self, name: str) -> None:
         """A border's first quantizer."""
         dtype = self.graph.tensors[name].dtype
-        if dtype.bits > 16:
+        if dtype.bits > _QUANTIZED_BITS:
             remedy = f"input {name!r} has {dtype.bits} bits and is no quantizer's; take --to onnx"
             raise UnsupportedOp(self.graph.name, WHO, remedy)
         meaning = self.stated(name, self.zero_point(name))
@@ -204,9 +206,10 @@ class _Reals(Draft):
         if r.overflow is not Overflow.SATURATE:
             raise self.unsupported(op, "its rescale wraps")
         dtype = self.graph.tensors[op.output].dtype
-        if dtype.bits > 16:
-            raise self.unsupported(op, f"it gives {dtype.bits} bits, a quantizer up to 16")
         meaning = self.stated(op.output, r.zero_point)
+        if dtype.bits > _QUANTIZED_BITS:
+            self.node("Identity", [x], op.output)  # Sums on a fine grid are reals there.
+            return
         steps = steps_of(r)
         scale, rank = float(meaning.scale[0]), self.rank(op.output)
         if len(steps) == 1 and not steps[0].side:
@@ -275,6 +278,8 @@ class _Reals(Draft):
         """The sums as reals; ``bias`` is one for each output, used if ``biased``."""
         weight = self.graph.constants[op.weight].astype(np.float64)
         flat = isinstance(op, Dense) and self.rank(op.input) != 3
+        if op.input in self.order:
+            weight = weight[:, self.order[op.input]]
         dtype = self.graph.tensors[op.weight].dtype
         stored = weight.T if flat else onnx_weight(op, weight)
         along = scale if flat or scale.size == 1 else scale.reshape(-1, 1, 1, 1)
@@ -381,7 +386,17 @@ class _Reals(Draft):
         self.stepped(op, y, step, ends, zero_point, dtype, op.output)
 
     def reshaped(self, op: Reshape) -> None:
-        movement.reshape(self, op)
+        """A map that dense layers alone read is flattened as it lies there, channels first, and
+        their weights follow; others are turned first."""
+        source, target = (self.graph.tensors[n].shape for n in (op.input, op.output))
+        readers = [o for o in self.graph.nodes if op.output in activations(o)]
+        dense = all(isinstance(o, Dense) for o in readers) and op.output not in self.graph.results
+        if len(source) == 3 and len(target) == 1 and dense:
+            self.node("Flatten", [op.input], op.output, axis=1)
+            places = np.arange(target[0]).reshape(1, *source)
+            self.order[op.output] = in_onnx(places).reshape(-1)
+        else:
+            movement.reshape(self, op)
         self.passed(op)
 
     def constant_operand(self, op: Constant) -> None:
@@ -435,5 +450,7 @@ class _Reals(Draft):
         return OnnxFile(made, graph.sources, tuple(outputs), reals)
 
 
+_QUANTIZED_BITS = 16
+"""The most that a quantizer of an activation has."""
 _AGREES = 2.0**-22
 """Relative difference of a gain from 1 up to which there is none."""

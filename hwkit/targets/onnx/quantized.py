@@ -34,6 +34,7 @@ from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S8, Quantization
 from hwkit.targets.onnx.draft import MICROSOFT, Draft, Meaning, axis_of
 from hwkit.targets.onnx.emit import OnnxFile, integer_op
+from hwkit.targets.onnx.rounding import float_scale
 from hwkit.targets.onnx.scales import (
     WeightForm,
     factors,
@@ -136,8 +137,15 @@ class _Quantized(Draft):
             self.back(op, self.float_layer(op, found), r.zero_point, r.low, r.high)
         else:
             self.clipped(op, r.low, r.high, lambda output: self.q_layer(op, found, r, output))
-        self.noted(op, r.rounding is Rounding.FLOAT32 and found.exact_bias)
+        self.noted(op, self.is_exact(op, r, found))
         return True
+
+    def is_exact(self, op: Weighted, r: Rescale, found: WeightForm) -> bool:
+        """Whether the runtime's product of scales, in float32, is the graph's own multiplier."""
+        if r.rounding is not Rounding.FLOAT32 or not (found.exact_bias and self.is_linear(op)):
+            return False
+        source, out = (np.float32(step_of(self.graph, name)) for name in (op.input, op.output))
+        return bool((source * found.scale / out == float_scale(r)).all())
 
     def is_linear(self, op: Weighted) -> bool:
         """Whether QLinearConv or QGemm takes ``op``: of one type throughout, and no matrix."""
