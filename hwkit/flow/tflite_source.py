@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hwkit.importers.parts import KEY
 from hwkit.importers.proof import Observed
+from hwkit.importers.tflite.importer import integer_bytes
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.targets.edge.original import load_original
@@ -23,7 +25,9 @@ class TfliteRunner:
 
     def __init__(self, path: Path, graph: Graph) -> None:
         self._inputs, self._outputs = graph.inputs, graph.outputs
-        self._original = load_original(path, graph.metadata["runtime"])
+        self._original = load_original(
+            path, graph.metadata["runtime"], part=integer_bytes if KEY in graph.metadata else None
+        )
         self._assigned = self._original.observable(
             [s.update for s in graph.states if s.update not in graph.outputs]
         )
