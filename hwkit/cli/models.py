@@ -42,8 +42,7 @@ def import_(
     from hwkit.errors import ConfigError
     from hwkit.files import check_writable
     from hwkit.flow.source import import_file
-    from hwkit.flow.whole import told
-    from hwkit.importers.parts import DEVIATION
+    from hwkit.importers.parts import DEVIATION, told
 
     if out is None and not check:
         raise ConfigError("nothing to do: give -o M.hwk, or --check")
@@ -79,7 +78,7 @@ def inspect(model: Path, as_json: bool) -> None:
     peak activation bytes."""
     from hwkit.flow.models import inspect as flow
     from hwkit.flow.models import load
-    from hwkit.flow.whole import told
+    from hwkit.importers.parts import told
     from hwkit.importers.proof import counted
 
     graph = load(model)

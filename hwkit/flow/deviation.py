@@ -11,14 +11,15 @@ import numpy as np
 
 from hwkit.errors import DeviceError, HwkitError
 from hwkit.files import read_file
-from hwkit.flow.whole import RUNTIME, Infer, Whole, sample_shape
+from hwkit.flow.whole import RUNTIME, Infer, Whole, meaning_of, sample_shape
 from hwkit.importers import MAX_FILE_BYTES
-from hwkit.importers.parts import DEVIATION
+from hwkit.importers.parts import DEVIATION, Port
 from hwkit.importers.tflite.file import parse
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.targets.edge.loaded import Loaded
 from hwkit.targets.edge.supervised import Refused, new_child
+from hwkit.targets.onnx.draft import in_onnx
 from hwkit.targets.onnx.executed import Executed
 from hwkit.targets.onnx.running import Running
 
@@ -56,7 +57,10 @@ def measure(whole: Whole, path: Path, x: Mapping[str, Array], infer: Infer) -> D
     largest = reach = 0.0
     numbers = 0
     for name, y in zip(whole.outputs, wanted, strict=True):
-        mine = got[name].astype(np.float64).reshape(-1)
+        mine = got[name]
+        if name in whole.graph.outputs and y.dtype.kind == "f" and mine.dtype.kind != "f":
+            mine = in_onnx(meaning_of(whole.graph, name).reals(mine))
+        mine = mine.astype(np.float64).reshape(-1)
         theirs = y.astype(np.float64).reshape(-1)
         finite = np.isfinite(theirs)
         apart = np.abs(mine[finite] - theirs[finite])
@@ -78,6 +82,9 @@ def random_inputs(whole: Whole, samples: int, seed: int = 0) -> dict[str, Array]
     feeds: dict[str, Array] = {}
     for port in whole.parts.inputs:
         shape, dtype = (samples, *sample_shape(port)), np.dtype(port.dtype)
+        if dtype.kind == "f" and port.key in whole.graph.inputs:
+            feeds[port.key] = _quantized_reals(whole.graph, port, samples, rng)
+            continue
         if dtype.kind == "f":
             feeds[port.key] = rng.normal(size=shape).astype(dtype)
             continue
@@ -88,6 +95,14 @@ def random_inputs(whole: Whole, samples: int, seed: int = 0) -> dict[str, Array]
             low, high = tensor.dtype.low, tensor.dtype.high
         feeds[port.key] = rng.integers(low, high + 1, shape).astype(dtype)
     return feeds
+
+
+def _quantized_reals(graph: Graph, port: Port, samples: int, rng: np.random.Generator) -> Array:
+    """What random integers of a graph's input stand for, in its file's layout."""
+    tensor = graph.tensors[port.key]
+    x = rng.integers(tensor.dtype.low, tensor.dtype.high + 1, (samples, *tensor.shape))
+    reals = in_onnx(meaning_of(graph, port.key).reals(x))
+    return reals.reshape(samples, *sample_shape(port))
 
 
 def _original(whole: Whole, path: Path, x: Mapping[str, Array]) -> tuple[str, list[Array]]:

@@ -14,12 +14,12 @@ import numpy as np
 
 from hwkit.errors import ConfigError, FormatError
 from hwkit.flow import predict as integers
-from hwkit.importers.parts import DEVIATION, FloatPart, FloatParts, Port, parts_of
+from hwkit.importers.parts import FloatPart, FloatParts, Port, parts_of
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.targets.edge.loaded import Loaded
 from hwkit.targets.edge.supervised import new_child
-from hwkit.targets.onnx.draft import Meaning, in_graph, in_onnx
+from hwkit.targets.onnx.draft import Meaning, in_graph, in_onnx, sizes_of
 from hwkit.targets.onnx.running import Running
 
 RUNTIME = "litert_reference"
@@ -69,7 +69,8 @@ class Whole:
         x, tensor = known[name], self.graph.tensors[name]
         if x.dtype.kind != "f":
             return x.reshape(len(x), *tensor.shape)
-        steps = meaning_of(self.graph, name).integers(in_graph(x).reshape(len(x), *tensor.shape))
+        x = in_graph(x.reshape(len(x), *sizes_of(tensor.shape)))
+        steps = meaning_of(self.graph, name).integers(x)
         return np.clip(steps, tensor.dtype.low, tensor.dtype.high).astype(tensor.dtype.container)
 
 
@@ -77,15 +78,6 @@ def whole_of(graph: Graph) -> Whole | None:
     """``graph`` with its float parts; None where it has none."""
     parts = parts_of(graph)
     return None if parts is None else Whole(graph, parts)
-
-
-def told(graph: Graph) -> list[str]:
-    """What is to be said of a graph's float parts, a line each; nothing without any."""
-    parts = parts_of(graph)
-    if parts is None:
-        return []
-    found = graph.metadata.get(DEVIATION, "")
-    return [parts.line(), *([found] if found else [])]
 
 
 def predict(
@@ -144,7 +136,7 @@ def _run_onnx(graph: Graph, part: FloatPart, known: Mapping[str, Array]) -> dict
         feeds = {}
         for port in part.takes:
             x = known[port.key][k : k + 1]
-            if port.key in graph.outputs:
+            if part.place == "tail" and port.key in graph.outputs:
                 x = in_onnx(meaning_of(graph, port.key).reals(x))
             feeds[port.name] = x.reshape(port.shape).astype(port.dtype)
         rows.append(running.run(feeds))

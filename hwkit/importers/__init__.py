@@ -61,8 +61,8 @@ def open_model(path: str | Path) -> tuple[Graph, FileRunner | None]:
         raise FormatError(f"{path}: not a TensorFlow Lite file or cut short; convert it again")
     if not head:
         raise FormatError(f"{path}: is empty; export the model again")
-    from hwkit.importers.qonnx.importer import import_qonnx
+    from hwkit.importers.onnx_parts import import_with_parts
     from hwkit.importers.qonnx.source import QonnxRunner
 
-    imported = import_qonnx(path)
-    return imported.graph, QonnxRunner(imported)
+    graph, imported = import_with_parts(path)
+    return graph, QonnxRunner(imported)

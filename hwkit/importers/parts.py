@@ -99,6 +99,15 @@ def parts_of(graph: Graph) -> FloatParts | None:
     return parts
 
 
+def told(graph: Graph) -> list[str]:
+    """What is to be said of a graph's float parts, a line each; nothing without any."""
+    parts = parts_of(graph)
+    if parts is None:
+        return []
+    found = graph.metadata.get(DEVIATION, "")
+    return [parts.line(), *([found] if found else [])]
+
+
 def shown(metadata: Mapping[str, str]) -> dict[str, str]:
     """Metadata without the bytes of float parts."""
     return {key: value for key, value in metadata.items() if key != KEY}
