@@ -43,8 +43,8 @@ def load_proven(path: str | Path, samples: int | None = None) -> tuple[Graph, Pr
 
 
 def noted(graph: Graph, proof: Proof) -> Graph:
-    """``graph`` with the counts of ``proof`` in its metadata."""
-    counts = {key: str(value) for key, value in proof.counts().items()}
+    """``graph`` with the counts of ``proof`` in its metadata, and what they were taken by."""
+    counts = {key: str(value) for key, value in proof.counts().items()} | {"by": proof.by}
     return replace(graph, metadata={**graph.metadata, **counts})
 
 
