@@ -11,14 +11,13 @@ import numpy as np
 
 from hwkit.errors import DeviceError, HwkitError
 from hwkit.files import read_file
-from hwkit.flow.whole import RUNTIME, Infer, Whole, meaning_of, sample_shape
+from hwkit.flow.whole import RUNTIME, Infer, Whole, child_for, meaning_of, sample_shape
 from hwkit.importers import MAX_FILE_BYTES
 from hwkit.importers.parts import DEVIATION, Port
 from hwkit.importers.tflite.file import parse
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.targets.edge.loaded import Loaded
-from hwkit.targets.edge.supervised import Refused, new_child
 from hwkit.targets.onnx.draft import in_onnx
 from hwkit.targets.onnx.executed import Executed
 from hwkit.targets.onnx.running import Running
@@ -120,14 +119,10 @@ def _tflite(
     feeds = [x[port.key].reshape(len(x[port.key]), *port.shape) for port in whole.parts.inputs]
     refused: HwkitError | None = None
     for runtime in dict.fromkeys((whole.graph.metadata.get("runtime", RUNTIME), RUNTIME)):
-        child = new_child(runtime, str(path))
+        child = child_for(runtime, str(path))
         try:
-            loaded = Loaded(runtime, data, outputs=len(file.outputs), child=child)
-            try:
-                return runtime, loaded.run(feeds)
-            finally:
-                loaded.close()
-        except (Refused, DeviceError) as error:
+            return runtime, Loaded(runtime, data, outputs=len(file.outputs), child=child).run(feeds)
+        except DeviceError as error:
             refused = error
     assert refused is not None
     raise refused

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from hwkit.importers.parts import FloatPart, FloatParts, Port, parts_of
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.targets.edge.loaded import Loaded
-from hwkit.targets.edge.supervised import new_child
+from hwkit.targets.edge.supervised import Child, new_child
 from hwkit.targets.onnx.draft import Meaning, in_graph, in_onnx, sizes_of
 from hwkit.targets.onnx.running import Running
 
@@ -97,6 +98,12 @@ def predict(
     return infer(x) if whole is None else whole.infer(x, infer)
 
 
+@lru_cache(maxsize=4)
+def child_for(runtime: str, what: str) -> Child:
+    """The process that runs a user's own models in ``runtime``; the last few are kept."""
+    return new_child(runtime, what)
+
+
 def meaning_of(graph: Graph, name: str) -> Meaning:
     """What the integers of a graph's tensor stand for; ``FormatError`` where it says nothing."""
     facts = graph.tensors[name].quantization
@@ -116,12 +123,8 @@ def run_part(graph: Graph, part: FloatPart, known: Mapping[str, Array]) -> dict[
 
 def _run_tflite(part: FloatPart, known: Mapping[str, Array]) -> dict[str, Array]:
     feeds = [known[port.key].reshape(-1, *port.shape) for port in part.takes]
-    child = new_child(RUNTIME, f"the float {part.place}")
-    loaded = Loaded(RUNTIME, part.model, outputs=len(part.gives), child=child)
-    try:
-        found = loaded.run(feeds)
-    finally:
-        loaded.close()
+    child = child_for(RUNTIME, "a float part")
+    found = Loaded(RUNTIME, part.model, outputs=len(part.gives), child=child).run(feeds)
     return {
         port.key: y.reshape(len(y), *sample_shape(port))
         for port, y in zip(part.gives, found, strict=True)

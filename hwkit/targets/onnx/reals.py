@@ -19,7 +19,7 @@ _HIGH_BITS = 31
 _TIES = 24
 """Sums have about so many bits: a tie of ``multiplier / 2**shift`` that needs more is never met."""
 _STATED = 2.0**-28
-_FINE = 2.0**-36
+_FINE = 2.0**-32
 _CANDIDATES = 1 << 12
 
 
@@ -66,7 +66,7 @@ def _has_ties(r: Rescale) -> bool:
 
 def factored(wanted: Array, stated: Array | None) -> tuple[Array, Array]:
     """``wanted`` (above 0) as a product of two float32: ``stated`` and 1 where that is it, else a
-    scale and a gain near 1, to ``2**-36``.
+    scale and a gain near 1, to ``2**-32``.
 
     Example: 0.1 is 0.09999999403953552 times 1.000000059604645, nearly.
     """
