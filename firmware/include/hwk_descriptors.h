@@ -119,6 +119,25 @@ typedef struct {
   hwk_rescale_t rescale;
 } hwk_dense_t;
 
+/* Products of two activations' matrices: rescale(sum over k of (a - zero_points[0]) * (b -
+ * zero_points[1])) of `batches` pairs of matrices (rows, inner) and (inner, columns), to
+ * (batches, rows, columns). The output overlaps no input; a and b may be one.
+ *
+ * a_strides  how far apart two integers of `a` lie from one matrix, row, inner place to the next; 0
+ *            from one matrix to the next where one serves all
+ * b_strides  the same of `b` by matrix, column, inner place
+ */
+typedef struct {
+  int32_t batches;
+  int32_t rows;
+  int32_t inner;
+  int32_t columns;
+  int32_t a_strides[3];
+  int32_t b_strides[3];
+  int32_t zero_points[2];
+  hwk_rescale_t rescale;
+} hwk_matmul_t;
+
 /* rescale(R_0(a - zero_points[0]) + R_1(b - zero_points[1])), R_k = input_rescales[k], of
  * `elements` integers whose last axis has `channels`. `output` may be `a` or `b` when it is
  * int8_t. An input rescale of HWK_ROUND_NONE leaves its input unchanged. */

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from hwkit.cli import around, export, hardware, models, planning, runs, toolchain
+from hwkit.cli import around, export, hardware, models, planning, quantizing, runs, toolchain
 from hwkit.cli.failure import failed, wants_json
 from hwkit.cli.group import hwkit
 
@@ -25,6 +25,7 @@ __all__ = [
     "main",
     "models",
     "planning",
+    "quantizing",
     "runs",
     "toolchain",
 ]

@@ -62,7 +62,13 @@ def open_model(path: str | Path) -> tuple[Graph, FileRunner | None]:
     if not head:
         raise FormatError(f"{path}: is empty; export the model again")
     from hwkit.importers.onnx_parts import import_with_parts
+    from hwkit.importers.parts import KEY
+    from hwkit.importers.qonnx.linear import is_linear
+    from hwkit.importers.qonnx.runtime import OnnxRuntimeRunner, is_installed
     from hwkit.importers.qonnx.source import QonnxRunner
 
     graph, imported = import_with_parts(path)
+    # Of a part of the file there is no file, and its definitions are executed.
+    if is_linear(imported.model) and is_installed() and KEY not in graph.metadata:
+        return graph, OnnxRuntimeRunner(imported, path)
     return graph, QonnxRunner(imported)

@@ -10,11 +10,13 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    MatMul,
     Op,
     Prelu,
     activations,
     constants,
 )
+from hwkit.ir.shapes import matrices
 from hwkit.ir.storage import WHOLE_BYTES, Storages
 from hwkit.ir.traits import Weighted
 
@@ -30,6 +32,8 @@ def macs(graph: Graph, op: Op) -> int:
     if isinstance(op, DepthwiseConv2d):
         _, rows, columns, _ = graph.tensors[op.weight].shape
         return outputs * rows * columns
+    if isinstance(op, MatMul):
+        return outputs * matrices(op, *(graph.tensors[name].shape for name in op.inputs))[2]
     return 0
 
 

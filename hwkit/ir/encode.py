@@ -11,7 +11,7 @@ from typing import Any
 
 from hwkit.files import write_whole
 from hwkit.ir.network import Network
-from hwkit.ir.ops import NO_OFFSET, Op, Overflow
+from hwkit.ir.ops import NO_OFFSET, Op, Overflow, Softmax
 
 MAGIC = b"HWKG"
 VERSION, STATEFUL_VERSION = 1, 2
@@ -46,13 +46,17 @@ def to_bytes(graph: Network) -> bytes:
 
 def _fields(op: Op) -> dict[str, Any]:
     """The op's fields. ``overflow`` stands there only where it wraps, ``offset`` only where it is
-    not 0: files of graphs without are the same as before there were such fields."""
+    not 0, a softmax's ``rescale`` only where it has one: files of graphs without are the same as
+    before there were such fields."""
+    absent = isinstance(op, Softmax) and op.rescale is None
 
     def made(items: list[tuple[str, Any]]) -> dict[str, Any]:
         return {
             key: value
             for key, value in items
-            if value is not Overflow.SATURATE and (key != "offset" or value != NO_OFFSET)
+            if value is not Overflow.SATURATE
+            and (key != "offset" or value != NO_OFFSET)
+            and not (absent and key == "rescale")
         }
 
     return asdict(op, dict_factory=made)

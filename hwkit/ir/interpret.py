@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from hwkit.errors import ConfigError
 from hwkit.ir.arith import check_width, rescale
 from hwkit.ir.exact import compute_dtype
+from hwkit.ir.layer_norm import normalized, normalized_float
 from hwkit.ir.network import Network
 from hwkit.ir.ops import (
     Add,
@@ -29,7 +30,10 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    LayerNormKind,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -42,14 +46,16 @@ from hwkit.ir.ops import (
     ResizeNearest,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
     activations,
 )
-from hwkit.ir.shapes import extent
+from hwkit.ir.shapes import extent, matrices
 from hwkit.ir.softmax import softmax
 from hwkit.ir.softmax16 import softmax16
+from hwkit.ir.softmax_table import softmax_table
 from hwkit.ir.sums import bias_of, farthest, largest_sums, rows_of
 from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S16, Array, IntType
@@ -258,6 +264,8 @@ def _prepare(graph: Network, op: Op) -> Step:
             return lambda xs: _finish(op, _sum(op, xs), dtype)
         case Mul():
             return lambda xs: _finish(op, _product(op, xs), dtype)
+        case MatMul():
+            return _matmul(graph, op)
         case Prelu():
             slope = graph.constants[op.slope].astype(np.int64) - op.slope_zero_point
             return lambda xs: _prelu(op, xs[0], slope).astype(container)
@@ -292,12 +300,33 @@ def _prepare(graph: Network, op: Op) -> Step:
         case Lookup():
             table, low = graph.constants[op.table], graph.tensors[op.input].dtype.low
             return lambda xs: table[xs[0].astype(np.int64) - low]
+        case LayerNorm():
+            return _layer_norm(graph, op)
+        case Softmax() if op.kind is SoftmaxKind.TABLE:
+            return lambda xs: _scaled(op, softmax_table(xs[0], op.input_scale)).astype(container)
         case Softmax() if graph.tensors[op.input].dtype == S16:
             return lambda xs: softmax16(xs[0], op.input_scale).astype(container)
         case Softmax():
             return lambda xs: softmax(xs[0], op.input_scale, op.kind).astype(container)
         case _:
             assert_never(op)
+
+
+def _scaled(op: Softmax | LayerNorm, real: Array) -> Array:
+    return real if op.rescale is None else rescale(real, op.rescale, op.name)
+
+
+def _layer_norm(graph: Network, op: LayerNorm) -> Step:
+    container = graph.tensors[op.output].dtype.container
+    signs = None if op.signs is None else graph.constants[op.signs].astype(np.int64)
+
+    def step(xs: list[Array]) -> Array:
+        if op.kind is LayerNormKind.FLOAT and op.rescale is not None:
+            return normalized_float(xs[0], op.epsilon, op.rescale, signs).astype(container)
+        real = normalized(xs[0], op.epsilon)
+        return _scaled(op, real if signs is None else real * signs).astype(container)
+
+    return step
 
 
 def _finish(
@@ -447,6 +476,28 @@ def _broadcast_rescale(op: Add | Sub, centred: Array, r: Rescale) -> Array:
 def _product(op: Mul, xs: list[Array]) -> Array:
     first, second = (x.astype(np.int64) - z for x, z in zip(xs, op.input_zero_points, strict=True))
     return first * second
+
+
+def _matmul(graph: Network, op: MatMul) -> Step:
+    types = [graph.tensors[name] for name in op.inputs]
+    largest = matrices(op, types[0].shape, types[1].shape)[2]
+    for tensor, zero_point in zip(types, op.input_zero_points, strict=True):
+        largest *= farthest(tensor.dtype, zero_point)
+    compute, dtype = np.empty(0, compute_dtype(largest)), graph.tensors[op.output].dtype
+
+    def step(xs: list[Array]) -> Array:
+        first, second = (
+            centred.swapaxes(-1, -2) if transposed else centred
+            for centred, transposed in (
+                (_centred(x, zero_point, compute), transposed)
+                for x, zero_point, transposed in zip(
+                    xs, op.input_zero_points, op.transposed, strict=True
+                )
+            )
+        )
+        return _finish(op, first @ second, dtype, largest)
+
+    return step
 
 
 def _prelu(op: Prelu, x: Array, slope: Array) -> Array:

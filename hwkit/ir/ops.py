@@ -1,10 +1,11 @@
 """The operations. Each is a frozen dataclass of names and plain integers; SPEC.md gives each
 its formula, ``interpret.py`` its meaning.
 
-An op that accumulates (conv2d, depthwise, dense, add, sub, mul, sum pool) has two forms. With
-``rescale=None`` its output is the accumulator itself; with a ``Rescale`` it is what a
+An op that accumulates (conv2d, depthwise, dense, add, sub, mul, matmul, sum pool) has two forms.
+With ``rescale=None`` its output is the accumulator itself; with a ``Rescale`` it is what a
 ``Requantize`` node right behind it would give. The pass ``fuse_requantize`` goes from the first
-form to the second and changes no integer.
+form to the second and changes no integer. So have layer norm and the softmax of kind ``TABLE``,
+whose output without a rescale is a real number in fixed point.
 """
 
 from __future__ import annotations
@@ -184,6 +185,27 @@ class Mul:
     name: str
     inputs: tuple[str, str]
     output: str
+    input_zero_points: tuple[int, int] = (0, 0)
+    accumulator_bits: int = 32
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatMul:
+    """Matrix product of two activations, (..., M, K) by (..., K, N) to (..., M, N).
+
+    ``sum_k (x_0[.., m, k] - z_0) * (x_1[.., k, n] - z_1)`` with ``z = input_zero_points``. The
+    matrices of operand ``k`` lie transposed where ``transposed[k]``: (K, M), (N, K). Both have one
+    rank of 2 or more; their leading axes are equal, or all 1 in one operand, whose one matrix then
+    serves all of the other's.
+
+    Example: queries (4, 49, 16) and keys (4, 49, 16), ``transposed=(False, True)``: (4, 49, 49).
+    """
+
+    name: str
+    inputs: tuple[str, str]
+    output: str
+    transposed: tuple[bool, bool] = (False, False)
     input_zero_points: tuple[int, int] = (0, 0)
     accumulator_bits: int = 32
     rescale: Rescale | None = None
@@ -370,16 +392,19 @@ class ArgMax:
 
 
 class SoftmaxKind(StrEnum):
-    """Whose softmax: ``FLOAT`` is LiteRT's (float32 table), ``FIXED`` TFLM's (gemmlowp)."""
+    """Whose softmax: ``FLOAT`` is LiteRT's (float32 table), ``FIXED`` TFLM's (gemmlowp);
+    ``TABLE`` is the real one to 30 bits, from exponentials of 31."""
 
     FLOAT = "float"
     FIXED = "fixed"
+    TABLE = "table"
 
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
     """Softmax over the last axis to int8 with scale 1/256 and zero point -128; ``FIXED`` takes
-    int16 too, to int16 with scale 1/32768 and zero point 0.
+    int16 too, to int16 with scale 1/32768 and zero point 0. ``TABLE`` gives 2**30 parts of one, and
+    alone has a ``rescale``.
 
     ``input_scale`` (times beta) is the real step of the input, above 0: the one real
     number that enters a computation, because the function itself is transcendental.
@@ -390,6 +415,38 @@ class Softmax:
     output: str
     input_scale: float
     kind: SoftmaxKind
+    rescale: Rescale | None = None
+
+
+class LayerNormKind(StrEnum):
+    """``INTEGER`` is exact to 24 bits behind the point; ``FLOAT`` goes through float32 step by
+    step, as a .tflite's operators do."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNorm:
+    """Normalization over the last axis, C integers: ``(x - mean) / sqrt(variance + eps)``, in
+    2**24 parts of one, times ``signs``; gain and bias are the ``rescale``'s multipliers and
+    offsets.
+
+    ``epsilon`` (0..2**61) is ``eps`` in the units of the computation, ``round(256 * C**2 * eps /
+    step**2)`` for inputs of that step. ``signs`` names a constant (C,) of -1, 0 and 1, for gains
+    that are not above 0. Scale and zero point of the input do not matter otherwise.
+
+    Ba et al., Layer Normalization, 2016 (1607.06450). Example: [1, 3] with epsilon 0 gives
+    [-2**24, 2**24].
+    """
+
+    name: str
+    input: str
+    output: str
+    epsilon: int
+    signs: str | None = None
+    kind: LayerNormKind = LayerNormKind.INTEGER
+    rescale: Rescale | None = None
 
 
 Op = (
@@ -399,6 +456,7 @@ Op = (
     | Add
     | Sub
     | Mul
+    | MatMul
     | SumPool2d
     | AvgPool2d
     | MaxPool2d
@@ -415,6 +473,7 @@ Op = (
     | Constant
     | ArgMax
     | Softmax
+    | LayerNorm
 )
 
 OP_TYPES: dict[str, type[Op]] = {
@@ -426,6 +485,7 @@ OP_TYPES: dict[str, type[Op]] = {
         Add,
         Sub,
         Mul,
+        MatMul,
         SumPool2d,
         AvgPool2d,
         MaxPool2d,
@@ -442,6 +502,7 @@ OP_TYPES: dict[str, type[Op]] = {
         Constant,
         ArgMax,
         Softmax,
+        LayerNorm,
     )
 }
 """Every op by the name of its class, as serialized."""
@@ -449,20 +510,28 @@ OP_TYPES: dict[str, type[Op]] = {
 
 def activations(op: Op) -> tuple[str, ...]:
     """Names of the activation tensors that ``op`` reads, in order."""
-    if isinstance(op, Add | Sub | Mul | Concat):
+    if isinstance(op, Add | Sub | Mul | MatMul | Concat):
         return op.inputs
     return () if isinstance(op, Constant) else (op.input,)
 
 
 def constants(op: Op) -> tuple[str, ...]:
-    """Names of the constants that ``op`` reads: weight and bias, table, slope or value."""
+    """Names of the constants that ``op`` reads: weight and bias, table, slope, signs or value."""
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense):
         return (op.weight,) if op.bias is None else (op.weight, op.bias)
     if isinstance(op, Lookup):
         return (op.table,)
     if isinstance(op, Prelu):
         return (op.slope,)
+    if isinstance(op, LayerNorm):
+        return () if op.signs is None else (op.signs,)
     return (op.value,) if isinstance(op, Constant) else ()
+
+
+_RESCALED = (
+    *(Conv2d, DepthwiseConv2d, Dense, Mul, MatMul, SumPool2d, Requantize),
+    *(Softmax, LayerNorm),
+)
 
 
 def rescales(op: Op) -> tuple[Rescale, ...]:
@@ -472,6 +541,6 @@ def rescales(op: Op) -> tuple[Rescale, ...]:
     found: tuple[Rescale | None, ...] = ()
     if isinstance(op, Add | Sub):
         found = (*op.input_rescales, op.rescale)
-    elif isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | Requantize):
+    elif isinstance(op, _RESCALED):
         found = (op.rescale,)
     return tuple(r for r in found if r is not None)

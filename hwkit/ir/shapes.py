@@ -17,7 +17,9 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -83,6 +85,8 @@ def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared
             return (*first[:-1], weight[0])
         case Add() | Sub() | Mul():
             return _broadcast(op, inputs[0], inputs[1])
+        case MatMul():
+            return _matmul(op, inputs[0], inputs[1])
         case Prelu():
             if _broadcast(op, first, weight or ()) != first:
                 raise GraphError(op.name, f"slope {weight} does not fit input {first}")
@@ -123,7 +127,7 @@ def output_shape(op: Op, inputs: Sequence[Shape], weight: Shape | None, declared
             if not first or not first[-1]:
                 raise GraphError(op.name, f"no integers along the last axis of {first}")
             return (*first[:-1], 1)
-        case Requantize() | Clamp() | Lookup() | Softmax():
+        case Requantize() | Clamp() | Lookup() | Softmax() | LayerNorm():
             return first
         case _:
             assert_never(op)
@@ -134,6 +138,27 @@ def _broadcast(op: Op, first: Shape, second: Shape) -> Shape:
     if len(first) != len(second) or any(a != b and 1 not in (a, b) for a, b in pairs):
         raise GraphError(op.name, f"inputs differ in shape: {first} and {second}")
     return tuple(max(pair) for pair in pairs)
+
+
+def matrices(op: MatMul, first: Shape, second: Shape) -> tuple[int, int, int, int]:
+    """How many products ``op`` has, and M, K and N of each.
+
+    Example: (4, 49, 16) by (4, 49, 16), the second transposed: 4, 49, 16, 49.
+    """
+    rows, inner = reversed(first[-2:]) if op.transposed[0] else first[-2:]
+    columns = second[-2] if op.transposed[1] else second[-1]
+    return max(prod(first[:-2]), prod(second[:-2])), rows, inner, columns
+
+
+def _matmul(op: MatMul, first: Shape, second: Shape) -> Shape:
+    if len(first) != len(second) or len(first) < 2:
+        raise GraphError(op.name, f"multiplies matrices of one rank, not {first} and {second}")
+    outer = sorted((first[:-2], second[:-2]))
+    _, rows, inner, columns = matrices(op, first, second)
+    fits = outer[0] == outer[1] or set(outer[0]) == {1}
+    if not fits or second[-1 if op.transposed[1] else -2] != inner:
+        raise GraphError(op.name, f"matrices {first} do not fit {second}, {op.transposed=}")
+    return (*outer[1], rows, columns)
 
 
 def _slice(op: Slice, shape: Shape) -> Shape:

@@ -13,6 +13,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Prelu,
@@ -29,7 +30,10 @@ Weighted = Conv2d | DepthwiseConv2d | Dense
 Pairwise = Add | Sub | Mul
 """Two activations become one, position by position: ``inputs`` and ``input_zero_points``."""
 
-Accumulating = Weighted | Pairwise | SumPool2d
+Binary = Pairwise | MatMul
+"""Two activations, each with its zero point: ``inputs`` and ``input_zero_points``."""
+
+Accumulating = Weighted | Binary | SumPool2d
 """Ops that sum in ``accumulator_bits`` and end in ``rescale``, or in the sum itself."""
 
 Windowed = Conv2d | DepthwiseConv2d | SumPool2d | AvgPool2d | MaxPool2d

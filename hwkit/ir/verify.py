@@ -7,6 +7,7 @@ from math import isfinite
 from hwkit.errors import GraphError
 from hwkit.ir.arith import MAX_OFFSET, MAX_SHIFT
 from hwkit.ir.graph import Graph, State
+from hwkit.ir.layer_norm import MOST_CHANNELS, MOST_EPSILON
 from hwkit.ir.ops import (
     Add,
     ArgMax,
@@ -17,7 +18,10 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    LayerNormKind,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -39,6 +43,7 @@ from hwkit.ir.ops import (
     constants,
 )
 from hwkit.ir.shapes import output_shape
+from hwkit.ir.softmax_table import LONGEST
 from hwkit.ir.traits import Accumulating
 from hwkit.ir.types import S8, S16, S32, S48, Array, IntType, TensorType
 
@@ -166,10 +171,13 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
             if op.bias is not None and graph.tensors[op.bias].shape != (channels,):
                 raise GraphError(op.name, f"bias must have shape ({channels},)")
             _stage(op, output, channels)
-        case Add() | Sub() | Mul():
+        case Add() | Sub() | Mul() | MatMul():
             for zero_point, tensor in zip(op.input_zero_points, inputs, strict=True):
                 _zero_point(op, zero_point, tensor)
-            for rescale in () if isinstance(op, Mul) else op.input_rescales:
+            if isinstance(op, MatMul) and any(tensor.dtype.bits > 16 for tensor in inputs):
+                types = " and ".join(str(tensor.dtype) for tensor in inputs)
+                raise GraphError(op.name, f"multiplies matrices of at most 16 bits, not {types}")
+            for rescale in () if isinstance(op, Mul | MatMul) else op.input_rescales:
                 if rescale is not None:
                     _rescale(op, rescale, channels, IntType(32, True))
             _stage(op, output, channels)
@@ -195,6 +203,14 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
                 raise GraphError(op.name, f"gives s32, not {output.dtype}")
         case Lookup():
             _table(graph, op, inputs[0].dtype, output.dtype)
+        case Softmax() if op.kind is SoftmaxKind.TABLE:
+            if inputs[0].dtype.bits > 8 or inputs[0].shape[-1] > LONGEST:
+                raise GraphError(op.name, f"takes rows of up to {LONGEST} integers of 8 bits")
+            _step(op)
+            _fixed_point(op, output, channels)
+        case LayerNorm():
+            _layer_norm(graph, op, inputs[0])
+            _fixed_point(op, output, channels)
         case Softmax():
             wide = inputs[0].dtype == S16 and op.kind is SoftmaxKind.FIXED
             if output.dtype != (S16 if wide else S8) or (inputs[0].dtype.bits > 8 and not wide):
@@ -202,8 +218,11 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
                     "softmax goes from at most 8 bits to s8, the fixed one also from s16 to s16"
                 )
                 raise GraphError(op.name, remedy)
-            if not (isfinite(op.input_scale) and op.input_scale > 0):
-                raise GraphError(op.name, f"input_scale {op.input_scale} must be finite, above 0")
+            if op.rescale is not None:
+                raise GraphError(
+                    op.name, f"a {op.kind} softmax has no rescale; requantize behind it"
+                )
+            _step(op)
         case Clamp() | AvgPool2d():
             _same_type(op, inputs, output)
             _range(op, op.low, op.high, output.dtype)
@@ -212,6 +231,38 @@ def _fields(graph: Graph, op: Op, inputs: list[TensorType], output: TensorType) 
             _range(op, op.value, op.value, output.dtype)
         case MaxPool2d() | Concat() | Reshape() | Slice() | Transpose() | ResizeNearest():
             _same_type(op, inputs, output)
+
+
+def _step(op: Softmax) -> None:
+    if not (isfinite(op.input_scale) and op.input_scale > 0):
+        raise GraphError(op.name, f"input_scale {op.input_scale} must be finite, above 0")
+
+
+def _layer_norm(graph: Graph, op: LayerNorm, source: TensorType) -> None:
+    channels = source.shape[-1]
+    if channels > MOST_CHANNELS or source.dtype.bits > 16:
+        raise GraphError(
+            op.name,
+            f"normalizes {channels} integers of {source.dtype}; at most {MOST_CHANNELS} of 16 bits",
+        )
+    if not 0 <= op.epsilon <= MOST_EPSILON:
+        raise GraphError(op.name, f"epsilon {op.epsilon} is not in 0..2**61")
+    if op.kind is LayerNormKind.FLOAT and op.rescale is None:
+        raise GraphError(op.name, "a float layer norm needs a rescale")
+    if op.signs is not None:
+        signs = graph.tensors[op.signs]
+        if signs.shape != (channels,) or signs.dtype != IntType(2, True):
+            raise GraphError(
+                op.name, f"signs must be s2({channels},), not {signs.dtype}{signs.shape}"
+            )
+
+
+def _fixed_point(op: Softmax | LayerNorm, output: TensorType, channels: int) -> None:
+    """Real numbers in fixed point, or what a rescale makes of them."""
+    if op.rescale is not None:
+        _rescale(op, op.rescale, channels, output.dtype)
+    elif output.dtype != S32:
+        raise GraphError(op.name, f"output {output.dtype} is no s32; give it a rescale")
 
 
 def _stage(op: Accumulating, output: TensorType, channels: int) -> None:

@@ -9,14 +9,19 @@ from typing import TypeGuard
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Clamp,
+    LayerNorm,
     Op,
     Overflow,
     Requantize,
     Rescale,
+    Softmax,
+    SoftmaxKind,
     activations,
 )
 from hwkit.ir.traits import Accumulating
 from hwkit.lower.reshape_last import reshape_last
+
+_Rescaled = Accumulating | LayerNorm | Softmax
 
 
 def fuse_requantize(graph: Graph) -> Graph:
@@ -58,23 +63,22 @@ def _producer(nodes: list[Op], graph: Graph, op: Op) -> int | None:
 
 def _fuse(producer: Op, op: Op) -> Op | None:
     if isinstance(op, Requantize):
-        if (
-            isinstance(producer, Accumulating)
-            and producer.rescale is None
-            and op.input_zero_point == 0
-        ):
+        if _is_raw(producer) and op.input_zero_point == 0:
             return replace(producer, rescale=op.rescale, output=op.output)
         return None
-    if isinstance(op, Clamp):
-        if isinstance(producer, Accumulating) and _clamps(producer.rescale):
-            return replace(
-                producer, rescale=narrowed(producer.rescale, op.low, op.high), output=op.output
-            )
-        if isinstance(producer, Requantize) and _clamps(producer.rescale):
-            return replace(
-                producer, rescale=narrowed(producer.rescale, op.low, op.high), output=op.output
-            )
-    return None
+    if not isinstance(op, Clamp) or not isinstance(producer, _Rescaled | Requantize):
+        return None
+    r = producer.rescale
+    if not _clamps(r):
+        return None
+    return replace(producer, rescale=narrowed(r, op.low, op.high), output=op.output)
+
+
+def _is_raw(op: Op) -> TypeGuard[_Rescaled]:
+    """Whether ``op`` gives its sums, or a real number in fixed point, and could rescale them."""
+    if isinstance(op, Softmax) and op.kind is not SoftmaxKind.TABLE:
+        return False
+    return isinstance(op, _Rescaled) and op.rescale is None
 
 
 def _clamps(r: Rescale | None) -> TypeGuard[Rescale]:

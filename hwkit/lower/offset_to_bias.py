@@ -21,6 +21,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_OFFSET,
     DepthwiseConv2d,
+    LayerNorm,
     Op,
     Rescale,
     Rounding,
@@ -55,7 +56,8 @@ def whole_steps_to_bias(graph: Graph) -> Graph:
 
 def rounded_to_bias(graph: Graph, target: str) -> tuple[Graph, tuple[str, ...]]:
     """No offsets: those of layers rounded into their biases. The names of the nodes that moved
-    integers may have. ``UnsupportedOp`` for an offset of an op that has no bias.
+    integers may have. ``UnsupportedOp`` for an offset of an op that has no bias; a layer norm's
+    is its bias, and stays.
 
     A channel whose bias would leave 32 bits hardly depends on its inputs, and becomes constant. A
     layer that rounds half up without an offset gets one where that makes all of its ties vanish.
@@ -72,7 +74,7 @@ def rounded_to_bias(graph: Graph, target: str) -> tuple[Graph, tuple[str, ...]]:
                 if not rounded.is_exact():
                     moved.append(op.name)
                 op = rounded.layer()
-        if any(any(r.offset) for r in rescales(op)):
+        if not isinstance(op, LayerNorm) and any(any(r.offset) for r in rescales(op)):
             remedy = "its rescale has an offset that no bias can take; quantize its bias"
             raise UnsupportedOp(op.name, target, remedy)
         nodes.append(op)

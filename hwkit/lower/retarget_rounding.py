@@ -14,14 +14,21 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    MatMul,
     Mul,
     Op,
     Prelu,
     Requantize,
     Rescale,
     Rounding,
+    Softmax,
     Sub,
     SumPool2d,
+)
+
+_Rescaled = (
+    Conv2d | DepthwiseConv2d | Dense | Mul | MatMul | SumPool2d | Requantize | Softmax | LayerNorm
 )
 
 
@@ -44,10 +51,8 @@ def retarget_rounding(
 
 
 def _retargeted(op: Op, allowed: tuple[Rounding, ...], target: str) -> Op:
-    if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Mul | SumPool2d | Requantize):
-        if op.rescale is None:
-            return op
-        return replace(op, rescale=in_rounding(op.rescale, allowed, op.name, target))
+    if isinstance(op, _Rescaled):
+        return _with_rescale(op, allowed, target)
     if isinstance(op, Prelu):
         positive, negative = (
             in_rounding(r, allowed, op.name, target) for r in (op.positive, op.negative)
@@ -63,6 +68,12 @@ def _retargeted(op: Op, allowed: tuple[Rounding, ...], target: str) -> Op:
             out = in_rounding(out, allowed, op.name, target)
         return replace(op, input_rescales=(first, second), rescale=out)
     return op
+
+
+def _with_rescale(op: _Rescaled, allowed: tuple[Rounding, ...], target: str) -> Op:
+    if op.rescale is None:
+        return op
+    return replace(op, rescale=in_rounding(op.rescale, allowed, op.name, target))
 
 
 def in_rounding(r: Rescale, allowed: tuple[Rounding, ...], node: str, target: str) -> Rescale:

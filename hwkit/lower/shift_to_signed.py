@@ -24,7 +24,9 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -120,7 +122,7 @@ def _shifted(graph: Graph, op: Op) -> Op:
                 input_zero_point=op.input_zero_point - source,
                 rescale=_moved(op.rescale, target),
             )
-        case Add() | Sub() | Mul():
+        case Add() | Sub() | Mul() | MatMul():
             first, second = (offset(graph.tensors[name]) for name in op.inputs)
             zero_points = (op.input_zero_points[0] - first, op.input_zero_points[1] - second)
             return replace(op, input_zero_points=zero_points, rescale=_moved(op.rescale, target))
@@ -147,7 +149,9 @@ def _shifted(graph: Graph, op: Op) -> Op:
             return op
         case Pad():
             return replace(op, value=op.value - target)
-        case MaxPool2d() | Concat() | Reshape() | Lookup() | Softmax() | ArgMax():
+        case Softmax() | LayerNorm():
+            return replace(op, rescale=_moved(op.rescale, target))
+        case MaxPool2d() | Concat() | Reshape() | Lookup() | ArgMax():
             return op
         case Slice() | Transpose() | ResizeNearest() | Constant():
             return op

@@ -21,7 +21,9 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -65,7 +67,7 @@ WRITTEN_OPS: tuple[type[Op], ...] = (
 )
 """Ops that every edge runtime has a form of."""
 
-ALL_OPS = (*WRITTEN_OPS, Sub, Mul, Prelu, ResizeNearest, Constant, ArgMax)
+ALL_OPS = (*WRITTEN_OPS, Sub, Mul, MatMul, Prelu, ResizeNearest, Constant, ArgMax, LayerNorm)
 
 _WITH_OFFSET = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 _WEIGHTS = {
@@ -300,6 +302,8 @@ class _Maker:
             return False
         if op is AvgPool2d and not tensor.dtype.signed:
             return False
+        if op is MatMul and len(tensor.shape) < 2:
+            return False
         if op is Dense:
             flat = len(tensor.shape) == 1 or Reshape in self.space.ops
             return flat and tensor.dtype.bits <= 8
@@ -373,6 +377,8 @@ class _Maker:
             return self.b.tensors[op.weight].shape[0]
         if isinstance(op, DepthwiseConv2d):
             return self.b.tensors[op.weight].shape[3]
+        if isinstance(op, MatMul):
+            return self.b.shape(op.inputs[1])[-2 if op.transposed[1] else -1]
         return max(self.b.shape(name)[-1] for name in activations(op))
 
     # Weights ----------------------------------------------------------------------------------
@@ -512,6 +518,15 @@ class _Maker:
         other = self.operand(x)
         zero_points = (self.zero_point(x), self.zero_point(other))
         return self.finish(Mul(name, (x, other), f"{name}_out", zero_points), 1 << 15)
+
+    def make_matmul(self, x: str) -> str:
+        """``x`` and a copy of it of another quantization, one of them transposed."""
+        name = self.name("matmul")
+        other = self.make_requantize(x)
+        first = self.draw(st.booleans())
+        zero_points = (self.zero_point(x), self.zero_point(other))
+        op = MatMul(name, (x, other), f"{name}_out", (first, not first), zero_points)
+        return self.finish(op, self.b.shape(x)[-2 if first else -1] << 12)
 
     def make_prelu(self, x: str) -> str:
         name = self.name("prelu")
@@ -654,9 +669,25 @@ class _Maker:
         name = self.name("argmax")
         return self.b.add(ArgMax(name, x, f"{name}_out"), S32)
 
+    def make_layernorm(self, x: str) -> str:
+        name = self.name("norm")
+        channels = self.b.shape(x)[-1]
+        signs = None
+        if self.draw(st.integers(0, 3)) == 0:
+            values = self.rng.integers(-1, 2, channels)
+            signs = self.b.constant(f"{name}_s", values, IntType(2, True))
+        op = LayerNorm(name, x, f"{name}_out", self.draw(st.sampled_from([0, 4194])), signs)
+        dtype, facts = self.activation()
+        r = self.rescale(1 << 26, channels, dtype, facts.zero_point)
+        return self.b.add(replace(op, rescale=r), dtype, facts)
+
     def make_softmax(self, x: str) -> str:
         name = self.name("softmax")
         kind = self.draw(st.sampled_from(self.space.softmax))
         step = float(np.float32(self.draw(st.floats(0.001, 1.0))))
         op = Softmax(name, x, f"{name}_out", step, kind)
+        if kind is SoftmaxKind.TABLE:
+            dtype, facts = self.activation()
+            r = self.rescale(1 << 30, self.b.shape(x)[-1], dtype, facts.zero_point)
+            return self.b.add(replace(op, rescale=r), dtype, facts)
         return self.b.add(op, S8, Quantization((1 / 256,), -128))

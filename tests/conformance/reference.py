@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import exp, floor
+from math import exp, floor, isqrt
 
 import numpy as np
 
@@ -22,7 +22,9 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -119,6 +121,9 @@ def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array
                 return _rescaled(a * b, op.rescale)
             a, b = (_rescaled(v, r) for v, r in zip((a, b), op.input_rescales, strict=True))
             return _rescaled(a + b if isinstance(op, Add) else a - b, op.rescale)
+        case MatMul():
+            a, b = (v - z for v, z in zip(xs, op.input_zero_points, strict=True))
+            return _rescaled(_matrix_product(op, a, b, shape), op.rescale)
         case Prelu():
             slope = np.broadcast_to(graph.constants[op.slope].astype(object), shape)
             v = x - op.input_zero_point
@@ -148,6 +153,24 @@ def _one(graph: Graph, op: Op, xs: list[Array], shape: tuple[int, ...]) -> Array
             return np.array([row.index(max(row)) for row in rows]).reshape(shape)
         case Softmax():
             return _softmax(op, x)
+        case LayerNorm():
+            rows = [_normalized(row, op.epsilon) for row in x.reshape(-1, x.shape[-1]).tolist()]
+            signs = 1 if op.signs is None else graph.constants[op.signs].astype(object)
+            return _rescaled(np.array(rows, object).reshape(shape) * signs, op.rescale)
+
+
+def _matrix_product(op: MatMul, a: Array, b: Array, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, object)
+    inner = a.shape[-2 if op.transposed[0] else -1]
+    for *outer, m, n in np.ndindex(*shape):
+        mine, theirs = (
+            tuple(i % size for i, size in zip(outer, v.shape, strict=False)) for v in (a, b)
+        )
+        for k in range(inner):
+            left = (*mine, *((k, m) if op.transposed[0] else (m, k)))
+            right = (*theirs, *((n, k) if op.transposed[1] else (k, n)))
+            out[(*outer, m, n)] += a[left] * b[right]
+    return out
 
 
 def _source(op: Slice | Transpose | ResizeNearest, place: tuple[int, ...]) -> tuple[int, ...]:
@@ -210,7 +233,23 @@ def _pooled(op: SumPool2d | AvgPool2d | MaxPool2d, x: Array, shape: tuple[int, .
     return _rescaled(out, op.rescale) if isinstance(op, SumPool2d) else out
 
 
+def _normalized(q: list[int], epsilon: int) -> list[int]:
+    """A row by the formulas of SPEC.md, the leading zeros counted one pair after the other."""
+    n = [len(q) * v - sum(q) for v in q]
+    value = 256 * (len(q) * sum(v * v for v in q) - sum(q) ** 2) + epsilon
+    up = 0
+    while max(value, 1) << 2 * up < 1 << 62:
+        up += 1
+    reciprocal = ((1 << 63) - 1) // isqrt(max(value, 1) << 2 * up)
+    return [(v * reciprocal + (1 << 34 - up)) >> 35 - up for v in n]
+
+
 def _softmax(op: Softmax, x: Array) -> Array:
+    if op.kind is SoftmaxKind.TABLE:
+        each = [round(exp(-op.input_scale * (int(max(x)) - int(v))) * 2.0**31) for v in x]
+        reciprocal = (1 << 62) // sum(each)
+        parts = [(e * reciprocal + (1 << 31)) >> 32 for e in each]
+        return _rescaled(np.array(parts, object), op.rescale)
     if op.kind is SoftmaxKind.FIXED:
         # The fixed-point form is a port of its own; its second witness is the runtime itself.
         return softmax(x.astype(np.int64), op.input_scale, op.kind).astype(object)

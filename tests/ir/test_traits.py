@@ -8,14 +8,14 @@ from typing import get_args
 import pytest
 
 from hwkit.ir.ops import Op
-from hwkit.ir.traits import Accumulating, Pairwise, Weighted, Windowed
+from hwkit.ir.traits import Accumulating, Binary, Weighted, Windowed
 
 
 @pytest.mark.parametrize(
     ("trait", "names"),
     [
         (Weighted, {"weight", "bias", "input_zero_point"}),
-        (Pairwise, {"inputs", "input_zero_points"}),
+        (Binary, {"inputs", "input_zero_points"}),
         (Accumulating, {"accumulator_bits", "rescale"}),
         (Windowed, {"stride", "padding"}),
     ],

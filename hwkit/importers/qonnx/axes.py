@@ -25,18 +25,29 @@ def along_channels(node: Node, what: str, values: Array, real: Real) -> Array:
     if values.size == 1 or np.ptp(values) == 0:
         return values.reshape(-1)[:1]
     sizes = (1,) * (len(shape) - values.ndim) + values.shape
-    varied = [a for a, n in enumerate(sizes) if n > 1 and np.ptp(values.reshape(sizes), a).any()]
-    if varied != [1]:
+    varied = varied_axes(values, len(shape))
+    channels = real.layout[-1] + 1
+    if varied != [channels]:
         names = " and ".join(axis_name(a, len(shape)) for a in varied)
+        wanted = tuple(n if a == channels else 1 for a, n in enumerate(shape))
         raise UnsupportedOp(
             node.name,
             IMPORTER,
             f"a {what} of shape {values.shape}, which differs along {names}; "
-            f"give it shape {(1, shape[1], *(1 for _ in shape[2:]))} to differ by channel",
+            f"give it shape {wanted} to differ by channel",
         )
-    taken = values.reshape(sizes).take(0, 0)
-    flat: Array = taken.reshape(shape[1], -1)[:, 0]
+    flat: Array = np.moveaxis(values.reshape(sizes), channels, 0).reshape(shape[channels], -1)[:, 0]
     return flat[real.order] if real.order is not None else flat
+
+
+def varied_axes(values: Array, rank: int) -> list[int]:
+    """Along which axes of a batch of ``rank`` a constant differs. Example: (3, 1, 1) of unlike
+    numbers differs along axis 1 of 4."""
+    if values.ndim > rank:
+        return []
+    sizes = (1,) * (rank - values.ndim) + values.shape
+    spread = values.reshape(sizes)
+    return [a for a, n in enumerate(sizes) if n > 1 and np.ptp(spread, a).any()]
 
 
 def require_fit(node: Node, what: str, values: Array, shape: Shape) -> None:

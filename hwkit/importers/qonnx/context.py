@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -29,7 +29,11 @@ def _claimed(name: str) -> set[str]:
 class Context:
     """Values by ONNX name and a ``GraphBuilder``; the handlers read and write through it."""
 
-    def __init__(self, name: str, constants: Mapping[str, Array]) -> None:
+    def __init__(
+        self, name: str, constants: Mapping[str, Array], nodes: Sequence[Node] = (), opset: int = 17
+    ) -> None:
+        self.nodes = nodes
+        self.opset = opset
         self.builder = GraphBuilder(name)
         self.values: dict[str, Value] = dict(constants)
         self.read_inputs: dict[str, Port] = {}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from hwkit.errors import FormatError, GraphError, ToolMissing
 from hwkit.files import opened, read_file
-from hwkit.ir.types import Array, Shape
+from hwkit.ir.types import S8, U8, Array, IntType, Shape
 
 MAX_FILE_BYTES = 512 << 20
 MAX_DATA_BYTES = 1 << 30
@@ -26,9 +26,15 @@ MAX_ELEMENTS = 1 << 27
 MAX_INPUT_ELEMENTS = 1 << 24
 """Largest sample, and largest map that may be flattened."""
 
+OPSET = "~opset"
+"""Attribute that tells a node the version of ONNX's operators that its file is of."""
+
 _REMEDY = "export the model again"
 _WIDEST = 8
 """Bytes of the widest element."""
+_INTEGER_INPUTS = {2: U8, 3: S8, 4: IntType(16, False), 5: IntType(16, True)}
+"""By ONNX's number of the type."""
+_OWN_DOMAINS = ("", "ai.onnx")
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -42,6 +48,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     module: str = ""
+    domain: str = ""
 
     def attribute(self, key: str, default: Any) -> Any:
         """The attribute ``key`` if it has the type of ``default`` (ints for a list)."""
@@ -55,13 +62,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
-    """Nodes in order, constants by name (all finite), inputs with their shape, batch first."""
+    """Nodes in order, constants by name (all finite), inputs with their shape, batch first.
+
+    ``integer_inputs`` are those of integers, ``opset`` is the version of ONNX's own operators.
+    """
 
     name: str
     nodes: tuple[Node, ...]
     constants: Mapping[str, Array]
     inputs: Mapping[str, Shape]
     outputs: tuple[str, ...]
+    integer_inputs: Mapping[str, IntType] = field(default_factory=dict)
+    opset: int = 17
 
 
 def read_onnx(path: Path) -> OnnxModel:
@@ -99,6 +111,7 @@ def read_onnx(path: Path) -> OnnxModel:
         else:
             nodes.append(node)
     inputs = {_text(i.name, path): i for i in graph.input}
+    free = {name: i for name, i in inputs.items() if name not in constants}
     _check_order(nodes, {*constants, *inputs})
     for name, value in constants.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
@@ -107,8 +120,14 @@ def read_onnx(path: Path) -> OnnxModel:
         name=_text(graph.name, path) or path.stem,
         nodes=tuple(nodes),
         constants=constants,
-        inputs={name: _shape(i, path) for name, i in inputs.items() if name not in constants},
+        inputs={name: _shape(i, path) for name, i in free.items()},
         outputs=tuple(_text(o.name, path) for o in graph.output),
+        integer_inputs={
+            name: _INTEGER_INPUTS[kind]
+            for name, i in free.items()
+            if (kind := i.type.tensor_type.elem_type) in _INTEGER_INPUTS
+        },
+        opset=max((o.version for o in model.opset_import if o.domain in _OWN_DOMAINS), default=1),
     )
 
 
@@ -171,7 +190,8 @@ def _array(tensor: Any, path: Path) -> Array:
             data = _external(tensor, path)
             tensor = TensorProto(name=tensor.name, dims=dims, data_type=tensor.data_type)
             tensor.raw_data = data
-        return np.asarray(numpy_helper.to_array(tensor))
+        array = np.asarray(numpy_helper.to_array(tensor))
+        return array.astype(np.float32) if tensor.data_type == TensorProto.BFLOAT16 else array
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FormatError(
             f"{path}: constant {tensor.name!r} does not hold {dims} values; {_REMEDY}"
@@ -206,7 +226,7 @@ def _node(proto: Any, index: int, path: Path) -> Node:
     inputs, outputs = (
         tuple(_text(n, path) for n in names) for names in (proto.input, proto.output)
     )
-    return Node(name, op_type, inputs, outputs, attributes, _module(proto))
+    return Node(name, op_type, inputs, outputs, attributes, _module(proto), proto.domain)
 
 
 def _constant(node: Node) -> Array:

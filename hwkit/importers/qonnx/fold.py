@@ -17,6 +17,12 @@ from hwkit.ir.types import Array
 MAX_FOLDED = 4096
 """Most numbers that a folded constant may have: shapes and pads have a handful."""
 
+_CASTS: dict[int, type] = {
+    1: np.float32, 2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 6: np.int32, 10: np.float16,
+    11: np.float64,
+}  # fmt: skip
+"""By ONNX's number of the type; others become int64."""
+
 FOLDED = frozenset(
     {"Shape", "Gather", "Unsqueeze", "Squeeze", "Concat", "Slice", "Cast", "Reshape", "Transpose"}
     | {"ConstantOfShape", "Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "Reciprocal"}
@@ -40,7 +46,7 @@ def fold(ctx: Context, node: Node) -> bool:
         return False
     try:
         with np.errstate(all="ignore"):
-            computed = np.asarray(_compute(node, arrays))
+            computed = np.asarray(compute(node, arrays))
         if computed.dtype.kind == "f" and not np.isfinite(computed).all():
             raise ValueError("it gives NaN or infinite values")
         ctx.put(node, computed)
@@ -49,7 +55,8 @@ def fold(ctx: Context, node: Node) -> bool:
     return True
 
 
-def _compute(node: Node, given: list[Array]) -> Array:
+def compute(node: Node, given: list[Array]) -> Array:
+    """What a node of ``FOLDED`` but ``Shape`` makes of constants; numpy's errors where it can't."""
     first = given[0]
     match node.op_type:
         case "Gather":
@@ -68,8 +75,7 @@ def _compute(node: Node, given: list[Array]) -> Array:
         case "Slice":
             return _slice(given)
         case "Cast":
-            to = node.attribute("to", 1)
-            return first.astype({1: np.float32, 11: np.float64, 6: np.int32}.get(to, np.int64))
+            return first.astype(_CASTS.get(node.attribute("to", 1), np.int64))
         case "Reshape":
             return first.reshape([int(n) for n in given[1].flat])
         case "Transpose":

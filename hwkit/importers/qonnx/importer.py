@@ -15,53 +15,81 @@ QONNX: Pappalardo et al. 2022 (2206.07527).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
-from hwkit.importers.qonnx import layers, maps, sums
-from hwkit.importers.qonnx.argmax import arg_max
+from hwkit.importers.qonnx import (
+    attention,
+    cuts,
+    functions,
+    layers,
+    maps,
+    pools,
+    quantizers,
+    shapes,
+    sums,
+)
+from hwkit.importers.qonnx.argmax import arg_max, top_one
+from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.integers import extent, quantize, settle
-from hwkit.importers.qonnx.maps import unflattened
+from hwkit.importers.qonnx.layer_norm import layer_norm
 from hwkit.importers.qonnx.rescale import Quantizer
+from hwkit.importers.qonnx.resize import resize
 from hwkit.importers.qonnx.rewrite import rewrite
 from hwkit.importers.qonnx.rounding import IMPORTER
+from hwkit.importers.qonnx.shapes import unflattened
 from hwkit.importers.qonnx.source import Imported, Meaning
+from hwkit.importers.qonnx.tails import without_tails
+from hwkit.importers.qonnx.transposed import conv_transpose
+from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.importers.qonnx.values import Fresh, Layer, Real
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Reshape, activations
 from hwkit.ir.types import S32
 
 _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
-    "Quant": layers.quant,
-    "BipolarQuant": layers.bipolar_quant,
-    "Trunc": layers.trunc,
+    "Quant": quantizers.quant,
+    "BipolarQuant": quantizers.bipolar_quant,
+    "Trunc": quantizers.trunc,
+    "DequantizeLinear": quantizers.dequantize,
     "Conv": layers.conv,
     "Gemm": layers.gemm,
-    "MatMul": layers.matmul,
+    "MatMul": attention.matmul,
+    "Softmax": attention.softmax,
+    "LayerNormalization": layer_norm,
     "Transpose": layers.transpose,
     "BatchNormalization": layers.batch_norm,
     "Relu": layers.relu,
     "Clip": layers.clip,
+    **dict.fromkeys(FUNCTIONS, functions.function),
+    "Pow": functions.power,
+    "PRelu": prelu,
+    **dict.fromkeys(("Min", "Max"), layers.limit),
+    "MaxPool": pools.max_pool,
+    "AveragePool": pools.average_pool,
     **dict.fromkeys(
-        ("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "LeakyRelu"), layers.function
+        ("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax"),
+        pools.global_pool,
     ),
-    "MaxPool": maps.max_pool,
-    "AveragePool": maps.average_pool,
-    "GlobalAveragePool": maps.global_average_pool,
-    "ReduceMean": maps.global_average_pool,
+    "ConvTranspose": conv_transpose,
+    **dict.fromkeys(("Resize", "Upsample"), resize),
+    "Slice": cuts.cut,
+    "Split": cuts.split,
+    "Gather": cuts.gather,
     "Add": sums.add,
     **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
     "Pad": maps.pad,
     "ArgMax": arg_max,
+    "TopK": top_one,
     "Concat": maps.concat,
-    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), maps.reshape),
+    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), shapes.reshape),
 }
 _OUTPUT_BITS = 16
 """Sums that leave the graph reach at least so far if a bias is to be seen in them."""
@@ -85,24 +113,31 @@ def import_qonnx(path: Path) -> Imported:
     Raises ``ConfigError`` (cannot be opened), ``FormatError`` (cut short, no ONNX), ``GraphError``
     (values or shapes that make no sense) and ``UnsupportedOp`` (naming node, op and a remedy).
     """
-    original = read_onnx(path)
+    original, left_off = without_tails(read_onnx(path))
     model = rewrite(original)
-    context = Context(_graph_name(model, path), model.constants)
+    context = Context(_graph_name(model, path), model.constants, model.nodes, model.opset)
     for name, shape in model.inputs.items():
         context.take(name)
         context.values[name] = Fresh(name, shape[1:])
     for node in model.nodes:
         _import(context, node)
     outputs = [_output(context, name) for name in _computed(context, model.outputs)]
-    graph = context.builder.build(outputs, {"source": "qonnx", **_normalizations(context)})
+    graph = context.builder.build(
+        outputs, {"source": "qonnx", **_normalizations(context), **_tails(left_off)}
+    )
     renamed = dict(zip(original.outputs, model.outputs, strict=True))
     values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
     meanings = {
-        name: Meaning(value.integers.tensor, value.shape, value.order)
+        name: Meaning(value.integers.tensor, value.shape, value.order, value.layout)
         for name, value in values.items()
         if isinstance(value, Real) and value.is_plain and value.integers.tensor in graph.tensors
     }
     return Imported(graph, original, context.read_inputs, meanings)
+
+
+def _tails(left_off: Mapping[str, str]) -> dict[str, str]:
+    """Functions of reals behind the outputs, as metadata. Example: ``behind fc: Softmax``."""
+    return {f"behind {name}": what for name, what in left_off.items()}
 
 
 def _normalizations(context: Context) -> dict[str, str]:
@@ -139,7 +174,7 @@ def _import(context: Context, node: Node) -> None:
         raise UnsupportedOp(
             node.name,
             IMPORTER,
-            f"ONNX op {node.op_type!r}; supported: {', '.join(sorted(_HANDLERS))}",
+            f"ONNX op {node.op_type!r:.60}; docs/onnx.md lists those that are supported",
         )
     try:
         handler(context, node)

@@ -8,6 +8,7 @@ multiplier``, into the quantizer's rescale. Where there is no layer the rescale 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.layout import graph_shape
+from hwkit.importers.qonnx.lookahead import wanted_layout
 from hwkit.importers.qonnx.plan import planned_for
 from hwkit.importers.qonnx.rescale import Quantizer, bound
 from hwkit.importers.qonnx.rounding import (
@@ -22,7 +25,16 @@ from hwkit.importers.qonnx.rounding import (
     Rescales,
     ratio,
 )
-from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Port, Real, Table, one_or_all
+from hwkit.importers.qonnx.values import (
+    Curve,
+    Fresh,
+    Integers,
+    Layer,
+    Port,
+    Real,
+    Table,
+    one_or_all,
+)
 from hwkit.ir.ops import (
     Add,
     Clamp,
@@ -73,8 +85,8 @@ def settle(ctx: Context, node: Node, real: Real, room: int = 1) -> Real:
     """
     if real.is_plain:
         return real
-    if isinstance(real.source, Table):
-        raise UnsupportedOp(node.name, IMPORTER, "put a quantizer behind the function before")
+    if isinstance(real.source, Table | Curve) or real.slope is not None:
+        return refine(ctx, node, real, room)
     if not real.is_clamped:
         return _with_integers(ctx, node, real)
     real = _with_integers(ctx, node, real)
@@ -103,11 +115,21 @@ def _on_grid(real: Real, value: float) -> int | None:
 
 def refine(ctx: Context, node: Node, real: Real, room: int = 1) -> Real:
     """``real`` on one grid so fine that rounding to it is not seen; nothing remains pending."""
+    if isinstance(real.source, Curve):
+        raise UnsupportedOp(
+            node.name, IMPORTER, "reads a function of sums; put a quantizer behind that function"
+        )
     smallest, largest = extent(real)
     finer = _REFINED_BITS - int(np.ceil(np.log2(largest * room / smallest)))
     step = smallest * 2.0**-finer
     q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
-    return replace(quantize(ctx, node, real, q, f"{real.integers.tensor}.refined"), refined=True)
+    return replace(quantize(ctx, node, real, q, f"{_tensor(real)}.refined"), refined=True)
+
+
+def _tensor(real: Real) -> str:
+    if isinstance(real.source, Table):
+        return f"{real.source.integers.tensor}.function"
+    return real.source.op.output if isinstance(real.source, Layer) else real.integers.tensor
 
 
 def with_room(ctx: Context, node: Node, real: Real, count: int) -> Real:
@@ -119,6 +141,10 @@ def with_room(ctx: Context, node: Node, real: Real, count: int) -> Real:
 
 def extent(real: Real) -> tuple[float, float]:
     """The smallest scale of ``real``, and a bound on the magnitude of its values."""
+    if isinstance(real.source, Table):
+        values = np.clip(real.scale * real.source.values + real.offset, real.low, real.high)
+        largest = float(np.abs(values).max()) or 1.0
+        return largest, largest
     if isinstance(real.source, Layer):
         sign, scale = real.source.signs(real.scale)
         low, high = real.source.sums(sign)
@@ -127,6 +153,8 @@ def extent(real: Real) -> tuple[float, float]:
         source, scale = real.integers, np.abs(real.scale)
         reach = np.array([max(source.high - source.zero_point, source.zero_point - source.low)])
     largest = float((np.maximum(reach, 1) * scale + np.abs(real.offset)).max())
+    if real.slope is not None:
+        largest *= max(1.0, float(np.abs(real.slope).max()))
     # A batch norm's channels of gain 0 have no step.
     return float(scale[scale > 0].min(initial=largest or 1.0)), largest or 1.0
 
@@ -162,9 +190,9 @@ def _turned(ctx: Context, node: Node, real: Real) -> Real:
     shape = ctx.builder.shape(source.tensor)
     name = ctx.name(node, f"{source.tensor}.affine")
     facts = ctx.builder.tensors[source.tensor].quantization
-    if len(shape) == 1:
+    if len(shape) != 3:
         reshape = Reshape(f"{name}.map", source.tensor, f"{name}.map")
-        ctx.builder.add(reshape, source.dtype, facts, (1, 1, *shape))
+        ctx.builder.add(reshape, source.dtype, facts, (1, prod(shape[:-1]), shape[-1]))
         source = replace(source, tensor=reshape.output)
     channels = shape[-1]
     layer = Layer(
@@ -180,7 +208,7 @@ def _turned(ctx: Context, node: Node, real: Real) -> Real:
     )
     sign, positive = layer.signs(real.scale)
     out = layer.add(ctx.builder, sign, positive, np.zeros(channels, np.int64))
-    if len(shape) == 1:
+    if len(shape) != 3:
         back = Reshape(f"{name}.vector", out.tensor, f"{name}.vector")
         ctx.builder.add(back, S32, ctx.builder.tensors[out.tensor].quantization, shape)
         out = replace(out, tensor=back.output)
@@ -191,7 +219,7 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     """``value`` through ``q``: an input of the graph, a lookup table, a ``Requantize``, or
     nothing at all where the integers already are what ``q`` would make of them."""
     wraps = q.overflow is Overflow.WRAP
-    if wraps and (isinstance(value, Fresh) or isinstance(value.source, Table)):
+    if wraps and (isinstance(value, Fresh) or isinstance(value.source, Table | Curve)):
         raise UnsupportedOp(
             node.name, IMPORTER, "wrapping of an input or of a function; saturate there"
         )
@@ -200,6 +228,10 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     q = replace(q, scale=along_channels(node, "scale", q.scale, value))
     if isinstance(value.source, Table):
         return _lookup(ctx, node, value, value.source, q, name)
+    if isinstance(value.source, Curve):
+        from hwkit.importers.qonnx.curves import looked_up
+
+        return looked_up(ctx, node, value, value.source, q, name)
     # A clamp may join a range that saturates, not one that wraps.
     real = settle(ctx, node, value) if wraps else value
     if not isinstance(real.source, Layer):
@@ -207,9 +239,17 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     if q.scale.size > 1 and any(np.isfinite(b) and b != 0 for b in (real.low, real.high)):
         raise UnsupportedOp(node.name, IMPORTER, "a clip before per-channel scales; drop it")
     least, most = bound(real.low, q), bound(real.high, q)
+    if real.slope is not None:
+        from hwkit.importers.qonnx.bent import quantized
+
+        facts = Quantization(tuple(float(s) for s in q.scale), q.zero_point)
+        real = _with_integers(ctx, node, real)
+        q = replace(q, low=max(q.low, least), high=min(q.high, most))
+        found = quantized(ctx, node, real, q, name, facts)
+        return Real(found, real.shape, q.scale, order=real.order, axes=real.axes)
     source, planned = planned_for(ctx, node, real, q, least, most)
     facts = Quantization(tuple(float(s) for s in q.scale), q.zero_point)
-    plain = Real(source, real.shape, q.scale, order=real.order)
+    plain = Real(source, real.shape, q.scale, order=real.order, axes=real.axes)
     if _changes_nothing(planned, source, q):
         return plain
     out = _rounded(ctx, node, source, planned, q.dtype, facts, name)
@@ -258,27 +298,23 @@ def _input(ctx: Context, node: Node, fresh: Fresh, q: Quantizer) -> Real:
     scale = float(q.scale.flat[0])
     outside = fresh.gain.tobytes(), fresh.offset.tobytes()
     kind = (scale, q.zero_point, q.dtype, q.low, q.high, q.mode, *outside)
-    if fresh.name in ctx.builder.inputs:
-        port = ctx.read_inputs[fresh.name]
-        if port.kind != kind or port.real.shape != fresh.shape:
-            raise UnsupportedOp(
-                node.name, IMPORTER, f"two quantizers read input {fresh.name!r}; share one"
-            )
-        return port.real
-    shape = fresh.shape
-    if len(shape) == 3:
-        shape = (shape[1], shape[2], shape[0])
-    elif len(shape) == 2:
-        shape = (1, shape[1], shape[0])
+    ports = [p for p in ctx.read_inputs.values() if p.fresh.name == fresh.name]
+    for port in ports:
+        if port.kind == kind and port.real.shape == fresh.shape and port.fresh.lies_as(fresh):
+            return port.real
+    # A second quantizer of other integers: an input of the graph of its own.
+    tensor = ctx.name(node, f"{fresh.name}.{len(ports) + 1}") if ports else fresh.name
+    axes = wanted_layout(ctx.nodes, node.outputs[0], len(fresh.shape))
+    shape = graph_shape(fresh.shape, axes)
     facts = Quantization((scale,), q.zero_point)
-    ctx.builder.input(fresh.name, shape, q.dtype, facts)
-    source = Integers(fresh.name, q.dtype, q.dtype.low, q.dtype.high, q.zero_point)
-    real = Real(source, fresh.shape, np.array([scale]))
+    ctx.builder.input(tensor, shape, q.dtype, facts)
+    source = Integers(tensor, q.dtype, q.dtype.low, q.dtype.high, q.zero_point)
+    real = Real(source, fresh.shape, np.array([scale]), axes=axes)
     if (q.low, q.high) != (q.dtype.low, q.dtype.high):
         name = ctx.name(node)
-        ctx.builder.add(Clamp(name, fresh.name, name, q.low, q.high), q.dtype, facts)
+        ctx.builder.add(Clamp(name, tensor, name, q.low, q.high), q.dtype, facts)
         real = replace(real, source=Integers(name, q.dtype, q.low, q.high, q.zero_point))
-    ctx.read_inputs[fresh.name] = Port(kind, real, fresh, q.mode == "FLOOR")
+    ctx.read_inputs[tensor] = Port(kind, real, fresh, q.mode == "FLOOR")
     return real
 
 
@@ -294,4 +330,4 @@ def _lookup(ctx: Context, node: Node, real: Real, table: Table, q: Quantizer, na
     op = Lookup(name, table.integers.tensor, f"{name}.table", name)
     ctx.builder.add(op, q.dtype, facts)
     out = Integers(name, q.dtype, int(entries.min()), int(entries.max()), q.zero_point)
-    return Real(out, real.shape, scale, order=real.order)
+    return Real(out, real.shape, scale, order=real.order, axes=real.axes)

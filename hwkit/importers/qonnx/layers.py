@@ -1,4 +1,4 @@
-"""Quantizers, layers with weights, and what folds into them: bias, batch norm, ReLU, clip."""
+"""Layers with weights, and what folds into them: bias, batch norm, ReLU, clip."""
 
 from __future__ import annotations
 
@@ -8,144 +8,30 @@ from math import ceil
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
-from hwkit.importers.qonnx.axes import along_channels
+from hwkit.importers.qonnx.arrange import as_map, features_last, last
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
-from hwkit.importers.qonnx.integers import narrow, quantize, settle, settled
-from hwkit.importers.qonnx.rescale import (
-    Quantizer,
-    is_bipolar,
-    quantize_weights,
-    quantizer,
-    read_quantizer,
-)
+from hwkit.importers.qonnx.integers import narrow, settle
+from hwkit.importers.qonnx.layout import in_order, permuted
 from hwkit.importers.qonnx.rounding import IMPORTER
-from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Table, Weight
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Lookup, Padding
+from hwkit.importers.qonnx.values import Fresh, Layer, Real, Weight
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding
 from hwkit.ir.shapes import extent, output_shape
-from hwkit.ir.types import S8, S32, Array, IntType, Quantization
+from hwkit.ir.types import Array
 
 
-def quant(ctx: Context, node: Node) -> None:
-    """``Quant`` of an activation or of a constant."""
-    value = ctx.value(node, 0)
-    constants = {n: v for n in node.inputs[1:] if isinstance(v := ctx.values.get(n), np.ndarray)}
-    if isinstance(value, Weight):
-        raise UnsupportedOp(node.name, IMPORTER, "a weight quantized twice; quantize it once")
-    if is_bipolar(node, constants):
-        _bipolar(ctx, node, constants[node.inputs[1]])
-        return
-    if isinstance(value, Real | Fresh):
-        q = read_quantizer(node, constants, 16, value.shape)
-        ctx.put(node, quantize(ctx, node, value, q, ""))
-        return
-    _require_values(node, value)
-    q = read_quantizer(node, constants, 32)
-    integers = quantize_weights(node, value, q)
-    dtype = q.dtype
-    if q.zero_point:
-        dtype = S8
-        if integers.min() < S8.low or integers.max() > S8.high:
-            raise UnsupportedOp(
-                node.name, IMPORTER, "weights with a zero point; use symmetric ones"
-            )
-    ctx.put(node, Weight(integers, q.scale, dtype, _parameter(node)))
-
-
-def bipolar_quant(ctx: Context, node: Node) -> None:
-    """``BipolarQuant``: -1 below 0, else 1."""
-    _bipolar(ctx, node, ctx.value(node, 1))
-
-
-def _bipolar(ctx: Context, node: Node, scale: object) -> None:
-    """Binary weights, or activations: a comparison with 0, then -1 and 1 for its two results."""
-    value = ctx.value(node, 0)
-    if isinstance(value, Weight) or not isinstance(scale, np.ndarray):
-        raise UnsupportedOp(node.name, IMPORTER, "a computed binary scale; export it as a constant")
-    if isinstance(value, np.ndarray):
-        _require_values(node, value)
-        q = quantizer(node, scale, 0, IntType(2, True), True)
-        signs = np.where(value >= 0, 1, -1).astype(np.int64)
-        ctx.put(node, Weight(signs, q.scale, q.dtype, _parameter(node)))
-        return
-    if (scale <= 0).any():
-        raise GraphError(node.name, "its scale is not above 0; calibrate or train it")
-    bipolar = IntType(2, True)
-    if isinstance(value, Fresh):
-        # The graph reads -1 and 1; of the other two integers of their type it takes the signs.
-        steps, zero_point, dtype = _one_step(node, scale), 0, bipolar
-    else:
-        steps = along_channels(node, "scale", scale.astype(np.float64), value)
-        zero_point, dtype = 1, IntType(1, False)
-    q = Quantizer(steps[:1], zero_point, dtype, dtype.low, dtype.high, "FLOOR")
-    compared = quantize(ctx, node, value, q, "")
-    name = ctx.name(node, f"{compared.integers.tensor}.signs")
-    below = np.arange(dtype.low, dtype.high + 1) < zero_point
-    ctx.builder.constant(f"{name}.table", np.where(below, -1, 1), bipolar)
-    facts = Quantization(tuple(float(s) for s in steps))
-    op = Lookup(name, compared.integers.tensor, f"{name}.table", name)
-    ctx.builder.add(op, bipolar, facts)
-    source = Integers(name, bipolar, -1, 1)
-    ctx.put(node, Real(source, value.shape, steps, order=compared.order))
-
-
-def _one_step(node: Node, scale: Array) -> Array:
-    """The scale of a binary input, which has one."""
-    if scale.size != 1 and np.ptp(scale):
-        raise UnsupportedOp(node.name, IMPORTER, "a per-channel input scale; use one scale")
-    return scale.astype(np.float64).reshape(-1)[:1]
-
-
-def _require_values(node: Node, value: Array) -> None:
-    if value.size == 0:
-        raise GraphError(node.name, f"its weight has shape {value.shape}, no values; export again")
-
-
-def trunc(ctx: Context, node: Node) -> None:
-    """``Trunc`` of QONNX version 2: integers divided by a power of two and rounded."""
-    constants = [ctx.numbers(node, i) for i in range(1, 6)] if len(node.inputs) == 6 else [None]
-    if any(c is None or c.size != 1 for c in constants):
-        raise UnsupportedOp(
-            node.name, IMPORTER, "Trunc needs six inputs, one scale each; export with brevitas 0.13"
-        )
-    scale, zero_point, _, output_scale, bits = (
-        float(c.flat[0]) for c in constants if c is not None
-    )
-    real = settled(ctx, node, 0)
-    if real.offset.any():
-        # Trunc first rounds to the input's integers.
-        sums = Quantizer(real.scale, 0, S32, S32.low, S32.high, "ROUND")
-        real = quantize(ctx, node, real, sums, f"{real.integers.tensor}.rounded")
-    if zero_point or not np.allclose(real.scale, scale, rtol=1e-5, atol=0):
-        raise UnsupportedOp(node.name, IMPORTER, "Trunc of another scale than its input's")
-    if not 1 <= bits <= 16 or output_scale <= 0 or scale <= 0:
-        raise GraphError(node.name, f"Trunc to {bits} bits and scale {output_scale}; export again")
-    dtype = IntType(int(bits), bool(node.attribute("signed", 1)))
-    step = 2.0 ** round(np.log2(output_scale / scale))
-    q = quantizer(node, np.array([output_scale]), 0, dtype, bool(node.attribute("narrow", 0)))
-    # The input's scale restated so that the ratio is the shift exactly, as Trunc defines it.
-    real = replace(real, scale=np.array([output_scale / step]))
-    ctx.put(node, quantize(ctx, node, real, q, ""))
-
-
-def _parameter(node: Node) -> str:
-    """``conv1`` for the initializer ``conv1.weight``."""
-    name = node.inputs[0]
-    return name.rpartition(".")[0] if name.endswith((".weight", ".bias")) else ""
-
-
-def _weight(ctx: Context, node: Node, position: int) -> Weight:
+def weight_of(ctx: Context, node: Node, position: int) -> Weight:
     weight = ctx.value(node, position)
     if not isinstance(weight, Weight):
         raise UnsupportedOp(
             node.name, IMPORTER, "its weight is not quantized; use QuantConv2d or QuantLinear"
         )
-    if weight.dtype.bits > 8:
+    if weight.dtype.bits > 9:
         raise UnsupportedOp(node.name, IMPORTER, f"{weight.dtype} weights; use 8 bits or fewer")
     return weight
 
 
-def _per_output(node: Node, weight: Weight, axis: int) -> Array:
+def per_output(node: Node, weight: Weight, axis: int) -> Array:
     """The weight's scales: one, or one for each output channel (``axis`` of the weight)."""
     scale = weight.scale.reshape(
         (1,) * (weight.integers.ndim - weight.scale.ndim) + weight.scale.shape
@@ -159,11 +45,11 @@ def _per_output(node: Node, weight: Weight, axis: int) -> Array:
     return scale.reshape(-1)
 
 
-def _name(ctx: Context, node: Node, weight: Weight) -> str:
+def layer_name(ctx: Context, node: Node, weight: Weight) -> str:
     return ctx.name(node, weight.layer)
 
 
-def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
+def bias_of(ctx: Context, node: Node, position: int, channels: int) -> Array:
     if not ctx.has(node, position):
         return np.zeros(1)
     bias = ctx.numbers(node, position)
@@ -174,7 +60,7 @@ def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
 
 def conv(ctx: Context, node: Node) -> None:
     """``Conv`` of one or two spatial axes, with one group or one for each input channel."""
-    x, weight = narrow(ctx, node, 0), _weight(ctx, node, 1)
+    x, weight = as_map(ctx, node, narrow(ctx, node, 0)), weight_of(ctx, node, 1)
     taps = weight.integers if weight.integers.ndim != 3 else weight.integers[:, :, None, :]
     if taps.ndim != 4 or len(x.shape) != weight.integers.ndim - 1:
         raise UnsupportedOp(
@@ -182,24 +68,24 @@ def conv(ctx: Context, node: Node) -> None:
         )
     source = x.integers
     groups, channels = node.attribute("group", 1), x.shape[0]
-    if groups not in (1, channels) or taps.shape[0] % groups or taps.shape[1] * groups != channels:
-        raise UnsupportedOp(
-            node.name, IMPORTER, f"{groups} groups of {channels} channels; use 1 or {channels}"
+    if groups < 1 or taps.shape[0] % groups or taps.shape[1] * groups != channels:
+        raise GraphError(
+            node.name, f"{groups} groups of {channels} channels, weight {taps.shape}; export again"
         )
     stride, dilation = read_pair(node, "strides"), read_pair(node, "dilations")
     kernel = (taps.shape[2], taps.shape[3])
     padding = read_padding(node, x.shape, kernel, stride, dilation)
-    name = _name(ctx, node, weight)
+    name = layer_name(ctx, node, weight)
     zero_point = source.zero_point
     names = (name, source.tensor, f"{name}.weight", None, name)
-    steps = _per_output(node, weight, 0)
+    steps = per_output(node, weight, 0)
     x_steps = x.scale
     op: Conv2d | DepthwiseConv2d
-    if groups == 1:
+    if groups == 1 or groups < channels:
         if x.scale.size > 1:
             raise UnsupportedOp(node.name, IMPORTER, "per-channel activation scales; use one scale")
         op = Conv2d(*names, stride, padding, dilation, zero_point)
-        integers, axis = taps.transpose(0, 2, 3, 1), 0
+        integers, axis = _ungrouped(taps, groups).transpose(0, 2, 3, 1), 0
     else:
         op = DepthwiseConv2d(*names, stride, padding, dilation, zero_point)
         integers, axis = taps[:, 0].transpose(1, 2, 0)[None], 3
@@ -209,7 +95,19 @@ def conv(ctx: Context, node: Node) -> None:
     shape = (outputs, rows, columns) if len(x.shape) == 3 else (outputs, columns)
     unit = steps * x_steps
     layer = Layer(op, integers, axis, weight.dtype, unit, source, _one_or_all(x_steps))
-    ctx.put(node, Real(layer, shape, unit, _bias(ctx, node, 2, outputs)))
+    ctx.put(node, Real(layer, shape, unit, bias_of(ctx, node, 2, outputs)))
+
+
+def _ungrouped(taps: Array, groups: int) -> Array:
+    """(O, I / groups, KH, KW) as (O, I, KH, KW), zeros for the channels of other groups."""
+    if groups == 1:
+        return taps
+    outputs, each = taps.shape[:2]
+    whole = np.zeros((outputs, each * groups, *taps.shape[2:]), np.int64)
+    for g, part in enumerate(np.split(taps, groups)):
+        rows = slice(g * outputs // groups, (g + 1) * outputs // groups)
+        whole[rows, g * each : (g + 1) * each] = part
+    return whole
 
 
 def _one_or_all(scale: Array) -> float | Array:
@@ -269,9 +167,9 @@ def matmul(ctx: Context, node: Node) -> None:
 
 
 def _dense(ctx: Context, node: Node, output_first: bool) -> None:
-    x, weight = narrow(ctx, node, 0), _weight(ctx, node, 1)
+    x, weight = features_last(ctx, node, narrow(ctx, node, 0)), weight_of(ctx, node, 1)
     matrix = weight.integers if output_first else weight.integers.T
-    if len(x.shape) != 1 or matrix.ndim != 2 or matrix.shape[1] != x.shape[0]:
+    if matrix.ndim != 2 or matrix.shape[1] != x.shape[-1]:
         raise UnsupportedOp(
             node.name, IMPORTER, f"weight {weight.integers.shape} on input {x.shape}; flatten first"
         )
@@ -280,17 +178,17 @@ def _dense(ctx: Context, node: Node, output_first: bool) -> None:
     if x.order is not None:
         matrix = matrix[:, x.order]
     source = x.integers
-    name = _name(ctx, node, weight)
+    name = layer_name(ctx, node, weight)
     op = Dense(name, source.tensor, f"{name}.weight", None, name, source.zero_point)
-    unit = _per_output(node, weight, 0 if output_first else 1) * x.scale
+    unit = per_output(node, weight, 0 if output_first else 1) * x.scale
     layer = Layer(op, matrix, 0, weight.dtype, unit, source, float(x.scale[0]))
     outputs = matrix.shape[0]
-    bias = _bias(ctx, node, 2, outputs) if node.op_type == "Gemm" else np.zeros(1)
-    ctx.put(node, Real(layer, (outputs,), unit, bias))
+    bias = bias_of(ctx, node, 2, outputs) if node.op_type == "Gemm" else np.zeros(1)
+    ctx.put(node, Real(layer, (*x.shape[:-1], outputs), unit, bias, axes=x.layout))
 
 
 def transpose(ctx: Context, node: Node) -> None:
-    """``Transpose`` of a weight; activations keep their order."""
+    """``Transpose`` of a weight; that of an activation only names its axes anew."""
     value = ctx.value(node, 0)
     permutation = node.attribute("perm", [])
     if isinstance(value, Weight):
@@ -308,10 +206,20 @@ def transpose(ctx: Context, node: Node) -> None:
         small = scale[tuple(slice(0, w) for w in widths)].transpose(axes)
         ctx.put(node, replace(value, integers=integers, scale=small))
         return
-    if permutation == sorted(permutation) and permutation:
-        ctx.put(node, value)
+    if isinstance(value, np.ndarray):
+        raise UnsupportedOp(node.name, IMPORTER, "a transposed constant; export its final shape")
+    rank = len(value.shape) + 1
+    axes = tuple(permutation) or tuple(reversed(range(rank)))
+    if sorted(axes) != list(range(rank)):
+        raise GraphError(node.name, f"permutation {axes} does not fit; export again")
+    if axes[0] != 0:
+        raise UnsupportedOp(node.name, IMPORTER, f"permutation {axes}; keep the batch first")
+    moved = tuple(axis - 1 for axis in axes[1:])
+    if isinstance(value, Fresh):
+        ctx.put(node, value if moved == in_order(rank - 1) else value.transposed(moved))
         return
-    raise UnsupportedOp(node.name, IMPORTER, "transposed activations; keep channels first")
+    shape = tuple(value.shape[axis] for axis in moved)
+    ctx.put(node, value.under(shape, permuted(value.layout, moved)))
 
 
 def batch_norm(ctx: Context, node: Node) -> None:
@@ -325,6 +233,8 @@ def batch_norm(ctx: Context, node: Node) -> None:
         raise GraphError(node.name, "a variance is not above 0; train again")
     gain = gamma / np.sqrt(denominator)
     real = ctx.real(node, 0)
+    if real.layout[-1] != 0:
+        real = last(ctx, node, real, 0)
     gain = _channels(ctx, node, real, gain)
     offset = _channels(ctx, node, real, beta) - _channels(ctx, node, real, mean) * gain
     ctx.put(node, affine(ctx, node, real, gain, offset))
@@ -340,6 +250,8 @@ def _channels(ctx: Context, node: Node, real: Real, values: Array) -> Array:
 
 def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> Real:
     """``gain * real + offset``, one number or one a channel of the graph's last axis."""
+    if real.slope is not None and (offset.any() or (gain <= 0).any()):
+        real = settle(ctx, node, real)
     if real.is_clamped:
         if gain.size == 1 and offset.size == 1 and gain[0] > 0:
             low, high = (float(gain[0] * b + offset[0]) for b in (real.low, real.high))
@@ -351,55 +263,36 @@ def affine(ctx: Context, node: Node, real: Real, gain: Array, offset: Array) -> 
 
 def relu(ctx: Context, node: Node) -> None:
     """``Relu``: a clamp, merged into the quantizer behind it."""
-    ctx.put(node, _clamp(ctx.real(node, 0), 0.0, np.inf))
+    ctx.put(node, clamped(ctx.real(node, 0), 0.0, np.inf))
 
 
 def clip(ctx: Context, node: Node) -> None:
     """``Clip`` with constant bounds."""
-    bounds = [-np.inf, np.inf]
+    bounds = [float(node.attribute("min", -np.inf)), float(node.attribute("max", np.inf))]
     for i in (1, 2):
         if ctx.has(node, i):
             value = ctx.numbers(node, i)
             if value is None or value.size != 1:
                 raise UnsupportedOp(node.name, IMPORTER, "its bounds are no single constants")
             bounds[i - 1] = float(value.flat[0])
-    ctx.put(node, _clamp(ctx.real(node, 0), bounds[0], bounds[1]))
+    ctx.put(node, clamped(ctx.real(node, 0), bounds[0], bounds[1]))
 
 
-def _clamp(real: Real, low: float, high: float) -> Real:
+def limit(ctx: Context, node: Node) -> None:
+    """``Min`` and ``Max`` with a constant."""
+    numbers = [ctx.numbers(node, i) for i in range(len(node.inputs))]
+    constants = [n for n in numbers if n is not None]
+    if len(numbers) != 2 or len(constants) != 1 or constants[0].size != 1:
+        raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} but of one and a constant")
+    real, value = ctx.real(node, int(numbers[0] is not None)), float(constants[0].flat[0])
+    low, high = (-np.inf, value) if node.op_type == "Min" else (value, np.inf)
+    ctx.put(node, clamped(real, low, high))
+
+
+def clamped(real: Real, low: float, high: float) -> Real:
+    """``real`` with another clamp behind what is pending."""
     return replace(
         real,
         low=min(max(real.low, low), high),
         high=min(max(real.high, low), high),
     )
-
-
-def _table(ctx: Context, node: Node) -> tuple[Real, Integers, Array]:
-    """A narrow input with one scale, and the real of each value of its type."""
-    real = narrow(ctx, node, 0)
-    source = real.integers
-    if source.dtype.bits > 8 or real.scale.size > 1:
-        raise UnsupportedOp(
-            node.name, IMPORTER, "a function of more than 8 bits or per-channel scales"
-        )
-    integers = np.arange(source.dtype.low, source.dtype.high + 1)
-    return real, source, real.scale[0] * (integers - source.zero_point)
-
-
-def function(ctx: Context, node: Node) -> None:
-    """Sigmoid, Tanh and their kin of one quantized value: a lookup table."""
-    real, source, x = _table(ctx, node)
-    match node.op_type:
-        case "Sigmoid":
-            y = 1 / (1 + np.exp(-np.clip(x, -500, 500)))
-        case "Tanh":
-            y = np.tanh(x)
-        case "HardSigmoid":
-            y = np.clip(node.attribute("alpha", 0.2) * x + node.attribute("beta", 0.5), 0, 1)
-        case "HardSwish":
-            y = x * np.clip(x / 6 + 0.5, 0, 1)
-        case "Elu":
-            y = np.where(x < 0, node.attribute("alpha", 1.0) * np.expm1(np.minimum(x, 0)), x)
-        case _:
-            y = np.where(x < 0, node.attribute("alpha", 0.01) * x, x)
-    ctx.put(node, Real(Table(source, y), real.shape, np.ones(1), order=real.order))

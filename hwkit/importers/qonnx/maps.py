@@ -1,155 +1,39 @@
-"""Pools, sums, joins and reshapes: what works on whole maps and has no weights."""
+"""What moves or joins whole maps: padding, concatenation."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 
-from hwkit.errors import UnsupportedOp
+from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx.arrange import arranged, as_map
 from hwkit.importers.qonnx.context import Context
-from hwkit.importers.qonnx.file import MAX_INPUT_ELEMENTS, Node
-from hwkit.importers.qonnx.integers import settle, settled, whole, with_room
-from hwkit.importers.qonnx.layers import read_padding, read_pair
+from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.integers import extent, quantize, settle, whole
+from hwkit.importers.qonnx.layout import to_graph
+from hwkit.importers.qonnx.pools import map_shape
+from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.rounding import IMPORTER
-from hwkit.importers.qonnx.values import Fresh, Integers, Real, one_or_all
-from hwkit.ir.ops import (
-    NO_PADDING,
-    Concat,
-    MaxPool2d,
-    Pad,
-    Padding,
-    Reshape,
-    SumPool2d,
-    Transpose,
-)
-from hwkit.ir.types import S32, Array, Quantization, Shape
+from hwkit.importers.qonnx.values import Real, one_or_all
+from hwkit.ir.ops import Concat, Pad, Padding
+from hwkit.ir.ops import Constant as ConstantOp
+from hwkit.ir.types import S32, Array, Quantization
 
-
-def _map_shape(ctx: Context, real: Real) -> Shape:
-    """ONNX shape of a settled tensor whose graph shape may have changed."""
-    rows, columns, channels = ctx.graph_shape(real)
-    return (channels, rows, columns) if len(real.shape) == 3 else (channels, columns)
-
-
-def _require_map(node: Node, real: Real) -> None:
-    if len(real.shape) not in (2, 3):
-        raise UnsupportedOp(node.name, IMPORTER, f"input of shape {real.shape}; give it a map")
-
-
-def max_pool(ctx: Context, node: Node) -> None:
-    """``MaxPool``; rounding the output size up becomes padding, which adds no value."""
-    real = settled(ctx, node, 0)
-    _require_map(node, real)
-    source = real.integers
-    kernel, stride, pad = _window(ctx, node, real)
-    if read_pair(node, "dilations") != (1, 1):
-        raise UnsupportedOp(node.name, IMPORTER, "a dilated max pool; use dilation 1")
-    name = ctx.name(node)
-    op = MaxPool2d(name, source.tensor, name, kernel, stride, pad)
-    ctx.builder.add(op, source.dtype, ctx.builder.tensors[source.tensor].quantization)
-    real = replace(real, source=replace(source, tensor=name))
-    ctx.put(node, replace(real, shape=_map_shape(ctx, real)))
-
-
-def _window(
-    ctx: Context, node: Node, real: Real
-) -> tuple[tuple[int, int], tuple[int, int], Padding]:
-    kernel, stride = read_pair(node, "kernel_shape"), read_pair(node, "strides")
-    pad = read_padding(node, real.shape, kernel, stride)
-    if node.attribute("ceil_mode", 0):
-        rows, columns, _ = ctx.graph_shape(real)
-        more = (
-            _up(rows + pad.top + pad.bottom, kernel[0], stride[0], rows + pad.top),
-            _up(columns + pad.left + pad.right, kernel[1], stride[1], columns + pad.left),
-        )
-        pad = replace(pad, bottom=pad.bottom + more[0], right=pad.right + more[1])
-    return kernel, stride, pad
-
-
-def _up(size: int, kernel: int, stride: int, last: int) -> int:
-    """Rows to add so that a window that starts before ``last`` is not left out."""
-    rest = (size - kernel) % stride
-    start = size - kernel - rest + stride
-    return stride - rest if rest and start < last else 0
-
-
-def average_pool(ctx: Context, node: Node) -> None:
-    """``AveragePool``: window sums; the division goes into the quantizer behind it."""
-    taps = prod(read_pair(node, "kernel_shape"))
-    padded = any(node.attribute("pads", [0])) or node.attribute("auto_pad", "NOTSET") != "NOTSET"
-    # Where padding counts as 0, an offset would have to be missing there.
-    real = (whole if padded else settled)(ctx, node, 0, taps)
-    _require_map(node, real)
-    kernel, stride, pad = _window(ctx, node, real)
-    if pad != NO_PADDING:
-        uneven = not node.attribute("count_include_pad", 0) or node.attribute("ceil_mode", 0)
-        if uneven:
-            raise UnsupportedOp(
-                node.name,
-                IMPORTER,
-                "an average over windows of different sizes; "
-                "use count_include_pad=True, ceil_mode=False or no padding",
-            )
-    if read_pair(node, "dilations") != (1, 1):
-        raise UnsupportedOp(node.name, IMPORTER, "a dilated average pool; use dilation 1")
-    ctx.put(node, _sum_pool(ctx, node, real, kernel, stride, pad))
-
-
-def _sum_pool(
-    ctx: Context,
-    node: Node,
-    real: Real,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    pad: Padding,
-) -> Real:
-    taps = prod(kernel)
-    real = with_room(ctx, node, real, taps)
-    source = real.integers
-    name = ctx.name(node)
-    op = SumPool2d(name, source.tensor, name, kernel, stride, pad, source.zero_point)
-    scale = real.scale / taps
-    ctx.builder.add(op, S32, Quantization(tuple(float(s) for s in scale)))
-    low = taps * min(0, source.low - source.zero_point)
-    high = taps * max(0, source.high - source.zero_point)
-    pooled = replace(real, source=Integers(name, S32, low, high), scale=scale)
-    return replace(pooled, shape=_map_shape(ctx, pooled))
-
-
-def global_average_pool(ctx: Context, node: Node) -> None:
-    """``GlobalAveragePool``, and ``ReduceMean`` over all rows and columns."""
-    real = settled(ctx, node, 0, prod(ctx.real(node, 0).shape[1:]))
-    _require_map(node, real)
-    keep = True
-    if node.op_type == "ReduceMean":
-        axes = (
-            node.attribute("axes", None) or ctx.numbers(node, 1)
-            if len(node.inputs) > 1
-            else (node.attribute("axes", None))
-        )
-        rank = len(real.shape) + 1
-        wanted = set(range(2, rank))
-        if axes is None or {int(a) % rank for a in np.asarray(axes).flat} != wanted:
-            raise UnsupportedOp(
-                node.name, IMPORTER, f"a mean over axes {axes}; use rows and columns"
-            )
-        keep = bool(node.attribute("keepdims", 1))
-    rows, columns, _ = ctx.graph_shape(real)
-    pooled = _sum_pool(ctx, node, real, (rows, columns), (1, 1), NO_PADDING)
-    ctx.put(node, pooled if keep else reshaped(ctx, node, pooled, (real.shape[0],)))
+GRID_BITS = 29
+"""Activations of unlike scales are joined on a grid on which the largest reaches 2**29."""
 
 
 def pad(ctx: Context, node: Node) -> None:
     """``Pad`` of rows and columns with a constant that the integers can hold."""
-    real = whole(ctx, node, 0)
-    _require_map(node, real)
+    real = as_map(ctx, node, whole(ctx, node, 0))
     source = real.integers
     given = ctx.numbers(node, 1) if ctx.has(node, 1) else np.array(node.attribute("pads", [0]))
-    filling = ctx.numbers(node, 2) if ctx.has(node, 2) else np.zeros(1)
+    filling = ctx.numbers(node, 2) if ctx.has(node, 2) else np.array([_value(node)])
     rank = len(real.shape) + 1
-    if node.attribute("mode", "constant") != "constant" or ctx.has(node, 3):
+    if given is not None and ctx.has(node, 3) and (axes := ctx.numbers(node, 3)) is not None:
+        given = _widened(given, axes, rank)
+    if node.attribute("mode", "constant") != "constant":
         raise UnsupportedOp(node.name, IMPORTER, "padding that is not constant; use zeros")
     if given is None or filling is None or given.size != 2 * rank or filling.size != 1:
         raise UnsupportedOp(node.name, IMPORTER, "padding that is no constant of the export")
@@ -157,6 +41,7 @@ def pad(ctx: Context, node: Node) -> None:
     if any(pads[k] or pads[rank + k] for k in (0, 1)) or min(pads) < 0:
         raise UnsupportedOp(node.name, IMPORTER, f"padding {pads}; pad rows and columns only")
     value = float(filling.flat[0]) / float(real.scale[0]) + source.zero_point
+    value = round(value) if abs(value - round(value)) < 1e-4 else value
     if value != round(value) or (filling.flat[0] and real.scale.size > 1):
         raise UnsupportedOp(node.name, IMPORTER, "padding off the integers' grid; pad with zeros")
     before, after = [0, *pads[2:rank]][-2:], [0, *pads[rank + 2 :]][-2:]
@@ -166,46 +51,133 @@ def pad(ctx: Context, node: Node) -> None:
     ctx.builder.add(op, source.dtype, ctx.builder.tensors[source.tensor].quantization)
     low, high = min(source.low, int(value)), max(source.high, int(value))
     padded = replace(real, source=replace(source, tensor=name, low=low, high=high))
-    ctx.put(node, replace(padded, shape=_map_shape(ctx, padded)))
+    ctx.put(node, replace(padded, shape=map_shape(ctx, padded)))
+
+
+def _value(node: Node) -> float:
+    """What an old ``Pad`` fills with."""
+    return float(node.attribute("value", 0.0))
+
+
+def _widened(pads: Array, axes: Array, rank: int) -> Array:
+    """Pads of some axes as pads of all."""
+    found = np.zeros((2, rank))
+    found[:, axes.astype(np.int64).reshape(-1)] = pads.reshape(2, -1)
+    return found.reshape(-1)
 
 
 def concat(ctx: Context, node: Node) -> None:
-    """``Concat`` of activations of one quantization."""
-    reals = [settled(ctx, node, i) for i in range(len(node.inputs))]
-    sources = [r.integers for r in reals]
-    kinds = {(s.dtype, s.zero_point, len(r.shape)) for r, s in zip(reals, sources, strict=True)}
-    rank = len(reals[0].shape) + 1
+    """``Concat`` of activations of one quantization, or brought to one grid that is fine enough."""
+    values = [_joined(ctx, node, i) for i in range(len(node.inputs))]
+    given = [v for v in values if isinstance(v, Real)]
+    if not given:
+        raise UnsupportedOp(node.name, IMPORTER, "joins constants alone; fold them and export")
+    rank = len(given[0].shape) + 1
     axis = node.attribute("axis", 1)
     if not -rank <= axis < rank or axis % rank == 0:
         raise UnsupportedOp(node.name, IMPORTER, f"joining axis {axis}; join channels or space")
+    if any(len(v.shape) + isinstance(v, Real) != rank for v in values):
+        raise GraphError(node.name, "joins shapes of unlike ranks; export again")
     axis = axis % rank - 1
-    along = axis == 0
-    scales = [r.scale for r in reals]
-    per_channel = any(s.size > 1 for s in scales)
-    same = all(np.array_equal(s, scales[0]) for s in scales)
+    reals = [settle(ctx, node, r) for r in given]
+    layout = reals[0].layout
+    if rank > 2:
+        reals = [arranged(ctx, node, r, layout) for r in reals]
+    along = axis == layout[-1]
+    if not _alike(reals, along):
+        reals = [_at(ctx, node, r, min(reals, key=_fineness)) for r in reals]
+    if not _alike(reals, along):
+        reals = _on_one_grid(ctx, node, reals)
+    parts = iter(reals)
+    joined = [
+        next(parts) if isinstance(v, Real) else _constant(ctx, node, v, reals[0]) for v in values
+    ]
+    ctx.put(node, _concat(ctx, node, joined, axis, along))
+
+
+def _joined(ctx: Context, node: Node, position: int) -> Real | Array:
+    numbers = ctx.numbers(node, position)
+    return ctx.real(node, position) if numbers is None else numbers
+
+
+def _fineness(real: Real) -> float:
+    return float(real.scale.min())
+
+
+def _alike(reals: list[Real], along: bool) -> bool:
+    """Whether integers of all stand for the same reals; ``along`` channels offsets may differ."""
+    first = reals[0]
+    kinds = {(r.integers.dtype, r.integers.zero_point) for r in reals}
+    same = all(np.array_equal(r.scale, first.scale) for r in reals)
     if not along:
-        same = same and all(np.array_equal(r.offset, reals[0].offset) for r in reals)
-    if len(kinds) != 1 or not (same and not (per_channel and along)):
+        same = same and all(np.array_equal(r.offset, first.offset) for r in reals)
+    return len(kinds) == 1 and same and not (along and any(r.scale.size > 1 for r in reals))
+
+
+def _at(ctx: Context, node: Node, real: Real, finest: Real) -> Real:
+    """Integers of 8 bits in the type, with the scale and zero point of ``finest``, if these hold
+    all of them exactly: u8 with zero point 128 is s8 with zero point 0."""
+    source, other = real.integers, finest.integers
+    plain = real.scale.size == finest.scale.size == 1 and not real.offset.any()
+    if not plain or real.scale[0] != finest.scale[0] or other.dtype.bits > 16:
+        return real
+    move = other.zero_point - source.zero_point
+    dtype = other.dtype
+    if not dtype.low <= source.low + move <= source.high + move <= dtype.high:
+        return real
+    if (source.dtype, move) == (dtype, 0):
+        return real
+    q = Quantizer(real.scale, other.zero_point, dtype, dtype.low, dtype.high, "ROUND")
+    return quantize(ctx, node, real, q, f"{source.tensor}.{dtype}")
+
+
+def _on_one_grid(ctx: Context, node: Node, reals: list[Real]) -> list[Real]:
+    """All on one grid of 32 bits, the finest that the largest allows."""
+    largest = max(extent(r)[1] for r in reals)
+    step = largest * 2.0**-GRID_BITS
+    q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
+    return [
+        replace(quantize(ctx, node, r, q, f"{r.integers.tensor}.fine"), refined=True) for r in reals
+    ]
+
+
+def _constant(ctx: Context, node: Node, values: Array, like: Real) -> Real:
+    """A constant as an activation with the scale and zero point of ``like``."""
+    source = like.integers
+    steps = values[0] / float(like.scale[0]) + source.zero_point
+    whole_steps = np.rint(steps)
+    if like.scale.size > 1 or like.offset.any() or np.abs(steps - whole_steps).max() > 1e-4:
         raise UnsupportedOp(
-            node.name,
-            IMPORTER,
-            "its inputs have different scales or types; share one QuantIdentity before it, or "
-            "put one behind it",
+            node.name, IMPORTER, "joins a constant off the grid of integers; quantize it alike"
         )
+    name = ctx.name(node, f"{ctx.name(node)}.joined")
+    shape = tuple(values.shape[1:])
+    held = to_graph(whole_steps.astype(np.int64), shape, like.layout)
+    facts = Quantization((float(like.scale[0]),), source.zero_point)
+    ctx.builder.constant(f"{name}.weight", held, source.dtype, facts)
+    ctx.builder.add(ConstantOp(name, f"{name}.weight", name), source.dtype, facts)
+    made = replace(source, tensor=name, low=int(held.min()), high=int(held.max()))
+    return replace(like, source=made, shape=shape, order=None)
+
+
+def _concat(ctx: Context, node: Node, reals: list[Real], axis: int, along: bool) -> Real:
+    sources = [r.integers for r in reals]
+    first = reals[0]
     name = ctx.name(node)
-    to_graph = {3: (2, 0, 1), 2: (2, 1), 1: (0,)}[rank - 1]
-    op = Concat(name, tuple(s.tensor for s in sources), name, to_graph[axis])
+    place = first.layout.index(axis)
+    op = Concat(name, tuple(s.tensor for s in sources), name, place)
     ctx.builder.add(op, sources[0].dtype, ctx.builder.tensors[sources[0].tensor].quantization)
     low, high = min(s.low for s in sources), max(s.high for s in sources)
-    joined = replace(reals[0], source=replace(sources[0], tensor=name, low=low, high=high))
+    joined = replace(first, source=replace(sources[0], tensor=name, low=low, high=high))
+    joined = replace(joined, refined=any(r.refined for r in reals))
     if along:
-        parts = [np.broadcast_to(r.offset, (r.shape[0],)) for r in reals]
+        parts = [np.broadcast_to(r.offset, (r.shape[axis],)) for r in reals]
         joined = replace(joined, offset=one_or_all(np.concatenate(parts)))
-    if rank == 2:
-        size = sum(r.shape[0] for r in reals)
-        ctx.put(node, replace(joined, shape=(size,), order=_joined_order(reals)))
-    else:
-        ctx.put(node, replace(joined, shape=_map_shape(ctx, joined)))
+    size = sum(r.shape[axis] for r in reals)
+    shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
+    if len(shape) == 1:
+        return replace(joined, shape=shape, order=_joined_order(reals))
+    return joined.under(shape, first.layout)
 
 
 def _joined_order(reals: list[Real]) -> Array | None:
@@ -216,117 +188,3 @@ def _joined_order(reals: list[Real]) -> Array | None:
         orders.append((np.arange(r.shape[0]) if r.order is None else r.order) + start)
         start += r.shape[0]
     return np.concatenate(orders)
-
-
-def reshape(ctx: Context, node: Node) -> None:
-    """``Flatten``, ``Reshape``, ``Squeeze``, ``Unsqueeze``: to a vector, or to what it was."""
-    value = ctx.value(node, 0)
-    if not isinstance(value, Real | Fresh):
-        raise UnsupportedOp(node.name, IMPORTER, "a reshaped weight; export its final shape")
-    target = _target(ctx, node, (1, *value.shape))
-    if target is None or len(target) < 2 or target[0] != 1 or prod(target) != prod(value.shape):
-        raise UnsupportedOp(
-            node.name,
-            IMPORTER,
-            f"shape {value.shape} to {target}; keep the batch, flatten the rest",
-        )
-    if isinstance(value, Fresh):
-        ctx.put(node, value.reshaped(target[1:]))
-    else:
-        ctx.put(node, reshaped(ctx, node, value, target[1:]))
-
-
-def _target(ctx: Context, node: Node, shape: Shape) -> Shape | None:
-    """The new shape, batch first; the batch is 1 here whatever the exported one was."""
-    if node.op_type == "Flatten":
-        return (1, prod(shape)) if node.attribute("axis", 1) == 1 else None
-    numbers = ctx.numbers(node, 1) if ctx.has(node, 1) else None
-    given = [int(v) for v in numbers.flat] if numbers is not None else None
-    if given is None:
-        given = node.attribute("axes", [])
-    if node.op_type == "Squeeze":
-        axes = {a % len(shape) for a in given}
-        dropped = any(shape[a] != 1 for a in axes)
-        return (
-            None if dropped or not axes else tuple(n for i, n in enumerate(shape) if i not in axes)
-        )
-    if node.op_type == "Unsqueeze":
-        rank = len(shape) + len(given)
-        axes, rest = {a % rank for a in given}, iter(shape)
-        return tuple(1 if i in axes else next(rest) for i in range(rank))
-    if len(given) < 2 or len(given) > 4:
-        return None
-    sizes = [1, *(shape[i] if g == 0 and i < len(shape) else g for i, g in enumerate(given))][1:]
-    sizes[0] = 1
-    if sizes.count(-1) > 1 or any(s < -1 or s == 0 for s in sizes):
-        return None
-    known = prod(s for s in sizes if s != -1)
-    return tuple(prod(shape) // known if s == -1 else s for s in sizes)
-
-
-def reshaped(ctx: Context, node: Node, real: Real, shape: Shape) -> Real:
-    """``real`` under the ONNX shape ``shape``: a flattened map keeps its (H, W, C) order in the
-    graph and remembers ONNX's in ``order``."""
-    if shape == real.shape:
-        return real
-    flat = len(shape) == 1
-    onto_map = len(real.shape) == 1 and len(shape) == 3 and shape[1] == shape[2] == 1
-    if prod(shape) > MAX_INPUT_ELEMENTS or not (flat or (onto_map and real.order is None)):
-        raise UnsupportedOp(
-            node.name, IMPORTER, f"shape {real.shape} to {shape}; flatten to a vector"
-        )
-    real = settle(ctx, node, real)
-    source = real.integers
-    name = ctx.name(node)
-    space = prod(real.shape[1:])
-    order = np.arange(prod(shape)).reshape(real.shape[0], space).T.reshape(-1)
-    scale, offset = (
-        np.tile(values, space) if values.size > 1 and flat else values
-        for values in (real.scale, real.offset)
-    )
-    facts = Quantization(tuple(float(s) for s in scale), source.zero_point)
-    graph_shape = shape if flat else (1, 1, shape[0])
-    ctx.builder.add(Reshape(name, source.tensor, name), source.dtype, facts, graph_shape)
-    identity = bool((order == np.arange(order.size)).all()) or not flat
-    return replace(
-        real,
-        source=replace(source, tensor=name),
-        shape=shape,
-        scale=scale,
-        offset=offset,
-        order=None if identity else order,
-    )
-
-
-def unflattened(ctx: Context, node: Node, real: Real) -> Real:
-    """A flattened map in ONNX's own order, which takes a transposition in the graph."""
-    if real.order is None:
-        return real
-    size = real.order.size
-    space = int(real.order[1])
-    if size % space or not np.array_equal(
-        real.order, np.arange(size).reshape(size // space, space).T.reshape(-1)
-    ):
-        raise UnsupportedOp(
-            node.name, IMPORTER, "vectors joined from flattened maps; join the maps instead"
-        )
-    source = real.integers
-    name = ctx.name(node, f"{source.tensor}.channels_first")
-    apart, turned = f"{name}.map", f"{name}.turned"
-    add = ctx.builder.add
-    add(Reshape(apart, source.tensor, apart), source.dtype, None, (space, 1, size // space))
-    add(Transpose(turned, apart, turned, (2, 0, 1)), source.dtype)
-    scale, offset = (_in_onnx_order(v, real.order) for v in (real.scale, real.offset))
-    facts = Quantization(tuple(float(s) for s in scale), source.zero_point)
-    add(Reshape(name, turned, name), source.dtype, facts, (size,))
-    return replace(
-        real, source=replace(source, tensor=name), scale=scale, offset=offset, order=None
-    )
-
-
-def _in_onnx_order(values: Array, order: Array) -> Array:
-    if values.size == 1:
-        return values
-    moved = np.empty_like(values)
-    moved[order] = values
-    return moved

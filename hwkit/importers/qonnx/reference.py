@@ -7,21 +7,23 @@ in float32, as PyTorch does, everything else in float64.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import TypeVar
 
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
-from hwkit.importers.qonnx.file import Node, OnnxModel
-from hwkit.importers.qonnx.layers import read_padding, read_pair
+from hwkit.importers.qonnx.definitions import DEFINITIONS
+from hwkit.importers.qonnx.file import OPSET, Node, OnnxModel
+from hwkit.importers.qonnx.linear import type_of
+from hwkit.importers.qonnx.qoperators import on_reals
 from hwkit.importers.qonnx.rewrite import alive
 from hwkit.importers.qonnx.rounding import round_array, tie_distance
 from hwkit.ir.types import Array
 
-QUANTIZERS = frozenset({"Quant", "IntQuant", "BipolarQuant", "Trunc"})
+QUANTIZERS = frozenset({"Quant", "IntQuant", "BipolarQuant", "Trunc", "QuantizeLinear"})
 _QUANTS = frozenset({"Quant", "IntQuant"})
 WHO = "the reference execution"
 
@@ -40,13 +42,19 @@ class Execution:
 
     def __init__(self, model: OnnxModel) -> None:
         self.model = model
-        self.constants: dict[str, Array] = dict(model.constants)
+        nodes, self.constants = on_reals(alive(model.nodes, model.outputs), model.constants)
         self.constants[""] = np.zeros(0)
         self._moving = []
-        for node in alive(model.nodes, model.outputs):
+        for given_node in nodes:
+            # Some operators mean something else in old files.
+            attributes = {**given_node.attributes, OPSET: model.opset}
+            node = dataclasses.replace(given_node, attributes=attributes)
             if node.op_type != "Shape" and all(n in self.constants for n in node.inputs):
                 given = [self.constants[n] for n in node.inputs]
-                self.constants[node.outputs[0]] = _guarded(node, given, _constant)
+                for name, value in zip(
+                    node.outputs, _guarded(node, given, _constant), strict=False
+                ):
+                    self.constants[name] = value
             else:
                 self._moving.append(node)
 
@@ -65,14 +73,15 @@ class Execution:
             values[name] = replace(name, x.astype(np.float64), None)
         quantized: dict[str, Quantized] = {}
         for node in self._moving:
-            y, found = _guarded(node, [values[n] for n in node.inputs], _execute)
-            if node.op_type == "Sub" and node.inputs[0] in quantized:
-                # The end of a quantizer that wraps: its ties are the quantizer's.
-                found = Quantized(np.zeros(0, np.int64), quantized[node.inputs[0]].distance)
-            name = node.outputs[0]
+            computed, found = _guarded(node, [values[n] for n in node.inputs], _execute)
+            if node.op_type in ("Sub", "Clip") and node.inputs[0] in quantized:
+                # The end of a quantizer that wraps or is narrowed: its ties are the quantizer's.
+                whole = computed[0] if computed[0].dtype.kind == "i" else np.zeros(0, np.int64)
+                found = Quantized(whole, quantized[node.inputs[0]].distance)
             if found is not None:
-                quantized[name] = found
-            values[name] = replace(name, y, found)
+                quantized[node.outputs[0]] = found
+            for name, y in zip(node.outputs, computed, strict=False):
+                values[name] = replace(name, y, found)
         return {name: values[name] for name in self.model.outputs}
 
 
@@ -92,28 +101,26 @@ def _guarded(
         ) from error
 
 
-def _constant(node: Node, given: Sequence[Array]) -> Array:
+def _constant(node: Node, given: Sequence[Array]) -> list[Array]:
     """A node of constants alone: quantized in float32, as PyTorch does."""
     if node.op_type in _QUANTS:
         x, *rest = (np.asarray(v, np.float32) for v in given)
-        return _quantized(node, x, *rest)[0].astype(np.float64)
+        return [_quantized(node, x, *rest)[0].astype(np.float64)]
+    if node.op_type == "QuantizeLinear":
+        return [_linear(node, np.asarray(given[0], np.float32), *given[1:])[0]]
     return _execute(node, given)[0]
 
 
-def _execute(node: Node, given: Sequence[Array]) -> tuple[Array, Quantized | None]:
+def _execute(node: Node, given: Sequence[Array]) -> tuple[list[Array], Quantized | None]:
     """What a node computes, and its integers if it is a quantizer."""
-    if node.op_type in _QUANTS:
-        return _quantized(node, *given)
-    if node.op_type == "BipolarQuant":
-        return _bipolar(*given)
-    if node.op_type == "Trunc":
-        return _truncated(node, *given)
-    if node.op_type == "ArgMax":
-        return _arg_max(node, *given)
-    function = _FUNCTIONS.get(node.op_type)
+    if node.op_type in _QUANTIZED:
+        y, found = _QUANTIZED[node.op_type](node, *given)
+        return [y], found
+    function = DEFINITIONS.get(node.op_type)
     if function is None:
         raise UnsupportedOp(node.name, WHO, f"ONNX op {node.op_type!r}; import without --check")
-    return np.asarray(function(node, *given)), None
+    computed = function(node, *given)
+    return (computed if isinstance(computed, list) else [np.asarray(computed)]), None
 
 
 def _quantized(
@@ -132,7 +139,7 @@ def _quantized(
     return out, Quantized(integers.astype(np.int64), distance)
 
 
-def _bipolar(x: Array, scale: Array) -> tuple[Array, Quantized]:
+def _bipolar(node: Node, x: Array, scale: Array) -> tuple[Array, Quantized]:
     signs = np.where(x >= 0, 1, -1)
     return signs * scale, Quantized(signs, np.abs(x / scale))
 
@@ -176,210 +183,43 @@ def _truncated(
     return out, Quantized(integers.astype(np.int64), distance)
 
 
-# --- layers --------------------------------------------------------------------------------------
+def _along(node: Node, values: Array, rank: int) -> Array:
+    """Scales or zero points of one axis as they broadcast."""
+    if values.size < 2:
+        return values.reshape(()) if values.size else np.zeros((), np.int64)
+    sizes = [1] * rank
+    sizes[node.attribute("axis", 1)] = values.size
+    return values.reshape(sizes)
 
 
-def _windows(
-    x: Array, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
-) -> Array:
-    """(N, C, H, W), padded already, to (N, C, rows, columns, kh, kw)."""
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-    view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
-    windows: Array = view[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
-    return windows
+def _linear(
+    node: Node, x: Array, scale: Array, zero_point: Array | None = None
+) -> tuple[Array, Quantized]:
+    """``QuantizeLinear``: int64 integers."""
+    dtype = type_of(np.zeros(0, np.uint8) if zero_point is None else zero_point)
+    if dtype is None:
+        raise UnsupportedOp(node.name, WHO, "a zero point of another type than an integer's")
+    zero = np.zeros((), np.int64) if zero_point is None else zero_point.astype(np.int64)
+    steps = x / _along(node, scale.astype(x.dtype), x.ndim)
+    integers = np.rint(steps).astype(np.int64) + _along(node, zero, x.ndim)
+    integers = np.clip(integers, dtype.low, dtype.high)
+    return integers, Quantized(integers, tie_distance(steps, "ROUND"))
 
 
-def _as_map(x: Array) -> Array:
-    return x[:, :, None, :] if x.ndim == 3 else x
+def _dequantized(
+    node: Node, x: Array, scale: Array, zero_point: Array | None = None
+) -> tuple[Array, None]:
+    zero = np.zeros((), np.int64) if zero_point is None else zero_point.astype(np.int64)
+    steps = _along(node, scale.astype(np.float64), x.ndim)
+    return (x.astype(np.int64) - _along(node, zero, x.ndim)) * steps, None
 
 
-def _conv(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
-    flat = x.ndim == 3
-    taps = _as_map(weight)
-    kernel = (taps.shape[2], taps.shape[3])
-    stride, dilation = read_pair(node, "strides"), read_pair(node, "dilations")
-    pad = read_padding(node, x.shape[1:], kernel, stride, dilation)
-    x = np.pad(_as_map(x), ((0, 0), (0, 0), (pad.top, pad.bottom), (pad.left, pad.right)))
-    groups = node.attribute("group", 1)
-    windows = _windows(x, kernel, stride, dilation)
-    size = taps.shape[0] // groups
-    parts = [
-        np.tensordot(part, taps[g * size : (g + 1) * size], ((1, 4, 5), (1, 2, 3)))
-        for g, part in enumerate(np.split(windows, groups, axis=1))
-    ]
-    y = np.concatenate(parts, axis=-1).transpose(0, 3, 1, 2)
-    if bias is not None and bias.size:
-        y = y + bias.reshape(1, -1, 1, 1)
-    return y[:, :, 0, :] if flat else y
-
-
-def _gemm(node: Node, a: Array, b: Array, c: Array | None = None) -> Array:
-    a = a.T if node.attribute("transA", 0) else a
-    b = b.T if node.attribute("transB", 0) else b
-    y = node.attribute("alpha", 1.0) * (a @ b)
-    if c is not None and c.size:
-        y = y + node.attribute("beta", 1.0) * c
-    return np.asarray(y)
-
-
-def _batch_norm(
-    node: Node, x: Array, gamma: Array, beta: Array, mean: Array, variance: Array
-) -> Array:
-    along = (1, -1, *(1 for _ in x.shape[2:]))
-    gain, offset, middle, spread = (
-        np.asarray(v, np.float64).reshape(along) for v in (gamma, beta, mean, variance)
-    )
-    y: Array = (x - middle) * (gain / np.sqrt(spread + node.attribute("epsilon", 1e-5))) + offset
-    return y
-
-
-# --- pools ---------------------------------------------------------------------------------------
-
-
-def _pool(node: Node, x: Array) -> Array:
-    flat, x = x.ndim == 3, _as_map(x)
-    kernel, stride = read_pair(node, "kernel_shape"), read_pair(node, "strides")
-    dilation = read_pair(node, "dilations")
-    shape = (x.shape[1], x.shape[3]) if flat else x.shape[1:]
-    pad = read_padding(node, shape, kernel, stride, dilation)
-    up = bool(node.attribute("ceil_mode", 0))
-    axes = list(zip(x.shape[2:], kernel, stride, dilation, (pad.top, pad.left), strict=True))
-    ends = (pad.bottom, pad.right)
-    sizes = [_pooled(*axis, end, up=up) for axis, end in zip(axes, ends, strict=True)]
-    widths = [(0, 0), (0, 0), (pad.top, pad.bottom), (pad.left, pad.right)]
-    # A window that reaches past the padding is cut there, as ceil_mode has it.
-    past = [(0, 0), (0, 0), *((0, (k - 1) * d + s) for _, k, s, d, _ in axes)]
-
-    def windows(values: Array, padding: float, beyond: float) -> Array:
-        padded = np.pad(values, widths, constant_values=padding)
-        padded = np.pad(padded, past, constant_values=beyond)
-        return _windows(padded, kernel, stride, dilation)[:, :, : sizes[0], : sizes[1]]
-
-    if node.op_type == "MaxPool":
-        y = windows(x, -np.inf, -np.inf).max(axis=(4, 5))
-    else:
-        counted = float(node.attribute("count_include_pad", 0))
-        taps = windows(np.ones((1, 1, *x.shape[2:])), counted, 0).sum(axis=(4, 5))
-        y = windows(x, 0, 0).sum(axis=(4, 5)) / taps
-    return np.asarray(y[:, :, 0, :] if flat else y)
-
-
-def _pooled(
-    size: int, kernel: int, stride: int, dilation: int, before: int, after: int, *, up: bool
-) -> int:
-    room = size + before + after - ((kernel - 1) * dilation + 1)
-    if not up:
-        return room // stride + 1
-    count = ceil(room / stride) + 1
-    return count - 1 if (count - 1) * stride >= size + before else count
-
-
-def _reduce_mean(node: Node, x: Array, axes: Array | None = None) -> Array:
-    along = node.attribute("axes", None) if axes is None else axes
-    where = None if along is None else tuple(int(a) for a in np.asarray(along).flat)
-    return np.asarray(x.mean(axis=where, keepdims=bool(node.attribute("keepdims", 1))))
-
-
-# --- shapes --------------------------------------------------------------------------------------
-
-
-def _axes(node: Node, given: tuple[Array, ...]) -> tuple[int, ...]:
-    axes = given[0].flat if given else node.attribute("axes", [])
-    return tuple(int(a) for a in axes)
-
-
-def _reshape(node: Node, x: Array, shape: Array) -> Array:
-    sizes = [int(n) for n in shape.flat]
-    if not node.attribute("allowzero", 0):
-        sizes = [x.shape[i] if n == 0 else n for i, n in enumerate(sizes)]
-    return x.reshape(sizes)
-
-
-def _flatten(node: Node, x: Array) -> Array:
-    axis = node.attribute("axis", 1)
-    return x.reshape(int(np.prod(x.shape[:axis])), -1)
-
-
-def _pad(node: Node, x: Array, pads: Array | None = None, value: Array | None = None, *_: Array,
-         ) -> Array:  # fmt: skip
-    given = np.asarray(node.attribute("pads", [0]) if pads is None else pads, np.int64).reshape(-1)
-    widths = list(zip(given[: x.ndim], given[x.ndim :], strict=True))
-    filling = float(value.flat[0]) if value is not None and value.size else 0.0
-    return np.pad(x, widths, constant_values=filling)
-
-
-def _slice(node: Node, x: Array, starts: Array, ends: Array, *rest: Array) -> Array:
-    axes = rest[0] if rest and rest[0].size else np.arange(starts.size)
-    steps = rest[1] if len(rest) > 1 else np.ones(starts.size, np.int64)
-    cut = [slice(None)] * x.ndim
-    for start, end, axis, step in zip(starts.flat, ends.flat, axes.flat, steps.flat, strict=True):
-        open_end = int(step) < 0 and int(end) < -(1 << 31)
-        cut[int(axis)] = slice(int(start), None if open_end else int(end), int(step))
-    return x[tuple(cut)]
-
-
-def _cast(node: Node, x: Array) -> Array:
-    whole = node.attribute("to", 1) in (2, 3, 4, 5, 6, 7, 12, 13)
-    return x.astype(np.int64 if whole else np.float64)
-
-
-def _divide(node: Node, a: Array, b: Array) -> Array:
-    whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
-    return np.trunc(a / b).astype(a.dtype) if whole else np.asarray(a / b)
-
-
-def _clip(node: Node, x: Array, low: Array | None = None, high: Array | None = None) -> Array:
-    least = -np.inf if low is None or not low.size else float(low.flat[0])
-    most = np.inf if high is None or not high.size else float(high.flat[0])
-    return np.minimum(np.maximum(x, least), most)
-
-
-def _filled(node: Node, shape: Array) -> Array:
-    value = node.attributes.get("value", np.zeros(1, np.float32))
-    return np.full([int(n) for n in shape.flat], value.flat[0], value.dtype)
-
-
-_FUNCTIONS: dict[str, Callable[..., Array]] = {
-    "Conv": _conv,
-    "Gemm": _gemm,
-    "MatMul": lambda node, a, b: a @ b,
-    "BatchNormalization": _batch_norm,
-    "Relu": lambda node, x: np.maximum(x, 0),
-    "Clip": _clip,
-    "Sigmoid": lambda node, x: 1 / (1 + np.exp(-np.clip(x, -500, 500))),
-    "Tanh": lambda node, x: np.tanh(x),
-    "HardSigmoid": lambda node, x: np.clip(
-        node.attribute("alpha", 0.2) * x + node.attribute("beta", 0.5), 0, 1
-    ),
-    "HardSwish": lambda node, x: x * np.clip(x / 6 + 0.5, 0, 1),
-    "Elu": lambda node, x: np.where(
-        x < 0, node.attribute("alpha", 1.0) * np.expm1(np.minimum(x, 0)), x
-    ),
-    "LeakyRelu": lambda node, x: np.where(x < 0, node.attribute("alpha", 0.01) * x, x),
-    "MaxPool": _pool,
-    "AveragePool": _pool,
-    "GlobalAveragePool": lambda node, x: x.mean(axis=tuple(range(2, x.ndim)), keepdims=True),
-    "ReduceMean": _reduce_mean,
-    "Add": lambda node, a, b: a + b,
-    "Sub": lambda node, a, b: a - b,
-    "Mul": lambda node, a, b: a * b,
-    "Div": _divide,
-    "Pow": lambda node, a, b: a**b,
-    "Sqrt": lambda node, x: np.sqrt(x),
-    "Reciprocal": lambda node, x: 1 / x,
-    "Floor": lambda node, x: np.floor(x),
-    "Identity": lambda node, x, *_: x,
-    "Dropout": lambda node, x, *_: x,
-    "Cast": _cast,
-    "Pad": _pad,
-    "Slice": _slice,
-    "Concat": lambda node, *given: np.concatenate(given, axis=node.attribute("axis", 1)),
-    "Flatten": _flatten,
-    "Reshape": _reshape,
-    "Squeeze": lambda node, x, *a: np.squeeze(x, _axes(node, a) or None),
-    "Unsqueeze": lambda node, x, *a: np.expand_dims(x, _axes(node, a)),
-    "Transpose": lambda node, x: x.transpose(node.attribute("perm", []) or None),
-    "Shape": lambda node, x: np.array(x.shape, np.int64),
-    "Gather": lambda node, x, i: np.take(x, i.astype(np.int64), axis=node.attribute("axis", 0)),
-    "ConstantOfShape": _filled,
+_QUANTIZED: dict[str, Callable[..., tuple[Array, Quantized | None]]] = {
+    "Quant": _quantized,
+    "IntQuant": _quantized,
+    "BipolarQuant": _bipolar,
+    "Trunc": _truncated,
+    "ArgMax": _arg_max,
+    "QuantizeLinear": _linear,
+    "DequantizeLinear": _dequantized,
 }

@@ -12,7 +12,15 @@ from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.axes import require_fit
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.fixed import WRAP_BITS
-from hwkit.importers.qonnx.rounding import IMPORTER, check_mode, ratio, round_array, round_exact
+from hwkit.importers.qonnx.linear import AXIS, narrowed
+from hwkit.importers.qonnx.rounding import (
+    IMPORTER,
+    LINEAR,
+    check_mode,
+    ratio,
+    round_exact,
+    rounded_with,
+)
 from hwkit.ir.ops import Overflow
 from hwkit.ir.types import Array, IntType, Shape
 
@@ -48,6 +56,8 @@ def read_quantizer(
     ``max_bits`` or a signed width of 1.
     """
     scale, zero_point, bits = (_constant(node, i, constants) for i in (1, 2, 3))
+    if AXIS in node.attributes and shape is not None:
+        scale, zero_point = (along_axis(node, v, len(shape) + 1) for v in (scale, zero_point))
     if shape is not None:
         require_fit(node, "zero point", zero_point, (1, *shape))
         require_fit(node, "bit width", bits, (1, *shape))
@@ -70,6 +80,20 @@ def read_quantizer(
     return replace(q, overflow=Overflow.WRAP) if wraps else q
 
 
+def along_axis(node: Node, values: Array, rank: int) -> Array:
+    """Scales or zero points (n,) of a ``QuantizeLinear`` along its axis of a tensor of ``rank``."""
+    if values.ndim == 0 or values.size == 1:
+        return values.reshape(())
+    axis = node.attribute(AXIS, 1)
+    if values.ndim != 1 or not -rank <= axis < rank:
+        raise GraphError(
+            node.name, f"scales of shape {values.shape} along axis {axis} of {rank}; export again"
+        )
+    sizes = [1] * rank
+    sizes[axis] = values.size
+    return values.reshape(sizes)
+
+
 def quantizer(node: Node, scale: Array, zero_point: int, dtype: IntType, narrow: bool) -> Quantizer:
     """The checked quantizer with these fields and the rounding mode of ``node``."""
     if abs(zero_point) >= 1 << 31:
@@ -80,12 +104,15 @@ def quantizer(node: Node, scale: Array, zero_point: int, dtype: IntType, narrow:
         raise GraphError(node.name, "its scale is no float32 above 0; calibrate or train it")
     mode = node.attribute("rounding_mode", "ROUND").upper()
     check_mode(node.name, mode)
+    dtype, low, high = narrowed(dtype, node.attributes)
+    if low > high:
+        raise GraphError(node.name, "clips its integers to a range that they never reach")
     return Quantizer(
         scale=scale.astype(np.float64),
         zero_point=zero_point,
         dtype=dtype,
-        low=dtype.low + (narrow and dtype.signed),
-        high=dtype.high - (narrow and not dtype.signed),
+        low=low + (narrow and dtype.signed),
+        high=high - (narrow and not dtype.signed),
         mode=mode,
     )
 
@@ -122,7 +149,6 @@ def quantize_weights(node: Node, values: Array, q: Quantizer) -> Array:
     try:
         with np.errstate(over="ignore"):
             scaled = values.astype(np.float32) / q.scale.astype(np.float32)
-            scaled = scaled + np.float32(q.zero_point)
     except ValueError as error:
         raise GraphError(
             node.name, f"scale of shape {q.scale.shape} does not fit weight {values.shape}"
@@ -131,7 +157,7 @@ def quantize_weights(node: Node, values: Array, q: Quantizer) -> Array:
         raise GraphError(
             node.name, f"scale of shape {q.scale.shape} does not fit weight {values.shape}"
         )
-    rounded = round_array(scaled, q.mode)
+    rounded = rounded_with(scaled, np.float32(q.zero_point), q.mode)
     integers: Array = np.clip(rounded, q.low, q.high).astype(np.int64) - q.zero_point
     return integers
 
@@ -140,5 +166,10 @@ def bound(value: float, q: Quantizer) -> int:
     """The integer to which ``q`` (of one scale) takes a real, infinite ones included."""
     if isinf(value):
         return q.high if value > 0 else q.low
-    exact = ratio(value, float(q.scale.flat[0])) + q.zero_point
-    return min(max(round_exact(exact, q.mode), q.low), q.high)
+    exact = ratio(value, float(q.scale.flat[0]))
+    integer = (
+        round_exact(exact, q.mode) + q.zero_point
+        if q.mode == LINEAR
+        else round_exact(exact + q.zero_point, q.mode)
+    )
+    return min(max(integer, q.low), q.high)

@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from hwkit.importers.qonnx.constants import computed_constants
 from hwkit.importers.qonnx.file import Node, OnnxModel
 from hwkit.importers.qonnx.fixed import WRAP_BITS, fixed_point
+from hwkit.importers.qonnx.layer_norm import whole_layer_norms
+from hwkit.importers.qonnx.linear import HIGH, LOW, quantizers
 from hwkit.ir.types import Array
 
 PASS_THROUGH = frozenset({"Identity", "Dropout"})
@@ -25,13 +28,17 @@ def rewrite(model: OnnxModel) -> OnnxModel:
     quantizer, then moves quantizers and ReLUs ahead of pools and reshapes."""
     nodes, outputs = _without_identities(model)
     nodes = alive(nodes, outputs)
-    nodes = fixed_point(nodes, model.constants, outputs)
+    nodes, constants = computed_constants(nodes, model.constants)
+    nodes, constants, outputs = quantizers(nodes, replace(model, constants=constants), outputs)
+    nodes, constants = whole_layer_norms(nodes, constants, outputs)
+    nodes = alive(nodes, outputs)
+    nodes = fixed_point(nodes, constants, outputs)
     for _ in range(len(nodes)):
-        moved = _hoist_one(nodes, model.constants, outputs)
+        moved = _hoist_one(nodes, constants, outputs)
         if moved is None:
             break
         nodes = moved
-    return replace(model, nodes=tuple(nodes), outputs=outputs)
+    return replace(model, nodes=tuple(nodes), outputs=outputs, constants=constants)
 
 
 def _without_identities(model: OnnxModel) -> tuple[list[Node], tuple[str, ...]]:
@@ -117,8 +124,9 @@ def _grid(
         node = nodes[producers[name]]
         if node.op_type in _NARROWS:
             values = [constants[n].tobytes() for n in node.inputs[1:] if n in constants]
-            signed = bytes([int(node.attributes.get("signed", 1))])
-            return b"|".join([node.op_type.encode(), signed, *values])
+            signed = int(node.attributes.get("signed", 1))
+            kind = repr((signed, node.attributes.get(LOW), node.attributes.get(HIGH)))
+            return b"|".join([node.op_type.encode(), kind.encode(), *values])
         followed = node.op_type in (_MOVES | {"Relu"}) and node.op_type != "Concat"
         if not followed or not node.inputs:
             return None

@@ -26,7 +26,10 @@ from hwkit.ir.ops import NO_OFFSET, Overflow, Rescale, Rounding
 from hwkit.ir.types import S32, Array
 
 IMPORTER = "the QONNX importer"
-EVEN = ("ROUND", "HALF_EVEN")
+LINEAR = "LINEAR"
+"""Half-even before the zero point is added, as ``QuantizeLinear`` rounds; QONNX rounds after."""
+
+EVEN = ("ROUND", "HALF_EVEN", LINEAR)
 
 HALF = Fraction(1, 2)
 UNSEEN = Fraction(1, 1 << 17)
@@ -83,6 +86,16 @@ def round_exact(x: Fraction, mode: str) -> int:
     if mode in EVEN:
         return round(x)
     return _PIECES[mode][x < 0].of(x)
+
+
+def rounded_with(x: Array, zero_point: Array | np.floating | int, mode: str) -> Array:
+    """``x + zero_point`` rounded as ``mode`` says, in the dtype of ``x``.
+
+    Example: 0.5 with zero point 1 is 2 by ROUND, 1 by LINEAR.
+    """
+    if mode == LINEAR:
+        return np.asarray(np.rint(x) + zero_point)
+    return round_array(x + zero_point, mode)
 
 
 def round_array(x: Array, mode: str) -> Array:
@@ -185,7 +198,7 @@ def rescales_to(
     seen = [c.within(least - zero_point, most - zero_point) if saturates else c for c in channels]
     if mode in EVEN:
         tied = [c.hits(HALF) for c in seen]
-        if any(tied) and zero_point % 2:
+        if any(tied) and zero_point % 2 and mode != LINEAR:
             # Ties go to the even integer with the zero point: it has to be in before rounding.
             channels = [replace(c, offset=c.offset + zero_point) for c in channels]
             return rescales_to(name, channels, mode, 0, least, most)

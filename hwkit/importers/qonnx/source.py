@@ -11,6 +11,9 @@ import numpy as np
 from hwkit.errors import GraphError
 from hwkit.importers.proof import Observed
 from hwkit.importers.qonnx.file import OnnxModel
+from hwkit.importers.qonnx.layout import Layout, to_file, to_graph
+from hwkit.importers.qonnx.linear import QUANTIZE
+from hwkit.importers.qonnx.qoperators import OPERATORS
 from hwkit.importers.qonnx.reference import QUANTIZERS, Execution, Quantized
 from hwkit.importers.qonnx.rounding import tie_distance
 from hwkit.importers.qonnx.values import Port
@@ -23,12 +26,13 @@ _FLOAT32 = 2.0**-24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Meaning:
-    """An ONNX tensor in the graph: ``tensor`` holds its integers, ``shape`` and ``order`` are as in
-    ``qonnx_values.Real``."""
+    """An ONNX tensor in the graph: ``tensor`` holds its integers; ``shape``, ``order``, ``layout``
+    are as in ``values.Real``."""
 
     tensor: str
     shape: Shape
     order: Array | None
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +56,9 @@ class QonnxRunner:
     def __init__(self, imported: Imported) -> None:
         self._imported = imported
         graph, model = imported.graph, imported.model
+        self._integral = integral(model)
         made = {n for node in model.nodes for n in node.outputs if node.op_type in QUANTIZERS}
+        made |= self._integral
         self._followed = made | {n for node in model.nodes for n in node.outputs
                                  if node.op_type == "Sub" and node.inputs[0] in made}  # fmt: skip
         told = self._followed | set(model.outputs)
@@ -87,15 +93,15 @@ class QonnxRunner:
 
         def follow(name: str, y: Array, found: Quantized | None) -> Array:
             if name in self._fed:
-                return self._reals(self._fed[name], known).reshape(-1, *y.shape[1:])
+                return self._given(name, self._fed[name], known).reshape(-1, *y.shape[1:])
             meaning = self._compared.get(name)
             if meaning is None:
                 return y
             seen[meaning.tensor] = self._noted(meaning, y[:1], found)
             if name not in self._followed:
                 return y
-            reals = self._reals(meaning, known).reshape(1, *y.shape[1:])
-            return np.broadcast_to(reals, y.shape)
+            given = self._given(name, meaning, known).reshape(1, *y.shape[1:])
+            return np.broadcast_to(given, y.shape)
 
         self._execution.run(self._feeds(known), follow)
         return seen
@@ -105,20 +111,34 @@ class QonnxRunner:
         for name, shape in self._imported.model.inputs.items():
             reals = np.zeros(shape)
             if name in known:
-                fed = self._unnormalized(name, known).reshape(1, *shape[1:])
-                reals = np.broadcast_to(fed, shape)
+                integers = name in self._imported.model.integer_inputs
+                told = self._integers if integers else self._unnormalized
+                reals = np.broadcast_to(told(name, known).reshape(1, *shape[1:]), shape)
             feeds[name] = reals
         return feeds
+
+    def _integers(self, name: str, known: Mapping[str, Array]) -> Array:
+        """The integers of an input that the file reads as such."""
+        port = self._imported.inputs[name]
+        integers = in_file(_read(name, port), known[name])
+        return np.asarray(_in_input(port, integers.astype(np.float64)))
+
+    def _given(self, name: str, meaning: Meaning, known: Mapping[str, Array]) -> Array:
+        """What the nodes behind ``name`` read: the graph's integers, or what they stand for."""
+        if name in self._integral:
+            return in_file(meaning, known[meaning.tensor].astype(np.int64))
+        return self._reals(meaning, known)
 
     def _unnormalized(self, name: str, known: Mapping[str, Array]) -> Array:
         """Reals that the file's normalization and first quantizer turn into the integers: those
         in the middle of what does."""
         port = self._imported.inputs[name]
-        reals = self._reals(Meaning(name, port.real.shape, None), known)
+        meaning = _read(name, port)
+        reals = self._reals(meaning, known)
         if port.floors:
-            reals = reals + self._facts(Meaning(name, (), None))[0] / 2
+            reals = reals + self._facts(meaning)[0] / 2
         found: Array = (reals[None] - port.fresh.offset) / port.fresh.gain
-        return found
+        return _in_input(port, found)
 
     def _noted(self, meaning: Meaning, y: Array, found: Quantized | None) -> tuple[Array, Array]:
         """Integers and distances from ties, in the graph's layout."""
@@ -142,20 +162,45 @@ class QonnxRunner:
     def _reals(self, meaning: Meaning, known: Mapping[str, Array]) -> Array:
         """What the graph's integers stand for, in ONNX's layout, without the batch."""
         scale, zero_point = self._facts(meaning)
-        x = scale * (known[meaning.tensor].astype(np.float64) - zero_point)
-        if x.ndim == 3:
-            x = x.transpose(2, 0, 1)
-        elif meaning.order is not None:
-            moved = np.empty_like(x)
-            moved[meaning.order] = x
-            x = moved
-        return x.reshape(meaning.shape)
+        return in_file(meaning, scale * (known[meaning.tensor].astype(np.float64) - zero_point))
 
     def _in_graph(self, meaning: Meaning, y: Array) -> Array:
         """One sample (1, ...) of ONNX's layout in the graph's."""
-        shape = self._imported.graph.tensors[meaning.tensor].shape
-        if len(shape) == 3:
-            rows, columns, channels = shape
-            return y.reshape(channels, rows, columns).transpose(1, 2, 0)
-        flat = y.reshape(-1)
-        return flat if meaning.order is None else flat[meaning.order]
+        if meaning.order is not None:
+            shape = self._imported.graph.tensors[meaning.tensor].shape
+            return np.asarray(y.reshape(-1)[meaning.order]).reshape(shape)
+        return to_graph(y, meaning.shape, meaning.layout)
+
+
+def _read(name: str, port: Port) -> Meaning:
+    return Meaning(name, port.real.shape, None, port.real.layout)
+
+
+def _in_input(port: Port, x: Array) -> Array:
+    """Values as a quantizer reads them, where the input has them."""
+    if port.fresh.places is None:
+        return x
+    moved = np.empty(x.size, x.dtype)
+    moved[port.fresh.places.reshape(-1)] = x.reshape(-1)
+    return moved
+
+
+def integral(model: OnnxModel) -> set[str]:
+    """The names that ``QuantizeLinear``, operators on integers and clips of their results give:
+    integers, where QONNX's quantizers give reals."""
+    found = set[str]()
+    for node in model.nodes:
+        clips = node.op_type == "Clip" and node.inputs[0] in found
+        if node.op_type == QUANTIZE or node.op_type in OPERATORS or clips:
+            found.add(node.outputs[0])
+    return found
+
+
+def in_file(meaning: Meaning, x: Array) -> Array:
+    """One sample of a graph's tensor in ONNX's layout, without the batch."""
+    if meaning.order is None:
+        return to_file(x, meaning.shape, meaning.layout)
+    # A model that ends in a flatten ends in the map before: the same integers in the same order.
+    moved = np.empty(x.size, x.dtype)
+    moved[meaning.order] = x.reshape(-1)
+    return moved.reshape(meaning.shape)

@@ -8,16 +8,19 @@ from math import lcm
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx.arrange import facing
+from hwkit.importers.qonnx.attention import constant_activation
 from hwkit.importers.qonnx.axes import along_channels, require_fit
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.functions import combined, quotient
 from hwkit.importers.qonnx.integers import settled, with_room
 from hwkit.importers.qonnx.layers import affine
-from hwkit.importers.qonnx.maps import unflattened
+from hwkit.importers.qonnx.products import operands, product, repeated
 from hwkit.importers.qonnx.rounding import IMPORTER, ratio
-from hwkit.importers.qonnx.values import Fresh, Integers, Real
+from hwkit.importers.qonnx.values import Fresh, Integers, Real, Weight
 from hwkit.ir.arith import quantize_multiplier
-from hwkit.ir.ops import Add, Rescale, Rounding
+from hwkit.ir.ops import Add, Rescale, Rounding, Sub
 from hwkit.ir.types import S32, Array, Quantization
 
 _ADD_LEFT_SHIFT = 20
@@ -34,22 +37,46 @@ def add(ctx: Context, node: Node) -> None:
             if isinstance(value, Fresh):
                 ctx.put(node, _normalized(node, value, np.ones(1), constant))
                 return
-            real = ctx.real(node, 1 - i)
+            if _differs_by_place(ctx, node, i, constant):
+                _placed(ctx, node, i)
+                return
+            real = facing(ctx, node, ctx.real(node, 1 - i), constant)
             offset = along_channels(node, "constant", constant, real)
             ctx.put(node, affine(ctx, node, real, np.ones(1), offset))
             return
-    a, b = settled(ctx, node, 0), settled(ctx, node, 1)
-    if a.shape != b.shape:
-        raise UnsupportedOp(node.name, IMPORTER, f"shapes {a.shape} and {b.shape}; make them equal")
-    if not _same_order(a, b):
-        a, b = unflattened(ctx, node, a), unflattened(ctx, node, b)
+    _of_two(ctx, node)
+
+
+def _differs_by_place(ctx: Context, node: Node, position: int, constant: Array) -> bool:
+    """Whether a quantized constant differs along more than channels, as embedded positions do."""
+    if not isinstance(ctx.value(node, position), Weight):
+        return False
+    sizes = [n for n in constant.shape if n > 1]
+    return len(sizes) > 1 and constant.size > max(sizes)
+
+
+def _placed(ctx: Context, node: Node, position: int) -> None:
+    """A sum whose input ``position`` is such a constant."""
+    real, weight = settled(ctx, node, 1 - position), ctx.value(node, position)
+    assert isinstance(weight, Weight)
+    a, b = operands(ctx, node, (real, constant_activation(ctx, node, weight, len(real.shape))))
     ctx.put(node, _sum(ctx, node, a, b))
 
 
-def _same_order(a: Real, b: Real) -> bool:
-    if a.order is None or b.order is None:
-        return a.order is b.order
-    return bool(np.array_equal(a.order, b.order))
+def _of_two(ctx: Context, node: Node) -> None:
+    """``Add``, ``Sub``, ``Mul`` or ``Div`` of two activations."""
+    given = ctx.real(node, 0), ctx.real(node, 1)
+    if (found := combined(node, *given)) is not None:
+        ctx.put(node, found)
+    elif node.op_type == "Mul":
+        product(ctx, node)
+    elif node.op_type in ("Add", "Sub"):
+        a, b = operands(ctx, node, (settled(ctx, node, 0), settled(ctx, node, 1)))
+        ctx.put(node, _sum(ctx, node, a, b))
+    else:
+        raise UnsupportedOp(
+            node.name, IMPORTER, f"{node.op_type} of two activations; multiply by a reciprocal"
+        )
 
 
 def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:
@@ -57,13 +84,16 @@ def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:
     one, two = a.integers, b.integers
     rescales, scale = _common_scale(node, (a, b), (one, two))
     name = ctx.name(node)
-    op = Add(name, (one.tensor, two.tensor), name, (one.zero_point, two.zero_point), rescales)
+    kind = Sub if node.op_type == "Sub" else Add
+    op = kind(name, (one.tensor, two.tensor), name, (one.zero_point, two.zero_point), rescales)
     ctx.builder.add(op, S32, Quantization(tuple(float(s) for s in scale)))
     steps = [int(np.ceil(r.scale / scale).max()) for r in (a, b)]
     reach = sum(k * _reach(s) for k, s in zip(steps, (one, two), strict=True))
     summed = Integers(name, S32, -reach, reach)
-    offset, refined = a.offset + b.offset, a.refined or b.refined
-    return replace(a, source=summed, scale=scale, offset=offset, refined=refined)
+    offset = a.offset + (b.offset if kind is Add else -b.offset)
+    shape = repeated(a.shape, b.shape)
+    refined = a.refined or b.refined
+    return replace(a, source=summed, scale=scale, offset=offset, refined=refined, shape=shape)
 
 
 def _common_scale(
@@ -137,14 +167,19 @@ def arithmetic(ctx: Context, node: Node) -> None:
     """``Mul``, ``Div`` and ``Sub`` with a constant."""
     first, constant = ctx.numbers(node, 0), ctx.numbers(node, 1)
     position, swapped = 0, False
-    if constant is None and first is not None and node.op_type != "Div":
+    if constant is None and first is not None:
+        if node.op_type == "Div":
+            quotient(ctx, node, first)
+            return
         constant, position, swapped = first, 1, True
     if constant is None:
-        raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} of two activations; use Add")
+        _of_two(ctx, node)
+        return
     value = ctx.value(node, position)
     values = constant
     if not isinstance(value, Fresh):
-        values = along_channels(node, "constant", constant, ctx.real(node, position))
+        real = facing(ctx, node, ctx.real(node, position), constant)
+        values = along_channels(node, "constant", constant, real)
     one, zero = np.ones(1), np.zeros(1)
     if node.op_type == "Sub":
         gain, offset = (-one, values) if swapped else (one, -values)
@@ -157,7 +192,7 @@ def arithmetic(ctx: Context, node: Node) -> None:
     if isinstance(value, Fresh):
         ctx.put(node, _normalized(node, value, gain, offset))
     else:
-        ctx.put(node, affine(ctx, node, ctx.real(node, position), gain, offset))
+        ctx.put(node, affine(ctx, node, real, gain, offset))
 
 
 def _normalized(node: Node, fresh: Fresh, gain: Array, offset: Array) -> Fresh:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
 from hwkit.errors import GraphError
+from hwkit.importers.qonnx.layout import Layout, default_layout
 from hwkit.ir.builder import GraphBuilder
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
-from hwkit.ir.types import S32, Array, IntType, Quantization, Shape
+from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.types import S8, S32, Array, IntType, Quantization, Shape
 
 INT32_MAX = (1 << 31) - 1
 
@@ -17,12 +20,14 @@ INT32_MAX = (1 << 31) - 1
 @dataclass(frozen=True, slots=True, eq=False)
 class Fresh:
     """A graph input that no quantizer has read yet: ``gain * input + offset``, float64 arrays that
-    broadcast against (1, *shape); ``shape`` of one sample in ONNX order."""
+    broadcast against (1, *shape); ``shape`` of one sample in ONNX order. Where the file has moved
+    its values, ``places`` (shape) tells where each is in the input."""
 
     name: str
     shape: Shape
     gain: Array = field(default_factory=lambda: np.ones(1))
     offset: Array = field(default_factory=lambda: np.zeros(1))
+    places: Array | None = None
 
     def normalized(self, gain: Array, offset: Array) -> Fresh:
         """``gain * self + offset``. Example: 2x behind x - 0.5 is 2x - 1."""
@@ -34,7 +39,29 @@ class Fresh:
             v if v.size == 1 else np.broadcast_to(v, (1, *self.shape)).reshape(1, *shape)
             for v in (self.gain, self.offset)
         )
-        return replace(self, shape=shape, gain=gain, offset=offset)
+        places = None if self.places is None else self.places.reshape(shape)
+        return replace(self, shape=shape, gain=gain, offset=offset, places=places)
+
+    def transposed(self, permutation: tuple[int, ...]) -> Fresh:
+        """The same with its axes (of one sample) in another order."""
+        gain, offset = (
+            v
+            if v.size == 1
+            else np.broadcast_to(v, (1, *self.shape))[0].transpose(permutation)[None]
+            for v in (self.gain, self.offset)
+        )
+        places = self.places
+        if places is None:
+            places = np.arange(prod(self.shape)).reshape(self.shape)
+        shape = tuple(self.shape[axis] for axis in permutation)
+        moved = places.transpose(permutation)
+        return replace(self, shape=shape, gain=gain, offset=offset, places=moved)
+
+    def lies_as(self, other: Fresh) -> bool:
+        """Whether both have the input's values in one order."""
+        if self.places is None or other.places is None:
+            return self.places is other.places
+        return bool(np.array_equal(self.places, other.places))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,26 +171,61 @@ class Layer:
         weight, dtype = self._signed(sign), self.dtype
         if dtype.bits < 8 and weight.max() > dtype.high:
             dtype = replace(dtype, bits=dtype.bits + 1)
-        if weight.min() < dtype.low or weight.max() > dtype.high:
-            raise GraphError(
-                self.op.name,
-                f"a batch norm with negative gamma turns {dtype} weights out of range; "
-                "use narrow_range weights",
-            )
+        if dtype.bits > S8.bits or weight.min() < dtype.low or weight.max() > dtype.high:
+            dtype = S8
         per_channel = np.ptp(self.unit) > 0 or np.ptp(positive) > 0
         steps = positive / self.source_scale if per_channel else (positive / self.source_scale)[:1]
         facts = Quantization(tuple(float(s) for s in steps))
         name = self.op.name
-        builder.constant(self.op.weight, weight, dtype, facts)
+        sums = Quantization(tuple(float(s) for s in one_or_all(positive)))
         if bias.any():
-            facts = Quantization(
-                tuple(float(s) for s in (positive if per_channel else positive[:1]))
-            )
-            builder.constant(f"{name}.bias", bias, S32, facts)
+            told = tuple(float(s) for s in (positive if per_channel else positive[:1]))
+            builder.constant(f"{name}.bias", bias, S32, Quantization(told))
             self.op = replace(self.op, bias=f"{name}.bias")
-        builder.add(self.op, S32, Quantization(tuple(float(s) for s in one_or_all(positive))))
+        self._add_parts(builder, _parts(weight, dtype), dtype, facts, sums)
         low, high = self.sums(sign)
         return Integers(self.op.output, S32, int((low + bias).min()), int((high + bias).max()))
+
+    def _add_parts(
+        self,
+        builder: GraphBuilder,
+        parts: list[Array],
+        dtype: IntType,
+        facts: Quantization,
+        sums: Quantization,
+    ) -> None:
+        """One layer, or the sum of one for each of ``parts``."""
+        op = self.op
+        if len(parts) == 1:
+            builder.constant(op.weight, parts[0], dtype, facts)
+            builder.add(op, S32, sums)
+            return
+        added = ""
+        for k, part in enumerate(parts):
+            name = f"{op.name}.part{k}"
+            builder.constant(f"{name}.weight", part, dtype, facts)
+            bias = None if k else op.bias
+            layer = replace(op, name=name, weight=f"{name}.weight", bias=bias, output=name)
+            builder.add(layer, S32, sums)
+            if k:
+                label = op.output if k + 1 == len(parts) else f"{name}.sum"
+                builder.add(Add(label, (added, name), label), S32, sums)
+                name = label
+            added = name
+
+
+def _parts(weight: Array, dtype: IntType) -> list[Array]:
+    """``weight`` as a sum of weights that ``dtype`` holds. Example: 130 is 127 and 3.
+
+    Weights with a zero point may need 9 bits, and a batch norm turns -128 into 128.
+    """
+    parts = []
+    while True:
+        part = weight.clip(dtype.low, dtype.high)
+        parts.append(part)
+        weight = weight - part
+        if not weight.any():
+            return parts
 
 
 def one_or_all(values: Array) -> Array:
@@ -188,17 +250,27 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A ``function`` (float64 to float64, of single numbers) of the sums ``base``."""
+
+    base: Real
+    function: Callable[[Array], Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Real:
     """``clamp(scale * (integer - zero point) + offset, low, high)``, what a tensor stands for.
 
     ``scale`` and ``offset`` are float64 with one entry or one for each channel of the graph
     tensor's last axis; ``scale`` may be negative or 0 only where a batch norm made it so.
-    ``shape`` is one sample's in ONNX order: a map is (C, H, W) here and (H, W, C) in the graph.
-    ``order`` is set for a flattened map: entry i of the graph's vector is entry ``order[i]`` of
-    ONNX's. ``refined`` tells integers on a grid finer than any sum's, which are rounded reals.
+    ``shape`` is one sample's in ONNX order: a map is (C, H, W) here and (H, W, C) in the graph,
+    or what ``axes`` say, the layout where it is another (``layout.py``). ``order`` is set for a
+    flattened map: entry i of the graph's vector is entry ``order[i]`` of ONNX's.
+    Where ``slope`` is set, what is below 0 is that many times as much; the clamp comes after.
+    ``refined`` tells integers on a grid finer than any sum's, which are rounded reals.
     """
 
-    source: Integers | Layer | Table
+    source: Integers | Layer | Table | Curve
     shape: Shape
     scale: Array
     offset: Array = field(default_factory=lambda: np.zeros(1))
@@ -206,6 +278,22 @@ class Real:
     high: float = np.inf
     order: Array | None = None
     refined: bool = False
+    axes: Layout = ()
+    slope: Array | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Which of ONNX's axes each of the graph's is."""
+        return self.axes or default_layout(len(self.shape))
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the graph has it with channels last."""
+        return self.layout == default_layout(len(self.shape))
+
+    def under(self, shape: Shape, layout: Layout = ()) -> Real:
+        """The same integers under another shape and layout, channels last if none is given."""
+        return replace(self, shape=shape, axes=layout)
 
     @property
     def integers(self) -> Integers:
@@ -222,6 +310,22 @@ class Real:
             and not self.offset.any()
             and bool((self.scale > 0).all())
             and not self.is_clamped
+            and self.slope is None
+        )
+
+    def is_same(self, other: Real) -> bool:
+        """Whether both stand for the same numbers."""
+        return (
+            self.source is other.source
+            and self.order is other.order
+            and all(
+                np.array_equal(one, two)
+                for one, two in (
+                    (self.scale, other.scale),
+                    (self.offset, other.offset),
+                    ((self.low, self.high), (other.low, other.high)),
+                )
+            )
         )
 
     @property

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, sqrt
 from typing import assert_never
 
 import numpy as np
 
 from hwkit.ir.arith import rescale
 from hwkit.ir.graph import Graph
+from hwkit.ir.layer_norm import FRACTION_BITS
 from hwkit.ir.ops import (
     NO_PADDING,
     Add,
@@ -26,7 +28,9 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -40,11 +44,14 @@ from hwkit.ir.ops import (
     Rounding,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
     activations,
 )
+from hwkit.ir.shapes import matrices
+from hwkit.ir.softmax_table import FRACTION_BITS as PARTS_BITS
 from hwkit.ir.traits import Accumulating, Weighted
 from hwkit.ir.types import S32, S48, Array, IntType
 
@@ -132,6 +139,8 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
                 x.moved(-z).spread(channels) for x, z in zip(xs, op.input_zero_points, strict=True)
             ]
             return _finished(op, _product(*factors))
+        case MatMul():
+            return _finished(op, _matmul(graph, op, xs).spread(channels))
         case SumPool2d():
             x = xs[0].moved(-op.input_zero_point)
             taps = op.kernel[0] * op.kernel[1]
@@ -169,6 +178,12 @@ def _output(graph: Graph, op: Op, xs: Sequence[Interval]) -> Interval:
         case ArgMax():
             last = graph.tensors[op.input].shape[-1] - 1
             return Interval(np.zeros(1, np.int64), np.full(1, last, np.int64))
+        case LayerNorm():
+            channels = graph.tensors[op.input].shape[-1]
+            largest = ceil(sqrt(channels) * (1 << FRACTION_BITS)) + 1
+            return _rescaled(op.rescale, _alike(-largest, largest, channels))
+        case Softmax() if op.kind is SoftmaxKind.TABLE:
+            return _rescaled(op.rescale, _alike(0, 1 << PARTS_BITS, channels))
         case Softmax():
             return of_type(graph.tensors[op.output].dtype, channels)
         case _:
@@ -211,6 +226,14 @@ def _sum(op: Add | Sub, xs: Sequence[Interval], channels: int) -> Interval:
 def _product(a: Interval, b: Interval) -> Interval:
     ends = np.stack([a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high])
     return Interval(ends.min(axis=0), ends.max(axis=0))
+
+
+def _matmul(graph: Graph, op: MatMul, xs: Sequence[Interval]) -> Interval:
+    """One interval for all sums: a row of one matrix meets every column of the other."""
+    a, b = (x.moved(-z).everywhere(1) for x, z in zip(xs, op.input_zero_points, strict=True))
+    product = _product(a, b)
+    inner = matrices(op, *(graph.tensors[name].shape for name in op.inputs))[2]
+    return Interval(product.low * inner, product.high * inner)
 
 
 def _argument(x: Interval, zero_point: int) -> Interval:

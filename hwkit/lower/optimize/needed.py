@@ -20,6 +20,8 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    MatMul,
     Op,
     Reshape,
     Slice,
@@ -88,8 +90,8 @@ def links(graph: Graph, op: Op) -> list[tuple[Array, Array]]:
             return [(there, there % sizes[0])]
         case Transpose() if op.permutation[-1] == len(op.permutation) - 1:
             return [(there, there)]
-        case Slice() | Reshape() | Transpose() | Softmax() | ArgMax():
-            return [(np.repeat(there, sizes[0]), np.tile(np.arange(sizes[0]), outputs))]
+        case Slice() | Reshape() | Transpose() | Softmax() | ArgMax() | MatMul() | LayerNorm():
+            return [(np.repeat(there, n), np.tile(np.arange(n), outputs)) for n in sizes]
         case _:
             return [(there, there if n == outputs else np.zeros_like(there)) for n in sizes]
 

@@ -17,6 +17,7 @@ from hwkit.ir.ops import (
     Concat,
     Constant,
     Lookup,
+    MatMul,
     Mul,
     Op,
     Pad,
@@ -148,7 +149,7 @@ def _renamed(op: Op, same: Mapping[str, str]) -> Op:
     match op:
         case Constant():
             return op
-        case Add() | Sub() | Mul():
+        case Add() | Sub() | Mul() | MatMul():
             first, second = (same.get(name, name) for name in op.inputs)
             return replace(op, inputs=(first, second))
         case Concat():

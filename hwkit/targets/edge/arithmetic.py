@@ -21,6 +21,8 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
     DepthwiseConv2d,
+    LayerNorm,
+    MatMul,
     Mul,
     Op,
     Prelu,
@@ -35,6 +37,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.tflite import double_add, double_rescale
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S32
+from hwkit.targets.edge.layer_norm import float_layer_norm
 from hwkit.targets.edge.native import derived_rescale
 from hwkit.targets.edge.runtime import Arithmetic, Products, Sixteen
 from hwkit.targets.edge.scales import is_wide, ratio, tied_ratios
@@ -105,6 +108,8 @@ def in_runtime(graph: Graph, runtime: Arithmetic, target: str) -> tuple[Graph, t
 
 
 def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
+    if isinstance(op, LayerNorm):
+        return float_layer_norm(graph, op, runtime, target)
     if is_sixteen(graph, op):
         if runtime.sixteen is None:
             remedy = "16-bit integers; take host_litert or host_tflm"
@@ -129,13 +134,15 @@ def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
         return add(op, op.rescale, *_three_scales(graph, op))
     if isinstance(op, Mul) and op.rescale is not None:
         return replace(op, rescale=_mul(op.rescale, *_three_scales(graph, op), runtime))
+    if isinstance(op, MatMul) and op.rescale is not None:
+        return replace(op, rescale=_matmul(op.rescale, *_three_scales(graph, op), runtime))
     if isinstance(op, Requantize | SumPool2d):
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
         return replace(op, rescale=derived_rescale(op, source, output))
     return _prelu(graph, op) if isinstance(op, Prelu) else op
 
 
-def _three_scales(graph: Graph, op: Add | Sub | Mul) -> tuple[float, float, float]:
+def _three_scales(graph: Graph, op: Add | Sub | Mul | MatMul) -> tuple[float, float, float]:
     first, second, output = (_scales(graph, name)[0] for name in (*op.inputs, op.output))
     return first, second, output
 
@@ -146,6 +153,12 @@ def _mul(r: Rescale, first: float, second: float, output: float, runtime: Arithm
     scale = np.float32(first) * np.float32(second) / np.float32(output)
     multiplier, shift = float32_multiplier(float(scale))
     return Rescale((multiplier,), (shift,), Rounding.FLOAT32, r.low, r.high, r.zero_point)
+
+
+def _matmul(r: Rescale, first: float, second: float, output: float, runtime: Arithmetic) -> Rescale:
+    """XNNPACK has no product of two int8 matrices, and LiteRT's own kernel rounds as TFLM's."""
+    form = _ruy_form if runtime.products is Products.RUY else _double_form
+    return form(r, first, (second,), output)
 
 
 def _prelu(graph: Graph, op: Prelu) -> Prelu:

@@ -22,13 +22,16 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
     Pad,
     Prelu,
     Requantize,
+    Rescale,
     Reshape,
     ResizeNearest,
     Slice,
@@ -40,9 +43,10 @@ from hwkit.ir.ops import (
 )
 from hwkit.ir.tflite import nearest
 from hwkit.ir.traits import Weighted
-from hwkit.ir.types import S8, S16, S32, Array, Quantization, Shape
+from hwkit.ir.types import S8, S16, S32, Array, IntType, Quantization, Shape
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
+from hwkit.targets.edge.layer_norm import LayerNormOperators
 from hwkit.targets.edge.loaded import arithmetic_of
 from hwkit.targets.edge.lower import float_weight_and_bias
 from hwkit.targets.edge.native import mean_axes
@@ -57,6 +61,15 @@ MODEL = "model.tflite"
 _PADDING = {"SAME": 0, "VALID": 1}
 _ACTIVATION_NONE, _ACTIVATION_RELU = 0, 1
 _FLOAT32, _INT32, _INT16, _INT8 = 0, 2, 7, 9
+_TYPE = {"float32": _FLOAT32, "int32": _INT32, "int16": _INT16, "int8": _INT8}
+_DEFAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ADD": ("AddOptions", {}),
+    "SUB": ("SubOptions", {}),
+    "MUL": ("MulOptions", {}),
+    "MAXIMUM": ("MaximumMinimumOptions", {}),
+    "SUM": ("ReducerOptions", {"keepDims": True}),
+    "GATHER": ("GatherOptions", {"axis": 0}),
+}
 _OPERATOR = {
     Conv2d: ("CONV_2D", "Conv2DOptions"),
     DepthwiseConv2d: ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions"),
@@ -199,6 +212,9 @@ class _Emitter:
                     fused["potScaleInt16"] = False  # Scales of powers of two are no exception.
                 name = type(op).__name__
                 self.add(name.upper(), op.inputs, op.output, f"{name}Options", fused)
+            case MatMul():
+                adjoint = dict(zip(("adjX", "adjY"), op.transposed, strict=True))
+                self.add("BATCH_MATMUL", op.inputs, op.output, "BatchMatMulOptions", adjoint)
             case MaxPool2d() | AvgPool2d():
                 code, options = _OPERATOR[type(op)]
                 self.add(code, (op.input,), op.output, options, self.window(op))
@@ -215,6 +231,8 @@ class _Emitter:
                 self.lookup(op)
             case Softmax():
                 self.add("SOFTMAX", (op.input,), op.output, "SoftmaxOptions", {"beta": 1.0})
+            case LayerNorm():
+                self.layer_norm(op)
             case SumPool2d():
                 self.mean(op)
             case Requantize():
@@ -349,6 +367,23 @@ class _Emitter:
         self.add("ADD", (source, constant), total, "AddOptions")
         return total
 
+    def apply(self, code: str, inputs: tuple[str, ...], output: str) -> str:
+        """An operator whose options are its defaults, or said by its tensors; its output."""
+        if code == "CAST":
+            old, new = (self.tensors[name].dtype for name in (inputs[0], output))
+            self.cast(inputs[0], output, _TYPE[old], _TYPE[new])
+            return output
+        self.add(code, inputs, output, *_DEFAULTS.get(code, ()))
+        return output
+
+    def layer_norm(self, op: LayerNorm) -> None:
+        """Rounded half to even behind what is float32, as ``float_rescale``."""
+        r, shape = op.rescale, self.graph.tensors[op.output].shape
+        assert r is not None
+        rounded = self.fresh(f"{op.name}/rounded", shape, "float32")
+        self.add("ROUND", (LayerNormOperators(self, op).result(),), rounded)
+        self.clamped(op, rounded, r, S8)
+
     def float_rescale(self, op: Requantize) -> None:
         """One float32 product for each integer, rounded half to even, clamped."""
         r, output = op.rescale, self.graph.tensors[op.output]
@@ -360,15 +395,20 @@ class _Emitter:
         )
         self.add("MUL", (self.as_float(op), constant), product, "MulOptions")
         self.add("ROUND", (product,), rounded)
+        self.clamped(op, rounded, r, output.dtype)
+
+    def clamped(self, op: Op, rounded: str, r: Rescale, dtype: IntType) -> None:
+        """What is rounded already, with zero point and range, as an integer."""
+        shape = self.graph.tensors[op.output].shape
         rounded = self.plus(op, "shifted", rounded, r.zero_point)
         ends = (("MAXIMUM", r.low, S32.low), ("MINIMUM", r.high, S32.high))
         for code, end, free in ends:
             if end != free:
                 bound = self.constant(f"{op.name}/{code.lower()}_of", np.array([end]), "float32")
-                clamped = self.fresh(f"{op.name}/{code.lower()}", output.shape, "float32")
+                clamped = self.fresh(f"{op.name}/{code.lower()}", shape, "float32")
                 self.add(code, (rounded, bound), clamped, "MaximumMinimumOptions")
                 rounded = clamped
-        self.cast(rounded, op.output, _FLOAT32, _INT8 if output.dtype == S8 else _INT32)
+        self.cast(rounded, op.output, _FLOAT32, _INT8 if dtype == S8 else _INT32)
 
     def float_window(self, op: SumPool2d) -> None:
         """Sums of 32-bit integers as a depthwise convolution with weights of 1.0, padded by 0."""

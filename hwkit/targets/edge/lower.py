@@ -21,7 +21,7 @@ from hwkit.ir.ops import (
     rescales,
 )
 from hwkit.ir.sums import bias_of, folded_bias, largest_sums, rows_of
-from hwkit.ir.traits import Pairwise, Weighted
+from hwkit.ir.traits import Binary, Pairwise, Weighted
 from hwkit.ir.types import S8, S32, Array
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
@@ -42,6 +42,7 @@ from hwkit.targets.edge.loaded import arithmetic_of
 from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.runtime import Products
 from hwkit.targets.edge.scales import assign_scales, is_wide
+from hwkit.targets.edge.softmax import file_softmax
 from hwkit.targets.edge.split import split_borders, split_ranges
 from hwkit.targets.edge.wide import float32_rescales
 from hwkit.targets.edge.widen import widen_to_8_bits
@@ -76,7 +77,8 @@ def lower(graph: Graph, board: Board) -> Lowered[EdgePlan]:
     ]
     for step in passes:
         graph = apply(graph, step)
-    graph, wide = float32_rescales(graph, target)
+    graph, softmaxes = file_softmax(graph)
+    graph, wide = float32_rescales(verify(graph), target)
     graph = apply(verify(graph), partial(widen_to_8_bits, target=target))
     graph = verify(shift_to_signed(graph))
     graph = apply(graph, partial(add_as_depthwise, lacking=_LACKING_IN_ADD[runtime.products]))
@@ -97,7 +99,7 @@ def lower(graph: Graph, board: Board) -> Lowered[EdgePlan]:
     check_ratios(graph, runtime, target)
     graph = apply(graph, assign_scales)
     graph, changed = in_runtime(graph, runtime, target)
-    retargeted = tuple(dict.fromkeys((*wide, *added, *rounded, *changed)))
+    retargeted = tuple(dict.fromkeys((*softmaxes, *wide, *added, *rounded, *changed)))
     return Lowered(verify(graph), board, None, retargeted)
 
 
@@ -135,7 +137,7 @@ def _check_scales(graph: Graph, target: str) -> None:
     """What has no weights has one scale for all channels in the file, and a PReLU one range and
     zero point for both sides."""
     for op in graph.nodes:
-        if isinstance(op, Pairwise | Prelu) and any(r.channels > 1 for r in rescales(op)):
+        if isinstance(op, Binary | Prelu) and any(r.channels > 1 for r in rescales(op)):
             remedy = "it rescales each channel by itself; quantize its output per tensor"
             raise UnsupportedOp(op.name, target, remedy)
         if isinstance(op, Prelu):

@@ -33,6 +33,8 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -49,10 +51,21 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
-from hwkit.ir.traits import Pairwise, Weighted
+from hwkit.ir.traits import Binary, Weighted
 from hwkit.ir.types import S8, S16, S32, S48, Array, Quantization, TensorType
 
-_RESCALING = (Add, Conv2d, Dense, DepthwiseConv2d, Mul, Requantize, Sub, SumPool2d)
+_RESCALING = (
+    Add,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    LayerNorm,
+    MatMul,
+    Mul,
+    Requantize,
+    Sub,
+    SumPool2d,
+)
 _SAME = (
     *(AvgPool2d, Clamp, Concat, MaxPool2d, Pad),
     *(Reshape, ResizeNearest, Slice, Transpose),
@@ -160,7 +173,7 @@ class _Assignment:
             for op in self.graph.nodes:
                 if is_wide(self.graph, op):
                     continue
-                if isinstance(op, Mul):
+                if isinstance(op, Mul | MatMul):
                     changed |= self._spread_over_product(op)
                 elif (ratios := tied_ratios(op)) is not None:
                     changed |= self._spread_over(op, ratios)
@@ -176,7 +189,7 @@ class _Assignment:
                 changed |= self._settle(out, self.scale[source] / max(factor, _DEAD_BELOW))
         return changed
 
-    def _spread_over_product(self, op: Mul) -> bool:
+    def _spread_over_product(self, op: Mul | MatMul) -> bool:
         first, second, out = (self.find(name) for name in (*op.inputs, op.output))
         unknown = {root for root in (first, second, out) if root not in self.scale}
         factor = max(ratio(op.rescale), _DEAD_BELOW)
@@ -242,7 +255,7 @@ def _read(op: Op) -> tuple[int | None, ...]:
     """The zero points that ``op`` subtracts from its inputs, or None."""
     if isinstance(op, Conv2d | DepthwiseConv2d | Dense | Requantize | SumPool2d | Prelu):
         return (op.input_zero_point,)
-    if isinstance(op, Pairwise):
+    if isinstance(op, Binary):
         return op.input_zero_points
     return (None,) * len(activations(op))
 
@@ -303,10 +316,10 @@ def _needed(op: Op, assignment: _Assignment) -> list[Quantization | None]:
 def _wanted(op: Op, assignment: _Assignment) -> list[float | None]:
     """The scale of each input that gives the op's ratios, or None where any does."""
     ratios = tied_ratios(op)
-    if ratios is None and not isinstance(op, Mul):
+    if ratios is None and not isinstance(op, Mul | MatMul):
         return [None] * len(activations(op))
     output = assignment.meaning(op.output).scale[0]
-    if isinstance(op, Mul):
+    if isinstance(op, Mul | MatMul):
         second = assignment.meaning(op.inputs[1]).scale[0]
         return [_float32(ratio(op.rescale) * output / second), None]
     return [_float32(factor * output) for factor in ratios or ()]
@@ -328,7 +341,7 @@ def _close(needed: Quantization | None, stated: Quantization | None) -> bool:
 def _reading(op: Op, names: tuple[str, ...]) -> Op:
     if names == activations(op):
         return op
-    if isinstance(op, Pairwise):
+    if isinstance(op, Binary):
         return replace(op, inputs=(names[0], names[1]))
     if isinstance(op, Concat):
         return replace(op, inputs=names)

@@ -21,6 +21,7 @@ from hwkit.ir.ops import (
     Dense,
     DepthwiseConv2d,
     Lookup,
+    MatMul,
     Mul,
     Op,
     Requantize,
@@ -74,7 +75,7 @@ def _check(graph: Graph, op: Op, target: str) -> None:
     if S32 in dtypes:
         remedy = "it gives or reads whole sums of 16-bit integers; requantize them to 16 bits"
         raise UnsupportedOp(op.name, target, remedy)
-    rescaling = _Weighted | Add | Sub | Mul | SumPool2d
+    rescaling = _Weighted | Add | Sub | Mul | MatMul | SumPool2d
     if isinstance(op, rescaling) and (len(dtypes) > 1 or op.rescale is None):
         remedy = "it takes or gives both 8 and 16 bits; requantize before or behind it"
         raise UnsupportedOp(op.name, target, remedy)
@@ -97,6 +98,11 @@ def _derived(graph: Graph, op: Op, single: bool, target: str) -> Op:
         case Mul() if op.rescale is not None:
             first, second, output = (_scale(graph, name) for name in (*op.inputs, op.output))
             return replace(op, rescale=_double(op.rescale, first, second, output, single))
+        case MatMul() if op.rescale is not None:
+            first, second, output = (_scale(graph, name) for name in (*op.inputs, op.output))
+            r = op.rescale
+            wide = wide_rescale([first * second / output], r.low, r.high)
+            return replace(op, rescale=wide, accumulator_bits=S48.bits)
         case Requantize():
             source, output = _scale(graph, op.input), _scale(graph, op.output)
             r = op.rescale

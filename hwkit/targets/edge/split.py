@@ -19,6 +19,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -35,7 +36,7 @@ from hwkit.ir.tflite import same_padding
 from hwkit.ir.types import S16, IntType, Shape, TensorType
 
 Windowed = Conv2d | DepthwiseConv2d | MaxPool2d | AvgPool2d
-Rescaling = Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | Requantize | SumPool2d
+Rescaling = Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | MatMul | Requantize | SumPool2d
 
 
 def file_padding(op: Windowed, source: Shape, kernel: tuple[int, int]) -> str | None:
@@ -115,7 +116,7 @@ def split_ranges(graph: Graph) -> Graph:
             low, high = r.low, r.high
         elif isinstance(op, Rescaling) and op.rescale is not None:
             r = op.rescale
-            plain = (all_of,) if isinstance(op, SumPool2d) else _forms(r, dtype)
+            plain = (all_of,) if isinstance(op, SumPool2d | MatMul) else _forms(r, dtype)
             needs = (r.low, r.high) not in plain
             whole = replace(op, rescale=replace(r, low=dtype.low, high=dtype.high))
             low, high = r.low, r.high

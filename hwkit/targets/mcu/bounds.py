@@ -7,9 +7,10 @@ from math import prod
 import numpy as np
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, Mul, Rescale, Sub, SumPool2d
+from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, MatMul, Mul, Rescale, Sub, SumPool2d
+from hwkit.ir.shapes import matrices
 from hwkit.ir.sums import bias_of, farthest, largest_sums, rows_of
-from hwkit.ir.traits import Accumulating, Pairwise
+from hwkit.ir.traits import Accumulating, Binary
 
 
 def largest_sum(graph: Graph, op: Accumulating) -> int:
@@ -31,11 +32,14 @@ def _largest(graph: Graph, op: Accumulating) -> int:
             return prod(op.kernel) * one
         case Mul():
             return prod(operand_bounds(graph, op))
+        case MatMul():
+            shapes = (graph.tensors[name].shape for name in op.inputs)
+            return matrices(op, *shapes)[2] * prod(operand_bounds(graph, op))
         case Add() | Sub():
             return sum(map(range_after, op.input_rescales, operand_bounds(graph, op)))
 
 
-def operand_bounds(graph: Graph, op: Pairwise) -> list[int]:
+def operand_bounds(graph: Graph, op: Binary) -> list[int]:
     """Largest ``|x - zero_point|`` of each operand."""
     types = [graph.tensors[name].dtype for name in op.inputs]
     return [farthest(t, z) for t, z in zip(types, op.input_zero_points, strict=True)]

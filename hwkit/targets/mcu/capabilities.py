@@ -15,7 +15,10 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    LayerNormKind,
     Lookup,
+    MatMul,
     Op,
     Prelu,
     Requantize,
@@ -43,7 +46,7 @@ CAPABILITIES = Capabilities(
     weight_bits=(4, 8),
     activation_bits=(8, 16, 32),
     signed_activations=True,
-    softmax=(SoftmaxKind.FIXED,),
+    softmax=(SoftmaxKind.FIXED, SoftmaxKind.TABLE),
     most_inputs=None,
     most_outputs=None,
     states=True,
@@ -109,6 +112,8 @@ def _missing(graph: Graph, op: Op) -> str:
             return f"a mean of {prod(op.kernel)} integers; pool twice"
         case Softmax():
             return _missing_for_softmax(graph, op)
+        case LayerNorm() if op.kind is not LayerNormKind.INTEGER:
+            return "float layer norm; use kind 'integer'"
         case Conv2d() | DepthwiseConv2d() | Dense():
             return _missing_for_weights(graph, op)
     return ""
@@ -117,8 +122,8 @@ def _missing(graph: Graph, op: Op) -> str:
 def _missing_for_sums(graph: Graph, op: Accumulating) -> str:
     largest, to = largest_sum(graph, op), STORED.of(graph.tensors[op.output].dtype).bits
     widths = {STORED.of(graph.tensors[name].dtype).bits for name in activations(op)}
-    weighted = isinstance(op, Conv2d | DepthwiseConv2d | Dense)
-    long = weighted and widths == {16} and op.rescale is not None
+    products = isinstance(op, Weighted | MatMul)
+    long = products and widths == {16} and op.rescale is not None
     if op.accumulator_bits > 32 and largest > S32.high and not long:
         return f"sums of up to {largest} do not fit 32 bits; use fewer inputs or fewer bits"
     if len(widths) > 1 or (widths == {8} and to == 16):
@@ -129,8 +134,10 @@ def _missing_for_sums(graph: Graph, op: Accumulating) -> str:
 def _missing_for_softmax(graph: Graph, op: Softmax) -> str:
     tensor = graph.tensors[op.input]
     longest = _LONGEST_SOFTMAX if tensor.dtype.bits <= 8 else _LONGEST_SOFTMAX_16
-    if op.kind is not SoftmaxKind.FIXED:
-        return "float softmax; end the graph before it, or use softmax kind 'fixed'"
+    if op.kind is SoftmaxKind.FLOAT:
+        return "float softmax; end the graph before it, or use softmax kind 'table' or 'fixed'"
+    if op.kind is SoftmaxKind.TABLE:
+        return ""
     if tensor.shape[-1] > longest:
         return f"softmax over more than {longest} integers; split it"
     if tensor.dtype.bits > 8 and op.input_scale >= _LARGEST_STEP_16:

@@ -18,7 +18,9 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -30,6 +32,7 @@ from hwkit.ir.ops import (
     ResizeNearest,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
@@ -49,6 +52,8 @@ from hwkit.targets.mcu.broadcast import (
 )
 from hwkit.targets.mcu.call import Call, Fields, named, output_bytes, stored
 from hwkit.targets.mcu.capabilities import STORED
+from hwkit.targets.mcu.matmul import matmul
+from hwkit.targets.mcu.real import layer_norm, softmax_table
 from hwkit.targets.mcu.rescales import rescale
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weighted import conv2d, dense, depthwise, window
@@ -93,6 +98,10 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (Call(named("clamp", graph, op), Struct(limits), (op.input,)),)
         case Lookup():
             return (_lookup(graph, op),)
+        case LayerNorm():
+            return (layer_norm(graph, op),)
+        case Softmax() if op.kind is SoftmaxKind.TABLE:
+            return (softmax_table(graph, op),)
         case Softmax():
             return (_softmax(graph, op),)
         case Reshape():
@@ -101,6 +110,8 @@ def calls(graph: Graph, op: Op) -> tuple[Call, ...]:
             return (broadcast_add(graph, op),)
         case Mul():
             return (broadcast_mul(graph, op),)
+        case MatMul():
+            return (matmul(graph, op),)
         case Prelu():
             return (prelu(graph, op),)
         case Slice() | Transpose():

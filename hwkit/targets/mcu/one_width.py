@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, Mul, Op, Requantize, Rescale, Rounding, Sub, activations
+from hwkit.ir.ops import Op, Requantize, Rescale, Rounding, activations
 from hwkit.ir.storage import WHOLE_BYTES
-from hwkit.ir.traits import Accumulating
+from hwkit.ir.traits import Accumulating, Binary
 from hwkit.ir.types import S16, S32, IntType, TensorType
 from hwkit.lower.fresh import fresh
 from hwkit.targets.mcu.bounds import largest_sum
@@ -42,7 +42,7 @@ class _Widths:
                 self.nodes.append(op)
                 continue
             widths = {self.bits(name) for name in activations(op)}
-            if isinstance(op, Add | Sub | Mul) and widths == {8, 16}:
+            if isinstance(op, Binary) and widths == {8, 16}:
                 op = replace(op, inputs=(self.widened(op, 0), self.widened(op, 1)))
                 widths = {16}
             self.sum(op, widths)
@@ -51,7 +51,7 @@ class _Widths:
     def bits(self, name: str) -> int:
         return WHOLE_BYTES.of(self.tensors[name].dtype).bits
 
-    def widened(self, op: Add | Sub | Mul, side: int) -> str:
+    def widened(self, op: Binary, side: int) -> str:
         """Operand 0 or 1 in 16 bits."""
         name = op.inputs[side]
         if self.bits(name) == 16:

@@ -144,6 +144,7 @@ ROWS = (
         reads_ahead=ahead.dense,
         layout=layouts.PAIRS_OF_4_ROWS,
     ),
+    Row("dsp", "matmul_s8", scratch_bytes=scratch.matmul, shareable=True),
     Row(
         "dsp",
         "conv2d_s16",

@@ -80,6 +80,12 @@ def dense(step: int) -> Callable[[Struct], int]:
     return lambda struct: 2 * round_up(number(struct, "input_features"), step)
 
 
+def matmul(struct: Struct) -> int:
+    """One widened row, and the second matrix's columns in groups of four, with an integer each."""
+    inner = round_up(number(struct, "inner"), 4)
+    return 2 * inner + round_up(number(struct, "columns"), 4) * (4 + inner)
+
+
 def depthwise(struct: Struct) -> int:
     """3x3: four channels' columns, rows in pairs, and the sums of two output rows. Else strips."""
     f = numbers(window_of(struct))

@@ -9,7 +9,7 @@ import numpy as np
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
-_C_TYPES = {name: f"{name}_t" for name in ("int8", "uint8", "int16", "int32", "int64")}
+_C_TYPES = {name: f"{name}_t" for name in ("int8", "uint8", "int16", "int32", "uint32", "int64")}
 _PER_LINE = 16
 
 

@@ -19,7 +19,9 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -38,6 +40,7 @@ from hwkit.ir.ops import (
 from hwkit.targets.onnx import movement
 from hwkit.targets.onnx.draft import Draft, Meaning, axis_of, in_onnx
 from hwkit.targets.onnx.rounding import clamped, rescaled
+from hwkit.targets.onnx.rows import layer_norm, product
 from hwkit.targets.onnx.softmax import softmax
 from hwkit.targets.onnx.sums import centred, pads_of, weighted_sum, window_sizes, window_sum
 
@@ -96,6 +99,8 @@ def integer_op(draft: Draft, op: Op) -> None:
         case Mul():
             pairs = zip(op.inputs, op.input_zero_points, strict=True)
             _finish(draft, op, draft.node("Mul", [centred(draft, n, z) for n, z in pairs]))
+        case MatMul():
+            _finish(draft, op, product(draft, op))
         case SumPool2d():
             _finish(draft, op, window_sum(draft, op, op.input_zero_point))
         case Requantize():
@@ -120,6 +125,8 @@ def integer_op(draft: Draft, op: Op) -> None:
             stored(draft, op, place)
         case Softmax():
             stored(draft, op, softmax(draft, op))
+        case LayerNorm():
+            stored(draft, op, layer_norm(draft, op))
         case Pad():
             movement.pad(draft, op)
         case Concat():
@@ -143,8 +150,8 @@ def stored(draft: Draft, op: Op, x: str) -> None:
     draft.cast(x, draft.graph.tensors[op.output].dtype.container, op.output)
 
 
-def _finish(draft: Draft, op: Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | SumPool2d,
-            total: str) -> None:  # fmt: skip
+def _finish(draft: Draft, op: Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | MatMul
+            | SumPool2d, total: str) -> None:  # fmt: skip
     if op.rescale is not None:
         total = rescaled(draft, total, op.rescale, draft.rank(op.output))
     stored(draft, op, total)

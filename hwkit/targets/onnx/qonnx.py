@@ -9,13 +9,17 @@ QONNX: Pappalardo et al. 2022 (2206.07527).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, assert_never
 
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
+from hwkit.ir import layer_norm as layer_norms
+from hwkit.ir import softmax_table
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
+    NO_OFFSET,
     Add,
     ArgMax,
     AvgPool2d,
@@ -25,7 +29,9 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
     Lookup,
+    MatMul,
     MaxPool2d,
     Mul,
     Op,
@@ -38,6 +44,7 @@ from hwkit.ir.ops import (
     ResizeNearest,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
@@ -50,6 +57,7 @@ from hwkit.targets.onnx import movement
 from hwkit.targets.onnx.draft import QONNX, Draft, Meaning, axis_of, in_onnx
 from hwkit.targets.onnx.emit import OnnxFile
 from hwkit.targets.onnx.reals import Step, factored, steps_of
+from hwkit.targets.onnx.rows import operand, rows_back, rows_first
 from hwkit.targets.onnx.scales import factors, step_of
 from hwkit.targets.onnx.sums import onnx_weight, pads_of, window_attributes
 
@@ -125,6 +133,10 @@ class _Reals(Draft):
                 self.weighted(op)
             case Add() | Sub() | Mul():
                 self.pairwise(op)
+            case MatMul():
+                self.product(op)
+            case LayerNorm():
+                self.layer_norm(op)
             case SumPool2d():
                 self.summed(op)
             case Requantize():
@@ -323,6 +335,45 @@ class _Reals(Draft):
         else:
             self.rescaled(op, product, unit, r)
 
+    def product(self, op: MatMul) -> None:
+        """A matrix product of reals."""
+        sources = [self.around(op, n, z)
+                   for n, z in zip(op.inputs, op.input_zero_points, strict=True)]  # fmt: skip
+        if any(source.scale.size > 1 for source in sources):
+            raise self.unsupported(op, "an input has a scale for each channel")
+        rank = self.rank(op.output)
+        found = [operand(self, n, rank, t) for n, t in zip(op.inputs, op.transposed, strict=True)]
+        y = rows_back(self, self.node("MatMul", found), rank)
+        unit = sources[0].scale * sources[1].scale
+        if op.rescale is not None:
+            self.rescaled(op, y, unit, op.rescale)
+            return
+        self.node("Identity", [y], op.output)
+        self.meaning[op.output] = Meaning(unit, 0)
+
+    def layer_norm(self, op: LayerNorm) -> None:
+        """ONNX's own, whose gain and bias are the rescale's."""
+        shape, rank = self.graph.tensors[op.input].shape, self.rank(op.output)
+        step = float(self.meaning[op.input].scale[0])
+        eps = op.epsilon * step**2 / (256.0 * shape[-1] ** 2)
+        r, unit = op.rescale, 2.0**-layer_norms.FRACTION_BITS
+        gain, bias = np.ones(shape[-1]), np.zeros(shape[-1])
+        if r is not None:
+            out = step_of(self.graph, op.output)
+            gain = gain * factors(r) / unit * out
+            bias = bias + np.array(r.offset, np.float64) * 2.0 ** -np.array(r.shift, float) * out
+        if op.signs is not None:
+            gain = gain * self.graph.constants[op.signs]
+        ends = [self.constant(end.astype(np.float32)) for end in (gain, bias)]
+        x = rows_first(self, op.input, rank)
+        y = self.node("LayerNormalization", [x, *ends], axis=-1, epsilon=eps)
+        y = rows_back(self, y, rank)
+        if r is not None:
+            self.quantized(op, y, replace(r, offset=NO_OFFSET))
+            return
+        self.node("Identity", [y], op.output)
+        self.meaning[op.output] = Meaning(np.array([unit]), 0)
+
     # Pools and the rest -------------------------------------------------------------------------
 
     def window(self, op: SumPool2d | AvgPool2d | MaxPool2d) -> dict[str, Any]:
@@ -376,6 +427,14 @@ class _Reals(Draft):
         if (np.abs(gain - 1) > _AGREES).any():
             x = self.node("Mul", [x, self.floats(gain, rank)])
         y = self.node("Softmax", [x], axis=axis_of(rank - 1, rank))
+        if op.kind is SoftmaxKind.TABLE:
+            unit = np.array([2.0**-softmax_table.FRACTION_BITS])
+            if op.rescale is not None:
+                self.rescaled(op, y, unit, op.rescale)
+                return
+            self.node("Identity", [y], op.output)
+            self.meaning[op.output] = Meaning(unit, 0)
+            return
         dtype = self.graph.tensors[op.output].dtype
         sixteen = dtype.bits == 16
         self.meaning[op.output] = Meaning(np.array([2.0**-15 if sixteen else 2.0**-8]),

@@ -27,6 +27,7 @@ from hwkit.ir.ops import (
     Rescale,
     Rounding,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
 )
@@ -286,6 +287,10 @@ class _Quantized(Draft):
         source, output = (self.graph.tensors[name] for name in (op.input, op.output))
         facts = source.quantization
         if source.dtype != S8 or output.quantization != _SOFTMAX or facts is None:
+            return False
+        if op.kind is SoftmaxKind.TABLE and not (
+            is_plain(op.rescale) and is_near(float(factors(op.rescale)[0]), 2.0**-22)
+        ):
             return False
         if not is_near(facts.scale[0], op.input_scale) or not has_form(self.graph, op.input, 0):
             return False

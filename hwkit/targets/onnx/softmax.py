@@ -11,6 +11,7 @@ from hwkit.ir.softmax16 import exponential_of, reciprocal_at
 from hwkit.ir.types import S16
 from hwkit.targets.onnx.draft import Draft, axis_of
 from hwkit.targets.onnx.rounding import clamped, floor_divide
+from hwkit.targets.onnx.rows import softmax_by_table
 
 _POWERS = np.int64(1) << np.arange(63, dtype=np.int64)
 
@@ -22,8 +23,10 @@ def softmax(draft: Draft, op: Softmax) -> str:
     x = draft.cast(op.input, np.int64)
     largest = draft.node("ReduceMax", [x, draft.indices([axis])], keepdims=1)
     below = draft.node("Sub", [largest, x])
-    if draft.graph.tensors[op.input].dtype == S16:
+    if op.kind is SoftmaxKind.FIXED and draft.graph.tensors[op.input].dtype == S16:
         return _sixteen(draft, below, op.input_scale, axis)
+    if op.kind is SoftmaxKind.TABLE:
+        return softmax_by_table(draft, op, below, axis)
     if op.kind is SoftmaxKind.FLOAT:
         return _float(draft, below, op.input_scale, axis)
     return _fixed(draft, below, op.input_scale, axis)

@@ -18,7 +18,7 @@ _SINGLE = (Rounding.HALF_UP, Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOO
 
 
 @st.composite
-def _rescales(draw: st.DrawFn, channels: int, most: int) -> Rescale:
+def rescales(draw: st.DrawFn, channels: int, most: int) -> Rescale:
     """Of sums of 48 bits, as .tflite files have them, with offsets or without."""
     count = draw(st.sampled_from([1, channels]))
     multipliers = tuple(draw(st.integers(1 << 14, (1 << 15) - 1)) for _ in range(count))
@@ -74,5 +74,5 @@ def weighted(draw: st.DrawFn) -> Graph:
         shape = (outputs if kind is Conv2d else 1, *kernel, inner)
         most = draw(_layer(b, shape, x_most))
         op = kind("op", "x", "w", "b", "y", stride, padding, dilation, zero, 48)
-    b.add(replace(op, rescale=draw(_rescales(outputs, most))), S16)
+    b.add(replace(op, rescale=draw(rescales(outputs, most))), S16)
     return b.build(["y"])

@@ -101,6 +101,14 @@ static void read_dense(hwk_dense_t *d) {
   read_rescale(&d->rescale);
 }
 
+static void read_matmul(hwk_matmul_t *d) {
+  read_numbers(&d->batches, 4);
+  read_numbers(d->a_strides, 3);
+  read_numbers(d->b_strides, 3);
+  read_numbers(d->zero_points, 2);
+  read_rescale(&d->rescale);
+}
+
 static void read_add(hwk_add_t *d) {
   d->elements = read_number();
   d->channels = read_number();
@@ -145,6 +153,19 @@ static void read_softmax16(hwk_softmax16_t *d) {
   d->shift = read_number();
   d->exponentials = read_pointer();
   d->reciprocals = read_pointer();
+}
+
+static void read_softmax_table(hwk_softmax_table_t *d) {
+  d->rows = read_number();
+  d->depth = read_number();
+  d->exponentials = read_pointer();
+  read_rescale(&d->rescale);
+}
+
+static void read_layer_norm(hwk_layer_norm_t *d) {
+  read_numbers(&d->rows, 4);
+  d->signs = read_pointer();
+  read_rescale(&d->rescale);
 }
 
 typedef struct {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hwkit.ir.ops import activations
 from hwkit.targets.mcu.emit import to_device
 from hwkit.targets.mcu.layers import calls
-from tests.firmware.kernels import cases, cases16
+from tests.firmware.kernels import cases, cases16, matmul_cases, real_cases
 from tests.firmware.kernels.driver import Driver
 from tests.firmware.kernels.examples import Examples, example
 
@@ -45,6 +45,10 @@ EXAMPLES = {
     "pool_16": Examples(cases.pool(cases.sixteen), 120),
     "requantize_16": Examples(cases.requantize(cases.any_width, cases.any_width), 250),
     "elementwise_16": Examples(cases.elementwise(cases.any_width), 120),
+    "matmul": Examples(matmul_cases.matmul(), 200),
+    "matmul_16": Examples(matmul_cases.matmul_16(), 150),
+    "softmax_table": Examples(real_cases.softmax_table(cases.any_width), 80),
+    "layer_norm": Examples(real_cases.layer_norm(cases.any_width, cases.any_width), 120),
     "softmax_16": Examples(cases.softmax(cases.s16), 100),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwkit.importers.qonnx.maps import _in_onnx_order
+from hwkit.importers.qonnx.shapes import _in_onnx_order
 
 
 def test_values_go_where_their_integer_lies_in_onnx() -> None:

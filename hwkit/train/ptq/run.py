@@ -1,0 +1,172 @@
+"""Post-training quantization to a run folder: exactly what training leaves, and a report by layer.
+
+The folder gets, each file whole or not at all: ``model.onnx`` (QONNX), ``model.hwk``,
+``calibration.npy`` (integer inputs), ``test.npz`` (``inputs`` and ``labels``, where there are
+labels) and ``train.json``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hwkit.files import write_json, write_whole
+from hwkit.formats import stamped
+from hwkit.importers import load_proven
+from hwkit.importers.proof import Proof
+from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
+from hwkit.ir.serialize import digest, to_bytes
+from hwkit.ir.types import Array
+from hwkit.train.fit import Progress, predict, silent
+from hwkit.train.freeze import compare, export, input_integers, output_integers
+from hwkit.train.pipeline import (
+    CALIBRATION_IMAGES,
+    _accuracy,
+    _file_digest,
+    _make_folder,
+    deterministic,
+    versions,
+)
+from hwkit.train.ptq.layers import layer_noise
+from hwkit.train.ptq.quantize import Quantized, quantize
+from hwkit.train.ptq.samples import Samples
+from hwkit.train.ptq.settings import Settings
+
+_INTEGERS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What ``train.json`` says of a post-training quantization.
+
+    Keys as of training, and: ``accuracy_on`` ``test`` or ``calibration`` ("" without labels, the
+    accuracies then being None), ``dropped`` (a softmax left out at the end), ``method``, ``steps``
+    and ``layers`` (see ``quantize.Step`` and ``layers.LayerNoise``), ``output_db``.
+    """
+
+    recipe: str
+    dataset: str
+    seed: int
+    test_images: int
+    accuracy: dict[str, float | None]
+    accuracy_on: str
+    integers: int
+    moved: int
+    largest_difference: int
+    argmax_moved: int
+    source: dict[str, int]
+    weight_bits: dict[str, int]
+    activation_bits: int
+    scales: str
+    output_db: float
+    dropped: str
+    method: dict[str, Any]
+    steps: list[dict[str, Any]]
+    layers: list[dict[str, Any]]
+    versions: dict[str, str]
+    digests: dict[str, str]
+
+
+def quantize_run(
+    module: nn.Module,
+    calibration: Samples,
+    out: Path,
+    settings: Settings,
+    test: Samples | None = None,
+    names: tuple[str, str] = ("network", "samples"),
+    progress: Progress = silent,
+) -> Report:
+    """Quantizes ``module`` into the folder ``out``; accuracies are those on ``test``, or on
+    ``calibration`` without it, where these have labels. ``names`` of network and data go into the
+    report.
+
+    Raises as ``quantize`` does, and what the importer refuses.
+    """
+    _make_folder(out)
+    with deterministic(settings.seed):
+        x = torch.from_numpy(calibration.x)
+        done = quantize(module, x, settings, progress)
+        export(done.twin, x[:1], out / "model.onnx", names[0])
+        graph, proof = load_proven(out / "model.onnx")
+        rows = layer_noise(done, progress)
+        measured = test or calibration
+        wanted = predict(module.eval(), torch.from_numpy(measured.x)).numpy()
+        got = predict(done.twin, torch.from_numpy(measured.x)).numpy()
+    write_whole(out / "model.hwk", to_bytes(graph))
+    integers = _integers(graph, measured.x)
+    _write_inputs(out, graph, calibration, measured, test is not None)
+    report = _report(done, settings, graph, proof, measured, (wanted, got, integers), names)
+    if test is None and report.accuracy_on:
+        report = replace(report, accuracy_on="calibration")
+    report.layers.extend(asdict(row) for row in rows)
+    report.digests["model.onnx"] = _file_digest(out / "model.onnx")
+    write_json(out / "train.json", stamped("train.json", asdict(report)))
+    return report
+
+
+def _integers(graph: Graph, x: Array) -> Array:
+    parts: Sequence[Array] = [
+        run(graph, {graph.inputs[0]: input_integers(graph, part)})[graph.outputs[0]]
+        for part in np.array_split(x, max(1, len(x) // _INTEGERS_AT_ONCE))
+    ]
+    return np.concatenate(parts)
+
+
+def _report(
+    done: Quantized,
+    settings: Settings,
+    graph: Graph,
+    proof: Proof | None,
+    measured: Samples,
+    outputs: tuple[Array, Array, Array],
+    names: tuple[str, str],
+) -> Report:
+    wanted, got, integers = outputs
+    fidelity = compare(output_integers(graph, got), integers)
+    labels = measured.labels if wanted.ndim == 2 else None
+    accuracies = [None if labels is None else _accuracy(o, labels) for o in outputs]
+    return Report(
+        recipe=names[0],
+        dataset=names[1],
+        seed=settings.seed,
+        test_images=fidelity.samples,
+        accuracy=dict(zip(("float", "fake_quantized", "integer"), accuracies, strict=True)),
+        accuracy_on="" if labels is None else "test",
+        integers=fidelity.integers,
+        moved=fidelity.moved,
+        largest_difference=fidelity.largest_difference,
+        argmax_moved=fidelity.argmax_moved,
+        source={} if proof is None else proof.counts(),
+        weight_bits=dict(done.widths.weights),
+        activation_bits=settings.activations,
+        scales="power_of_two" if settings.scheme == "power_of_two" else "float",
+        output_db=done.judged(),
+        dropped=done.traced.dropped,
+        method={**asdict(settings), "plan": dict(settings.plan)},
+        steps=[asdict(step) for step in done.steps],
+        layers=[],
+        versions=versions(),
+        digests={"model.hwk": digest(graph)},
+    )
+
+
+def _write_inputs(
+    out: Path, graph: Graph, calibration: Samples, measured: Samples, tested: bool
+) -> None:
+    chosen = np.linspace(0, len(calibration.x) - 1, CALIBRATION_IMAGES).astype(int)
+    stream = io.BytesIO()
+    np.save(stream, input_integers(graph, calibration.x[np.unique(chosen)]))
+    write_whole(out / "calibration.npy", stream.getvalue())
+    if tested and measured.labels is not None:
+        stream = io.BytesIO()
+        inputs = input_integers(graph, measured.x)
+        np.savez_compressed(stream, inputs=inputs, labels=measured.labels)
+        write_whole(out / "test.npz", stream.getvalue())

@@ -1,0 +1,130 @@
+"""Samples to calibrate and to test with: arrays, folders of them or of images, functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwkit.errors import ConfigError, ToolMissing
+from hwkit.files import opened
+from hwkit.ir.types import Array
+from hwkit.train.ptq.named import from_module, is_named
+
+MAX_BYTES = 1 << 32
+_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp"})
+_REMEDY = "give .npy, .npz with x (and y), a folder of images or .npy, or package.module:factory"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """``x`` float32 (N, ...) as the network takes it, channels first; ``labels`` int64 (N,) of the
+    class of each, or None."""
+
+    x: Array
+    labels: Array | None
+
+    def chosen(self, count: int, seed: int) -> Samples:
+        """``count`` of them at random, or all there are."""
+        if count >= len(self.x):
+            return self
+        picked = np.sort(np.random.default_rng(seed).permutation(len(self.x))[:count])
+        return Samples(self.x[picked], None if self.labels is None else self.labels[picked])
+
+
+def load_samples(source: str) -> Samples:
+    """The samples that ``source`` names (see the module's first line); ``ConfigError`` names what
+    is wrong with them. uint8 images become 0..1; other numbers stay as they are."""
+    if is_named(source):
+        return _given(from_module(source), source)
+    path = Path(source)
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix not in (".npy", ".npz"):
+        raise ConfigError(f"{source}: no such samples; {_REMEDY}")
+    return _given(_read(path), source)
+
+
+def _read(path: Path) -> Any:
+    try:
+        with opened(path, MAX_BYTES, _REMEDY) as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            return (
+                loaded if isinstance(loaded, np.ndarray) else {k: loaded[k] for k in loaded.files}
+            )
+    except (ValueError, OSError, EOFError, KeyError, MemoryError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"{path}: not an array file ({reason:.80}); {_REMEDY}") from error
+
+
+def _given(value: Any, source: str) -> Samples:
+    """An array, a pair of arrays, or x and y by name."""
+    labels = None
+    if isinstance(value, dict):
+        names = [n for n in ("x", "images", "inputs") if n in value]
+        if not names and len(value) != 1:
+            raise ConfigError(f"{source}: holds {', '.join(list(value)[:8])}, no x; name it x")
+        labels = next((value[n] for n in ("y", "labels") if n in value), None)
+        value = value[names[0] if names else next(iter(value))]
+    elif isinstance(value, tuple | list) and len(value) == 2:
+        value, labels = value
+    return samples(value, labels, source)
+
+
+def samples(x: Any, labels: Any = None, source: str = "samples") -> Samples:
+    """Arrays or tensors as ``Samples``; ``ConfigError`` for other kinds, other shapes, NaN."""
+    try:
+        x = np.asarray(x)
+        labels = None if labels is None else np.asarray(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"{source}: gives {type(x).__name__}, no array; {_REMEDY}") from error
+    if x.dtype.kind not in "fiub" or x.ndim < 2 or x.size == 0:
+        raise ConfigError(f"{source}: x is {x.dtype} of shape {x.shape}; give numbers (N, ...)")
+    x = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x.astype(np.float32)
+    if not np.isfinite(x).all():
+        raise ConfigError(f"{source}: x holds NaN or infinite numbers; leave those samples out")
+    if labels is not None:
+        if labels.shape != (len(x),) or labels.dtype.kind not in "iu":
+            raise ConfigError(
+                f"{source}: y is {labels.dtype} of shape {labels.shape} for {len(x)} samples; give "
+                "one class number each, or no y"
+            )
+        labels = labels.astype(np.int64)
+    return Samples(x, labels)
+
+
+def _folder(folder: Path) -> Samples:
+    """All images or .npy of a folder, in order of their names; those in its folders by class."""
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _IMAGES | {".npy"})
+    if not files:
+        raise ConfigError(f"{folder}: holds no images and no .npy; {_REMEDY}")
+    arrays = [_one(path) for path in files]
+    shapes = sorted({a.shape for a in arrays})
+    if len(shapes) > 1:
+        raise ConfigError(
+            f"{folder}: files of shapes {', '.join(map(str, shapes[:3]))}; bring them to one size"
+        )
+    parents = [path.parent for path in files]
+    classes = sorted(set(parents))
+    labels = None
+    if len(classes) > 1 and folder not in classes:
+        labels = np.array([classes.index(parent) for parent in parents])
+    return samples(np.stack(arrays), labels, str(folder))
+
+
+def _one(path: Path) -> Array:
+    if path.suffix == ".npy":
+        loaded = _read(path)
+        return np.asarray(loaded)
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ToolMissing("pillow", "pip install pillow, or give .npy") from error
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image if image.mode == "L" else image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ConfigError(f"{path}: not an image ({error!s:.80}); take it out") from error
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
