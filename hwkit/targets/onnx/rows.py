@@ -148,8 +148,8 @@ def _float(draft: Draft, n: str, deviation: str, epsilon: int, ends: tuple[Array
     def number(value: float) -> str:
         return draft.constant(np.array(value, np.float32))
 
-    value = draft.node("Add", [draft.cast(deviation, np.float32),
-                               number(float(np.float32(epsilon / (1 << EPSILON_BITS))))])  # fmt: skip
+    more = number(epsilon / (1 << EPSILON_BITS))
+    value = draft.node("Add", [draft.cast(deviation, np.float32), more])
     value = draft.node("Max", [value, number(1)])
     table = guesses()
     # ONNX reads no bits of a float: where each entry begins is compared instead.

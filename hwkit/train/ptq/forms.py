@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from hwkit.train.ptq.attention import Constant
 from hwkit.train.ptq.standard import NotHandled
@@ -54,9 +54,7 @@ def _rule(network: fx.GraphModule, node: fx.Node) -> Callable[[fx.Node], fx.Node
 
 
 def _shape(node: Any) -> tuple[int, ...] | None:
-    shape = (
-        getattr(node.meta.get("tensor_meta"), "shape", None) if isinstance(node, fx.Node) else None
-    )
+    shape = getattr(node.meta.get("tensor_meta"), "shape", None) if isinstance(node, fx.Node) else None
     return None if shape is None else tuple(shape)
 
 
@@ -168,9 +166,7 @@ def _constant(network: fx.GraphModule, node: Any) -> Tensor | None:
     if isinstance(node, fx.Node) and node.target in ("expand", "repeat", torch.expand_copy):
         sizes = node.args[1:] if len(node.args) > 2 else node.args[1]
         rest = list(sizes)[1:] if isinstance(sizes, list | tuple) else None
-        if rest is None or any(
-            n not in (-1, 1) and n != s for n, s in zip(rest, (_shape(node) or ())[1:], strict=True)
-        ):
+        if rest is None or any(n not in (-1, 1) and n != s for n, s in zip(rest, (_shape(node) or ())[1:], strict=True)):
             return None
         return _constant(network, node.args[0])
     if not isinstance(node, fx.Node) or node.op != "get_attr":
@@ -183,9 +179,7 @@ def _constant(network: fx.GraphModule, node: Any) -> Tensor | None:
 
 def _operand(network: fx.GraphModule, graph: fx.Graph, name: str, value: Tensor) -> fx.Node:
     path = next(
-        p
-        for k in range(1, 1000)
-        if not hasattr(network, p := f"constant_{name}_{k}".replace(".", "_"))
+        p for k in range(1, 1000) if not hasattr(network, p := f"constant_{name}_{k}".replace(".", "_"))
     )
     network.add_submodule(path, Constant(value))
     return graph.call_module(path)
