@@ -20,7 +20,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.targets.edge.loaded import Loaded
 from hwkit.targets.edge.supervised import Child, new_child
-from hwkit.targets.onnx.draft import Meaning, in_graph, in_onnx, sizes_of
+from hwkit.targets.onnx.draft import Meaning, in_onnx, in_shape
 from hwkit.targets.onnx.running import Running
 
 RUNTIME = "litert_reference"
@@ -70,8 +70,7 @@ class Whole:
         x, tensor = known[name], self.graph.tensors[name]
         if x.dtype.kind != "f":
             return x.reshape(len(x), *tensor.shape)
-        x = in_graph(x.reshape(len(x), *sizes_of(tensor.shape)))
-        steps = meaning_of(self.graph, name).integers(x)
+        steps = meaning_of(self.graph, name).integers(in_shape(x, tensor.shape))
         return np.clip(steps, tensor.dtype.low, tensor.dtype.high).astype(tensor.dtype.container)
 
 

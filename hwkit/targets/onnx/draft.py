@@ -42,6 +42,12 @@ def in_graph(x: Array) -> Array:
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == _MAP + 1 else x
 
 
+def in_shape(x: Array, shape: Shape) -> Array:
+    """(N, ...) of a file's layout as a tensor of the graph's ``shape``, however many axes either
+    has. Example: (1, 4, 9), channels first, is (1, 1, 9, 4) as a map of one row."""
+    return in_graph(x.reshape(len(x), *sizes_of(shape)))
+
+
 def axis_of(axis: int, rank: int) -> int:
     """Axis ``axis`` of one sample as one of the file's. Example: the channels of a map are 1."""
     return (2, 3, 1)[axis] if rank == _MAP else axis + 1

@@ -58,7 +58,7 @@ from hwkit.targets.onnx.draft import QONNX, Draft, Meaning, axis_of, in_onnx
 from hwkit.targets.onnx.emit import OnnxFile
 from hwkit.targets.onnx.reals import Step, factored, steps_of
 from hwkit.targets.onnx.rows import operand, rows_back, rows_first
-from hwkit.targets.onnx.scales import factors, step_of
+from hwkit.targets.onnx.scales import factors, is_coarse, step_of
 from hwkit.targets.onnx.sums import onnx_weight, pads_of, window_attributes
 
 WHO = "QONNX"
@@ -238,10 +238,10 @@ class _Reals(Draft):
 
     def stepped(
         self, op: Op, x: str, step: Step, ends: tuple[int, int], zero_point: int,
-        dtype: IntType, output: str | None,
+        dtype: IntType, output: str | None, meant: Meaning | None = None,
     ) -> str:  # fmt: skip
         """One quantizer of reals ``x``, its result in ``ends``."""
-        meaning, rank = self.meaning[op.output], self.rank(op.output)
+        meaning, rank = meant or self.meaning[op.output], self.rank(op.output)
         scale = float(meaning.scale[0])
         if step.added.any():
             x = self.node("Add", [x, self.floats(step.added * scale, rank)])
@@ -328,6 +328,7 @@ class _Reals(Draft):
                 gain = unit * factor / source.scale
                 if (np.abs(gain - 1) > _AGREES).any():
                     names[k] = self.node("Mul", [names[k], self.floats(gain, rank)])
+                names[k] = self.term(op, names[k], op.input_rescales[k], unit)
             product = self.node(type(op).__name__, names)
         if r is None:
             self.node("Identity", [product], op.output)
@@ -373,6 +374,21 @@ class _Reals(Draft):
             return
         self.node("Identity", [y], op.output)
         self.meaning[op.output] = Meaning(np.array([unit]), 0)
+
+    def term(self, op: Add | Sub, x: str, r: Rescale | None, unit: Array) -> str:
+        """An operand in the sum's units, rounded and clamped where its rescale shows."""
+        if r is None or not is_coarse(r):
+            return x
+        bits = max(-r.low, r.high + 1, 1).bit_length() + 1
+        if bits > _QUANTIZED_BITS or unit.size > 1 or r.overflow is not Overflow.SATURATE:
+            raise self.unsupported(op, f"it rounds an operand to {bits} bits")
+        parts = []
+        for step in steps_of(r):
+            ends = {1: (max(r.low, 0), max(r.high, 0)), -1: (min(r.low, 0), min(r.high, 0))}
+            inside = ends.get(step.side, (r.low, r.high))
+            meant = Meaning(unit, 0)
+            parts.append(self.stepped(op, x, step, inside, 0, IntType(bits, True), None, meant))
+        return parts[0] if len(parts) == 1 else self.node("Add", parts)
 
     # Pools and the rest -------------------------------------------------------------------------
 

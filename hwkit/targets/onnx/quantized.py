@@ -40,6 +40,7 @@ from hwkit.targets.onnx.scales import (
     WeightForm,
     factors,
     has_form,
+    is_coarse,
     is_near,
     is_plain,
     step_of,
@@ -220,7 +221,9 @@ class _Quantized(Draft):
         else:
             inner = [(s, q) for s, q in zip((first, second), op.input_rescales, strict=True)]
             agree = all(
-                is_plain(q) and is_near(s / out, float(factors(q)[0] * factors(r)[0]))
+                is_plain(q)
+                and not is_coarse(q)
+                and is_near(s / out, float(factors(q)[0] * factors(r)[0]))
                 for s, q in inner
             )
         linear = self.is_one_type(*names) and not isinstance(op, Sub)

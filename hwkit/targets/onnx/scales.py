@@ -20,6 +20,8 @@ from hwkit.targets.onnx.sums import fits_zero_point
 
 _NEAR = 2.0**-15
 """Relative error up to which stated scales have a rescale: what fixed-point adds are made with."""
+_FAR = 1 << 24
+"""A clamp as far out as this is that of a fine common step."""
 _SAME = 2.0**-22
 """The same for a weight's scale, which was rounded in another way."""
 
@@ -49,6 +51,16 @@ def factors(r: Rescale | None) -> Array:
 def is_near(ratio: float, wanted: float) -> bool:
     """Whether the stated scales' ``ratio`` is the rescale's factor ``wanted``."""
     return abs(ratio - wanted) <= _NEAR * wanted
+
+
+def is_coarse(r: Rescale | None) -> bool:
+    """Whether an operand's rescale is seen in the sum: it rounds to whole steps or clamps near, and
+    does not only bring the operand to a fine common step."""
+    if r is None:
+        return False
+    whole = all(m % (1 << s) == 0 for m, s in zip(r.multiplier, r.shift, strict=True))
+    rounds = not r.left_shift and not (whole and r.offset == NO_OFFSET)
+    return rounds or max(-r.low, r.high) < _FAR
 
 
 def is_plain(r: Rescale | None) -> bool:
