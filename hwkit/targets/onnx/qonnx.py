@@ -56,6 +56,7 @@ from hwkit.ir.types import Array, IntType
 from hwkit.targets.onnx import movement
 from hwkit.targets.onnx.draft import QONNX, Draft, Meaning, axis_of, in_onnx
 from hwkit.targets.onnx.emit import OnnxFile
+from hwkit.targets.onnx.functions import function_of
 from hwkit.targets.onnx.reals import Step, factored, steps_of
 from hwkit.targets.onnx.rows import operand, rows_back, rows_first
 from hwkit.targets.onnx.scales import factors, is_coarse, step_of
@@ -175,7 +176,7 @@ class _Reals(Draft):
             case Constant():
                 self.constant_operand(op)
             case Lookup():
-                raise self.unsupported(op, "a table is no quantizer")
+                self.function(op)
             case Prelu():
                 self.prelu(op)
             case _:
@@ -408,6 +409,21 @@ class _Reals(Draft):
             self.meaning[op.output] = Meaning(unit, 0)
         else:
             self.rescaled(op, mean, unit, op.rescale)
+
+    def function(self, op: Lookup) -> None:
+        """A function of reals and a quantizer, where the table is one's."""
+        tensors, table = self.graph.tensors, self.graph.constants[op.table].astype(np.int64)
+        source, dtype = self.meaning[op.input], tensors[op.output].dtype
+        meaning = self.stated(op.output, self.zero_point(op.output))
+        found = None
+        if source.scale.size == 1:
+            ends = (dtype.low, dtype.high)
+            found = function_of(table, tensors[op.input].dtype, source, meaning, ends)
+        if found is None:
+            raise self.unsupported(op, "its table is of no function that QONNX has")
+        y = self.node(found[0].kind, [op.input], **found[0].attributes)
+        step = Step("ROUND", np.zeros(1))
+        self.stepped(op, y, step, (dtype.low, dtype.high), meaning.zero_point, dtype, op.output)
 
     def averaged(self, op: AvgPool2d) -> None:
         """Half away from zero, with the zero point in: QONNX's HALF_UP."""

@@ -21,6 +21,7 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    Lookup,
     Mul,
     Op,
     Requantize,
@@ -30,11 +31,13 @@ from hwkit.ir.ops import (
     SoftmaxKind,
     Sub,
     SumPool2d,
+    activations,
 )
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S8, Quantization
 from hwkit.targets.onnx.draft import MICROSOFT, Draft, Meaning, axis_of
 from hwkit.targets.onnx.emit import OnnxFile, integer_op
+from hwkit.targets.onnx.functions import function_of
 from hwkit.targets.onnx.rounding import float_scale
 from hwkit.targets.onnx.scales import (
     WeightForm,
@@ -44,6 +47,7 @@ from hwkit.targets.onnx.scales import (
     is_near,
     is_plain,
     step_of,
+    sum_form,
     weight_form,
 )
 from hwkit.targets.onnx.sums import onnx_weight, pads_of, window_attributes
@@ -77,6 +81,8 @@ class _Quantized(Draft):
         super().__init__(graph)
         self.form = form
         self.rounded: list[str] = []
+        self.sums: dict[str, Meaning] = {}
+        """Outputs that are reals without a quantizer."""
 
     def quantized(self, op: Op) -> bool:
         """Writes ``op`` in real scales, or says that it has no such form."""
@@ -91,6 +97,8 @@ class _Quantized(Draft):
                 return self.pooled(op)
             case Softmax() if self.form is Form.QDQ:
                 return self.softmax(op)
+            case Lookup() if self.form is Form.QDQ:
+                return self.function(op)
         return False
 
     def scale(self, name: str) -> str:
@@ -130,6 +138,8 @@ class _Quantized(Draft):
 
     def weighted(self, op: Weighted) -> bool:
         """A convolution or dense layer."""
+        if op.rescale is None:
+            return self.raw(op)
         found = weight_form(self.graph, op)
         if found is None or (self.form is Form.QOP and not self.is_linear(op)):
             return False
@@ -140,6 +150,22 @@ class _Quantized(Draft):
         else:
             self.clipped(op, r.low, r.high, lambda output: self.q_layer(op, found, r, output))
         self.noted(op, self.is_exact(op, r, found))
+        return True
+
+    def raw(self, op: Weighted) -> bool:
+        """A last layer's sums as reals, as a network's logits are, in QDQ."""
+        graph = self.graph
+        if self.form is not Form.QDQ or graph.outputs.count(op.output) != 1:
+            return False
+        read = any(op.output in activations(other) for other in graph.nodes)
+        states = any(state.update == op.output for state in graph.states)
+        found = sum_form(graph, op)
+        if read or states or found is None:
+            return False
+        self.node("Identity", [self.float_layer(op, found)], op.output)
+        unit = found.scale.astype(np.float64) * step_of(graph, op.input)
+        self.sums[op.output] = Meaning(unit, 0)
+        self.noted(op, False)
         return True
 
     def is_exact(self, op: Weighted, r: Rescale, found: WeightForm) -> bool:
@@ -285,6 +311,24 @@ class _Quantized(Draft):
         self.noted(op, False)
         return True
 
+    def function(self, op: Lookup) -> bool:
+        """A float function, where the table is one's to the last integer."""
+        graph = self.graph
+        ends = [(name, self.stated_zero(name)) for name in (op.input, op.output)]
+        stated = all(graph.tensors[name].quantization is not None for name, _ in ends)
+        if not stated or not all(has_form(graph, name, zero) for name, zero in ends):
+            return False
+        source, output = (Meaning(np.array([step_of(graph, n)]), z) for n, z in ends)
+        dtype, table = graph.tensors[op.output].dtype, graph.constants[op.table].astype(np.int64)
+        limits = (dtype.low, dtype.high)
+        found = function_of(table, graph.tensors[op.input].dtype, source, output, limits)
+        if found is None or found[1]:
+            return False
+        y = self.node(found[0].kind, [self.real(*ends[0])], **found[0].attributes)
+        self.back(op, y, output.zero_point, *limits)
+        self.noted(op, False)
+        return True
+
     def softmax(self, op: Softmax) -> bool:
         """A float softmax between 8-bit integers."""
         source, output = (self.graph.tensors[name] for name in (op.input, op.output))
@@ -332,8 +376,11 @@ class _Quantized(Draft):
             else:
                 outputs.append(self.node("Identity", [inside]) if inside in taken else inside)
             taken.add(outputs[-1])
-        types = [np.float32 if n in leaving and n == made else None
-                 for n, made in zip(graph.results, outputs, strict=True)]  # fmt: skip
+        real = {*leaving, *self.sums}
+        types: list[Any] = [
+            np.float32 if n in real and n == made else None
+            for n, made in zip(graph.results, outputs, strict=True)
+        ]
         made = self.bytes(
             [self.value(n, n, np.float32 if n in entering else None) for n in graph.sources],
             [self.value(name, like, dtype)
@@ -343,7 +390,7 @@ class _Quantized(Draft):
         reals = {
             name: Meaning(np.array([step_of(graph, name)]), self.stated_zero(name))
             for name in (*entering, *leaving)
-        }
+        } | self.sums
         return OnnxFile(made, graph.sources, tuple(outputs), reals)
 
     def stated_zero(self, name: str) -> int:

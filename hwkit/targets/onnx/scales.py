@@ -22,6 +22,8 @@ _NEAR = 2.0**-15
 """Relative error up to which stated scales have a rescale: what fixed-point adds are made with."""
 _FAR = 1 << 24
 """A clamp as far out as this is that of a fine common step."""
+_FINE = 256.0
+"""Steps of the sum for one of an operand: how these are rounded is not seen in 8 bits."""
 _SAME = 2.0**-22
 """The same for a weight's scale, which was rounded in another way."""
 
@@ -59,7 +61,8 @@ def is_coarse(r: Rescale | None) -> bool:
     if r is None:
         return False
     whole = all(m % (1 << s) == 0 for m, s in zip(r.multiplier, r.shift, strict=True))
-    rounds = not r.left_shift and not (whole and r.offset == NO_OFFSET)
+    exact = whole and r.offset == NO_OFFSET
+    rounds = not exact and float(factors(r).min()) < _FINE
     return rounds or max(-r.low, r.high) < _FAR
 
 
@@ -105,6 +108,18 @@ def weight_form(graph: Graph, op: Weighted) -> WeightForm | None:
         return None
     bias = np.broadcast_to(whole, (graph.tensors[op.output].shape[-1],)).astype(np.int32)
     return WeightForm(scale, bias, bool((whole == wanted).all()))
+
+
+def sum_form(graph: Graph, op: Weighted) -> WeightForm | None:
+    """A layer that gives its sums, in the scales that are stated (a weight's is 1 where none is);
+    None where it has no such form."""
+    weight, facts = graph.constants[op.weight], graph.tensors[op.weight].quantization
+    bias = bias_of(op, graph.constants)
+    fits = S8.low <= weight.min() and weight.max() <= S8.high and np.abs(bias).max() <= S32.high
+    if not fits or not has_form(graph, op.input, op.input_zero_point):
+        return None
+    scale = np.array([1.0] if facts is None else facts.scale, np.float32)
+    return WeightForm(scale, bias.astype(np.int32), True)
 
 
 _SMALLEST = 2.0**-120
