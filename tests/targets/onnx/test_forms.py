@@ -25,6 +25,8 @@ from hwkit.ir.ops import (
     Conv2d,
     Dense,
     DepthwiseConv2d,
+    LayerNorm,
+    LayerNormKind,
     Lookup,
     MaxPool2d,
     Pad,
@@ -37,7 +39,7 @@ from hwkit.ir.ops import (
     SoftmaxKind,
     SumPool2d,
 )
-from hwkit.ir.types import S8, S16, Array, Quantization
+from hwkit.ir.types import S8, S16, S32, Array, IntType, Quantization
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.targets.onnx.borders import results_of
 from hwkit.targets.onnx.emit import OnnxFile, integer_file
@@ -150,11 +152,67 @@ def test_what_qonnx_has_not_is_refused() -> None:
     b.input("x", (3,), S8, Quantization((0.1,), 0))
     b.constant("t", np.arange(256) % 7, S8)
     b.add(Lookup("l", "x", "t", "y"), S8, Quantization((0.1,), 0))
-    with pytest.raises(UnsupportedOp, match=r"^l: .*QONNX; a table .*; take --to onnx"):
+    with pytest.raises(UnsupportedOp, match=r"^l: .* its table is of no function .*; take --to"):
         qonnx_file(b.build(["y"]))
 
 
-@pytest.mark.parametrize("kind", list(SoftmaxKind))
+def test_a_table_of_a_function_is_that_function(tmp_path: Path) -> None:
+    b = GraphBuilder("sigmoid")
+    b.input("x", (5,), S8, Quantization((0.05,), 4))
+    reals = 0.05 * (np.arange(-128, 128) - 4)
+    table = np.clip(np.rint(256 / (1 + np.exp(-reals))) - 128, -128, 127).astype(np.int8)
+    b.constant("t", table, S8)
+    b.add(Lookup("l", "x", "t", "y"), S8, Quantization((1 / 256,), -128))
+    graph = b.build(["y"])
+    file = qonnx_file(graph)
+    assert b"Sigmoid" in file.model and b"Sigmoid" in quantized_file(graph, Form.QDQ)[0].model
+    x = np.arange(-128, 127, dtype=np.int8).reshape(-1, 5)
+    got = results_of(file, graph, Executed(file.model), {"x": x}, batch=1)["y"]
+    np.testing.assert_array_equal(got, graph.predict(x))
+
+
+def test_an_operand_that_is_rounded_and_clamped_stays_so(tmp_path: Path) -> None:
+    b = GraphBuilder("coarse")
+    b.input("x", (60,), S8, Quantization((0.1,), 0))
+    above = Rescale((1,), (2,), Rounding.HALF_EVEN, 0, 127)
+    below = Rescale((1,), (4,), Rounding.HALF_EVEN, -128, 0)
+    whole = Rescale((1,), (0,), Rounding.HALF_UP, -128, 127)
+    op = Add("add", ("x", "x"), "y", (0, 0), (above, below), rescale=whole)
+    b.add(op, S8, Quantization((0.4,), 0))
+    graph = b.build(["y"])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(qonnx_file(graph).model)
+    x = feeds_for(graph, 9, 0)["x"]
+    np.testing.assert_array_equal(load_qonnx(path).predict(x), graph.predict(x))
+    assert differing(quantized_file(graph, Form.QDQ)[0], graph, {"x": x}) == 0
+
+
+def test_sums_of_a_last_layer_are_reals_in_qdq() -> None:
+    graph = replace(layer(Rounding.DOUBLE, 0, -128), outputs=("s",))
+    (op,) = graph.nodes
+    assert isinstance(op, Conv2d)
+    sums = replace(op, output="s", rescale=None)
+    kind = replace(graph.tensors["y"], dtype=S32, quantization=None)
+    graph = graph.with_nodes((sums,), {**graph.tensors, "s": kind})
+    file, rounded = quantized_file(graph, Form.QDQ)
+    assert list(file.reals) == ["x", "s"] and rounded == ("conv",)
+    assert differing(file, graph, feeds_for(graph, 20, 0)) == 0
+
+
+@pytest.mark.parametrize("kind", list(LayerNormKind))
+def test_a_layer_norm_is_exact(kind: LayerNormKind) -> None:
+    b = GraphBuilder("norm")
+    b.input("x", (3, 4, 12), S8, Quantization((0.1,), 0))
+    b.constant("g", np.array([1, -1, 0] * 4), IntType(2, True))
+    shifts = tuple(18 + k % 3 for k in range(12))
+    offset = tuple((k - 6) << 18 for k in range(12))
+    r = Rescale((3,) * 12, shifts, Rounding.HALF_EVEN, -128, 127, 5, offset=offset)
+    b.add(LayerNorm("n", "x", "y", 4194, "g", kind, r), S8, Quantization((0.02,), 5))
+    graph = b.build(["y"])
+    assert differing(integer_file(graph), graph, feeds_for(graph, 100, 0)) == 0
+
+
+@pytest.mark.parametrize("kind", [k for k in SoftmaxKind if k is not SoftmaxKind.TABLE])
 @pytest.mark.parametrize("step", [0.003, 0.07, 0.9])
 def test_softmax_is_exact(kind: SoftmaxKind, step: float) -> None:
     b = GraphBuilder("softmax")
