@@ -24,6 +24,7 @@ FORMATS: Mapping[str, int] = {
     "deploy.json": 1,
     "doctor": 1,
     "error": 1,
+    "export": 1,
     "import": 1,
     "inspect": 1,
     "narrow": 1,

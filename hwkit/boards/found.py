@@ -24,7 +24,7 @@ VARIABLE = "HWKIT_BOARDS"
 GROUP = "hwkit.boards"
 OWN = "hwkit"
 
-PLANNED = frozenset(("host_onnxruntime", "host_openvino"))
+PLANNED = frozenset(("host_openvino",))
 """Board names that are promised and not there yet; a board file takes precedence."""
 
 

@@ -141,7 +141,7 @@ def _check_target(board: Board, path: Path) -> None:
     section = words.SECTIONS[board.target]
     if section is not None and getattr(board, section) is None:
         raise ConfigError(f"{path}: target {board.target!r} needs a section [{section}]")
-    for other in ("mcu", "edge", "fpga"):
+    for other in ("mcu", "edge", "onnx", "fpga"):
         if other != section and getattr(board, other) is not None:
             only = f"reads only [{section}]" if section else "reads no section"
             raise ConfigError(f"{path}: {other}: target {board.target!r} {only}")

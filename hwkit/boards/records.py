@@ -133,6 +133,13 @@ class EdgeBoard:
 
 
 @dataclass(frozen=True, slots=True)
+class OnnxBoard:
+    """ONNX Runtime on this machine; ``threads`` used by each operator."""
+
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class FpgaResources:
     """What the part has: lookup tables, flip-flops, bits of block RAM, multipliers; ``bram`` are
     its blocks of RAM, of ``bram_bits // bram`` bits each."""
@@ -245,8 +252,8 @@ Setting = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One board; exactly one of ``mcu``, ``edge``, ``fpga`` is set, as ``target`` says; a target
-    of another package may do without, and has ``settings`` of its own.
+    """One board; exactly one of ``mcu``, ``edge``, ``onnx``, ``fpga`` is set, as ``target`` says; a
+    target of another package may do without, and has ``settings`` of its own.
 
     ``part`` names the chip's file, "" where the board's own file says all. ``origin`` is the path
     of the board's file, "" for one made in Python.
@@ -259,6 +266,7 @@ class Board:
     part: str = ""
     mcu: McuBoard | None = None
     edge: EdgeBoard | None = None
+    onnx: OnnxBoard | None = None
     fpga: FpgaBoard | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
     origin: str = field(default="", metadata=DERIVED, compare=False)
@@ -274,7 +282,7 @@ class Board:
         a simulator's are simulated, a report's or an unknown target's are estimated."""
         if self.mcu is not None:
             return "simulated" if self.mcu.emulator else "measured"
-        if self.edge is not None or self.target == "interpreter":
+        if self.edge or self.onnx or self.target == "interpreter":
             return "measured"
         if self.fpga is None or self.target != "rtl" or self.fpga.flow == "vivado":
             return "estimated"

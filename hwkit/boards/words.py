@@ -15,6 +15,7 @@ SECTIONS: Mapping[str, str | None] = {
     "rtl": "fpga",
     "finn": "fpga",
     "interpreter": None,
+    "onnx": "onnx",
 }
 """The section of a board file that each of hwkit's own targets reads."""
 

@@ -16,6 +16,7 @@ import click
 from hwkit.cli import (
     around,
     campaigns,
+    export,
     hardware,
     models,
     planning,
@@ -29,6 +30,7 @@ from hwkit.cli.group import hwkit
 __all__ = [
     "around",
     "campaigns",
+    "export",
     "hardware",
     "hwkit",
     "main",

@@ -42,6 +42,7 @@ def import_(
     from hwkit.errors import ConfigError
     from hwkit.files import check_writable
     from hwkit.flow.source import import_file
+    from hwkit.importers.parts import DEVIATION, told
 
     if out is None and not check:
         raise ConfigError("nothing to do: give -o M.hwk, or --check")
@@ -53,12 +54,15 @@ def import_(
         graph.save(str(out))
     if as_json:
         facts = {"nodes": len(graph.nodes), **(proof.to_json() if proof else {})}
+        facts["float_deviation"] = graph.metadata.get(DEVIATION)
         print_json("import", facts)
     else:
         if out is not None:
             told_beside(out, f"{out}: {len(graph.nodes)} nodes")
         if proof is not None:
             told_beside(out, f"{file}: {proof.line()}")
+        for line in told(graph):
+            told_beside(out, line)
     if not check or proof is None or proof.exact:
         return 0
     if not as_json:
@@ -74,8 +78,11 @@ def inspect(model: Path, as_json: bool) -> None:
     peak activation bytes."""
     from hwkit.flow.models import inspect as flow
     from hwkit.flow.models import load
+    from hwkit.importers.parts import told
+    from hwkit.importers.proof import counted
 
-    facts = flow(load(model))
+    graph = load(model)
+    facts = flow(graph)
     if as_json:
         print_json("inspect", facts)
         return
@@ -90,6 +97,9 @@ def inspect(model: Path, as_json: bool) -> None:
         for row in facts[what]:
             shape = "x".join(map(str, row["shape"]))
             click.echo(plain(f"{what[:-1]:<7}{row['name']}: {shape}, {row['type']}"))
+    for line in (counted(graph), *told(graph)):
+        if line:
+            click.echo(plain(line))
     total = facts["total"]
     click.echo(
         f"total {total['macs']} MACs, {total['weight_bytes']} B of weights, "
@@ -117,6 +127,9 @@ def inspect(model: Path, as_json: bool) -> None:
     help="Networks with state: the first axis is time (default), or every sample begins at the "
     "initial state.",
 )
+@click.option(
+    "--integers", is_flag=True, help="Of a network with float parts the integer part alone."
+)
 @optimize_option
 @memory_options
 @port_option
@@ -127,23 +140,28 @@ def predict(
     outputs: tuple[str, ...],
     board: str | None,
     steps: bool,
+    integers: bool,
     optimize: Any,
     sram: str | None,
     given: Any,
     port: str | None,
     artifact: Path | None,
 ) -> None:
-    """Integers in, integers out; the first axis is the batch."""
-    from hwkit.flow.arrays import load_inputs, output_files, save_outputs
+    """Integers in, integers out; the first axis is the batch. Of a network with float parts the
+    whole is computed, these on the host, unless --integers is given."""
+    from hwkit.flow.arrays import INTEGERS, NUMBERS, load_inputs, output_files, save_outputs
     from hwkit.flow.models import load
-    from hwkit.flow.predict import predict as flow
+    from hwkit.flow.whole import predict as flow
+    from hwkit.flow.whole import whole_of
 
     graph = load(model)
-    files = output_files(graph, outputs)
+    whole = None if integers else whole_of(graph)
+    files = output_files(whole or graph, outputs)
     with busy(f"{board or 'interpreter'}: predicting"):
-        feeds = load_inputs(graph, inputs)
+        feeds = load_inputs(whole or graph, inputs, NUMBERS if whole else INTEGERS)
         results = flow(
             graph,
+            whole,
             feeds,
             board,
             port,
@@ -198,8 +216,8 @@ def verify(
     as_json: bool,
 ) -> int:
     """Board against interpreter: exit 0 only if every integer is equal."""
-    from hwkit.flow.arrays import load_inputs
     from hwkit.flow.models import load
+    from hwkit.flow.source import given_inputs
     from hwkit.flow.source import verify as flow
 
     graph = load(model)
@@ -208,7 +226,7 @@ def verify(
             graph,
             board,
             original,
-            load_inputs(graph, inputs) if inputs else None,
+            given_inputs(graph, inputs),
             samples=samples,
             seed=seed,
             port=port,
@@ -225,5 +243,7 @@ def verify(
         f"{result.differing} differing, {result.moved} moved by lowering"
         + (f", {result.ties} ties" if original is not None else "")
     )
+    if result.deviation:
+        click.echo(plain(result.deviation))
     result.check()
     return 0

@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from tokenize import TokenError
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import check_writable, opened, size_text, write_whole
-from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 
 MAX_ARRAY_BYTES = 1 << 30
@@ -46,7 +45,24 @@ _HEADERS = {
 }
 
 
-def load_array(path: str | Path) -> Array:
+class Borders(Protocol):
+    """What has inputs and outputs by name: a graph, or a network with float parts."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
+
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+
+
+INTEGERS, NUMBERS = "iu", "iuf"
+"""Kinds of dtypes that are taken: a graph's, and those of a network with float parts."""
+
+
+def load_array(path: str | Path, kinds: str = INTEGERS) -> Array:
     """The integers in a ``.npy`` file (never pickle), first axis the batch.
 
     Any byte order, C or Fortran order. ``ConfigError`` when it cannot be opened or holds something
@@ -55,10 +71,10 @@ def load_array(path: str | Path) -> Array:
     """
     path = Path(path)
     with opened(path, MAX_ARRAY_BYTES, _REMEDY) as stream:
-        return _array(stream, str(path))
+        return _array(stream, str(path), kinds)
 
 
-def load_arrays(path: str | Path) -> dict[str, Array]:
+def load_arrays(path: str | Path, kinds: str = INTEGERS) -> dict[str, Array]:
     """The arrays in an ``.npz`` file by name; see ``load_array``."""
     path = Path(path)
     found: dict[str, Array] = {}
@@ -77,13 +93,13 @@ def load_arrays(path: str | Path) -> dict[str, Array]:
                             "give fewer inputs at once"
                         )
                     data = archive.read(member)
-                    found[name] = _array(io.BytesIO(data), f"{path}: {name!r:.60}")
+                    found[name] = _array(io.BytesIO(data), f"{path}: {name!r:.60}", kinds)
         except _UNREADABLE as error:
             raise FormatError(f"{path}: not a readable .npz ({error}); {_DAMAGED}") from error
     return found
 
 
-def _array(stream: BinaryIO, where: str) -> Array:
+def _array(stream: BinaryIO, where: str, kinds: str) -> Array:
     try:
         version = np.lib.format.read_magic(stream)
         if version not in _HEADERS:
@@ -94,8 +110,9 @@ def _array(stream: BinaryIO, where: str) -> Array:
     except _UNREADABLE as error:
         text = " ".join(str(error).split())
         raise FormatError(f"{where}: not a readable .npy ({text:.200}); {_DAMAGED}") from error
-    if dtype.kind not in "iu" or len(shape) < 2:
-        raise ConfigError(f"{where}: holds {dtype}{shape}; needs integers, first axis the batch")
+    if dtype.kind not in kinds or len(shape) < 2:
+        wanted = "integers" if kinds == INTEGERS else "numbers"
+        raise ConfigError(f"{where}: holds {dtype}{shape}; needs {wanted}, first axis the batch")
     size = prod(shape) * dtype.itemsize
     start = stream.tell()
     present = stream.seek(0, io.SEEK_END) - start
@@ -110,7 +127,7 @@ def _array(stream: BinaryIO, where: str) -> Array:
     return np.ascontiguousarray(values, dtype.newbyteorder("="))
 
 
-def load_inputs(graph: Graph, sources: Sequence[str]) -> dict[str, Array]:
+def load_inputs(graph: Borders, sources: Sequence[str], kinds: str = INTEGERS) -> dict[str, Array]:
     """The inputs of ``graph`` by name, from ``x.npy``, from ``a=x.npy`` and ``b=y.npy``, or from an
     ``.npz`` with an array of each name.
 
@@ -120,11 +137,13 @@ def load_inputs(graph: Graph, sources: Sequence[str]) -> dict[str, Array]:
     for source in sources:
         name, path = _split(source, graph.inputs, "input")
         if name is None and Path(path).suffix == ".npz":
-            arrays = load_arrays(path)
+            arrays = load_arrays(path, kinds)
             if len(arrays) == len(graph.inputs) == 1:
                 arrays = dict(zip(graph.inputs, arrays.values(), strict=True))
         else:
-            arrays = {_only(graph.inputs, "input") if name is None else name: load_array(path)}
+            arrays = {
+                _only(graph.inputs, "input") if name is None else name: load_array(path, kinds)
+            }
         if twice := named.keys() & arrays.keys():
             raise ConfigError(f"input {min(twice)!r} is given twice; give each once")
         named |= arrays
@@ -132,7 +151,7 @@ def load_inputs(graph: Graph, sources: Sequence[str]) -> dict[str, Array]:
     return named
 
 
-def _check_names(named: Mapping[str, Array], graph: Graph) -> None:
+def _check_names(named: Mapping[str, Array], graph: Borders) -> None:
     inputs = ", ".join(graph.inputs)
     if unknown := [name for name in named if name not in graph.inputs]:
         raise ConfigError(f"no input {unknown[0]!r:.60}; {graph.name} has {inputs}")
@@ -146,7 +165,7 @@ def _check_names(named: Mapping[str, Array], graph: Graph) -> None:
         raise ConfigError(f"inputs of different batches ({sizes}); give as many of each")
 
 
-def output_files(graph: Graph, targets: Sequence[str]) -> dict[str, Path]:
+def output_files(graph: Borders, targets: Sequence[str]) -> dict[str, Path]:
     """Where each output goes, by name: ``y.npy``, ``a=y.npy`` and ``b=z.npy`` (those not named are
     not kept), or an ``.npz`` for all of them.
 

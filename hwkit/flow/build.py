@@ -17,6 +17,7 @@ from hwkit.files import read_json, replace_folder, write_json, write_whole
 from hwkit.flow.shape import Shape, made_with, shaped
 from hwkit.flow.stages import in_stages
 from hwkit.formats import stamped
+from hwkit.importers.parts import told
 from hwkit.ir.graph import Graph
 from hwkit.lower import legal
 from hwkit.record import from_json
@@ -117,6 +118,7 @@ def deploy(
             "retargeted": list(lowered.retargeted),
             "optimized": dict(lowered.optimized),
             "packages": sorted(packed),
+            "float_parts": told(graph),
         }
         for kind, files in packed.items():
             for name, content in files.items():

@@ -65,6 +65,7 @@ def _tools() -> tuple[Tool, ...]:
         _package("scikit-learn", "train", "train"),
         _package("mlxtend", "train", "train"),
         *_runtimes(),
+        _package("onnxruntime", "edge", "edge"),
         _package("ziglang", "mcu", "mcu"),
         _package("unicorn", "mcu", "mcu"),
         _package("pyelftools", "mcu", "mcu"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from hwkit.errors import ConfigError
 from hwkit.files import opened
+from hwkit.importers.parts import parts_of, shown
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs, peak_activation_bytes, state_bytes, weight_bits, weight_bytes
 from hwkit.ir.graph import Graph
@@ -49,6 +50,8 @@ def inspect(graph: Graph) -> dict[str, Any]:
         for index, op in enumerate(graph.nodes)
     ]
 
+    parts = parts_of(graph)
+
     def tensor(name: str) -> dict[str, Any]:
         kind = graph.tensors[name]
         return {"name": name, "shape": list(kind.shape), "type": str(kind.dtype)}
@@ -66,5 +69,6 @@ def inspect(graph: Graph) -> dict[str, Any]:
         },
         "peak_activation_bytes": peak_activation_bytes(graph),
         "state_bytes": state_bytes(graph),
-        "metadata": dict(graph.metadata),
+        "metadata": shown(graph.metadata),
+        "float_parts": None if parts is None else parts.to_json(),
     }

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from hwkit.errors import ConfigError
+from hwkit.flow import deviation
 from hwkit.flow import verify as boards
-from hwkit.flow.arrays import load_inputs
+from hwkit.flow.arrays import NUMBERS, load_inputs
 from hwkit.flow.models import load
+from hwkit.flow.predict import predict
 from hwkit.flow.tflite_source import TfliteRunner
 from hwkit.flow.verify import Verification
+from hwkit.flow.whole import Whole, whole_of
 from hwkit.importers import load_proven, noted, open_model
 from hwkit.importers import proof as proofs
 from hwkit.importers.proof import FileRunner, Proof, prove
 from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import Interpreter
 from hwkit.ir.types import Array
 from hwkit.target import Difference
 
@@ -35,6 +39,8 @@ def import_file(
     ``required``.
     """
     foreign = path.suffix in (".onnx", ".tflite") and path.is_file()
+    if foreign and (whole := whole_of(load(path))) is not None:
+        return _import_parts(whole, path, samples, inputs)
     if foreign and (inputs or (required and path.suffix == ".tflite")):
         graph, runner = _opened(path)
         given = load_inputs(graph, inputs) if inputs else proofs.proof_feeds(graph, samples)
@@ -49,6 +55,18 @@ def import_file(
     return graph, found
 
 
+def _import_parts(
+    whole: Whole, path: Path, samples: int | None, inputs: Sequence[str]
+) -> tuple[Graph, Proof | None]:
+    """The same of a network with float parts: its integers are compared, its reals measured."""
+    graph, runner = _opened(path)
+    count = len(proofs.proof_feeds(graph, samples)[graph.inputs[0]])
+    x = load_inputs(whole, inputs, NUMBERS) if inputs else deviation.random_inputs(whole, count)
+    proof = prove(graph, runner, whole.enter(x)[1])
+    found = deviation.measure(whole, path, x, Interpreter(graph).infer)
+    return deviation.noted(noted(graph, proof), found), proof
+
+
 def verify(
     graph: Graph,
     board: str,
@@ -61,6 +79,14 @@ def verify(
 ) -> Verification:
     """``flow.verify.verify``, and with ``source`` also that file's own execution against
     ``graph`` on the same inputs: file, graph, lowered graph and board, each against the next."""
+    whole = whole_of(graph)
+    reals: Mapping[str, Array] | None = None
+    if whole is not None and isinstance(x, Mapping) and set(x) == set(whole.inputs):
+        reals = x
+    elif whole is not None and source is not None and x is None:
+        reals = deviation.random_inputs(whole, samples, seed)
+    if whole is not None and reals is not None:
+        x = whole.enter(reals)[1]
     if source is None:
         return boards.verify(graph, board, x, samples=samples, seed=seed, **options)
     runner = _runner_for(graph, source)
@@ -70,13 +96,30 @@ def verify(
     first = proof.first and Difference(
         proof.first.layer, proof.first.index, proof.first.expected, proof.first.got
     )
+    told = ""
+    if whole is not None and reals is not None:
+        told = deviation.measure(
+            whole, source, reals, lambda given: predict(graph, given, board, **options)
+        ).line()
     return replace(
         result,
         integers=result.integers + proof.integers,
         differing=result.differing + proof.differing,
         ties=proof.ties,
         first=first or result.first,
+        deviation=told,
     )
+
+
+def given_inputs(graph: Graph, sources: Sequence[str]) -> dict[str, Array] | None:
+    """The arrays of the files ``sources``: the graph's inputs, or those of the whole network where
+    it has float parts and they are called so; None without any."""
+    if not sources:
+        return None
+    whole = whole_of(graph)
+    if whole is None or set(whole.inputs) == set(graph.inputs):
+        return load_inputs(graph, sources)
+    return load_inputs(whole, sources, NUMBERS)
 
 
 def _opened(path: Path) -> tuple[Graph, FileRunner]:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hwkit.importers.parts import KEY
 from hwkit.importers.proof import Observed
+from hwkit.importers.tflite.importer import integer_bytes
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
+from hwkit.targets.edge.loaded import package_version, runtime_called
 from hwkit.targets.edge.original import load_original
 
 
@@ -23,7 +26,10 @@ class TfliteRunner:
 
     def __init__(self, path: Path, graph: Graph) -> None:
         self._inputs, self._outputs = graph.inputs, graph.outputs
-        self._original = load_original(path, graph.metadata["runtime"])
+        self._runtime = graph.metadata["runtime"]
+        self._original = load_original(
+            path, self._runtime, part=integer_bytes if KEY in graph.metadata else None
+        )
         self._assigned = self._original.observable(
             [s.update for s in graph.states if s.update not in graph.outputs]
         )
@@ -31,6 +37,11 @@ class TfliteRunner:
         names = (*self._assigned, *self._outputs)
         self._tensors = tuple(sorted(names, key=lambda name: order.get(name, -1)))
         self._steps = 0
+
+    @property
+    def title(self) -> str:
+        """The runtime and its version."""
+        return f"{runtime_called(self._runtime).title} {package_version(self._runtime)}"
 
     @property
     def tensors(self) -> tuple[str, ...]:

@@ -35,7 +35,8 @@ class Verification:
     samples in which the largest integer of an output moved with them. ``ties`` are integers that
     differ from those of the file that the graph came from where the file's real value lies on a
     tie; only ``flow.source`` looks for them. ``first`` is the first difference, or None.
-    ``options`` are those of the build that was compared (``Board.options``).
+    ``options`` are those of the build that was compared (``Board.options``). ``deviation`` says how
+    far the float outputs of a network with float parts are from its file's, where it was measured.
     """
 
     board: str
@@ -47,6 +48,7 @@ class Verification:
     first: Difference | None
     ties: int = 0
     options: Mapping[str, str | int] = field(default_factory=dict)
+    deviation: str = ""
 
     @property
     def exact(self) -> bool:

@@ -43,8 +43,8 @@ def load_proven(path: str | Path, samples: int | None = None) -> tuple[Graph, Pr
 
 
 def noted(graph: Graph, proof: Proof) -> Graph:
-    """``graph`` with the counts of ``proof`` in its metadata."""
-    counts = {key: str(value) for key, value in proof.counts().items()}
+    """``graph`` with the counts of ``proof`` in its metadata, and what they were taken by."""
+    counts = {key: str(value) for key, value in proof.counts().items()} | {"by": proof.by}
     return replace(graph, metadata={**graph.metadata, **counts})
 
 
@@ -61,12 +61,14 @@ def open_model(path: str | Path) -> tuple[Graph, FileRunner | None]:
         raise FormatError(f"{path}: not a TensorFlow Lite file or cut short; convert it again")
     if not head:
         raise FormatError(f"{path}: is empty; export the model again")
-    from hwkit.importers.qonnx.importer import import_qonnx
+    from hwkit.importers.onnx_parts import import_with_parts
+    from hwkit.importers.parts import KEY
     from hwkit.importers.qonnx.linear import is_linear
     from hwkit.importers.qonnx.runtime import OnnxRuntimeRunner, is_installed
     from hwkit.importers.qonnx.source import QonnxRunner
 
-    imported = import_qonnx(path)
-    if is_linear(imported.model) and is_installed():
-        return imported.graph, OnnxRuntimeRunner(imported, path)
-    return imported.graph, QonnxRunner(imported)
+    graph, imported = import_with_parts(path)
+    # Of a part of the file there is no file, and its definitions are executed.
+    if is_linear(imported.model) and is_installed() and KEY not in graph.metadata:
+        return graph, OnnxRuntimeRunner(imported, path)
+    return graph, QonnxRunner(imported)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -59,6 +59,15 @@ class FileRunner(Protocol):
         """
 
 
+@runtime_checkable
+class Titled(Protocol):
+    """A runner that says what executes the file."""
+
+    @property
+    def title(self) -> str:
+        """Example: ``TFLM 0.1``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """The first integer that no tie explains; ``index`` starts with the sample, ``expected`` is
@@ -73,13 +82,16 @@ class Mismatch:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """``integers`` compared on ``inputs`` samples: ``differing`` are unequal, besides ``ties``,
-    which are unequal where the file's real value lies on a tie."""
+    which are unequal where the file's real value lies on a tie of float32; ``largest`` is the
+    largest difference among both, ``by`` what executed the file ("" where it does not say)."""
 
     inputs: int
     integers: int
     differing: int
     ties: int
     first: Mismatch | None = None
+    largest: int = 0
+    by: str = ""
 
     @property
     def exact(self) -> bool:
@@ -95,7 +107,7 @@ class Proof:
 
     def line(self) -> str:
         """What commands print."""
-        return counts_line(self.counts())
+        return counts_line({**self.counts(), "by": self.by})
 
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` prints it."""
@@ -108,15 +120,19 @@ class Proof:
             "integers": self.integers,
             "differing": self.differing,
             "ties": self.ties,
+            "largest": self.largest,
         }
 
 
 def counts_line(counts: Mapping[str, int | str]) -> str:
     """``Proof.counts`` as a line for people."""
-    return (
-        f"{counts['inputs']} inputs in the file's own execution: {counts['integers']} integers, "
+    by = counts.get("by") or "the file's own execution"
+    line = (
+        f"{counts['inputs']} inputs in {by}: {counts['integers']} integers, "
         f"{counts['differing']} differing, {counts['ties']} ties"
     )
+    largest = int(counts.get("largest", 0))
+    return f"{line} of float32, by {largest} at most" if largest else line
 
 
 def counted(graph: Graph) -> str:
@@ -129,7 +145,7 @@ def prove(graph: Graph, runner: FileRunner, feeds: Mapping[str, Array]) -> Proof
     (samples, *shape): successive steps, where the graph has states."""
     interpreter = Interpreter(graph)
     samples = len(next(iter(feeds.values())))
-    inputs, integers, differing, ties, first = 0, 0, 0, 0, None
+    inputs, integers, differing, ties, largest, first = 0, 0, 0, 0, 0, None
     # A few at a time: every tensor is held in int64 and float64 at once.
     for start in range(0, samples, _CHUNK):
         part = {name: x[start : start + _CHUNK] for name, x in feeds.items()}
@@ -146,13 +162,15 @@ def prove(graph: Graph, runner: FileRunner, feeds: Mapping[str, Array]) -> Proof
             if observed.distance is not None:
                 tied = unequal & (observed.distance < TIE)
             ties += int(tied.sum())
+            largest = max(largest, int(np.abs(observed.integers - got).max()))
             wrong = np.argwhere(unequal & ~tied)
             differing += len(wrong)
             if len(wrong) and first is None:
                 at = tuple(int(i) for i in wrong[0])
                 index = (start + at[0], *at[1:])
                 first = Mismatch(name, index, int(observed.integers[at]), int(got[at]))
-    return Proof(inputs, integers, differing, ties, first)
+    by = runner.title if isinstance(runner, Titled) else ""
+    return Proof(inputs, integers, differing, ties, first, largest, by)
 
 
 _CHUNK = 16

@@ -12,7 +12,7 @@ from hwkit.ir.types import Array
 
 INT32_MAX = (1 << 31) - 1
 """Also the number 1 in Q0.31, as nearly as it has it."""
-_48_17, _NEG_32_17 = 1515870810, -1010580540
+NEWTON_START, NEWTON_FACTOR = 1515870810, -1010580540
 """48/17 and -32/17 in Q2.29, the start of Newton's division."""
 
 
@@ -69,7 +69,7 @@ def reciprocal_of_one_plus(a: Array) -> Array:
 def _newton(a: Array) -> Array:
     """2 / (1 + a) in Q2.29: three Newton steps from 48/17 - 32/17 d, d = (1 + a) / 2."""
     half_denominator = (a + INT32_MAX + 1) >> 1
-    x = _48_17 + srdhm(half_denominator, np.int64(_NEG_32_17))
+    x = NEWTON_START + srdhm(half_denominator, np.int64(NEWTON_FACTOR))
     for _ in range(3):
         error = (1 << 29) - srdhm(half_denominator, x)
         x = x + _saturating_shift(srdhm(x, error), 2)

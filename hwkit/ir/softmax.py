@@ -18,7 +18,7 @@ from hwkit.ir.types import Array
 
 _DIFF_BITS = 5
 """Integer bits of the scaled difference (Q5.26) in TFLM's softmax."""
-_SUM_BITS = 12
+SUM_BITS = 12
 """Integer bits of the sum of exponentials (Q12.19)."""
 
 
@@ -38,14 +38,18 @@ def softmax(x: Array, input_scale: float, kind: SoftmaxKind) -> Array:
 def _float(difference: Array, input_scale: float) -> Array:
     """LiteRT's kernel, each step in float32: a table of exponentials, their sum from left to
     right, one reciprocal, a product rounded half away from zero."""
-    steps = np.float32(input_scale) * np.arange(256, dtype=np.float32)
-    # The C library's expf is the double function rounded once.
-    table = np.exp(-steps.astype(np.float64)).astype(np.float32)
-    exponential = table[-difference]
+    exponential = float_exponentials(input_scale)[-difference]
     total = np.add.accumulate(exponential, axis=-1, dtype=np.float32)[..., -1:]
     scaled = exponential * (np.float32(1) / (total * np.float32(1 / 256)))
     rounded: Array = np.floor(scaled.astype(np.float64) + 0.5).astype(np.int64) - 128
     return np.clip(rounded, -128, 127)
+
+
+def float_exponentials(input_scale: float) -> Array:
+    """LiteRT's table: ``exp(-k * input_scale)`` for k of 0..255, float32 (256,)."""
+    steps = np.float32(input_scale) * np.arange(256, dtype=np.float32)
+    # The C library's expf is the double function rounded once.
+    return np.exp(-steps.astype(np.float64)).astype(np.float32)
 
 
 def beta_multiplier(input_scale: float) -> tuple[int, int, int]:
@@ -64,14 +68,22 @@ def beta_multiplier(input_scale: float) -> tuple[int, int, int]:
     return multiplier, left_shift, -int(radius)
 
 
-def _fixed(difference: Array, input_scale: float) -> Array:
+def fixed_exponentials(input_scale: float) -> tuple[Array, Array]:
+    """TFLM's ``exp(-k * input_scale)`` for k of 0..255 in Q0.31, int64 (256,), and whether it
+    counts: those too small for Q5.26 give -128 and add nothing."""
     multiplier, left_shift, diff_min = beta_multiplier(input_scale)
+    difference = -np.arange(256, dtype=np.int64)
     inside = difference >= diff_min
     scaled = srdhm(np.where(inside, difference, 0) << left_shift, np.int64(multiplier))
-    exponential = exp_of_negative(scaled, _DIFF_BITS)
-    total = np.where(inside, round_shift(exponential, _SUM_BITS), 0).sum(axis=-1, keepdims=True)
+    return exp_of_negative(scaled, _DIFF_BITS), inside
+
+
+def _fixed(difference: Array, input_scale: float) -> Array:
+    exponentials, counted = fixed_exponentials(input_scale)
+    exponential, inside = exponentials[-difference], counted[-difference]
+    total = np.where(inside, round_shift(exponential, SUM_BITS), 0).sum(axis=-1, keepdims=True)
     headroom = 32 - np.ceil(np.log2(total + 1)).astype(np.int64)
     reciprocal = reciprocal_of_one_plus((total << headroom) - (1 << 31))
-    bits_over_unit = _SUM_BITS - headroom
+    bits_over_unit = SUM_BITS - headroom
     scaled_down = round_shift(srdhm(reciprocal, exponential), bits_over_unit + 31 - 8)
     return np.where(inside, np.clip(scaled_down - 128, -128, 127), -128)

@@ -28,19 +28,29 @@ def softmax16(x: Array, input_scale: float) -> Array:
     Example: two equal inputs give 16384 and 16384.
     """
     difference = x.astype(np.int64) - x.max(axis=-1, keepdims=True)
-    multiplier, shift = difference_multiplier(input_scale)
-    high = srdhm(difference << max(31 - shift, 0), np.int64(multiplier))
-    scaled = round_shift(high, shift - 31) if shift > 31 else high
-    exponential = _looked_up(exponentials(), np.clip(scaled + S16.high, S16.low, S16.high))
+    exponential = exponential_of(difference, input_scale)
     total = exponential.sum(axis=-1, keepdims=True)
     # The reciprocal's table reads the sum without its leading one, in 16 bits.
     headroom = 31 - np.floor(np.log2(total)).astype(np.int64)
     mantissa = ((total << (headroom - 1)) + (1 << 13)) >> 14
     centred = np.clip(mantissa - (1 << 15) - (1 << 16), S16.low, S16.high)
     right = 31 - headroom
-    product = exponential * _looked_up(reciprocals(), centred)
+    product = exponential * reciprocal_at(centred)
     result: Array = (product + (np.int64(1) << (right - 1))) >> right
     return np.clip(result, 0, S16.high)
+
+
+def exponential_of(difference: Array, input_scale: float) -> Array:
+    """``32768 * exp(difference * input_scale)`` of int64 differences of -65535..0."""
+    multiplier, shift = difference_multiplier(input_scale)
+    high = srdhm(difference << max(31 - shift, 0), np.int64(multiplier))
+    scaled = round_shift(high, shift - 31) if shift > 31 else high
+    return _looked_up(exponentials(), np.clip(scaled + S16.high, S16.low, S16.high))
+
+
+def reciprocal_at(centred: Array) -> Array:
+    """``32768 / (1 + x)`` of a sum whose bits behind the leading one are ``centred``, int16."""
+    return _looked_up(reciprocals(), centred)
 
 
 def _looked_up(table: Array, at: Array) -> Array:

@@ -42,6 +42,10 @@ def get(board: Board) -> Target[Any]:
             from hwkit.targets.mcu import target as mcu
 
             return mcu.TARGET
+        case "onnx":
+            from hwkit.targets.onnx import target as onnx
+
+            return onnx.TARGET
         case "rtl":
             from hwkit.targets.rtl import target as rtl
 

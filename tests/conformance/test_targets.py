@@ -24,6 +24,7 @@ from tests.examples import more
 
 EXAMPLES = {
     "host_litert": 60,
+    "host_onnxruntime": 40,
     "host_tflm": 60,
     "interpreter": 100,
     "toy": 60,
@@ -34,7 +35,7 @@ EXAMPLES = {
 }
 """How many graphs a board is given; 8 where nothing is said."""
 
-QUICK = ("host_litert", "host_tflm", "interpreter", "toy")
+QUICK = ("host_litert", "host_onnxruntime", "host_tflm", "interpreter", "toy")
 
 ELSEWHERE = {
     "finn_sim": "tests/targets/finn/test_simulation.py: many graphs for one start of FINN",

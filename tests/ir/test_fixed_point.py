@@ -74,7 +74,7 @@ def test_constants_are_the_numbers_they_stand_for() -> None:
         start = (rounded(Decimal(48) / 17, 29), -rounded(Decimal(-32) / 17, 29))
         third = rounded(Decimal(1) / 3, 31)
     assert written == {*powers, eighth, third, *start}
-    assert (fixed_point._48_17, -fixed_point._NEG_32_17) == start
+    assert start == (fixed_point.NEWTON_START, -fixed_point.NEWTON_FACTOR)
 
 
 def test_exponential_of_each_number_of_integer_bits() -> None:

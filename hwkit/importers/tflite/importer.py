@@ -15,7 +15,9 @@ from pathlib import Path
 
 from hwkit.errors import FormatError, HwkitError, UnsupportedOp
 from hwkit.files import read_file
+from hwkit.importers.parts import FloatPart, FloatParts, Port, with_parts
 from hwkit.importers.tflite.context import DTYPES, TARGET, Context, tensor_facts, unsupported
+from hwkit.importers.tflite.cut import Cut, cut, integer_part
 from hwkit.importers.tflite.dilated import with_dilations
 from hwkit.importers.tflite.file import (
     FLOATS,
@@ -28,6 +30,7 @@ from hwkit.importers.tflite.file import (
 )
 from hwkit.importers.tflite.operators import CONVERTERS, DATA_INPUTS, STATEFUL, TAKE_INT16, WEIGHTED
 from hwkit.importers.tflite.runtime import only_litert
+from hwkit.importers.tflite.schema import part_bytes
 from hwkit.importers.tflite.static import with_static_shapes
 from hwkit.importers.tflite.variables import FileState, without_variables
 from hwkit.ir.graph import Graph
@@ -46,11 +49,64 @@ def load_tflite(path: str | Path) -> Graph:
     path = Path(path)
     data = read_file(path, MAX_FILE_BYTES, "give an existing .tflite")
     try:
-        return convert(parse(data), path.stem)
+        file = parse(data)
+        try:
+            return convert(file, path.stem)
+        except UnsupportedOp:
+            found = cut(file)
+            if found is None:
+                raise
+            return without_float_parts(file, data, found, path.stem)
     except UnsupportedOp:
         raise
     except HwkitError as error:
         raise FormatError(f"{path}: {error}") from error
+
+
+def integer_bytes(data: bytes) -> bytes:
+    """The file whose integers the graph of ``data`` has: ``data``, or its integer part alone."""
+    found = cut(parse(data))
+    return data if found is None else part_bytes(data, found.integer)
+
+
+def without_float_parts(file: TfliteFile, data: bytes, found: Cut, name: str) -> Graph:
+    """The graph of the integer part, which keeps the float parts as files of their own."""
+    graph = convert(integer_part(file, found.integer), name)
+    keys = dict(zip(found.integer.inputs, graph.inputs, strict=True))
+    keys |= dict(zip(found.integer.outputs, graph.outputs, strict=True))
+    taken = set(keys.values())
+    for indices, names in ((file.inputs, file.input_names), (file.outputs, file.output_names)):
+        for place, index in enumerate(indices):
+            wish = names[place] if place < len(names) else ""
+            wish = wish or file.tensors[index].name or f"tensor{index}"
+            while index not in keys and wish in taken:
+                wish += "#"
+            taken.add(keys.setdefault(index, wish))
+
+    def port(index: int) -> Port:
+        tensor = file.tensors[index]
+        dtype = TYPE_NAMES.get(tensor.type, "")
+        if keys[index] in graph.inputs:  # perhaps what a QUANTIZE gives of it
+            dtype = str(graph.tensors[keys[index]].dtype.container)
+        return Port(keys[index], tensor.name, tensor.shape, dtype)
+
+    parts = tuple(
+        FloatPart(
+            place,
+            "tflite",
+            tuple(file.operators[k].code for k in part.operators),
+            tuple(port(index) for index in part.inputs),
+            tuple(port(index) for index in part.outputs),
+            part_bytes(data, part),
+        )
+        for place, part in (("head", found.head), ("tail", found.tail))
+        if part is not None
+    )
+    inputs = [port(index) for index in file.inputs if index in keys]
+    if found.head is None:
+        inputs = [port(index) for index in found.integer.inputs]
+    outputs = [port(index) for index in file.outputs]
+    return with_parts(graph, FloatParts(tuple(inputs), tuple(outputs), parts))
 
 
 def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from hwkit.errors import ToolMissing
+from hwkit.importers.tflite.schema import packed, schema
 from hwkit.ir.storage import Storage
 from hwkit.ir.types import Array, Shape
+
+__all__ = ["FileModel", "FileOperator", "FileTensor", "packed", "schema", "write"]
 
 SCHEMA_VERSION = 3
 _OFFLINE_VERSION = 1
@@ -77,16 +79,6 @@ class FileModel:
     offsets: tuple[int, ...] = ()
 
 
-def schema() -> ModuleType:
-    """The .tflite schema's Python classes; ``ToolMissing`` without ai-edge-litert."""
-    try:
-        from ai_edge_litert import schema_py_generated
-    except ImportError:
-        raise ToolMissing("ai-edge-litert", "pip install 'hwkit[edge]'") from None
-    module: ModuleType = schema_py_generated
-    return module
-
-
 def write(model: FileModel) -> bytes:
     """The file's bytes; equal models give equal bytes."""
     s = schema()
@@ -122,15 +114,6 @@ def _signature(s: ModuleType, model: FileModel) -> Any:
             entries.append(entry)
         setattr(signature, names, entries)
     return signature
-
-
-def packed(root: Any) -> bytes:
-    """The file's bytes for a ``ModelT`` of the schema."""
-    import flatbuffers  # comes with the schema's package
-
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(root.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def _subgraph(s: ModuleType, model: FileModel, codes: list[str], buffers: list[Any]) -> Any:

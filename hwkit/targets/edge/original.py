@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -139,8 +139,11 @@ def _meaning(tensor: FileTensor) -> tuple[float, int]:
     return tensor.scale[0], tensor.zero_point[0]
 
 
-def load_original(path: str | Path, runtime: str, threads: int = 1) -> OriginalFile:
-    """``path`` in the runtime of that name, such as ``litert``, ``litert_reference`` or ``tflm``.
+def load_original(
+    path: str | Path, runtime: str, threads: int = 1, part: Callable[[bytes], bytes] | None = None
+) -> OriginalFile:
+    """``path`` in the runtime of that name, such as ``litert``, ``litert_reference`` or ``tflm``;
+    ``part`` cuts out of its bytes what runs.
 
     Raises ``ConfigError`` when it cannot be read, ``FormatError`` when it is damaged,
     ``DeviceError`` when the runtime refuses it, dies of it or hangs.
@@ -152,6 +155,7 @@ def load_original(path: str | Path, runtime: str, threads: int = 1) -> OriginalF
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give an existing .tflite") from error
     try:
+        model = model if part is None else part(model)
         file = parse(model)
     except HwkitError as error:
         raise FormatError(f"{path}: {error}") from error
