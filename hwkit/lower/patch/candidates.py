@@ -1,8 +1,8 @@
 """The stages that a search chooses from, and what each costs.
 
 A run of consecutive layers is computed by input (``by_input``, even), ``rows`` rows a turn, with
-all halos kept or, in a chain, up to ``AGAIN`` tensors in a row computed again; or in strips of
-columns with all halos kept.
+all halos kept or, in a chain, up to ``AGAIN`` tensors in a row computed again; a short one by
+output, in a few large turns; or in strips of columns with all halos kept.
 """
 
 from __future__ import annotations
@@ -17,12 +17,18 @@ from hwkit.ir.traits import InPlace
 from hwkit.lower.memory import aligned
 from hwkit.lower.patch.costs import Costs, Edge, Tiling
 from hwkit.lower.patch.labels import Segments
-from hwkit.lower.patch.pace import Held, Pace, held, needed, pace
+from hwkit.lower.patch.pace import Held, Pace, held, needed, pace, pace_by_result
 from hwkit.lower.patch.spans import can_tile
 from hwkit.lower.patch.strips import columns_of, strip_columns
 
 ROWS = (1, 2, 4, 8)
 """Rows of input a turn that are tried."""
+TURNS = (2, 3, 4, 6, 8, 12)
+"""Into how many turns the rows of a result are divided that are tried."""
+GROUP = (2, 4)
+"""Rows of a result that kernels compute at once: turns have whole groups."""
+SHORT = 6
+"""The most layers of a stage whose result gives the pace."""
 STRIPS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
 """Into how many strips the columns are divided that are tried."""
 MOST_WORK = 50
@@ -68,6 +74,18 @@ def in_strips_of(costs: Costs, first: int, end: int) -> Iterator[Edge]:
             yield from stage.strips(last)
 
 
+def by_result_of(costs: Costs, first: int, end: int) -> Iterator[Edge]:
+    """The stages of a few layers from ``first`` on in a few large turns."""
+    for last in range(first + 1, min(first + SHORT, end) + 1):
+        op = costs.graph.nodes[last - 1]
+        height = costs.graph.tensors[op.output].shape[0]
+        tried = {-(-height // (n * group)) * group for n in TURNS for group in GROUP}
+        for rows in sorted(tried):
+            stage = ByResult(costs, first, last, rows)
+            if rows < height and stage.reads_every_row():
+                yield from stage.kept(last)
+
+
 @dataclass
 class Rows:
     """Stages from the layer ``first`` on, ``rows`` rows of their source a turn."""
@@ -109,7 +127,10 @@ class Rows:
         if all(costs.last_reader(name) < last for name in streamed):
             size = self.around(last) + self.inner(last, streamed, {})
             work = sum(costs.macs[self.first : last])
-            yield Edge(Tiling(self.first, last, self.rows), size, work, self.all_calls(last))
+            yield Edge(self.tiling(last), size, work, self.all_calls(last))
+
+    def tiling(self, last: int) -> Tiling:
+        return Tiling(self.first, last, self.rows)
 
     def again(self, last: int, limit: int) -> Iterator[Edge]:
         """The stages of fewer than ``limit`` bytes that compute some tensors again; of chains."""
@@ -240,3 +261,20 @@ class Rows:
             )
             tiling = Tiling(self.first, last, 1, columns)
             yield Edge(tiling, around + inner, work, calls * len(strips))
+
+
+@dataclass
+class ByResult(Rows):
+    """The layers ``first`` up to ``end``, ``rows`` rows of their result a turn."""
+
+    @cached_property
+    def pace(self) -> Pace:
+        return pace_by_result(self.costs.graph, self.nodes, self.costs.reach, self.rows)
+
+    def tiling(self, last: int) -> Tiling:
+        return Tiling(self.first, last, self.rows, by_result=True)
+
+    def reads_every_row(self) -> bool:
+        """Whether no layer steps over rows of its input, which then would have to be left out."""
+        reach = (self.costs.reach[op.name] for op in self.nodes)
+        return not any(one.rows or one.stride > one.extent for one in reach)

@@ -23,14 +23,16 @@ from hwkit.lower.schedule import Overlaps
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """The layers ``first`` up to but without ``last``, by their places in the graph, as one stage:
-    ``rows`` of the input a turn, ``columns`` of the result at once (0: all), ``again`` what is
-    computed again. Of one layer with ``rows`` 0: that layer, computed whole."""
+    ``rows`` of the input a turn (``by_result``: of the last layer's output), ``columns`` of the
+    result at once (0: all), ``again`` what is computed again. Of one layer with ``rows`` 0: that
+    layer, computed whole."""
 
     first: int
     last: int
     rows: int = 0
     columns: int = 0
     again: tuple[str, ...] = ()
+    by_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)

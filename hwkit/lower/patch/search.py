@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwkit.lower.patch.candidates import ROWS, Rows, end_of_run, in_strips_of, whole_layer
+from hwkit.lower.patch.candidates import (
+    ROWS,
+    Rows,
+    by_result_of,
+    end_of_run,
+    in_strips_of,
+    whole_layer,
+)
 from hwkit.lower.patch.costs import Costs, Edge, Tiling
 
 
@@ -31,6 +38,7 @@ def edges(costs: Costs) -> list[Edge]:
     starts = [(k, end) for k in range(len(nodes)) if (end := end_of_run(costs, k)) > k]
     paces = [Rows(costs, first, end, rows) for first, end in starts for rows in ROWS]
     found += [e for p in paces for last in range(p.first + 1, p.end + 1) for e in p.kept(last)]
+    found += [e for k, end in starts for e in by_result_of(costs, k, end)]
     # What costs more work wants fewer bytes than the best plan that costs none.
     limit = _fewest_bytes_for_no_more(costs, found)
     more = [e for k, end in starts if costs.strips for e in in_strips_of(costs, k, end)]
