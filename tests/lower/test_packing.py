@@ -224,7 +224,7 @@ def test_who_may_overwrite_what() -> None:
 def test_blocks_live_as_long_as_their_tensors() -> None:
     owner = {"a": "a", "b": "a", "c": "c"}
     blocks = memory_blocks.blocks_of(
-        owner, {"a": 5, "b": 9, "c": 2}, {"b": (3, 5), "a": (2, 3), "c": (0, 9)}
+        owner, {"a": 5, "b": 9, "c": 2}, {"b": (3, 5), "a": (2, 3), "c": (0, 9)}, {}
     )
     facts = {n: (b.name, b.size, b.first, b.last) for n, b in blocks.items()}
     assert facts == {"a": ("a", 9, 2, 5), "c": ("c", 2, 0, 9)}

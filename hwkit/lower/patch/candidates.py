@@ -183,8 +183,11 @@ class Rows:
             rows = self.found[key]
             halos += aligned(rows.kept * row)
             start = max(costs.made[name], self.first)
+            # While a buffer is there, the bytes of its halo are free.
+            arrives = name in costs.streamed
+            own = aligned(rows.rows * row) - (0 if arrives else aligned(rows.kept * row))
             for k in range(start, min(costs.last_reader(name) + 1, last)):
-                alive[k - self.first] += aligned(rows.rows * row)
+                alive[k - self.first] += own
         return halos + max(alive)
 
     @cached_property

@@ -14,7 +14,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.types import Array
 from hwkit.lower.memory import MemoryPlan, plan_memory
-from hwkit.lower.patch.schedule import halo, moves, new_rows, staged
+from hwkit.lower.patch.schedule import halo, last_reader, moves, new_rows, staged
 from hwkit.lower.patch.turns import Stage, part_of
 from hwkit.lower.schedule import Schedule, scratch_name
 
@@ -104,8 +104,9 @@ class Arena:
                     computed = self._computed(part_of(self.graph, op, part), op, read)
                     first = part.rows.start - (turn.held[op.output].start if buffered else 0)
                     self._rows(op.output, stage)[first : first + len(part.rows)] = computed
-                if buffered:
-                    self._keep(stage, op.output, moved[op.output][k].at, moved[op.output][k].keep)
+                for name in stage.between:
+                    if op == stage.nodes[last_reader(stage, name)]:
+                        self._keep(stage, name, moved[name][k].at, moved[name][k].keep)
 
     def _computed(self, alone: Graph, op: Op, read: Mapping[str, Array]) -> Array:
         """What the single node of ``alone``, a part of ``op``, makes, its scratch spoilt
@@ -118,11 +119,11 @@ class Arena:
 
     def _fill(self, stage: Stage, name: str, rows: int) -> None:
         if rows:
-            self._rows(name, stage)[:rows] = self._halo(stage, name)[:rows]
+            self._rows(name, stage)[:rows] = self._halo(stage, name)[:rows].copy()
 
     def _keep(self, stage: Stage, name: str, at: int, rows: int) -> None:
         if rows:
-            self._halo(stage, name)[:rows] = self._rows(name, stage)[at : at + rows]
+            self._halo(stage, name)[:rows] = self._rows(name, stage)[at : at + rows].copy()
 
     def _rows(self, name: str, stage: Stage | None = None) -> Array:
         shape = self.graph.tensors[name].shape
