@@ -178,8 +178,8 @@ def _closer(
     graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], ahead: Ahead
 ) -> dict[str, dict[str, int]]:
     """By what a node makes: the tensors that it may run into, and how far before them it starts.
-    These are buffers that no later node of a turn reads, and sources that nobody needs behind the
-    stage."""
+    These are buffers that no later node of a turn reads, sources that nobody needs behind the
+    stage, and under a result what has had its last turn before the result is all there."""
     found: dict[str, dict[str, int]] = {}
     for k, op in enumerate(stage.nodes):
         if op.output in stage.results:
@@ -188,6 +188,7 @@ def _closer(
                 for name in stage.sources
                 if name not in stage.streamed and _ends_here(graph, stage, name)
             }
+            near |= _before_what_ends(graph, stage, tensor_bytes, k)
         else:
             later = {name for other in stage.nodes[k + 1 :] for name in activations(other)}
             near = {}
@@ -202,6 +203,32 @@ def _closer(
         if near:
             found[op.output] = near
     return found
+
+
+def _before_what_ends(
+    graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], k: int
+) -> dict[str, int]:
+    """By buffer and halo how many bytes before it the whole result of node ``k`` starts: those that
+    it has of rows when the last turn ends in which there is something in it.
+
+    Example: of a result of 12 rows 10 are there when the last row of the input has been read;
+    where its buffer was may come the two others.
+    """
+    row = _row_bytes(graph, tensor_bytes, stage.nodes[k].output)
+    there, stops = 0, []
+    for turn in stage.turns:
+        part = turn.parts[k]
+        there = there if part is None else part.rows.stop
+        stops.append(there * row)
+    found: dict[str, int] = {}
+    for name in stage.buffers:
+        if name in stage.streamed and not _ends_here(graph, stage, name):
+            continue
+        touched = [n for n in range(len(stage.turns)) if _touches(stage, n, name)]
+        found[name] = stops[touched[-1]]
+        if filled := [n for n, move in enumerate(moves(stage, name)) if move.fill]:
+            found[halo(name)] = stops[filled[-1]]
+    return {name: distance for name, distance in found.items() if distance < stops[-1]}
 
 
 def _ends_here(graph: Graph, stage: Stage, name: str) -> bool:

@@ -180,21 +180,26 @@ def _moved(
         lines = ["if (form->runs) {", *(f"  {line}" for line in lines), "}"]
     if any(form.fill for form in found.forms):
         columns["fill"] = [form.fill * row_bytes(graph, output) for form in found.forms]
-        source, to = (pointer(plan.memory, name) for name in (halo(output), output))
-        lines.insert(0, _copied(to, source, "form->fill"))
+        lines[:0] = _copied(plan.memory, output, halo(output), "", "form->fill")
     for n, name in enumerate(behind):
         at, keep = (f"{column}{n or ''}" for column in ("at", "keep"))
         row = row_bytes(graph, name)
         columns[at] = [form.keeps[n][0] * row for form in found.forms]
         columns[keep] = [form.keeps[n][1] * row for form in found.forms]
-        to, source = (pointer(plan.memory, of) for of in (halo(name), name))
-        lines.append(_copied(to, f"{source} + form->{at}", f"form->{keep}"))
+        lines += _copied(plan.memory, halo(name), name, f" + form->{at}", f"form->{keep}")
     return lines
 
 
-def _copied(to: str, source: str, count: str) -> str:
-    """A halo may lie on its buffer."""
-    return f"memmove({to}, {source}, {count});"
+def _copied(memory: MemoryPlan, to: str, source: str, at: str, count: str) -> list[str]:
+    """Moves ``count`` bytes between a buffer and its halo, which may lie on it: nothing where
+    these are the very bytes."""
+    one, other = memory.placed(to), memory.placed(source)
+    here = one.region == other.region
+    if here and one.offset == other.offset and not at:
+        return []
+    over = here and one.offset < other.end and other.offset < one.end
+    function = "memmove" if over else "memcpy"
+    return [f"{function}({pointer(memory, to)}, {pointer(memory, source)}{at}, {count});"]
 
 
 @dataclass(frozen=True, slots=True)
