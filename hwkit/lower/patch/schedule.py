@@ -109,7 +109,8 @@ def staged(
         free = _gaps(stage, first)
         gaps |= free
         # Between two turns halos are there with what the stage reads, and with each other.
-        closer |= {name: dict.fromkeys(stage.sources, sizes[name]) for name in free}
+        there = (*stage.sources, *(halo(name) for name in stage.streamed if stage.kept(name)))
+        closer |= {name: dict.fromkeys(there, sizes[name]) for name in free}
         for name, near in _closer(graph, stage, tensor_bytes, ahead).items():
             closer[name] = near
     plain = step_per_node(graph, sizes, scratch_bytes)
