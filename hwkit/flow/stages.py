@@ -58,7 +58,7 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
 
     streamed = board.mcu is not None and board.mcu.input == "streamed"
     inputs = lowered.graph.inputs if streamed else ()
-    asked = needs.overlaps, needs.scratch_bytes
+    asked = needs.overlaps, needs.scratch_bytes, needs.rows_at_once
     return needs, Costs(lowered.graph, inputs, (), *asked, strips=False, place=place)
 
 

@@ -76,7 +76,7 @@ class Kernels:
     def __call__(
         self, graph: Graph, op: Op, part: Part | None, values: Mapping[str, Array]
     ) -> Array:
-        """The output of ``op`` or a part of it, from ``values`` that are those of the whole maps."""
+        """The output of ``op`` or a part of it, from ``values`` that are those of the whole."""
         made: Array = self.whole[op.output]
         for k, name in enumerate(activations(op)):
             read = self.whole[name]

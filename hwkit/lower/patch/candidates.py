@@ -15,7 +15,7 @@ from itertools import pairwise
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.traits import InPlace
 from hwkit.lower.memory import aligned
-from hwkit.lower.patch.costs import Costs, Edge, Tiling
+from hwkit.lower.patch.costs import CALL, Costs, Edge, Tiling
 from hwkit.lower.patch.labels import Segments
 from hwkit.lower.patch.pace import Held, Pace, held, needed, pace, pace_by_result
 from hwkit.lower.patch.spans import can_tile
@@ -51,7 +51,7 @@ def whole_layer(costs: Costs, k: int) -> Iterator[Edge]:
             saved.append(source + output - max(source + aligned(max(ahead[name], 0)), output))
     if costs.last_reader(op.output) < 0:
         size += output
-    yield Edge(Tiling(k, k + 1), size - max(saved), costs.macs[k], 1)
+    yield Edge(Tiling(k, k + 1), size - max(saved), costs.macs[k], CALL)
 
 
 def end_of_run(costs: Costs, first: int) -> int:
@@ -127,7 +127,7 @@ class Rows:
         if all(costs.last_reader(name) < last for name in streamed):
             size = self.around(last) + self.inner(last, streamed, {})
             work = sum(costs.macs[self.first : last])
-            yield Edge(self.tiling(last), size, work, self.all_calls(last))
+            yield Edge(self.tiling(last), size, work, self.besides(last))
 
     def tiling(self, last: int) -> Tiling:
         return Tiling(self.first, last, self.rows)
@@ -151,17 +151,30 @@ class Rows:
             again = tuple(names[k] for k in label.again)
             tiling = Tiling(self.first, last, self.rows, 0, again)
             size = around + label.size_bytes
-            yield Edge(tiling, size, work + label.extra_macs, self.all_calls(last))
+            yield Edge(tiling, size, work + label.extra_macs, self.besides(last))
 
     def around(self, last: int) -> int:
         return self.costs.around(self.first, last) - self.over_source(last)
 
-    def all_calls(self, last: int) -> int:
-        """Calls of layers in all turns, and one more, so that a stage must be worth something."""
-        return 1 + sum(self.calls(op) for op in self.costs.graph.nodes[self.first : last])
+    def besides(self, last: int) -> int:
+        """The calls of layers in all turns, and one more, so that a stage must be worth something;
+        and rows that nobody wants of kernels that make several at once."""
+        run = self.costs.graph.nodes[self.first : last]
+        return CALL + sum(self.besides_of(op) for op in run)
 
-    def calls(self, op: Op) -> int:
-        return sum(stop > start for start, stop in self.pace.spans(op.output))
+    def besides_of(self, op: Op) -> int:
+        if op.name not in self.of_layer:
+            parts = [stop - start for start, stop in self.pace.spans(op.output) if stop > start]
+            group = self.costs.rows_at_once.get(op.name, 1)
+            whole = self.costs.graph.tensors[op.output].shape[0]
+            wasted = sum(-rows % group for rows in parts) - (-whole % group)
+            self.of_layer[op.name] = CALL * len(parts) + wasted * self.macs_per_row(op)
+        return self.of_layer[op.name]
+
+    @cached_property
+    def of_layer(self) -> dict[str, int]:
+        """``besides_of`` of layers that were asked for."""
+        return {}
 
     def macs_per_row(self, op: Op) -> int:
         rows = self.costs.graph.tensors[op.output].shape[0]
@@ -245,7 +258,7 @@ class Rows:
         result = run[-1].output
         wide = graph.tensors[result].shape[1]
         around = costs.around(self.first, last)
-        calls = self.all_calls(last)
+        besides = self.besides(last)
         for columns in dict.fromkeys(-(-wide // count) for count in STRIPS if count <= wide):
             most: dict[str, int] = {}
             total: dict[str, int] = {}
@@ -263,7 +276,7 @@ class Rows:
                 for k, op in enumerate(run)
             )
             tiling = Tiling(self.first, last, 1, columns)
-            yield Edge(tiling, around + inner, work, calls * len(strips))
+            yield Edge(tiling, around + inner, work, besides * len(strips))
 
 
 @dataclass

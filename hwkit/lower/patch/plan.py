@@ -140,7 +140,7 @@ def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
 
 
 def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
-    """The plan of least work (of equals with fewest calls of layers) within ``limit_bytes``.
+    """The plan of least work (of equals the one that costs least ``besides``) within ``limit_bytes``.
 
     ``ConfigError`` with the number of bytes that are missing where none fits.
     """
@@ -164,7 +164,7 @@ def found_within(costs: Costs, limit_bytes: int) -> PatchPlan | None:
         while (path := cheapest(costs, found, limit)) is not None:
             plan = planned(costs, path)
             if plan.arena_bytes <= limit_bytes:
-                fitting.append((path.macs, path.calls, plan))
+                fitting.append((path.macs, path.besides, plan))
                 break
             limit = path.size_bytes - 1
     return min(fitting, key=lambda one: one[:2])[2] if fitting else None

@@ -28,7 +28,7 @@ class Path:
     tilings: tuple[Tiling, ...]
     size_bytes: int
     macs: int
-    calls: int
+    besides: int
 
 
 def edges(costs: Costs) -> list[Edge]:
@@ -82,7 +82,7 @@ def cheapest(costs: Costs, found: Sequence[Edge], limit: int | None = None) -> P
         before = best[edge.tiling.first]
         if before is None or (limit is not None and edge.size_bytes > limit):
             continue
-        work = (before[0] + edge.macs, before[1] + edge.calls, max(before[2], edge.size_bytes))
+        work = (before[0] + edge.macs, before[1] + edge.besides, max(before[2], edge.size_bytes))
         there = best[edge.tiling.last]
         if there is None or work < there[:3]:
             best[edge.tiling.last] = (*work, edge)
@@ -99,7 +99,7 @@ def cheapest(costs: Costs, found: Sequence[Edge], limit: int | None = None) -> P
 
 def _undominated(run: list[Edge]) -> list[Edge]:
     kept: list[Edge] = []
-    for edge in sorted(run, key=lambda e: (e.size_bytes, e.macs, e.calls)):
-        if not any((e.macs, e.calls) <= (edge.macs, edge.calls) for e in kept):
+    for edge in sorted(run, key=lambda e: (e.size_bytes, e.macs, e.besides)):
+        if not any((e.macs, e.besides) <= (edge.macs, edge.besides) for e in kept):
             kept.append(edge)
     return kept

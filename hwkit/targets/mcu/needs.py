@@ -29,6 +29,12 @@ def arena_needs(lowered: Lowered[McuPlan]) -> ArenaNeeds:
         {layer.op.name: layer.overlaps for layer in layers},
         other_bytes(len(layers)),
         sum(region.size_bytes for region in arena_regions(mcu, len(layers))),
+        {
+            layer.op.name: rows
+            for layer in layers
+            for call in layer.calls
+            if (rows := lowered.plan.kernels[call.kernel].row.rows) > 1
+        },
     )
 
 

@@ -49,9 +49,7 @@ class Limits:
         return fits and code_fits
 
 
-def limits(
-    board: Board, measuring: Board, plain: Need, layers: int = 0, stages: int = 0
-) -> Limits:
+def limits(board: Board, measuring: Board, plain: Need, layers: int = 0, stages: int = 0) -> Limits:
     """What kernels chosen for ``board``, measured on ``measuring``, may take, when the smallest
     ones take ``plain``.
 

@@ -49,9 +49,7 @@ class Alternatives:
             at = replace(price, byte=price.byte * dearer)
             found = [s for s in self.by_arena(at) if limits.hold(s.need)]
             if found:
-                return self._with_room_used(
-                    min(found, key=lambda s: s.cost(price)), price, limits
-                )
+                return self._with_room_used(min(found, key=lambda s: s.cost(price)), price, limits)
             dearer *= 2
         return None
 
