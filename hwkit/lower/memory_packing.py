@@ -45,7 +45,7 @@ def together(one: Alive, other: Alive) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """``size`` units alive from layer ``first`` to layer ``last``, both included, but in ``gap``."""
+    """``size`` units alive from layer ``first`` to ``last``, both included, but in ``gap``."""
 
     size: int
     first: int

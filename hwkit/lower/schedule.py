@@ -53,9 +53,9 @@ class Schedule:
     ``inputs`` are there before the first step, ``outputs`` still behind the last one, and
     ``states`` always: what lies there must last from one inference to the next. ``closer`` says
     by tensor and other tensor how many bytes before the other the tensor may start, or more, while
-    both are there, which they are: for those that several steps write and read in turn. ``gaps`` has the steps,
-    from and to, both included, in which a tensor's bytes are free for others though it is there
-    before and after them.
+    both are there, which they are: for those that several steps write and read in turn. ``gaps``
+    has the steps, from and to, both included, in which a tensor's bytes are free for others though
+    it is there before and after them.
     """
 
     steps: tuple[Step, ...]

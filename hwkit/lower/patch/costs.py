@@ -20,7 +20,6 @@ from hwkit.lower.patch.spans import Reach, reach_of
 from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import Overlaps
 
-
 CALL = 300
 """Multiplications that are done in the time in which a layer is called."""
 
