@@ -5,8 +5,8 @@ mlcommons/tiny). Of each network the whole plan, and the plans of fewest bytes f
 more work. ``input`` says what is counted: the whole image in the arena, the rows that are held of
 one that comes row by row (``streamed``), or neither input nor output (``not counted``, as msf-CNN's
 planner has it). Scratch of kernels is not in it. ``published`` is the arithmetic of MCUNetV2: no
-input, no residuals, depthwise convolutions in place, 4 by 4 patches up to the first map of 28 by 28;
-beside it the same network as hwkit plans it. The figures do not depend on the machine.
+input, no residuals, depthwise convolutions in place, 4 by 4 patches up to the first map of 28 by
+28; beside it the same network as hwkit plans it. The figures do not depend on the machine.
 """
 
 from __future__ import annotations

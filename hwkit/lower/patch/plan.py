@@ -140,7 +140,7 @@ def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
 
 
 def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
-    """The plan of least work within ``limit_bytes``, of equals the one that costs least ``besides``.
+    """The plan of least work within ``limit_bytes``, of equals that which costs least besides.
 
     ``ConfigError`` with the number of bytes that are missing where none fits.
     """
