@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.layers import ACTIVATION, Layers
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Padding, SumPool2d
+from hwkit.ir.ops import Conv2d, Padding, SumPool2d
 from hwkit.ir.types import S8
 
 
@@ -64,14 +64,21 @@ _MOBILENET_V2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6,
 """Expansion, channels, blocks, stride of the first."""
 
 
-def mobilenet_v2(size: int = 224) -> Graph:
-    """MobileNetV2 1.0 up to its last convolution, with residuals; 300 M MACs at 224."""
+def mobilenet_v2(size: int = 224, *, residuals: bool = True) -> Graph:
+    """MobileNetV2 1.0 up to its last convolution; 300 M MACs at 224."""
     channels, blocks = 32, []
     for expansion, out, count, stride in _MOBILENET_V2:
         for k in range(count):
             blocks.append(Block(expansion * channels, out, stride if k == 0 else 1))
             channels = out
-    return bottlenecks(f"mobilenet_v2_{size}", size, 32, blocks, 1280, residuals=True)
+    return bottlenecks(f"mobilenet_v2_{size}", size, 32, blocks, 1280, residuals=residuals)
+
+
+def layers_to(graph: Graph, rows: int) -> int:
+    """How many layers there are up to the first convolution with so many rows."""
+    whole = (op.output for op in graph.nodes if isinstance(op, Conv2d))
+    first = next(name for name in whole if graph.tensors[name].shape[0] == rows)
+    return 1 + next(k for k, op in enumerate(graph.nodes) if op.output == first)
 
 
 def mobilenet_v2_035() -> Graph:

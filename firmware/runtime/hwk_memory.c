@@ -18,9 +18,8 @@ static int same_alignment(const void *a, const void *b) {
   return (((uintptr_t)a ^ (uintptr_t)b) & (WORD_BYTES - 1u)) == 0;
 }
 
-__attribute__((weak)) void *memcpy(void *restrict to, const void *restrict from, size_t size) {
-  uint8_t *out = to;
-  const uint8_t *in = from;
+/* From the first byte on, so that `to` may overlap `from` from below. */
+static void copy_up(uint8_t *out, const uint8_t *in, size_t size) {
   if (same_alignment(out, in)) {
     while (size != 0 && ((uintptr_t)out & (WORD_BYTES - 1u)) != 0) {
       *out++ = *in++;
@@ -41,20 +40,36 @@ __attribute__((weak)) void *memcpy(void *restrict to, const void *restrict from,
   while (size-- != 0) {
     *out++ = *in++;
   }
+}
+
+/* From the last byte on, so that `to` may overlap `from` from above. */
+static void copy_down(uint8_t *out, const uint8_t *in, size_t size) {
+  if (same_alignment(out, in)) {
+    while (size != 0 && ((uintptr_t)(out + size) & (WORD_BYTES - 1u)) != 0) {
+      size--;
+      out[size] = in[size];
+    }
+    while (size >= WORD_BYTES) {
+      size -= WORD_BYTES;
+      *(word_t *)(void *)(out + size) = *(const word_t *)(const void *)(in + size);
+    }
+  }
+  while (size != 0) {
+    size--;
+    out[size] = in[size];
+  }
+}
+
+__attribute__((weak)) void *memcpy(void *restrict to, const void *restrict from, size_t size) {
+  copy_up(to, from, size);
   return to;
 }
 
 __attribute__((weak)) void *memmove(void *to, const void *from, size_t size) {
-  uint8_t *out = to;
-  const uint8_t *in = from;
-  if ((uintptr_t)out - (uintptr_t)in >= size) {
-    for (size_t i = 0; i < size; i++) {
-      out[i] = in[i];
-    }
+  if ((uintptr_t)to - (uintptr_t)from >= size) {
+    copy_up(to, from, size);
   } else {
-    for (size_t i = size; i != 0; i--) {
-      out[i - 1u] = in[i - 1u];
-    }
+    copy_down(to, from, size);
   }
   return to;
 }

@@ -57,7 +57,7 @@ def plan(
     target, lowered = lower_whole(graph, board, sram=sram, input="streamed" if streamed else None)
     needs, costs = needs_of(target, lowered)
     front = plan_front(costs) if with_front else ()
-    found = chosen(needs, costs)
+    found = chosen(target, lowered)
     options = lowered.board.options
     return Planned(board, options, needs.room_bytes, needs.other_bytes, found, front)
 

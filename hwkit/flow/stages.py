@@ -4,16 +4,20 @@ that comes row by row."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.patch.costs import Costs
-from hwkit.lower.patch.plan import PatchPlan, plan_within
+from hwkit.lower.patch.plan import PatchPlan, found_within, plain, plan_within
 from hwkit.lower.patch.turns import Stage
 from hwkit.target import ArenaNeeds, Lowered, PlansArena, Target
 
 P = TypeVar("P")
+
+_PLAIN = (5, 4)
+"""Plain kernels take at least so many times as long as fast ones, with more scratch."""
 
 
 @runtime_checkable
@@ -22,6 +26,10 @@ class RunsStages(PlansArena[P], Protocol[P]):
 
     def staged(self, lowered: Lowered[P], stages: Sequence[Stage]) -> Lowered[P]:
         """``lowered`` with ``stages`` of its graph. ``ConfigError`` for what cannot be run."""
+        ...
+
+    def with_fast_kernels(self, lowered: Lowered[P]) -> Lowered[P]:
+        """``lowered`` with the kernels that a plan should have room for, to be fast."""
         ...
 
     def memory(self, lowered: Lowered[P]) -> MemoryPlan:
@@ -50,14 +58,22 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
 
     streamed = board.mcu is not None and board.mcu.input == "streamed"
     inputs = lowered.graph.inputs if streamed else ()
-    asked = needs.overlaps, needs.scratch_bytes
+    asked = needs.overlaps, needs.scratch_bytes, needs.rows_at_once
     return needs, Costs(lowered.graph, inputs, (), *asked, strips=False, place=place)
 
 
-def chosen(needs: ArenaNeeds, costs: Costs) -> PatchPlan:
-    """The plan of least work in the room that there is. ``BudgetInfeasible`` with the bytes that
-    are missing where no plan fits."""
-    return plan_within(costs, needs.room_bytes)
+def chosen(target: Target[Any], lowered: Lowered[Any]) -> PatchPlan:
+    """The plan for the room that there is: of least work among those that leave room for fast
+    kernels, unless it takes so much more work than the best of all plans that plain kernels are
+    as quick. ``BudgetInfeasible`` with the bytes that are missing where no plan fits."""
+    needs, costs = needs_of(target, lowered)
+    least = plan_within(costs, needs.room_bytes)
+    assert isinstance(target, RunsStages)
+    _, roomier = needs_of(target, target.with_fast_kernels(lowered))
+    found = found_within(roomier, needs.room_bytes)
+    if found is None or found.macs * _PLAIN[1] > least.macs * _PLAIN[0]:
+        return least
+    return replace(found, costs=costs if found.stages else plain(costs).costs)
 
 
 def in_stages(target: Target[Any], lowered: Lowered[Any]) -> Lowered[Any]:
@@ -65,6 +81,6 @@ def in_stages(target: Target[Any], lowered: Lowered[Any]) -> Lowered[Any]:
     mcu = lowered.board.mcu
     if mcu is None or not (mcu.sram_bytes or mcu.input == "streamed"):
         return lowered
-    found = chosen(*needs_of(target, lowered))
+    found = chosen(target, lowered)
     assert isinstance(target, RunsStages)
     return target.staged(lowered, found.stages) if found.stages else lowered

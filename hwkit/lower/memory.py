@@ -147,7 +147,7 @@ def plan_memory(
     scratch, sizes = scratch_blocks(schedule), schedule.tensor_bytes
 
     owner = owners(schedule, lifetimes)
-    merged = [*blocks_of(owner, sizes, lifetimes).values(), *scratch]
+    merged = [*blocks_of(owner, sizes, lifetimes, schedule.gaps).values(), *scratch]
     place(merged, alignment)
     check(merged)
     given = {step.name: step.overlaps for step in schedule.steps}
@@ -156,7 +156,7 @@ def plan_memory(
 
     # The same with every tensor by itself: what in place can save, and a bound on all choices.
     free = owners(schedule, lifetimes, only_what_moves_nothing=True)
-    loose = [*blocks_of(free, sizes, lifetimes).values(), *scratch]
+    loose = [*blocks_of(free, sizes, lifetimes, schedule.gaps).values(), *scratch]
     loose_problem = problem_of(schedule, free, loose, alignment, in_place(schedule))
     names = [block.name for block in merged]
     home = [names.index(owner.get(block.name, block.name)) for block in loose]
@@ -190,7 +190,7 @@ def plan_memory(
 
 
 def _numbers(problem: Problem) -> list[object]:
-    boxes = [[box.size, box.first, box.last] for box in problem.boxes]
+    boxes = [[box.size, box.first, box.last, *(box.gap or ())] for box in problem.boxes]
     return [boxes, [sorted(near.items()) for near in problem.above]]
 
 

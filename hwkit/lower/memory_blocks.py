@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwkit.errors import GraphError
-from hwkit.lower.memory_packing import Box, Problem
+from hwkit.lower.memory_packing import Box, Gap, Problem, together
 from hwkit.lower.memory_packing import problem as pack
 from hwkit.lower.schedule import Overlaps, Schedule, Step, scratch_name
 
@@ -21,13 +21,14 @@ Lifetimes = Mapping[str, tuple[int, int]]
 
 @dataclass(slots=True)
 class Block:
-    """Tensors on the same bytes, alive together from ``first`` to ``last``."""
+    """Tensors on the same bytes, alive together from ``first`` to ``last`` but in ``gap``."""
 
     name: str
     size: int
     first: int
     last: int
     offset: int = 0
+    gap: Gap | None = None
 
 
 def scratch_blocks(schedule: Schedule) -> list[Block]:
@@ -40,12 +41,17 @@ def scratch_blocks(schedule: Schedule) -> list[Block]:
 
 
 def blocks_of(
-    owner: Mapping[str, str], tensor_bytes: Mapping[str, int], lifetimes: Lifetimes
+    owner: Mapping[str, str],
+    tensor_bytes: Mapping[str, int],
+    lifetimes: Lifetimes,
+    gaps: Mapping[str, Gap],
 ) -> dict[str, Block]:
-    """One block for all tensors of the same owner."""
+    """One block for all tensors of the same owner; one with a gap has its own."""
     blocks: dict[str, Block] = {}
     for name, (first, last) in lifetimes.items():
-        block = blocks.setdefault(owner[name], Block(owner[name], 0, first, last))
+        block = blocks.setdefault(
+            owner[name], Block(owner[name], 0, first, last, gap=gaps.get(name))
+        )
         block.size = max(block.size, tensor_bytes[name])
         block.first, block.last = min(block.first, first), max(block.last, last)
     return blocks
@@ -107,7 +113,7 @@ def problem_of(
             # Only if none that shares their bytes is there with the other one.
             if low.first == lifetimes[name][0] and high.last == lifetimes[other][1]:
                 closer[index[low.name], index[high.name]] = -(-distance // alignment)
-    boxes = [Box(-(-b.size // alignment), b.first, b.last) for b in blocks]
+    boxes = [Box(-(-b.size // alignment), b.first, b.last, b.gap) for b in blocks]
     return pack(boxes, closer)
 
 
@@ -115,13 +121,9 @@ def place(blocks: list[Block], alignment: int) -> None:
     """Gives each block its offset, a multiple of ``alignment``: the largest block first."""
     done: list[Block] = []
     for block in sorted(blocks, key=lambda b: (-b.size, b.first, b.name)):
-        neighbours = [b for b in done if _together(b, block)]
+        neighbours = [b for b in done if together(b, block)]
         block.offset = best_gap(neighbours, block.size, alignment)
         done.append(block)
-
-
-def _together(a: Block, b: Block) -> bool:
-    return a.first <= b.last and b.first <= a.last
 
 
 def best_gap(neighbours: list[Block], size: int, alignment: int) -> int:
@@ -140,5 +142,5 @@ def check(blocks: list[Block]) -> None:
     for i, a in enumerate(blocks):
         for b in blocks[:i]:
             apart = a.offset + a.size <= b.offset or b.offset + b.size <= a.offset
-            if _together(a, b) and not apart:
+            if together(a, b) and not apart:
                 raise GraphError(a.name, f"overlaps {b.name} in the memory plan")

@@ -126,7 +126,7 @@ class _Tree:
 def _crowds(problem: Problem) -> list[tuple[int, ...]]:
     """The sets of boxes alive in one layer that lie within no other such set."""
     alive = {
-        tuple(b for b, box in enumerate(problem.boxes) if box.first <= layer <= box.last)
+        tuple(b for b, box in enumerate(problem.boxes) if box.alive(layer))
         for layer in problem.layers
     }
     return sorted(one for one in alive if not any(set(one) < set(other) for other in alive))

@@ -9,19 +9,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+Gap: TypeAlias = tuple[int, int]
+"""The layers, from and to, both included, in which what is there before and after them is not."""
+
+
+class Alive(Protocol):
+    """What is alive from layer ``first`` to ``last``, both included, but in its ``gap``."""
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def gap(self) -> Gap | None: ...
+
+
+def together(one: Alive, other: Alive) -> bool:
+    """Whether some layer needs both. What has a gap is there again and again, and so with all
+    that has one too.
+
+    Example: what is alive in layers 1 to 4 but in 2 and 3 is never there with what is in 2 alone.
+    """
+    if one.first > other.last or other.first > one.last:
+        return False
+    if one.gap is None and other.gap is None:
+        return True
+    if one.gap is not None and other.gap is not None:
+        return True
+    low, high = one.gap or other.gap or (0, -1)
+    inner = one if one.gap is None else other
+    return not low <= inner.first <= inner.last <= high
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """``size`` units alive from layer ``first`` to layer ``last``, both included."""
+    """``size`` units alive from layer ``first`` to ``last``, both included, but in ``gap``."""
 
     size: int
     first: int
     last: int
+    gap: Gap | None = None
 
-    def together(self, other: Box) -> bool:
-        """Whether some layer needs both."""
-        return self.first <= other.last and other.first <= self.last
+    def alive(self, layer: int) -> bool:
+        """Whether ``layer`` needs it."""
+        gone = self.gap is not None and self.gap[0] <= layer <= self.gap[1]
+        return self.first <= layer <= self.last and not gone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +74,8 @@ class Problem:
 
 
 def problem(boxes: Sequence[Box], closer: Mapping[tuple[int, int], int] | None = None) -> Problem:
-    """The problem of ``boxes``; ``closer[low, high]`` gives the smaller distances.
+    """The problem of ``boxes``; ``closer[low, high]`` gives the smaller distances, and says that
+    both are there together, if only between layers.
 
     Example: an output (box 1) of 4 units that may start where its input (box 0) does has
     ``closer={(1, 0): 0}``: the input lies 0 or more units above the output, or the output 4 or
@@ -50,7 +85,7 @@ def problem(boxes: Sequence[Box], closer: Mapping[tuple[int, int], int] | None =
     above: list[dict[int, int]] = [{} for _ in boxes]
     for a, one in enumerate(boxes):
         for b in range(a):
-            if one.together(boxes[b]):
+            if together(one, boxes[b]) or (a, b) in closer or (b, a) in closer:
                 above[a][b] = max(0, min(one.size, closer.get((a, b), one.size)))
                 above[b][a] = max(0, min(boxes[b].size, closer.get((b, a), boxes[b].size)))
     return Problem(tuple(boxes), tuple(above))
@@ -86,13 +121,14 @@ def lower_bound(problem: Problem) -> int:
     (Bonferroni: a union is at least the sum of its parts less the pairwise intersections)."""
     sizes = [0] * len(problem.layers)
     for a, box in enumerate(problem.boxes):
-        for layer in range(box.first, box.last + 1):
+        for layer in filter(box.alive, range(box.first, box.last + 1)):
             sizes[layer] += box.size
         for b in problem.above[a]:
             if b < a and (common := shared(problem, a, b)):
                 other = problem.boxes[b]
-                for layer in range(max(box.first, other.first), min(box.last, other.last) + 1):
-                    sizes[layer] -= common
+                both = range(max(box.first, other.first), min(box.last, other.last) + 1)
+                for layer in both:
+                    sizes[layer] -= common * (box.alive(layer) and other.alive(layer))
     return max((*sizes, *(box.size for box in problem.boxes)), default=0)
 
 

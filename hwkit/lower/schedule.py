@@ -53,7 +53,9 @@ class Schedule:
     ``inputs`` are there before the first step, ``outputs`` still behind the last one, and
     ``states`` always: what lies there must last from one inference to the next. ``closer`` says
     by tensor and other tensor how many bytes before the other the tensor may start, or more, while
-    both are there: for those that several steps write and read in turn.
+    both are there, which they are: for those that several steps write and read in turn. ``gaps``
+    has the steps, from and to, both included, in which a tensor's bytes are free for others though
+    it is there before and after them.
     """
 
     steps: tuple[Step, ...]
@@ -62,6 +64,7 @@ class Schedule:
     outputs: tuple[str, ...]
     states: tuple[str, ...] = ()
     closer: Overlaps = field(default_factory=dict)
+    gaps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def lifetimes(self) -> dict[str, tuple[int, int]]:
         """First and last step at which each tensor's bytes must be intact; the last of an output

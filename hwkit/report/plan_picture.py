@@ -141,7 +141,7 @@ def _front(chosen: PatchPlan, front: Sequence[PatchPlan]) -> Iterator[Markup]:
     """Bytes to the right, work upwards."""
     title = "Plans: bytes of activations (to the right), times the multiplications (upwards)"
     yield tag("text", title, x=_LEFT, y=0, class_="title")
-    # One with fewer calls of layers than a plan of fewer bytes is not on the front, yet chosen.
+    # One that costs less besides than a plan of fewer bytes is not on the front, yet chosen.
     apart = [] if any(_same(plan, chosen) for plan in front) else [chosen]
     sizes = [plan.arena_bytes for plan in (*front, *apart)]
     least, spread = min(sizes), max(max(sizes) - min(sizes), 1)

@@ -110,7 +110,7 @@ def check_bytes(graph: Graph, board: str, shape: Shape) -> int:
 
 @pytest.mark.parametrize("arrival", get_args(Arrival))
 def test_every_plan_has_the_bytes_of_its_firmware(arrival: Arrival) -> None:
-    assert check_bytes(CHAIN, "virtual_m0", {"input": arrival}) > 2
+    assert check_bytes(CHAIN, "virtual_m0", {"input": arrival}) >= 2
 
 
 @settings(max_examples=more(20))

@@ -26,6 +26,7 @@ from hwkit.lower.memory_packing import (
     lower_bound,
     problem,
     shared,
+    together,
 )
 from hwkit.lower.schedule import Schedule, Step, scratch_name
 from tests.lower.planned import plan_nodes
@@ -248,10 +249,23 @@ def test_who_may_overwrite_what() -> None:
 def test_blocks_live_as_long_as_their_tensors() -> None:
     owner = {"a": "a", "b": "a", "c": "c"}
     blocks = memory_blocks.blocks_of(
-        owner, {"a": 5, "b": 9, "c": 2}, {"b": (3, 5), "a": (2, 3), "c": (0, 9)}
+        owner, {"a": 5, "b": 9, "c": 2}, {"b": (3, 5), "a": (2, 3), "c": (0, 9)}, {}
     )
     facts = {n: (b.name, b.size, b.first, b.last) for n, b in blocks.items()}
     assert facts == {"a": ("a", 9, 2, 5), "c": ("c", 2, 0, 9)}
+
+
+def test_what_has_a_gap_leaves_room_in_it() -> None:
+    again, inside, outside = Box(4, 0, 3, (1, 2)), Box(6, 1, 2), Box(5, 2, 3)
+    assert not together(again, inside) and not together(inside, again)
+    assert together(again, outside) and together(again, Box(1, 1, 1, (1, 1)))
+    assert [again.alive(layer) for layer in range(5)] == [True, False, False, True, False]
+    case = problem([again, inside, outside])
+    assert lower_bound(case) == 11  # in layer 2 the others, in layer 3 with the last one 9
+    assert height(case, first_fit(case, (0, 1, 2))) == 11
+    # Both said to be there between layers: 10 from the first two.
+    forced = problem([again, inside], {(0, 1): 4})
+    assert height(forced, first_fit(forced, (0, 1))) == 10
 
 
 def test_gaps_of_the_first_placement() -> None:

@@ -1,8 +1,8 @@
 """The stages that a search chooses from, and what each costs.
 
 A run of consecutive layers is computed by input (``by_input``, even), ``rows`` rows a turn, with
-all halos kept or, in a chain, up to ``AGAIN`` tensors in a row computed again; or in strips of
-columns with all halos kept.
+all halos kept or, in a chain, up to ``AGAIN`` tensors in a row computed again; a short one by
+output, in a few large turns; or in strips of columns with all halos kept.
 """
 
 from __future__ import annotations
@@ -15,14 +15,20 @@ from itertools import pairwise
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.traits import InPlace
 from hwkit.lower.memory import aligned
-from hwkit.lower.patch.costs import Costs, Edge, Tiling
+from hwkit.lower.patch.costs import CALL, Costs, Edge, Tiling
 from hwkit.lower.patch.labels import Segments
-from hwkit.lower.patch.pace import Held, Pace, held, needed, pace
+from hwkit.lower.patch.pace import Held, Pace, held, needed, pace, pace_by_result
 from hwkit.lower.patch.spans import can_tile
 from hwkit.lower.patch.strips import columns_of, strip_columns
 
 ROWS = (1, 2, 4, 8)
 """Rows of input a turn that are tried."""
+TURNS = (2, 3, 4, 6, 8, 12)
+"""Into how many turns the rows of a result are divided that are tried."""
+GROUP = (2, 4)
+"""Rows of a result that kernels compute at once: turns have whole groups."""
+SHORT = 6
+"""The most layers of a stage whose result gives the pace."""
 STRIPS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
 """Into how many strips the columns are divided that are tried."""
 MOST_WORK = 50
@@ -45,7 +51,7 @@ def whole_layer(costs: Costs, k: int) -> Iterator[Edge]:
             saved.append(source + output - max(source + aligned(max(ahead[name], 0)), output))
     if costs.last_reader(op.output) < 0:
         size += output
-    yield Edge(Tiling(k, k + 1), size - max(saved), costs.macs[k], 1)
+    yield Edge(Tiling(k, k + 1), size - max(saved), costs.macs[k], CALL)
 
 
 def end_of_run(costs: Costs, first: int) -> int:
@@ -66,6 +72,18 @@ def in_strips_of(costs: Costs, first: int, end: int) -> Iterator[Edge]:
         alone = costs.results(first, last) == [nodes[last - 1].output]
         if alone and not stage.sources(last) & set(costs.streamed):
             yield from stage.strips(last)
+
+
+def by_result_of(costs: Costs, first: int, end: int) -> Iterator[Edge]:
+    """The stages of a few layers from ``first`` on in a few large turns."""
+    for last in range(first + 1, min(first + SHORT, end) + 1):
+        op = costs.graph.nodes[last - 1]
+        height = costs.graph.tensors[op.output].shape[0]
+        tried = {-(-height // (n * group)) * group for n in TURNS for group in GROUP}
+        for rows in sorted(tried):
+            stage = ByResult(costs, first, last, rows)
+            if rows < height and stage.reads_every_row():
+                yield from stage.kept(last)
 
 
 @dataclass
@@ -109,7 +127,10 @@ class Rows:
         if all(costs.last_reader(name) < last for name in streamed):
             size = self.around(last) + self.inner(last, streamed, {})
             work = sum(costs.macs[self.first : last])
-            yield Edge(Tiling(self.first, last, self.rows), size, work, self.all_calls(last))
+            yield Edge(self.tiling(last), size, work, self.besides(last))
+
+    def tiling(self, last: int) -> Tiling:
+        return Tiling(self.first, last, self.rows)
 
     def again(self, last: int, limit: int) -> Iterator[Edge]:
         """The stages of fewer than ``limit`` bytes that compute some tensors again; of chains."""
@@ -130,17 +151,30 @@ class Rows:
             again = tuple(names[k] for k in label.again)
             tiling = Tiling(self.first, last, self.rows, 0, again)
             size = around + label.size_bytes
-            yield Edge(tiling, size, work + label.extra_macs, self.all_calls(last))
+            yield Edge(tiling, size, work + label.extra_macs, self.besides(last))
 
     def around(self, last: int) -> int:
         return self.costs.around(self.first, last) - self.over_source(last)
 
-    def all_calls(self, last: int) -> int:
-        """Calls of layers in all turns, and one more, so that a stage must be worth something."""
-        return 1 + sum(self.calls(op) for op in self.costs.graph.nodes[self.first : last])
+    def besides(self, last: int) -> int:
+        """The calls of layers in all turns, and one more, so that a stage must be worth something;
+        and rows that nobody wants of kernels that make several at once."""
+        run = self.costs.graph.nodes[self.first : last]
+        return CALL + sum(self.besides_of(op) for op in run)
 
-    def calls(self, op: Op) -> int:
-        return sum(stop > start for start, stop in self.pace.spans(op.output))
+    def besides_of(self, op: Op) -> int:
+        if op.name not in self.of_layer:
+            parts = [stop - start for start, stop in self.pace.spans(op.output) if stop > start]
+            group = self.costs.rows_at_once.get(op.name, 1)
+            whole = self.costs.graph.tensors[op.output].shape[0]
+            wasted = sum(-rows % group for rows in parts) - (-whole % group)
+            self.of_layer[op.name] = CALL * len(parts) + wasted * self.macs_per_row(op)
+        return self.of_layer[op.name]
+
+    @cached_property
+    def of_layer(self) -> dict[str, int]:
+        """``besides_of`` of layers that were asked for."""
+        return {}
 
     def macs_per_row(self, op: Op) -> int:
         rows = self.costs.graph.tensors[op.output].shape[0]
@@ -162,8 +196,11 @@ class Rows:
             rows = self.found[key]
             halos += aligned(rows.kept * row)
             start = max(costs.made[name], self.first)
+            # While a buffer is there, the bytes of its halo are free.
+            arrives = name in costs.streamed
+            own = aligned(rows.rows * row) - (0 if arrives else aligned(rows.kept * row))
             for k in range(start, min(costs.last_reader(name) + 1, last)):
-                alive[k - self.first] += aligned(rows.rows * row)
+                alive[k - self.first] += own
         return halos + max(alive)
 
     @cached_property
@@ -221,7 +258,7 @@ class Rows:
         result = run[-1].output
         wide = graph.tensors[result].shape[1]
         around = costs.around(self.first, last)
-        calls = self.all_calls(last)
+        besides = self.besides(last)
         for columns in dict.fromkeys(-(-wide // count) for count in STRIPS if count <= wide):
             most: dict[str, int] = {}
             total: dict[str, int] = {}
@@ -239,4 +276,21 @@ class Rows:
                 for k, op in enumerate(run)
             )
             tiling = Tiling(self.first, last, 1, columns)
-            yield Edge(tiling, around + inner, work, calls * len(strips))
+            yield Edge(tiling, around + inner, work, besides * len(strips))
+
+
+@dataclass
+class ByResult(Rows):
+    """The layers ``first`` up to ``end``, ``rows`` rows of their result a turn."""
+
+    @cached_property
+    def pace(self) -> Pace:
+        return pace_by_result(self.costs.graph, self.nodes, self.costs.reach, self.rows)
+
+    def tiling(self, last: int) -> Tiling:
+        return Tiling(self.first, last, self.rows, by_result=True)
+
+    def reads_every_row(self) -> bool:
+        """Whether no layer steps over rows of its input, which then would have to be left out."""
+        reach = (self.costs.reach[op.name] for op in self.nodes)
+        return not any(one.rows or one.stride > one.extent for one in reach)

@@ -1,4 +1,5 @@
-"""What stages and layers of a network cost: bytes that are alive, multiplications, calls.
+"""What stages and layers of a network cost: bytes that are alive, multiplications, and what
+calling layers for parts of their maps costs beside these.
 
 Memory is counted as ``peak`` has it, but as the sum of what is alive, each tensor rounded up to 16
 bytes: what the memory planner then finds may be more by what does not fit together.
@@ -19,35 +20,41 @@ from hwkit.lower.patch.spans import Reach, reach_of
 from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import Overlaps
 
+CALL = 300
+"""Multiplications that are done in the time in which a layer is called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """The layers ``first`` up to but without ``last``, by their places in the graph, as one stage:
-    ``rows`` of the input a turn, ``columns`` of the result at once (0: all), ``again`` what is
-    computed again. Of one layer with ``rows`` 0: that layer, computed whole."""
+    ``rows`` of the input a turn (``by_result``: of the last layer's output), ``columns`` of the
+    result at once (0: all), ``again`` what is computed again. Of one layer with ``rows`` 0: that
+    layer, computed whole."""
 
     first: int
     last: int
     rows: int = 0
     columns: int = 0
     again: tuple[str, ...] = ()
+    by_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A tiling and what it costs: the most bytes alive while it runs, multiplications, and how
-    often a layer is called."""
+    """A tiling and what it costs: the most bytes alive while it runs, multiplications, and as many
+    more ``besides`` as its calls are worth and the rows that kernels make for nothing."""
 
     tiling: Tiling
     size_bytes: int
     macs: int
-    calls: int
+    besides: int
 
 
 @dataclass(frozen=True, eq=False)
 class Costs:
     """A graph and how its memory is counted: ``streamed`` inputs come row by row, ``uncounted``
-    tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name; without
+    tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name and how
+    many ``rows_at_once`` their kernels make, where that is more than one; without
     ``strips`` stages are of whole rows, which is what a firmware runs. ``place`` plans the memory
     of stages of whole rows as a target's own build does; without it, see ``peak``."""
 
@@ -56,6 +63,7 @@ class Costs:
     uncounted: Collection[str] = ()
     overlaps: Overlaps = field(default_factory=dict)
     scratch: Mapping[str, int] = field(default_factory=dict)
+    rows_at_once: Mapping[str, int] = field(default_factory=dict)
     strips: bool = True
     place: Callable[[Sequence[Stage]], MemoryPlan] | None = None
 

@@ -21,14 +21,15 @@ AGAIN = 3
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """``halo_bytes`` of what is kept so far, the most ``buffer_bytes`` at once, more work than
-    without computing again, rows of the tensor that the path has come to; ``again`` by place, 0
-    the source."""
+    """``halo_bytes`` of what is kept so far, the most ``buffer_bytes`` at once beside these, more
+    work than without computing again; of the tensor that the path has come to ``own_bytes``: what
+    its buffer takes beside its halo, whose bytes are free meanwhile; ``again`` by place, 0 the
+    source."""
 
     halo_bytes: int
     buffer_bytes: int
     extra_macs: int
-    rows: int
+    own_bytes: int
     again: tuple[int, ...] = ()
 
     @property
@@ -41,7 +42,7 @@ class Label:
             self.halo_bytes <= other.halo_bytes
             and self.buffer_bytes <= other.buffer_bytes
             and self.extra_macs <= other.extra_macs
-            and self.rows <= other.rows
+            and self.own_bytes <= other.own_bytes
         )
 
 
@@ -111,15 +112,18 @@ def _extended(
     macs: Sequence[int],
     scratch: Sequence[int],
 ) -> Label:
-    rows = [step.source.rows, *step.rows, label.rows]
-    sizes = [aligned(n * row_bytes[start + k]) for k, n in enumerate(rows)]
+    kept = aligned(step.source.kept * row_bytes[start])
+    # The halo of what arrives is there beside its buffer.
+    own = aligned(step.source.rows * row_bytes[start]) - (kept if start else 0)
+    inside = (aligned(n * row_bytes[start + k]) for k, n in enumerate(step.rows, 1))
+    sizes = [own, *inside, label.own_bytes]
     pairs = [a + b + aligned(scratch[start + k]) for k, (a, b) in enumerate(pairwise(sizes))]
     extra = sum(n * macs[start + k] for k, n in enumerate(step.more))
     return Label(
-        label.halo_bytes + aligned(step.source.kept * row_bytes[start]),
+        label.halo_bytes + kept,
         max(label.buffer_bytes, *pairs),
         label.extra_macs + extra,
-        step.source.rows,
+        own,
         (*range(start + 1, end), *label.again),
     )
 

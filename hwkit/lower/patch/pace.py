@@ -1,7 +1,7 @@
 """How far each layer of a network is after each turn, and what its tensors hold meanwhile.
 
-The same as ``by_input`` (even) says span by span, in plain numbers, so that a search over
-thousands of stages is quick; a test holds one against the other.
+The same as ``by_input`` (even) and ``by_output`` say span by span, in plain numbers, so that a
+search over thousands of stages is quick; a test holds one against the other.
 """
 
 from __future__ import annotations
@@ -66,6 +66,33 @@ def pace(graph: Graph, nodes: Sequence[Op], reach: Mapping[str, Reach], rows: in
                 there[name] = min(reach[op.name].count(least), there[name] + share[name])
         for name, stop in there.items():
             stops[name].append(stop)
+    return Pace(stops)
+
+
+def pace_by_result(
+    graph: Graph, nodes: Sequence[Op], reach: Mapping[str, Reach], rows: int
+) -> Pace:
+    """``nodes`` with ``rows`` rows of the last one's output a turn, all others what that needs.
+
+    Of maps that nobody reads to the end, or that are outputs too, the rest counts as made in the
+    last turn.
+    """
+    result = nodes[-1].output
+    height = {
+        name: graph.tensors[name].shape[0] for op in nodes for name in (op.output, *activations(op))
+    }
+    own = height[result]
+    ends = [*range(rows, own, rows), own]
+    stops = {name: [0] * len(ends) for name in height}
+    stops[result] = ends
+    for op in reversed(nodes):
+        made = stops[op.output]
+        if op.output != result and made[-1] < height[op.output]:
+            made[-1] = height[op.output]
+        for turn, stop in enumerate(made):
+            needed_stop = reach[op.name].read(stop - 1, stop)[1] if stop else 0
+            for name in activations(op):
+                stops[name][turn] = max(stops[name][turn], needed_stop)
     return Pace(stops)
 
 

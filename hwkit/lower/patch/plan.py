@@ -21,7 +21,7 @@ from hwkit.lower.patch.peak import plan as placed
 from hwkit.lower.patch.rewrite import unrolled
 from hwkit.lower.patch.search import Path, cheapest, edges, front
 from hwkit.lower.patch.strips import in_strips
-from hwkit.lower.patch.turns import Stage, by_input
+from hwkit.lower.patch.turns import Stage, by_input, by_output
 
 SLACK = 8
 """Buffers may run into each other, which the search does not see: plans that by its count are too
@@ -60,6 +60,8 @@ class PatchPlan:
         """A tiling of whole rows as a stage."""
         nodes = self.nodes(tiling)
         streamed = {name for op in nodes for name in activations(op)} & {*self.costs.streamed}
+        if tiling.by_result:
+            return by_output(self.graph, nodes, tiling.rows, tiling.again, streamed)
         return by_input(self.graph, nodes, tiling.rows, streamed, again=tiling.again, even=True)
 
     @property
@@ -138,23 +140,12 @@ def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
 
 
 def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
-    """The plan of least work (of equals with fewest calls of layers) within ``limit_bytes``.
+    """The plan of least work within ``limit_bytes``, of equals that which costs least besides.
 
     ``BudgetInfeasible`` with the number of bytes that are missing where none fits.
     """
-    if not costs.streamed and (whole := plain(costs)).arena_bytes <= limit_bytes:
-        return whole
-    fitting: list[tuple[int, int, PatchPlan]] = []
-    for found in choices(costs):
-        limit = limit_bytes + limit_bytes // SLACK
-        while (path := cheapest(costs, found, limit)) is not None:
-            plan = planned(costs, path)
-            if plan.arena_bytes <= limit_bytes:
-                fitting.append((path.macs, path.calls, plan))
-                break
-            limit = path.size_bytes - 1
-    if fitting:
-        return min(fitting, key=lambda one: one[:2])[2]
+    if (found := found_within(costs, limit_bytes)) is not None:
+        return found
     smallest = min(plan.arena_bytes for plan in plan_front(costs))
     remedy = "" if costs.streamed else ", or take the input row by row (--input streamed)"
     raise BudgetInfeasible(
@@ -163,7 +154,23 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
     )
 
 
-@lru_cache(maxsize=1)  # the front, and then the plan within a limit: one search
+def found_within(costs: Costs, limit_bytes: int) -> PatchPlan | None:
+    """The same, None where no plan fits."""
+    if not costs.streamed and (whole := plain(costs)).arena_bytes <= limit_bytes:
+        return whole
+    fitting: list[tuple[int, int, PatchPlan]] = []
+    for found in choices(costs):
+        limit = limit_bytes + limit_bytes // SLACK
+        while (path := cheapest(costs, found, limit)) is not None:
+            plan = planned(costs, path)
+            if plan.arena_bytes <= limit_bytes:
+                fitting.append((path.macs, path.besides, plan))
+                break
+            limit = path.size_bytes - 1
+    return min(fitting, key=lambda one: one[:2])[2] if fitting else None
+
+
+@lru_cache(maxsize=2)  # the front, and then the plan within a limit: one search
 def choices(costs: Costs) -> tuple[list[Edge], list[Edge]]:
     """What plans are made of: all, and all but stages of one layer.
 

@@ -3,9 +3,10 @@
 All turns of a stage look alike to a memory plan. A tensor that is only ever there in part has a
 buffer for the rows of one turn, which lives from the layer that makes them to the last one that
 reads them, in every turn anew. The rows that it keeps lie meanwhile in its *halo*, bytes of their
-own for the whole stage: they are copied to the buffer's start before new rows come behind them,
-and what is kept of all is copied back at once. So any layer behind may overwrite the buffer.
-Results are written from the first turn on, and whole sources read up to the last one.
+own: they are copied to the buffer's start before new rows come behind them, and what is kept of
+all is copied back when the last layer has read it. In between the halo's bytes are free, for the
+buffer itself as for any other. Results are written from the first turn on, and whole sources read
+up to the last one. Rows that arrive go to their buffer between the turns.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ reads the first one that it writes may lie, or more. Inputs that it does not nam
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """In one turn: ``fill`` rows from the halo to the buffer's start, and once the buffer has all
-    rows of the turn, ``keep`` of them from row ``at`` on back to the halo."""
+    """In one turn: ``fill`` rows from the halo to the buffer's start, before the layer that makes
+    the new ones, and behind the last layer that reads them ``keep`` rows from row ``at`` on back
+    to the halo; of rows that arrive as soon as they are there."""
 
     fill: int = 0
     at: int = 0
@@ -58,6 +60,13 @@ def moves(stage: Stage, tensor: str) -> tuple[Move, ...]:
     return tuple(found)
 
 
+def last_reader(stage: Stage, tensor: str) -> int:
+    """The place in the stage of the last layer that reads a tensor; of the one that makes it
+    where none does."""
+    names = [(op.output, *activations(op)) for op in stage.nodes]
+    return max(k for k, of in enumerate(names) if tensor in of)
+
+
 def new_rows(stage: Stage) -> list[int]:
     """Rows of the streamed tensor that arrive before each turn."""
     (name,) = stage.streamed
@@ -84,6 +93,7 @@ def staged(
     sizes = dict(tensor_bytes)
     steps = list(step_per_node(graph, sizes, scratch_bytes, overlaps).steps)
     closer: dict[str, dict[str, int]] = {}
+    gaps: dict[str, tuple[int, int]] = {}
     taken: set[str] = set()
     for stage in stages:
         first = first_of(graph, stage)
@@ -96,10 +106,15 @@ def staged(
             if stage.kept(name):
                 sizes[halo(name)] = stage.kept(name) * row
         steps[first : first + len(stage.nodes)] = _steps(stage, scratch_bytes)
+        free = _gaps(stage, first)
+        gaps |= free
+        # Between two turns halos are there with what the stage reads, and with each other.
+        there = (*stage.sources, *(halo(name) for name in stage.streamed if stage.kept(name)))
+        closer |= {name: dict.fromkeys(there, sizes[name]) for name in free}
         for name, near in _closer(graph, stage, tensor_bytes, ahead).items():
             closer[name] = near
     plain = step_per_node(graph, sizes, scratch_bytes)
-    return replace(plain, steps=tuple(steps), tensor_bytes=sizes, closer=closer)
+    return replace(plain, steps=tuple(steps), tensor_bytes=sizes, closer=closer, gaps=gaps)
 
 
 def _touches(stage: Stage, turn: int, tensor: str) -> bool:
@@ -149,12 +164,23 @@ def _steps(stage: Stage, scratch_bytes: Mapping[str, int]) -> list[Step]:
     return steps
 
 
+def _gaps(stage: Stage, first: int) -> dict[str, tuple[int, int]]:
+    """The steps in which the bytes of a halo are free: those between which its rows are in the
+    buffer."""
+    made = {op.output: k for k, op in enumerate(stage.nodes)}
+    return {
+        halo(name): (first + made[name], first + last_reader(stage, name))
+        for name in stage.between
+        if stage.kept(name)
+    }
+
+
 def _closer(
     graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], ahead: Ahead
 ) -> dict[str, dict[str, int]]:
     """By what a node makes: the tensors that it may run into, and how far before them it starts.
-    These are buffers that no later node of a turn reads, and sources that nobody needs behind the
-    stage."""
+    These are buffers that no later node of a turn reads, sources that nobody needs behind the
+    stage, and under a result what has had its last turn before the result is all there."""
     found: dict[str, dict[str, int]] = {}
     for k, op in enumerate(stage.nodes):
         if op.output in stage.results:
@@ -163,6 +189,7 @@ def _closer(
                 for name in stage.sources
                 if name not in stage.streamed and _ends_here(graph, stage, name)
             }
+            near |= _before_what_ends(graph, stage, tensor_bytes, k)
         else:
             later = {name for other in stage.nodes[k + 1 :] for name in activations(other)}
             near = {}
@@ -177,6 +204,32 @@ def _closer(
         if near:
             found[op.output] = near
     return found
+
+
+def _before_what_ends(
+    graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], k: int
+) -> dict[str, int]:
+    """By buffer and halo how many bytes before it the whole result of node ``k`` starts: those that
+    it has of rows when the last turn ends in which there is something in it.
+
+    Example: of a result of 12 rows 10 are there when the last row of the input has been read;
+    where its buffer was may come the two others.
+    """
+    row = _row_bytes(graph, tensor_bytes, stage.nodes[k].output)
+    there, stops = 0, []
+    for turn in stage.turns:
+        part = turn.parts[k]
+        there = there if part is None else part.rows.stop
+        stops.append(there * row)
+    found: dict[str, int] = {}
+    for name in stage.buffers:
+        if name in stage.streamed and not _ends_here(graph, stage, name):
+            continue
+        touched = [n for n in range(len(stage.turns)) if _touches(stage, n, name)]
+        found[name] = stops[touched[-1]]
+        if filled := [n for n, move in enumerate(moves(stage, name)) if move.fill]:
+            found[halo(name)] = stops[filled[-1]]
+    return {name: distance for name, distance in found.items() if distance < stops[-1]}
 
 
 def _ends_here(graph: Graph, stage: Stage, name: str) -> bool:
@@ -195,10 +248,15 @@ def _before_buffer(
 ) -> int | None:
     """How many bytes before the buffer of ``name`` that of node ``k``'s output starts; None where
     they must lie apart. The rows in front of those that a part writes, and of those that it reads,
-    shift what the kernel asks."""
+    shift what the kernel asks; and rows that are kept must still be there behind it."""
     op = stage.nodes[k]
     distance = 0
+    late = moves(stage, name) if name in stage.between else ()
     for number, turn in enumerate(stage.turns):
+        if late and late[number].keep:
+            there = len(turn.held[op.output]) * _row_bytes(graph, tensor_bytes, op.output)
+            kept = late[number].at * _row_bytes(graph, tensor_bytes, name)
+            distance = max(distance, there - kept)
         part = turn.parts[k]
         if part is None:
             continue

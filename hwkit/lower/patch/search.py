@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwkit.lower.patch.candidates import ROWS, Rows, end_of_run, in_strips_of, whole_layer
+from hwkit.lower.patch.candidates import (
+    ROWS,
+    Rows,
+    by_result_of,
+    end_of_run,
+    in_strips_of,
+    whole_layer,
+)
 from hwkit.lower.patch.costs import Costs, Edge, Tiling
 
 
@@ -21,7 +28,7 @@ class Path:
     tilings: tuple[Tiling, ...]
     size_bytes: int
     macs: int
-    calls: int
+    besides: int
 
 
 def edges(costs: Costs) -> list[Edge]:
@@ -31,6 +38,7 @@ def edges(costs: Costs) -> list[Edge]:
     starts = [(k, end) for k in range(len(nodes)) if (end := end_of_run(costs, k)) > k]
     paces = [Rows(costs, first, end, rows) for first, end in starts for rows in ROWS]
     found += [e for p in paces for last in range(p.first + 1, p.end + 1) for e in p.kept(last)]
+    found += [e for k, end in starts for e in by_result_of(costs, k, end)]
     # What costs more work wants fewer bytes than the best plan that costs none.
     limit = _fewest_bytes_for_no_more(costs, found)
     more = [e for k, end in starts if costs.strips for e in in_strips_of(costs, k, end)]
@@ -74,7 +82,7 @@ def cheapest(costs: Costs, found: Sequence[Edge], limit: int | None = None) -> P
         before = best[edge.tiling.first]
         if before is None or (limit is not None and edge.size_bytes > limit):
             continue
-        work = (before[0] + edge.macs, before[1] + edge.calls, max(before[2], edge.size_bytes))
+        work = (before[0] + edge.macs, before[1] + edge.besides, max(before[2], edge.size_bytes))
         there = best[edge.tiling.last]
         if there is None or work < there[:3]:
             best[edge.tiling.last] = (*work, edge)
@@ -91,7 +99,7 @@ def cheapest(costs: Costs, found: Sequence[Edge], limit: int | None = None) -> P
 
 def _undominated(run: list[Edge]) -> list[Edge]:
     kept: list[Edge] = []
-    for edge in sorted(run, key=lambda e: (e.size_bytes, e.macs, e.calls)):
-        if not any((e.macs, e.calls) <= (edge.macs, edge.calls) for e in kept):
+    for edge in sorted(run, key=lambda e: (e.size_bytes, e.macs, e.besides)):
+        if not any((e.macs, e.besides) <= (edge.macs, edge.besides) for e in kept):
             kept.append(edge)
     return kept

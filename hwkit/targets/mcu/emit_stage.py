@@ -18,7 +18,7 @@ from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import scratch_name
 from hwkit.targets.mcu.arenas import pointer
 from hwkit.targets.mcu.call import Call
-from hwkit.targets.mcu.forms import Forms, forms_of
+from hwkit.targets.mcu.forms import Forms, forms_of, kept_by
 from hwkit.targets.mcu.lower import Layer, McuPlan, row_bytes
 from hwkit.targets.mcu.sharing import Shared, bounds
 from hwkit.targets.mcu.source import comment, constant, initializer, layer_symbol
@@ -69,7 +69,8 @@ def tiled_layer(graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Sh
         for k, name in enumerate(names)
     ]
     written = _calls(plan, index, found, places, columns, copies)
-    body = _moved(graph, plan, op.output, found, columns, written.body)
+    behind = kept_by(stage, index - first_of(graph, stage))
+    body = _moved(graph, plan, op.output, behind, found, columns, written.body)
     if columns:
         tables += _table(f"layer{index}_forms", columns, len(found.forms))
         body.insert(0, f"const layer{index}_form_t *form = layer{index}_forms + number;")
@@ -166,27 +167,39 @@ def _moved(
     graph: Graph,
     plan: McuPlan,
     output: str,
+    behind: Sequence[str],
     found: Forms,
     columns: dict[str, list[str | int]],
     body: Sequence[str],
 ) -> list[str]:
-    """``body``, which makes ``output``, where its form runs, between what is moved from the halo
-    and to it."""
+    """``body``, which makes ``output``, where its form runs, between what is moved from its halo
+    and to those of the tensors ``behind`` it."""
     lines = list(body)
-    row, buffer = row_bytes(graph, output), pointer(plan.memory, output)
     if any(form.number is None for form in found.forms):
         columns["runs"] = [int(form.number is not None) for form in found.forms]
         lines = ["if (form->runs) {", *(f"  {line}" for line in lines), "}"]
-    if any(form.move.fill for form in found.forms):
-        columns["fill"] = [form.move.fill * row for form in found.forms]
-        kept = pointer(plan.memory, halo(output))
-        lines.insert(0, f"memcpy({buffer}, {kept}, form->fill);")
-    if any(form.move.keep for form in found.forms):
-        columns["at"] = [form.move.at * row for form in found.forms]
-        columns["keep"] = [form.move.keep * row for form in found.forms]
-        kept = pointer(plan.memory, halo(output))
-        lines.append(f"memcpy({kept}, {buffer} + form->at, form->keep);")
+    if any(form.fill for form in found.forms):
+        columns["fill"] = [form.fill * row_bytes(graph, output) for form in found.forms]
+        lines[:0] = _copied(plan.memory, output, halo(output), "", "form->fill")
+    for n, name in enumerate(behind):
+        at, keep = (f"{column}{n or ''}" for column in ("at", "keep"))
+        row = row_bytes(graph, name)
+        columns[at] = [form.keeps[n][0] * row for form in found.forms]
+        columns[keep] = [form.keeps[n][1] * row for form in found.forms]
+        lines += _copied(plan.memory, halo(name), name, f" + form->{at}", f"form->{keep}")
     return lines
+
+
+def _copied(memory: MemoryPlan, to: str, source: str, at: str, count: str) -> list[str]:
+    """Moves ``count`` bytes between a buffer and its halo, which may lie on it: nothing where
+    these are the very bytes."""
+    one, other = memory.placed(to), memory.placed(source)
+    here = one.region == other.region
+    if here and one.offset == other.offset and not at:
+        return []
+    over = here and one.offset < other.end and other.offset < one.end
+    function = "memmove" if over else "memcpy"
+    return [f"{function}({pointer(memory, to)}, {pointer(memory, source)}{at}, {count});"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,26 +6,32 @@ these lie, and which rows are moved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
-from hwkit.lower.patch.schedule import Move, first_of, moves, new_rows
+from hwkit.lower.patch.schedule import Move, first_of, last_reader, moves, new_rows
+from hwkit.lower.patch.turns import Stage
 from hwkit.targets.mcu.lower import McuPlan
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """``number`` of the class, None where nothing is computed; ``reads`` and ``write``: the first
-    row in the buffer of each input and of the output, 0 in a whole map."""
+    row in the buffer of each input and of the output, 0 in a whole map; ``fill`` rows of the
+    output come from its halo before, ``keeps`` go to theirs behind: of each tensor that ``kept_by``
+    names the first row and how many."""
 
     number: int | None
     reads: tuple[int, ...]
     write: int
-    move: Move
+    fill: int = 0
+    keeps: tuple[tuple[int, int], ...] = ()
 
-
-_IDLE = Form(None, (), 0, Move())
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is done."""
+        return self.number is None and not self.fill and not any(n for _, n in self.keeps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,13 @@ def forms_of(graph: Graph, plan: McuPlan, index: int) -> Forms:
     k = index - first_of(graph, stage)
     op = stage.nodes[k]
     buffers = set(stage.buffers)
-    moved = moves(stage, op.output) if op.output in buffers else (Move(),) * len(stage.turns)
+    filled = moves(stage, op.output) if op.output in buffers else (Move(),) * len(stage.turns)
+    kept = [moves(stage, name) for name in kept_by(stage, k)]
     forms: dict[Form, int] = {}
     found: list[int | None] = []
-    for turn, number, move in zip(stage.turns, tiled.of_turn, moved, strict=True):
-        form = Form(None, (), 0, move)
+    for number, turn in enumerate(stage.turns):
+        keeps = tuple((of[number].at, of[number].keep) for of in kept)
+        form = Form(None, (), 0, filled[number].fill, keeps)
         part = turn.parts[k]
         if part is not None:
             reads = tuple(
@@ -63,9 +71,16 @@ def forms_of(graph: Graph, plan: McuPlan, index: int) -> Forms:
                 for name, read in zip(activations(op), part.reads, strict=True)
             )
             write = part.rows.start - turn.held[op.output].start if op.output in buffers else 0
-            form = Form(number, reads, write, move)
-        found.append(None if form == _IDLE else forms.setdefault(form, len(forms)))
+            form = replace(form, number=tiled.of_turn[number], reads=reads, write=write)
+        found.append(None if form.idle else forms.setdefault(form, len(forms)))
     return Forms(tuple(forms), tuple(found))
+
+
+def kept_by(stage: Stage, k: int) -> list[str]:
+    """The tensors of the stage whose halos are kept behind its layer ``k``, the last to read
+    them."""
+    between = [name for name in stage.between if stage.kept(name)]
+    return [name for name in between if last_reader(stage, name) == k]
 
 
 def mark_sequence(graph: Graph, plan: McuPlan) -> list[int | None]:

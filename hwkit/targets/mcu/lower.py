@@ -97,13 +97,14 @@ def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
 
 
 def staged(lowered: Lowered[McuPlan], stages: Sequence[Stage]) -> Lowered[McuPlan]:
-    """``lowered`` with the layers of ``stages``, of its graph, computed in parts.
+    """``lowered`` with the layers of ``stages``, of its graph, computed in parts, by the kernels
+    that it has where these compute every part.
 
     ``ConfigError`` for what the firmware can't run, ``GraphError`` for stages whose layers don't
     follow each other. Example: ``staged(lowered, [by_output(graph, graph.nodes[:4], 2)])``.
     """
     found = staging(lowered.graph, stages)
-    planned = plan(lowered.graph, section(lowered.board), staging=found)
+    planned = plan(lowered.graph, section(lowered.board), lowered.plan.picks, staging=found)
     partial = frozenset(name for stage in stages for name in stage.between)
     return replace(lowered, plan=planned, partial=partial)
 

@@ -26,7 +26,8 @@ class Row:
     ``scratch_bytes`` of a descriptor, None for none; ``fits`` says which descriptors it computes,
     None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
     where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
-    inner loops do not depend on the layer's sizes, so that layers can share a copy.
+    inner loops do not depend on the layer's sizes, so that layers can share a copy; ``rows`` of
+    its output it makes at once, and one for nothing where fewer are wanted.
     """
 
     variant: str
@@ -36,6 +37,7 @@ class Row:
     reads_ahead: Callable[[Struct], int] | None = None
     layout: layouts.Layout | None = None
     shareable: bool = False
+    rows: int = 1
 
 
 ROWS = (
@@ -108,6 +110,7 @@ ROWS = (
         "depthwise_conv2d_s8",
         scratch_bytes=scratch.depthwise,
         reads_ahead=ahead.depthwise_rows,
+        rows=2,
         layout=layouts.in_columns,
         shareable=True,
     ),
@@ -117,6 +120,7 @@ ROWS = (
         scratch_bytes=scratch.bands,
         fits=fits.bands,
         reads_ahead=ahead.DEPTHWISE_4_ROWS,
+        rows=2,
         layout=layouts.BANDS,
     ),
     Row("dsp", "depthwise_conv2d_s8_turned", scratch_bytes=scratch.turned, fits=fits.turned),
@@ -183,6 +187,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_depthwise,
         fits=depthwise_stairs.fits,
         reads_ahead=ahead.DEPTHWISE_ROWS,
+        rows=2,
         layout=depthwise_stairs.laid_out,
         shareable=True,
     ),
@@ -280,6 +285,7 @@ ROWS = (
         "depthwise_conv2d_s8",
         scratch_bytes=scratch.scalar_depthwise,
         reads_ahead=ahead.DEPTHWISE_ROWS,
+        rows=2,
         layout=layouts.by_channel,
         shareable=True,
     ),

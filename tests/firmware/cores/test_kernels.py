@@ -5,21 +5,14 @@ The host runs the same kernels in portable C under sanitizers; here runs their a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from hwkit import boards
-from hwkit.device.qemu import find_program
-from hwkit.errors import ToolMissing
-from hwkit.toolchain import zig
 from tests.firmware.kernels.test_kernels import EXAMPLES
-from tests.firmware.mve.driver import Driver, compile_driver
+from tests.firmware.mve.driver import Driver
 from tests.firmware.mve.test_kernels import WIDE
 
 pytestmark = pytest.mark.slow
 
-BOARDS = ("virtual_m0", "virtual_m4", "virtual_rv32")
 _COUNTS = {
     "conv2d": 120,
     "depthwise": 80,
@@ -39,22 +32,6 @@ _COUNTS = {
     "wide_depthwise": 30,
     "wide_dense": 60,
 }
-
-
-@pytest.fixture(scope="module", params=BOARDS)
-def core(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Driver]:
-    name = str(request.param)
-    board = boards.load(name).mcu
-    assert board is not None
-    try:
-        find_program(board)
-        zig.program()
-    except ToolMissing as missing:
-        pytest.skip(str(missing))
-    with Driver(compile_driver(tmp_path_factory.mktemp(name), name), name) as running:
-        yield running
 
 
 @pytest.mark.parametrize("name", sorted(_COUNTS))

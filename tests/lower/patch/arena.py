@@ -14,12 +14,12 @@ from hwkit.ir.interpret import run
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.types import Array
 from hwkit.lower.memory import MemoryPlan, plan_memory
-from hwkit.lower.patch.schedule import halo, moves, new_rows, staged
-from hwkit.lower.patch.turns import Stage, part_of
+from hwkit.lower.patch.schedule import halo, last_reader, moves, new_rows, staged
+from hwkit.lower.patch.turns import Part, Stage, part_of
 from hwkit.lower.schedule import Schedule, scratch_name
 
-Compute: TypeAlias = Callable[[Graph, Op, Mapping[str, Array]], Array]
-"""The output of the single node of a graph for one sample."""
+Compute: TypeAlias = Callable[[Graph, Op, Part | None, Mapping[str, Array]], Array]
+"""For one sample of what it reads a node's output, or that of a part of it."""
 
 BYTES = 8
 SCRATCH_BYTES = 48
@@ -39,9 +39,18 @@ def schedule_of(graph: Graph, stages: Sequence[Stage]) -> Schedule:
     )
 
 
-def interpreted(alone: Graph, op: Op, values: Mapping[str, Array]) -> Array:
+def alone(graph: Graph, op: Op, part: Part | None) -> Graph:
+    """The graph of a node, or of a part of it."""
+    if part is not None:
+        return part_of(graph, op, part)
+    inputs = tuple(dict.fromkeys(activations(op)))
+    return replace(graph, inputs=inputs, outputs=(op.output,)).with_nodes((op,), graph.tensors)
+
+
+def interpreted(graph: Graph, op: Op, part: Part | None, values: Mapping[str, Array]) -> Array:
     """By the definition."""
-    made: Array = run(alone, {name: x[None] for name, x in values.items()})[op.output][0]
+    feeds = {name: x[None] for name, x in values.items()}
+    made: Array = run(alone(graph, op, part), feeds)[op.output][0]
     return made
 
 
@@ -72,12 +81,8 @@ class Arena:
             if op.name in first:
                 self._run_stage(first[op.name])
             elif op.name not in inside:
-                tensors = self.graph.tensors
-                alone = replace(
-                    self.graph, inputs=tuple(dict.fromkeys(activations(op))), outputs=(op.output,)
-                ).with_nodes((op,), tensors)
                 read = {name: self._rows(name).copy() for name in activations(op)}
-                self._rows(op.output)[:] = self._computed(alone, op, read)
+                self._rows(op.output)[:] = self._computed(op, None, read)
         return {name: self._rows(name).copy() for name in self.graph.results}
 
     def _run_stage(self, stage: Stage) -> None:
@@ -101,28 +106,28 @@ class Arena:
                         held = turn.held[name].start if name in stage.buffers else 0
                         start, stop = of.rows.start - held, of.rows.stop - held
                         read[name] = self._rows(name, stage)[start:stop].copy()
-                    computed = self._computed(part_of(self.graph, op, part), op, read)
+                    computed = self._computed(op, part, read)
                     first = part.rows.start - (turn.held[op.output].start if buffered else 0)
                     self._rows(op.output, stage)[first : first + len(part.rows)] = computed
-                if buffered:
-                    self._keep(stage, op.output, moved[op.output][k].at, moved[op.output][k].keep)
+                for name in stage.between:
+                    if op == stage.nodes[last_reader(stage, name)]:
+                        self._keep(stage, name, moved[name][k].at, moved[name][k].keep)
 
-    def _computed(self, alone: Graph, op: Op, read: Mapping[str, Array]) -> Array:
-        """What the single node of ``alone``, a part of ``op``, makes, its scratch spoilt
-        meanwhile."""
+    def _computed(self, op: Op, part: Part | None, read: Mapping[str, Array]) -> Array:
+        """What ``op`` or a part of it makes, its scratch spoilt meanwhile."""
         at = self.memory.offset(scratch_name(op)) // BYTES
         self.words[at : at + SCRATCH_BYTES // BYTES] = -77
         types = {name: self.graph.tensors[name].dtype.container for name in read}
         values = {name: x.astype(types[name]) for name, x in read.items()}
-        return self.compute(alone, alone.nodes[0], values)
+        return self.compute(self.graph, op, part, values)
 
     def _fill(self, stage: Stage, name: str, rows: int) -> None:
         if rows:
-            self._rows(name, stage)[:rows] = self._halo(stage, name)[:rows]
+            self._rows(name, stage)[:rows] = self._halo(stage, name)[:rows].copy()
 
     def _keep(self, stage: Stage, name: str, at: int, rows: int) -> None:
         if rows:
-            self._halo(stage, name)[:rows] = self._rows(name, stage)[at : at + rows]
+            self._halo(stage, name)[:rows] = self._rows(name, stage)[at : at + rows].copy()
 
     def _rows(self, name: str, stage: Stage | None = None) -> Array:
         shape = self.graph.tensors[name].shape

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
-from hwkit.lower.patch.pace import Held, held, needed, pace
+from hwkit.lower.patch.pace import Held, held, needed, pace, pace_by_result
 from hwkit.lower.patch.spans import Span, made, reach_of, reads
-from hwkit.lower.patch.turns import by_input
+from hwkit.lower.patch.turns import by_input, by_output
 from tests.conformance.graphs import graphs
 from tests.lower.patch.test_turns import MAPS, parts_of, two_convolutions
 
@@ -29,6 +29,33 @@ def test_pace_is_that_of_the_stage(graph: Graph, rows: int) -> None:
             parts = [turn.parts[k] for turn in stage.turns]
             spans = [span for span in quick.spans(op.output) if span[1] > span[0]]
             assert spans == [(p.rows.start, p.rows.stop) for p in parts if p is not None]
+
+
+@given(graphs(MAPS), st.integers(1, 4))
+def test_pace_by_result_is_that_of_the_stage(graph: Graph, rows: int) -> None:
+    for nodes in parts_of(graph):
+        reach = {op.name: found for op in nodes if (found := reach_of(graph, op)) is not None}
+        if any(one.rows or one.stride > one.extent for one in reach.values()):
+            continue  # rows that are left out, which a search does not try
+        stage = by_output(graph, nodes, rows)
+        quick = pace_by_result(graph, nodes, reach, rows)
+        for name in stage.buffers:
+            readers = [op for op in nodes if name in activations(op)]
+            read = [needed(reach[op.name], quick.spans(op.output)) for op in readers]
+            holds = held(quick.spans(name), read)
+            assert holds.rows >= stage.rows(name) and holds.kept >= stage.kept(name)
+        last = [span for span in quick.spans(nodes[-1].output) if span[1] > span[0]]
+        parts = [turn.parts[-1] for turn in stage.turns]
+        assert last == [(p.rows.start, p.rows.stop) for p in parts if p is not None]
+
+
+def test_two_rows_of_the_result_a_turn() -> None:
+    graph = two_convolutions()
+    reach = {op.name: found for op in graph.nodes if (found := reach_of(graph, op)) is not None}
+    quick = pace_by_result(graph, graph.nodes, reach, 2)
+    assert quick.stops["b_out"] == [2, 4, 6, 8] and quick.stops["a_out"] == [3, 5, 7, 8]
+    read = needed(reach["b"], quick.spans("b_out"))
+    assert held(quick.spans("a_out"), [read]) == Held(4, 2)
 
 
 @given(graphs(MAPS))

@@ -80,7 +80,7 @@ def test_stages_found_are_as_good_as_all_that_there_are() -> None:
                 continue
             tried += 1
             assert any(e.size_bytes <= size and e.macs <= cost for e in found)
-    assert tried > 10
+    assert tried > 5
 
 
 def test_macs_and_bytes_are_those_of_the_stages() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import strategies as st
 
 from hwkit.errors import ConfigError
@@ -28,16 +30,22 @@ def runs(graph: Graph) -> list[tuple[Op, ...]]:
 @st.composite
 def stages(draw: st.DrawFn, graph: Graph) -> list[Stage]:
     """A stage for some part of some of the runs."""
+    return random_stages(graph, Random(draw(st.integers(0, 1 << 30))))
+
+
+def random_stages(graph: Graph, random: Random) -> list[Stage]:
+    """The same from a generator: parts of runs, their rows, which halos are kept."""
     found = []
     for run in runs(graph):
-        first = draw(st.just(0) | st.integers(0, len(run) - 1))
-        nodes = run[first : draw(st.integers(first + 1, len(run)))]
-        rows = draw(st.integers(1, 4))
-        streamed = graph.inputs if can_stream(graph, nodes) and draw(st.booleans()) else ()
-        if draw(st.booleans()):
-            stage = by_input(graph, nodes, rows, streamed)
+        first = random.choice((0, random.randrange(len(run))))
+        nodes = run[first : random.randint(first + 1, len(run))]
+        rows = random.randint(1, 4)
+        streamed = graph.inputs if can_stream(graph, nodes) and random.random() < 0.5 else ()
+        again = [op.output for op in nodes if random.random() < random.choice((0, 0.3, 1))]
+        if random.random() < 0.5:
+            even = random.random() < 0.7
+            stage = by_input(graph, nodes, rows, streamed, again=again, even=even)
         else:
-            again = draw(st.sets(st.sampled_from([op.output for op in nodes])))
             stage = by_output(graph, nodes, rows, again, streamed)
         if not refused(graph, stage):
             found.append(stage)

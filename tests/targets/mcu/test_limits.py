@@ -33,6 +33,15 @@ def test_code_that_is_large_already_does_not_grow_by_default() -> None:
     assert limits(small("speed"), M4, large).code_bytes == 37_500
 
 
+def test_a_stage_has_code_of_its_own_and_sram_that_is_given_may_be_taken() -> None:
+    assert limits(small("balanced"), M4, PLAIN, stages=2).code_bytes == 28_000
+    assert limits(small("speed"), M4, PLAIN, stages=1).code_bytes == 26_000
+    board = small("balanced")
+    assert board.mcu
+    told = replace(board, mcu=replace(board.mcu, sram_bytes=20_000))
+    assert limits(told, M4, PLAIN, layers=10).arena_bytes == 20_000 - 624 - 40
+
+
 @pytest.mark.parametrize("optimize", ["balanced", "speed"])
 def test_never_more_than_the_board_has(optimize: Optimize) -> None:
     """The stack and what a runtime needs lie beside the arena; the plain kernels have what they

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hwkit import boards
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.plan import plain
@@ -18,6 +20,17 @@ def test_the_plain_plan_is_that_of_the_target() -> None:
     costs = Costs(lowered.graph, (), (), needs.overlaps, needs.scratch_bytes)
     assert plain(costs).arena_bytes == lowered.plan.memory.arena_bytes
     assert any(needs.scratch_bytes.values()) and any(needs.overlaps.values())
+
+
+def test_a_plan_leaves_room_for_fast_kernels() -> None:
+    board = boards.load("virtual_m4")
+    lowered = TARGET.lower(CHAIN, board)
+    fast = TARGET.with_fast_kernels(lowered)
+    asked, more = (TARGET.arena_needs(one).scratch_bytes for one in (lowered, fast))
+    assert all(more[name] >= asked[name] for name in asked) and more != asked
+    assert board.mcu is not None
+    tight = replace(board, mcu=replace(board.mcu, sram_bytes=1000))
+    assert TARGET.with_fast_kernels(TARGET.lower(CHAIN, tight)).plan.picks
 
 
 def test_room_is_what_stack_and_variables_leave() -> None:

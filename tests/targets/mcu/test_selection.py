@@ -101,6 +101,22 @@ def test_a_larger_arena_must_be_worth_it(alternatives: Alternatives) -> None:
     assert found and found.need.arena_bytes < fast.arena_bytes
 
 
+def test_what_was_refused_is_offered_again_where_there_is_room(alternatives: Alternatives) -> None:
+    """No layer has the plain kernel that could have the fast one within the limit."""
+    plain, fast = (m.total for m in alternatives.measured)
+    free = Price(1, 0)
+    for arena in range(plain.arena_bytes, fast.arena_bytes, 16):
+        found = alternatives.best(free, replace(UNLIMITED, arena_bytes=arena))
+        assert found is not None and found.need.arena_bytes <= arena
+        for layer, option in enumerate(alternatives.measured[1].options):
+            if option.figure.time < found.options[layer].figure.time:
+                picks = list(found.plan.picks)
+                picks[layer] = option.figure.pick
+                assert M4.mcu
+                other = plan(alternatives.lowered.graph, M4.mcu, picks, alternatives.lowered.plan)
+                assert other.memory.arena_bytes > arena
+
+
 def test_adding_up_gives_the_figures_of_the_builds(alternatives: Alternatives) -> None:
     found = next(alternatives.by_arena(price_for("speed", 1000, 1)))
     fast = alternatives.measured[1].total

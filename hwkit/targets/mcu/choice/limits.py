@@ -17,6 +17,9 @@ CODE_GROWTH = (5, 4)
 """The most code, unless the plain kernels come near it: by default what they have, for speed so
 many times that."""
 
+STAGE_CODE_BYTES = 2_000
+"""More code for each stage: its turns, and second copies for most of them."""
+
 MARGIN_BYTES = 2048
 """By how much a board's own clock, UART and entry code may be longer than the virtual board's, and
 the most that a runtime takes in SRAM beside arena and stack."""
@@ -46,14 +49,15 @@ class Limits:
         return fits and code_fits
 
 
-def limits(board: Board, measuring: Board, plain: Need, layers: int = 0) -> Limits:
+def limits(board: Board, measuring: Board, plain: Need, layers: int = 0, stages: int = 0) -> Limits:
     """What kernels chosen for ``board``, measured on ``measuring``, may take, when the smallest
     ones take ``plain``.
 
     By default an arena 1.2 times and an image 1.6 times as large; for speed what the board has;
-    for size no larger an arena. But for size 24,000 bytes of code, or what plain kernels with
-    more have (for speed 1.25 times that). Never more than the board has, unless the plain kernels
-    do.
+    for size no larger an arena. A build that says how much SRAM it may take (``sram_bytes``) may
+    take it by default too. But for size 24,000 bytes of code, or what plain kernels with more
+    have (for speed 1.25 times that), and 2,000 for each of ``stages``. Never more than the board
+    has, unless the plain kernels do.
 
     Example: plain kernels with 10,000 bytes of arena and 40,000 of flash may become 12,000 and
     64,000.
@@ -65,16 +69,19 @@ def limits(board: Board, measuring: Board, plain: Need, layers: int = 0) -> Limi
     sram = region(mcu, "sram").size_bytes - mcu.stack_bytes - MARGIN_BYTES
     if mcu.sram_bytes:
         sram = min(sram, sum(bank.size_bytes for bank in arena_regions(mcu, layers)))
+    more = stages * STAGE_CODE_BYTES
     match mcu.optimize:
         case "speed":
-            code = max(CODE_BYTES, _times(plain.code_bytes, CODE_GROWTH))
+            code = max(CODE_BYTES, _times(plain.code_bytes, CODE_GROWTH)) + more
             return Limits(max(sram, plain.arena_bytes), flash, code)
         case "size":
             return Limits(plain.arena_bytes, flash, None)
         case "balanced":
-            arena = min(_times(plain.arena_bytes, ARENA_GROWTH), sram)
+            arena = sram
+            if not mcu.sram_bytes:
+                arena = min(_times(plain.arena_bytes, ARENA_GROWTH), sram)
             image = min(_times(plain.flash_bytes, FLASH_GROWTH), flash)
-            code = max(CODE_BYTES, plain.code_bytes)
+            code = max(CODE_BYTES, plain.code_bytes) + more
             return Limits(max(arena, plain.arena_bytes), image, code)
 
 

@@ -19,6 +19,7 @@ from hwkit.targets.mcu.choice.limits import (
     CODE_BYTES,
     CODE_GROWTH,
     FLASH_GROWTH,
+    STAGE_CODE_BYTES,
 )
 from hwkit.targets.mcu.choice.policy import SPEED_PER_FLASH, TIME_PER_ARENA, TIME_PER_FLASH
 from hwkit.targets.mcu.choice.rounds import kernels_that_fit
@@ -46,7 +47,7 @@ def path(lowered: Lowered[McuPlan], board: Board) -> Path:
     depends = {
         "version": _VERSION,
         "rate": [section(lowered.board).optimize, TIME_PER_FLASH, SPEED_PER_FLASH, TIME_PER_ARENA],
-        "limits": [ARENA_GROWTH, FLASH_GROWTH, CODE_BYTES, CODE_GROWTH],
+        "limits": [ARENA_GROWTH, FLASH_GROWTH, CODE_BYTES, CODE_GROWTH, STAGE_CODE_BYTES],
         "zig": zig.version(),
         "flags": [*mcu.cpu_flags, *zig.COMPILE_FLAGS, zig.OPTIMIZE],
         "board": [board.name, board.name == lowered.board.name, mcu.emulator, *mcu.kernels],

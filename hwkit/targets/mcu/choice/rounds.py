@@ -74,7 +74,8 @@ def _taken(lowered: Lowered[McuPlan], board: Board, measured: list[Measured]) ->
     of, by_rule = Alternatives(lowered, board, measured), measured[0].total
     *_, least = of.by_arena(smallest(by_rule.time))
     plain = replace(least.need, arena_bytes=by_rule.arena_bytes)
-    within = limits(lowered.board, board, plain, len(lowered.graph.nodes))
+    sizes = len(lowered.graph.nodes), len(lowered.plan.staging.stages)
+    within = limits(lowered.board, board, plain, *sizes)
     whole = list(measured)
     for price, room in (
         (_price(lowered, measured), within),

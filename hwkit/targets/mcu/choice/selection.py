@@ -49,9 +49,31 @@ class Alternatives:
             at = replace(price, byte=price.byte * dearer)
             found = [s for s in self.by_arena(at) if limits.hold(s.need)]
             if found:
-                return min(found, key=lambda s: s.cost(price))
+                return self._with_room_used(min(found, key=lambda s: s.cost(price)), price, limits)
             dearer *= 2
         return None
+
+    def _with_room_used(self, found: Selection, price: Price, limits: Limits) -> Selection:
+        """``found`` with other options, layer by layer, as long as that is cheaper and within
+        ``limits``: what had to go for a layer that needs most memory may fit at another one that
+        was refused before it."""
+        for saved, layer, option in sorted(self._dearer(found, price), key=lambda one: one[:2]):
+            if saved >= 0:
+                break
+            options = list(found.options)
+            options[layer] = option
+            other = self._of(options)
+            if limits.hold(other.need) and other.cost(price) < found.cost(price):
+                found = other
+        return found
+
+    def _dearer(self, found: Selection, price: Price) -> Iterator[tuple[int, int, Option]]:
+        """What each option of each layer costs more than that in ``found``, by itself."""
+        for m in self.measured:
+            for layer, option in enumerate(m.options):
+                taken = found.options[layer].figure
+                one = price.cost(option.figure.time, option.figure.flash_bytes)
+                yield one - price.cost(taken.time, taken.flash_bytes), layer, option
 
     def by_arena(self, price: Price) -> Iterator[Selection]:
         """Selections at ``price`` with less and less arena, the last one's no larger than plain.
@@ -100,7 +122,10 @@ class Alternatives:
             for layer, kernels in enumerate(allowed)
         ]
         functions = {name: size for m in self.measured for name, size in m.functions.items()}
-        options = select(by_layer, functions, price)
+        return self._of(select(by_layer, functions, price))
+
+    def _of(self, options: Sequence[Option]) -> Selection:
+        functions = {name: size for m in self.measured for name, size in m.functions.items()}
         picks = [option.figure.pick for option in options]
         planned = plan(self.lowered.graph, section(self.board), picks, self.lowered.plan)
         first = self.measured[0]
