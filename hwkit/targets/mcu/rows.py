@@ -26,7 +26,8 @@ class Row:
     ``scratch_bytes`` of a descriptor, None for none; ``fits`` says which descriptors it computes,
     None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
     where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
-    inner loops do not depend on the layer's sizes, so that layers can share a copy.
+    inner loops do not depend on the layer's sizes, so that layers can share a copy; ``rows_at_once``
+    are output rows that it computes together.
     """
 
     variant: str
@@ -36,6 +37,7 @@ class Row:
     reads_ahead: Callable[[Struct], int] | None = None
     layout: layouts.Layout | None = None
     shareable: bool = False
+    rows_at_once: int = 1
 
 
 ROWS = (
@@ -78,6 +80,7 @@ ROWS = (
         scratch_bytes=scratch.winograd(4, 0),
         fits=fits.winograd,
         reads_ahead=ahead.CONV2D_ROWS,
+        rows_at_once=2,
         layout=layouts.winograd,
     ),
     Row(
@@ -86,6 +89,7 @@ ROWS = (
         scratch_bytes=scratch.winograd(8, 2),
         fits=fits.winograd,
         reads_ahead=ahead.CONV2D_ROWS,
+        rows_at_once=2,
     ),
     Row(
         "dsp",
@@ -93,6 +97,7 @@ ROWS = (
         scratch_bytes=scratch.winograd4,
         fits=fits.winograd4,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=layouts.WINOGRAD4,
     ),
     Row(
@@ -101,6 +106,7 @@ ROWS = (
         scratch_bytes=scratch.winograd4_small,
         fits=fits.winograd4,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=layouts.WINOGRAD4_ROWS,
     ),
     Row(
@@ -108,6 +114,7 @@ ROWS = (
         "depthwise_conv2d_s8",
         scratch_bytes=scratch.depthwise,
         reads_ahead=ahead.depthwise_rows,
+        rows_at_once=2,
         layout=layouts.in_columns,
         shareable=True,
     ),
@@ -117,6 +124,7 @@ ROWS = (
         scratch_bytes=scratch.bands,
         fits=fits.bands,
         reads_ahead=ahead.DEPTHWISE_4_ROWS,
+        rows_at_once=4,
         layout=layouts.BANDS,
     ),
     Row("dsp", "depthwise_conv2d_s8_turned", scratch_bytes=scratch.turned, fits=fits.turned),
@@ -182,6 +190,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_depthwise,
         fits=depthwise_stairs.fits,
         reads_ahead=ahead.DEPTHWISE_ROWS,
+        rows_at_once=2,
         layout=depthwise_stairs.laid_out,
         shareable=True,
     ),
@@ -191,6 +200,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_winograd4(1),
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=scalar_winograd4.transformed,
     ),
     Row(
@@ -199,6 +209,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_winograd4_small(1),
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=scalar_winograd4.small,
     ),
     Row(
@@ -254,6 +265,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_winograd4(2),
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=scalar_winograd4.transformed,
     ),
     Row(
@@ -262,6 +274,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_winograd4_small(2),
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=scalar_winograd4.small,
     ),
     Row(
@@ -279,6 +292,7 @@ ROWS = (
         "depthwise_conv2d_s8",
         scratch_bytes=scratch.scalar_depthwise,
         reads_ahead=ahead.DEPTHWISE_ROWS,
+        rows_at_once=2,
         layout=layouts.by_channel,
         shareable=True,
     ),

@@ -65,7 +65,9 @@ def conv2d(graph: Graph, op: Conv2d) -> Call:
         "input_zero_point": op.input_zero_point,
         **weighted.fields,
     }
-    return Call(weighted.kernel, Struct(fields), (op.input,))
+    return Call(
+        weighted.kernel, Struct(fields), (op.input,), weight_bits=weighted.weight_bits
+    )
 
 
 def depthwise(graph: Graph, op: DepthwiseConv2d) -> Call:
@@ -78,7 +80,9 @@ def depthwise(graph: Graph, op: DepthwiseConv2d) -> Call:
         "input_zero_point": op.input_zero_point,
         **weighted.fields,
     }
-    return Call(weighted.kernel, Struct(fields), (op.input,))
+    return Call(
+        weighted.kernel, Struct(fields), (op.input,), weight_bits=weighted.weight_bits
+    )
 
 
 def dense(graph: Graph, op: Dense) -> Call:
@@ -91,25 +95,28 @@ def dense(graph: Graph, op: Dense) -> Call:
         "output_features": outputs,
         **weighted.fields,
     }
-    return Call(weighted.kernel, Struct(fields), (op.input,))
+    return Call(
+        weighted.kernel, Struct(fields), (op.input,), weight_bits=weighted.weight_bits
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Weighted:
-    """The kernel, and the fields weights, bias and rescale of its descriptor."""
+    """The kernel, the fields weights, bias and rescale of its descriptor, and the bits of a
+    weight's type."""
 
     kernel: str
     fields: Fields
+    weight_bits: int
 
 
 def _weighted(kernel: str, graph: Graph, op: Weighted) -> _Weighted:
     weight = graph.constants[op.weight]
     rows, bias = rows_of(op, weight), bias_of(op, graph.constants)
-    name, bits = named(kernel, graph, op), storage_bits(graph.tensors[op.weight].dtype)
-    if name.endswith("_s16"):
-        bits = 8
-    elif bits == 4 and not isinstance(op, DepthwiseConv2d):
-        name = f"{name}_s4"
+    name, narrow = named(kernel, graph, op), storage_bits(graph.tensors[op.weight].dtype)
+    bits = 8
+    if narrow == 4 and isinstance(op, Conv2d | Dense) and not name.endswith("_s16"):
+        bits, name = 4, f"{name}_s4"
     packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(rows, bits)
     most, width = largest_sum(graph, op), output_bytes(graph, op)
     biases: Table | None = Table("bias", wrapped_bias(rows, bias, op.input_zero_point))
@@ -126,7 +133,7 @@ def _weighted(kernel: str, graph: Graph, op: Weighted) -> _Weighted:
         "bias": biases,
         "rescale": rescale(r, most, "", width),
     }
-    return _Weighted(name, fields)
+    return _Weighted(name, fields, narrow)
 
 
 def _with_bias(r: Rescale, bias: Array) -> Rescale:
