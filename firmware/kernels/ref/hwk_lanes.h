@@ -24,7 +24,7 @@ HWK_INLINE void hwk_set_lane(uint8_t *packed, int32_t index, int32_t bits, int32
 HWK_INLINE uint32_t hwk_low_bits(int32_t bits) { return ((1u << bits) - 1u) * 0x01010101u; }
 
 /* Four neighbours in the lowest 4 * bits bits to a byte each, the upper bits of these 0. */
-HWK_INLINE uint32_t hwk_spread(uint32_t lanes, int32_t bits) {
+HWK_INLINE uint32_t hwk_lanes_to_bytes(uint32_t lanes, int32_t bits) {
   uint32_t pairs = ((1u << 2 * bits) - 1u) * 0x00010001u;
   lanes &= (1u << 4 * bits) - 1u;
   lanes = (lanes | lanes << (16 - 2 * bits)) & pairs;
@@ -32,17 +32,17 @@ HWK_INLINE uint32_t hwk_spread(uint32_t lanes, int32_t bits) {
 }
 
 /* The low bits of four bytes to neighbours: the inverse. */
-HWK_INLINE uint32_t hwk_unspread(uint32_t word, int32_t bits) {
+HWK_INLINE uint32_t hwk_bytes_to_lanes(uint32_t word, int32_t bits) {
   uint32_t pairs = ((1u << 2 * bits) - 1u) * 0x00010001u;
   word &= hwk_low_bits(bits);
   word = (word | word >> (8 - bits)) & pairs;
   return (word | word >> (16 - 2 * bits)) & ((1u << 4 * bits) - 1u);
 }
 
-/* Whether a word of memory starts with integer `index`. */
-HWK_INLINE int hwk_at_a_word(const uint8_t *packed, int32_t index, int32_t bits) {
-  int32_t bit = index * bits;
-  return bit % 8 == 0 && (uintptr_t)(packed + bit / 8) % 4 == 0;
+/* The first integer from `index` on, at most `end`, with which a word of memory starts. */
+HWK_INLINE int32_t hwk_next_word(const uint8_t *packed, int32_t index, int32_t end, int32_t bits) {
+  int32_t bit = ((int32_t)((uintptr_t)packed % 4) * 8 + index * bits) % 32;
+  return hwk_min(index + (32 - bit) % 32 / bits, end);
 }
 
 /* Integers `first` .. `first + count - 1` to bytes. Whole words of the packed ones where these are
@@ -50,8 +50,9 @@ HWK_INLINE int hwk_at_a_word(const uint8_t *packed, int32_t index, int32_t bits)
 HWK_INLINE void hwk_unpack_as(int8_t *to, const uint8_t *packed, int32_t first, int32_t count,
                               int32_t bits) {
   int32_t end = first + count, index = first, of_word = 32 / bits;
+  int32_t words = hwk_next_word(packed, first, end, bits);
 #pragma GCC unroll 1
-  for (; index < end && !hwk_at_a_word(packed, index, bits); ++index) {
+  for (; index < words; ++index) {
     *to++ = (int8_t)hwk_lane(packed, index, bits);
   }
   const uint8_t *from = packed + index * bits / 8;
@@ -59,7 +60,7 @@ HWK_INLINE void hwk_unpack_as(int8_t *to, const uint8_t *packed, int32_t first, 
   for (; index + of_word <= end; index += of_word, from += 4) {
     uint32_t word = hwk_biased_lanes(hwk_load4_aligned(from), bits);
     for (int32_t k = 0; k < of_word; k += 4, to += 4) {
-      uint32_t bytes = hwk_signed_bytes(hwk_spread(word >> k * bits, bits), bits);
+      uint32_t bytes = hwk_signed_bytes(hwk_lanes_to_bytes(word >> k * bits, bits), bits);
       hwk_copy(to, &bytes, 4);
     }
   }
@@ -73,8 +74,9 @@ HWK_INLINE void hwk_unpack_as(int8_t *to, const uint8_t *packed, int32_t first, 
 HWK_INLINE void hwk_pack_as(uint8_t *packed, int32_t first, const int8_t *from, int32_t count,
                             int32_t bits) {
   int32_t end = first + count, index = first, of_word = 32 / bits;
+  int32_t words = hwk_next_word(packed, first, end, bits);
 #pragma GCC unroll 1
-  for (; index < end && !hwk_at_a_word(packed, index, bits); ++index) {
+  for (; index < words; ++index) {
     hwk_set_lane(packed, index, bits, *from++);
   }
   uint8_t *to = packed + index * bits / 8;
@@ -82,7 +84,7 @@ HWK_INLINE void hwk_pack_as(uint8_t *packed, int32_t first, const int8_t *from, 
   for (; index + of_word <= end; index += of_word, to += 4) {
     uint32_t word = 0;
     for (int32_t k = 0; k < of_word; k += 4, from += 4) {
-      word |= hwk_unspread(hwk_load4(from), bits) << k * bits;
+      word |= hwk_bytes_to_lanes(hwk_load4(from), bits) << k * bits;
     }
     hwk_copy(__builtin_assume_aligned(to, 4), &word, 4);
   }

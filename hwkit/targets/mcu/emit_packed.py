@@ -11,7 +11,7 @@ from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.packed import MOVES
 from hwkit.targets.mcu.source import initializer
 
-_HEADERS = {
+_HEADER_OF = {
     "conv2d": "packed_window",
     "depthwise_conv2d": "packed_window",
     "sum_pool": "packed_window",
@@ -24,11 +24,14 @@ _HEADERS = {
     **dict.fromkeys(MOVES, "packed_moves"),
 }
 
+HEADERS = tuple(sorted(set(_HEADER_OF.values())))
+"""Names of the headers of the packed forms, without ``hwk_`` and ``.h``."""
+
 
 def includes(plan: McuPlan) -> list[str]:
-    """Names of the headers of the packed forms that ``plan`` has, without ``hwk_`` and ``.h``."""
+    """Those of ``HEADERS`` that ``plan`` needs."""
     found = {
-        _HEADERS[plan.kernels[call.kernel].descriptor]
+        _HEADER_OF[plan.kernels[call.kernel].descriptor]
         for layer in plan.layers
         for call in layer.calls
         if call.packing is not None

@@ -248,7 +248,9 @@ def _picked(made: tuple[Call, ...], pick: Pick) -> tuple[Call, ...]:
 
 def _fits_all(tile: Tiled, kernel: Kernel) -> bool:
     """Whether ``kernel`` computes every part."""
-    return all(kernel.fits(call.descriptor) for of in tile.classes for call in of)
+    calls_ = [call for of in tile.classes for call in of]
+    narrow = all(call.input_bits <= kernel.row.input_bits for call in calls_)
+    return narrow and all(kernel.fits(call.descriptor) for call in calls_)
 
 
 def _asks(layer: Layer) -> tuple[object, ...]:

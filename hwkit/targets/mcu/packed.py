@@ -65,6 +65,8 @@ class _Band:
 def fits(call: Call, kernel: Kernel, stored: Mapping[str, Storage], output: str) -> bool:
     """Whether ``kernel`` computes ``call``, which makes ``output``: every band of it, where integers
     are packed."""
+    if call.input_bits > kernel.row.input_bits:
+        return False
     if kernel.descriptor not in FORMS or not _narrow(call, stored, output):
         return kernel.fits(call.descriptor)
     return kernel.descriptor in MOVES or _served(call, kernel, stored[output].bits) is not None

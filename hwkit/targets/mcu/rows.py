@@ -13,6 +13,7 @@ from hwkit.targets.mcu import (
     fits,
     layouts,
     pairs,
+    quads,
     scalar_winograd4,
     scratch,
 )
@@ -27,7 +28,7 @@ class Row:
     None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
     where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
     inner loops do not depend on the layer's sizes, so that layers can share a copy; ``rows_at_once``
-    are output rows that it computes together.
+    are output rows that it computes together, ``input_bits`` what the input's integers have at most.
     """
 
     variant: str
@@ -38,11 +39,13 @@ class Row:
     layout: layouts.Layout | None = None
     shareable: bool = False
     rows_at_once: int = 1
+    input_bits: int = 32
 
 
 ROWS = (
     Row("ref", "conv2d_s8", reads_ahead=ahead.CONV2D),
-    Row("ref", "conv2d_s8_s4", reads_ahead=ahead.CONV2D),
+    Row("ref", "conv2d_s8_s4", reads_ahead=ahead.CONV2D, layout=layouts.nibbles(1)),
+    Row("ref", "dense_s8_s4", layout=layouts.nibbles(1)),
     Row("ref", "depthwise_conv2d_s8", reads_ahead=ahead.DEPTHWISE),
     Row("ref", "avg_pool_s8", reads_ahead=ahead.POOL),
     Row("ref", "max_pool_s8", reads_ahead=ahead.POOL),
@@ -63,8 +66,17 @@ ROWS = (
         "conv2d_s8_s4",
         scratch_bytes=scratch.conv2d(8),
         reads_ahead=ahead.CONV2D,
-        layout=layouts.grouped(2),
         shareable=True,
+        layout=layouts.nibbles(2),
+    ),
+    Row(
+        "dsp",
+        "conv2d_s4_s4",
+        scratch_bytes=quads.scratch_bytes,
+        fits=quads.fits,
+        reads_ahead=ahead.CONV2D,
+        layout=quads.laid_out,
+        input_bits=4,
     ),
     Row(
         "dsp",
@@ -141,8 +153,8 @@ ROWS = (
         "dense_s8_s4",
         scratch_bytes=scratch.dense(8),
         reads_ahead=ahead.dense,
-        layout=layouts.grouped(4),
         shareable=True,
+        layout=layouts.nibbles(4),
     ),
     Row(
         "dsp",
@@ -218,6 +230,7 @@ ROWS = (
         scratch_bytes=scratch.v6m_conv2d(8),
         reads_ahead=ahead.CONV2D,
         shareable=True,
+        layout=layouts.nibbles(1),
     ),
     Row(
         "v6m",
@@ -232,6 +245,7 @@ ROWS = (
         scratch_bytes=scratch.v6m_dense(8),
         reads_ahead=ahead.dense,
         shareable=True,
+        layout=layouts.nibbles(1),
     ),
     Row(
         "rv32",
@@ -282,11 +296,11 @@ ROWS = (
         "conv2d_s8_s4",
         scratch_bytes=scratch.rv32_conv2d(8),
         reads_ahead=ahead.CONV2D,
-        layout=layouts.grouped(4),
         shareable=True,
+        layout=layouts.nibbles(4),
     ),
     Row("rv32", "dense_s8", layout=layouts.grouped(4), shareable=True),
-    Row("rv32", "dense_s8_s4", layout=layouts.grouped(4), shareable=True),
+    Row("rv32", "dense_s8_s4", shareable=True, layout=layouts.nibbles(4)),
     Row(
         "scalar",
         "depthwise_conv2d_s8",
@@ -313,7 +327,7 @@ ROWS = (
         reads_ahead=ahead.CONV2D,
         layout=layouts.by_quads,
     ),
-    Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D),
+    Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D, layout=layouts.nibbles(1)),
     Row(
         "mve",
         "depthwise_conv2d_s8",
@@ -329,7 +343,7 @@ ROWS = (
         reads_ahead=ahead.DEPTHWISE,
         layout=layouts.by_blocks,
     ),
-    Row("mve", "dense_s8_s4", scratch_bytes=scratch.mve_dense_s4, reads_ahead=ahead.dense),
+    Row("mve", "dense_s8_s4", scratch_bytes=scratch.mve_dense_s4, reads_ahead=ahead.dense, layout=layouts.nibbles(1)),
     Row("mve", "avg_pool_s8", reads_ahead=ahead.POOL),
     Row("mve", "max_pool_s8", reads_ahead=ahead.POOL),
     Row("mve", "sum_pool_s8", reads_ahead=ahead.POOL),

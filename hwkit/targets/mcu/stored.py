@@ -75,12 +75,13 @@ def _whole(graph: Graph, staged: Collection[str]) -> Iterator[str]:
     yield from graph.sources
     yield from graph.results
     for op in graph.nodes:
-        if op.name in staged or not _has_form(graph, op):
+        if op.name in staged or not has_form(graph, op):
             yield op.output
             yield from activations(op)
 
 
-def _has_form(graph: Graph, op: Op) -> bool:
+def has_form(graph: Graph, op: Op) -> bool:
+    """Whether ``op`` can read and make packed tensors."""
     if isinstance(op, Add):
         return len({graph.tensors[name].shape for name in op.inputs}) == 1
     return isinstance(op, _FORMS)

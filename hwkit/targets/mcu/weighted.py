@@ -65,9 +65,7 @@ def conv2d(graph: Graph, op: Conv2d) -> Call:
         "input_zero_point": op.input_zero_point,
         **weighted.fields,
     }
-    return Call(
-        weighted.kernel, Struct(fields), (op.input,), weight_bits=weighted.weight_bits
-    )
+    return weighted.call(fields, op.input)
 
 
 def depthwise(graph: Graph, op: DepthwiseConv2d) -> Call:
@@ -80,9 +78,7 @@ def depthwise(graph: Graph, op: DepthwiseConv2d) -> Call:
         "input_zero_point": op.input_zero_point,
         **weighted.fields,
     }
-    return Call(
-        weighted.kernel, Struct(fields), (op.input,), weight_bits=weighted.weight_bits
-    )
+    return weighted.call(fields, op.input)
 
 
 def dense(graph: Graph, op: Dense) -> Call:
@@ -95,29 +91,32 @@ def dense(graph: Graph, op: Dense) -> Call:
         "output_features": outputs,
         **weighted.fields,
     }
-    return Call(
-        weighted.kernel, Struct(fields), (op.input,), weight_bits=weighted.weight_bits
-    )
+    return weighted.call(fields, op.input)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Weighted:
-    """The kernel, the fields weights, bias and rescale of its descriptor, and the bits of a
-    weight's type."""
+    """The kernel, the fields weights, bias and rescale of its descriptor, and the bits that hold
+    all integers of the weights' and of the input's type."""
 
     kernel: str
     fields: Fields
     weight_bits: int
+    input_bits: int
+
+    def call(self, fields: Fields, name: str) -> Call:
+        """With these fields, of input ``name``."""
+        bits = {"weight_bits": self.weight_bits, "input_bits": self.input_bits}
+        return Call(self.kernel, Struct(fields), (name,), **bits)
 
 
 def _weighted(kernel: str, graph: Graph, op: Weighted) -> _Weighted:
     weight = graph.constants[op.weight]
     rows, bias = rows_of(op, weight), bias_of(op, graph.constants)
     name, narrow = named(kernel, graph, op), storage_bits(graph.tensors[op.weight].dtype)
-    bits = 8
     if narrow == 4 and isinstance(op, Conv2d | Dense) and not name.endswith("_s16"):
-        bits, name = 4, f"{name}_s4"
-    packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(rows, bits)
+        name = f"{name}_s4"
+    packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(rows)
     most, width = largest_sum(graph, op), output_bytes(graph, op)
     biases: Table | None = Table("bias", wrapped_bias(rows, bias, op.input_zero_point))
     r = op.rescale
@@ -133,7 +132,7 @@ def _weighted(kernel: str, graph: Graph, op: Weighted) -> _Weighted:
         "bias": biases,
         "rescale": rescale(r, most, "", width),
     }
-    return _Weighted(name, fields, narrow)
+    return _Weighted(name, fields, narrow, graph.tensors[op.input].dtype.bits)
 
 
 def _with_bias(r: Rescale, bias: Array) -> Rescale:

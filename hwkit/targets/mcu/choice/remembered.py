@@ -30,7 +30,7 @@ from hwkit.toolchain import zig
 from hwkit.toolchain.cache import cache_folder
 from hwkit.toolchain.linker_script import region
 
-_VERSION = 5
+_VERSION = 6
 """Of the way to choose: a choice made in another way is made again."""
 
 
@@ -111,6 +111,8 @@ def _layers(plan: McuPlan) -> Iterator[list[object]]:
                 else:
                     yield [name, str(value)]
             yield [[path, *numbers] for path, numbers in call.varying.items()]
+            if call.packing is not None:
+                yield [[name, str(value)] for name, value in leaves(call.packing)]
         if layer.tiled is not None:
             yield ["usual or not", *layer.tiled.of_turn]
     for placed in plan.memory.placements:
