@@ -57,121 +57,126 @@ HWK_INLINE const void *hwk_band_rows(const void *input, int32_t bits, int32_t ro
   return buffer;
 }
 
-/* Computes one band of `layer`. */
-typedef void hwk_band_function_t(const void *layer, const void *input, void *output,
-                                 void *scratch);
+/* What the bands of a layer have in common: the rows that are unpacked, the buffer for outputs, and
+ * what is behind it. */
+typedef struct {
+  hwk_band_t there;
+  int32_t output_row;
+  int8_t *outputs;
+  int8_t *more;
+} hwk_bands_t;
 
-/* All bands: `part` is the window in `layer`, `channels` those of the output. */
-HWK_INLINE void hwk_packed_bands(const hwk_window_t *w, hwk_window_t *part, int32_t channels,
-                                 const hwk_packing_t *p, const void *input, void *output,
-                                 int8_t *scratch, hwk_band_function_t *run, const void *layer) {
-  int8_t *outputs = scratch + p->input_bytes, *more = outputs + p->output_bytes;
-  int32_t row = w->input_width * w->channels, output_row = w->output_width * channels;
-  hwk_band_t there = {0, 0, 0};
-#pragma GCC unroll 1
-  for (int32_t y = 0; y < w->output_height; y += p->step) {
-    int32_t count = hwk_min(w->output_height - y, p->step);
-    hwk_band_t band = hwk_band(w, y, count);
-    part->input_height = band.end - band.first;
-    part->output_height = count;
-    part->padding_top = band.padding;
-    const void *rows = hwk_band_rows(input, p->input_bits[0], row, &band, &there, scratch);
-    run(layer, rows, hwk_to_pack(output, y * output_row, p->output_bits, outputs), more);
-    hwk_packed(output, y * output_row, count * output_row, p, outputs);
-  }
+HWK_INLINE hwk_bands_t hwk_bands(const hwk_window_t *w, int32_t channels, const hwk_packing_t *p,
+                                 int8_t *scratch) {
+  int8_t *outputs = scratch + p->input_bytes;
+  hwk_bands_t bands = {{0, 0, 0}, w->output_width * channels, outputs, outputs + p->output_bytes};
+  return bands;
+}
+
+/* The input of the output rows from y on, whose window `part` becomes. */
+HWK_INLINE const void *hwk_band_input(hwk_bands_t *bands, const hwk_window_t *w, hwk_window_t *part,
+                                      const hwk_packing_t *p, const void *input, int8_t *scratch,
+                                      int32_t y) {
+  int32_t count = hwk_min(w->output_height - y, p->step);
+  hwk_band_t band = hwk_band(w, y, count);
+  part->input_height = band.end - band.first;
+  part->output_height = count;
+  part->padding_top = band.padding;
+  return hwk_band_rows(input, p->input_bits[0], w->input_width * w->channels, &band,
+                       &bands->there, scratch);
+}
+
+/* Where they go. */
+HWK_INLINE void *hwk_band_output(const hwk_bands_t *bands, const hwk_packing_t *p, void *output,
+                                 int32_t y) {
+  return hwk_to_pack(output, y * bands->output_row, p->output_bits, bands->outputs);
+}
+
+/* They are there. */
+HWK_INLINE void hwk_band_done(const hwk_bands_t *bands, const hwk_window_t *part,
+                              const hwk_packing_t *p, void *output, int32_t y) {
+  hwk_packed(output, y * bands->output_row, part->output_height * bands->output_row, p,
+             bands->outputs);
 }
 
 typedef void hwk_conv2d_function_t(const hwk_conv2d_t *d, const void *input, void *output,
                                    void *scratch);
 
-/* A convolution with its kernel. */
-typedef struct {
-  hwk_conv2d_t part;
-  const hwk_conv2d_t *whole;
-  const hwk_packing_t *packing;
-  hwk_conv2d_function_t *kernel;
-} hwk_packed_conv2d_t;
-
-/* A tile of output channels after the other; those of several lie apart first. */
-HWK_INLINE void hwk_conv2d_band(const void *layer, const void *input, void *output,
-                                void *scratch) {
-  const hwk_packed_conv2d_t *of = layer;
-  const hwk_packing_t *p = of->packing;
-  int8_t *weights = scratch, *tile = weights + p->weight_bytes, *more = tile + p->tile_bytes;
-  int32_t outputs = of->whole->output_channels;
-  if (p->tile >= outputs) {
-    of->kernel(&of->part, input, output, more);
-    return;
-  }
-  int32_t pixels = of->part.window.output_height * of->part.window.output_width;
+/* The channels of `part`, a band of `d`, a tile after the other: each tile's outputs lie apart
+ * first. */
+HWK_INLINE void hwk_conv2d_tiles(const hwk_conv2d_t *d, const hwk_window_t *band,
+                                 const hwk_packing_t *p, const void *input, void *output,
+                                 int8_t *weights, hwk_conv2d_function_t *kernel) {
+  int8_t *tile = weights + p->weight_bytes;
+  int32_t outputs = d->output_channels, bytes = d->rescale.output_bytes;
 #pragma GCC unroll 1
   for (int32_t o = 0; o < outputs; o += p->tile) {
-    hwk_conv2d_t part = of->part;
+    hwk_conv2d_t part = *d;
+    part.window = *band;
     part.output_channels = hwk_min(outputs - o, p->tile);
-    part.weights = hwk_tile_weights(of->whole->weights, p, o, weights);
+    part.weights = hwk_tile_weights(d->weights, p, o, weights);
     part.bias += o;
     hwk_tile_rescale(&part.rescale, o);
-    of->kernel(&part, input, tile, more);
-    hwk_join_tile(output, tile, pixels, part.output_channels * part.rescale.output_bytes,
-                  outputs * part.rescale.output_bytes, o * part.rescale.output_bytes);
+    kernel(&part, input, tile, tile + p->tile_bytes);
+    hwk_join_tile(output, tile, band->output_height * band->output_width,
+                  part.output_channels * bytes, outputs * bytes, o * bytes);
   }
 }
 
 HWK_INLINE void hwk_packed_conv2d(const hwk_conv2d_t *d, const hwk_packing_t *p, const void *input,
                                   void *output, void *scratch, hwk_conv2d_function_t *kernel) {
-  hwk_packed_conv2d_t of = {*d, d, p, kernel};
-  int8_t *weights = (int8_t *)scratch + p->input_bytes + p->output_bytes;
-  if (p->tile >= d->output_channels) {
-    of.part.weights = hwk_layer_weights(d->weights, p, weights);
+  hwk_bands_t bands = hwk_bands(&d->window, d->output_channels, p, scratch);
+  int tiled = p->tile < d->output_channels;
+  const void *weights = tiled ? NULL : hwk_layer_weights(d->weights, p, bands.more);
+#pragma GCC unroll 1
+  for (int32_t y = 0; y < d->window.output_height; y += p->step) {
+    hwk_conv2d_t part = *d;
+    const void *rows = hwk_band_input(&bands, &d->window, &part.window, p, input, scratch, y);
+    void *to = hwk_band_output(&bands, p, output, y);
+    if (tiled) {
+      hwk_conv2d_tiles(d, &part.window, p, rows, to, bands.more, kernel);
+    } else {
+      part.weights = weights;
+      kernel(&part, rows, to, bands.more + p->weight_bytes);
+    }
+    hwk_band_done(&bands, &part.window, p, output, y);
   }
-  hwk_packed_bands(&d->window, &of.part.window, d->output_channels, p, input, output, scratch,
-                   hwk_conv2d_band, &of);
 }
 
-typedef void hwk_depthwise_function_t(const hwk_depthwise_conv2d_t *d, const void *input, void *output, void *scratch);
-
-typedef struct {
-  hwk_depthwise_conv2d_t part;
-  int32_t weight_bytes;
-  hwk_depthwise_function_t *kernel;
-} hwk_packed_depthwise_t;
-
-HWK_INLINE void hwk_depthwise_band(const void *layer, const void *input, void *output,
-                                   void *scratch) {
-  const hwk_packed_depthwise_t *of = layer;
-  of->kernel(&of->part, input, output, (int8_t *)scratch + of->weight_bytes);
-}
+typedef void hwk_depthwise_function_t(const hwk_depthwise_conv2d_t *d, const void *input,
+                                      void *output, void *scratch);
 
 HWK_INLINE void hwk_packed_depthwise_conv2d(const hwk_depthwise_conv2d_t *d,
                                             const hwk_packing_t *p, const void *input,
                                             void *output, void *scratch,
                                             hwk_depthwise_function_t *kernel) {
-  hwk_packed_depthwise_t of = {*d, p->weight_bytes, kernel};
-  int8_t *weights = (int8_t *)scratch + p->input_bytes + p->output_bytes;
-  of.part.weights = hwk_layer_weights(d->weights, p, weights);
-  hwk_packed_bands(&d->window, &of.part.window, d->window.channels * d->channel_multiplier, p,
-                   input, output, scratch, hwk_depthwise_band, &of);
+  hwk_bands_t bands = hwk_bands(&d->window, d->window.channels * d->channel_multiplier, p, scratch);
+  const void *weights = hwk_layer_weights(d->weights, p, bands.more);
+#pragma GCC unroll 1
+  for (int32_t y = 0; y < d->window.output_height; y += p->step) {
+    hwk_depthwise_conv2d_t part = *d;
+    const void *rows = hwk_band_input(&bands, &d->window, &part.window, p, input, scratch, y);
+    part.weights = weights;
+    kernel(&part, rows, hwk_band_output(&bands, p, output, y), bands.more + p->weight_bytes);
+    hwk_band_done(&bands, &part.window, p, output, y);
+  }
 }
 
 /* hwk_packed_<descriptor> of a pool. */
 #define HWK_PACKED_POOL(descriptor)                                                               \
   typedef void hwk_##descriptor##_function_t(const hwk_##descriptor##_t *d, const void *input,    \
                                              void *output, void *scratch);                        \
-  typedef struct {                                                                                \
-    hwk_##descriptor##_t part;                                                                    \
-    hwk_##descriptor##_function_t *kernel;                                                        \
-  } hwk_packed_##descriptor##_t;                                                                  \
-  HWK_INLINE void hwk_##descriptor##_band(const void *layer, const void *input, void *output,     \
-                                          void *scratch) {                                        \
-    const hwk_packed_##descriptor##_t *of = layer;                                                \
-    of->kernel(&of->part, input, output, scratch);                                                \
-  }                                                                                               \
   HWK_INLINE void hwk_packed_##descriptor(const hwk_##descriptor##_t *d, const hwk_packing_t *p,  \
                                           const void *input, void *output, void *scratch,         \
                                           hwk_##descriptor##_function_t *kernel) {                \
-    hwk_packed_##descriptor##_t of = {*d, kernel};                                                \
-    hwk_packed_bands(&d->window, &of.part.window, d->window.channels, p, input, output, scratch,  \
-                     hwk_##descriptor##_band, &of);                                               \
+    const hwk_window_t *w = &d->window;                                                           \
+    hwk_bands_t bands = hwk_bands(w, w->channels, p, scratch);                                    \
+    _Pragma("GCC unroll 1") for (int32_t y = 0; y < w->output_height; y += p->step) {             \
+      hwk_##descriptor##_t part = *d;                                                             \
+      const void *rows = hwk_band_input(&bands, w, &part.window, p, input, scratch, y);           \
+      kernel(&part, rows, hwk_band_output(&bands, p, output, y), bands.more);                     \
+      hwk_band_done(&bands, &part.window, p, output, y);                                          \
+    }                                                                                             \
   }
 
 HWK_PACKED_POOL(sum_pool)

@@ -7,6 +7,8 @@ import numpy as np
 
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.descriptors import channels_in, round_up, taps
+from hwkit.targets.mcu.fits import double_rounding
+from hwkit.targets.mcu.layouts import streamed
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import as_words
 
@@ -15,54 +17,51 @@ _PIXELS = 3
 _LOW, _HIGH = -2048, 2047
 """Of what is summed between one taking out and the next."""
 
-_PLACES = ((0, 1, 8), (3, 0, 0), (4, 3, 8), (7, 2, 0), (1, 4, 0), (2, 7, 8), (5, 6, 0), (6, 5, 8))
-"""Of a word's nibbles: where one lies, which tap's weight it holds and what is added to that."""
-
-
 def fits(struct: Struct) -> bool:
-    """Weights of -8..7, and no -8 before a negative one: of two taps they share 16 bits."""
+    """As ``fits.h8``; weights of -8..7, and no -8 before a negative one: two taps share 16 bits."""
     weights = struct.fields["weights"]
     assert isinstance(weights, Table)
     values = weights.values
+    if not double_rounding(struct, 24):
+        return False
     if values.min() < -8 or values.max() > 7:
         return False
     return not ((values[:, 0::2] == -8) & (values[:, 1::2] < 0)).any()
 
 
 def scratch_bytes(struct: Struct) -> int:
-    """Three columns of bytes, the sums of two channels, and a patch for odd channels."""
+    """Three columns of bytes, and a patch for odd channels."""
     count = taps(struct) * channels_in(struct)
     patch = 0 if channels_in(struct) % 4 == 0 else round_up(count, 4)
-    return _PIXELS * round_up(count, _STEP) + 8 * _PIXELS + patch
+    return _PIXELS * round_up(count, _STEP) + patch
 
 
-def laid_out(struct: Struct, weights: Table) -> Struct:
-    """The stream of all pairs of channels, and biases without what is added to every other integer
-    of the input."""
-    bias = struct.fields["bias"]
-    assert isinstance(bias, Table)
-    more = 8 * weights.values[:, 0::2].astype(np.int64).sum(axis=1)
-    values = Table(weights.purpose, quad_words(weights.values))
-    moved = Table(bias.purpose, as_words(bias.values.astype(np.int64) - more))
-    return Struct({**struct.fields, "weights": values, "bias": moved})
+def quad_stream(packed: Array, bias: Array, factors: Array) -> Array:
+    """Bytes of a block, then of each pair of rows biases, words and factors: int32 words.
 
+    ``packed`` is the rows layout in bytes (rows, row bytes), of -8..7, ``bias`` (rows,) int32 and
+    ``factors`` (rows, 3) int32: multiplier, offset, right. A missing row is zeros.
 
-def quad_words(packed: Array) -> Array:
-    """Steps of a block, then the words of each pair of rows: int32.
-
-    ``packed`` is the rows layout in bytes (rows, row bytes), of -8..7; a missing row is zeros.
-    Example: a row of eight ones gives 1, for its only step, and 0x19191919 with a word for the row
-    that is missing, 0x08080808.
+    Example: a row of eight ones, bias 5: 16; 5 - 8 * 4 and 0; twice 0x10011001 and 0; its factors.
     """
     rows, count = packed.shape
     padded = np.zeros((round_up(rows, 2), round_up(count, _STEP)), np.int64)
     padded[:rows, :count] = packed
-    eights = padded.reshape(len(padded), -1, _STEP)
-    words = np.zeros(eights.shape[:2], np.int64)
-    for place, tap, added in _PLACES:
-        words |= (eights[:, :, tap] + added & 15) << 4 * place
-    pairs = words.reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
-    return as_words(np.concatenate([[_block(eights)], pairs.reshape(-1)]))
+    even, odd = padded[:, 0::2], padded[:, 1::2]
+    halves = 4096 * even + odd & 0xFFFF
+    words = halves[:, 0::2] | halves[:, 1::2] << 16
+    start = -8 * even.sum(axis=1, keepdims=True)
+    start[:rows, 0] += bias.astype(np.int64)
+    ends = np.zeros((len(padded), 3), np.int64)
+    ends[:rows] = factors
+    in_turn = np.concatenate([start, words], axis=1)
+    pairs = in_turn.reshape(-1, 2, in_turn.shape[1]).transpose(0, 2, 1)
+    stream = [pairs.reshape(len(pairs), -1), ends.reshape(len(pairs), -1)]
+    block = 16 * _block(padded.reshape(len(padded), -1, _STEP))
+    return as_words(np.concatenate([[block], np.concatenate(stream, axis=1).reshape(-1)]))
+
+
+QUADS = streamed(quad_stream)
 
 
 def _block(eights: Array) -> int:

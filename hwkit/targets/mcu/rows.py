@@ -75,7 +75,7 @@ ROWS = (
         scratch_bytes=quads.scratch_bytes,
         fits=quads.fits,
         reads_ahead=ahead.CONV2D,
-        layout=quads.laid_out,
+        layout=quads.QUADS,
         input_bits=4,
     ),
     Row(
