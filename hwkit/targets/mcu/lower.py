@@ -68,8 +68,8 @@ class Layer:
 @dataclass(frozen=True, slots=True)
 class McuPlan:
     """Layers in order and what computes each, the kernels they use by symbol, the memory plan, how
-    each activation is ``stored`` in it and how the states change; ``choice`` says what the picks were
-    chosen by, ``staging`` which layers are computed in parts."""
+    each activation is ``stored`` in it and how the states change; ``choice`` says what the picks
+    were chosen by, ``staging`` which layers are computed in parts."""
 
     layers: tuple[Layer, ...]
     picks: tuple[Pick, ...]

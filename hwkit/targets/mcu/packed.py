@@ -1,8 +1,8 @@
 """Calls whose integers are packed: a few rows, or elements, are unpacked at a time, computed by a
 kernel of whole bytes, and packed (``hwk_packing.h``, docs/adr/0023).
 
-What a call becomes depends on the kernel that was picked: that says how weights lie, how much scratch
-it needs and how many rows it wants at once.
+What a call becomes depends on the kernel that was picked: that says how weights lie, how much
+scratch it needs and how many rows it wants at once.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class _Band:
 
 
 def fits(call: Call, kernel: Kernel, stored: Mapping[str, Storage], output: str) -> bool:
-    """Whether ``kernel`` computes ``call``, which makes ``output``: every band of it, where integers
-    are packed."""
+    """Whether ``kernel`` computes ``call``, which makes ``output``: every band of it, where
+    integers are packed."""
     if call.input_bits > kernel.row.input_bits:
         return False
     if kernel.descriptor not in FORMS or not _narrow(call, stored, output):
@@ -160,7 +160,9 @@ def _served(call: Call, kernel: Kernel, to: int) -> Struct | None:
     whole of int8 where that alone fits, since what is packed can be clamped; None where neither
     does."""
     for struct in (call.descriptor, _into_int8(call.descriptor)) if to < 8 else (call.descriptor,):
-        if struct is not None and all(kernel.fits(one) for one in (struct, *_kinds(struct, kernel))):
+        if struct is not None and all(
+            kernel.fits(one) for one in (struct, *_kinds(struct, kernel))
+        ):
             return struct
     return None
 
@@ -199,9 +201,7 @@ def _with_rows(struct: Struct, kind: tuple[int, int, int]) -> Struct:
 # Steps ---------------------------------------------------------------------------------------
 
 
-def _step(
-    struct: Struct, kernel: Kernel, weights: Weights, bits: Sequence[int], to: int
-) -> int:
+def _step(struct: Struct, kernel: Kernel, weights: Weights, bits: Sequence[int], to: int) -> int:
     """What is computed at once: rows or elements."""
     whole = min(*bits, to) >= 8 and not weights.tiled
     if kernel.descriptor in _WINDOWS:
@@ -284,7 +284,9 @@ def _parts(struct: Struct, kernel: Kernel, step: int, weights: Weights) -> list[
 def _varying(parts: Sequence[Struct]) -> dict[str, tuple[int, ...]]:
     """Every field that a step may change, by its path."""
     names = ("rows", "elements", "output_features", "output_channels")
-    found = {name: {number(part, name) for part in parts} for name in names if name in parts[0].fields}
+    found = {
+        name: {number(part, name) for part in parts} for name in names if name in parts[0].fields
+    }
     if "window" in parts[0].fields:
         for name in ("input_height", "output_height", "padding_top"):
             found[f"window.{name}"] = {number(window_of(part), name) for part in parts}

@@ -1,5 +1,7 @@
-"""Weights of fewer than 8 bits for kernels that read bytes (``ref/hwk_packed_weights.h``): packed in
-flash, in the order in which the kernel reads them, and unpacked for a tile of output channels."""
+"""Weights of fewer than 8 bits for kernels that read bytes (``ref/hwk_packed_weights.h``).
+
+They are packed in flash, in the order in which the kernel reads them, and unpacked for a tile of
+output channels."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ _PIXELS = 3
 _LOW, _HIGH = -2048, 2047
 """Of what is summed between one taking out and the next."""
 
+
 def fits(struct: Struct) -> bool:
     """As ``fits.h8``; weights of -8..7, and no -8 before a negative one: two taps share 16 bits."""
     weights = struct.fields["weights"]

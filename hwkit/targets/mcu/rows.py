@@ -27,8 +27,8 @@ class Row:
     ``scratch_bytes`` of a descriptor, None for none; ``fits`` says which descriptors it computes,
     None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
     where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
-    inner loops do not depend on the layer's sizes, so that layers can share a copy; ``rows_at_once``
-    are output rows that it computes together, ``input_bits`` what the input's integers have at most.
+    inner loops do not depend on the layer's sizes, so that layers can share a copy;
+    ``rows_at_once`` are output rows that it computes together, ``input_bits`` what its input may have at most.
     """
 
     variant: str
@@ -327,7 +327,13 @@ ROWS = (
         reads_ahead=ahead.CONV2D,
         layout=layouts.by_quads,
     ),
-    Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D, layout=layouts.nibbles(1)),
+    Row(
+        "mve",
+        "conv2d_s8_s4",
+        scratch_bytes=scratch.mve_conv2d_s4,
+        reads_ahead=ahead.CONV2D,
+        layout=layouts.nibbles(1),
+    ),
     Row(
         "mve",
         "depthwise_conv2d_s8",
@@ -343,7 +349,13 @@ ROWS = (
         reads_ahead=ahead.DEPTHWISE,
         layout=layouts.by_blocks,
     ),
-    Row("mve", "dense_s8_s4", scratch_bytes=scratch.mve_dense_s4, reads_ahead=ahead.dense, layout=layouts.nibbles(1)),
+    Row(
+        "mve",
+        "dense_s8_s4",
+        scratch_bytes=scratch.mve_dense_s4,
+        reads_ahead=ahead.dense,
+        layout=layouts.nibbles(1),
+    ),
     Row("mve", "avg_pool_s8", reads_ahead=ahead.POOL),
     Row("mve", "max_pool_s8", reads_ahead=ahead.POOL),
     Row("mve", "sum_pool_s8", reads_ahead=ahead.POOL),

@@ -9,12 +9,12 @@ from hwkit.ir.types import Array, IntType
 
 
 def storage_bits(dtype: IntType) -> int:
-    """Bits of the narrowest signed storage of weights of ``dtype``: 2, 4 or 8; 9 when none fits.
+    """Bits of the narrowest signed storage of weights of ``dtype``: 1, 2, 4 or 8; 9 when none fits.
 
     Example: s3 gives 4, u1 2; u4 (0..15) needs five signed bits and gives 8; u8 gives 9.
     """
     needed = dtype.bits + (not dtype.signed)
-    return next((bits for bits in (2, 4, 8) if needed <= bits), 9)
+    return next((bits for bits in (1, 2, 4, 8) if needed <= bits), 9)
 
 
 def pack_rows(matrix: Array) -> Array:
