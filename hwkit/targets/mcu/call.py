@@ -52,8 +52,8 @@ class Call:
     that take these numbers one after the other, where a layer is computed in parts.
 
     ``weight_bits`` and ``input_bits`` hold all integers of its weights' and its input's type:
-    weights of fewer than 8 may be packed. ``packing``, an ``hwk_packing_t``, says how integers lie where
-    some are packed; None where each has a byte or more."""
+    weights of fewer than 8 may be packed. ``packing``, an ``hwk_packing_t``, says how integers lie
+    where some are packed; None where each has a byte or more."""
 
     kernel: str
     descriptor: Struct

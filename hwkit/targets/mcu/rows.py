@@ -28,7 +28,8 @@ class Row:
     None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
     where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
     inner loops do not depend on the layer's sizes, so that layers can share a copy;
-    ``rows_at_once`` are output rows that it computes together, ``input_bits`` what its input may have at most.
+    ``rows_at_once`` are output rows that it computes together, ``input_bits`` what its input may
+    have at most.
     """
 
     variant: str

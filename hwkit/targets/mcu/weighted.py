@@ -106,8 +106,13 @@ class _Weighted:
 
     def call(self, fields: Fields, name: str) -> Call:
         """With these fields, of input ``name``."""
-        bits = {"weight_bits": self.weight_bits, "input_bits": self.input_bits}
-        return Call(self.kernel, Struct(fields), (name,), **bits)
+        return Call(
+            self.kernel,
+            Struct(fields),
+            (name,),
+            weight_bits=self.weight_bits,
+            input_bits=self.input_bits,
+        )
 
 
 def _weighted(kernel: str, graph: Graph, op: Weighted) -> _Weighted:

@@ -134,9 +134,9 @@ class Driver:
         ahead_bytes: int | None = None,
         scratch_bytes: int = 0,
     ) -> Answer:
-        """Runs ``call``, in its packed form with ``scratch_bytes``; ``output`` is the output's memory
-        before it, ``in_place`` the number of the input whose memory it shares; with ``ahead_bytes``
-        it starts so much before the first input, and may run into it."""
+        """Runs ``call``, in its packed form with ``scratch_bytes``; ``output`` is the output's
+        memory before it, ``in_place`` the number of the input whose memory it shares; with
+        ``ahead_bytes`` it starts so much before the first input, and may run into it."""
         if call.packing is None:
             message = [_number(self._index[call.kernel]), _struct(call.descriptor)]
         else:
