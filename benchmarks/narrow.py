@@ -96,8 +96,7 @@ def _plans(lowered: Lowered[McuPlan]) -> Iterator[Lowered[McuPlan]]:
     plain loops where there is something better."""
     yield lowered
     fitting = [
-        [symbol for symbol in of if not symbol.endswith("_ref")]
-        for of in kernels_that_fit(lowered)
+        [symbol for symbol in of if not symbol.endswith("_ref")] for of in kernels_that_fit(lowered)
     ]
     for k in range(max(map(len, fitting))):
         picks = [Pick((of[k:] or of)[0], False) for of in fitting]
