@@ -105,19 +105,26 @@ def _plans(lowered: Lowered[McuPlan]) -> Iterator[Lowered[McuPlan]]:
 
 
 def rows(kind: str, board: str) -> list[Row]:
-    """A row for each pair of widths: the kernel that took the least time."""
+    """For each pair of widths the kernel that took the least time, and the one that did with the
+    fewest bytes of weights."""
     graph, widths = chain(kind)
-    best: dict[tuple[int, int], Row] = {}
+    best: dict[tuple[int, int, str], Row] = {}
     for lowered in _plans(mcu.lower(graph, boards.load(board))):
         with tempfile.TemporaryDirectory() as folder:
             of = counted(graph, mcu.build(mcu.emit(lowered), lowered, Path(folder)))
         for k, pair in enumerate(widths):
-            if pair is not None:
-                row = _row(kind, of, k, pair)
-                time = _time(row)
-                if pair not in best or time < _time(best[pair]):
-                    best[pair] = row
-    return [best[pair] for pair in widths if pair is not None]
+            for goal in ("time", "flash") if pair is not None else ():
+                row = _row(kind, of, k, pair, goal)
+                key = (*pair, goal)
+                if key not in best or _cost(row) < _cost(best[key]):
+                    best[key] = row
+    return [best[key] for key in sorted(best, key=lambda key: (-key[1], -key[0], key[2]))]
+
+
+def _cost(row: Row) -> tuple[int, ...]:
+    """What its goal wants least, then the rest."""
+    costs = _time(row), row["weights_flash_bytes"]
+    return costs if row["goal"] == "time" else costs[::-1]
 
 
 def _time(row: Row) -> int:
@@ -125,7 +132,7 @@ def _time(row: Row) -> int:
     return time
 
 
-def _row(kind: str, of: Counted, layer: int, pair: tuple[int, int]) -> Row:
+def _row(kind: str, of: Counted, layer: int, pair: tuple[int, int], goal: str) -> Row:
     planned: McuPlan = of.artifact.lowered.plan
     (call,) = planned.layers[layer].calls
     total = macs(of.artifact.lowered.graph, planned.layers[layer].op)
@@ -137,6 +144,7 @@ def _row(kind: str, of: Counted, layer: int, pair: tuple[int, int]) -> Row:
         "layer": kind,
         "weight_bits": pair[0],
         "activation_bits": pair[1],
+        "goal": goal,
         "macs": total,
         "kernel": f"{kernel.variant}/{kernel.name}",
         "instructions": instructions,
@@ -150,11 +158,13 @@ def _row(kind: str, of: Counted, layer: int, pair: tuple[int, int]) -> Row:
 
 
 def by_width(found: list[Row], column: Callable[[Row], str]) -> list[Row]:
-    """A row for each layer and board, a column for each pair of widths: ``w4a4`` and so on."""
-    table: dict[tuple[str, str], Row] = {}
+    """A row for each layer, board and goal, a column for each pair of widths: ``w4a4`` and so
+    on."""
+    table: dict[tuple[str, ...], Row] = {}
+    names = ("layer", "board", "goal")
     for row in found:
         line = table.setdefault(
-            (row["layer"], row["board"]), {"layer": row["layer"], "board": row["board"]}
+            tuple(row[name] for name in names), {name: row[name] for name in names}
         )
         line[f"w{row['weight_bits']}a{row['activation_bits']}"] = column(row)
     return [{**line, "evidence": found[0]["evidence"]} for line in table.values()]

@@ -1,9 +1,9 @@
 /* How the integers of a layer lie where they have no byte of their own.
  *
  * In a packed map the integers of a tensor follow each other without gaps, from the low bits of a
- * byte up: of 4 bits integer 0 is in bits 0..3 and integer 1 in bits 4..7 of the first byte. Weights
- * are packed alike, in the order in which the kernel reads their bytes. Two's complement; weights of
- * one bit are one of two values.
+ * byte up: of 4 bits integer 0 is in bits 0..3 and integer 1 in bits 4..7 of the first byte. Two's
+ * complement. Weights are packed in the order in which the kernel reads their bytes, word by word (see
+ * hwk_packed_weights.h); those of one bit are one of two values.
  *
  * input_bits    of each input: 1, 2, 4 (packed), 8, 16 or 32 (as the kernel reads them)
  * output_bits   alike

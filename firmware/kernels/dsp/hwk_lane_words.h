@@ -7,6 +7,9 @@
 
 #include <hwk_kernel.h>
 
+/* The low bits of each byte of a word. */
+HWK_INLINE uint32_t hwk_low_bits(int32_t bits) { return ((1u << bits) - 1u) * 0x01010101u; }
+
 /* Integers plus 2^(bits-1). */
 HWK_INLINE uint32_t hwk_biased_lanes(uint32_t word, int32_t bits) {
   return word ^ (0xffffffffu / ((1u << bits) - 1u) << (bits - 1));

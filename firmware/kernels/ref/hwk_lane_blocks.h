@@ -4,9 +4,6 @@
 
 #include <hwk_lane_words.h>
 
-/* The low bits of each byte of a word. */
-HWK_INLINE uint32_t hwk_low_bits(int32_t bits) { return ((1u << bits) - 1u) * 0x01010101u; }
-
 /* Four neighbours in the lowest 4 * bits bits to a byte each, the upper bits of these 0. */
 HWK_INLINE uint32_t hwk_lanes_to_bytes(uint32_t lanes, int32_t bits) {
   uint32_t pairs = ((1u << 2 * bits) - 1u) * 0x00010001u;

@@ -4,6 +4,9 @@
 
 #include <hwk_kernel.h>
 
+/* The low bits of each byte of a word. */
+HWK_INLINE uint32_t hwk_low_bits(int32_t bits) { return ((1u << bits) - 1u) * 0x01010101u; }
+
 /* What hwk_signed_bytes wants of packed integers: here they stay. */
 HWK_INLINE uint32_t hwk_biased_lanes(uint32_t word, int32_t bits) {
   (void)bits;

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwkit.ir.storage import Storage
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.call import Call
 from hwkit.targets.mcu.descriptors import channels_in, number, round_up, taps
@@ -19,6 +18,7 @@ from hwkit.targets.mcu.structs import Struct, Table
 
 _TILE_BYTES = 2048
 """Of weights that are unpacked at once, at most, but for a few channels that have more."""
+_WORD = 32
 _TILE_STEP = 8
 """Channels of a tile: whole groups of rows, in whole words of flash."""
 
@@ -70,15 +70,26 @@ def weights_of(call: Call, kernel: Kernel, outputs: int) -> Weights:
     flat = table.values.reshape(-1)
     low, high = (int(flat.min()), int(flat.max())) if bits == 1 else (0, 0)
     lanes = (flat != low).astype(np.int64) if bits == 1 else flat
-    values = np.frombuffer(Storage(bits).pack(lanes), np.uint8).view(np.int8)
-    packed = Struct({**placed.fields, "weights": Table(table.purpose, values)})
-    size, row_bytes, tile = round_up(len(flat), 4), 0, outputs
+    packed = Struct({**placed.fields, "weights": Table(table.purpose, _in_words(lanes, bits))})
+    size, row_bytes, tile = round_up(len(flat), _WORD // bits), 0, outputs
     if kernel.descriptor != "depthwise_conv2d":
         row_bytes = round_up(_row(placed, kernel), 4)
         tile = max(_TILE_BYTES // row_bytes // _TILE_STEP, 1) * _TILE_STEP
         tile, size = (tile, tile * row_bytes) if tile < outputs else (outputs, size)
     rows = len(flat) // row_bytes if row_bytes else 0
     return Weights(packed, bits, outputs, tile, rows, row_bytes, size, low, high)
+
+
+def _in_words(values: Array, bits: int) -> Array:
+    """int8 bytes in whole words, byte j of a word with integers j, j + 4, j + 8, ...
+
+    Example: 1, 2, 3, 4, 5, 6, 7, -8 in 4 bits give 0x51, 0x62, 0x73, 0x84.
+    """
+    padded = np.zeros(round_up(len(values), _WORD // bits), np.int64)
+    padded[: len(values)] = values
+    groups = (padded & ((1 << bits) - 1)).reshape(-1, 8 // bits, 4)
+    shifts = bits * np.arange(8 // bits)[:, None]
+    return (groups << shifts).sum(axis=1).astype(np.uint8).view(np.int8).reshape(-1)
 
 
 def _row(placed: Struct, kernel: Kernel) -> int:
