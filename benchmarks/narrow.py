@@ -112,8 +112,9 @@ def rows(kind: str, board: str) -> list[Row]:
     for lowered in _plans(mcu.lower(graph, boards.load(board))):
         with tempfile.TemporaryDirectory() as folder:
             of = counted(graph, mcu.build(mcu.emit(lowered), lowered, Path(folder)))
-        for k, pair in enumerate(widths):
-            for goal in ("time", "flash") if pair is not None else ():
+        counted_layers = [(k, pair) for k, pair in enumerate(widths) if pair is not None]
+        for k, pair in counted_layers:
+            for goal in ("time", "flash"):
                 row = _row(kind, of, k, pair, goal)
                 key = (*pair, goal)
                 if key not in best or _cost(row) < _cost(best[key]):

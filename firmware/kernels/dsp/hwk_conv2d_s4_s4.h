@@ -66,29 +66,32 @@ typedef struct {
 
 #if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__)
 
-#define HWK_Q4_STEP                  \
-  "ldrd r10, r11, [r1], #8\n"        \
-  "ldmia.w r0!, {r3, r12, lr}\n"     \
-  "smlad r4, r10, r3, r4\n"          \
-  "smlad r7, r11, r3, r7\n"          \
-  "smlad r5, r10, r12, r5\n"         \
-  "smlad r8, r11, r12, r8\n"         \
-  "smlad r6, r10, lr, r6\n"          \
+#define HWK_Q4_STEP              \
+  "ldrd r10, r11, [r1], #8\n"    \
+  "ldmia.w r0!, {r3, r12, lr}\n" \
+  "smlad r4, r10, r3, r4\n"      \
+  "smlad r7, r11, r3, r7\n"      \
+  "smlad r5, r10, r12, r5\n"     \
+  "smlad r8, r11, r12, r8\n"     \
+  "smlad r6, r10, lr, r6\n"      \
   "smlad r9, r11, lr, r9\n"
 
-#define HWK_Q4_TAKE(products, sum)           \
-  "vmov r3, " sum "\n"                       \
-  "sbfx " products ", " products ", #12, #12\n" \
-  "add r3, " products "\n"                   \
+#define HWK_Q4_TAKE(products, sum) \
+  "vmov r3, " sum                  \
+  "\n"                             \
+  "sbfx " products ", " products   \
+  ", #12, #12\n"                   \
+  "add r3, " products              \
+  "\n"                             \
   "vmov " sum ", r3\n"
 
 /* Three sums of a channel to their places: the last pixel's first. */
-#define HWK_Q4_STORE(first, second, third)                                   \
-  "ldmia.w r1!, {r2, r3, r12}\n"                                             \
-  "vmov r4, " first "\nvmov r5, " second "\nvmov r6, " third "\n"            \
-  "lsls r4, r4, #8\nlsls r5, r5, #8\nlsls r6, r6, #8\n"                      \
-  HWK_H8_RESCALE("r4") HWK_H8_RESCALE("r5") HWK_H8_RESCALE("r6")             \
-  "strb r6, [r9], #1\nstrb r5, [r8], #1\nstrb r4, [r7], #1\n"
+#define HWK_Q4_STORE(first, second, third)                                                        \
+  "ldmia.w r1!, {r2, r3, r12}\n"                                                                  \
+  "vmov r4, " first "\nvmov r5, " second "\nvmov r6, " third                                      \
+  "\n"                                                                                            \
+  "lsls r4, r4, #8\nlsls r5, r5, #8\nlsls r6, r6, #8\n" HWK_H8_RESCALE("r4") HWK_H8_RESCALE("r5") \
+      HWK_H8_RESCALE("r6") "strb r6, [r9], #1\nstrb r5, [r8], #1\nstrb r4, [r7], #1\n"
 
 /* Channels 0 .. count - 1 of three pixels. In S registers: columns (s0), pixels (s1), channels left
  * (s2), bytes of a block (s3), the end of a pair's words (s4), sums (s8-s13). */

@@ -25,8 +25,7 @@ HWK_INLINE void hwk_unpack_s2_block(int8_t *to, int8x16_t packed) {
 }
 
 /* As in ref: whole blocks of `count` packed integers; returns how many these are. */
-HWK_INLINE int32_t hwk_unpack_blocks(int8_t *to, const uint8_t *from, int32_t count,
-                                     int32_t bits) {
+HWK_INLINE int32_t hwk_unpack_blocks(int8_t *to, const uint8_t *from, int32_t count, int32_t bits) {
   int32_t of_block = 128 / bits, done = 0;
   if (bits == 1) {
     return 0;

@@ -22,8 +22,7 @@ HWK_INLINE uint32_t hwk_bytes_to_lanes(uint32_t word, int32_t bits) {
 
 /* Bytes of as many of `count` packed integers as fill whole words, from a word of memory on; returns
  * how many. */
-HWK_INLINE int32_t hwk_unpack_blocks(int8_t *to, const uint8_t *from, int32_t count,
-                                     int32_t bits) {
+HWK_INLINE int32_t hwk_unpack_blocks(int8_t *to, const uint8_t *from, int32_t count, int32_t bits) {
   int32_t of_word = 32 / bits, done = 0;
 #pragma GCC unroll 1
   for (; done + of_word <= count; done += of_word, from += 4) {

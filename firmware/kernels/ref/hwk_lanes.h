@@ -54,8 +54,7 @@ HWK_INLINE void hwk_pack_as(uint8_t *packed, int32_t first, const int8_t *from, 
   for (; index < words; ++index) {
     hwk_set_lane(packed, index, bits, hwk_clamp(*from++, low, high));
   }
-  int32_t done =
-      hwk_pack_blocks(packed + index * bits / 8, from, end - index, bits, low, high);
+  int32_t done = hwk_pack_blocks(packed + index * bits / 8, from, end - index, bits, low, high);
   index += done;
   from += done;
 #pragma GCC unroll 1
@@ -75,15 +74,15 @@ HWK_NOINLINE void hwk_unpack_lanes_1(int8_t *to, const void *from, int32_t first
   hwk_unpack_as(to, from, first, count, 1);
 }
 HWK_NOINLINE void hwk_pack_lanes_4(void *to, int32_t first, const int8_t *from, int32_t count,
-                                     int32_t low, int32_t high) {
+                                   int32_t low, int32_t high) {
   hwk_pack_as(to, first, from, count, 4, low, high);
 }
 HWK_NOINLINE void hwk_pack_lanes_2(void *to, int32_t first, const int8_t *from, int32_t count,
-                                     int32_t low, int32_t high) {
+                                   int32_t low, int32_t high) {
   hwk_pack_as(to, first, from, count, 2, low, high);
 }
 HWK_NOINLINE void hwk_pack_lanes_1(void *to, int32_t first, const int8_t *from, int32_t count,
-                                     int32_t low, int32_t high) {
+                                   int32_t low, int32_t high) {
   hwk_pack_as(to, first, from, count, 1, low, high);
 }
 
@@ -99,8 +98,8 @@ HWK_INLINE void hwk_unpack(int8_t *to, const void *from, int32_t first, int32_t 
   }
 }
 
-HWK_INLINE void hwk_pack(void *to, int32_t first, const int8_t *from, int32_t count,
-                         int32_t bits, int32_t low, int32_t high) {
+HWK_INLINE void hwk_pack(void *to, int32_t first, const int8_t *from, int32_t count, int32_t bits,
+                         int32_t low, int32_t high) {
   if (bits == 4) {
     hwk_pack_lanes_4(to, first, from, count, low, high);
   } else if (bits == 2) {

@@ -5,21 +5,21 @@
 #include <hwk_lanes.h>
 
 /* hwk_packed_<descriptor> of one input. */
-#define HWK_PACKED_ELEMENTS(descriptor)                                                           \
-  typedef void hwk_##descriptor##_function_t(const hwk_##descriptor##_t *d, const void *input,    \
-                                             void *output, void *scratch);                        \
-  HWK_INLINE void hwk_packed_##descriptor(const hwk_##descriptor##_t *d, const hwk_packing_t *p,  \
-                                          const void *input, void *output, void *scratch,         \
-                                          hwk_##descriptor##_function_t *kernel) {                \
-    hwk_##descriptor##_t part = *d;                                                               \
-    int8_t *inputs = scratch, *outputs = inputs + p->input_bytes;                                 \
-    _Pragma("GCC unroll 1") for (int32_t k = 0; k < d->elements; k += p->step) {                  \
-      part.elements = hwk_min(d->elements - k, p->step);                                          \
-      const void *from = hwk_unpacked(input, k, part.elements, p->input_bits[0], inputs);         \
-      void *to = hwk_to_pack(output, k, p->output_bits, outputs);                                 \
-      kernel(&part, from, to, outputs + p->output_bytes);                                         \
-      hwk_packed(output, k, part.elements, p, outputs);                              \
-    }                                                                                             \
+#define HWK_PACKED_ELEMENTS(descriptor)                                                          \
+  typedef void hwk_##descriptor##_function_t(const hwk_##descriptor##_t *d, const void *input,   \
+                                             void *output, void *scratch);                       \
+  HWK_INLINE void hwk_packed_##descriptor(const hwk_##descriptor##_t *d, const hwk_packing_t *p, \
+                                          const void *input, void *output, void *scratch,        \
+                                          hwk_##descriptor##_function_t *kernel) {               \
+    hwk_##descriptor##_t part = *d;                                                              \
+    int8_t *inputs = scratch, *outputs = inputs + p->input_bytes;                                \
+    _Pragma("GCC unroll 1") for (int32_t k = 0; k < d->elements; k += p->step) {                 \
+      part.elements = hwk_min(d->elements - k, p->step);                                         \
+      const void *from = hwk_unpacked(input, k, part.elements, p->input_bits[0], inputs);        \
+      void *to = hwk_to_pack(output, k, p->output_bits, outputs);                                \
+      kernel(&part, from, to, outputs + p->output_bytes);                                        \
+      hwk_packed(output, k, part.elements, p, outputs);                                          \
+    }                                                                                            \
   }
 
 HWK_PACKED_ELEMENTS(requantize)

@@ -30,8 +30,7 @@ HWK_NOINLINE void hwk_move_lanes(void *to, int32_t to_first, int32_t to_bits, co
   }
 #pragma GCC unroll 1
   for (int32_t k = moved * 8 / bits; k < count; ++k) {
-    hwk_set_any_lane(to, to_first + k, to_bits,
-                     hwk_any_lane(from, first + k * stride, from_bits));
+    hwk_set_any_lane(to, to_first + k, to_bits, hwk_any_lane(from, first + k * stride, from_bits));
   }
 }
 

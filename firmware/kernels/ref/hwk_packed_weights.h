@@ -7,8 +7,7 @@
 #include <hwk_lane_words.h>
 
 /* Four bytes of fewer bits to weights: extended by their sign, or of one bit `p->low` and `p->high`. */
-HWK_INLINE uint32_t hwk_weight_bytes(uint32_t word, int32_t bits, uint32_t zeros,
-                                     uint32_t change) {
+HWK_INLINE uint32_t hwk_weight_bytes(uint32_t word, int32_t bits, uint32_t zeros, uint32_t change) {
   uint32_t lanes = word & hwk_low_bits(bits);
   return bits == 1 ? zeros ^ (((lanes << 8) - lanes) & change) : hwk_signed_bytes(lanes, bits);
 }

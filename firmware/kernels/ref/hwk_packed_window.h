@@ -82,8 +82,8 @@ HWK_INLINE const void *hwk_band_input(hwk_bands_t *bands, const hwk_window_t *w,
   part->input_height = band.end - band.first;
   part->output_height = count;
   part->padding_top = band.padding;
-  return hwk_band_rows(input, p->input_bits[0], w->input_width * w->channels, &band,
-                       &bands->there, scratch);
+  return hwk_band_rows(input, p->input_bits[0], w->input_width * w->channels, &band, &bands->there,
+                       scratch);
 }
 
 /* Where they go. */
@@ -146,9 +146,8 @@ HWK_INLINE void hwk_packed_conv2d(const hwk_conv2d_t *d, const hwk_packing_t *p,
 typedef void hwk_depthwise_function_t(const hwk_depthwise_conv2d_t *d, const void *input,
                                       void *output, void *scratch);
 
-HWK_INLINE void hwk_packed_depthwise_conv2d(const hwk_depthwise_conv2d_t *d,
-                                            const hwk_packing_t *p, const void *input,
-                                            void *output, void *scratch,
+HWK_INLINE void hwk_packed_depthwise_conv2d(const hwk_depthwise_conv2d_t *d, const hwk_packing_t *p,
+                                            const void *input, void *output, void *scratch,
                                             hwk_depthwise_function_t *kernel) {
   hwk_bands_t bands = hwk_bands(&d->window, d->window.channels * d->channel_multiplier, p, scratch);
   const void *weights = hwk_layer_weights(d->weights, p, bands.more);
@@ -163,20 +162,20 @@ HWK_INLINE void hwk_packed_depthwise_conv2d(const hwk_depthwise_conv2d_t *d,
 }
 
 /* hwk_packed_<descriptor> of a pool. */
-#define HWK_PACKED_POOL(descriptor)                                                               \
-  typedef void hwk_##descriptor##_function_t(const hwk_##descriptor##_t *d, const void *input,    \
-                                             void *output, void *scratch);                        \
-  HWK_INLINE void hwk_packed_##descriptor(const hwk_##descriptor##_t *d, const hwk_packing_t *p,  \
-                                          const void *input, void *output, void *scratch,         \
-                                          hwk_##descriptor##_function_t *kernel) {                \
-    const hwk_window_t *w = &d->window;                                                           \
-    hwk_bands_t bands = hwk_bands(w, w->channels, p, scratch);                                    \
-    _Pragma("GCC unroll 1") for (int32_t y = 0; y < w->output_height; y += p->step) {             \
-      hwk_##descriptor##_t part = *d;                                                             \
-      const void *rows = hwk_band_input(&bands, w, &part.window, p, input, scratch, y);           \
-      kernel(&part, rows, hwk_band_output(&bands, p, output, y), bands.more);                     \
-      hwk_band_done(&bands, &part.window, p, output, y);                                          \
-    }                                                                                             \
+#define HWK_PACKED_POOL(descriptor)                                                              \
+  typedef void hwk_##descriptor##_function_t(const hwk_##descriptor##_t *d, const void *input,   \
+                                             void *output, void *scratch);                       \
+  HWK_INLINE void hwk_packed_##descriptor(const hwk_##descriptor##_t *d, const hwk_packing_t *p, \
+                                          const void *input, void *output, void *scratch,        \
+                                          hwk_##descriptor##_function_t *kernel) {               \
+    const hwk_window_t *w = &d->window;                                                          \
+    hwk_bands_t bands = hwk_bands(w, w->channels, p, scratch);                                   \
+    _Pragma("GCC unroll 1") for (int32_t y = 0; y < w->output_height; y += p->step) {            \
+      hwk_##descriptor##_t part = *d;                                                            \
+      const void *rows = hwk_band_input(&bands, w, &part.window, p, input, scratch, y);          \
+      kernel(&part, rows, hwk_band_output(&bands, p, output, y), bands.more);                    \
+      hwk_band_done(&bands, &part.window, p, output, y);                                         \
+    }                                                                                            \
   }
 
 HWK_PACKED_POOL(sum_pool)

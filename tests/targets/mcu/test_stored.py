@@ -14,6 +14,7 @@ from hwkit.lower.patch.turns import by_output
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import lower, staged
 from hwkit.targets.mcu.stored import storages
+from hwkit.targets.mcu.structs import Table
 
 _SIDE, _CHANNELS = 24, 8
 _S4 = IntType(4, True)
@@ -90,6 +91,14 @@ def test_a_patched_network_keeps_its_stages_in_bytes() -> None:
     assert {name: s.bits for name, s in plan.stored.items()} == {"x": 8, "y0": 8, "y1": 8, "y2": 8}
 
 
+def _weight_bytes(graph: Graph) -> int:
+    """In flash, of the first layer."""
+    plan = lower(graph, boards.load("virtual_m4")).plan
+    weights = plan.layers[0].calls[0].descriptor.fields["weights"]
+    assert isinstance(weights, Table)
+    return weights.bytes
+
+
 @pytest.mark.parametrize(
     ("bits", "features", "stored"),
     [(8, 32, 8), (4, 32, 4), (2, 32, 2), (1, 32, 1), (1, 30, 1), (2, 30, 2)],
@@ -100,9 +109,7 @@ def test_weights_take_the_bits_of_their_type(bits: int, features: int, stored: i
     b.input("x", (features,), S8)
     b.constant("w", rng.integers(dtype.low, dtype.high + 1, (16, features)), dtype)
     b.add(Dense("fc", "x", "w", None, "y", rescale=_rescale(S8)), S8)
-    plan = lower(b.build(["y"]), boards.load("virtual_m4")).plan
-    weights = plan.layers[0].calls[0].descriptor.fields["weights"]
-    assert weights.bytes == 16 * 32 * stored // 8
+    assert _weight_bytes(b.build(["y"])) == 16 * 32 * stored // 8
 
 
 @pytest.mark.parametrize(("features", "stored"), [(32, 1), (30, 2)])
@@ -111,6 +118,4 @@ def test_two_values_take_a_bit_where_no_zero_is_between_rows(features: int, stor
     b.input("x", (features,), S8)
     b.constant("w", rng.choice([-1, 1], (16, features)), IntType(2, True))
     b.add(Dense("fc", "x", "w", None, "y", rescale=_rescale(S8)), S8)
-    plan = lower(b.build(["y"]), boards.load("virtual_m4")).plan
-    weights = plan.layers[0].calls[0].descriptor.fields["weights"]
-    assert weights.bytes == 16 * 32 * stored // 8
+    assert _weight_bytes(b.build(["y"])) == 16 * 32 * stored // 8
