@@ -1,7 +1,8 @@
 /* Descriptors: everything that a kernel must know about its layer.
  *
  * Activations are int8_t or int16_t as the kernel's name says, NHWC, one sample; tensors of 2..7
- * and of 9..15 bits live in the same bytes with narrower clamps. Sums are int32_t. `output` of a
+ * and of 9..15 bits live in the same bytes with narrower clamps (kernels see packed ones unpacked,
+ * see hwk_packing.h). Sums are int32_t. `output` of a
  * kernel with a rescale is as wide as that says; what an s8 kernel computes is int8_t, or the
  * sums themselves.
  */

@@ -12,7 +12,8 @@
 
 /* A tensor in the arena, which is static and 16-byte aligned: one sample, last axis fastest.
  * Integers of 8 bits or fewer take one byte each, signed or unsigned as the graph says; those of up
- * to 16 bits two and wider ones four, little-endian. */
+ * to 16 bits two and wider ones four, little-endian. (What layers hand on to each other may be packed,
+ * see hwk_packing.h: hwk_model_layer_output shows it so.) */
 typedef struct {
   int8_t *data;
   uint32_t bytes;

@@ -19,7 +19,7 @@ from hwkit.ir import serialize
 from hwkit.ir.interpret import run
 from hwkit.lower.checked import first_difference, golden_inputs
 from hwkit.target import Artifact, BringsUp
-from hwkit.targets.mcu.emit import from_device, to_device
+from hwkit.targets.mcu.emit import to_device
 from hwkit.targets.rtl import shell
 from hwkit.toolchain import programmer
 
@@ -167,7 +167,8 @@ def _golden(device: Device, artifact: Artifact[Any]) -> tuple[Status, str]:
     expected = run(graph, feeds, keep=[op.output for op in graph.nodes])
     data = to_device(feeds[source][0], graph.tensors[source].dtype)
     for layer, op in enumerate(graph.nodes):
-        got = from_device(device.layer_output(layer, data), graph.tensors[op.output])
+        seen = device.layer_output(layer, data)
+        got = artifact.lowered.plan.stored[op.output].unpack(seen, graph.tensors[op.output])
         try:
             first_difference(op.name, expected[op.output], got[np.newaxis])
         except BitExactnessError as error:

@@ -38,5 +38,22 @@ def space_of(able: Capabilities) -> Space:
     )
 
 
+NARROW = replace(
+    space_of(MCU_CAPABILITIES),
+    activations=(
+        *(IntType(4, True),) * 3,
+        *(IntType(2, True),) * 2,
+        *(IntType(bits, False) for bits in (4, 2, 1)),
+        IntType(3, True),
+        S8,
+    ),
+    weight_bits=(4, 2, 1, 8, 3),
+    max_ops=6,
+    inputs=1,
+    outputs=1,
+    states=0,
+)
+"""Of the microcontrollers, most of it packed: tensors and weights of 4 bits and fewer."""
+
 MCU = replace(space_of(MCU_CAPABILITIES), inputs=1, outputs=1, states=0)
 """Of the microcontrollers, for tests that build many plain models of them at once."""

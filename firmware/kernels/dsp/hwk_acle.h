@@ -56,6 +56,37 @@ static inline int16x2_t __ssub16(int16x2_t a, int16x2_t b) {
   return (int16x2_t)(low | (uint32_t)(high_half(a) - high_half(b)) << 16);
 }
 
+/* Differences of bytes, each modulo 2^8. */
+static inline int8x4_t __ssub8(int8x4_t a, int8x4_t b) {
+  uint32_t upper = 0x80808080u, x = (uint32_t)a, y = (uint32_t)b;
+  return (int8x4_t)(((x | upper) - (y & ~upper)) ^ ((x ^ ~y) & upper));
+}
+
+/* Byte `k` of a word, and a word of four integers that saturate to bytes. */
+static inline int32_t signed_byte(int8x4_t word, uint32_t k) {
+  return (int8_t)(uint8_t)((uint32_t)word >> 8 * k);
+}
+static inline uint32_t saturated_byte(int32_t x, uint32_t k) {
+  int32_t fits = x > 127 ? 127 : x < -128 ? -128 : x;
+  return (uint32_t)(uint8_t)(int8_t)fits << 8 * k;
+}
+
+/* Sums and differences of bytes that saturate. */
+static inline int8x4_t __qadd8(int8x4_t a, int8x4_t b) {
+  uint32_t sums = 0;
+  for (uint32_t k = 0; k < 4; ++k) {
+    sums |= saturated_byte(signed_byte(a, k) + signed_byte(b, k), k);
+  }
+  return (int8x4_t)sums;
+}
+static inline int8x4_t __qsub8(int8x4_t a, int8x4_t b) {
+  uint32_t sums = 0;
+  for (uint32_t k = 0; k < 4; ++k) {
+    sums |= saturated_byte(signed_byte(a, k) - signed_byte(b, k), k);
+  }
+  return (int8x4_t)sums;
+}
+
 /* Saturates to `bits` signed bits, 1 .. 32. */
 static inline int32_t __ssat(int32_t x, uint32_t bits) {
   int32_t high = (int32_t)((1u << (bits - 1)) - 1);

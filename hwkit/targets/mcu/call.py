@@ -49,13 +49,20 @@ def output_bytes(graph: Graph, op: Op) -> int:
 class Call:
     """One call of ``hwk_<kernel>``; ``inputs`` are names of tensors. ``shared``: a copy of the
     kernel that serves several layers will do. ``varying``: fields of the descriptor, by path,
-    that take these numbers one after the other, where a layer is computed in parts."""
+    that take these numbers one after the other, where a layer is computed in parts.
+
+    ``weight_bits`` and ``input_bits`` hold all integers of its weights' and its input's type:
+    weights of fewer than 8 may be packed. ``packing``, an ``hwk_packing_t``, says how integers lie
+    where some are packed; None where each has a byte or more."""
 
     kernel: str
     descriptor: Struct
     inputs: tuple[str, ...]
     shared: bool = False
     varying: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    weight_bits: int = 8
+    input_bits: int = 8
+    packing: Struct | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ CAPABILITIES = Capabilities(
     name="mcu",
     ops=_OPS,
     roundings={op: _ROUNDINGS for op in _OPS},
-    weight_bits=(4, 8),
-    activation_bits=(8, 16, 32),
+    weight_bits=(1, 2, 4, 8),
+    activation_bits=(1, 2, 4, 8, 16, 32),
     signed_activations=True,
     softmax=(SoftmaxKind.FIXED, SoftmaxKind.TABLE),
     most_inputs=None,
@@ -55,7 +55,7 @@ CAPABILITIES = Capabilities(
 """Half-even first: the nearest to float32 rounding, the one that has no kernel."""
 
 STORED = WHOLE_BYTES
-"""How activations lie in the arena and cross the link: the integers that kernels read."""
+"""How activations cross the link: the integers that kernels read. See ``stored`` for the arena."""
 
 _LONGEST_ROW = 1 << 17
 """Sums of 4-bit weights are taken times 16 and must fit 32 bits: 2**17 * 8 * 128 * 16 = 2**31."""

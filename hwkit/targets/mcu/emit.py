@@ -22,7 +22,9 @@ from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.lower.schedule import scratch_name
 from hwkit.target import BuildPlan, Lowered
 from hwkit.targets.mcu.arenas import declarations, pointer
+from hwkit.targets.mcu.call import Call
 from hwkit.targets.mcu.capabilities import STORED
+from hwkit.targets.mcu.emit_packed import includes, packed_arguments, packed_lines
 from hwkit.targets.mcu.emit_stage import (
     ALL_MARKS,
     part_tables,
@@ -313,7 +315,7 @@ def _model(graph: Graph, plan: McuPlan) -> str:
     ]
     return _MODEL.format(
         name=comment(graph.name),
-        includes="\n".join(f"#include <hwk_{symbol}.h>" for symbol in plan.kernels),
+        includes="\n".join(f"#include <hwk_{name}.h>" for name in (*plan.kernels, *includes(plan))),
         arenas=declarations(plan.memory),
         string="#include <string.h>\n" if graph.states or staging else "",
         arena_bytes=plan.memory.arena_bytes,
@@ -396,7 +398,8 @@ def _row(graph: Graph, index: int, layer: Layer, plan: McuPlan) -> str:
     if not is_whole(plan, index):
         return f"    {{{run}, NULL, 0}},"
     at = pointer(plan.memory, layer.op.output)
-    return f"    {{{run}, {at}, {tensor_bytes(graph, layer.op.output)}}},"
+    size = plan.stored[layer.op.output].bytes_of(graph.tensors[layer.op.output])
+    return f"    {{{run}, {at}, {size}}},"
 
 
 def _copy(copy: Shared) -> str:
@@ -428,22 +431,29 @@ def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]
         lines.append(f"static const hwk_{kernel.descriptor}_t {symbol}_descriptor = {value};")
         copy = copies.get(id(call))
         function = f"hwk_{kernel.symbol}" if copy is None else copy.symbol
-        body.append(_call(layer, function, call.inputs, symbol, plan))
+        if call.packing is not None:
+            lines += packed_lines(call, kernel, function, symbol)
+            function = f"hwk_packed_{kernel.descriptor}"
+        body.append(_call(layer, call, function, kernel, symbol, plan))
     small = "HWK_SMALL " if plan.picks[index].small else ""
     lines.append(f"static {small}__attribute__((noinline)) void layer{index}(void) {{")
     lines += [*body, "}", ""]
     return "\n".join(lines)
 
 
-def _call(layer: Layer, function: str, inputs: tuple[str, ...], symbol: str, plan: McuPlan) -> str:
+def _call(
+    layer: Layer, call: Call, function: str, kernel: Kernel, symbol: str, plan: McuPlan
+) -> str:
     # Through void: kernels of 32-bit tensors take int32_t pointers, and the arena is aligned.
-    pointers = [f"(const void *)({pointer(plan.memory, name)})" for name in inputs]
+    pointers = [f"(const void *)({pointer(plan.memory, name)})" for name in call.inputs]
     pointers.append(f"(void *)({pointer(plan.memory, layer.op.output)})")
     scratch = "NULL"
     if layer.scratch_bytes:
         scratch = pointer(plan.memory, scratch_name(layer.op))
-    arguments = ", ".join((f"&{symbol}_descriptor", *pointers, scratch))
-    return f"  {function}({arguments});"
+    arguments = [f"&{symbol}_descriptor", *pointers, scratch]
+    if call.packing is not None:
+        arguments = packed_arguments(arguments, kernel, symbol)
+    return f"  {function}({', '.join(arguments)});"
 
 
 def _tree(base: Path, under: str) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from hwkit.targets.mcu.weights import (
     band_stream,
     block_stream,
     group_rows,
+    pack_nibbles,
     pair_stream,
     quad_stream,
     tap_blocks,
@@ -57,6 +58,16 @@ def laid_out(call: Call, layout: Layout | None) -> Call:
 def grouped(rows: int) -> Layout:
     """The words of so many rows side by side: a kernel multiplies them at once."""
     return lambda d, weights: _placed(d, weights, group_rows(weights.values, rows))
+
+
+def nibbles(rows: int) -> Layout:
+    """The same of two weights in a byte; for a single row as they lie."""
+
+    def layout(d: Struct, weights: Table) -> Struct:
+        packed = pack_nibbles(weights.values)
+        return _placed(d, weights, packed if rows == 1 else group_rows(packed, rows))
+
+    return layout
 
 
 def winograd(d: Struct, weights: Table) -> Struct:

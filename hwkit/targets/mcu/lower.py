@@ -10,6 +10,7 @@ from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
+from hwkit.ir.storage import Storage
 from hwkit.ir.traits import InPlace
 from hwkit.ir.verify import verify
 from hwkit.lower.checked import apply
@@ -33,11 +34,13 @@ from hwkit.targets.mcu.kernels import Kernel, available, implementations
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.one_width import one_width
+from hwkit.targets.mcu.packed import packed
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
 from hwkit.targets.mcu.stages import UNSTAGED, Staging, Tiled, numbered, staging
 from hwkit.targets.mcu.states import NONE, Updates, updates
 from hwkit.targets.mcu.states import plan as plan_memory
+from hwkit.targets.mcu.stored import storages
 from hwkit.toolchain.linker_script import regions
 
 RUNTIME_BYTES = 624
@@ -64,14 +67,15 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class McuPlan:
-    """Layers in order and what computes each, the kernels they use by symbol, the memory plan and
-    how the states change; ``choice`` says what the picks were chosen by, ``staging`` which layers
-    are computed in parts."""
+    """Layers in order and what computes each, the kernels they use by symbol, the memory plan, how
+    each activation is ``stored`` in it and how the states change; ``choice`` says what the picks
+    were chosen by, ``staging`` which layers are computed in parts."""
 
     layers: tuple[Layer, ...]
     picks: tuple[Pick, ...]
     kernels: dict[str, Kernel]
     memory: MemoryPlan
+    stored: Mapping[str, Storage]
     choice: Choice | None = None
     states: Updates = NONE
     staging: Staging = UNSTAGED
@@ -113,7 +117,8 @@ def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:
     """The graph and its plan, in another order where that makes the arena smaller."""
     present = plan(graph, mcu)
     scratch = {layer.op.name: layer.scratch_bytes for layer in present.layers}
-    step = partial(reorder, tensor_bytes=_stored_bytes(graph), scratch_bytes=scratch)
+    stored = _stored_bytes(graph, present.stored)
+    step = partial(reorder, tensor_bytes=stored, scratch_bytes=scratch)
     if step(graph).nodes == graph.nodes:
         return graph, present
     other = apply(graph, step)
@@ -160,12 +165,13 @@ def plan(
         other if tile and not _fits_all(tile, kernels[pick.kernel]) else pick
         for pick, other, tile in zip(rule if picks is None else picks, rule, tiles, strict=True)
     )
+    found = storages(graph, staging.layers)
     layers = [
-        _layer(op, of, pick, kernels[pick.kernel] if of else None, tile)
+        _layer(op, of, pick, kernels[pick.kernel] if of else None, tile, found)
         for op, of, pick, tile in zip(graph.nodes, made, chosen, tiles, strict=True)
     ]
     used = {call.kernel for layer in layers for call in layer.calls}
-    stored = _stored_bytes(graph)
+    stored = _stored_bytes(graph, found)
     states = updates(graph, stored)
     if like is not None and list(map(_asks, like.layers)) == list(map(_asks, layers)):
         memory = like.memory
@@ -173,7 +179,7 @@ def plan(
         schedule = _schedule(graph, stored, layers, staging)
         memory = plan_memory(graph, schedule, states, arena_regions(mcu, len(layers)))
     symbols = {name: kernels[name] for name in sorted(used)}
-    return McuPlan(tuple(layers), chosen, symbols, memory, states=states, staging=staging)
+    return McuPlan(tuple(layers), chosen, symbols, memory, found, states=states, staging=staging)
 
 
 def _schedule(
@@ -210,17 +216,26 @@ def picks_by_rule(made: Iterable[Sequence[Call]], mcu: McuBoard) -> list[Pick]:
 
 
 def _layer(
-    op: Op, made: tuple[Call, ...], pick: Pick, kernel: Kernel | None, tile: Tiled | None
+    op: Op,
+    made: tuple[Call, ...],
+    pick: Pick,
+    kernel: Kernel | None,
+    tile: Tiled | None,
+    stored: Mapping[str, Storage],
 ) -> Layer:
     """``op`` computed by ``kernel``; None where there is nothing to call."""
     if kernel is None:
         return Layer(op, (), 0, {})
-    classes = [_picked(of, pick) for of in ([made] if tile is None else tile.classes)]
+    if tile is None:
+        forms = [packed(call, kernel, stored, op.output) for call in _picked(made, pick)]
+        ahead_bytes = forms[0].ahead_bytes if len(forms) == 1 else None
+        overlap = {} if ahead_bytes is None else {forms[0].call.inputs[0]: ahead_bytes}
+        most = max(form.scratch_bytes for form in forms)
+        return Layer(op, tuple(form.call for form in forms), most, overlap)
+    classes = [_picked(of, pick) for of in tile.classes]
     scratch = max(kernel.scratch_bytes(call.descriptor) for of in classes for call in of)
     ahead = [overlaps(of, {kernel.symbol: kernel}) for of in classes]
     placed = tuple(laid_out(call, kernel.row.layout) for call in classes[0])
-    if tile is None:
-        return Layer(op, placed, scratch, ahead[0])
     if isinstance(op, InPlace):
         ahead = [{**dict.fromkeys(activations(op), 0), **of} for of in ahead]
     numbers = tuple(numbered(*of) for of in zip(placed, tile.varying, strict=True))
@@ -234,7 +249,9 @@ def _picked(made: tuple[Call, ...], pick: Pick) -> tuple[Call, ...]:
 
 def _fits_all(tile: Tiled, kernel: Kernel) -> bool:
     """Whether ``kernel`` computes every part."""
-    return all(kernel.fits(call.descriptor) for of in tile.classes for call in of)
+    calls_ = [call for of in tile.classes for call in of]
+    narrow = all(call.input_bits <= kernel.row.input_bits for call in calls_)
+    return narrow and all(kernel.fits(call.descriptor) for call in calls_)
 
 
 def _asks(layer: Layer) -> tuple[object, ...]:
@@ -262,16 +279,15 @@ def arena_regions(mcu: McuBoard, layers: int) -> list[Region]:
     return found
 
 
-def _stored_bytes(graph: Graph) -> dict[str, int]:
-    names = (*graph.sources, *(op.output for op in graph.nodes))
-    return {name: tensor_bytes(graph, name) for name in names}
+def _stored_bytes(graph: Graph, stored: Mapping[str, Storage]) -> dict[str, int]:
+    return {name: storage.bytes_of(graph.tensors[name]) for name, storage in stored.items()}
 
 
 def row_bytes(graph: Graph, name: str) -> int:
-    """Bytes of a row of a map in the arena."""
+    """Bytes of a row of a map that a stage reads or makes."""
     return tensor_bytes(graph, name) // graph.tensors[name].shape[0]
 
 
 def tensor_bytes(graph: Graph, name: str) -> int:
-    """Bytes of an activation in the arena."""
+    """Bytes of an activation whose integers have a byte or more each: an input, output or state."""
     return STORED.bytes_of(graph.tensors[name])

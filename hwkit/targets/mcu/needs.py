@@ -33,7 +33,7 @@ def arena_needs(lowered: Lowered[McuPlan]) -> ArenaNeeds:
             layer.op.name: rows
             for layer in layers
             for call in layer.calls
-            if (rows := lowered.plan.kernels[call.kernel].row.rows) > 1
+            if (rows := lowered.plan.kernels[call.kernel].row.rows_at_once) > 1
         },
     )
 

@@ -13,6 +13,7 @@ from hwkit.targets.mcu import (
     fits,
     layouts,
     pairs,
+    quads,
     scalar_winograd4,
     scratch,
 )
@@ -26,8 +27,9 @@ class Row:
     ``scratch_bytes`` of a descriptor, None for none; ``fits`` says which descriptors it computes,
     None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
     where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
-    inner loops do not depend on the layer's sizes, so that layers can share a copy; ``rows`` of
-    its output it makes at once, and one for nothing where fewer are wanted.
+    inner loops do not depend on the layer's sizes, so that layers can share a copy;
+    ``rows_at_once``: output rows come in multiples of it, and the rest is made for nothing where
+    fewer are wanted; ``input_bits`` what its input may have at most.
     """
 
     variant: str
@@ -37,12 +39,14 @@ class Row:
     reads_ahead: Callable[[Struct], int] | None = None
     layout: layouts.Layout | None = None
     shareable: bool = False
-    rows: int = 1
+    rows_at_once: int = 1
+    input_bits: int = 32
 
 
 ROWS = (
     Row("ref", "conv2d_s8", reads_ahead=ahead.CONV2D),
-    Row("ref", "conv2d_s8_s4", reads_ahead=ahead.CONV2D),
+    Row("ref", "conv2d_s8_s4", reads_ahead=ahead.CONV2D, layout=layouts.nibbles(1)),
+    Row("ref", "dense_s8_s4", layout=layouts.nibbles(1)),
     Row("ref", "depthwise_conv2d_s8", reads_ahead=ahead.DEPTHWISE),
     Row("ref", "avg_pool_s8", reads_ahead=ahead.POOL),
     Row("ref", "max_pool_s8", reads_ahead=ahead.POOL),
@@ -63,8 +67,17 @@ ROWS = (
         "conv2d_s8_s4",
         scratch_bytes=scratch.conv2d(8),
         reads_ahead=ahead.CONV2D,
-        layout=layouts.grouped(2),
         shareable=True,
+        layout=layouts.nibbles(2),
+    ),
+    Row(
+        "dsp",
+        "conv2d_s4_s4",
+        scratch_bytes=quads.scratch_bytes,
+        fits=quads.fits,
+        reads_ahead=ahead.CONV2D,
+        layout=quads.QUADS,
+        input_bits=4,
     ),
     Row(
         "dsp",
@@ -80,6 +93,7 @@ ROWS = (
         scratch_bytes=scratch.winograd(4, 0),
         fits=fits.winograd,
         reads_ahead=ahead.CONV2D_ROWS,
+        rows_at_once=2,
         layout=layouts.winograd,
     ),
     Row(
@@ -88,6 +102,7 @@ ROWS = (
         scratch_bytes=scratch.winograd(8, 2),
         fits=fits.winograd,
         reads_ahead=ahead.CONV2D_ROWS,
+        rows_at_once=2,
     ),
     Row(
         "dsp",
@@ -95,6 +110,7 @@ ROWS = (
         scratch_bytes=scratch.winograd4,
         fits=fits.winograd4,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=layouts.WINOGRAD4,
     ),
     Row(
@@ -103,6 +119,7 @@ ROWS = (
         scratch_bytes=scratch.winograd4_small,
         fits=fits.winograd4,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=layouts.WINOGRAD4_ROWS,
     ),
     Row(
@@ -110,7 +127,7 @@ ROWS = (
         "depthwise_conv2d_s8",
         scratch_bytes=scratch.depthwise,
         reads_ahead=ahead.depthwise_rows,
-        rows=2,
+        rows_at_once=2,
         layout=layouts.in_columns,
         shareable=True,
     ),
@@ -120,7 +137,7 @@ ROWS = (
         scratch_bytes=scratch.bands,
         fits=fits.bands,
         reads_ahead=ahead.DEPTHWISE_4_ROWS,
-        rows=2,
+        rows_at_once=2,
         layout=layouts.BANDS,
     ),
     Row("dsp", "depthwise_conv2d_s8_turned", scratch_bytes=scratch.turned, fits=fits.turned),
@@ -137,8 +154,8 @@ ROWS = (
         "dense_s8_s4",
         scratch_bytes=scratch.dense(8),
         reads_ahead=ahead.dense,
-        layout=layouts.grouped(4),
         shareable=True,
+        layout=layouts.nibbles(4),
     ),
     Row(
         "dsp",
@@ -187,7 +204,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_depthwise,
         fits=depthwise_stairs.fits,
         reads_ahead=ahead.DEPTHWISE_ROWS,
-        rows=2,
+        rows_at_once=2,
         layout=depthwise_stairs.laid_out,
         shareable=True,
     ),
@@ -197,6 +214,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_winograd4(1),
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=scalar_winograd4.transformed,
     ),
     Row(
@@ -205,6 +223,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_winograd4_small(1),
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=scalar_winograd4.small,
     ),
     Row(
@@ -213,6 +232,7 @@ ROWS = (
         scratch_bytes=scratch.v6m_conv2d(8),
         reads_ahead=ahead.CONV2D,
         shareable=True,
+        layout=layouts.nibbles(1),
     ),
     Row(
         "v6m",
@@ -227,6 +247,7 @@ ROWS = (
         scratch_bytes=scratch.v6m_dense(8),
         reads_ahead=ahead.dense,
         shareable=True,
+        layout=layouts.nibbles(1),
     ),
     Row(
         "rv32",
@@ -260,6 +281,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_winograd4(2),
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=scalar_winograd4.transformed,
     ),
     Row(
@@ -268,6 +290,7 @@ ROWS = (
         scratch_bytes=scratch.scalar_winograd4_small(2),
         fits=scalar_winograd4.fits,
         reads_ahead=ahead.CONV2D_4_ROWS,
+        rows_at_once=4,
         layout=scalar_winograd4.small,
     ),
     Row(
@@ -275,17 +298,17 @@ ROWS = (
         "conv2d_s8_s4",
         scratch_bytes=scratch.rv32_conv2d(8),
         reads_ahead=ahead.CONV2D,
-        layout=layouts.grouped(4),
         shareable=True,
+        layout=layouts.nibbles(4),
     ),
     Row("rv32", "dense_s8", layout=layouts.grouped(4), shareable=True),
-    Row("rv32", "dense_s8_s4", layout=layouts.grouped(4), shareable=True),
+    Row("rv32", "dense_s8_s4", shareable=True, layout=layouts.nibbles(4)),
     Row(
         "scalar",
         "depthwise_conv2d_s8",
         scratch_bytes=scratch.scalar_depthwise,
         reads_ahead=ahead.DEPTHWISE_ROWS,
-        rows=2,
+        rows_at_once=2,
         layout=layouts.by_channel,
         shareable=True,
     ),
@@ -306,7 +329,13 @@ ROWS = (
         reads_ahead=ahead.CONV2D,
         layout=layouts.by_quads,
     ),
-    Row("mve", "conv2d_s8_s4", scratch_bytes=scratch.mve_conv2d_s4, reads_ahead=ahead.CONV2D),
+    Row(
+        "mve",
+        "conv2d_s8_s4",
+        scratch_bytes=scratch.mve_conv2d_s4,
+        reads_ahead=ahead.CONV2D,
+        layout=layouts.nibbles(1),
+    ),
     Row(
         "mve",
         "depthwise_conv2d_s8",
@@ -322,7 +351,13 @@ ROWS = (
         reads_ahead=ahead.DEPTHWISE,
         layout=layouts.by_blocks,
     ),
-    Row("mve", "dense_s8_s4", scratch_bytes=scratch.mve_dense_s4, reads_ahead=ahead.dense),
+    Row(
+        "mve",
+        "dense_s8_s4",
+        scratch_bytes=scratch.mve_dense_s4,
+        reads_ahead=ahead.dense,
+        layout=layouts.nibbles(1),
+    ),
     Row("mve", "avg_pool_s8", reads_ahead=ahead.POOL),
     Row("mve", "max_pool_s8", reads_ahead=ahead.POOL),
     Row("mve", "sum_pool_s8", reads_ahead=ahead.POOL),

@@ -18,7 +18,6 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import fed
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Identity, LayerTiming
-from hwkit.targets.mcu.emit import from_device
 from hwkit.targets.mcu.forms import mark_sequence
 from hwkit.targets.mcu.lower import McuPlan, section
 from hwkit.targets.timed import timed_sample
@@ -67,7 +66,7 @@ class McuSession(Closing):
             states = self._states() if kept else b""
             for name in kept:
                 seen = self._device.layer_output(layers[name], data)
-                inner[name].append(from_device(seen, graph.tensors[name]))
+                inner[name].append(self._plan.stored[name].unpack(seen, graph.tensors[name]))
                 self._put_back(states)
             answers.append(self._device.infer(data))
         found = outputs_in(graph, answers)

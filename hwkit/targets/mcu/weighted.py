@@ -65,7 +65,7 @@ def conv2d(graph: Graph, op: Conv2d) -> Call:
         "input_zero_point": op.input_zero_point,
         **weighted.fields,
     }
-    return Call(weighted.kernel, Struct(fields), (op.input,))
+    return weighted.call(fields, op.input)
 
 
 def depthwise(graph: Graph, op: DepthwiseConv2d) -> Call:
@@ -78,7 +78,7 @@ def depthwise(graph: Graph, op: DepthwiseConv2d) -> Call:
         "input_zero_point": op.input_zero_point,
         **weighted.fields,
     }
-    return Call(weighted.kernel, Struct(fields), (op.input,))
+    return weighted.call(fields, op.input)
 
 
 def dense(graph: Graph, op: Dense) -> Call:
@@ -91,26 +91,37 @@ def dense(graph: Graph, op: Dense) -> Call:
         "output_features": outputs,
         **weighted.fields,
     }
-    return Call(weighted.kernel, Struct(fields), (op.input,))
+    return weighted.call(fields, op.input)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Weighted:
-    """The kernel, and the fields weights, bias and rescale of its descriptor."""
+    """The kernel, the fields weights, bias and rescale of its descriptor, and the bits that hold
+    all integers of the weights' and of the input's type."""
 
     kernel: str
     fields: Fields
+    weight_bits: int
+    input_bits: int
+
+    def call(self, fields: Fields, name: str) -> Call:
+        """With these fields, of input ``name``."""
+        return Call(
+            self.kernel,
+            Struct(fields),
+            (name,),
+            weight_bits=self.weight_bits,
+            input_bits=self.input_bits,
+        )
 
 
 def _weighted(kernel: str, graph: Graph, op: Weighted) -> _Weighted:
     weight = graph.constants[op.weight]
     rows, bias = rows_of(op, weight), bias_of(op, graph.constants)
-    name, bits = named(kernel, graph, op), storage_bits(graph.tensors[op.weight].dtype)
-    if name.endswith("_s16"):
-        bits = 8
-    elif bits == 4 and not isinstance(op, DepthwiseConv2d):
+    name, narrow = named(kernel, graph, op), storage_bits(graph.tensors[op.weight].dtype)
+    if narrow == 4 and isinstance(op, Conv2d | Dense) and not name.endswith("_s16"):
         name = f"{name}_s4"
-    packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(rows, bits)
+    packed = pack_taps(weight) if isinstance(op, DepthwiseConv2d) else pack_rows(rows)
     most, width = largest_sum(graph, op), output_bytes(graph, op)
     biases: Table | None = Table("bias", wrapped_bias(rows, bias, op.input_zero_point))
     r = op.rescale
@@ -126,7 +137,7 @@ def _weighted(kernel: str, graph: Graph, op: Weighted) -> _Weighted:
         "bias": biases,
         "rescale": rescale(r, most, "", width),
     }
-    return _Weighted(name, fields)
+    return _Weighted(name, fields, narrow, graph.tensors[op.input].dtype.bits)
 
 
 def _with_bias(r: Rescale, bias: Array) -> Rescale:

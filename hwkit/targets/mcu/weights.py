@@ -9,30 +9,38 @@ from hwkit.ir.types import Array, IntType
 
 
 def storage_bits(dtype: IntType) -> int:
-    """Bits of the narrowest signed storage of weights of ``dtype``: 4 or 8; 9 when none fits.
+    """Bits of the narrowest signed storage of weights of ``dtype``: 1, 2, 4 or 8; 9 when none fits.
 
-    Example: s3 gives 4; u4 (0..15) needs five signed bits and gives 8; u8 gives 9.
+    Example: s3 gives 4, u1 2; u4 (0..15) needs five signed bits and gives 8; u8 gives 9.
     """
     needed = dtype.bits + (not dtype.signed)
-    return 4 if needed <= 4 else 8 if needed <= 8 else 9
+    return next((bits for bits in (1, 2, 4, 8) if needed <= bits), 9)
 
 
-def pack_rows(matrix: Array, bits: int) -> Array:
-    """Rows layout of a weight matrix (rows, taps): int8 bytes (rows, row bytes).
+def pack_rows(matrix: Array) -> Array:
+    """Rows layout of a weight matrix (rows, taps) in bytes: int8 (rows, row bytes), padded to a
+    multiple of 4 taps.
 
-    ``bits`` 8: padded to a multiple of 4 taps; 4: to 8, two to a byte, of each eight taps
-    byte j has tap j low and tap j + 4 high. Example: [[1, 2, 3, 4, 5, 6, 7, -8]] in 4 bits gives
-    bytes 0x51, 0x62, 0x73, 0x84.
+    Example: [[1, 2, 3, 4, 5]] gives 1 2 3 4 5 0 0 0.
     """
-    step = 4 if bits == 8 else 8
     rows, taps = matrix.shape
-    padded = np.zeros((rows, -(-taps // step) * step), np.int64)
+    padded = np.zeros((rows, -(-taps // 4) * 4), np.int8)
     padded[:, :taps] = matrix
-    if bits == 8:
-        return padded.astype(np.int8)
+    return padded
+
+
+def pack_nibbles(packed: Array) -> Array:
+    """Rows layout in 4 bits, from that in bytes: int8 (rows, row bytes), padded to a multiple of 8
+    taps, of each eight of which byte j has tap j low and tap j + 4 high.
+
+    Example: 1 2 3 4 5 6 7 -8 gives bytes 0x51, 0x62, 0x73, 0x84.
+    """
+    rows, taps = packed.shape
+    padded = np.zeros((rows, -(-taps // 8) * 8), np.int64)
+    padded[:, :taps] = packed
     groups = padded.reshape(rows, -1, 2, 4) & 15
-    packed = groups[:, :, 0] | groups[:, :, 1] << 4
-    return packed.astype(np.uint8).reshape(rows, -1).view(np.int8)
+    bytes_ = groups[:, :, 0] | groups[:, :, 1] << 4
+    return bytes_.astype(np.uint8).reshape(rows, -1).view(np.int8)
 
 
 def group_rows(packed: Array, group: int) -> Array:

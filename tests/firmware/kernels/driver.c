@@ -7,6 +7,9 @@
  * and may run into it; the output's byte count and its bytes before the call.
  * The answer: scratch bytes, then the output's bytes.
  *
+ * Behind these kernels come those of packed_kernels.inc in their packed forms: before the
+ * descriptor the fields of hwk_packing_t and the bytes of scratch.
+ *
  * Every buffer is a malloc of its exact size, so that AddressSanitizer sees each byte too far.
  */
 #include <stdio.h>
@@ -211,27 +214,76 @@ static void read_buffers(buffers_t *b, int inputs, size_t scratch_bytes) {
   }
 }
 
+static void answer(const buffers_t *b) {
+  fwrite(&b->scratch_bytes, sizeof b->scratch_bytes, 1, stdout);
+  fwrite(b->output, 1, (size_t)b->output_bytes, stdout);
+  fflush(stdout);
+  free(b->scratch);
+}
+
 #define CALL_0(name) hwk_##name(&d, b.output, b.scratch)
 #define CALL_1(name) hwk_##name(&d, b.inputs[0], b.output, b.scratch)
 #define CALL_2(name) hwk_##name(&d, b.inputs[0], b.inputs[1], b.output, b.scratch)
-#define HWK_KERNEL(name, descriptor, inputs)                     \
-  static void run_##name(void) {                                 \
-    hwk_##descriptor##_t d;                                      \
-    buffers_t b;                                                 \
-    read_##descriptor(&d);                                       \
-    read_buffers(&b, inputs, hwk_##name##_scratch_bytes(&d));    \
-    CALL_##inputs(name);                                         \
-    fwrite(&b.scratch_bytes, sizeof b.scratch_bytes, 1, stdout); \
-    fwrite(b.output, 1, (size_t)b.output_bytes, stdout);         \
-    fflush(stdout);                                              \
-    free(b.scratch);                                             \
+#define HWK_KERNEL(name, descriptor, inputs)                  \
+  static void run_##name(void) {                              \
+    hwk_##descriptor##_t d;                                   \
+    buffers_t b;                                              \
+    read_##descriptor(&d);                                    \
+    read_buffers(&b, inputs, hwk_##name##_scratch_bytes(&d)); \
+    CALL_##inputs(name);                                      \
+    answer(&b);                                               \
   }
 #include "tested_kernels.inc"
 #undef HWK_KERNEL
 
+static int32_t read_packing(hwk_packing_t *p) {
+  READ_PLAIN(p);
+  return read_number();
+}
+
+#define FORM_1(name, descriptor)                                                        \
+  static void kernel_##name(const hwk_##descriptor##_t *d, const void *a, void *output, \
+                            void *scratch) {                                            \
+    hwk_##name(d, a, output, scratch);                                                  \
+  }                                                                                     \
+  static void form_##name(const hwk_##descriptor##_t *d, const hwk_packing_t *p,        \
+                          const buffers_t *b) {                                         \
+    hwk_packed_##descriptor(d, p, b->inputs[0], b->output, b->scratch, kernel_##name);  \
+  }
+#define FORM_2(name, descriptor)                                                         \
+  static void kernel_##name(const hwk_##descriptor##_t *d, const void *a, const void *c, \
+                            void *output, void *scratch) {                               \
+    hwk_##name(d, a, c, output, scratch);                                                \
+  }                                                                                      \
+  static void form_##name(const hwk_##descriptor##_t *d, const hwk_packing_t *p,         \
+                          const buffers_t *b) {                                          \
+    hwk_packed_##descriptor(d, p, b->inputs[0], b->inputs[1], b->output, b->scratch,     \
+                            kernel_##name);                                              \
+  }
+#define FORM_0(name, descriptor)                                                 \
+  static void form_##name(const hwk_##descriptor##_t *d, const hwk_packing_t *p, \
+                          const buffers_t *b) {                                  \
+    hwk_packed_##descriptor(d, p, b->inputs[0], b->output);                      \
+  }
+#define HWK_PACKED(name, descriptor, inputs, form)                    \
+  FORM_##form(name, descriptor) static void run_packed_##name(void) { \
+    hwk_packing_t p;                                                  \
+    hwk_##descriptor##_t d;                                           \
+    buffers_t b;                                                      \
+    size_t scratch_bytes = (size_t)read_packing(&p);                  \
+    read_##descriptor(&d);                                            \
+    read_buffers(&b, inputs, scratch_bytes);                          \
+    form_##name(&d, &p, &b);                                          \
+    answer(&b);                                                       \
+  }
+#include "packed_kernels.inc"
+#undef HWK_PACKED
+
 #define HWK_KERNEL(name, descriptor, inputs) run_##name,
+#define HWK_PACKED(name, descriptor, inputs, form) run_packed_##name,
 static void (*const runs[])(void) = {
 #include "tested_kernels.inc"
+#include "packed_kernels.inc"
 };
 
 int main(void) {

@@ -17,12 +17,15 @@ from hwkit import resources
 from hwkit.files import write_whole
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
+from hwkit.ir.storage import Storage
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.emit import from_device, to_device
+from hwkit.targets.mcu.emit_packed import HEADERS
 from hwkit.targets.mcu.kernels import Kernel, alternatives, listed, root
 from hwkit.targets.mcu.layers import Call, calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.lower import tensor_bytes
+from hwkit.targets.mcu.packed import FORMS, MOVES, fits, packed
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 from hwkit.toolchain import host_cc
@@ -52,7 +55,8 @@ def tested(folders: Sequence[str]) -> tuple[tuple[str, str, int], ...]:
     """Name, descriptor and inputs of every kernel, then of the alternatives that one of ``folders``
     has."""
     of = {name: (descriptor, inputs) for name, descriptor, inputs in listed()}
-    return (*listed(), *((k, *of[name]) for name, k in alternatives() if folder_of(k, folders)))
+    others = ((k, *of[name]) for name, k in alternatives() if folder_of(k, folders))
+    return tuple(dict.fromkeys((*listed(), *others)))
 
 
 def folder_of(kernel: str, folders: Sequence[str]) -> str:
@@ -64,8 +68,12 @@ def listings(folders: Sequence[str]) -> dict[str, bytes]:
     """The files that driver.c includes: every kernel's header, and the list of them."""
     names = tested(folders)
     lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{k}.h>" for k, _, _ in names)]
+    lines += [f"#include <hwk_{name}.h>" for name in HEADERS]
     listing = [f"HWK_KERNEL({k}, {d}, {n})" for k, d, n in names]
-    texts = {"all_kernels.h": lines, "tested_kernels.inc": listing}
+    forms = [
+        f"HWK_PACKED({k}, {d}, {n}, {0 if d in MOVES else n})" for k, d, n in names if d in FORMS
+    ]
+    texts = {"all_kernels.h": lines, "tested_kernels.inc": listing, "packed_kernels.inc": forms}
     return {name: "".join(f"{line}\n" for line in of).encode() for name, of in texts.items()}
 
 
@@ -100,6 +108,8 @@ class Driver:
         self._folders = folders or VARIANTS[variant]
         self._kernels = tested(self._folders)
         self._index = {name: k for k, (name, _, _) in enumerate(self._kernels)}
+        forms = [name for name, descriptor, _ in self._kernels if descriptor in FORMS]
+        self._packed = {name: len(self._kernels) + k for k, name in enumerate(forms)}
         self._process = subprocess.Popen(
             [path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -122,11 +132,16 @@ class Driver:
         output: bytes,
         in_place: int | None = None,
         ahead_bytes: int | None = None,
+        scratch_bytes: int = 0,
     ) -> Answer:
-        """Runs ``call``; ``output`` is the output's memory before it, ``in_place`` the number of
-        the input whose memory it shares; with ``ahead_bytes`` it starts so much before the first
-        input, and may run into it."""
-        message = [_number(self._index[call.kernel]), _struct(call.descriptor)]
+        """Runs ``call``, in its packed form with ``scratch_bytes``; ``output`` is the output's
+        memory before it, ``in_place`` the number of the input whose memory it shares; with
+        ``ahead_bytes`` it starts so much before the first input, and may run into it."""
+        if call.packing is None:
+            message = [_number(self._index[call.kernel]), _struct(call.descriptor)]
+        else:
+            message = [_number(self._packed[call.kernel]), _struct(call.packing)]
+            message += [_number(scratch_bytes), _struct(call.descriptor)]
         message += [_bytes(data) for data in inputs]
         shared = -1 if in_place is None else in_place
         if ahead_bytes is not None:
@@ -162,16 +177,53 @@ class Driver:
             return values[source].reshape(graph.tensors[op.output].shape)
         return from_device(output, graph.tensors[op.output])
 
+    def packed_layer(
+        self,
+        graph: Graph,
+        op: Op,
+        values: Mapping[str, Array],
+        stored: Mapping[str, Storage],
+        overlapping: bool = False,
+    ) -> Array:
+        """As ``layer``, with tensors ``stored`` so."""
+        tensor = graph.tensors[op.output]
+        output = bytes(stored[op.output].bytes_of(tensor))
+        for call in calls(graph, op):
+            inputs = [stored[x].pack(values[x]) for x in call.inputs]
+            before, found = output, []
+            for kernel in self._listed(call):
+                if not fits(call, kernel, stored, op.output):
+                    continue
+                form = packed(replace(call, kernel=kernel.name), kernel, stored, op.output)
+                ahead = -(-form.ahead_bytes // 4) * 4 if form.ahead_bytes is not None else None
+                answer = self.call(
+                    form.call,
+                    inputs,
+                    before,
+                    ahead_bytes=ahead if overlapping else None,
+                    scratch_bytes=form.scratch_bytes,
+                )
+                assert answer.scratch_bytes == form.scratch_bytes, kernel.name
+                found.append(stored[op.output].unpack(answer.output, tensor))
+                output = answer.output
+            for kernel_output in found:
+                assert np.array_equal(kernel_output, found[0]), f"{call.kernel}, alternatives"
+        return stored[op.output].unpack(output, tensor)
+
     def _fitting(self, call: Call) -> list[Kernel]:
         """The kernel that ``call`` names, and the alternatives that can compute it."""
+        narrow = [k for k in self._listed(call) if call.input_bits <= k.row.input_bits]
+        return [kernel for kernel in narrow if kernel.fits(call.descriptor)]
+
+    def _listed(self, call: Call) -> list[Kernel]:
+        """The kernel that ``call`` names, and the alternatives."""
         names = (call.kernel, *(other for of, other in alternatives() if of == call.kernel))
         known = {name: (descriptor, n) for name, descriptor, n in self._kernels}
-        kernels = [
+        return [
             Kernel(name, *known[name], folder_of(name, self._folders))
             for name in names
             if name in known
         ]
-        return [kernel for kernel in kernels if kernel.fits(call.descriptor)]
 
     def _computed(
         self, call: Call, kernel: Kernel, inputs: list[bytes], output: bytes, overlapping: bool

@@ -16,6 +16,7 @@ from hwkit.targets.mcu.weights import (
     band_stream,
     block_stream,
     channel_pairs,
+    pack_nibbles,
     pack_rows,
     pack_taps,
     quad_stream,
@@ -31,14 +32,14 @@ from hwkit.targets.mcu.weights import (
 
 
 def test_four_bit_rows_hold_weights_j_and_j_plus_4_in_byte_j() -> None:
-    packed = pack_rows(np.array([[1, 2, 3, 4, 5, 6, 7, -8]]), 4)
+    packed = pack_nibbles(pack_rows(np.array([[1, 2, 3, 4, 5, 6, 7, -8]])))
     assert packed.view(np.uint8).tolist() == [[0x51, 0x62, 0x73, 0x84]]
-    assert pack_rows(np.array([[-1]]), 4).view(np.uint8).tolist() == [[0x0F, 0, 0, 0]]
+    assert pack_nibbles(pack_rows(np.array([[-1]]))).view(np.uint8).tolist() == [[0x0F, 0, 0, 0]]
 
 
 def test_rows_are_padded_to_words() -> None:
-    assert pack_rows(np.array([[1, -2, 3, 4, 5]]), 8).tolist() == [[1, -2, 3, 4, 5, 0, 0, 0]]
-    assert pack_rows(np.ones((3, 9)), 4).shape == (3, 8)
+    assert pack_rows(np.array([[1, -2, 3, 4, 5]])).tolist() == [[1, -2, 3, 4, 5, 0, 0, 0]]
+    assert pack_nibbles(pack_rows(np.ones((3, 9)))).shape == (3, 8)
 
 
 def test_taps_layout() -> None:
@@ -82,8 +83,8 @@ def test_wrapped_bias_wraps() -> None:
 
 
 def test_storage() -> None:
-    assert [storage_bits(IntType(n, True)) for n in (1, 2, 4, 5, 8)] == [4, 4, 4, 8, 8]
-    assert [storage_bits(IntType(n, False)) for n in (1, 3, 4, 7, 8)] == [4, 4, 8, 8, 9]
+    assert [storage_bits(IntType(n, True)) for n in (1, 2, 4, 5, 8)] == [1, 2, 4, 8, 8]
+    assert [storage_bits(IntType(n, False)) for n in (1, 3, 4, 7, 8)] == [2, 4, 8, 8, 9]
 
 
 @settings(derandomize=True, deadline=None)

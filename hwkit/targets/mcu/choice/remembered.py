@@ -112,6 +112,8 @@ def _layers(plan: McuPlan) -> Iterator[list[object]]:
                 else:
                     yield [name, str(value)]
             yield [[path, *numbers] for path, numbers in call.varying.items()]
+            if call.packing is not None:
+                yield [[name, str(value)] for name, value in leaves(call.packing)]
         if layer.tiled is not None:
             yield ["usual or not", *layer.tiled.of_turn]
     for placed in plan.memory.placements:

@@ -21,6 +21,7 @@ from hwkit.targets.mcu.emit import weight_bytes
 from hwkit.targets.mcu.kernels import implementations
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.lower import McuPlan, plan, section
+from hwkit.targets.mcu.packed import fits
 from hwkit.targets.mcu.sharing import shared
 
 MOST_MACS = 16_000_000
@@ -30,11 +31,13 @@ MOST_MACS = 16_000_000
 def kernels_that_fit(lowered: Lowered[McuPlan]) -> list[list[str]]:
     """By layer: the symbols of the kernels that can compute it, the rule's first."""
     known = implementations(section(lowered.board))
+    stored = lowered.plan.stored
     fitting: list[list[str]] = []
     for op in lowered.graph.nodes:
         made = calls(lowered.graph, op)
         of = known[made[0].kernel] if made else ()
-        fitting.append([k.symbol for k in of if all(k.fits(call.descriptor) for call in made)])
+        fit = (k.symbol for k in of if all(fits(call, k, stored, op.output) for call in made))
+        fitting.append(list(dict.fromkeys(fit)))
     return fitting
 
 
