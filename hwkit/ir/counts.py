@@ -40,18 +40,18 @@ def macs(graph: Graph, op: Op) -> int:
 
 
 def bitops(graph: Graph, narrower: Mapping[str, int] = MappingProxyType({})) -> int:
-    """Multiplications of one bit by one bit: MACs times the widths of weights and of activations.
+    """Multiplications of one bit by one bit: MACs times the widths of both factors.
 
     ``narrower`` has widths of activations by name, in place of their own. Example: 100 MACs of
     8-bit weights and 4-bit activations are 3,200.
     """
-    return sum(
-        macs(graph, op)
-        * graph.tensors[op.weight].dtype.bits
-        * narrower.get(op.input, graph.tensors[op.input].dtype.bits)
-        for op in graph.nodes
-        if isinstance(op, Weighted)
-    )
+    total = 0
+    for op in graph.nodes:
+        if isinstance(op, Weighted | MatMul):
+            factors = op.inputs if isinstance(op, MatMul) else (op.input, op.weight)
+            widths = [narrower.get(name, graph.tensors[name].dtype.bits) for name in factors]
+            total += macs(graph, op) * prod(widths)
+    return total
 
 
 def weight_bits(graph: Graph, op: Op) -> int | None:

@@ -15,11 +15,13 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Lookup,
+    MatMul,
     Mul,
     Op,
     Pad,
     Requantize,
     Rescale,
+    ResizeBilinear,
     Rounding,
     Sub,
     SumPool2d,
@@ -68,7 +70,7 @@ class _Rewriting:
         match op:
             case Add() | Sub():
                 return self._sum(op)
-            case Mul():
+            case Mul() | MatMul():
                 first, second = op.inputs
                 zeros = (
                     self._zero(first, op.input_zero_points[0]),
@@ -78,7 +80,7 @@ class _Rewriting:
                 return replace(
                     op, input_zero_points=zeros, rescale=self._ended(op.rescale, ratio, op.output)
                 )
-            case SumPool2d() | Requantize():
+            case SumPool2d() | ResizeBilinear() | Requantize():
                 ended = self._ended(op.rescale, self._step(op.input), op.output)
                 zero = self._zero(op.input, op.input_zero_point)
                 return replace(op, input_zero_point=zero, rescale=ended)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
-from hwkit.ir.traits import Accumulating, Pairwise
+from hwkit.ir.traits import Accumulating, Binary
 from hwkit.ir.types import IntType
 
 Passing = MaxPool2d | AvgPool2d | Clamp | Pad | Concat | Reshape | Slice | Transpose | ResizeNearest
@@ -113,7 +113,7 @@ def _rescale(op: Op) -> Rescale | None:
 
 
 def _read_as(op: Accumulating | Requantize, name: str) -> set[int]:
-    if isinstance(op, Pairwise):
+    if isinstance(op, Binary):
         pairs = zip(op.inputs, op.input_zero_points, strict=True)
         return {zero_point for source, zero_point in pairs if source == name}
     return {op.input_zero_point}

@@ -30,6 +30,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -37,12 +38,20 @@ from hwkit.ir.ops import (
     SumPool2d,
     Transpose,
 )
+from hwkit.ir.traits import Accumulating
 from hwkit.targets.onnx import movement
 from hwkit.targets.onnx.draft import Draft, Meaning, axis_of, in_onnx
 from hwkit.targets.onnx.rounding import clamped, rescaled
 from hwkit.targets.onnx.rows import layer_norm, product
 from hwkit.targets.onnx.softmax import softmax
-from hwkit.targets.onnx.sums import centred, pads_of, weighted_sum, window_sizes, window_sum
+from hwkit.targets.onnx.sums import (
+    blended,
+    centred,
+    pads_of,
+    weighted_sum,
+    window_sizes,
+    window_sum,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,8 @@ def integer_op(draft: Draft, op: Op) -> None:
             _finish(draft, op, draft.node("Mul", [centred(draft, n, z) for n, z in pairs]))
         case MatMul():
             _finish(draft, op, product(draft, op))
+        case ResizeBilinear():
+            _finish(draft, op, blended(draft, op))
         case SumPool2d():
             _finish(draft, op, window_sum(draft, op, op.input_zero_point))
         case Requantize():
@@ -150,8 +161,7 @@ def stored(draft: Draft, op: Op, x: str) -> None:
     draft.cast(x, draft.graph.tensors[op.output].dtype.container, op.output)
 
 
-def _finish(draft: Draft, op: Conv2d | DepthwiseConv2d | Dense | Add | Sub | Mul | MatMul
-            | SumPool2d, total: str) -> None:  # fmt: skip
+def _finish(draft: Draft, op: Accumulating, total: str) -> None:
     if op.rescale is not None:
         total = rescaled(draft, total, op.rescale, draft.rank(op.output))
     stored(draft, op, total)

@@ -40,6 +40,7 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -125,6 +126,8 @@ class _Qonnx(Reals):
             case Transpose():
                 movement.transpose(self, op)
                 self.passed(op)
+            case ResizeBilinear():
+                raise self.unsupported(op, "QONNX has no quantized bilinear resizing")
             case ResizeNearest():
                 movement.resize(self, op)
                 self.passed(op)

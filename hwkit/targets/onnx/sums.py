@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from hwkit.ir.ops import AvgPool2d, Conv2d, Dense, DepthwiseConv2d, Padding, SumPool2d
+from hwkit.ir.ops import (
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    DepthwiseConv2d,
+    Padding,
+    ResizeBilinear,
+    SumPool2d,
+)
 from hwkit.ir.shapes import extent
 from hwkit.ir.sums import bias_of, farthest, largest_sums, rows_of
 from hwkit.ir.traits import Weighted
@@ -184,6 +192,25 @@ def window_sum(draft: Draft, op: SumPool2d | AvgPool2d, zero_point: int) -> str:
             part = strided(draft, x, (r, c), op.stride, (shape[0], shape[1]), 2)
             total = part if not total else draft.node("Add", [total, part])
     return total
+
+
+def blended(draft: Draft, op: ResizeBilinear) -> str:
+    """The sums of ``op`` as int64: rows, then columns, each of two neighbours and their weights."""
+    x = centred(draft, op.input, op.input_zero_point)
+    for axis, places, weights, ndim in (
+        (0, op.rows, op.row_weights, 2),
+        (1, op.columns, op.column_weights, 1),
+    ):
+        last = draft.graph.tensors[op.input].shape[axis] - 1
+        near = np.array(weights, np.int64).reshape(-1, *[1] * (ndim - 1))
+        total = ""
+        for index, share in ((places, op.steps[axis] - near), ([p + 1 for p in places], near)):
+            taken = draft.indices([min(place, last) for place in index])
+            part = draft.node("Gather", [x, taken], axis=axis + 2)
+            part = draft.node("Mul", [part, draft.constant(share)])
+            total = part if not total else draft.node("Add", [total, part])
+        x = total
+    return x
 
 
 def window_sizes(op: AvgPool2d, height: int, width: int) -> Array:

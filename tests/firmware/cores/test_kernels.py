@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import pytest
 
-from hwkit import boards
-from hwkit.device.qemu import find_program
-from hwkit.errors import ToolMissing
-from hwkit.toolchain import zig
 from tests.firmware.kernels.packed_cases import EXAMPLES as PACKED
 from tests.firmware.kernels.packed_cases import Packed
 from tests.firmware.kernels.test_kernels import EXAMPLES

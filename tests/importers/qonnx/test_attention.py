@@ -1,4 +1,4 @@
-"""Attention, layer norm and embedded positions in ONNX files, proven against their own execution."""
+"""Attention, layer norm and embedded positions in ONNX files, proven by their own execution."""
 
 from __future__ import annotations
 
