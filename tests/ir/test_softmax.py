@@ -75,7 +75,8 @@ def _plain_fixed(row: list[int], step: float) -> list[int]:
 @settings(max_examples=250)
 @given(rows(-128, 127), STEPS)
 def test_both_kinds_step_by_step(row: list[int], step: float) -> None:
-    got = {kind: softmax(np.array(row), step, kind).tolist() for kind in SoftmaxKind}
+    kinds = (SoftmaxKind.FLOAT, SoftmaxKind.FIXED)
+    got = {kind: softmax(np.array(row), step, kind).tolist() for kind in kinds}
     assert got == {
         SoftmaxKind.FLOAT: _plain_float(row, step),
         SoftmaxKind.FIXED: _plain_fixed(row, step),
