@@ -103,9 +103,7 @@ def test_a_computed_axis_is_refused(tmp_path: Path) -> None:
     tensors = [activation("x", (1, 4)), activation("z", (1, 1)), FileTensor("y", (1,), "int32")]
     path = tmp_path / "model.tflite"
     path.write_bytes(file_bytes(tensors, [operator("ARG_MAX", ("x", "z"))], ("x", "z")))
-    with pytest.raises(
-        UnsupportedOp, match=r"axis.*it is computed; convert the model"
-    ):
+    with pytest.raises(UnsupportedOp, match=r"axis.*it is computed; convert the model"):
         load_tflite(path)
 
 
