@@ -209,6 +209,20 @@ def test_loops_cost_what_their_branches_do(tmp_path: Path, name: str, lost: int)
     assert modelled[1] - counted[1] - (modelled[0] - counted[0]) == lost
 
 
+def test_instructions_at_the_end_of_a_page_are_counted_once(tmp_path: Path) -> None:
+    """QEMU looks at the next one there. The jump over the constants takes two, and the return goes
+    beside the last one."""
+    board = boards.load("virtual_m55")
+    skip_without_emulator(board)
+    kernel = "b 1f\n .pool\n 1: .rept 3000\n eors r3, r3\n .endr"
+    with open_board(board, assembly(tmp_path, board, kernel)) as device:
+        device.infer(bytes(16))
+        counted, modelled = device.instructions(), device.cycles()
+    assert counted is not None and modelled is not None
+    assert counted[1] - counted[0] == 1 + 3000
+    assert modelled[1] - modelled[0] == 2 + 3000 - 1
+
+
 CONSOLE_CALL = ".option push\n.option norvc\n{}\n.option pop"
 
 
