@@ -102,7 +102,7 @@ class Network:
         if self.rng.random() < 0.3:
             zero = zero + self.rng.integers(-20, 21, sizes)
         parts = [self.constant(v) for v in (integers, scale, zero.astype(kind))]
-        extra = {"axis": axis} if per_channel else {}
+        extra: dict[str, Any] = {"axis": axis} if per_channel else {}
         return self.node("DequantizeLinear", parts, **extra)
 
     def bias(self, size: int) -> str:
@@ -130,6 +130,55 @@ class Network:
     def save(self, path: Path) -> Path:
         path.write_bytes(self.model(self.held))
         return path
+
+    def as_qonnx(self) -> bytes:
+        """The same network with ``Quant`` nodes instead of pairs, of the same scales."""
+        model = onnx.load_from_string(self.model(self.held))
+        graph, domain = model.graph, "qonnx.custom_op.general"
+        held = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+        made = {node.output[0]: node for node in graph.node}
+        nodes = []
+        for node in graph.node:
+            if node.op_type == "QuantizeLinear":
+                continue
+            if node.op_type != "DequantizeLinear":
+                nodes.append(node)
+                continue
+            source, scale, zero = node.input
+            kind = held[zero].dtype
+            integers = held.get(source)
+            steps, point = held[scale], held[zero].astype(np.int64)
+            if integers is not None:
+                axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+                along = [1] * integers.ndim
+                if steps.size > 1:
+                    along[axis] = -1
+                    steps, point = steps.reshape(along), point.reshape(along)
+                value = ((integers.astype(np.int64) - point) * steps).astype(np.float32)
+                if kind == np.int32:
+                    graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+                    continue
+                source = f"{node.output[0]}.float"
+                graph.initializer.append(numpy_helper.from_array(value, source))
+            else:
+                source = made[source].input[0]
+            names = [f"{node.output[0]}.{key}" for key in ("scale", "zero", "bits")]
+            parts = (steps, point, np.float32(8 * kind.itemsize))
+            for name, number in zip(names, parts, strict=True):
+                array = np.asarray(number, np.float32)
+                graph.initializer.append(numpy_helper.from_array(array, name))
+            nodes.append(
+                helper.make_node(
+                    "Quant", [source, *names], [node.output[0]], domain=domain, narrow=0,
+                    signed=int(kind.kind == "i"), rounding_mode="ROUND",
+                )
+            )  # fmt: skip
+        del graph.node[:]
+        graph.node.extend(nodes)
+        graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+        model.opset_import.append(helper.make_opsetid(domain, 2))
+        data: bytes = model.SerializeToString()
+        return data
 
     def pick(self, *choices: Any) -> Any:
         return choices[int(self.rng.integers(len(choices)))]
@@ -202,7 +251,11 @@ def conv_transpose(n: Network) -> str:
 def pool(n: Network) -> str:
     kernel = [min(n.pick(2, 3), n.shape[2]), min(n.pick(1, 2, 3), n.shape[3])]
     pads = [n.pick(0, 1) * (k > 2) for k in (*kernel, *kernel)]
-    attributes = {"kernel_shape": kernel, "strides": [n.pick(1, 2)] * 2, "pads": pads}
+    attributes: dict[str, Any] = {
+        "kernel_shape": kernel,
+        "strides": [n.pick(1, 2)] * 2,
+        "pads": pads,
+    }
     if n.rng.integers(2):
         return n.node("MaxPool", [n.held], **attributes)
     return n.node("AveragePool", [n.held], count_include_pad=n.pick(0, 1), **attributes)
@@ -288,8 +341,11 @@ def transposed(n: Network) -> str:
 def resized(n: Network) -> str:
     scales = np.array([1, 1, n.pick(1, 2, 3), n.pick(1, 2, 1.5)], np.float32)
     if n.rng.random() < 0.3:
-        return n.node("Resize", [n.held, "", n.constant(scales)], mode="linear",
-                      coordinate_transformation_mode=n.pick("half_pixel", "asymmetric"))  # fmt: skip
+        where = n.pick("half_pixel", "asymmetric")
+        return n.node(
+            "Resize", [n.held, "", n.constant(scales)], mode="linear",
+            coordinate_transformation_mode=where,
+        )  # fmt: skip
     return n.node(
         "Resize", [n.held, "", n.constant(scales)], mode="nearest",
         coordinate_transformation_mode=n.pick("half_pixel", "asymmetric", "align_corners"),
@@ -344,5 +400,16 @@ _MAPS: list[Step] = [
     pool, pool, global_pool, function, gelu, residual, excited, joined, part, halves, gathered,
     transposed, resized, padded, flattened, rows, reshaped, normed,
 ]  # fmt: skip
-_VECTORS: list[Step] = [dense, dense, function, gelu, residual, joined, part, halves, gathered, normed]
+_VECTORS: list[Step] = [
+    dense,
+    dense,
+    function,
+    gelu,
+    residual,
+    joined,
+    part,
+    halves,
+    gathered,
+    normed,
+]
 _ROWS: list[Step] = [dense, dense, function, residual, joined, part, halves, transposed, flattened]

@@ -13,6 +13,7 @@ from math import ceil
 import numpy as np
 
 from hwkit.importers.qonnx.file import OPSET, Node
+from hwkit.importers.qonnx.fold import CASTS
 from hwkit.importers.qonnx.layers import read_padding, read_pair
 from hwkit.importers.qonnx.resize import nearest, neighbours, read_axes
 from hwkit.importers.qonnx.transposed import transposed_pads
@@ -87,7 +88,8 @@ def _layer_norm(node: Node, x: Array, gain: Array, bias: Array | None = None) ->
 
 
 def _pool(node: Node, x: Array) -> Array:
-    flat, x = x.ndim == 3, _as_map(x)
+    kind = x.dtype
+    flat, x = x.ndim == 3, _as_map(x).astype(np.float64)
     kernel, stride = read_pair(node, "kernel_shape"), read_pair(node, "strides")
     dilation = read_pair(node, "dilations")
     shape = (x.shape[1], x.shape[3]) if flat else x.shape[1:]
@@ -111,7 +113,7 @@ def _pool(node: Node, x: Array) -> Array:
         counted = float(node.attribute("count_include_pad", 0))
         taps = windows(np.ones((1, 1, *x.shape[2:])), counted, 0).sum(axis=(4, 5))
         y = windows(x, 0, 0).sum(axis=(4, 5)) / taps
-    return np.asarray(y[:, :, 0, :] if flat else y)
+    return np.asarray(y[:, :, 0, :] if flat else y, kind)
 
 
 def _pooled(
@@ -263,8 +265,8 @@ def _slice(
 
 
 def _cast(node: Node, x: Array) -> Array:
-    whole = node.attribute("to", 1) in (2, 3, 4, 5, 6, 7, 12, 13)
-    return x.astype(np.int64 if whole else np.float64)
+    kind = CASTS.get(node.attribute("to", 1), np.int64)
+    return x.astype(kind if np.issubdtype(kind, np.integer) else np.float64)
 
 
 def _divide(node: Node, a: Array, b: Array) -> Array:

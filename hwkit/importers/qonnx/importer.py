@@ -148,7 +148,7 @@ def _normalizations(context: Context) -> dict[str, str]:
         gain, offset = (v.reshape(-1) for v in (port.fresh.gain, port.fresh.offset))
         if (gain != 1).any() or offset.any():
             numbers = [f"{v[0]}" if v.size == 1 else f"{v.tolist()}" for v in (gain, offset)]
-            done[f"input {name}"] = f"{numbers[0]} * {name} + {numbers[1]}"
+            done[f"input {name}"] = f"{numbers[0]} * {port.fresh.name} + {numbers[1]}"
     return done
 
 
@@ -180,7 +180,7 @@ def _import(context: Context, node: Node) -> None:
         handler(context, node)
     except HwkitError:
         raise
-    except (ValueError, IndexError, TypeError, AssertionError) as error:
+    except (ValueError, IndexError, TypeError, AssertionError, ArithmeticError) as error:
         raise GraphError(
             node.name, f"{node.op_type} is malformed ({error}); export again"
         ) from error

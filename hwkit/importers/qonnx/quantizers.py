@@ -12,10 +12,9 @@ from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.integers import quantize, settled
-from hwkit.importers.qonnx.linear import AXIS, narrowed, type_of
+from hwkit.importers.qonnx.linear import AXIS, PARAMETER, along, narrowed, type_of
 from hwkit.importers.qonnx.rescale import (
     Quantizer,
-    along_axis,
     is_bipolar,
     quantize_weights,
     quantizer,
@@ -43,8 +42,13 @@ def quant(ctx: Context, node: Node) -> None:
         ctx.put(node, quantize(ctx, node, value, q, ""))
         return
     _require_values(node, value)
-    q = read_quantizer(node, constants, 32, value.shape[1:] if AXIS in node.attributes else None)
-    integers = quantize_weights(node, value, q)
+    zero_points = constants.get(node.inputs[2])
+    if zero_points is not None and zero_points.size and np.ptp(zero_points):
+        constants = {**constants, node.inputs[2]: np.zeros(1)}
+    else:
+        zero_points = None
+    q = read_quantizer(node, constants, 32)
+    integers = quantize_weights(node, value, q, zero_points)
     ctx.put(node, Weight(integers, q.scale, _held(q.dtype, integers), _parameter(node)))
 
 
@@ -72,7 +76,8 @@ def dequantize(ctx: Context, node: Node) -> None:
     scale, *zero_points = (v for v in given if isinstance(v, np.ndarray))
     zero_point = zero_points[0].astype(np.int64) if zero_points else np.zeros((), np.int64)
     dtype = narrowed(dtype, node.attributes)[0]
-    scale, zero_point = (along_axis(node, v, value.ndim) for v in (scale, zero_point))
+    axis = node.attribute(AXIS, 1)
+    scale, zero_point = (along(node, v, axis, value.ndim) for v in (scale, zero_point))
     checked = quantizer(node, scale, 0, dtype, False)
     try:
         integers = value.astype(np.int64) - zero_point
@@ -164,5 +169,5 @@ def trunc(ctx: Context, node: Node) -> None:
 
 def _parameter(node: Node) -> str:
     """``conv1`` for the initializer ``conv1.weight``."""
-    name = node.inputs[0].removesuffix("_quantized")
+    name = node.attribute(PARAMETER, node.inputs[0]).removesuffix("_quantized")
     return name.rpartition(".")[0] if name.endswith((".weight", ".bias")) else ""

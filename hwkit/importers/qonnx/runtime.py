@@ -157,8 +157,11 @@ def _types(model: Any, names: set[str]) -> dict[str, int]:
             values = [a.t.data_type for a in node.attribute if a.name == "value"]
             known.update(dict.fromkeys(node.output, values[0] if values else TensorProto.FLOAT))
     for node in model.graph.node:
+        if node.op_type == "Cast":
+            known[node.output[0]] = helper.get_attribute_value(node.attribute[0])
+            continue
         position = _ZERO_POINTS.get(node.op_type)
-        if node.op_type == "Clip" or node.op_type in ("Identity", "Cast"):
+        if node.op_type in ("Clip", "Identity", "Reshape", "Squeeze", "Unsqueeze"):
             position = 0
         if position is None:
             continue
