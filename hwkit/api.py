@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hwkit.allocate.plan import BitPlan
     from hwkit.flow.boundary import Inputs
+    from hwkit.flow.export import Exported
     from hwkit.flow.verify import Verification
     from hwkit.ir.graph import Graph
     from hwkit.ir.types import Array
@@ -89,6 +90,18 @@ def deploy(
     from hwkit.formats import stamped
 
     return stamped("deploy.json", flow(graph, board, out, packages, **options))
+
+
+def export(graph: Graph, to: str, out: str | Path, **options: Any) -> Exported:
+    """Writes ``graph`` to ``out`` as ``onnx``, ``qonnx`` or ``tflite``, and compares the file's own
+    runtime with the interpreter; ``form``, ``runtime``, ``samples``, ``seed`` as in
+    ``flow.export.export``.
+
+    Example: ``hwkit.export(graph, "onnx", "m.onnx", form="qdq").compared[0].differing``.
+    """
+    from hwkit.flow.export import export as flow
+
+    return flow(graph, to, Path(out), **options)
 
 
 def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) -> Verification:

@@ -16,6 +16,7 @@ import numpy as np
 from hwkit.errors import ConfigError, FormatError
 from hwkit.flow import predict as integers
 from hwkit.importers.parts import FloatPart, FloatParts, Port, parts_of
+from hwkit.ir import interpret
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.targets.edge.loaded import Loaded
@@ -60,10 +61,29 @@ class Whole:
 
     def enter(self, x: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
         """What is known behind the head, and the integer part's inputs among it."""
-        known = {port.key: _fitting(port, x) for port in self.parts.inputs}
+        known = {port.key: self._fitting(port, x) for port in self.parts.inputs}
         if (head := self.parts.place("head")) is not None:
             known |= run_part(self.graph, head, known)
         return known, {name: self._integers(name, known) for name in self.graph.inputs}
+
+    def _fitting(self, port: Port, x: Mapping[str, Array]) -> Array:
+        """An input of the whole in its own type; where no head reads it also the integers that it
+        would be quantized to, as the graph has them."""
+        if port.key not in x:
+            raise ConfigError(f"input {port.key!r} is missing; give each by name")
+        value, shape = np.asarray(x[port.key]), sample_shape(port)
+        if port.key in self.graph.inputs and value.dtype.kind in "iu":
+            return interpret.feed(self.graph, port.key, {port.key: value})
+        if value.shape[1:] != shape:
+            wanted = ", ".join(map(str, shape))
+            raise ConfigError(
+                f"input {port.key!r} has shape {value.shape}; needs (batch, {wanted})"
+            )
+        if np.dtype(port.dtype).kind == "f":
+            return value.astype(port.dtype)
+        if value.dtype.kind not in "iu":
+            raise ConfigError(f"input {port.key!r} is {value.dtype}; give integers ({port.dtype})")
+        return value
 
     def _integers(self, name: str, known: Mapping[str, Array]) -> Array:
         """A graph's input: as it is, or quantized where a head of ONNX gives reals."""
@@ -150,18 +170,3 @@ def sample_shape(port: Port) -> tuple[int, ...]:
     """Without the file's batch of 1."""
     batch = int(len(port.shape) > 1 and port.shape[0] == 1)
     return port.shape[batch:] or (1,)
-
-
-def _fitting(port: Port, x: Mapping[str, Array]) -> Array:
-    """An input of the whole in its own type."""
-    if port.key not in x:
-        raise ConfigError(f"input {port.key!r} is missing; give each by name")
-    value, shape = np.asarray(x[port.key]), sample_shape(port)
-    if value.shape[1:] != shape:
-        raise ConfigError(f"input {port.key!r} has shape {value.shape}; expected (batch, *{shape})")
-    wants_float = np.dtype(port.dtype).kind == "f"
-    if wants_float:
-        return value.astype(port.dtype)
-    if value.dtype.kind not in "iu":
-        raise ConfigError(f"input {port.key!r} is {value.dtype}; give integers ({port.dtype})")
-    return value

@@ -15,14 +15,18 @@ from typing import Any
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers.parts import FloatPart, FloatParts, Port, with_parts
+from hwkit.importers.qonnx.file import read_onnx
 from hwkit.importers.qonnx.importer import import_qonnx
 from hwkit.importers.qonnx.source import Imported
+from hwkit.importers.qonnx.tails import without_tails
 from hwkit.ir.graph import Graph
 
 _QUANTIZERS = frozenset(("Quant", "IntQuant", "BipolarQuant", "Trunc", "QuantizeLinear"))
 _LAYERS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul", "QLinearConv", "QLinearMatMul",
                      "ConvInteger", "MatMulInteger", "QGemm"))  # fmt: skip
 _MOST_CUTS = 64
+_BEHIND = "behind "
+"""Begins the keys of metadata for what the importer leaves off."""
 _FLOAT = "float32"
 
 
@@ -31,22 +35,39 @@ def import_with_parts(path: Path) -> tuple[Graph, Imported]:
     ``import_qonnx`` raises where nothing can be cut off."""
     try:
         imported = import_qonnx(path)
-        return imported.graph, imported
-    except UnsupportedOp as refused:
-        cut = _Cut.of(path)
-        if cut is None:
-            raise
-        error: UnsupportedOp = refused
-        for _ in range(_MOST_CUTS):
-            if not cut.grow(error.node):
-                raise refused from None
-            try:
-                return cut.imported()
-            except UnsupportedOp as again:
-                error = again
-            except (HwkitError, OSError):
-                raise refused from None
-        raise
+    except (UnsupportedOp, GraphError) as refused:
+        return _cut_where_refused(path, refused)
+    if any(key.startswith(_BEHIND) for key in imported.graph.metadata):
+        return _with_what_was_left_off(path) or (imported.graph, imported)
+    return imported.graph, imported
+
+
+def _cut_where_refused(path: Path, refused: UnsupportedOp | GraphError) -> tuple[Graph, Imported]:
+    cut = _Cut.of(path)
+    error = refused
+    for _ in range(_MOST_CUTS):
+        if cut is None or not cut.grow(error.node):
+            break
+        try:
+            return cut.imported()
+        except (UnsupportedOp, GraphError) as again:
+            error = again
+        except (HwkitError, OSError):
+            break
+    raise refused
+
+
+def _with_what_was_left_off(path: Path) -> tuple[Graph, Imported] | None:
+    """The same with the functions that the importer leaves off at an end as the tail; None where
+    that is no network of its own."""
+    cut = _Cut.of(path)
+    if cut is None:
+        return None
+    cut.head |= cut.before()
+    try:
+        return cut.imported()
+    except HwkitError:
+        return None
 
 
 @dataclass(slots=True)
@@ -62,7 +83,8 @@ class _Cut:
 
     @classmethod
     def of(cls, path: Path) -> _Cut | None:
-        """The model that was refused; None where its values lie in other files."""
+        """The model, what the importer leaves off its ends in the tail already; None where its
+        values lie in other files."""
         import onnx
 
         model = onnx.load_model(str(path), load_external_data=False)
@@ -73,7 +95,12 @@ class _Cut:
         for node in model.graph.node:
             if all(name in known for name in node.input):
                 known |= set(node.output)
-        return cls(path, model, known)
+        kept = {name for node in without_tails(read_onnx(path))[0].nodes for name in node.outputs}
+        tail = {
+            k for k, node in enumerate(model.graph.node)
+            if node.op_type != "Constant" and not set(node.output) & kept
+        }  # fmt: skip
+        return cls(path, model, known, tail=tail)
 
     @property
     def nodes(self) -> Any:

@@ -180,7 +180,7 @@ def _import(context: Context, node: Node) -> None:
         handler(context, node)
     except HwkitError:
         raise
-    except (ValueError, IndexError, TypeError, AssertionError) as error:
+    except (ValueError, IndexError, TypeError, AssertionError, ArithmeticError) as error:
         raise GraphError(
             node.name, f"{node.op_type} is malformed ({error}); export again"
         ) from error

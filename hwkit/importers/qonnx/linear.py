@@ -111,20 +111,28 @@ class _Rewriting:
             for name in node.inputs:
                 self.readers[name] += 1
         for original in nodes:
-            integers = any(n in self.grids for n in original.inputs)
-            inputs = tuple(self.renamed.get(n, n) for n in original.inputs)
-            node = replace(original, inputs=inputs)
-            if node.op_type == QUANTIZE:
-                self._quantize(node)
-            elif node.op_type == DEQUANTIZE:
-                self._dequantize(node)
-            elif integers:
-                self._on_integers(node)
-            elif node.op_type == "Clip" and node.inputs[0] in self.constants:
-                self._clipped_constant(node)
-            else:
-                self.nodes.append(node)
+            try:
+                self._take(original)
+            except (ValueError, IndexError, TypeError, ArithmeticError) as error:
+                raise GraphError(
+                    original.name, f"{original.op_type} is malformed ({error}); export again"
+                ) from error
         return self.nodes
+
+    def _take(self, original: Node) -> None:
+        integers = any(n in self.grids for n in original.inputs)
+        inputs = tuple(self.renamed.get(n, n) for n in original.inputs)
+        node = replace(original, inputs=inputs)
+        if node.op_type == QUANTIZE:
+            self._quantize(node)
+        elif node.op_type == DEQUANTIZE:
+            self._dequantize(node)
+        elif integers:
+            self._on_integers(node)
+        elif node.op_type == "Clip" and node.inputs[0] in self.constants:
+            self._clipped_constant(node)
+        else:
+            self.nodes.append(node)
 
     # --- quantizers ----------------------------------------------------------------------------
 
@@ -154,6 +162,9 @@ class _Rewriting:
                 f"zero points of {zero_point.dtype} {zero_point.shape} with scales {scale.shape}; "
                 "use int8, uint8, int16 or uint16, one for each scale",
             )
+        with np.errstate(all="ignore"):
+            if not (np.isfinite(scale) & (scale > 0)).all():
+                raise GraphError(node.name, "its scale is no float32 above 0; calibrate it")
         return Grid(
             scale, zero_point.astype(np.int64), dtype,
             node.attribute("axis", 1) if scale.ndim else 0,
