@@ -1,4 +1,6 @@
-"""QONNX to a graph: the way that everything trained in PyTorch takes.
+"""ONNX to a graph: the way that everything trained in PyTorch takes.
+
+QONNX is the one form here: ``rewrite`` brings QDQ, QCDQ and QOperator files into it first.
 
 The first quantizer of each model input gives the graph's input integers. Layers become
 accumulators, each quantizer behind them a ``Requantize``; batch norm and bias go into the
