@@ -38,7 +38,7 @@ def import_(
     inputs: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Quantized ONNX (.onnx: QONNX, QDQ, QCDQ, QOperator) or .tflite to an integer graph, beside the
+    """Quantized ONNX (QONNX, QDQ, QCDQ, QOperator) or .tflite to an integer graph, beside the
     file's own execution."""
     from hwkit.errors import ConfigError
     from hwkit.files import check_writable
