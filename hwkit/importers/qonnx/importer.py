@@ -36,12 +36,12 @@ from hwkit.importers.qonnx import (
     sums,
 )
 from hwkit.importers.qonnx.argmax import arg_max, top_one
-from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.integers import extent, quantize, settle
 from hwkit.importers.qonnx.layer_norm import layer_norm
+from hwkit.importers.qonnx.leaky import prelu
 from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.resize import resize
 from hwkit.importers.qonnx.rewrite import rewrite
