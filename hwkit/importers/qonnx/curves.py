@@ -20,7 +20,6 @@ import numpy as np
 from hwkit.errors import UnsupportedOp
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
-from hwkit.importers.qonnx.integers import extent, quantize
 from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.rounding import IMPORTER, rounded_with
 from hwkit.importers.qonnx.values import Curve, Integers, Real
@@ -35,12 +34,12 @@ _PROBES = 8
 """Places within each of the smallest cells at which the integer is looked at."""
 
 
-def looked_up(ctx: Context, node: Node, value: Real, curve: Curve, q: Quantizer, name: str) -> Real:
-    """The integers of ``q`` for a function of sums. ``UnsupportedOp`` where it is so steep that 15
-    bits of cells do not part its steps."""
+def cells(node: Node, value: Real, curve: Curve, q: Quantizer, largest: float) -> Cells:
+    """The cells for ``q`` behind a function of sums that reach ``largest``. ``UnsupportedOp`` where
+    it is so steep that 15 bits of cells do not part its steps."""
     if q.scale.size != 1 or value.scale.size != 1 or value.offset.size != 1:
         raise UnsupportedOp(node.name, IMPORTER, "a function needs one scale, not per channel")
-    step = extent(curve.base)[1] * 2.0 ** (1 - _BITS)
+    step = largest * 2.0 ** (1 - _BITS)
 
     def integer_at(places: Array) -> Array:
         with np.errstate(all="ignore"):
@@ -49,25 +48,30 @@ def looked_up(ctx: Context, node: Node, value: Real, curve: Curve, q: Quantizer,
         rounded = rounded_with(y / q.scale.flat[0], q.zero_point, q.mode)
         return np.clip(rounded, q.low, q.high).astype(np.int64)
 
-    cells = _cells(node, integer_at)
-    grid = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
-    label = name or node.outputs[0].replace("/", ".").strip(".")
-    fine = quantize(ctx, node, curve.base, grid, ctx.name(node, f"{label}.fine"))
-    out = _added(ctx, node, fine.integers.tensor, cells, q, name)
+    return _cells(node, integer_at, step)
+
+
+def looked_up(
+    ctx: Context, node: Node, value: Real, found: Cells, fine: str, q: Quantizer, name: str
+) -> Real:
+    """The integers of ``q``, from the sums ``fine`` on the cells' grid."""
+    out = _added(ctx, node, fine, found, q, name)
     source = Integers(out, q.dtype, q.low, q.high, q.zero_point)
     return Real(source, value.shape, q.scale.reshape(-1), order=value.order, axes=value.axes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Cells:
-    """``place`` (2**bits,) of the change in each cell, ``values`` (2 * 2**bits,) of the halves."""
+class Cells:
+    """Of ``step`` each: ``place`` (2**bits,) of the change in each cell, ``values`` (2 * 2**bits,)
+    of the halves."""
 
+    step: float
     bits: int
     place: Array
     values: Array
 
 
-def _cells(node: Node, integer_at: Callable[[Array], Array]) -> _Cells:
+def _cells(node: Node, integer_at: Callable[[Array], Array], step: float) -> Cells:
     half = 1 << (_BITS - 1)
     size = 1 << (_BITS - _MOST_CELL_BITS)
     starts = np.arange(-half, half, size, dtype=np.int64)
@@ -88,20 +92,20 @@ def _cells(node: Node, integer_at: Callable[[Array], Array]) -> _Cells:
     for bits in range(2, _MOST_CELL_BITS + 1):
         numbers = (places + half) >> (_BITS - bits)
         if np.unique(numbers).size == numbers.size:
-            return _filled(bits, numbers, places, integer_at)
+            return _filled(step, bits, numbers, places, integer_at)
     raise _too_steep(node)
 
 
 def _filled(
-    bits: int, numbers: Array, places: Array, integer_at: Callable[[Array], Array]
-) -> _Cells:
+    step: float, bits: int, numbers: Array, places: Array, integer_at: Callable[[Array], Array]
+) -> Cells:
     half, size = 1 << (_BITS - 1), 1 << (_BITS - bits)
     starts = np.arange(-half, half, size, dtype=np.int64)
     place = np.full(starts.size, _NEVER, np.int64)
     place[numbers] = places
     # A change at a cell's start leaves the cell one integer.
     values = np.stack([integer_at(starts), integer_at(starts + size - 1)], axis=1)
-    return _Cells(bits, place, values.reshape(-1))
+    return Cells(step, bits, place, values.reshape(-1))
 
 
 def _too_steep(node: Node) -> UnsupportedOp:
@@ -109,7 +113,7 @@ def _too_steep(node: Node) -> UnsupportedOp:
     return UnsupportedOp(node.name, IMPORTER, reason)
 
 
-def _added(ctx: Context, node: Node, fine: str, cells: _Cells, q: Quantizer, wanted: str) -> str:
+def _added(ctx: Context, node: Node, fine: str, cells: Cells, q: Quantizer, wanted: str) -> str:
     """The ops of the module's comment; returns the name of the last."""
     name, add = ctx.name(node, wanted), ctx.builder.add
     cell_type = IntType(cells.bits, True)

@@ -13,9 +13,9 @@ from collections.abc import Callable
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
-from hwkit.importers.qonnx.bent import bent
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.leaky import bent
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.importers.qonnx.values import Curve, Integers, Layer, Real, Table

@@ -1,4 +1,6 @@
-"""QONNX to a graph: the way that everything trained in PyTorch takes.
+"""ONNX to a graph: the way that everything trained in PyTorch takes.
+
+QONNX is the one form here: ``rewrite`` brings QDQ, QCDQ and QOperator files into it first.
 
 The first quantizer of each model input gives the graph's input integers. Layers become
 accumulators, each quantizer behind them a ``Requantize``; batch norm and bias go into the
@@ -34,12 +36,12 @@ from hwkit.importers.qonnx import (
     sums,
 )
 from hwkit.importers.qonnx.argmax import arg_max, top_one
-from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.integers import extent, quantize, settle
 from hwkit.importers.qonnx.layer_norm import layer_norm
+from hwkit.importers.qonnx.leaky import prelu
 from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.resize import resize
 from hwkit.importers.qonnx.rewrite import rewrite

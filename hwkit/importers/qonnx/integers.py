@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx import bent, curves
 from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
@@ -229,9 +230,7 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     if isinstance(value.source, Table):
         return _lookup(ctx, node, value, value.source, q, name)
     if isinstance(value.source, Curve):
-        from hwkit.importers.qonnx.curves import looked_up
-
-        return looked_up(ctx, node, value, value.source, q, name)
+        return _on_curve(ctx, node, value, value.source, q, name)
     # A clamp may join a range that saturates, not one that wraps.
     real = settle(ctx, node, value) if wraps else value
     if not isinstance(real.source, Layer):
@@ -240,12 +239,10 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
         raise UnsupportedOp(node.name, IMPORTER, "a clip before per-channel scales; drop it")
     least, most = bound(real.low, q), bound(real.high, q)
     if real.slope is not None:
-        from hwkit.importers.qonnx.bent import quantized
-
         facts = Quantization(tuple(float(s) for s in q.scale), q.zero_point)
         real = _with_integers(ctx, node, real)
         q = replace(q, low=max(q.low, least), high=min(q.high, most))
-        found = quantized(ctx, node, real, q, name, facts)
+        found = bent.quantized(ctx, node, real, q, name, facts)
         return Real(found, real.shape, q.scale, order=real.order, axes=real.axes)
     source, planned = planned_for(ctx, node, real, q, least, most)
     facts = Quantization(tuple(float(s) for s in q.scale), q.zero_point)
@@ -254,6 +251,15 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
         return plain
     out = _rounded(ctx, node, source, planned, q.dtype, facts, name)
     return replace(plain, source=Integers(out, q.dtype, least, most, q.zero_point))
+
+
+def _on_curve(ctx: Context, node: Node, value: Real, curve: Curve, q: Quantizer, name: str) -> Real:
+    """A function of sums through ``q``: the sums on a fine grid, then tables."""
+    found = curves.cells(node, value, curve, q, extent(curve.base)[1])
+    grid = Quantizer(np.array([found.step]), 0, S32, S32.low, S32.high, "ROUND")
+    label = name or node.outputs[0].replace("/", ".").strip(".")
+    fine = quantize(ctx, node, curve.base, grid, ctx.name(node, f"{label}.fine"))
+    return curves.looked_up(ctx, node, value, found, fine.integers.tensor, q, name)
 
 
 def _changes_nothing(planned: Rescales, source: Integers, q: Quantizer) -> bool:

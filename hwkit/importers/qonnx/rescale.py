@@ -161,8 +161,8 @@ def quantize_weights(
     return integers
 
 
-_NEAR = 1e-7
-"""In steps: float64 quotients are exact to less."""
+_NEAR = 1e-12
+"""Of a quotient in steps: float64 is exact to less."""
 
 
 def bounds(values: Array, q: Quantizer) -> Array:
