@@ -26,7 +26,7 @@ from tests.conformance.tflite_runtimes import Runtimes
 
 _CHILD = Path(__file__).with_name("quantizer_child.py")
 _CALIBRATION = 32
-_COLUMNS = ("network", "recipe", "files", "refused", "integers", "differing")
+_COLUMNS = ("evidence", "network", "recipe", "files", "refused", "integers", "differing")
 
 
 class FloatNet:
@@ -186,7 +186,7 @@ def main(python: str, seeds: int = 3) -> None:
                     counts = (1, int(refused or not ran), verdict.integers, verdict.differing)
                     found[recipe] = [a + b for a, b in zip(row, counts, strict=True)]
             rows += [
-                dict(zip(_COLUMNS, (name, recipe, *counts), strict=True))
+                dict(zip(_COLUMNS, ("measured", name, recipe, *counts), strict=True))
                 for recipe, counts in found.items()
             ]
     write("quantizer_doors", rows)
