@@ -56,7 +56,7 @@ def test_every_operator_is_drawn() -> None:
     codes = set()
     for dtype in TYPES:
         for kind in kinds(dtype):
-            for seed in range(40):
+            for seed in range(24):
                 codes |= set(random_file(np.random.default_rng(seed), dtype, kind).operators)
     assert codes == set(CONVERTERS) - _NOT_DRAWN
 

@@ -380,8 +380,9 @@ def function(d: Draw, x: str) -> str:
     positive = code in ("RSQRT", "SQRT")
     if positive:  # of squares, which are never below 0
         point = _LOW[d.dtype] if d.dtype != "int16" else 0
-        squares = d.activation(shape, 4.0 / _SPREAD[d.dtype], point)
-        x = d.op("RELU", (x,), squares)
+        step = 4.0 / _SPREAD[d.dtype]
+        x = d.input(shape, scale=step * d.log(-0.5, 0.5))
+        x = d.op("RELU", (x,), d.activation(shape, step, point))
     else:
         x = d.input(shape, scale=d.log(-1, 1) / _SPREAD[d.dtype])
     fields = {"approximate": bool(d.rng.random() < 0.5)} if code == "GELU" else {}

@@ -17,7 +17,7 @@ from hwkit.importers.tflite.context import (
 )
 from hwkit.importers.tflite.elementwise import same_meaning
 from hwkit.importers.tflite.file import INT32, INT64, FileOperator
-from hwkit.ir.ops import Concat, Op, Pad, Padding, Reshape
+from hwkit.ir.ops import Clamp, Concat, Op, Pad, Padding, Reshape
 from hwkit.ir.types import Shape
 
 _MOST_MAPS = 64
@@ -43,21 +43,42 @@ def add_by_map(
     op: FileOperator,
     source: str,
     make: Callable[[str, str, str], Op],
+    limits: tuple[int, int] | None = None,
 ) -> None:
-    """The operator's output: of each map of ``source`` what ``make(name, input, output)`` gives."""
+    """The operator's output: of each map of ``source`` what ``make(name, input, output)`` gives,
+    clamped to ``limits``."""
     name, output = node_name(position, op), op.outputs[0]
+    target, facts, dtype = context.names[output], context.facts(output), context.dtype(output)
+    raw = target if limits is None else f"{name}/unclamped"
+    node = _of_maps(context, name, source, raw, op, make)
+    if limits is None:
+        context.add(output, node)
+        return
+    unclamped = context.builder.add(node, dtype, facts)
+    context.add(output, Clamp(f"{name}/clamp", unclamped, target, *limits))
+
+
+def _of_maps(
+    context: Context,
+    name: str,
+    source: str,
+    target: str,
+    op: FileOperator,
+    make: Callable[[str, str, str], Op],
+) -> Op:
+    """The last node, which gives ``target``."""
     shape = context.builder.shape(source)
     if len(shape) == 3:
-        context.add(output, make(name, source, context.names[output]))
-        return
-    facts, dtype, parts = context.facts(output), context.dtype(output), []
+        return make(name, source, target)
+    facts, dtype = context.facts(op.outputs[0]), context.dtype(op.outputs[0])
+    parts = []
     for k in range(shape[0]):
         own = taken(context, f"{name}/map{k}/input", source, shape, 0, [k])
         own = context.reshaped(f"{name}/map{k}/alone", own, shape[1:])
         made = context.builder.add(make(f"{name}/map{k}", own, f"{name}/map{k}"), dtype, facts)
         after = (1, *context.builder.shape(made))
         parts.append(context.reshaped(f"{name}/map{k}/of_all", made, after))
-    context.add(output, Concat(name, tuple(parts), context.names[output], 0))
+    return Concat(name, tuple(parts), target, 0)
 
 
 def _numbers(context: Context, position: int, op: FileOperator, place: int) -> list[int]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from hwkit.errors import GraphError
+from hwkit.importers.tflite.axes import taken
 from hwkit.importers.tflite.context import (
     Context,
     check_operands,
     constant,
     damaged,
     fused_range,
+    held,
     node_name,
     ordered,
     unsupported,
@@ -17,7 +22,7 @@ from hwkit.importers.tflite.context import (
 )
 from hwkit.importers.tflite.file import INT8, INT16, UINT8, FileOperator
 from hwkit.importers.tflite.unary import scale_ratio
-from hwkit.ir.ops import Add, Clamp, Mul, Prelu, Requantize, Rescale, Rounding, Sub
+from hwkit.ir.ops import Add, Clamp, Constant, Mul, Prelu, Requantize, Rescale, Rounding, Sub
 from hwkit.ir.tflite import (
     ADD_LEFT_SHIFT,
     ADD_LEFT_SHIFT_16,
@@ -30,13 +35,42 @@ from hwkit.ir.tflite import (
     double_add,
     double_rescale,
 )
-from hwkit.ir.types import S16, S32, IntType, Quantization
+from hwkit.ir.types import S16, S32, IntType, Quantization, Shape
 
 
 def two_operands(context: Context, op: FileOperator) -> tuple[str, str]:
-    """Both operands with the axes of the output."""
+    """Both operands with the axes of the output; where it has more than a graph's tensors may have,
+    all of its integers."""
+    shape = context.file_shape(op.outputs[0])
+    if len(shape) > len(context.sample_shape(op.outputs[0])):
+        return _whole(context, op, 0, shape), _whole(context, op, 1, shape)
     rank = len(context.sample_shape(op.outputs[0]))
     return context.operand(op.inputs[0], rank), context.operand(op.inputs[1], rank)
+
+
+def _whole(context: Context, op: FileOperator, place: int, shape: Shape) -> str:
+    """Operand ``place``, repeated to ``shape``, as the graph holds that."""
+    index = op.inputs[place]
+    tensor, name = context.file.tensors[index], f"{context.names[index]}/constant{len(shape)}"
+    if tensor.data is not None:
+        if name in context.builder.tensors:
+            return name
+        try:
+            data = np.broadcast_to(tensor.data, shape).reshape(held(shape))
+        except ValueError as error:
+            raise GraphError(context.names[index], f"{tensor.shape} is not {shape}") from error
+        dtype, facts = context.dtype(index), context.facts(index)
+        value = context.builder.constant(f"{name}/value", data, dtype, facts)
+        return context.builder.add(Constant(name, value, name), dtype, facts)
+    own, source = with_rank(context.file_shape(index), len(shape)), context.computed(index)
+    if any(n not in (1, m) for n, m in zip(own, shape, strict=True)):
+        raise GraphError(context.names[index], f"{own} does not become {shape}")
+    for axis, (n, m) in enumerate(zip(own, shape, strict=True)):
+        if n != m:
+            part = f"{context.names[op.outputs[0]]}/rank{place}{axis}"
+            source = taken(context, part, source, own, axis, [0] * m)
+            own = (*own[:axis], m, *own[axis + 1 :])
+    return context.reshaped(f"{context.names[op.outputs[0]]}/rank{place}", source, held(shape))
 
 
 def add(context: Context, position: int, op: FileOperator) -> None:

@@ -24,7 +24,6 @@ from hwkit.importers.tflite.elementwise import same_meaning, unchanged
 from hwkit.importers.tflite.file import INT4, INT8, INT32, INT64, UINT8, FileOperator
 from hwkit.ir.ops import (
     AvgPool2d,
-    Clamp,
     Conv2d,
     Dense,
     DepthwiseConv2d,
@@ -280,14 +279,9 @@ def pool(context: Context, position: int, op: FileOperator) -> None:
         borders = (kernel, stride, padding, low, high)
         add_by_map(context, position, op, source, lambda n, x, y: AvgPool2d(n, x, y, *borders))
         return
-    dtype, facts = context.dtype(op.outputs[0]), context.facts(op.outputs[0])
-    if (low, high) != (dtype.low, dtype.high):
-        # The largest of what is clamped is the largest, clamped.
-        clamped = f"{node_name(position, op)}/clamped"
-        clamp = Clamp(clamped, source, clamped, low, high)
-        source = context.builder.add(clamp, dtype, facts)
-    window_ = (kernel, stride, padding)
-    add_by_map(context, position, op, source, lambda n, x, y: MaxPool2d(n, x, y, *window_))
+    dtype, form = context.dtype(op.outputs[0]), (kernel, stride, padding)
+    limits = None if (low, high) == (dtype.low, dtype.high) else (low, high)
+    add_by_map(context, position, op, source, lambda n, x, y: MaxPool2d(n, x, y, *form), limits)
 
 
 def softmax(context: Context, position: int, op: FileOperator) -> None:
