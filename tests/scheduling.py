@@ -16,7 +16,8 @@ APART = (
 )
 TOGETHER = {
     # Kernels of all cores compute the same examples.
-    "kernels": r"tests/firmware/((kernels|mve|cores)/test_(kernels|broadcast|\w+16)|cores/test_stages)\.py::",
+    "kernels": r"tests/firmware/((kernels|mve|cores)/test_(kernels|broadcast|\w+16)"
+    r"|cores/test_stages)\.py::",
     # PyPI's Yosys is WebAssembly, which a new cache folder costs a minute to translate.
     "yosys": r"tests/targets/rtl/test_(bitstream|elaborated|self_contained)\.py::",
     # FINN is installed into a folder of the process.
