@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
 from hwkit.lower.memory import MemoryPlan
-from hwkit.lower.patch.schedule import first_of, halo
+from hwkit.lower.patch.schedule import first_of
 from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import scratch_name
 from hwkit.targets.mcu.arenas import pointer
 from hwkit.targets.mcu.call import Call
+from hwkit.targets.mcu.emit_moves import moved
 from hwkit.targets.mcu.forms import Forms, forms_of, kept_by
 from hwkit.targets.mcu.lower import Layer, McuPlan, row_bytes
 from hwkit.targets.mcu.sharing import Shared, bounds
@@ -70,7 +71,7 @@ def tiled_layer(graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Sh
     ]
     written = _calls(plan, index, found, places, columns, copies)
     behind = kept_by(stage, index - first_of(graph, stage))
-    body = _moved(graph, plan, op.output, behind, found, columns, written.body)
+    body = moved(graph, plan, op.output, behind, found, columns, written.body)
     if columns:
         tables += _table(f"layer{index}_forms", columns, len(found.forms))
         body.insert(0, f"const layer{index}_form_t *form = layer{index}_forms + number;")
@@ -161,45 +162,6 @@ def _calls(
         else:
             written.body.extend(taking.lines([*inputs, output, scratch]))
     return written
-
-
-def _moved(
-    graph: Graph,
-    plan: McuPlan,
-    output: str,
-    behind: Sequence[str],
-    found: Forms,
-    columns: dict[str, list[str | int]],
-    body: Sequence[str],
-) -> list[str]:
-    """``body``, which makes ``output``, where its form runs, between what is moved from its halo
-    and to those of the tensors ``behind`` it."""
-    lines = list(body)
-    if any(form.number is None for form in found.forms):
-        columns["runs"] = [int(form.number is not None) for form in found.forms]
-        lines = ["if (form->runs) {", *(f"  {line}" for line in lines), "}"]
-    if any(form.fill for form in found.forms):
-        columns["fill"] = [form.fill * row_bytes(graph, output) for form in found.forms]
-        lines[:0] = _copied(plan.memory, output, halo(output), "", "form->fill")
-    for n, name in enumerate(behind):
-        at, keep = (f"{column}{n or ''}" for column in ("at", "keep"))
-        row = row_bytes(graph, name)
-        columns[at] = [form.keeps[n][0] * row for form in found.forms]
-        columns[keep] = [form.keeps[n][1] * row for form in found.forms]
-        lines += _copied(plan.memory, halo(name), name, f" + form->{at}", f"form->{keep}")
-    return lines
-
-
-def _copied(memory: MemoryPlan, to: str, source: str, at: str, count: str) -> list[str]:
-    """Moves ``count`` bytes between a buffer and its halo, which may lie on it: nothing where
-    these are the very bytes."""
-    one, other = memory.placed(to), memory.placed(source)
-    here = one.region == other.region
-    if here and one.offset == other.offset and not at:
-        return []
-    over = here and one.offset < other.end and other.offset < one.end
-    function = "memmove" if over else "memcpy"
-    return [f"{function}({pointer(memory, to)}, {pointer(memory, source)}{at}, {count});"]
 
 
 @dataclass(frozen=True, slots=True)
