@@ -20,7 +20,7 @@ from tests.conformance.spaces import NARROW
 from tests.emulators import skip_without_emulator
 from tests.examples import more
 
-_EXAMPLES = {"virtual_m4": 4, "virtual_m0": 3, "virtual_m55": 3, "virtual_rv32": 3}
+_EXAMPLES = {"virtual_m4": 2, "virtual_m0": 1, "virtual_m55": 1, "virtual_rv32": 1}
 
 
 @pytest.mark.slow
