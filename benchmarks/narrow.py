@@ -37,7 +37,7 @@ LAYERS: dict[str, tuple[Shape, tuple[int, ...]]] = {
     "conv 3x3": ((8, 8, 32), (32, 3, 3, 32)),
     "conv 1x1": ((8, 8, 64), (64, 1, 1, 64)),
     "depthwise 3x3": ((12, 12, 32), (1, 3, 3, 32)),
-    "dense": ((256,), (256, 256)),
+    "dense": ((128,), (128, 128)),
 }
 """Shape of the map and of the weights, outputs first but for depthwise; a stride of 1."""
 

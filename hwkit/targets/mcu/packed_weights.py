@@ -89,8 +89,8 @@ def _in_words(values: Array, bits: int) -> Array:
     padded[: len(values)] = values
     groups = (padded & ((1 << bits) - 1)).reshape(-1, 8 // bits, 4)
     shifts = bits * np.arange(8 // bits)[:, None]
-    packed: Array = (groups << shifts).sum(axis=1).astype(np.uint8).view(np.int8).reshape(-1)
-    return packed
+    words: Array = (groups << shifts).sum(axis=1).astype(np.uint8).view(np.int8)
+    return words.reshape(-1)
 
 
 def _row(placed: Struct, kernel: Kernel) -> int:

@@ -52,22 +52,22 @@ def _narrowed(draw: st.DrawFn, graphs: st.SearchStrategy[Graph]) -> Graph:
 
 
 EXAMPLES = {
-    "conv2d": Examples(cases.conv2d(_narrow), 80),
-    "conv2d_16": Examples(cases.conv2d(cases.sixteen, _narrow), 20),
-    "conv2d_from_int8": Examples(_narrowed(cases.conv2d_into_int8()), 60),
-    "conv2d_3x3_from_int8": Examples(_narrowed(cases.conv2d_3x3_into_int8()), 30),
-    "conv2d_on_a_line": Examples(_narrowed(cases.conv2d_on_a_line()), 40),
-    "depthwise": Examples(cases.depthwise(_narrow), 60),
-    "depthwise_1d": Examples(cases.depthwise_1d(_narrow), 20),
-    "depthwise_from_int8": Examples(_narrowed(cases.depthwise_3x3_into_int8()), 30),
-    "dense": Examples(cases.dense(_narrow), 60),
-    "dense_from_int8": Examples(_narrowed(cases.dense_into_int8()), 40),
-    "add": Examples(cases.add(_narrow), 40),
-    "sum_pool": Examples(cases.sum_pool(_narrow), 30),
-    "pool": Examples(cases.pool(_narrow), 40),
-    "requantize": Examples(cases.requantize(_to_narrow, _narrow), 40),
-    "elementwise": Examples(cases.elementwise(_narrow), 60),
-    "moved": Examples(broadcast_cases.moved(_narrow), 40),
+    "conv2d": Examples(cases.conv2d(_narrow), 40),
+    "conv2d_16": Examples(cases.conv2d(cases.sixteen, _narrow), 12),
+    "conv2d_from_int8": Examples(_narrowed(cases.conv2d_into_int8()), 30),
+    "conv2d_3x3_from_int8": Examples(_narrowed(cases.conv2d_3x3_into_int8()), 15),
+    "conv2d_on_a_line": Examples(_narrowed(cases.conv2d_on_a_line()), 20),
+    "depthwise": Examples(cases.depthwise(_narrow), 30),
+    "depthwise_1d": Examples(cases.depthwise_1d(_narrow), 12),
+    "depthwise_from_int8": Examples(_narrowed(cases.depthwise_3x3_into_int8()), 15),
+    "dense": Examples(cases.dense(_narrow), 30),
+    "dense_from_int8": Examples(_narrowed(cases.dense_into_int8()), 20),
+    "add": Examples(cases.add(_narrow), 20),
+    "sum_pool": Examples(cases.sum_pool(_narrow), 15),
+    "pool": Examples(cases.pool(_narrow), 20),
+    "requantize": Examples(cases.requantize(_to_narrow, _narrow), 20),
+    "elementwise": Examples(cases.elementwise(_narrow), 30),
+    "moved": Examples(broadcast_cases.moved(_narrow), 20),
 }
 
 
