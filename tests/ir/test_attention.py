@@ -19,6 +19,7 @@ from hwkit.ir.ops import LayerNorm, LayerNormKind, MatMul, Rescale, Rounding, So
 from hwkit.ir.serialize import from_bytes, to_bytes
 from hwkit.ir.softmax_table import softmax_table
 from hwkit.ir.types import S8, S16, S32, IntType, Shape
+from tests.predicted import predicted
 
 _TO_S8 = Rescale((1,), (20,), Rounding.HALF_EVEN, -128, 127)
 
@@ -78,9 +79,9 @@ def test_a_sum_beyond_its_accumulator() -> None:
     builder.input("a", (1, 3), S8)
     builder.add(MatMul("m", ("a", "a"), "y", (False, True), accumulator_bits=16), IntType(16, True))
     graph = builder.build(["y"])
-    assert graph.predict(np.array([[[100, 100, 100]]])).tolist() == [[[30000]]]
+    assert predicted(graph, np.array([[[100, 100, 100]]])).tolist() == [[[30000]]]
     with pytest.raises(AccumulatorOverflow, match="48387"):
-        graph.predict(np.array([[[127, 127, 127]]]))
+        predicted(graph, np.array([[[127, 127, 127]]]))
 
 
 @settings(max_examples=30, deadline=None)

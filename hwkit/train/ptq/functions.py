@@ -309,7 +309,7 @@ FUNCTIONS: dict[Any, Callable[[Call], Made]] = {
     torch.mean: _same(_mean),
     torch.permute: _same(_permuted),
     torch.transpose: _same(_transposed),
-    **dict.fromkeys((torch.cat, torch.concat), _joined),
+    **dict.fromkeys((torch.cat, torch.concat, pieces.joined), _joined),
     **dict.fromkeys((operator.add, operator.iadd, torch.add), _add),
     **dict.fromkeys((operator.sub, operator.isub, torch.sub), _subtract),
     **dict.fromkeys((operator.mul, operator.imul, torch.mul), _multiply),
