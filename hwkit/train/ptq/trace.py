@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -103,8 +104,10 @@ def _shaped(module: nn.Module, example: Tensor) -> fx.GraphModule:
     if not _finite(result):
         raise ConfigError(f"{name}: its output is not finite on this data; check both")
     try:
-        plain = fx.GraphModule(module, _Tracer().trace(module), name)
-        ShapeProp(plain).propagate(example)
+        defaults = _defaults(module)
+        graph = _Tracer().trace(module, defaults)
+        plain = fx.GraphModule(module, graph, name)
+        ShapeProp(plain).propagate(example, *defaults.values())
     except Exception as error:
         raise ConfigError(
             f"{name}: torch.fx cannot trace it ({first_line(error)}); write its forward without "
@@ -113,12 +116,21 @@ def _shaped(module: nn.Module, example: Tensor) -> fx.GraphModule:
     return plain
 
 
+def _defaults(module: nn.Module) -> dict[str, Any]:
+    """What a forward function gives its arguments behind the first, so that it does not branch on
+    values that nobody passes."""
+    parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
 def _of_modules(plain: fx.GraphModule) -> Network:
     """Each node as a call of one module of its own."""
     graph, modules, new = fx.Graph(), dict[str, nn.Module](), dict[fx.Node, fx.Node]()
     needed = _needed(plain)
     for node in plain.graph.nodes:
         if node.op == "placeholder":
+            if new and node not in needed:
+                continue
             if new:
                 raise UnsupportedOp(node.name, QUANTIZER, "give it a network of one input")
             new[node] = graph.placeholder(node.name)
