@@ -240,7 +240,7 @@ def spoken(path: Path) -> Dataset:
 
 
 def mnist(path: Path) -> Dataset:
-    """``mnist.npz`` (``x_train``, ``y_train``, ``x_test``, ``y_test``) as (N, 1, 28, 28) in 0..1."""
+    """``mnist.npz`` (``x_train``, ``y_train``, ``x_test``, ``y_test``) as (N, 1, 28, 28), 0..1."""
     with np.load(path) as file:
         x, y, xt, yt = (file[k] for k in ("x_train", "y_train", "x_test", "y_test"))
     images = [(v[:, None] / np.float32(255)).astype(np.float32) for v in (x, xt)]
@@ -300,7 +300,8 @@ CASES = {
 
 
 def fit(case: Case, data: Dataset, kept: Path, start: nn.Module | None = None) -> nn.Module:
-    """The network, from ``start`` if there is one, trained by its recipe, in evaluation mode; ``kept`` gets its state each epoch."""
+    """The network, from ``start`` if there is one, trained by its recipe; evaluation mode. The file
+    ``kept`` gets its state each epoch."""
     recipe = case.recipe
     torch.manual_seed(recipe.seed)
     network = (start or case.make()).to(memory_format=torch.channels_last)

@@ -8,7 +8,17 @@ The library API; each function loads its stage when called (see ``hwkit.api``), 
 # first binds the names for good: a later ``import hwkit.profile.store`` no longer replaces them.
 import hwkit.allocate
 import hwkit.profile  # noqa: F401
-from hwkit.api import allocate, deploy, freeze, load, predict, profile, verify
+from hwkit.api import allocate, deploy, freeze, load, predict, profile, quantize, verify
 from hwkit.version import __version__
 
-__all__ = ["__version__", "allocate", "deploy", "freeze", "load", "predict", "profile", "verify"]
+__all__ = [
+    "__version__",
+    "allocate",
+    "deploy",
+    "freeze",
+    "load",
+    "predict",
+    "profile",
+    "quantize",
+    "verify",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,29 @@ def freeze(model: Any, example: Any) -> Graph:
     if line := counted(graph):
         print(f"{type(model).__name__}: {line}", file=sys.stderr)
     return graph
+
+
+@overload
+def quantize(module: Any, batches: Any, **options: Any) -> Graph: ...
+@overload
+def quantize(module: Any, batches: Any, out: str | Path, **options: Any) -> dict[str, Any]: ...
+
+
+def quantize(
+    module: Any, batches: Any, out: str | Path | None = None, **options: Any
+) -> Graph | dict[str, Any]:
+    """A float ``torch.nn.Module`` quantized after training: its integer graph, or with a folder
+    ``out`` a run in it as of ``hwkit quantize``, and its ``train.json``.
+
+    ``batches`` are samples (N, ...), or an iterable of batches of them, or of (samples, labels).
+    ``options``: fields of ``train.ptq.settings.Settings``, ``methods`` (names of its METHODS) and
+    ``test``, samples and labels for the accuracies.
+
+    Example: ``hwkit.quantize(network, images[:512], weights=4).predict(pixels)``.
+    """
+    from hwkit.flow.quantizing import quantize_module as flow
+
+    return flow(module, batches, None if out is None else Path(out), **options)
 
 
 def predict(

@@ -25,6 +25,9 @@ from hwkit.cli.terminal import plain, print_json, progress
     metavar="DATA",
     help=".npy, .npz with x (and y), a folder of images or .npy, or package.module:factory.",
 )
+@click.option(
+    "--shape", metavar="CxHxW", help="Of a sample, without DATA: it is made from batch norms."
+)
 @click.option("-o", "--out", required=True, metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--test", metavar="DATA", help="Labelled samples for the accuracies.")
 @click.option("--weights", default=8, show_default=True, help="Bits, 2 to 8.")
@@ -68,7 +71,7 @@ from hwkit.cli.terminal import plain, print_json, progress
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @json_option
 def quantize(model: str, out: Path, calibration: str | None, as_json: bool, **options: Any) -> None:
-    """Post-training quantization of a float network; MODEL is package.module:factory."""
+    """Post-training quantization of a float network; MODEL is package.module:factory or .onnx."""
     from hwkit.flow.quantizing import quantize as flow
     from hwkit.importers.proof import counts_line
 

@@ -79,7 +79,7 @@ def allocate(run: Path, board: str, budget: str, out: Path, as_json: bool) -> No
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, metavar="report.html", type=click.Path(path_type=Path))
 def report(run: Path, out: Path) -> None:
-    """One self-contained HTML file from RUN/summary.json."""
+    """One self-contained HTML file: RUN of 'hwkit demo' or of 'hwkit quantize'."""
     from hwkit.files import check_writable
     from hwkit.flow.reporting import report as flow
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hwkit.allocate import plan as plans
-from hwkit.errors import ConfigError, ToolMissing
+from hwkit.errors import ToolMissing
 from hwkit.files import real_folder
+from hwkit.formats import stamped
+from hwkit.ir.graph import Graph
 
 Say = Callable[[str], None]
 
@@ -25,18 +27,22 @@ def quantize(
     plan: Path | None = None,
     methods: Sequence[str] = (),
     samples: int = 512,
+    shape: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Quantizes ``model`` (see ``train.ptq.source``) into ``out`` with ``samples`` of
     ``calibration`` (see ``train.ptq.samples``); returns the content of ``train.json``.
 
-    ``options`` are fields of ``train.ptq.settings.Settings``. ``say`` is told of progress.
-    Raises ``ToolMissing`` without torch, ``ConfigError`` and ``UnsupportedOp`` as that does.
+    Without ``calibration`` samples of ``shape`` (``3x32x32``) are made from the network's batch
+    norms (``train.ptq.distilled``). ``options`` are fields of ``train.ptq.settings.Settings``;
+    ``say`` is told of progress. Raises ``ToolMissing`` without torch, ``ConfigError`` and
+    ``UnsupportedOp`` as that does.
     """
     out = real_folder(out)
     try:
+        from hwkit.train.ptq.distilled import blank, made_up
         from hwkit.train.ptq.run import quantize_run
-        from hwkit.train.ptq.samples import load_samples
+        from hwkit.train.ptq.samples import as_tensor, load_samples
         from hwkit.train.ptq.settings import Settings, with_methods
         from hwkit.train.ptq.source import load_model
     except ModuleNotFoundError as error:
@@ -47,10 +53,40 @@ def quantize(
 
     bits = {} if plan is None else dict(plans.load(plan).weight_bits)
     settings = with_methods(Settings(plan=bits, **options), methods)
-    module = load_model(model, state)
-    if calibration is None:
-        raise ConfigError("calibration: none given; give --calibration DATA")
-    data = load_samples(calibration).chosen(samples, settings.seed)
+    if calibration is not None:
+        data = load_samples(calibration).chosen(samples, settings.seed)
+        module = load_model(model, as_tensor(data.x[:1]), state)
+    else:
+        sample = blank(shape)
+        module = load_model(model, sample, state)
+        data = made_up(module, sample, samples, settings.seed, progress)
     tested = None if test is None else load_samples(test)
-    names = (model.rpartition(":")[2] or model, Path(calibration).name)
+    source = "batch norms" if calibration is None else Path(calibration).name
+    names = (model.rpartition(":")[2] or Path(model).stem, source)
     return asdict(quantize_run(module, data, out, settings, tested, names, progress))
+
+
+def quantize_module(
+    module: Any,
+    batches: Any,
+    out: Path | None = None,
+    *,
+    test: Any = None,
+    methods: Sequence[str] = (),
+    **options: Any,
+) -> Graph | dict[str, Any]:
+    """See ``hwkit.quantize``."""
+    try:
+        from hwkit.train.ptq.run import quantize_run, quantized_graph
+        from hwkit.train.ptq.samples import gathered
+        from hwkit.train.ptq.settings import settings_of, with_methods
+    except ModuleNotFoundError as error:
+        raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
+    settings = with_methods(settings_of(options), methods)
+    data = gathered(batches)
+    if out is None:
+        return quantized_graph(module, data, settings)
+    tested = None if test is None else gathered(test)
+    name = type(module).__name__
+    report = quantize_run(module, data, real_folder(out), settings, tested, (name, "samples"))
+    return stamped("train.json", asdict(report))

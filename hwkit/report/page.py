@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,16 @@ def render(run: Summary) -> str:
         ),
         tag("main", *(parts[key] for key, _ in _NAVIGATION)),
     )
+    return _whole(body)
+
+
+def document(title: str, line: str, sections: Sequence[Markup | None]) -> str:
+    """A page of its own: a title, a line below it, sections."""
+    header = tag("header", tag("h1", title), tag("p", line, class_="meta"))
+    return _whole(tag("body", header, tag("main", *sections)))
+
+
+def _whole(body: Markup) -> str:
     return "<!doctype html>\n" + tag("html", _head(), body, lang="en") + "\n"
 
 

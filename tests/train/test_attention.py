@@ -60,7 +60,7 @@ def _packed(net: Any, x: Tensor) -> Tensor:
 
 
 def _indexed(net: Any, x: Tensor) -> Tensor:
-    joined = torch.cat([net.first.expand(x.shape[0], -1, -1), x], dim=1)
+    joined = torch.cat([net.first.expand(x.shape[0], -1, -1), net.embed(x)], dim=1)
     parts = net.qkv(joined).reshape(-1, TOKENS + 1, 3, 2, WIDTH // 2).permute(2, 0, 3, 1, 4)
     weights = (parts[0] @ parts[1].transpose(-2, -1) / (WIDTH // 2) ** 0.5).softmax(dim=-1)
     mixed = (weights @ parts[2]).transpose(1, 2).reshape(-1, TOKENS + 1, WIDTH)
@@ -79,7 +79,9 @@ def _encoder(norm_first: bool) -> nn.TransformerEncoderLayer:
 
 NETS: dict[str, Callable[[], nn.Module]] = {
     "packed": lambda: Net(_packed, qkv=nn.Linear(WIDTH, 3 * WIDTH)),
-    "indexed": lambda: Net(_indexed, qkv=nn.Linear(WIDTH, 3 * WIDTH)),
+    "indexed": lambda: Net(
+        _indexed, embed=nn.Linear(WIDTH, WIDTH), qkv=nn.Linear(WIDTH, 3 * WIDTH)
+    ),
     "own": lambda: Net(_own, attention=nn.MultiheadAttention(WIDTH, 2, batch_first=True)),
     "norm_first": lambda: Net(lambda n, x: n.layer(x), layer=_encoder(True)),
     "norm_last": lambda: Net(lambda n, x: n.layer(x), layer=_encoder(False)),

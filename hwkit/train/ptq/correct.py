@@ -20,7 +20,7 @@ _BATCH = 64
 
 
 def correct_biases(network: Network, quantized: Network, blocks: list[Block], x: Tensor) -> None:
-    """Corrects the biases of ``quantized``, the twin of ``network``, from samples ``x`` (N, ...)."""
+    """Corrects the biases of ``quantized``, the twin of ``network``, from samples ``x``."""
     plain, coarse = starts(network, quantized, blocks, x)
     for block in blocks:
         wanted = part(network, block.start.node, block.end.node)

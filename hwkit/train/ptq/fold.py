@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, fx, nn
 
@@ -23,7 +25,7 @@ def fold_norms(network: fx.GraphModule) -> None:
         layer = _called(network, before)
         grouped = isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d) and layer.groups > 1
         features = isinstance(layer, nn.Linear) and len(before.meta["shape"]) != 2
-        if not isinstance(layer, tuple(WEIGHTED)) or len(before.users) > 1 or grouped or features:
+        if type(layer) not in WEIGHTED or len(before.users) > 1 or grouped or features:
             continue
         axis = 1 if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d) else 0
         along = [1] * layer.weight.dim()
@@ -49,7 +51,8 @@ def affine_of(norm: nn.Module, path: str) -> tuple[Tensor, Tensor]:
     return gain, offset if norm.bias is None else offset + norm.bias
 
 
-def _called(network: fx.GraphModule, node: object) -> nn.Module | None:
+def _called(network: fx.GraphModule, node: object) -> Any:
+    """The module that a node calls, or None."""
     if not isinstance(node, fx.Node) or node.op != "call_module":
         return None
     return network.get_submodule(str(node.target))

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from hwkit.train.ptq.attention import Constant
-from hwkit.train.ptq.pieces import joined
+from hwkit.train.ptq.pieces import Constant, joined
 from hwkit.train.ptq.standard import NotHandled
 
 _ADDS = frozenset({operator.add, operator.iadd, torch.add})

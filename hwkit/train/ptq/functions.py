@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from hwkit.train.ptq import attention, pieces
+from hwkit.train.ptq import pieces
 from hwkit.train.ptq.standard import (
     NotHandled,
     averaged,
@@ -85,6 +85,10 @@ def _clamped(c: Call) -> nn.Module:
         return nn.ReLU()
     bounds = (float("-inf") if low is None else low, float("inf") if high is None else high)
     return nn.Hardtanh(*bounds)
+
+
+def _hard_tanh(c: Call) -> nn.Module:
+    return nn.Hardtanh(c.given(1, "min_val", -1.0), c.given(2, "max_val", 1.0))
 
 
 def _max_pool(kind: type[nn.Module]) -> Callable[[Call], Made]:
@@ -248,13 +252,14 @@ def _weighted(kind: type[nn.Module], rank: int) -> Callable[[Call], Made]:
         if not isinstance(weight, Tensor) or not isinstance(bias, Tensor | None):
             raise NotHandled("its weight is computed; make it a parameter")
         options: dict[str, Any] = {"bias": bias is not None}
+        sizes: list[Any]
         if rank:
             names = ("stride", "padding", "dilation", "groups")
             given = [c.given(3 + i, n, 0 if n == "padding" else 1) for i, n in enumerate(names)]
             options |= dict(zip(names, given, strict=True))
-            sizes = (weight.shape[1] * given[3], weight.shape[0], tuple(weight.shape[2:]))
+            sizes = [weight.shape[1] * given[3], weight.shape[0], tuple(weight.shape[2:])]
         else:
-            sizes = (weight.shape[1], weight.shape[0])
+            sizes = [weight.shape[1], weight.shape[0]]
         layer = kind(*sizes, **options)
         layer.weight = nn.Parameter(weight.detach().clone())
         if bias is not None:
@@ -272,7 +277,7 @@ _log_softmax = _same(lambda c: nn.LogSoftmax(c.given(1, "dim")))
 _add = _binary(pieces.Add, lambda n, first: (_ONE, n))
 _subtract = _binary(pieces.Subtract, lambda n, first: (-_ONE, n) if first else (_ONE, -n))
 _multiply = _binary(pieces.Multiply, lambda n, first: (n, _ZERO))
-_matmul = _binary(attention.MatMul, _no_matrix)
+_matmul = _binary(pieces.MatMul, _no_matrix)
 _divide = _binary(_NoQuotient, _quotient)
 _average = _same(lambda c: averaged(c.before, c.after))
 _maximum = _same(lambda c: maximum(c.before, c.after))
@@ -287,7 +292,7 @@ FUNCTIONS: dict[Any, Callable[[Call], Made]] = {
     **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_), _relu),
     F.relu6: _same(lambda c: nn.ReLU6()),
     **dict.fromkeys((torch.clamp, torch.clip), _same(_clamped)),
-    F.hardtanh: _same(lambda c: nn.Hardtanh(c.given(1, "min_val", -1.0), c.given(2, "max_val", 1.0))),
+    F.hardtanh: _same(_hard_tanh),
     **dict.fromkeys((torch.sigmoid, F.sigmoid), _same(lambda c: nn.Sigmoid())),
     **dict.fromkeys((torch.tanh, F.tanh), _same(lambda c: nn.Tanh())),
     F.hardswish: _same(lambda c: nn.Hardswish()),

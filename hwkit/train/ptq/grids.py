@@ -25,6 +25,9 @@ PERCENTILE = 99.99
 _SHRINK = np.linspace(1.0, 0.2, 65)
 """Ranges that least squares and divergence try, as parts of the whole one."""
 
+_NEAR = np.linspace(0.85, 1.15, 31)
+"""Beside those, as parts of the best of them."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
@@ -149,7 +152,8 @@ def percentile(h: Histogram, bits: int, style: Style) -> Grid:
 
 
 def least_squares(h: Histogram, bits: int, style: Style) -> Grid:
-    """The range of least mean squared error; ends are moved together, then each alone."""
+    """The range of least mean squared error; ends are moved together, then each alone, at last in
+    finer steps."""
     centers, weights = h.centers, h.counts
 
     def loss(low: float, high: float) -> float:
@@ -160,6 +164,8 @@ def least_squares(h: Histogram, bits: int, style: Style) -> Grid:
     for _ in range(2):
         high = min((r * h.high for r in _SHRINK), key=lambda v: loss(low, v))
         low = min((r * h.low for r in _SHRINK), key=lambda v: loss(v, high))
+    high = min((r * high for r in _NEAR), key=lambda v: loss(low, v))
+    low = min((r * low for r in _NEAR), key=lambda v: loss(v, high))
     return grid(low, high, bits, style)
 
 

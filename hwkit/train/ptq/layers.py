@@ -75,7 +75,7 @@ def _kind(network: Network, path: str) -> str:
 
 def _layers_of_sites(network: Network, sites: dict[str, Site]) -> dict[str, str]:
     """The layer with weights whose sums each site quantizes, past a ReLU or a pool."""
-    found = {}
+    found: dict[str, str] = {}
     for node in network.graph.nodes:
         if kind_of(network, node) is Kind.WEIGHTED:
             end = node

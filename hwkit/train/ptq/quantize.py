@@ -1,8 +1,8 @@
 """A float network, a few samples, and the steps from one to its quantized twin.
 
 Each step is kept only if the signal to noise at the network's output, on the calibration samples,
-is the better for it; what each bought is recorded. Practices: Krishnamoorthi 1806.08342, cross-layer
-equalization of Nagel et al. 1906.04721, and those of the modules of this package.
+is the better for it; what each bought is recorded. Practices: Krishnamoorthi 1806.08342, Nagel et
+al. 1906.04721, and those of the modules of this package.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +19,11 @@ from torch import Tensor, nn
 from hwkit.errors import ConfigError
 from hwkit.train.fit import Progress, silent
 from hwkit.train.ptq import grids, rounding, weights
-from hwkit.train.ptq.attention import Constant
 from hwkit.train.ptq.blocks import blocks_of
 from hwkit.train.ptq.correct import correct_biases
 from hwkit.train.ptq.equalize import equalized
 from hwkit.train.ptq.feedback import with_feedback
+from hwkit.train.ptq.pieces import Constant
 from hwkit.train.ptq.settings import Settings
 from hwkit.train.ptq.trace import Network, Traced, module_of, traced, weighted
 from hwkit.train.ptq.twin import Grid, Site, Widths, set_grid, sites_of, twin
@@ -196,15 +197,20 @@ def _nearest(
 
 
 def _round(done: Quantized, settings: Settings, progress: Progress) -> None:
-    """Rounding other than to nearest, where it is asked for or weights are narrow."""
+    """Rounding other than to nearest, where it is asked for or weights are narrow: then feedback
+    first, and learning from there."""
     way = settings.rounding
-    if way is None:
-        way = "learned" if min(done.widths.weights.values()) < 8 else "nearest"
-    forced = settings.rounding is not None
-    if way == "learned":
-        _try(done, "learned rounding", lambda: _learn(done, settings, progress), forced)
-    elif way != "nearest":
-        _try(done, way, lambda: with_feedback(done.network, done.twin, done.x, way), forced)
+    narrow = min(done.widths.weights.values()) < 8
+    for feedback in ("gpfq", "gptq"):
+        if way == feedback or (way is None and narrow):
+            _try(done, feedback, partial(_feedback, done, feedback), way is not None)
+            progress(feedback, 1, 1)
+    if way == "learned" or (way is None and narrow):
+        _try(done, "learned rounding", partial(_learn, done, settings, progress), way is not None)
+
+
+def _feedback(done: Quantized, way: str) -> None:
+    with_feedback(done.network, done.twin, done.x, way)
 
 
 def _learn(done: Quantized, settings: Settings, progress: Progress) -> None:

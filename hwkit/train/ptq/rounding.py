@@ -39,14 +39,17 @@ class Learning:
 
 
 class _Soft(nn.Module):
-    """The weight with its learned rounding: ``scale * clamp(floor(w / scale) + h(v))``."""
+    """The weight with its learned rounding: ``scale * clamp(floor(w / scale) + h(v))``, which
+    starts between the weight itself and how it is ``rounded``."""
 
-    def __init__(self, weight: Tensor, scale: Tensor, bits: int) -> None:
+    def __init__(self, weight: Tensor, rounded: Tensor, scale: Tensor, bits: int) -> None:
         super().__init__()
         self.scale, self.end = scale, largest_weight(bits)
-        self.floor = torch.floor(weight / scale)
-        rest = (weight / scale - self.floor).clamp(0.01, 0.99)
-        p = (rest - _GAMMA) / (_ZETA - _GAMMA)
+        steps, integers = weight / scale, torch.round(rounded / scale)
+        # Feedback may have rounded by more than a step: what it chose is one of the two ways.
+        self.floor = integers - (integers > steps).to(integers.dtype)
+        up = integers - self.floor
+        p = (0.5 * up + 0.5 * (steps - self.floor).clamp(0.02, 0.98) - _GAMMA) / (_ZETA - _GAMMA)
         self.v = nn.Parameter(torch.log(p / (1 - p)))
 
     def up(self) -> Tensor:
@@ -101,7 +104,8 @@ def _learn_block(
 ) -> None:
     soft: dict[str, _Soft] = {}
     for path, layer in layers.items():
-        soft[path] = _Soft(floats[path].weight.detach(), weight_scale(layer), bits[path])
+        weights = floats[path].weight.detach(), layer.weight.detach()
+        soft[path] = _Soft(*weights, weight_scale(layer), bits[path])
         layer.weight_quant.disable_quant = True
         parametrize.register_parametrization(layer, "weight", soft[path])
         layer.parametrizations.weight.original.requires_grad_(False)

@@ -2,7 +2,7 @@
 
 The folder gets, each file whole or not at all: ``model.onnx`` (QONNX), ``model.hwk``,
 ``calibration.npy`` (integer inputs), ``test.npz`` (``inputs`` and ``labels``, where there are
-labels) and ``train.json``.
+labels), ``sensitivity.json`` for ``hwkit allocate``, and ``train.json``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.serialize import digest, to_bytes
 from hwkit.ir.types import Array
 from hwkit.train.fit import Progress, predict, silent
-from hwkit.train.freeze import compare, export, input_integers, output_integers
+from hwkit.train.freeze import compare, export, freeze, input_integers, output_integers
 from hwkit.train.pipeline import (
     CALIBRATION_IMAGES,
     _accuracy,
@@ -35,6 +35,7 @@ from hwkit.train.pipeline import (
     deterministic,
     versions,
 )
+from hwkit.train.ptq.harm import write_sensitivity
 from hwkit.train.ptq.layers import layer_noise
 from hwkit.train.ptq.quantize import Quantized, quantize
 from hwkit.train.ptq.samples import Samples
@@ -97,6 +98,8 @@ def quantize_run(
         export(done.twin, x[:1], out / "model.onnx", names[0])
         graph, proof = load_proven(out / "model.onnx")
         rows = layer_noise(done, progress)
+        dyadic = settings.style.dyadic
+        write_sensitivity(done, names[0], settings.seed, dyadic, out / "sensitivity.json")
         measured = test or calibration
         wanted = predict(module.eval(), torch.from_numpy(measured.x)).numpy()
         got = predict(done.twin, torch.from_numpy(measured.x)).numpy()
@@ -110,6 +113,13 @@ def quantize_run(
     report.digests["model.onnx"] = _file_digest(out / "model.onnx")
     write_json(out / "train.json", stamped("train.json", asdict(report)))
     return report
+
+
+def quantized_graph(module: nn.Module, calibration: Samples, settings: Settings) -> Graph:
+    """The integer graph of ``module`` quantized from ``calibration``; raises as ``quantize``."""
+    x = torch.from_numpy(calibration.x)
+    with deterministic(settings.seed):
+        return freeze(quantize(module, x, settings).twin, x[:1])
 
 
 def _integers(graph: Graph, x: Array) -> Array:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.files import opened
@@ -128,3 +130,35 @@ def _one(path: Path) -> Array:
     except (OSError, ValueError, SyntaxError) as error:
         raise ConfigError(f"{path}: not an image ({error!s:.80}); take it out") from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def as_tensor(x: Array) -> Tensor:
+    """An array as a tensor that shares its memory."""
+    return torch.from_numpy(np.ascontiguousarray(x))
+
+
+def gathered(batches: Any) -> Samples:
+    """Samples from one array or tensor, a pair of them with labels, or an iterable of either, as
+    a data loader gives them."""
+    if hasattr(batches, "shape") or isinstance(batches, Samples):
+        return batches if isinstance(batches, Samples) else samples(batches)
+    if (
+        isinstance(batches, tuple)
+        and len(batches) == 2
+        and all(hasattr(b, "shape") for b in batches)
+    ):
+        return samples(*batches)
+    try:
+        parts = list(batches)
+    except TypeError as error:
+        raise ConfigError(
+            f"batches: {type(batches).__name__} gives no batches; give samples (N, ...) or a loader"
+        ) from error
+    if not parts:
+        raise ConfigError("batches: there are none; give some hundred samples")
+    found = [samples(*p) if isinstance(p, tuple | list) else samples(p) for p in parts]
+    if len({f.x.shape[1:] for f in found}) > 1:
+        raise ConfigError("batches: samples of several shapes; give one shape")
+    labels = [f.labels for f in found if f.labels is not None]
+    joined = np.concatenate(labels) if len(labels) == len(found) else None
+    return Samples(np.concatenate([f.x for f in found]), joined)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from hwkit.errors import ConfigError
@@ -77,12 +77,22 @@ class Settings:
         return Widths({**bits, **self.plan}, self.activations, max(8, self.activations))
 
 
+def settings_of(options: Mapping[str, Any]) -> Settings:
+    """Settings by name; ``ConfigError`` for a name that is none."""
+    known = {f.name for f in fields(Settings)}
+    if unknown := sorted(set(options) - known):
+        raise ConfigError(f"option {unknown[0]!r:.40} is unknown; use {', '.join(sorted(known))}")
+    return Settings(**options)
+
+
 def with_methods(settings: Settings, names: Iterable[str]) -> Settings:
     """``settings`` with the methods of ``names`` (see METHODS), one of each kind.
 
     Example: ``kl`` and ``no-equalize`` set ranges and equalize.
     """
     chosen: dict[str, Any] = {}
+    key: str
+    value: str | bool
     for name in names:
         match name:
             case _ if name in RANGES:

@@ -12,22 +12,30 @@ from hwkit.errors import ConfigError
 from hwkit.files import opened
 from hwkit.train.pipeline import _NO_CHECKPOINT, MAX_CHECKPOINT_BYTES
 from hwkit.train.ptq.named import from_module, is_named
+from hwkit.train.ptq.onnx_file import load_onnx
 
 
-def load_model(source: str, state: Path | None = None) -> nn.Module:
+def load_model(source: str, sample: Tensor, state: Path | None = None) -> nn.Module:
     """The float network that ``source`` names: ``package.module:factory``, with the state dict in
-    ``state`` if given.
+    ``state`` if given, or a float ``.onnx`` file; ``sample`` (1, ...) is one of its input.
 
     Raises ``ConfigError`` for what is no network, and for a state that does not fit.
     """
-    if not is_named(source):
-        raise ConfigError(f"{source}: no such network; give package.module:factory")
-    found = from_module(source)
-    if not isinstance(found, nn.Module):
-        raise ConfigError(f"{source}: gives {type(found).__name__}; give a torch.nn.Module")
+    if is_named(source):
+        found = from_module(source)
+        if not isinstance(found, nn.Module):
+            raise ConfigError(f"{source}: gives {type(found).__name__}; give a torch.nn.Module")
+        if state is not None:
+            _load_state(found, state)
+        return found
+    if Path(source).suffix != ".onnx":
+        remedy = "give package.module:factory or a float .onnx"
+        if Path(source).suffix == ".tflite":
+            remedy = "of .tflite files int8 ones are read, by 'hwkit import'; " + remedy
+        raise ConfigError(f"{source}: no float network that is read; {remedy}")
     if state is not None:
-        _load_state(found, state)
-    return found
+        raise ConfigError(f"{source}: has its weights in it; leave --state out")
+    return load_onnx(Path(source), sample)
 
 
 def _load_state(module: nn.Module, path: Path) -> None:

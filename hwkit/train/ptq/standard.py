@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 from torch import fx, nn
 
 from hwkit.train.ptq import pieces
+from hwkit.train.ptq.kinds import KINDS
 
 
 class NotHandled(Exception):
@@ -19,10 +21,15 @@ class NotHandled(Exception):
 
 
 def _shape(node: fx.Node) -> tuple[int, ...]:
-    return tuple(node.meta["tensor_meta"].shape)
+    meta = node.meta.get("tensor_meta")
+    if not hasattr(meta, "shape"):
+        raise NotHandled("it gives several tensors; take one")
+    return tuple(meta.shape)
 
 
 _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
+
+_OF_SEVERAL = (pieces.Add, pieces.Subtract, pieces.Multiply, pieces.Join)
 
 
 def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
@@ -31,13 +38,22 @@ def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
     if isinstance(module, _NOTHING):
         return None
     if not node.args and not node.kwargs:
+        return module  # It reads nothing.
+    known = type(module) in _RULES or isinstance(module, tuple(KINDS))
+    if isinstance(module, _OF_SEVERAL) or not known:
         return module
-    if len(node.all_input_nodes) != 1 or node.kwargs:
+    if len(node.args) != 1 or node.kwargs:
         raise NotHandled("give it one tensor, by position")
     before, after = _shape(node.all_input_nodes[0]), _shape(node)
     rule = _RULES.get(type(module))
     if rule is not None:
         return rule(module, before, after)
+    base = next(
+        (k for k in KINDS if isinstance(module, k) and type(module).forward is k.forward), None
+    )
+    if base is not None and base is not type(module):
+        module = copy.copy(module)
+        module.__class__ = base
     if getattr(module, "inplace", False):
         module.inplace = False
     return module

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,15 +15,15 @@ from hwkit.errors import ConfigError, UnsupportedOp
 from hwkit.train.ptq.attention import written_out
 from hwkit.train.ptq.fold import fold_norms
 from hwkit.train.ptq.forms import rewritten
-from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call, NotHandled
+from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call
 from hwkit.train.ptq.kinds import KINDS, WEIGHTED, Kind
-from hwkit.train.ptq.standard import standard
+from hwkit.train.ptq.standard import NotHandled, standard
 
 QUANTIZER = "the quantizer"
 _CLOSE = 1e-3
 """Of the largest output: how far float32 sums in another order may lie apart."""
 
-Network = fx.GraphModule
+Network: TypeAlias = fx.GraphModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,12 @@ def _shaped(module: nn.Module, example: Tensor) -> fx.GraphModule:
         raise ConfigError(f"{name}: its output is not finite on this data; check both")
     try:
         spelled = written_out(copy.deepcopy(module))
-        plain = fx.GraphModule(spelled, _Tracer().trace(spelled), name)
-        ShapeProp(plain).propagate(example)
+        defaults = _defaults(spelled)
+        graph = _Tracer().trace(spelled, defaults)
+        plain = fx.GraphModule(spelled, graph, name)
+        ShapeProp(plain).propagate(example, *defaults.values())
         while rewritten(plain):
-            ShapeProp(plain).propagate(example)
+            ShapeProp(plain).propagate(example, *defaults.values())
     except NotHandled as error:
         raise UnsupportedOp(name, QUANTIZER, error.remedy) from error
     except Exception as error:
@@ -120,12 +123,21 @@ def _shaped(module: nn.Module, example: Tensor) -> fx.GraphModule:
     return plain
 
 
+def _defaults(module: nn.Module) -> dict[str, Any]:
+    """What a forward function gives its arguments behind the first, so that it does not branch on
+    values that nobody passes."""
+    parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
 def _of_modules(plain: fx.GraphModule) -> Network:
     """Each node as a call of one module of its own."""
     graph, modules, new = fx.Graph(), dict[str, nn.Module](), dict[fx.Node, fx.Node]()
     needed = _needed(plain)
     for node in plain.graph.nodes:
         if node.op == "placeholder":
+            if new and node not in needed:
+                continue
             if new:
                 raise UnsupportedOp(node.name, QUANTIZER, "give it a network of one input")
             new[node] = graph.placeholder(node.name)
@@ -138,7 +150,8 @@ def _of_modules(plain: fx.GraphModule) -> Network:
                 new[node] = new[inputs[0]]
                 continue
             path = _path(node, modules)
-            modules[path] = module
+            shared = any(module is other for other in modules.values())
+            modules[path] = copy.deepcopy(module) if shared else module
             new[node] = graph.create_node(
                 "call_module", path, tuple(new[i] for i in inputs), {}, path.replace(".", "_")
             )
@@ -169,7 +182,7 @@ def _module(plain: fx.GraphModule, node: fx.Node) -> tuple[nn.Module | None, lis
     try:
         if node.op == "call_module":
             module = standard(plain.get_submodule(str(node.target)), node)
-            inputs = list(node.all_input_nodes)
+            inputs = [a for a in node.args if isinstance(a, fx.Node)]
         else:
             table: dict[Any, Any] = FUNCTIONS if node.op == "call_function" else METHODS
             rule = table.get(node.target)
@@ -237,7 +250,7 @@ def module_of(network: fx.GraphModule, node: fx.Node) -> nn.Module | None:
 
 def kind_of(network: fx.GraphModule, node: fx.Node) -> Kind | None:
     """The kind of the module that a node calls; None for inputs, outputs and quantizers."""
-    return KINDS.get(type(module_of(network, node)))  # type: ignore[arg-type]
+    return KINDS.get(type(module_of(network, node)))
 
 
 def weighted(network: fx.GraphModule) -> dict[str, nn.Module]:
