@@ -38,7 +38,8 @@ def import_(
     inputs: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """QONNX (.onnx) or int8 .tflite to an integer graph, beside the file's own execution."""
+    """Quantized ONNX (QONNX, QDQ, QCDQ, QOperator) or .tflite to an integer graph, beside the
+    file's own execution."""
     from hwkit.errors import ConfigError
     from hwkit.files import check_writable
     from hwkit.flow.source import import_file

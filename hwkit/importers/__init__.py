@@ -1,4 +1,4 @@
-"""Reads other people's quantized networks into a graph: QONNX and int8 ``.tflite``."""
+"""Reads other people's quantized networks into a graph: ONNX in four forms, ``.tflite``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TFLITE_MARK = b"TFL3"
 
 
 def load_model(path: str | Path) -> Graph:
-    """The graph in ``path``: QONNX (.onnx) or TensorFlow Lite (.tflite), told by its content.
+    """The graph in ``path``: quantized ONNX or TensorFlow Lite (.tflite), told by its content.
 
     Raises ``ConfigError`` when it cannot be opened, ``FormatError`` when it is neither, and what
     the importers raise.

@@ -47,6 +47,25 @@ def test_our_execution_is_qonnx_s(path: Path) -> None:
     assert compared > 5_000
 
 
+def test_every_operator_in_both_forms(path: Path) -> None:
+    """The networks of the QDQ door with ``Quant`` nodes; our execution of some is qonnx's."""
+    pytest.importorskip("qonnx")
+    from tests.conformance.doors_onnx import Network as Every
+    from tests.conformance.qonnx_execution import compare
+
+    integers = 0
+    for seed in range(200, 220):
+        network = Every(seed)
+        path.write_bytes(network.as_qonnx())
+        _, proof = load_proven(path, 4)
+        assert proof is not None
+        assert proof.differing == 0, (seed, network.kinds, proof)
+        integers += proof.integers
+        if seed < 208:
+            compare(path, network.samples[:1])
+    assert integers > 10_000
+
+
 def test_random_brevitas_models_keep_every_integer(path: Path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("brevitas")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
+from hwkit.importers.qonnx.axes import varied_axes
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.integers import refine, settle
@@ -21,7 +22,7 @@ from hwkit.importers.qonnx.layout import (
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.values import Real
 from hwkit.ir.ops import Reshape, Transpose
-from hwkit.ir.types import Quantization, Shape
+from hwkit.ir.types import Array, Quantization, Shape
 
 
 def as_map(ctx: Context, node: Node, real: Real) -> Real:
@@ -43,6 +44,15 @@ def last(ctx: Context, node: Node, real: Real, axis: int) -> Real:
         return real
     rest = tuple(a for a in real.layout if a not in (axis, NONE))
     return arranged(ctx, node, real, (*rest, axis))
+
+
+def facing(ctx: Context, node: Node, real: Real, values: Array) -> Real:
+    """``real`` with the axis last along which the constant ``values`` differs, if it is one."""
+    varied = varied_axes(values, len(real.shape) + 1)
+    if len(varied) != 1 or varied[0] == 0 or len(real.shape) == 1:
+        return real
+    fits = values.size == 1 or real.shape[varied[0] - 1] in values.shape
+    return last(ctx, node, real, varied[0] - 1) if fits else real
 
 
 def arranged(ctx: Context, node: Node, real: Real, layout: Layout) -> Real:

@@ -25,7 +25,7 @@ def along_channels(node: Node, what: str, values: Array, real: Real) -> Array:
     if values.size == 1 or np.ptp(values) == 0:
         return values.reshape(-1)[:1]
     sizes = (1,) * (len(shape) - values.ndim) + values.shape
-    varied = [a for a, n in enumerate(sizes) if n > 1 and np.ptp(values.reshape(sizes), a).any()]
+    varied = varied_axes(values, len(shape))
     channels = real.layout[-1] + 1
     if varied != [channels]:
         names = " and ".join(axis_name(a, len(shape)) for a in varied)
@@ -38,6 +38,16 @@ def along_channels(node: Node, what: str, values: Array, real: Real) -> Array:
         )
     flat: Array = np.moveaxis(values.reshape(sizes), channels, 0).reshape(shape[channels], -1)[:, 0]
     return flat[real.order] if real.order is not None else flat
+
+
+def varied_axes(values: Array, rank: int) -> list[int]:
+    """Along which axes of a batch of ``rank`` a constant differs. Example: (3, 1, 1) of unlike
+    numbers differs along axis 1 of 4."""
+    if values.ndim > rank:
+        return []
+    sizes = (1,) * (rank - values.ndim) + values.shape
+    spread = values.reshape(sizes)
+    return [a for a, n in enumerate(sizes) if n > 1 and np.ptp(spread, a).any()]
 
 
 def require_fit(node: Node, what: str, values: Array, shape: Shape) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from hwkit.errors import UnsupportedOp
+from hwkit.importers.qonnx.arrange import facing
 from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
@@ -33,6 +34,7 @@ def prelu(ctx: Context, node: Node) -> None:
         raise UnsupportedOp(node.name, IMPORTER, "its slope is no constant; export it as one")
     if numbers.ndim == len(real.shape) and numbers.shape[0] == real.shape[0]:
         numbers = numbers[None]  # (C, 1, 1) beside (N, C, H, W)
+    real = facing(ctx, node, real, numbers)
     ctx.put(node, bent(ctx, node, real, along_channels(node, "slope", numbers, real)))
 
 
@@ -59,8 +61,8 @@ def quantized(
     final = Rescale((1,), (0,), Rounding.FLOOR, q.low, q.high, zero)
     zeros, tensors = (source.zero_point,) * 2, (source.tensor,) * 2
     if not down.any():
-        op = Add(name, tensors, name, zeros, (above, below), rescale=final)
-        ctx.builder.add(op, q.dtype, facts)
+        sums = Add(name, tensors, name, zeros, (above, below), rescale=final)
+        ctx.builder.add(sums, q.dtype, facts)
     else:
         inner = ctx.name(node, f"{name}.upper")
         plain = Quantization(facts.scale)

@@ -2,10 +2,10 @@
 
 The sums of a layer have far too many values for a table, and a coarser grid of them would move
 every integer whose sum lies near a step of the function. But a quantizer of 8 bits has few steps.
-The sums are brought to a grid of 2**30 places, fine beyond float32, which is cut into equal cells so
-small that the integer changes once in each at most. One table says where in its cell it does; the
-comparison with that place is one bit more of the cell's number; and a second table has the integer
-for both halves of each cell:
+The sums are brought to a grid of 2**30 places, fine beyond float32, which is cut into equal cells
+so small that the integer changes once in each at most. One table says where in its cell it does;
+the comparison with that place is one bit more of the cell's number; and a second table has the
+integer for both halves of each cell:
 
     cell = floor(x / size)      half = x >= place[cell]      integer = value[2 * cell + half]
 """
@@ -51,7 +51,7 @@ def looked_up(ctx: Context, node: Node, value: Real, curve: Curve, q: Quantizer,
 
     cells = _cells(node, integer_at)
     grid = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
-    label = node.outputs[0].replace("/", ".").strip(".") if not name else name
+    label = name or node.outputs[0].replace("/", ".").strip(".")
     fine = quantize(ctx, node, curve.base, grid, ctx.name(node, f"{label}.fine"))
     out = _added(ctx, node, fine.integers.tensor, cells, q, name)
     source = Integers(out, q.dtype, q.low, q.high, q.zero_point)

@@ -7,12 +7,16 @@ are left out are empty arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from math import ceil
 
 import numpy as np
 
-from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.file import OPSET, Node
+from hwkit.importers.qonnx.fold import CASTS
 from hwkit.importers.qonnx.layers import read_padding, read_pair
+from hwkit.importers.qonnx.resize import nearest, neighbours, read_axes
+from hwkit.importers.qonnx.transposed import transposed_pads
 from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.ir.types import Array
 
@@ -71,12 +75,6 @@ def _batch_norm(
     return y
 
 
-def _softmax(node: Node, x: Array) -> Array:
-    axis = node.attribute("axis", -1)
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return np.asarray(e / e.sum(axis=axis, keepdims=True))
-
-
 def _layer_norm(node: Node, x: Array, gain: Array, bias: Array | None = None) -> Array:
     axis = node.attribute("axis", -1) % x.ndim
     axes = tuple(range(axis, x.ndim))
@@ -90,7 +88,8 @@ def _layer_norm(node: Node, x: Array, gain: Array, bias: Array | None = None) ->
 
 
 def _pool(node: Node, x: Array) -> Array:
-    flat, x = x.ndim == 3, _as_map(x)
+    kind = x.dtype
+    flat, x = x.ndim == 3, _as_map(x).astype(np.float64)
     kernel, stride = read_pair(node, "kernel_shape"), read_pair(node, "strides")
     dilation = read_pair(node, "dilations")
     shape = (x.shape[1], x.shape[3]) if flat else x.shape[1:]
@@ -114,7 +113,7 @@ def _pool(node: Node, x: Array) -> Array:
         counted = float(node.attribute("count_include_pad", 0))
         taps = windows(np.ones((1, 1, *x.shape[2:])), counted, 0).sum(axis=(4, 5))
         y = windows(x, 0, 0).sum(axis=(4, 5)) / taps
-    return np.asarray(y[:, :, 0, :] if flat else y)
+    return np.asarray(y[:, :, 0, :] if flat else y, kind)
 
 
 def _pooled(
@@ -131,6 +130,90 @@ def _reduce_mean(node: Node, x: Array, axes: Array | None = None) -> Array:
     along = node.attribute("axes", None) if axes is None else axes
     where = None if along is None else tuple(int(a) for a in np.asarray(along).flat)
     return np.asarray(x.mean(axis=where, keepdims=bool(node.attribute("keepdims", 1))))
+
+
+def _conv_transpose(node: Node, x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """By its own definition: each input adds the kernel, times itself, around its place."""
+    flat, groups = x.ndim == 3, node.attribute("group", 1)
+    x, taps = _as_map(x), _as_map(weight)
+    kernel = (taps.shape[2], taps.shape[3])
+    stride, dilation = read_pair(node, "strides"), read_pair(node, "dilations")
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    full = [s * (n - 1) + r for s, n, r in zip(stride, x.shape[2:], reach, strict=True)]
+    y = np.zeros((x.shape[0], taps.shape[1] * groups, *full))
+    for g, (part, wanted) in enumerate(
+        zip(np.split(x, groups, axis=1), np.split(taps, groups), strict=True)
+    ):
+        out = slice(g * taps.shape[1], (g + 1) * taps.shape[1])
+        for i, j in np.ndindex(*kernel):
+            rows, columns = (
+                slice(at * d, at * d + s * (n - 1) + 1, s)
+                for at, d, s, n in zip((i, j), dilation, stride, x.shape[2:], strict=True)
+            )
+            y[:, out, rows, columns] += np.einsum("nihw,io->nohw", part, wanted[:, :, i, j])
+    (top, bottom), (left, right) = transposed_pads(node, x.shape[2:], reach, stride, flat)
+    y = np.pad(y, ((0, 0), (0, 0), (0, max(-bottom, 0)), (0, max(-right, 0))))
+    y = y[:, :, top : y.shape[2] - max(bottom, 0), left : y.shape[3] - max(right, 0)]
+    if bias is not None and bias.size:
+        y = y + bias.reshape(1, -1, 1, 1)
+    return y[:, :, 0, :] if flat else y
+
+
+def _softmax(node: Node, x: Array) -> Array:
+    if node.attribute(OPSET, 17) < 13:  # Over all axes from ``axis`` on.
+        axis = node.attribute("axis", 1) % x.ndim
+        rows = x.reshape(int(np.prod(x.shape[:axis])), -1)
+    else:
+        rows = np.moveaxis(x, axis := node.attribute("axis", -1), -1)
+    e = np.exp(rows - rows.max(axis=-1, keepdims=True))
+    y = np.asarray(e / e.sum(axis=-1, keepdims=True))
+    return y.reshape(x.shape) if node.attribute(OPSET, 17) < 13 else np.moveaxis(y, -1, axis)
+
+
+def _resize(node: Node, x: Array, *given: Array) -> Array:
+    opset = node.attribute(OPSET, 17)
+    axes = read_axes(node, opset, x.shape, [v if v.size else None for v in given])
+    for k, axis in enumerate(axes):
+        if axis.size == axis.resized and axis.scale == 1:
+            continue
+        if node.attribute("mode", "nearest") == "nearest":
+            x = np.take(x, nearest(node, opset, axis), axis=k)
+            continue
+        lower, upper, share = neighbours(node, opset, axis)
+        share = share.reshape([-1 if a == k else 1 for a in range(x.ndim)])
+        x = np.take(x, lower, axis=k) * (1 - share) + np.take(x, upper, axis=k) * share
+    return x
+
+
+def _split(node: Node, x: Array, sizes: Array | None = None) -> list[Array]:
+    axis, parts = node.attribute("axis", 0), len(node.outputs)
+    given = [int(n) for n in sizes.flat] if sizes is not None and sizes.size else []
+    given = given or node.attribute("split", [])
+    equal = -(-x.shape[axis] // parts)
+    given = given or [equal] * (parts - 1)
+    return list(np.split(x, np.cumsum(given)[: parts - 1], axis=axis))
+
+
+def _prelu(node: Node, x: Array, slope: Array) -> Array:
+    if slope.ndim == x.ndim - 1 and slope.ndim and slope.shape[0] == x.shape[1]:
+        slope = slope[None]
+    return np.where(x < 0, slope * x, x)
+
+
+def _reduce(node: Node, x: Array, axes: Array | None = None) -> Array:
+    along = node.attribute("axes", []) if axes is None or not axes.size else axes
+    where = tuple(int(a) for a in np.asarray(along).flat) or None
+    keep = bool(node.attribute("keepdims", 1))
+    if node.op_type == "ReduceSum":
+        return np.asarray(np.sum(x, axis=where, keepdims=keep))
+    return np.asarray(np.max(x, axis=where, keepdims=keep))
+
+
+def _top(node: Node, x: Array, k: Array | None = None) -> list[Array]:
+    count = int(k.flat[0]) if k is not None and k.size else node.attribute("k", 1)
+    axis = node.attribute("axis", -1)
+    order = np.argsort(-x, axis=axis, kind="stable").take(np.arange(count), axis=axis)
+    return [np.take_along_axis(x, order, axis), order]
 
 
 # --- shapes --------------------------------------------------------------------------------------
@@ -153,15 +236,25 @@ def _flatten(node: Node, x: Array) -> Array:
     return x.reshape(int(np.prod(x.shape[:axis])), -1)
 
 
-def _pad(node: Node, x: Array, pads: Array | None = None, value: Array | None = None, *_: Array,
+def _pad(node: Node, x: Array, pads: Array | None = None, value: Array | None = None, *axes: Array,
          ) -> Array:  # fmt: skip
     given = np.asarray(node.attribute("pads", [0]) if pads is None else pads, np.int64).reshape(-1)
     widths = list(zip(given[: x.ndim], given[x.ndim :], strict=True))
     filling = float(value.flat[0]) if value is not None and value.size else 0.0
+    if axes and axes[0].size:
+        every = np.zeros((2, x.ndim), np.int64)
+        every[:, axes[0].astype(np.int64)] = given.reshape(2, -1)
+        given = every.reshape(-1)
+    filling = filling or float(node.attribute("value", 0.0))
     return np.pad(x, widths, constant_values=filling)
 
 
-def _slice(node: Node, x: Array, starts: Array, ends: Array, *rest: Array) -> Array:
+def _slice(
+    node: Node, x: Array, starts: Array | None = None, ends: Array | None = None, *rest: Array
+) -> Array:
+    if starts is None or ends is None:
+        starts, ends = (np.array(node.attribute(key, [0])) for key in ("starts", "ends"))
+        rest = (np.array(node.attribute("axes", list(range(starts.size)))),)
     axes = rest[0] if rest and rest[0].size else np.arange(starts.size)
     steps = rest[1] if len(rest) > 1 else np.ones(starts.size, np.int64)
     cut = [slice(None)] * x.ndim
@@ -172,8 +265,8 @@ def _slice(node: Node, x: Array, starts: Array, ends: Array, *rest: Array) -> Ar
 
 
 def _cast(node: Node, x: Array) -> Array:
-    whole = node.attribute("to", 1) in (2, 3, 4, 5, 6, 7, 12, 13)
-    return x.astype(np.int64 if whole else np.float64)
+    kind = CASTS.get(node.attribute("to", 1), np.int64)
+    return x.astype(kind if np.issubdtype(kind, np.integer) else np.float64)
 
 
 def _divide(node: Node, a: Array, b: Array) -> Array:
@@ -182,8 +275,10 @@ def _divide(node: Node, a: Array, b: Array) -> Array:
 
 
 def _clip(node: Node, x: Array, low: Array | None = None, high: Array | None = None) -> Array:
-    least = -np.inf if low is None or not low.size else float(low.flat[0])
-    most = np.inf if high is None or not high.size else float(high.flat[0])
+    least = node.attribute("min", -np.inf) if low is None or not low.size else float(low.flat[0])
+    most = node.attribute("max", np.inf) if high is None or not high.size else float(high.flat[0])
+    if x.dtype.kind == "i":
+        least, most = (int(max(min(b, 1 << 31), -(1 << 31))) for b in (least, most))
     return np.minimum(np.maximum(x, least), most)
 
 
@@ -202,6 +297,17 @@ DEFINITIONS: dict[str, Callable[..., Array | list[Array]]] = {
     "Clip": _clip,
     "MaxPool": _pool,
     "AveragePool": _pool,
+    "ConvTranspose": _conv_transpose,
+    "Resize": _resize,
+    "Upsample": _resize,
+    "Split": _split,
+    "PRelu": _prelu,
+    "ReduceSum": _reduce,
+    "ReduceMax": _reduce,
+    "TopK": _top,
+    "Min": lambda node, *given: reduce(np.minimum, given),
+    "Max": lambda node, *given: reduce(np.maximum, given),
+    "GlobalMaxPool": lambda node, x: x.max(axis=tuple(range(2, x.ndim)), keepdims=True),
     "GlobalAveragePool": lambda node, x: x.mean(axis=tuple(range(2, x.ndim)), keepdims=True),
     "ReduceMean": _reduce_mean,
     "Add": lambda node, a, b: a + b,

@@ -26,6 +26,9 @@ MAX_ELEMENTS = 1 << 27
 MAX_INPUT_ELEMENTS = 1 << 24
 """Largest sample, and largest map that may be flattened."""
 
+OPSET = "~opset"
+"""Attribute that tells a node the version of ONNX's operators that its file is of."""
+
 _REMEDY = "export the model again"
 _WIDEST = 8
 """Bytes of the widest element."""
@@ -113,19 +116,21 @@ def read_onnx(path: Path) -> OnnxModel:
     for name, value in constants.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise GraphError(name, "holds NaN or infinite values; train again and export")
+    outputs = tuple(_text(o.name, path) for o in graph.output)
     return OnnxModel(
         name=_text(graph.name, path) or path.stem,
         nodes=tuple(nodes),
         constants=constants,
         inputs={name: _shape(i, path) for name, i in free.items()},
-        outputs=tuple(_text(o.name, path) for o in graph.output),
-        integer_inputs={
-            name: _INTEGER_INPUTS[kind]
-            for name, i in free.items()
-            if (kind := i.type.tensor_type.elem_type) in _INTEGER_INPUTS
-        },
+        outputs=outputs,
+        integer_inputs=_integer_inputs(free),
         opset=max((o.version for o in model.opset_import if o.domain in _OWN_DOMAINS), default=1),
     )
+
+
+def _integer_inputs(inputs: Mapping[str, Any]) -> dict[str, IntType]:
+    kinds = {name: i.type.tensor_type.elem_type for name, i in inputs.items()}
+    return {name: _INTEGER_INPUTS[k] for name, k in kinds.items() if k in _INTEGER_INPUTS}
 
 
 def _check_order(nodes: list[Node], defined: set[str]) -> None:

@@ -17,7 +17,7 @@ from hwkit.ir.types import Array
 MAX_FOLDED = 4096
 """Most numbers that a folded constant may have: shapes and pads have a handful."""
 
-_CASTS: dict[int, type] = {
+CASTS: dict[int, type] = {
     1: np.float32, 2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 6: np.int32, 10: np.float16,
     11: np.float64,
 }  # fmt: skip
@@ -75,7 +75,7 @@ def compute(node: Node, given: list[Array]) -> Array:
         case "Slice":
             return _slice(given)
         case "Cast":
-            return first.astype(_CASTS.get(node.attribute("to", 1), np.int64))
+            return first.astype(CASTS.get(node.attribute("to", 1), np.int64))
         case "Reshape":
             return first.reshape([int(n) for n in given[1].flat])
         case "Transpose":

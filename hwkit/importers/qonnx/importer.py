@@ -1,4 +1,6 @@
-"""QONNX to a graph: the way that everything trained in PyTorch takes.
+"""ONNX to a graph: the way that everything trained in PyTorch takes.
+
+QONNX is the one form here: ``rewrite`` brings QDQ, QCDQ and QOperator files into it first.
 
 The first quantizer of each model input gives the graph's input integers. Layers become
 accumulators, each quantizer behind them a ``Requantize``; batch norm and bias go into the
@@ -15,14 +17,24 @@ QONNX: Pappalardo et al. 2022 (2206.07527).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
-from hwkit.importers.qonnx import attention, cuts, functions, layers, maps, pools, shapes, sums
+from hwkit.importers.qonnx import (
+    attention,
+    cuts,
+    functions,
+    layers,
+    maps,
+    pools,
+    quantizers,
+    shapes,
+    sums,
+)
 from hwkit.importers.qonnx.argmax import arg_max, top_one
 from hwkit.importers.qonnx.bent import prelu
 from hwkit.importers.qonnx.context import Context
@@ -31,10 +43,13 @@ from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.integers import extent, quantize, settle
 from hwkit.importers.qonnx.layer_norm import layer_norm
 from hwkit.importers.qonnx.rescale import Quantizer
+from hwkit.importers.qonnx.resize import resize
 from hwkit.importers.qonnx.rewrite import rewrite
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.shapes import unflattened
 from hwkit.importers.qonnx.source import Imported, Meaning
+from hwkit.importers.qonnx.tails import without_tails
+from hwkit.importers.qonnx.transposed import conv_transpose
 from hwkit.importers.qonnx.unary import FUNCTIONS
 from hwkit.importers.qonnx.values import Fresh, Layer, Real
 from hwkit.ir.graph import Graph
@@ -42,10 +57,10 @@ from hwkit.ir.ops import Reshape, activations
 from hwkit.ir.types import S32
 
 _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
-    "Quant": layers.quant,
-    "BipolarQuant": layers.bipolar_quant,
-    "Trunc": layers.trunc,
-    "DequantizeLinear": layers.dequantize,
+    "Quant": quantizers.quant,
+    "BipolarQuant": quantizers.bipolar_quant,
+    "Trunc": quantizers.trunc,
+    "DequantizeLinear": quantizers.dequantize,
     "Conv": layers.conv,
     "Gemm": layers.gemm,
     "MatMul": attention.matmul,
@@ -65,6 +80,8 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
         ("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax"),
         pools.global_pool,
     ),
+    "ConvTranspose": conv_transpose,
+    **dict.fromkeys(("Resize", "Upsample"), resize),
     "Slice": cuts.cut,
     "Split": cuts.split,
     "Gather": cuts.gather,
@@ -98,7 +115,7 @@ def import_qonnx(path: Path) -> Imported:
     Raises ``ConfigError`` (cannot be opened), ``FormatError`` (cut short, no ONNX), ``GraphError``
     (values or shapes that make no sense) and ``UnsupportedOp`` (naming node, op and a remedy).
     """
-    original = read_onnx(path)
+    original, left_off = without_tails(read_onnx(path))
     model = rewrite(original)
     context = Context(_graph_name(model, path), model.constants, model.nodes, model.opset)
     for name, shape in model.inputs.items():
@@ -107,7 +124,9 @@ def import_qonnx(path: Path) -> Imported:
     for node in model.nodes:
         _import(context, node)
     outputs = [_output(context, name) for name in _computed(context, model.outputs)]
-    graph = context.builder.build(outputs, {"source": "qonnx", **_normalizations(context)})
+    graph = context.builder.build(
+        outputs, {"source": "qonnx", **_normalizations(context), **_tails(left_off)}
+    )
     renamed = dict(zip(original.outputs, model.outputs, strict=True))
     values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
     meanings = {
@@ -118,6 +137,11 @@ def import_qonnx(path: Path) -> Imported:
     return Imported(graph, original, context.read_inputs, meanings)
 
 
+def _tails(left_off: Mapping[str, str]) -> dict[str, str]:
+    """Functions of reals behind the outputs, as metadata. Example: ``behind fc: Softmax``."""
+    return {f"behind {name}": what for name, what in left_off.items()}
+
+
 def _normalizations(context: Context) -> dict[str, str]:
     """What a file does to its inputs before their first quantizers, as metadata of the graph, which
     reads what those give. Example: ``input x: 2.0 * x + -1.0``."""
@@ -126,7 +150,7 @@ def _normalizations(context: Context) -> dict[str, str]:
         gain, offset = (v.reshape(-1) for v in (port.fresh.gain, port.fresh.offset))
         if (gain != 1).any() or offset.any():
             numbers = [f"{v[0]}" if v.size == 1 else f"{v.tolist()}" for v in (gain, offset)]
-            done[f"input {name}"] = f"{numbers[0]} * {name} + {numbers[1]}"
+            done[f"input {name}"] = f"{numbers[0]} * {port.fresh.name} + {numbers[1]}"
     return done
 
 
@@ -152,13 +176,13 @@ def _import(context: Context, node: Node) -> None:
         raise UnsupportedOp(
             node.name,
             IMPORTER,
-            f"ONNX op {node.op_type!r}; supported: {', '.join(sorted(_HANDLERS))}",
+            f"ONNX op {node.op_type!r:.60}; docs/onnx.md lists those that are supported",
         )
     try:
         handler(context, node)
     except HwkitError:
         raise
-    except (ValueError, IndexError, TypeError, AssertionError) as error:
+    except (ValueError, IndexError, TypeError, AssertionError, ArithmeticError) as error:
         raise GraphError(
             node.name, f"{node.op_type} is malformed ({error}); export again"
         ) from error

@@ -19,7 +19,7 @@ from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.layout import graph_shape
 from hwkit.importers.qonnx.lookahead import wanted_layout
 from hwkit.importers.qonnx.plan import planned_for
-from hwkit.importers.qonnx.rescale import Quantizer, bound
+from hwkit.importers.qonnx.rescale import Quantizer, bound, bounds
 from hwkit.importers.qonnx.rounding import (
     IMPORTER,
     Rescales,
@@ -322,7 +322,7 @@ def _lookup(ctx: Context, node: Node, real: Real, table: Table, q: Quantizer, na
     if q.scale.size != 1 or real.scale.size != 1 or real.offset.size != 1:
         raise UnsupportedOp(node.name, IMPORTER, "a function needs one scale, not per channel")
     reals = np.clip(real.scale * table.values + real.offset, real.low, real.high)
-    entries = np.array([bound(float(r), q) for r in reals], np.int64)
+    entries = bounds(reals, q)
     name = ctx.name(node, name)
     scale = q.scale.reshape(-1)
     facts = Quantization((float(scale[0]),), q.zero_point)

@@ -1,4 +1,4 @@
-"""Quantizers, layers with weights, and what folds into them: bias, batch norm, ReLU, clip."""
+"""Layers with weights, and what folds into them: bias, batch norm, ReLU, clip."""
 
 from __future__ import annotations
 
@@ -9,178 +9,29 @@ import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.arrange import as_map, features_last, last
-from hwkit.importers.qonnx.axes import along_channels
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
-from hwkit.importers.qonnx.integers import narrow, quantize, settle, settled
+from hwkit.importers.qonnx.integers import narrow, settle
 from hwkit.importers.qonnx.layout import in_order, permuted
-from hwkit.importers.qonnx.linear import AXIS, narrowed, type_of
-from hwkit.importers.qonnx.rescale import (
-    Quantizer,
-    along_axis,
-    is_bipolar,
-    quantize_weights,
-    quantizer,
-    read_quantizer,
-)
 from hwkit.importers.qonnx.rounding import IMPORTER
-from hwkit.importers.qonnx.values import Fresh, Integers, Layer, Real, Weight
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Lookup, Padding
+from hwkit.importers.qonnx.values import Fresh, Layer, Real, Weight
+from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Padding
 from hwkit.ir.shapes import extent, output_shape
-from hwkit.ir.types import S32, Array, IntType, Quantization
+from hwkit.ir.types import Array
 
 
-def quant(ctx: Context, node: Node) -> None:
-    """``Quant`` of an activation or of a constant."""
-    value = ctx.value(node, 0)
-    constants = {n: v for n in node.inputs[1:] if isinstance(v := ctx.values.get(n), np.ndarray)}
-    if isinstance(value, Weight):
-        raise UnsupportedOp(node.name, IMPORTER, "a weight quantized twice; quantize it once")
-    if is_bipolar(node, constants):
-        _bipolar(ctx, node, constants[node.inputs[1]])
-        return
-    if isinstance(value, Real | Fresh):
-        q = read_quantizer(node, constants, 16, value.shape)
-        ctx.put(node, quantize(ctx, node, value, q, ""))
-        return
-    _require_values(node, value)
-    q = read_quantizer(node, constants, 32, value.shape[1:] if AXIS in node.attributes else None)
-    integers = quantize_weights(node, value, q)
-    ctx.put(node, Weight(integers, q.scale, _held(q.dtype, integers), _parameter(node)))
-
-
-def _held(dtype: IntType, integers: Array) -> IntType:
-    """The type of weights whose zero point is taken off: ``dtype``, or one as wide or wider that
-    holds them.
-
-    Example: u8 with zero point 128 is s8, with zero point 129 it is s9.
-    """
-    low, high = int(integers.min()), int(integers.max())
-    while not (dtype.low <= low and high <= dtype.high):
-        dtype = IntType(dtype.bits + dtype.signed, True)
-    return dtype
-
-
-def dequantize(ctx: Context, node: Node) -> None:
-    """``DequantizeLinear`` of a constant: a weight or a bias."""
-    value = ctx.value(node, 0)
-    if not isinstance(value, np.ndarray) or (dtype := type_of(value)) is None:
-        raise UnsupportedOp(
-            node.name, IMPORTER, "its data is no constant of int4, int8, int16 or int32"
-        )
-    _require_values(node, value)
-    given = [ctx.value(node, i) for i in (1, 2) if ctx.has(node, i)]
-    scale, *zero_points = (v for v in given if isinstance(v, np.ndarray))
-    zero_point = zero_points[0].astype(np.int64) if zero_points else np.zeros((), np.int64)
-    dtype = narrowed(dtype, node.attributes)[0]
-    scale, zero_point = (along_axis(node, v, value.ndim) for v in (scale, zero_point))
-    checked = quantizer(node, scale, 0, dtype, False)
-    try:
-        integers = value.astype(np.int64) - zero_point
-        if np.broadcast_shapes(integers.shape, checked.scale.shape) != value.shape:
-            raise ValueError
-    except ValueError as error:
-        raise GraphError(
-            node.name, f"scale of shape {scale.shape} does not fit weight {value.shape}"
-        ) from error
-    held = _held(dtype, integers) if zero_point.any() else dtype
-    ctx.put(node, Weight(integers, checked.scale, held, _parameter(node)))
-
-
-def bipolar_quant(ctx: Context, node: Node) -> None:
-    """``BipolarQuant``: -1 below 0, else 1."""
-    _bipolar(ctx, node, ctx.value(node, 1))
-
-
-def _bipolar(ctx: Context, node: Node, scale: object) -> None:
-    """Binary weights, or activations: a comparison with 0, then -1 and 1 for its two results."""
-    value = ctx.value(node, 0)
-    if isinstance(value, Weight) or not isinstance(scale, np.ndarray):
-        raise UnsupportedOp(node.name, IMPORTER, "a computed binary scale; export it as a constant")
-    if isinstance(value, np.ndarray):
-        _require_values(node, value)
-        q = quantizer(node, scale, 0, IntType(2, True), True)
-        signs = np.where(value >= 0, 1, -1).astype(np.int64)
-        ctx.put(node, Weight(signs, q.scale, q.dtype, _parameter(node)))
-        return
-    if (scale <= 0).any():
-        raise GraphError(node.name, "its scale is not above 0; calibrate or train it")
-    bipolar = IntType(2, True)
-    if isinstance(value, Fresh):
-        # The graph reads -1 and 1; of the other two integers of their type it takes the signs.
-        steps, zero_point, dtype = _one_step(node, scale), 0, bipolar
-    else:
-        steps = along_channels(node, "scale", scale.astype(np.float64), value)
-        zero_point, dtype = 1, IntType(1, False)
-    q = Quantizer(steps[:1], zero_point, dtype, dtype.low, dtype.high, "FLOOR")
-    compared = quantize(ctx, node, value, q, "")
-    name = ctx.name(node, f"{compared.integers.tensor}.signs")
-    below = np.arange(dtype.low, dtype.high + 1) < zero_point
-    ctx.builder.constant(f"{name}.table", np.where(below, -1, 1), bipolar)
-    facts = Quantization(tuple(float(s) for s in steps))
-    op = Lookup(name, compared.integers.tensor, f"{name}.table", name)
-    ctx.builder.add(op, bipolar, facts)
-    source = Integers(name, bipolar, -1, 1)
-    ctx.put(node, Real(source, value.shape, steps, order=compared.order, axes=compared.axes))
-
-
-def _one_step(node: Node, scale: Array) -> Array:
-    """The scale of a binary input, which has one."""
-    if scale.size != 1 and np.ptp(scale):
-        raise UnsupportedOp(node.name, IMPORTER, "a per-channel input scale; use one scale")
-    return scale.astype(np.float64).reshape(-1)[:1]
-
-
-def _require_values(node: Node, value: Array) -> None:
-    if value.size == 0:
-        raise GraphError(node.name, f"its weight has shape {value.shape}, no values; export again")
-
-
-def trunc(ctx: Context, node: Node) -> None:
-    """``Trunc`` of QONNX version 2: integers divided by a power of two and rounded."""
-    constants = [ctx.numbers(node, i) for i in range(1, 6)] if len(node.inputs) == 6 else [None]
-    if any(c is None or c.size != 1 for c in constants):
-        raise UnsupportedOp(
-            node.name, IMPORTER, "Trunc needs six inputs, one scale each; export with brevitas 0.13"
-        )
-    scale, zero_point, _, output_scale, bits = (
-        float(c.flat[0]) for c in constants if c is not None
-    )
-    real = settled(ctx, node, 0)
-    if real.offset.any():
-        # Trunc first rounds to the input's integers.
-        sums = Quantizer(real.scale, 0, S32, S32.low, S32.high, "ROUND")
-        real = quantize(ctx, node, real, sums, f"{real.integers.tensor}.rounded")
-    if zero_point or not np.allclose(real.scale, scale, rtol=1e-5, atol=0):
-        raise UnsupportedOp(node.name, IMPORTER, "Trunc of another scale than its input's")
-    if not 1 <= bits <= 16 or output_scale <= 0 or scale <= 0:
-        raise GraphError(node.name, f"Trunc to {bits} bits and scale {output_scale}; export again")
-    dtype = IntType(int(bits), bool(node.attribute("signed", 1)))
-    step = 2.0 ** round(np.log2(output_scale / scale))
-    q = quantizer(node, np.array([output_scale]), 0, dtype, bool(node.attribute("narrow", 0)))
-    # The input's scale restated so that the ratio is the shift exactly, as Trunc defines it.
-    real = replace(real, scale=np.array([output_scale / step]))
-    ctx.put(node, quantize(ctx, node, real, q, ""))
-
-
-def _parameter(node: Node) -> str:
-    """``conv1`` for the initializer ``conv1.weight``."""
-    name = node.inputs[0].removesuffix("_quantized")
-    return name.rpartition(".")[0] if name.endswith((".weight", ".bias")) else ""
-
-
-def _weight(ctx: Context, node: Node, position: int) -> Weight:
+def weight_of(ctx: Context, node: Node, position: int) -> Weight:
     weight = ctx.value(node, position)
     if not isinstance(weight, Weight):
         raise UnsupportedOp(
             node.name, IMPORTER, "its weight is not quantized; use QuantConv2d or QuantLinear"
         )
-    if weight.dtype.bits > 8:
+    if weight.dtype.bits > 9:
         raise UnsupportedOp(node.name, IMPORTER, f"{weight.dtype} weights; use 8 bits or fewer")
     return weight
 
 
-def _per_output(node: Node, weight: Weight, axis: int) -> Array:
+def per_output(node: Node, weight: Weight, axis: int) -> Array:
     """The weight's scales: one, or one for each output channel (``axis`` of the weight)."""
     scale = weight.scale.reshape(
         (1,) * (weight.integers.ndim - weight.scale.ndim) + weight.scale.shape
@@ -194,11 +45,11 @@ def _per_output(node: Node, weight: Weight, axis: int) -> Array:
     return scale.reshape(-1)
 
 
-def _name(ctx: Context, node: Node, weight: Weight) -> str:
+def layer_name(ctx: Context, node: Node, weight: Weight) -> str:
     return ctx.name(node, weight.layer)
 
 
-def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
+def bias_of(ctx: Context, node: Node, position: int, channels: int) -> Array:
     if not ctx.has(node, position):
         return np.zeros(1)
     bias = ctx.numbers(node, position)
@@ -209,7 +60,7 @@ def _bias(ctx: Context, node: Node, position: int, channels: int) -> Array:
 
 def conv(ctx: Context, node: Node) -> None:
     """``Conv`` of one or two spatial axes, with one group or one for each input channel."""
-    x, weight = as_map(ctx, node, narrow(ctx, node, 0)), _weight(ctx, node, 1)
+    x, weight = as_map(ctx, node, narrow(ctx, node, 0)), weight_of(ctx, node, 1)
     taps = weight.integers if weight.integers.ndim != 3 else weight.integers[:, :, None, :]
     if taps.ndim != 4 or len(x.shape) != weight.integers.ndim - 1:
         raise UnsupportedOp(
@@ -217,24 +68,24 @@ def conv(ctx: Context, node: Node) -> None:
         )
     source = x.integers
     groups, channels = node.attribute("group", 1), x.shape[0]
-    if groups not in (1, channels) or taps.shape[0] % groups or taps.shape[1] * groups != channels:
-        raise UnsupportedOp(
-            node.name, IMPORTER, f"{groups} groups of {channels} channels; use 1 or {channels}"
+    if groups < 1 or taps.shape[0] % groups or taps.shape[1] * groups != channels:
+        raise GraphError(
+            node.name, f"{groups} groups of {channels} channels, weight {taps.shape}; export again"
         )
     stride, dilation = read_pair(node, "strides"), read_pair(node, "dilations")
     kernel = (taps.shape[2], taps.shape[3])
     padding = read_padding(node, x.shape, kernel, stride, dilation)
-    name = _name(ctx, node, weight)
+    name = layer_name(ctx, node, weight)
     zero_point = source.zero_point
     names = (name, source.tensor, f"{name}.weight", None, name)
-    steps = _per_output(node, weight, 0)
+    steps = per_output(node, weight, 0)
     x_steps = x.scale
     op: Conv2d | DepthwiseConv2d
-    if groups == 1:
+    if groups == 1 or groups < channels:
         if x.scale.size > 1:
             raise UnsupportedOp(node.name, IMPORTER, "per-channel activation scales; use one scale")
         op = Conv2d(*names, stride, padding, dilation, zero_point)
-        integers, axis = taps.transpose(0, 2, 3, 1), 0
+        integers, axis = _ungrouped(taps, groups).transpose(0, 2, 3, 1), 0
     else:
         op = DepthwiseConv2d(*names, stride, padding, dilation, zero_point)
         integers, axis = taps[:, 0].transpose(1, 2, 0)[None], 3
@@ -244,7 +95,19 @@ def conv(ctx: Context, node: Node) -> None:
     shape = (outputs, rows, columns) if len(x.shape) == 3 else (outputs, columns)
     unit = steps * x_steps
     layer = Layer(op, integers, axis, weight.dtype, unit, source, _one_or_all(x_steps))
-    ctx.put(node, Real(layer, shape, unit, _bias(ctx, node, 2, outputs)))
+    ctx.put(node, Real(layer, shape, unit, bias_of(ctx, node, 2, outputs)))
+
+
+def _ungrouped(taps: Array, groups: int) -> Array:
+    """(O, I / groups, KH, KW) as (O, I, KH, KW), zeros for the channels of other groups."""
+    if groups == 1:
+        return taps
+    outputs, each = taps.shape[:2]
+    whole = np.zeros((outputs, each * groups, *taps.shape[2:]), np.int64)
+    for g, part in enumerate(np.split(taps, groups)):
+        rows = slice(g * outputs // groups, (g + 1) * outputs // groups)
+        whole[rows, g * each : (g + 1) * each] = part
+    return whole
 
 
 def _one_or_all(scale: Array) -> float | Array:
@@ -304,7 +167,7 @@ def matmul(ctx: Context, node: Node) -> None:
 
 
 def _dense(ctx: Context, node: Node, output_first: bool) -> None:
-    x, weight = features_last(ctx, node, narrow(ctx, node, 0)), _weight(ctx, node, 1)
+    x, weight = features_last(ctx, node, narrow(ctx, node, 0)), weight_of(ctx, node, 1)
     matrix = weight.integers if output_first else weight.integers.T
     if matrix.ndim != 2 or matrix.shape[1] != x.shape[-1]:
         raise UnsupportedOp(
@@ -315,12 +178,12 @@ def _dense(ctx: Context, node: Node, output_first: bool) -> None:
     if x.order is not None:
         matrix = matrix[:, x.order]
     source = x.integers
-    name = _name(ctx, node, weight)
+    name = layer_name(ctx, node, weight)
     op = Dense(name, source.tensor, f"{name}.weight", None, name, source.zero_point)
-    unit = _per_output(node, weight, 0 if output_first else 1) * x.scale
+    unit = per_output(node, weight, 0 if output_first else 1) * x.scale
     layer = Layer(op, matrix, 0, weight.dtype, unit, source, float(x.scale[0]))
     outputs = matrix.shape[0]
-    bias = _bias(ctx, node, 2, outputs) if node.op_type == "Gemm" else np.zeros(1)
+    bias = bias_of(ctx, node, 2, outputs) if node.op_type == "Gemm" else np.zeros(1)
     ctx.put(node, Real(layer, (*x.shape[:-1], outputs), unit, bias, axes=x.layout))
 
 

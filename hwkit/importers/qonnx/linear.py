@@ -27,6 +27,8 @@ QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 AXIS, LOW, HIGH = "linear_axis", "clip_low", "clip_high"
 """Attributes of a ``Quant`` that was a ``QuantizeLinear``: along which axis its scales run, and
 bounds of a ``Clip`` of its integers."""
+PARAMETER = "parameter"
+"""Attribute of a ``DequantizeLinear``: the name of the weight that it had at first."""
 
 _MOVES = frozenset(
     {"MaxPool", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Concat", "Slice"}
@@ -41,6 +43,10 @@ _TYPES = {
     "uint16": IntType(16, False), "int4": IntType(4, True), "uint4": IntType(4, False),
     "int2": IntType(2, True), "uint2": IntType(2, False), "int32": IntType(32, True),
 }  # fmt: skip
+_NAMES = {
+    kind: "int8" if kind.bits < 8 and kind.signed else "uint8" if kind.bits < 8 else name
+    for name, kind in _TYPES.items()
+}
 _OUTPUT_TYPES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 21: "uint4", 22: "int4"}
 
 
@@ -96,6 +102,7 @@ class _Rewriting:
         self.grids: dict[str, Grid] = {}
         self.renamed: dict[str, str] = {}
         self.clips: dict[str, tuple[int, int]] = {}
+        self.parameters: dict[str, str] = {}
         self.nodes: list[Node] = []
 
     def run(self, nodes: list[Node]) -> list[Node]:
@@ -104,20 +111,28 @@ class _Rewriting:
             for name in node.inputs:
                 self.readers[name] += 1
         for original in nodes:
-            integers = any(n in self.grids for n in original.inputs)
-            inputs = tuple(self.renamed.get(n, n) for n in original.inputs)
-            node = replace(original, inputs=inputs)
-            if node.op_type == QUANTIZE:
-                self._quantize(node)
-            elif node.op_type == DEQUANTIZE:
-                self._dequantize(node)
-            elif integers:
-                self._on_integers(node)
-            elif node.op_type == "Clip" and node.inputs[0] in self.constants:
-                self._clipped_constant(node)
-            else:
-                self.nodes.append(node)
+            try:
+                self._take(original)
+            except (ValueError, IndexError, TypeError, ArithmeticError) as error:
+                raise GraphError(
+                    original.name, f"{original.op_type} is malformed ({error}); export again"
+                ) from error
         return self.nodes
+
+    def _take(self, original: Node) -> None:
+        integers = any(n in self.grids for n in original.inputs)
+        inputs = tuple(self.renamed.get(n, n) for n in original.inputs)
+        node = replace(original, inputs=inputs)
+        if node.op_type == QUANTIZE:
+            self._quantize(node)
+        elif node.op_type == DEQUANTIZE:
+            self._dequantize(node)
+        elif integers:
+            self._on_integers(node)
+        elif node.op_type == "Clip" and node.inputs[0] in self.constants:
+            self._clipped_constant(node)
+        else:
+            self.nodes.append(node)
 
     # --- quantizers ----------------------------------------------------------------------------
 
@@ -147,6 +162,9 @@ class _Rewriting:
                 f"zero points of {zero_point.dtype} {zero_point.shape} with scales {scale.shape}; "
                 "use int8, uint8, int16 or uint16, one for each scale",
             )
+        with np.errstate(all="ignore"):
+            if not (np.isfinite(scale) & (scale > 0)).all():
+                raise GraphError(node.name, "its scale is no float32 above 0; calibrate it")
         return Grid(
             scale, zero_point.astype(np.int64), dtype,
             node.attribute("axis", 1) if scale.ndim else 0,
@@ -154,6 +172,9 @@ class _Rewriting:
 
     def _quantize(self, node: Node) -> None:
         grid = self._grid(node, None)
+        if node.inputs[0] in self.constants:
+            self._quantized_constant(node, grid)
+            return
         zero_point = self._constant(node, "zero_point", grid.zero_point.astype(np.float32))
         bits = self._constant(node, "bits", np.float32(grid.dtype.bits))
         scale = node.inputs[1]
@@ -164,6 +185,25 @@ class _Rewriting:
         self.nodes.append(replace(node, op_type="Quant", inputs=inputs, attributes=attributes))
         self.grids[node.outputs[0]] = grid
 
+    def _quantized_constant(self, node: Node, grid: Grid) -> None:
+        """A weight of reals, quantized in float32 as runtimes do; integers from here on."""
+        values = self.constants[node.inputs[0]].astype(np.float32)
+        scale, zero_point = (
+            along(node, v, grid.axis, values.ndim) for v in (grid.scale, grid.zero_point)
+        )
+        try:
+            with np.errstate(all="ignore"):
+                steps = np.rint(values / scale.astype(np.float32)) + zero_point
+            if steps.shape != values.shape or not np.isfinite(steps).all():
+                raise ValueError
+        except ValueError as error:
+            raise GraphError(
+                node.name, f"scale of shape {grid.scale.shape} does not fit weight {values.shape}"
+            ) from error
+        integers = np.clip(steps, grid.dtype.low, grid.dtype.high).astype(np.int64)
+        self.constants[node.outputs[0]] = integers.astype(_NAMES[grid.dtype])
+        self.parameters[node.outputs[0]] = node.inputs[0]
+
     def _constant(self, node: Node, suffix: str, value: object) -> str:
         name = f"{node.outputs[0]}~{suffix}"
         self.constants[name] = np.asarray(value)
@@ -173,7 +213,8 @@ class _Rewriting:
         source, output = node.inputs[0], node.outputs[0]
         if source in self.constants:
             low, high = self.clips.get(source, (None, None))
-            extra = {} if low is None else {LOW: low, HIGH: high}
+            extra: dict[str, object] = {} if low is None else {LOW: low, HIGH: high}
+            extra[PARAMETER] = self.parameters.get(source, source)
             axis = node.attribute("axis", 1)
             self.nodes.append(replace(node, attributes={AXIS: axis, **extra}))
             self._grid(node, type_of(self.constants[source]))
@@ -299,13 +340,27 @@ class _Rewriting:
         low, high = self._bounds(node)
         clipped = np.clip(value.astype(np.int64), low, high).astype(value.dtype)
         self.constants[node.outputs[0]] = clipped
+        source = node.inputs[0]
+        self.parameters[node.outputs[0]] = self.parameters.get(source, source)
         self.clips[node.outputs[0]] = (low, high)
 
 
 def _zero(grid: Grid, dtype: IntType) -> Array:
     """The zero point of an input's integers in the input's own type."""
-    names = {t: n for n, t in _TYPES.items()}
-    return grid.zero_point.astype(names[dtype])
+    return grid.zero_point.astype(_NAMES[dtype])
+
+
+def along(node: Node, values: Array, axis: int, rank: int) -> Array:
+    """Scales or zero points (n,) of a ``QuantizeLinear`` along its axis of a tensor of ``rank``."""
+    if values.ndim == 0 or values.size == 1:
+        return values.reshape(())
+    if values.ndim != 1 or not -rank <= axis < rank:
+        raise GraphError(
+            node.name, f"scales of shape {values.shape} along axis {axis} of {rank}; export again"
+        )
+    sizes = [1] * rank
+    sizes[axis] = values.size
+    return values.reshape(sizes)
 
 
 def narrowed(dtype: IntType, attributes: Mapping[str, object]) -> tuple[IntType, int, int]:

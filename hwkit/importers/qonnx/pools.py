@@ -161,7 +161,7 @@ def _mean(
     low = taps * min(0, source.low - source.zero_point)
     high = taps * max(0, source.high - source.zero_point)
     pooled = replace(real, source=Integers(name, S32, low, high), scale=scale)
-    return replace(pooled, shape=map_shape(ctx, pooled)) if not real.axes else pooled
+    return replace(pooled, shape=map_shape(ctx, pooled)) if real.is_default else pooled
 
 
 def global_pool(ctx: Context, node: Node) -> None:

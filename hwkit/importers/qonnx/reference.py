@@ -7,6 +7,7 @@ in float32, as PyTorch does, everything else in float64.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,7 +16,7 @@ import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.definitions import DEFINITIONS
-from hwkit.importers.qonnx.file import Node, OnnxModel
+from hwkit.importers.qonnx.file import OPSET, Node, OnnxModel
 from hwkit.importers.qonnx.linear import type_of
 from hwkit.importers.qonnx.qoperators import on_reals
 from hwkit.importers.qonnx.rewrite import alive
@@ -44,7 +45,10 @@ class Execution:
         nodes, self.constants = on_reals(alive(model.nodes, model.outputs), model.constants)
         self.constants[""] = np.zeros(0)
         self._moving = []
-        for node in nodes:
+        for given_node in nodes:
+            # Some operators mean something else in old files.
+            attributes = {**given_node.attributes, OPSET: model.opset}
+            node = dataclasses.replace(given_node, attributes=attributes)
             if node.op_type != "Shape" and all(n in self.constants for n in node.inputs):
                 given = [self.constants[n] for n in node.inputs]
                 for name, value in zip(

@@ -12,7 +12,7 @@ from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.axes import require_fit
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.fixed import WRAP_BITS
-from hwkit.importers.qonnx.linear import AXIS, narrowed
+from hwkit.importers.qonnx.linear import AXIS, along, narrowed
 from hwkit.importers.qonnx.rounding import (
     IMPORTER,
     LINEAR,
@@ -20,6 +20,7 @@ from hwkit.importers.qonnx.rounding import (
     ratio,
     round_exact,
     rounded_with,
+    tie_distance,
 )
 from hwkit.ir.ops import Overflow
 from hwkit.ir.types import Array, IntType, Shape
@@ -57,7 +58,8 @@ def read_quantizer(
     """
     scale, zero_point, bits = (_constant(node, i, constants) for i in (1, 2, 3))
     if AXIS in node.attributes and shape is not None:
-        scale, zero_point = (along_axis(node, v, len(shape) + 1) for v in (scale, zero_point))
+        axis, rank = node.attribute(AXIS, 1), len(shape) + 1
+        scale, zero_point = (along(node, v, axis, rank) for v in (scale, zero_point))
     if shape is not None:
         require_fit(node, "zero point", zero_point, (1, *shape))
         require_fit(node, "bit width", bits, (1, *shape))
@@ -78,20 +80,6 @@ def read_quantizer(
         bool(node.attribute("narrow", 0)) and not wraps,
     )
     return replace(q, overflow=Overflow.WRAP) if wraps else q
-
-
-def along_axis(node: Node, values: Array, rank: int) -> Array:
-    """Scales or zero points (n,) of a ``QuantizeLinear`` along its axis of a tensor of ``rank``."""
-    if values.ndim == 0 or values.size == 1:
-        return values.reshape(())
-    axis = node.attribute(AXIS, 1)
-    if values.ndim != 1 or not -rank <= axis < rank:
-        raise GraphError(
-            node.name, f"scales of shape {values.shape} along axis {axis} of {rank}; export again"
-        )
-    sizes = [1] * rank
-    sizes[axis] = values.size
-    return values.reshape(sizes)
 
 
 def quantizer(node: Node, scale: Array, zero_point: int, dtype: IntType, narrow: bool) -> Quantizer:
@@ -141,8 +129,11 @@ def _single(node: Node, value: Array, what: str) -> float:
     return number
 
 
-def quantize_weights(node: Node, values: Array, q: Quantizer) -> Array:
+def quantize_weights(
+    node: Node, values: Array, q: Quantizer, zero_points: Array | None = None
+) -> Array:
     """Integers of a float32 weight, zero point taken off, computed in float32 as PyTorch does.
+    ``zero_points`` are those of each channel, where they differ.
 
     Example: 0.26 with scale 0.1 and 8 bits is 3.
     """
@@ -157,8 +148,32 @@ def quantize_weights(node: Node, values: Array, q: Quantizer) -> Array:
         raise GraphError(
             node.name, f"scale of shape {q.scale.shape} does not fit weight {values.shape}"
         )
-    rounded = rounded_with(scaled, np.float32(q.zero_point), q.mode)
-    integers: Array = np.clip(rounded, q.low, q.high).astype(np.int64) - q.zero_point
+    zero = np.float32(q.zero_point) if zero_points is None else zero_points.astype(np.float32)
+    if (
+        np.broadcast_shapes(zero.shape, values.shape) != values.shape
+        or (zero != np.rint(zero)).any()
+    ):
+        raise GraphError(
+            node.name, f"zero points of shape {zero.shape} do not fit weight {values.shape}"
+        )
+    rounded = rounded_with(scaled, zero, q.mode)
+    integers: Array = np.clip(rounded, q.low, q.high).astype(np.int64) - zero.astype(np.int64)
+    return integers
+
+
+_NEAR = 1e-12
+"""Of a quotient in steps: float64 is exact to less."""
+
+
+def bounds(values: Array, q: Quantizer) -> Array:
+    """The integers to which ``q`` (of one scale) takes finite reals: in float64 where no tie is
+    near, exactly elsewhere."""
+    steps = values / float(q.scale.flat[0])
+    integers: Array = np.clip(rounded_with(steps, q.zero_point, q.mode), q.low, q.high)
+    integers = integers.astype(np.int64)
+    near = tie_distance(steps, q.mode) < _NEAR * np.maximum(np.abs(steps), 1)
+    for k in np.flatnonzero(near):
+        integers[k] = bound(float(values[k]), q)
     return integers
 
 

@@ -8,7 +8,7 @@ may not choose (docs/onnx.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class OnnxRuntimeRunner(QonnxRunner):
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        model = cut_at(self._path, self._cut)
+        model = cut_at(self._path, self._cut, self._imported.model.outputs)
         try:
             return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises classes of its own for each status
@@ -122,12 +122,16 @@ def _refusal(path: Path, error: Exception) -> FormatError:
     return FormatError(f"{path}: ONNX Runtime does not execute it ({said:.200}); export it again")
 
 
-def cut_at(path: Path, names: list[str]) -> bytes:
-    """The file with ``names`` as outputs, and what reads them reading inputs ``name~given``."""
+def cut_at(path: Path, names: list[str], ends: Sequence[str]) -> bytes:
+    """The file with ``names`` as outputs, and what reads them reading inputs ``name~given``.
+    ``ends`` are the outputs that are wanted of the file: its own, or reals before."""
     import onnx
 
     model = onnx.load(str(path))
     graph, cut = model.graph, set(names)
+    for name in set(ends) - {o.name for o in graph.output}:
+        reals = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        graph.output.append(reals)
     outputs = {o.name for o in graph.output}
     types = _types(model, cut)
     for node in graph.node:
@@ -153,8 +157,11 @@ def _types(model: Any, names: set[str]) -> dict[str, int]:
             values = [a.t.data_type for a in node.attribute if a.name == "value"]
             known.update(dict.fromkeys(node.output, values[0] if values else TensorProto.FLOAT))
     for node in model.graph.node:
+        if node.op_type == "Cast":
+            known[node.output[0]] = helper.get_attribute_value(node.attribute[0])
+            continue
         position = _ZERO_POINTS.get(node.op_type)
-        if node.op_type == "Clip" or node.op_type in ("Identity", "Cast"):
+        if node.op_type in ("Clip", "Identity", "Reshape", "Squeeze", "Unsqueeze"):
             position = 0
         if position is None:
             continue

@@ -111,7 +111,7 @@ def reshaped(ctx: Context, node: Node, real: Real, shape: Shape) -> Real:
             node.name, IMPORTER, f"shape {real.shape} to {shape}; use 4 axes or fewer"
         )
     real = settle(ctx, node, real)
-    default_map = not real.axes and len(real.shape) in (2, 3)
+    default_map = real.is_default and len(real.shape) in (2, 3)
     if len(shape) == 1 and (default_map or len(real.shape) == 1):
         return _flattened(ctx, node, real, shape)
     if len(real.shape) == 1 and len(shape) == 3 and shape[1:] == (1, 1) and real.order is None:

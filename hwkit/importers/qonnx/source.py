@@ -167,7 +167,8 @@ class QonnxRunner:
     def _in_graph(self, meaning: Meaning, y: Array) -> Array:
         """One sample (1, ...) of ONNX's layout in the graph's."""
         if meaning.order is not None:
-            return np.asarray(y.reshape(-1)[meaning.order])
+            shape = self._imported.graph.tensors[meaning.tensor].shape
+            return np.asarray(y.reshape(-1)[meaning.order]).reshape(shape)
         return to_graph(y, meaning.shape, meaning.layout)
 
 
@@ -199,6 +200,7 @@ def in_file(meaning: Meaning, x: Array) -> Array:
     """One sample of a graph's tensor in ONNX's layout, without the batch."""
     if meaning.order is None:
         return to_file(x, meaning.shape, meaning.layout)
-    moved = np.empty_like(x)
-    moved[meaning.order] = x
+    # A model that ends in a flatten ends in the map before: the same integers in the same order.
+    moved = np.empty(x.size, x.dtype)
+    moved[meaning.order] = x.reshape(-1)
     return moved.reshape(meaning.shape)

@@ -8,6 +8,7 @@ from math import lcm
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.importers.qonnx.arrange import facing
 from hwkit.importers.qonnx.attention import constant_activation
 from hwkit.importers.qonnx.axes import along_channels, require_fit
 from hwkit.importers.qonnx.context import Context
@@ -39,7 +40,7 @@ def add(ctx: Context, node: Node) -> None:
             if _differs_by_place(ctx, node, i, constant):
                 _placed(ctx, node, i)
                 return
-            real = ctx.real(node, 1 - i)
+            real = facing(ctx, node, ctx.real(node, 1 - i), constant)
             offset = along_channels(node, "constant", constant, real)
             ctx.put(node, affine(ctx, node, real, np.ones(1), offset))
             return
@@ -177,7 +178,8 @@ def arithmetic(ctx: Context, node: Node) -> None:
     value = ctx.value(node, position)
     values = constant
     if not isinstance(value, Fresh):
-        values = along_channels(node, "constant", constant, ctx.real(node, position))
+        real = facing(ctx, node, ctx.real(node, position), constant)
+        values = along_channels(node, "constant", constant, real)
     one, zero = np.ones(1), np.zeros(1)
     if node.op_type == "Sub":
         gain, offset = (-one, values) if swapped else (one, -values)
@@ -190,7 +192,7 @@ def arithmetic(ctx: Context, node: Node) -> None:
     if isinstance(value, Fresh):
         ctx.put(node, _normalized(node, value, gain, offset))
     else:
-        ctx.put(node, affine(ctx, node, ctx.real(node, position), gain, offset))
+        ctx.put(node, affine(ctx, node, real, gain, offset))
 
 
 def _normalized(node: Node, fresh: Fresh, gain: Array, offset: Array) -> Fresh:

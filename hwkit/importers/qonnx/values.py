@@ -11,8 +11,8 @@ import numpy as np
 from hwkit.errors import GraphError
 from hwkit.importers.qonnx.layout import Layout, default_layout
 from hwkit.ir.builder import GraphBuilder
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d
-from hwkit.ir.types import S32, Array, IntType, Quantization, Shape
+from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d
+from hwkit.ir.types import S8, S32, Array, IntType, Quantization, Shape
 
 INT32_MAX = (1 << 31) - 1
 
@@ -171,26 +171,61 @@ class Layer:
         weight, dtype = self._signed(sign), self.dtype
         if dtype.bits < 8 and weight.max() > dtype.high:
             dtype = replace(dtype, bits=dtype.bits + 1)
-        if weight.min() < dtype.low or weight.max() > dtype.high:
-            raise GraphError(
-                self.op.name,
-                f"a batch norm with negative gamma turns {dtype} weights out of range; "
-                "use narrow_range weights",
-            )
+        if dtype.bits > S8.bits or weight.min() < dtype.low or weight.max() > dtype.high:
+            dtype = S8
         per_channel = np.ptp(self.unit) > 0 or np.ptp(positive) > 0
         steps = positive / self.source_scale if per_channel else (positive / self.source_scale)[:1]
         facts = Quantization(tuple(float(s) for s in steps))
         name = self.op.name
-        builder.constant(self.op.weight, weight, dtype, facts)
+        sums = Quantization(tuple(float(s) for s in one_or_all(positive)))
         if bias.any():
-            facts = Quantization(
-                tuple(float(s) for s in (positive if per_channel else positive[:1]))
-            )
-            builder.constant(f"{name}.bias", bias, S32, facts)
+            told = tuple(float(s) for s in (positive if per_channel else positive[:1]))
+            builder.constant(f"{name}.bias", bias, S32, Quantization(told))
             self.op = replace(self.op, bias=f"{name}.bias")
-        builder.add(self.op, S32, Quantization(tuple(float(s) for s in one_or_all(positive))))
+        self._add_parts(builder, _parts(weight, dtype), dtype, facts, sums)
         low, high = self.sums(sign)
         return Integers(self.op.output, S32, int((low + bias).min()), int((high + bias).max()))
+
+    def _add_parts(
+        self,
+        builder: GraphBuilder,
+        parts: list[Array],
+        dtype: IntType,
+        facts: Quantization,
+        sums: Quantization,
+    ) -> None:
+        """One layer, or the sum of one for each of ``parts``."""
+        op = self.op
+        if len(parts) == 1:
+            builder.constant(op.weight, parts[0], dtype, facts)
+            builder.add(op, S32, sums)
+            return
+        added = ""
+        for k, part in enumerate(parts):
+            name = f"{op.name}.part{k}"
+            builder.constant(f"{name}.weight", part, dtype, facts)
+            bias = None if k else op.bias
+            layer = replace(op, name=name, weight=f"{name}.weight", bias=bias, output=name)
+            builder.add(layer, S32, sums)
+            if k:
+                label = op.output if k + 1 == len(parts) else f"{name}.sum"
+                builder.add(Add(label, (added, name), label), S32, sums)
+                name = label
+            added = name
+
+
+def _parts(weight: Array, dtype: IntType) -> list[Array]:
+    """``weight`` as a sum of weights that ``dtype`` holds. Example: 130 is 127 and 3.
+
+    Weights with a zero point may need 9 bits, and a batch norm turns -128 into 128.
+    """
+    parts = []
+    while True:
+        part = weight.clip(dtype.low, dtype.high)
+        parts.append(part)
+        weight = weight - part
+        if not weight.any():
+            return parts
 
 
 def one_or_all(values: Array) -> Array:
@@ -250,6 +285,11 @@ class Real:
     def layout(self) -> Layout:
         """Which of ONNX's axes each of the graph's is."""
         return self.axes or default_layout(len(self.shape))
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the graph has it with channels last."""
+        return self.layout == default_layout(len(self.shape))
 
     def under(self, shape: Shape, layout: Layout = ()) -> Real:
         """The same integers under another shape and layout, channels last if none is given."""

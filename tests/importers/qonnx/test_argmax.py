@@ -92,7 +92,7 @@ def test_of_a_map_each_place_has_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        ({"axis": 2}, "ArgMax along rows; take it over channels"),
+        ({"axis": 0}, "ArgMax along the batch; take it over channels"),
         ({"axis": 0}, "ArgMax along the batch; take it over channels"),
         ({"axis": 1, "select_last_index": 1}, "the last of equals; leave select_last_index 0"),
     ],

@@ -177,8 +177,6 @@ def broken(kind: str) -> Onnx:
             model.node("MatMul", ["q", "fc.weight"], "y")
         case "unknown op":
             model.node("LSTM", ["q"], "y")
-        case "softmax":
-            model.node("Softmax", ["q"], "y")
         case "input not quantized":
             model.node("MatMul", ["q", "wq"], "s")
             model.node("MatMul", ["s", "wq"], "y")
@@ -193,12 +191,9 @@ def broken(kind: str) -> Onnx:
             model.node("MatMul", ["q", "wq"], "s")
             model.quant("s", "y", mode="STOCHASTIC")
         case "two activations":
-            model.node("Mul", ["q", "q"], "y")
+            model.node("Div", ["q", "q"], "y")
         case "transposed":
             model.node("Transpose", ["q"], "y", perm=[1, 0])
-        case "unequal concat":
-            model.quant("q", "r", scale=0.75)
-            model.node("Concat", ["q", "r"], "y", axis=1)
         case "fractional bits":
             model.quant("q", "y", bits=3.5)
         case "zero scale":
@@ -232,15 +227,13 @@ def broken(kind: str) -> Onnx:
     [
         ("no input quantizer", GraphError, "y/MatMul", "QuantIdentity"),
         ("float weight", UnsupportedOp, "y/MatMul", "QuantLinear"),
-        ("unknown op", UnsupportedOp, "y/LSTM", "supported: Add"),
-        ("softmax", UnsupportedOp, "y/Softmax", "supported"),
+        ("unknown op", UnsupportedOp, "y/LSTM", "docs/onnx.md lists"),
         ("input not quantized", UnsupportedOp, "y/MatMul", "QuantReLU"),
         ("binary scale", UnsupportedOp, "y/BipolarQuant", "export it as a constant"),
         ("12 bit weight", UnsupportedOp, "y/MatMul", "use 8 bits or fewer"),
         ("unknown rounding", UnsupportedOp, "y/Quant", "HALF_UP, ROUND"),
-        ("two activations", UnsupportedOp, "y/Mul", "use Add"),
-        ("transposed", UnsupportedOp, "y/Transpose", "channels first"),
-        ("unequal concat", UnsupportedOp, "y/Concat", "share one QuantIdentity"),
+        ("two activations", UnsupportedOp, "y/Div", "multiply by a reciprocal"),
+        ("transposed", UnsupportedOp, "y/Transpose", "keep the batch first"),
         ("fractional bits", GraphError, "y/Quant", "whole number"),
         ("zero scale", GraphError, "y/Quant", "train"),
         ("nan scale", GraphError, "y.scale", "train again"),
