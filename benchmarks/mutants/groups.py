@@ -75,6 +75,16 @@ GROUPS = {
         (),
         ("elementwise",),
     ),
+    "matmul": Group(
+        ("matmul_s8", "matmul_s16", "matmul_s16_long"),
+        ("kernels:matmul", "kernels:matmul_16"),
+        ("matmul",),
+    ),
+    "real": Group(
+        ("softmax_table_s8", "layer_norm_s8", "layer_norm_s16"),
+        ("kernels:softmax_table", "kernels:layer_norm"),
+        ("softmax_table", "layer_norm"),
+    ),
     "softmax": Group(("softmax_s8",), ("kernels:softmax",), (), ("softmax",)),
     "broadcast": Group(
         ("broadcast_add_s8", "broadcast_mul_s8", "add_s8"), ("broadcast:broadcast",)

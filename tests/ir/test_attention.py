@@ -14,12 +14,12 @@ from hwkit.errors import AccumulatorOverflow, GraphError
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import run
 from hwkit.ir.layer_norm import MOST_CHANNELS, epsilon_of, normalized
 from hwkit.ir.ops import LayerNorm, LayerNormKind, MatMul, Rescale, Rounding, Softmax, SoftmaxKind
 from hwkit.ir.serialize import from_bytes, to_bytes
 from hwkit.ir.softmax_table import softmax_table
 from hwkit.ir.types import S8, S16, S32, IntType, Shape
+from tests.predicted import predicted
 
 _TO_S8 = Rescale((1,), (20,), Rounding.HALF_EVEN, -128, 127)
 
@@ -79,9 +79,9 @@ def test_a_sum_beyond_its_accumulator() -> None:
     builder.input("a", (1, 3), S8)
     builder.add(MatMul("m", ("a", "a"), "y", (False, True), accumulator_bits=16), IntType(16, True))
     graph = builder.build(["y"])
-    assert run(graph, {"a": np.array([[[100, 100, 100]]])})["y"].tolist() == [[[30000]]]
+    assert predicted(graph, np.array([[[100, 100, 100]]])).tolist() == [[[30000]]]
     with pytest.raises(AccumulatorOverflow, match="48387"):
-        graph.predict(np.array([[[127, 127, 127]]]))
+        predicted(graph, np.array([[[127, 127, 127]]]))
 
 
 @settings(max_examples=30, deadline=None)

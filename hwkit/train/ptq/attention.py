@@ -17,26 +17,6 @@ from torch.nn import functional as F
 from hwkit.train.ptq.standard import NotHandled
 
 
-class MatMul(nn.Module):
-    """``x @ y`` of two activations (N, ..., M, K) and (N, ..., K, L)."""
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return x @ y
-
-
-class Constant(nn.Module):
-    """A tensor (1, ...) of the network, an operand like an activation."""
-
-    value: Tensor
-
-    def __init__(self, value: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("value", value.detach().clone())
-
-    def forward(self) -> Tensor:
-        return self.value
-
-
 class Attention(nn.Module):
     """``nn.MultiheadAttention`` without masks: tokens (N, T, width) of query, key and value."""
 

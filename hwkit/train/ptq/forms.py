@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from hwkit.train.ptq.attention import Constant
+from hwkit.train.ptq.pieces import Constant, joined
 from hwkit.train.ptq.standard import NotHandled
 
 _ADDS = frozenset({operator.add, operator.iadd, torch.add})
@@ -161,7 +161,7 @@ def _joined(network: fx.GraphModule, node: fx.Node) -> fx.Node | None:
         part if value is None else _operand(network, node.graph, str(part), value)
         for part, value in zip(parts, values, strict=True)
     ]
-    return node.graph.call_function(torch.cat, (new, axis))
+    return node.graph.call_function(joined, (new, axis))
 
 
 def _constant(network: fx.GraphModule, node: Any) -> Tensor | None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from hwkit.train.ptq import attention, pieces
+from hwkit.train.ptq import pieces
 from hwkit.train.ptq.standard import (
     NotHandled,
     averaged,
@@ -277,7 +277,7 @@ _log_softmax = _same(lambda c: nn.LogSoftmax(c.given(1, "dim")))
 _add = _binary(pieces.Add, lambda n, first: (_ONE, n))
 _subtract = _binary(pieces.Subtract, lambda n, first: (-_ONE, n) if first else (_ONE, -n))
 _multiply = _binary(pieces.Multiply, lambda n, first: (n, _ZERO))
-_matmul = _binary(attention.MatMul, _no_matrix)
+_matmul = _binary(pieces.MatMul, _no_matrix)
 _divide = _binary(_NoQuotient, _quotient)
 _average = _same(lambda c: averaged(c.before, c.after))
 _maximum = _same(lambda c: maximum(c.before, c.after))
@@ -314,7 +314,7 @@ FUNCTIONS: dict[Any, Callable[[Call], Made]] = {
     torch.mean: _same(_mean),
     torch.permute: _same(_permuted),
     torch.transpose: _same(_transposed),
-    **dict.fromkeys((torch.cat, torch.concat), _joined),
+    **dict.fromkeys((torch.cat, torch.concat, pieces.joined), _joined),
     **dict.fromkeys((operator.add, operator.iadd, torch.add), _add),
     **dict.fromkeys((operator.sub, operator.isub, torch.sub), _subtract),
     **dict.fromkeys((operator.mul, operator.imul, torch.mul), _multiply),

@@ -11,7 +11,7 @@ from enum import Enum, auto
 import brevitas.nn as qnn
 from torch import nn
 
-from hwkit.train.ptq import attention, pieces
+from hwkit.train.ptq import pieces
 
 
 class Kind(Enum):
@@ -48,8 +48,8 @@ _KINDS: dict[Kind, tuple[type[nn.Module], ...]] = {
         nn.LeakyReLU, nn.PReLU, nn.Softmax, nn.LogSoftmax,
     ),
     Kind.COMBINES: (
-        pieces.Add, pieces.Subtract, pieces.Multiply, pieces.Mean, attention.MatMul,
-        attention.Constant, nn.LayerNorm, nn.AvgPool1d, nn.AvgPool2d,
+        pieces.Add, pieces.Subtract, pieces.Multiply, pieces.Mean, pieces.MatMul,
+        pieces.Constant, nn.LayerNorm, nn.AvgPool1d, nn.AvgPool2d,
         nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
     ),
     Kind.CLAMPS: (nn.ReLU, nn.ReLU6, nn.Hardtanh),

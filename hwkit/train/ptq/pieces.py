@@ -29,6 +29,26 @@ class Multiply(nn.Module):
         return x * y
 
 
+class MatMul(nn.Module):
+    """``x @ y`` of two activations (N, ..., M, K) and (N, ..., K, L)."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x @ y
+
+
+class Constant(nn.Module):
+    """A tensor (1, ...) of the network, an operand like an activation."""
+
+    value: Tensor
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("value", value.detach().clone())
+
+    def forward(self) -> Tensor:
+        return self.value
+
+
 class Affine(nn.Module):
     """``gain * x + offset`` with constants that broadcast against (N, ...)."""
 
@@ -46,6 +66,12 @@ class Affine(nn.Module):
         return x + self.offset if bool(self.offset.any()) else x
 
 
+def joined(parts: Sequence[Tensor], axis: int) -> Tensor:
+    """``parts`` one behind the other along ``axis``; those (1, ...) are repeated for the batch."""
+    batch = max(len(part) for part in parts)
+    return torch.cat([p if len(p) == batch else p.expand(batch, *p.shape[1:]) for p in parts], axis)
+
+
 class Join(nn.Module):
     """Activations one behind the other along ``axis``, the batch being axis 0."""
 
@@ -54,9 +80,7 @@ class Join(nn.Module):
         self.axis = axis
 
     def forward(self, *parts: Tensor) -> Tensor:
-        batch = max(len(part) for part in parts)
-        same = [p if len(p) == batch else p.expand(batch, *p.shape[1:]) for p in parts]
-        return torch.cat(same, self.axis)
+        return joined(parts, self.axis)
 
 
 class Reshaped(nn.Module):

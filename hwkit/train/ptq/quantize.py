@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from hwkit.errors import ConfigError
 from hwkit.train.fit import Progress, silent
 from hwkit.train.ptq import grids, rounding, weights
-from hwkit.train.ptq.attention import Constant
 from hwkit.train.ptq.blocks import blocks_of
 from hwkit.train.ptq.correct import correct_biases
 from hwkit.train.ptq.equalize import equalized
 from hwkit.train.ptq.feedback import with_feedback
+from hwkit.train.ptq.pieces import Constant
 from hwkit.train.ptq.settings import Settings
 from hwkit.train.ptq.trace import Network, Traced, module_of, traced, weighted
 from hwkit.train.ptq.twin import Grid, Site, Widths, set_grid, sites_of, twin

@@ -21,7 +21,10 @@ class NotHandled(Exception):
 
 
 def _shape(node: fx.Node) -> tuple[int, ...]:
-    return tuple(node.meta["tensor_meta"].shape)
+    meta = node.meta.get("tensor_meta")
+    if not hasattr(meta, "shape"):
+        raise NotHandled("it gives several tensors; take one")
+    return tuple(meta.shape)
 
 
 _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
@@ -34,9 +37,12 @@ def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
     it does nothing in evaluation mode."""
     if isinstance(module, _NOTHING):
         return None
-    if isinstance(module, _OF_SEVERAL) or not (node.args or node.kwargs):
+    if not node.args and not node.kwargs:
+        return module  # It reads nothing.
+    known = type(module) in _RULES or isinstance(module, tuple(KINDS))
+    if isinstance(module, _OF_SEVERAL) or not known:
         return module
-    if len(node.all_input_nodes) != 1 or node.kwargs:
+    if len(node.args) != 1 or node.kwargs:
         raise NotHandled("give it one tensor, by position")
     before, after = _shape(node.all_input_nodes[0]), _shape(node)
     rule = _RULES.get(type(module))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -106,10 +107,12 @@ def _shaped(module: nn.Module, example: Tensor) -> fx.GraphModule:
         raise ConfigError(f"{name}: its output is not finite on this data; check both")
     try:
         spelled = written_out(copy.deepcopy(module))
-        plain = fx.GraphModule(spelled, _Tracer().trace(spelled), name)
-        ShapeProp(plain).propagate(example)
+        defaults = _defaults(spelled)
+        graph = _Tracer().trace(spelled, defaults)
+        plain = fx.GraphModule(spelled, graph, name)
+        ShapeProp(plain).propagate(example, *defaults.values())
         while rewritten(plain):
-            ShapeProp(plain).propagate(example)
+            ShapeProp(plain).propagate(example, *defaults.values())
     except NotHandled as error:
         raise UnsupportedOp(name, QUANTIZER, error.remedy) from error
     except Exception as error:
@@ -120,12 +123,21 @@ def _shaped(module: nn.Module, example: Tensor) -> fx.GraphModule:
     return plain
 
 
+def _defaults(module: nn.Module) -> dict[str, Any]:
+    """What a forward function gives its arguments behind the first, so that it does not branch on
+    values that nobody passes."""
+    parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
 def _of_modules(plain: fx.GraphModule) -> Network:
     """Each node as a call of one module of its own."""
     graph, modules, new = fx.Graph(), dict[str, nn.Module](), dict[fx.Node, fx.Node]()
     needed = _needed(plain)
     for node in plain.graph.nodes:
         if node.op == "placeholder":
+            if new and node not in needed:
+                continue
             if new:
                 raise UnsupportedOp(node.name, QUANTIZER, "give it a network of one input")
             new[node] = graph.placeholder(node.name)

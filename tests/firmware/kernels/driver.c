@@ -17,6 +17,8 @@
 
 #include "all_kernels.h" /* written by the test: includes every kernel of one variant */
 
+#include <hwk_real.h>
+
 static int read_exactly(void *to, size_t size) { return fread(to, 1, size, stdin) == size; }
 
 static int32_t read_number(void) {

@@ -154,6 +154,39 @@ def test_derived_layers_and_a_value_read_twice() -> None:
     torch.testing.assert_close(network(noise(3, 4)), module(noise(3, 4)))
 
 
+class _Optional(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, twice: bool = False) -> Tensor:
+        y = self.fc(x)
+        if mask is not None:
+            y = y * mask
+        return y + y if twice else y
+
+
+def test_arguments_that_are_left_out_take_their_defaults() -> None:
+    module = _Optional()
+    network = traced(module, noise(2, 4)).network
+    assert len([n for n in network.graph.nodes if n.op == "call_module"]) == 1
+    torch.testing.assert_close(network(noise(3, 4)), module(noise(3, 4)))
+
+
+class _Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(4, 4, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rnn(x)[0]
+
+
+def test_a_recurrent_layer_is_named() -> None:
+    with pytest.raises(UnsupportedOp, match=r"rnn \(LSTM\): .*it knows"):
+        traced(_Recurrent(), noise(2, 3, 4))
+
+
 def test_layers_without_a_place_in_the_table_are_named() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.Hardshrink())
     with pytest.raises(UnsupportedOp, match=r"2 \(Hardshrink\): .*it knows AdaptiveAvgPool1d"):
