@@ -10,9 +10,7 @@ typedef uint32_t __attribute__((may_alias)) word_t;
 #define WORD_BYTES sizeof(word_t)
 
 /* Four words at once: a load and a store of several registers. */
-typedef struct {
-  word_t words[4];
-} block_t;
+#define BLOCK_BYTES (4u * WORD_BYTES)
 
 static int same_alignment(const void *a, const void *b) {
   return (((uintptr_t)a ^ (uintptr_t)b) & (WORD_BYTES - 1u)) == 0;
@@ -25,11 +23,14 @@ static void copy_up(uint8_t *out, const uint8_t *in, size_t size) {
       *out++ = *in++;
       size--;
     }
-    for (; size >= sizeof(block_t); size -= sizeof(block_t)) {
-      const block_t block = *(const block_t *)(const void *)in;
-      *(block_t *)(void *)out = block;
-      out += sizeof(block_t);
-      in += sizeof(block_t);
+    for (; size >= BLOCK_BYTES; size -= BLOCK_BYTES) {
+      /* Words one by one: a compiler may make a call of memmove out of a structure's copy. */
+      const word_t *read = (const void *)in;
+      word_t a = read[0], b = read[1], c = read[2], d = read[3];
+      word_t *write = (void *)out;
+      write[0] = a, write[1] = b, write[2] = c, write[3] = d;
+      out += BLOCK_BYTES;
+      in += BLOCK_BYTES;
     }
     for (; size >= WORD_BYTES; size -= WORD_BYTES) {
       *(word_t *)(void *)out = *(const word_t *)(const void *)in;

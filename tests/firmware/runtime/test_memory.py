@@ -7,11 +7,13 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import pytest
+from elftools.elf.elffile import ELFFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwkit import resources
-from hwkit.toolchain import host_cc
+from hwkit import boards, resources
+from hwkit.toolchain import firmware, host_cc, zig
 
 NAMES = ("memcpy", "memmove", "memset", "memcmp")
 RENAMED = [f"-D{name}=probe_{name}" for name in NAMES]
@@ -87,3 +89,22 @@ def test_words_are_read_and_written_where_words_may_lie() -> None:
     calls = Path(__file__).with_name("memory_alignment.c")
     done = subprocess.run([host_cc.executable([calls, memory], flags)], capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("core", ["m0", "m4", "m7", "m33", "m55", "rv32"])
+def test_no_compiler_makes_a_call_of_a_memory_function_out_of_one(core: str) -> None:
+    """It would call itself, or pull in the compiler's own."""
+    mcu = boards.load(f"virtual_{core}").mcu
+    assert mcu is not None
+    source = resources.folder("firmware") / "runtime" / "hwk_memory.c"
+    (made,) = zig.compile_objects(
+        [source],
+        mcu,
+        include=[source.parent / "freestanding"],
+        flags=firmware.board_flags(mcu),
+        optimize=firmware.RUNTIME_OPTIMIZE,
+    )
+    with made.open("rb") as stream:
+        symbols = ELFFile(stream).get_section_by_name(".symtab").iter_symbols()
+        undefined = {s.name for s in symbols if s["st_shndx"] == "SHN_UNDEF"} - {""}
+    assert not {name for name in undefined if "mem" in name}
