@@ -11,9 +11,11 @@ FOLDER = Path(__file__).with_name("results")
 
 
 def write(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes ``rows`` (all with the first one's keys) to ``results/<name>.csv``."""
-    FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / f"{name}.csv").open("w", newline="") as handle:
+    """Writes ``rows`` (all with the first one's keys) to ``results/<name>.csv``. What is too long
+    for a page has a name in a folder, ``layers/<name>``."""
+    path = FOLDER / f"{name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as handle:
         writer = csv.DictWriter(handle, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -172,7 +172,7 @@ def by_width(found: list[Row], column: Callable[[Row], str]) -> list[Row]:
 
 
 def main() -> None:
-    """Writes results/narrow.csv, and narrow_by_width.csv in cycles (instructions without a model)
+    """Writes results/layers/narrow.csv, and narrow_by_width.csv in cycles (instructions without a model)
     for a multiply-accumulate."""
     found: list[Row] = []
     for board in sys.argv[1:] or BOARDS:
@@ -180,7 +180,7 @@ def main() -> None:
             for row in rows(kind, board):
                 print(row, flush=True)
                 found.append(row)
-    write("narrow", found)
+    write("layers/narrow", found)
     write(
         "narrow_by_width",
         by_width(found, lambda row: row["cycles_per_mac"] or row["instructions_per_mac"]),

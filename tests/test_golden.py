@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx.printer
 import pytest
 
 from hwkit import boards, targets
@@ -28,6 +29,7 @@ FILES = {
     "rpi_pico": ("firmware.ld", "Makefile"),
     "hifive1": ("firmware.ld", "Makefile"),
     "host_tflm": ("model.tflite",),
+    "host_onnxruntime": ("model.onnx",),
     "hls4ml_csim": (
         "network.json", "README.md", "tb_data/tb_input_features.dat",
         "tb_data/tb_output_predictions.dat",
@@ -55,7 +57,9 @@ def network() -> Graph:
 
 def shown(name: str, content: bytes) -> str:
     """``content`` as text, without the number of a build, in which the compiler's version is; a
-    .tflite as what is in it, a line for each operator and tensor."""
+    .tflite as what is in it, a line for each operator and tensor, a .onnx as ONNX prints it."""
+    if name.endswith(".onnx"):
+        return onnx.printer.to_text(onnx.load_from_string(content)) + "\n"
     if not name.endswith(".tflite"):
         return re.sub(r"(?<=-DHWK_BUILD=)\w+", "BUILD", content.decode())
     file = parse(content)

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.mutants.groups import GROUPS
+from hwkit.targets.mcu.emit_packed import HEADERS
+from hwkit.targets.mcu.packed import FORMS, MOVES
 
 _WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
 VARIANTS = {
@@ -23,7 +25,7 @@ VARIANTS = {
 }
 _QUIET = '#pragma GCC diagnostic ignored "-Wunused-function"\n'
 """The test driver reads descriptors of kernels that a shorter list does not have."""
-_KERNEL = re.compile(r"^HWK_KERNEL\((\w+), \w+, \d\)\n", re.MULTILINE)
+_KERNEL = re.compile(r"^HWK_KERNEL\((\w+), (\w+), (\d)\)\n", re.MULTILINE)
 _ALTERNATIVE = re.compile(r"^HWK_ALTERNATIVE\((\w+), (\w+)\)\n", re.MULTILINE)
 _INCLUDE = re.compile(r'#include [<"](\w+\.(?:h|inc))[>"]')
 _HOST_TESTS = {
@@ -139,15 +141,23 @@ def code(root: Path, form: str, path: str) -> bytes | None:
 
 
 def _list(kernels: Path, variants: Sequence[str], scratch: Path) -> None:
-    """The two files that the driver includes: the kernels of ``variants``, and their list."""
+    """The files that the driver includes: the kernels of ``variants``, their list, and those of
+    them that have a packed form."""
     text = (kernels / "kernels.inc").read_text()
     rows = {m[1]: m[0] for m in _KERNEL.finditer(text)}
     for of, other in _ALTERNATIVE.findall(text):
         if of in rows and any((kernels / v / f"hwk_{other}.h").is_file() for v in variants):
             rows[other] = rows[of].replace(of, other, 1)
     lines = ['#include "hwk_kernels.h"', *(f"#include <hwk_{name}.h>" for name in rows)]
+    lines += [f"#include <hwk_{name}.h>" for name in HEADERS]
+    forms = [
+        f"HWK_PACKED({m[1]}, {m[2]}, {m[3]}, {0 if m[2] in MOVES else m[3]})\n"
+        for m in _KERNEL.finditer("".join(rows.values()))
+        if m[2] in FORMS
+    ]
     (scratch / "all_kernels.h").write_text("".join(f"{line}\n" for line in lines))
     (scratch / "tested_kernels.inc").write_text("".join(rows.values()))
+    (scratch / "packed_kernels.inc").write_text("".join(forms))
 
 
 def _files(root: Path, path: str, scratch: Path) -> bytes | None:

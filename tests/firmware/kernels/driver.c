@@ -238,7 +238,7 @@ static void answer(const buffers_t *b) {
 #include "tested_kernels.inc"
 #undef HWK_KERNEL
 
-static int32_t read_packing(hwk_packing_t *p) {
+__attribute__((unused)) static int32_t read_packing(hwk_packing_t *p) {
   READ_PLAIN(p);
   return read_number();
 }
