@@ -172,8 +172,8 @@ def by_width(found: list[Row], column: Callable[[Row], str]) -> list[Row]:
 
 
 def main() -> None:
-    """Writes results/layers/narrow.csv, and narrow_by_width.csv in cycles (instructions without a model)
-    for a multiply-accumulate."""
+    """Writes results/layers/narrow.csv, and narrow_by_width.csv in cycles (instructions without
+    a model) for a multiply-accumulate."""
     found: list[Row] = []
     for board in sys.argv[1:] or BOARDS:
         for kind in LAYERS:
