@@ -48,6 +48,15 @@ class Progress:
         """``done``, ``refused``, ``failed`` or ``waiting``."""
         return self.jobs[row].state if row in self.jobs else "waiting"
 
+    def reasons(self, state: str) -> dict[str, str]:
+        """Why cells are not done, of which a row is ``state``: by title."""
+        return {
+            task.cell.title: self.jobs[row].message
+            for task in self.tasks
+            for row in task.rows
+            if self.state(row) == state and row in self.jobs
+        }
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Rows by board and state."""
         found: dict[str, dict[str, int]] = {}

@@ -25,8 +25,8 @@ from hwkit.toolchain.cache import cache_folder
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Rows of a run: ``stored`` now, ``before`` it, ``inexact`` of those stored now (integers
-    differ), ``refused`` and ``failed`` cells by title with the reason, and boards that were left
-    alone (``quarantined``)."""
+    differ), cells ``refused`` now or before and ``failed`` by title with the reason, and boards
+    that were left alone (``quarantined``)."""
 
     rows: int
     before: int
@@ -67,7 +67,7 @@ class Run:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._stored = self._inexact = 0
-        self._refused: dict[str, str] = {}
+        self._refused = self.progress.reasons("refused")
         self._failed: dict[str, str] = {}
 
     def go(self) -> Outcome:

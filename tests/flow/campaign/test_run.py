@@ -134,6 +134,33 @@ def test_what_a_board_refuses_is_tried_once_for_all(folder: Path) -> None:
     assert boards.attempts["virtual_m0", "b"] == 1 and found.stored == 9
     again, boards = done(folder, refuses, "virtual_m0")
     assert (again.before, boards.attempts) == (9, {})
+    assert again.refused == found.refused
+
+
+def test_status_says_why_rows_are_not_done(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.hwk").write_bytes(b"no model")
+
+    def refuses(order: Order, attempt: int) -> int:
+        raise CellRefused("not on this board")
+
+    done(folder, refuses, "virtual_m0")
+    assert _run([*command(folder, "status"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["boards"] == {"virtual_m0": {"done": 0, "refused": 9, "failed": 3, "waiting": 0}}
+    names = [f"{name}.hwk on virtual_m0" for name in "bcd"]
+    assert facts["refused"] == dict.fromkeys(names, "not on this board")
+    assert list(facts["failed"]) == ["a.hwk on virtual_m0"]
+    assert _run(command(folder, "status")) == 0
+    assert "refused: b.hwk on virtual_m0: not on this board" in capsys.readouterr().out
+
+
+def test_without_rows_an_export_has_its_columns(folder: Path) -> None:
+    campaign(folder, "virtual_m0")
+    assert _run([*command(folder, "export"), "-o", str(folder / "r.csv")]) == 0
+    (head,) = (folder / "r.csv").read_text().splitlines()
+    assert head.startswith("id,time_utc,model,board,evidence")
 
 
 def test_a_model_that_cannot_be_read_stops_nobody_else(folder: Path) -> None:
