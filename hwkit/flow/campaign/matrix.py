@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hwkit import boards
+from hwkit.boards.places import placed
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file
 from hwkit.flow.shape import Shape
@@ -58,8 +59,8 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """``models`` are files, with ``*`` and ``?``, from the campaign's folder; ``boards`` names or
-    files. An option is a list of values; "" is the board's own, and boards that are no
+    """``models`` are files, with ``*`` and ``?``, from the campaign's folder; ``boards`` names,
+    files or places. An option is a list of values; "" is the board's own, and boards that are no
     microcontrollers have no other. ``repeats`` rows of each cell,
     each the medians of ``inferences``; ``verify`` inputs are compared before (0: none)."""
 
@@ -173,7 +174,7 @@ def cells(campaign: Campaign, folder: Path) -> list[Cell]:
 def _options(matrix: Matrix, board: str) -> list[tuple[str, str, str]]:
     """The builds of a board: of a microcontroller all, of another, which has no options, its own.
     ``ConfigError`` for a board that nobody knows."""
-    if boards.load(board).mcu is None:
+    if boards.load(placed(board)[0]).mcu is None:
         return [("", "", "")]
     return list(product(matrix.optimize, matrix.sram, matrix.input))
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hwkit.boards.places import placed
 from hwkit.errors import ConfigError
 from hwkit.flow.campaign.child import Order
 from hwkit.flow.campaign.matrix import Campaign
@@ -131,9 +132,11 @@ class Run:
     def _attempt(self, task: Task, rows: list[str], attempt: int, board: _Board) -> None:
         """Measures ``rows``; those that are stored leave the list."""
         matrix, cell = self.campaign.matrix, task.cell
+        board_there, port = placed(cell.board)
         order = Order(
             model=str(cell.model),
-            board=cell.board,
+            board=board_there,
+            port=port,
             shape=cell.shape,
             rows=len(rows),
             inferences=matrix.inferences,

@@ -111,6 +111,26 @@ def test_a_second_run_measures_nothing_again(folder: Path) -> None:
     assert {board for board, _ in boards.attempts} == {"virtual_m4"}
 
 
+def test_places_are_boards_of_their_own_at_their_ports(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = "".join(
+        f'[{name}]\nboard = "nucleo_l4r5zi"\nport = "socket://localhost:{port}"\n'
+        for name, port in (("left", 1), ("right", 2))
+    )
+    (folder / "places.toml").write_text(places)
+    monkeypatch.setenv("HWKIT_PLACES", str(folder / "places.toml"))
+    seen: set[tuple[str, str | None]] = set()
+
+    def act(order: Order, attempt: int) -> int:
+        seen.add((order.board, order.port))
+        return 9
+
+    found, _ = done(folder, act, "left", "right")
+    assert (found.rows, found.stored) == (24, 24)
+    assert seen == {("nucleo_l4r5zi", f"socket://localhost:{port}") for port in (1, 2)}
+
+
 def test_a_board_that_keeps_failing_is_left_alone_and_the_others_go_on(folder: Path) -> None:
     def dies(order: Order, attempt: int) -> int:
         return 9 if order.board == "virtual_m4" else 0
