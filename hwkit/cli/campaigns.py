@@ -101,17 +101,21 @@ class _Shown:
 @store_option
 @json_option
 def campaign_status(file: Path, store: Any, as_json: bool) -> None:
-    """How many rows of each board are done, refused, failed, waiting."""
+    """How many rows of each board are done, refused, failed, waiting, and why."""
     from hwkit.flow.campaign.matrix import read
     from hwkit.flow.campaign.plan import progress as found
 
     with busy(f"{file.name}: reading models and boards"):
-        counts = found(read(file), file.parent, store).counts()
+        progress = found(read(file), file.parent, store)
+    counts = progress.counts()
+    why = {state: progress.reasons(state) for state in ("refused", "failed")}
     if as_json:
-        print_json("campaign", {"boards": counts})
+        print_json("campaign", {"boards": counts, **why})
         return
     for board, of in counts.items():
         click.echo(plain(f"{board:<20} " + ", ".join(f"{n} {state}" for state, n in of.items())))
+    for state, cells in why.items():
+        _tell(state, cells.items())
 
 
 @campaign.command("export", **example("hwkit campaign export nightly.toml --csv -o nightly.csv"))
@@ -145,8 +149,9 @@ def results(
     """Measurements that are stored: figures of whole models, and how exact their builds are."""
     from hwkit.errors import ConfigError
     from hwkit.flow.results import as_csv, row
-    from hwkit.profile.store import read
+    from hwkit.profile.store import check_there, read
 
+    check_there(store)
     rows = [row(stored) for stored in read(store, board)]
     if out is not None:
         _write(out, form or "csv", rows)
@@ -159,10 +164,13 @@ def results(
     else:
         for of in rows:
             figures = ", ".join(
-                f"{of[key]:,} {key}" for key in ("instructions", "cycles", "us") if of[key]
+                f"{of[key]:,{'.1f' if key == 'us' else 'd'}} {key}"
+                for key in ("instructions", "cycles", "us")
+                if of[key]
             )
             exact = "" if of["integers"] is None else f"; {of['differing']} differing"
-            line = f"{of['time_utc']} {of['model']} {of['board']} ({of['evidence']}): {figures}"
+            what = f"{of['model']} {of['board']} ({of['evidence']})"
+            line = f"{of['time_utc']} {of['commit']:.12} {what}: {figures}"
             click.echo(plain(line + exact))
 
 

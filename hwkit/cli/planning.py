@@ -138,7 +138,7 @@ def narrow(
     for one in found.maps:
         left = "" if one.snr_db is None else f", {one.snr_db:.1f} dB"
         entropy = f"{one.entropy:.2f} -> {one.entropy_after:.2f} bits of entropy{left}"
-        click.echo(plain(f"  {one.before} -> {one.after}  {entropy}  {one.name}"))
+        click.echo(plain(f"  {one.before} -> {one.after}  {one.layer:<28} {entropy}"))
     share = found.bitops / max(found.bitops_before, 1)
     click.echo(f"{found.bitops:,} BitOPs ({share:.3f} of before)")
     told_beside(out, f"{out}: {len(found.graph.nodes)} nodes")

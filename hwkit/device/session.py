@@ -219,8 +219,15 @@ def check_reachable(board: Board, port: str | None) -> None:
     ``ConfigError``."""
     serial = board.mcu is not None or board.target == "rtl"
     if serial and port is None and not is_emulated(board):
-        instead = "; board rtl_sim simulates the same design" if board.mcu is None else ""
-        raise ConfigError(f"board {board.name}: give its serial port with --port{instead}")
+        instead = (
+            "board rtl_sim simulates the same design"
+            if board.mcu is None
+            else "without the board, 'hwkit profile --estimate' reckons"
+        )
+        raise ConfigError(
+            f"board {board.name}: give its serial port with --port, or as a place (hwkit places); "
+            f"{instead}"
+        )
 
 
 @contextmanager

@@ -42,10 +42,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A feature map whose width was looked at: its type ``before`` and ``after``, the entropy of
-    its integers, and the signal to noise in dB that its grid alone leaves (None: unchanged)."""
+    """A feature map whose width was looked at, the ``layer`` that makes it, its type ``before``
+    and ``after``, the entropy of its integers, and the signal to noise in dB that its grid alone
+    leaves (None: unchanged)."""
 
     name: str
+    layer: str
     before: str
     after: str
     entropy: float
@@ -147,9 +149,10 @@ class _Search:
                 f"bitops {limits.bitops:g} cannot be met: all maps at {min(vdqs.WIDTHS)} bits "
                 f"leave {share:.3f} of them; ask for more, or give weights fewer bits"
             )
+        remedy = "" if limits.streamed else ", or try --input streamed"
         return (
             f"sram {limits.sram} cannot be met with all maps at {min(vdqs.WIDTHS)} bits; give "
-            "more, or try --input streamed"
+            f"more{remedy}"
         )
 
     def rewritten(self, widths: Mapping[str, int]) -> Graph:
@@ -166,14 +169,15 @@ class _Search:
     def _map(self, site: Site, bits: int | None) -> Map:
         counts = self.counts[site.name]
         before = entropy(counts)
+        layer = next(op.name for op in self.graph.nodes if op.output == site.name)
         if bits is None:
-            return Map(site.name, str(site.dtype), str(site.dtype), before, before, None)
+            return Map(site.name, layer, str(site.dtype), str(site.dtype), before, before, None)
         grid = self.grids[site.name, bits]
         steps = np.arange(site.dtype.low, site.dtype.high + 1) - site.zero_point
         signal, noise = float(np.sum(counts * steps * steps)), squared_error(grid, counts, steps)
         snr = 10 * log10(signal / noise) if signal and noise else None
         after = entropy(self._coarser(site, grid))
-        return Map(site.name, str(site.dtype), str(grid.dtype), before, after, snr)
+        return Map(site.name, layer, str(site.dtype), str(grid.dtype), before, after, snr)
 
     def _coarser(self, site: Site, grid: Grid) -> Array:
         return coarser(self.counts[site.name], site.dtype, site.zero_point, grid)

@@ -15,39 +15,46 @@ from hwkit.profile.compare import Comparison, compare
 from hwkit.profile.store.database import Place
 from hwkit.profile.store.measurements import Stored, read
 
-_COMMIT = re.compile(r"[0-9a-f]{4,40}")
+_COMMIT = re.compile(r"[0-9a-f]{4,40}(\+changes)?|hwkit .+")
+
+
+_FIGURES: Mapping[str, Callable[[Stored], Any]] = {
+    "id": lambda stored: stored.id,
+    "time_utc": lambda stored: stored.measurement.time_utc,
+    "model": lambda stored: stored.measurement.model,
+    "board": lambda stored: stored.measurement.board,
+    "evidence": lambda stored: stored.measurement.evidence,
+    "name": lambda stored: stored.measurement.identity.name,
+    "clock_hz": lambda stored: stored.measurement.clock_hz,
+    "options": lambda stored: _pairs(stored.measurement.options, "="),
+    "macs": lambda stored: stored.measurement.total.macs,
+    "instructions": lambda stored: stored.measurement.total.instructions,
+    "cycles": lambda stored: stored.measurement.total.cycles,
+    "us": lambda stored: stored.measurement.total.us,
+    "integers": lambda stored: stored.exactness and stored.exactness.integers,
+    "differing": lambda stored: stored.exactness and stored.exactness.differing,
+    "repeats": lambda stored: stored.measurement.repeats,
+    "commit": lambda stored: stored.measurement.commit,
+    "toolchain": lambda stored: _pairs(stored.measurement.toolchain, " "),
+    "model_digest": lambda stored: stored.measurement.model_digest,
+    "input_digest": lambda stored: stored.measurement.input_digest,
+}
+"""The columns, in their order."""
+
+
+def _pairs(of: Mapping[str, Any], between: str) -> str:
+    return " ".join(f"{key}{between}{value}" for key, value in of.items())
 
 
 def row(stored: Stored) -> dict[str, Any]:
     """A measurement as one flat row: figures of the whole model, and how exact its build is."""
-    of, exactness = stored.measurement, stored.exactness
-    return {
-        "id": stored.id,
-        "time_utc": of.time_utc,
-        "model": of.model,
-        "board": of.board,
-        "evidence": of.evidence,
-        "name": of.identity.name,
-        "clock_hz": of.clock_hz,
-        "options": " ".join(f"{key}={value}" for key, value in of.options.items()),
-        "macs": of.total.macs,
-        "instructions": of.total.instructions,
-        "cycles": of.total.cycles,
-        "us": of.total.us,
-        "integers": None if exactness is None else exactness.integers,
-        "differing": None if exactness is None else exactness.differing,
-        "repeats": of.repeats,
-        "commit": of.commit,
-        "toolchain": " ".join(f"{key} {value}" for key, value in of.toolchain.items()),
-        "model_digest": of.model_digest,
-        "input_digest": of.input_digest,
-    }
+    return {name: of(stored) for name, of in _FIGURES.items()}
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows as CSV with a head; a figure that isn't known is empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, _columns(rows), lineterminator="\n")
+    writer = csv.DictWriter(text, list(_FIGURES), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
@@ -61,16 +68,13 @@ def as_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     except ImportError as error:
         raise ToolMissing("pandas with pyarrow", "pip install 'hwkit[parquet]'") from error
     data = io.BytesIO()
-    pandas.DataFrame(list(rows), columns=_columns(rows)).to_parquet(data, index=False)
+    pandas.DataFrame(list(rows), columns=list(_FIGURES)).to_parquet(data, index=False)
     return data.getvalue()
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(rows[0]) if rows else ["id"]
-
-
 def compared(before: str, after: str, place: Place = None) -> list[Comparison]:
-    """Measurements of two commits (the first 4 digits or more), two boards, or two stores.
+    """Measurements of two commits (the first 4 digits or more; of what was measured outside a
+    repository hwkit's version, as "hwkit 0.1.0"), two boards, or two stores.
 
     ``ConfigError`` for what names none of them, or nothing that both have.
     """

@@ -67,7 +67,9 @@ def test_real_boards_need_a_port() -> None:
     with pytest.raises(ConfigError, match="give the board's serial port with --port"):
         bringup("ulx3s_85f")
     # Refused before minutes of placement.
-    remedy = "ulx3s_85f: give its serial port with --port; board rtl_sim simulates"
+    remedy = (
+        "ulx3s_85f: give its serial port with --port, or as a place .*; board rtl_sim simulates"
+    )
     with pytest.raises(ConfigError, match=remedy):
         verify(small_golden_network(), "ulx3s_85f")
     with pytest.raises(ConfigError, match=remedy):

@@ -31,6 +31,7 @@ def test_a_share_of_the_bitops_is_held_by_as_few_maps_as_it_takes() -> None:
     assert 0 < len(changed) < len(found.maps)
     for one in found.maps:
         assert one.entropy_after <= one.entropy
+        assert one.name in [op.output for op in found.graph.nodes if op.name == one.layer]
         assert str(found.graph.tensors[one.name].dtype) == one.after
     kept = [CHAIN.tensors[name] for name in (*CHAIN.inputs, *CHAIN.outputs)]
     assert kept == [found.graph.tensors[name] for name in (*CHAIN.inputs, *CHAIN.outputs)]
@@ -39,8 +40,10 @@ def test_a_share_of_the_bitops_is_held_by_as_few_maps_as_it_takes() -> None:
 def test_limits_out_of_reach_say_what_is_reached() -> None:
     with pytest.raises(BudgetInfeasible, match=r"bitops 0.01 cannot be met: .* leave 0\.\d+"):
         narrow(CHAIN, samples(), Limits(bitops=0.01))
-    with pytest.raises(BudgetInfeasible, match="sram 1kB cannot be met"):
+    with pytest.raises(BudgetInfeasible, match=r"sram 1kB cannot be met.*--input streamed"):
         narrow(CHAIN, samples(), Limits(board="virtual_m0", sram="1kB"))
+    with pytest.raises(BudgetInfeasible, match=r"sram 1kB cannot be met.*give more$"):
+        narrow(CHAIN, samples(), Limits(board="virtual_m0", sram="1kB", streamed=True))
 
 
 def test_what_makes_no_sense_is_refused() -> None:

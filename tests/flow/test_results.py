@@ -87,4 +87,25 @@ def test_results_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert list(pandas.read_parquet(out)["cycles"]) == [100, 103]
     assert _run(["results", "--store", path, "--parquet"]) == 2
     assert _run(["results", "--store", path]) == 0
-    assert rows[0]["board"] in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert rows[0]["board"] in shown and OLD[:12] in shown
+
+
+def test_a_store_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(["results", "--store", str(tmp_path / "typo.db")]) == 2
+    assert "typo.db: no such store" in capsys.readouterr().err
+    assert _run(["results", "--store", "mysql://host/name"]) == 2
+    assert "postgresql://user@host/name" in capsys.readouterr().err
+
+
+def test_releases_are_compared_by_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.db"
+    for commit, cycles in (("hwkit 0.1.0", 100), ("hwkit 0.2.0", 103)):
+        total = replace(MEASUREMENT.total, cycles=cycles)
+        store.add(replace(MEASUREMENT, commit=commit, total=total), path)
+    assert _run(["compare", "hwkit 0.1.0", "hwkit 0.2.0", "--store", str(path)]) == 1
+    assert "SLOWER" in capsys.readouterr().out

@@ -124,4 +124,6 @@ def test_what_is_no_address_or_has_no_driver_is_refused() -> None:
     with pytest.raises(ConfigError, match="is no URL"):
         store.check("://")
     with pytest.raises(ToolMissing, match="driver"):
+        store.check("postgresql+pg8000://host/name")
+    with pytest.raises(ConfigError, match="oracle://host/name: a store is a file"):
         store.check("oracle://host/name")

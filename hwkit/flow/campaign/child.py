@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
+from hwkit import boards
+from hwkit.device.session import check_reachable
 from hwkit.errors import (
     BudgetInfeasible,
     ConfigError,
@@ -43,10 +45,12 @@ _TROUBLE = (DeviceError, ToolFailed, ToolMissing)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``rows`` measurements of ``model`` on ``board``, see ``matrix.Matrix``."""
+    """``rows`` measurements of ``model`` on ``board`` (at ``port``, or started here), see
+    ``matrix.Matrix``."""
 
     model: str
     board: str
+    port: str | None
     shape: Shape
     rows: int
     inferences: int
@@ -57,15 +61,23 @@ class Order:
 def work(order: Order, tell: Callable[[dict[str, Any]], None], wait: Callable[[], None]) -> None:
     """Carries out an order; ``wait`` returns when the board is free. Raises what went wrong."""
     graph = load(order.model)
+    check_reachable(boards.load(order.board), order.port)
     target, artifact = artifact_for(graph, order.board, None, **order.shape)
     tell({"built": True})
     wait()
     if order.verify:
-        found = verify(graph, order.board, samples=order.verify, seed=order.seed, **order.shape)
+        found = verify(
+            graph,
+            order.board,
+            samples=order.verify,
+            seed=order.seed,
+            port=order.port,
+            **order.shape,
+        )
         tell({"exactness": asdict(Exactness(found.inputs, found.integers, found.differing))})
     feeds = boundary.enter(graph, artifact.lowered.graph, random_feeds(graph, 1, order.seed))
     for _ in range(order.rows):
-        with target.open(artifact, None) as session:
+        with target.open(artifact, order.port) as session:
             taken = measured(graph, artifact, session, feeds, order.inferences)
         tell({"measurement": taken.to_json()})
 

@@ -10,6 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from hwkit import boards
+from hwkit.boards.places import placed
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file
 from hwkit.flow.shape import Shape
@@ -57,8 +59,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """``models`` are files, with ``*`` and ``?``, from the campaign's folder; ``boards`` names or
-    files. An option is a list of values; "" is the board's own. ``repeats`` rows of each cell,
+    """``models`` are files, with ``*`` and ``?``, from the campaign's folder; ``boards`` names,
+    files or places. An option is a list of values; "" is the board's own, and boards that are no
+    microcontrollers have no other. ``repeats`` rows of each cell,
     each the medians of ``inferences``; ``verify`` inputs are compared before (0: none)."""
 
     models: tuple[str, ...]
@@ -143,15 +146,16 @@ def cells(campaign: Campaign, folder: Path) -> list[Cell]:
     """All cells, each once: the matrix without what is excluded, and what is included.
 
     ``folder``: where names of models and boards' files count from. ``ConfigError`` for a pattern
-    that no file matches.
+    that no file matches, and for a board that nobody knows.
     """
     matrix = campaign.matrix
     models = [path for pattern in matrix.models for path in _files(pattern, folder)]
-    axes = matrix.boards, matrix.optimize, matrix.sram, matrix.input
+    places = [_board(name, folder) for name in matrix.boards]
+    builds = [(place, *options) for place in places for options in _options(matrix, place)]
     found = [
         cell
-        for model, (board, *options) in product(models, product(*axes))
-        if not _excluded(cell := Cell(model, _board(board, folder), *options), campaign.exclude)
+        for model, build in product(models, builds)
+        if not _excluded(cell := Cell(model, *build), campaign.exclude)
     ]
     for extra in campaign.include:
         for model in _files(extra.model, folder):
@@ -165,6 +169,14 @@ def cells(campaign: Campaign, folder: Path) -> list[Cell]:
     if not unique:
         raise ConfigError(f"{campaign.name}: no cells are left; exclude fewer")
     return unique
+
+
+def _options(matrix: Matrix, board: str) -> list[tuple[str, str, str]]:
+    """The builds of a board: of a microcontroller all, of another, which has no options, its own.
+    ``ConfigError`` for a board that nobody knows."""
+    if boards.load(placed(board)[0]).mcu is None:
+        return [("", "", "")]
+    return list(product(matrix.optimize, matrix.sram, matrix.input))
 
 
 def _files(pattern: str, folder: Path) -> Sequence[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hwkit import boards, targets
+from hwkit.boards.places import placed
 from hwkit.errors import HwkitError
 from hwkit.flow.campaign.matrix import Campaign, Cell, cells
 from hwkit.flow.models import load
@@ -48,6 +49,15 @@ class Progress:
         """``done``, ``refused``, ``failed`` or ``waiting``."""
         return self.jobs[row].state if row in self.jobs else "waiting"
 
+    def reasons(self, state: str) -> dict[str, str]:
+        """Why cells are not done, of which a row is ``state``: by title."""
+        return {
+            task.cell.title: self.jobs[row].message
+            for task in self.tasks
+            for row in task.rows
+            if self.state(row) == state and row in self.jobs
+        }
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Rows by board and state."""
         found: dict[str, dict[str, int]] = {}
@@ -74,7 +84,7 @@ def tasks(campaign: Campaign, folder: Path) -> tuple[Task, ...]:
         board, missing = known_boards[cell.board]
         parts = [model, board, dict(cell.shape), _fixed(campaign), who()]
         rows = tuple(_digest([*parts, k]) for k in range(campaign.matrix.repeats))
-        on_host = boards.load(cell.board).edge is not None
+        on_host = boards.load(placed(cell.board)[0]).edge is not None
         found.append(Task(cell, rows, on_host, unreadable or missing))
     return tuple(found)
 
@@ -99,13 +109,16 @@ def _model(path: Path) -> tuple[str, str]:
 
 
 def _board(name: str) -> tuple[Any, str]:
-    """All that a board's figures depend on, and what is missing to run it."""
-    board = boards.load(name)
+    """All that a board's figures depend on, and what is missing to run it. Two places may have the
+    same board, and are two boards: the place's name counts, its port may change."""
+    reference, port = placed(name)
+    board = boards.load(reference)
+    facts = [to_json(board)] if port is None else [to_json(board), name]
     try:
         tools = dict(targets.get(board).tools(board))
     except HwkitError as error:
-        return to_json(board), str(error)
-    return [to_json(board), tools], ""
+        return facts[0] if port is None else facts, str(error)
+    return [*facts, tools], ""
 
 
 def _digest(parts: list[Any]) -> str:

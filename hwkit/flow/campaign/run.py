@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hwkit.boards.places import placed
 from hwkit.errors import ConfigError
 from hwkit.flow.campaign.child import Order
 from hwkit.flow.campaign.matrix import Campaign
@@ -25,8 +26,8 @@ from hwkit.toolchain.cache import cache_folder
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Rows of a run: ``stored`` now, ``before`` it, ``inexact`` of those stored now (integers
-    differ), ``refused`` and ``failed`` cells by title with the reason, and boards that were left
-    alone (``quarantined``)."""
+    differ), cells ``refused`` now or before and ``failed`` by title with the reason, and boards
+    that were left alone (``quarantined``)."""
 
     rows: int
     before: int
@@ -67,7 +68,7 @@ class Run:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._stored = self._inexact = 0
-        self._refused: dict[str, str] = {}
+        self._refused = self.progress.reasons("refused")
         self._failed: dict[str, str] = {}
 
     def go(self) -> Outcome:
@@ -131,9 +132,11 @@ class Run:
     def _attempt(self, task: Task, rows: list[str], attempt: int, board: _Board) -> None:
         """Measures ``rows``; those that are stored leave the list."""
         matrix, cell = self.campaign.matrix, task.cell
+        board_there, port = placed(cell.board)
         order = Order(
             model=str(cell.model),
-            board=cell.board,
+            board=board_there,
+            port=port,
             shape=cell.shape,
             rows=len(rows),
             inferences=matrix.inferences,

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from hwkit.errors import ConfigError, FormatError, ToolMissing
 from hwkit.files import opened as opened_file
@@ -50,6 +50,13 @@ def is_there(place: Place) -> bool:
     """Whether there is anything to read: a database always, a file where it is not empty."""
     path = _file(place)
     return path is None or (path.exists() and path.stat().st_size > 0)
+
+
+def check_there(place: Place) -> None:
+    """``ConfigError`` for a file that somebody named and that isn't there."""
+    path = _file(place)
+    if place is not None and path is not None and not path.exists():
+        raise ConfigError(f"{path}: no such store; give one that 'profile' or 'campaign run' made")
 
 
 @contextmanager
@@ -112,7 +119,7 @@ def _engine(path: Path | None, place: Place, write: bool) -> Engine:
         return _sqlite(path, write)
     try:
         return _server(str(place))
-    except (ImportError, NoSuchModuleError) as error:
+    except ImportError as error:
         raise ToolMissing("a driver for this database", "pip install 'hwkit[postgres]'") from error
 
 
@@ -120,6 +127,10 @@ def _server(place: str) -> Engine:
     url = make_url(place)
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "postgresql":
+        raise ConfigError(
+            f"{shown_url(place)}: a store is a file, or a database postgresql://user@host/name"
+        )
     # Connections are short, and processes that fork must not share one.
     return sa.create_engine(url, poolclass=sa.NullPool)
 
@@ -215,4 +226,13 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
-__all__ = ["Connection", "Place", "check", "default_path", "is_there", "opened", "schema"]
+__all__ = [
+    "Connection",
+    "Place",
+    "check",
+    "check_there",
+    "default_path",
+    "is_there",
+    "opened",
+    "schema",
+]

@@ -61,6 +61,15 @@ def test_the_matrix_without_what_is_excluded_and_with_what_is_included(folder: P
     assert found[1].title == "m1.hwk on virtual_m4, optimize=speed"
 
 
+def test_options_cross_the_boards_that_have_them(folder: Path) -> None:
+    text = '[matrix]\nmodels = ["m1.hwk"]\nboards = ["virtual_m4", "host_tflm"]\n'
+    text += 'optimize = ["balanced", "speed"]\nsram = ["20kB", "9kB"]\n'
+    found = cells(read(written(folder, text)), folder)
+    m4 = [(goal, size) for goal in ("balanced", "speed") for size in ("20kB", "9kB")]
+    expected = [Cell(folder / "m1.hwk", "virtual_m4", *options) for options in m4]
+    assert found == [*expected, Cell(folder / "m1.hwk", "host_tflm")]
+
+
 def test_a_cell_that_is_named_twice_is_there_once(folder: Path) -> None:
     text = '[matrix]\nmodels = ["m1.hwk", "m*.hwk"]\nboards = ["virtual_m4"]\n'
     text += '[[include]]\nmodel = "m2.hwk"\nboard = "virtual_m4"\n'
@@ -93,7 +102,7 @@ def test_a_model_that_is_not_there_is_named(folder: Path) -> None:
 
 
 def test_nothing_left_and_too_much_are_refused(folder: Path) -> None:
-    text = '[matrix]\nmodels = ["m1.hwk"]\nboards = ["b"]\n'
+    text = '[matrix]\nmodels = ["m1.hwk"]\nboards = ["virtual_m4"]\n'
     with pytest.raises(ConfigError, match="no cells are left"):
         cells(read(written(folder, text + '[[exclude]]\nmodel = "*"\n')), folder)
     with pytest.raises(ConfigError, match="200,000 rows; at most 100,000"):

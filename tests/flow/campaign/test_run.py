@@ -111,6 +111,26 @@ def test_a_second_run_measures_nothing_again(folder: Path) -> None:
     assert {board for board, _ in boards.attempts} == {"virtual_m4"}
 
 
+def test_places_are_boards_of_their_own_at_their_ports(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = "".join(
+        f'[{name}]\nboard = "nucleo_l4r5zi"\nport = "socket://localhost:{port}"\n'
+        for name, port in (("left", 1), ("right", 2))
+    )
+    (folder / "places.toml").write_text(places)
+    monkeypatch.setenv("HWKIT_PLACES", str(folder / "places.toml"))
+    seen: set[tuple[str, str | None]] = set()
+
+    def act(order: Order, attempt: int) -> int:
+        seen.add((order.board, order.port))
+        return 9
+
+    found, _ = done(folder, act, "left", "right")
+    assert (found.rows, found.stored) == (24, 24)
+    assert seen == {("nucleo_l4r5zi", f"socket://localhost:{port}") for port in (1, 2)}
+
+
 def test_a_board_that_keeps_failing_is_left_alone_and_the_others_go_on(folder: Path) -> None:
     def dies(order: Order, attempt: int) -> int:
         return 9 if order.board == "virtual_m4" else 0
@@ -134,6 +154,33 @@ def test_what_a_board_refuses_is_tried_once_for_all(folder: Path) -> None:
     assert boards.attempts["virtual_m0", "b"] == 1 and found.stored == 9
     again, boards = done(folder, refuses, "virtual_m0")
     assert (again.before, boards.attempts) == (9, {})
+    assert again.refused == found.refused
+
+
+def test_status_says_why_rows_are_not_done(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.hwk").write_bytes(b"no model")
+
+    def refuses(order: Order, attempt: int) -> int:
+        raise CellRefused("not on this board")
+
+    done(folder, refuses, "virtual_m0")
+    assert _run([*command(folder, "status"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["boards"] == {"virtual_m0": {"done": 0, "refused": 9, "failed": 3, "waiting": 0}}
+    names = [f"{name}.hwk on virtual_m0" for name in "bcd"]
+    assert facts["refused"] == dict.fromkeys(names, "not on this board")
+    assert list(facts["failed"]) == ["a.hwk on virtual_m0"]
+    assert _run(command(folder, "status")) == 0
+    assert "refused: b.hwk on virtual_m0: not on this board" in capsys.readouterr().out
+
+
+def test_without_rows_an_export_has_its_columns(folder: Path) -> None:
+    campaign(folder, "virtual_m0")
+    assert _run([*command(folder, "export"), "-o", str(folder / "r.csv")]) == 0
+    (head,) = (folder / "r.csv").read_text().splitlines()
+    assert head.startswith("id,time_utc,model,board,evidence")
 
 
 def test_a_model_that_cannot_be_read_stops_nobody_else(folder: Path) -> None:

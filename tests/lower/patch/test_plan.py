@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +17,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Add, Conv2d, Op, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower.checked import apply
+from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.patch.candidates import ROWS
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.labels import AGAIN
@@ -124,6 +127,18 @@ def test_a_limit_takes_the_plan_of_least_work_or_says_what_is_missing() -> None:
     least = plans[-1].arena_bytes
     with pytest.raises(BudgetInfeasible, match=f"needs {least:,} bytes .* 7 more than there are"):
         plan_within(costs, least - 7)
+
+
+def test_what_the_memory_planner_packs_closer_fits_where_the_search_counts_more() -> None:
+    def halved(stages: Sequence[Stage]) -> MemoryPlan:
+        whole = placed(CHAIN, stages)
+        return replace(whole, arena_bytes=whole.arena_bytes // 2)
+
+    costs = Costs(CHAIN, ("x",), place=halved)
+    plans = plan_front(costs)
+    assert plan_within(costs, plans[-1].arena_bytes) == plans[-1]
+    with pytest.raises(BudgetInfeasible, match=" 1 more than there are"):
+        plan_within(costs, plans[-1].arena_bytes - 1)
 
 
 def test_streamed_inputs_count_with_the_rows_that_are_held() -> None:
