@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hwkit.errors import ConfigError
+from hwkit.errors import ConfigError, DeviceError, FormatError
 from hwkit.flow import deviation
 from hwkit.flow import verify as boards
 from hwkit.flow.arrays import NUMBERS, load_inputs
@@ -63,7 +63,10 @@ def _import_parts(
     count = len(proofs.proof_feeds(graph, samples)[graph.inputs[0]])
     x = load_inputs(whole, inputs, NUMBERS) if inputs else deviation.random_inputs(whole, count)
     proof = prove(graph, runner, whole.enter(x)[1])
-    found = deviation.measure(whole, path, x, Interpreter(graph).infer)
+    try:
+        found = deviation.measure(whole, path, x, Interpreter(graph).infer)
+    except DeviceError as error:  # No device is at fault here: it is what the file says.
+        raise FormatError(f"{path}: {error}; export it again") from error
     return deviation.noted(noted(graph, proof), found), proof
 
 

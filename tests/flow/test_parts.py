@@ -18,6 +18,7 @@ from hwkit.flow.source import import_file
 from hwkit.flow.whole import whole_of
 from hwkit.importers.parts import DEVIATION, KEY, parts_of
 from hwkit.ir.builder import GraphBuilder
+from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
 from hwkit.ir.ops import Conv2d, Dense, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, Array, Quantization
@@ -202,3 +203,42 @@ def test_the_whole_of_an_onnx_is_its_file(head: bool, tail: str, tmp_path: Path)
     if not tail:
         wanted = np.rint(wanted / np.float32(0.1))
     np.testing.assert_array_equal(got, wanted)
+
+
+def with_gather(place: int) -> bytes:
+    """A network that ends in Erf, sums and one of its 5 places."""
+    model = onnx.load_model_from_string(qonnx(False, "Erf"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([place]), "place"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(1), "axis"))
+    model.graph.node.append(helper.make_node("CumSum", ["out", "axis"], ["sums"], "sums"))
+    model.graph.node.append(helper.make_node("Gather", ["sums", "place"], ["end"], "end", axis=1))
+    model.graph.output[0].name = "end"
+    return bytes(model.SerializeToString())
+
+
+def test_functions_before_a_float_tail_are_part_of_it(tmp_path: Path) -> None:
+    path = written(tmp_path, with_gather(4), "m.onnx")
+    graph, proof = import_file(path, 2)
+    assert proof is not None and proof.exact
+    whole, x = whole_of(graph), reals((2, 3, 6, 6))
+    assert whole is not None and tail_nodes(graph)[0].op_type == "Erf"
+    got = whole.infer({"x": x}, Interpreter(graph).infer)[whole.outputs[0]]
+    model = Executed(path.read_bytes())
+    wanted = np.concatenate([model.run({"x": x[k : k + 1]})[0] for k in range(2)])
+    np.testing.assert_array_equal(got, wanted)
+
+
+def tail_nodes(graph: Graph) -> list[onnx.NodeProto]:
+    parts = parts_of(graph)
+    assert parts is not None
+    return list(onnx.load_model_from_string(parts.parts[-1].model).graph.node)
+
+
+def test_a_tail_that_its_runtime_refuses_is_the_fault_of_its_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, in one line: no device is at fault, and the runtime's log is no second one."""
+    path = written(tmp_path, with_gather(9), "m.onnx")
+    with pytest.raises(FormatError, match=r"m\.onnx: ONNX Runtime.*; export it again"):
+        import_file(path, 2)
+    assert capfd.readouterr().err == ""

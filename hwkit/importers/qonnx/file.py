@@ -228,7 +228,22 @@ def _node(proto: Any, index: int, path: Path) -> Node:
     inputs, outputs = (
         tuple(_text(n, path) for n in names) for names in (proto.input, proto.output)
     )
+    _require_sizes(name, attributes)
     return Node(name, op_type, inputs, outputs, attributes, _module(proto), proto.domain)
+
+
+def _require_sizes(name: str, attributes: Mapping[str, Any]) -> None:
+    """Steps and sizes of windows are above 0, of whatever operator: runtimes divide by them, and
+    ONNX Runtime's process ends there."""
+    for key in _SIZES & attributes.keys():
+        values = attributes[key]
+        if any(
+            isinstance(v, int) and v < 1 for v in (values if isinstance(values, list) else [values])
+        ):
+            raise GraphError(name, f"attribute {key!r} is {values!r:.40}; {_REMEDY}")
+
+
+_SIZES = frozenset({"strides", "dilations", "kernel_shape", "blocksize", "group"})
 
 
 def _constant(node: Node) -> Array:

@@ -57,7 +57,8 @@ def applied(node: Node, real: Real, f: _Function) -> Real:
     """``f`` of every value of ``real``."""
     if is_table(real):
         integers, x = _entries(real)
-        return _tabled(node, real, integers, f(x))
+        with np.errstate(all="ignore"):  # What is no finite number is refused, once, by name.
+            return _tabled(node, real, integers, f(x))
     if isinstance(real.source, Curve) or real.slope is None:
         base, inner = _curve(real)
         return _curved(real, base, lambda x: f(inner(x)))

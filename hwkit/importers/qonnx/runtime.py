@@ -23,6 +23,10 @@ FLOAT32_SHARE = 2.0**-18
 """Of a quantizer's range: what sums of float32, of 24 bits each, may be off. A real as close to a
 tie as that may fall on either side."""
 
+_WIDEST = 2.0**-4
+"""In steps, what float32 may be off at most: of 16 bits the share would be a quarter of a step, and
+one of 2**-24 is the largest that was seen (docs/onnx.md)."""
+
 _GIVEN = "~given"
 
 
@@ -72,7 +76,8 @@ class OnnxRuntimeRunner(QonnxRunner):
             if name in self._integral:
                 integers = self._in_graph(meaning, y).astype(np.int64)
                 bits = self._imported.graph.tensors[meaning.tensor].dtype.bits
-                distance = np.maximum(distance - FLOAT32_SHARE * 2.0**bits, 0)
+                off = min(FLOAT32_SHARE * 2.0**bits, _WIDEST)
+                distance = np.maximum(distance - off, 0)
                 seen[meaning.tensor] = integers, distance
             else:
                 seen[meaning.tensor] = self._reals_seen(meaning, y, known)

@@ -10,7 +10,8 @@ from hwkit.errors import DeviceError, FormatError, ToolMissing
 from hwkit.ir.types import Array
 
 PACKAGE = "onnxruntime"
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4
+"""What goes wrong is raised; a log of it would be a second message."""
 
 
 def package_version() -> str:
@@ -33,7 +34,7 @@ class Running:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = threads
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = _FATAL_ONLY
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]

@@ -23,9 +23,8 @@ def fold_norms(network: fx.GraphModule) -> None:
         gain, offset = affine_of(norm, str(node.target))
         before = node.args[0]
         layer = _called(network, before)
-        grouped = isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d) and layer.groups > 1
         features = isinstance(layer, nn.Linear) and len(before.meta["shape"]) != 2
-        if type(layer) not in WEIGHTED or len(before.users) > 1 or grouped or features:
+        if type(layer) not in WEIGHTED or len(before.users) > 1 or features:
             continue
         axis = 1 if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d) else 0
         along = [1] * layer.weight.dim()

@@ -37,6 +37,7 @@ from hwkit.train.pipeline import (
 )
 from hwkit.train.ptq.harm import write_sensitivity
 from hwkit.train.ptq.layers import layer_noise
+from hwkit.train.ptq.plain import plain_copy
 from hwkit.train.ptq.quantize import Quantized, quantize
 from hwkit.train.ptq.samples import Samples
 from hwkit.train.ptq.settings import Settings
@@ -101,7 +102,7 @@ def quantize_run(
         dyadic = settings.style.dyadic
         write_sensitivity(done, names[0], settings.seed, dyadic, out / "sensitivity.json")
         measured = test or calibration
-        wanted = predict(module.eval(), torch.from_numpy(measured.x)).numpy()
+        wanted = predict(plain_copy(module), torch.from_numpy(measured.x)).numpy()
         got = predict(done.twin, torch.from_numpy(measured.x)).numpy()
     write_whole(out / "model.hwk", to_bytes(graph))
     integers = _integers(graph, measured.x)

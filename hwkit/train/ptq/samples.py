@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import lzma
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tokenize import TokenError
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hwkit.errors import ConfigError, ToolMissing
-from hwkit.files import opened
+from hwkit.files import opened, size_text
 from hwkit.ir.types import Array
 from hwkit.train.ptq.named import from_module, is_named
 
@@ -49,16 +53,38 @@ def load_samples(source: str) -> Samples:
     return _given(_read(path), source)
 
 
+_UNREADABLE = (  # what NumPy's parser of headers and the modules below zipfile raise
+    ValueError, TypeError, SyntaxError, TokenError, OverflowError, OSError, EOFError, KeyError,
+    MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
+
+
 def _read(path: Path) -> Any:
     try:
         with opened(path, MAX_BYTES, _REMEDY) as stream:
+            _require_small(path, stream)
             loaded = np.load(stream, allow_pickle=False)
             return (
                 loaded if isinstance(loaded, np.ndarray) else {k: loaded[k] for k in loaded.files}
             )
-    except (ValueError, OSError, EOFError, KeyError, MemoryError, RuntimeError) as error:
+    except _UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"{path}: not an array file ({reason:.80}); {_REMEDY}") from error
+
+
+def _require_small(path: Path, stream: BinaryIO) -> None:
+    """Packed arrays take no more than ``MAX_BYTES`` unpacked: zeros pack to a thousandth."""
+    if not zipfile.is_zipfile(stream):
+        stream.seek(0)
+        return
+    with zipfile.ZipFile(stream) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    stream.seek(0)
+    if size > MAX_BYTES:
+        raise ConfigError(
+            f"{path}: its arrays take {size_text(size)}, more than {size_text(MAX_BYTES)}; give "
+            "fewer samples"
+        )
 
 
 def _given(value: Any, source: str) -> Samples:

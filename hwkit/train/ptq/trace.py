@@ -17,6 +17,7 @@ from hwkit.train.ptq.fold import fold_norms
 from hwkit.train.ptq.forms import rewritten
 from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call
 from hwkit.train.ptq.kinds import KINDS, WEIGHTED, Kind
+from hwkit.train.ptq.plain import plain_copy, ungroup
 from hwkit.train.ptq.standard import NotHandled, standard
 
 QUANTIZER = "the quantizer"
@@ -52,13 +53,14 @@ def traced(module: nn.Module, example: Tensor) -> Traced:
     Raises ``ConfigError`` where PyTorch cannot trace it, where it does not take ``example`` or its
     weights are no finite numbers, and ``UnsupportedOp`` naming a layer without a place in KINDS.
     """
-    module = copy.deepcopy(module).eval()
+    module = plain_copy(module)
     _require_finite(module)
     with torch.no_grad():
         plain = _shaped(module, example)
         network = _of_modules(plain)
+        ungroup(network)
+        _require_same(network, example, module)
         dropped = _without_head(network)
-        _require_same(network, example, dropped, module)
         unfolded = copy.deepcopy(network)
         fold_norms(network)
     for parameter in network.parameters():
@@ -231,16 +233,26 @@ def _without_head(network: Network) -> str:
     return dropped
 
 
-def _require_same(network: Network, example: Tensor, dropped: str, module: nn.Module) -> None:
-    """What was traced must compute what the module does: operations in place may not."""
-    if dropped:
-        return
-    wanted, got = module(example), network(example)
-    if got.shape != wanted.shape or (got - wanted).abs().max() > _CLOSE * wanted.abs().max():
+def _require_same(network: Network, example: Tensor, module: nn.Module) -> None:
+    """What was traced must compute what the module does: operations in place may not, and numbers
+    drawn at random cannot."""
+    wanted, name = module(example), type(module).__name__
+    if not _close(module(example), wanted):
         raise ConfigError(
-            f"{type(module).__name__}: changes a value in place that it reads again; write "
-            "'y = x + 1', not 'x += 1', and no inplace=True there"
+            f"{name}: gives other values each time; leave out what draws random numbers or counts "
+            "its calls"
         )
+    if not _close(network(example), wanted):
+        raise ConfigError(
+            f"{name}: changes a value in place that it reads again; write 'y = x + 1', not "
+            "'x += 1', and no inplace=True there"
+        )
+
+
+def _close(got: Tensor, wanted: Tensor) -> bool:
+    if got.shape != wanted.shape:
+        return False
+    return bool((got - wanted).abs().max() <= _CLOSE * wanted.abs().max())
 
 
 def module_of(network: fx.GraphModule, node: fx.Node) -> nn.Module | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -257,3 +258,20 @@ def test_what_is_refused(
     with pytest.raises(error) as caught:
         load_model(saved(make, shape, tmp_path))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["strides", "dilations", "kernel_shape"])
+@pytest.mark.parametrize("kind", ["MaxPool", "LpPool"])
+def test_steps_of_zero_are_refused_before_a_runtime_divides_by_them(
+    kind: str, key: str, tmp_path: Path
+) -> None:
+    attributes = {"kernel_shape": [2, 2], key: [0, 2]}
+    with pytest.raises(GraphError, match=rf"attribute '{key}' is \[0, 2\]"):
+        load_model(saved(one(kind, **attributes), MAP, tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["Log", "Sqrt", "Reciprocal"])
+def test_functions_without_a_value_are_refused_without_warnings(kind: str, tmp_path: Path) -> None:
+    with warnings.catch_warnings(), pytest.raises(HwkitError, match="is not finite"):
+        warnings.simplefilter("error")
+        load_model(saved(lambda m: m.quant(m.node(kind, ["q"], "f") or "f", "y"), ROW, tmp_path))

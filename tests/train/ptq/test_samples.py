@@ -96,3 +96,22 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 def test_arrays_that_do_not_serve(batches: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         gathered(batches)
+
+
+def test_packed_zeros_are_counted_before_they_are_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((4, 60_000), np.float32))
+    monkeypatch.setattr("hwkit.train.ptq.samples.MAX_BYTES", 500_000)
+    with pytest.raises(ConfigError, match=r"a\.npz: its arrays take 960,128 bytes, more than"):
+        load_samples(str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize("damage", [100, 300, -30])
+def test_damaged_archives_are_refused(damage: int, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", x=np.random.default_rng(0).normal(size=(8, 20)))
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[damage] ^= 255
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(ConfigError, match=r"a\.npz: not an array file"):
+        load_samples(str(tmp_path / "a.npz"))

@@ -11,6 +11,7 @@ pytest.importorskip("brevitas")
 
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 
 from hwkit.errors import ConfigError, HwkitError, UnsupportedOp  # noqa: E402
 from hwkit.train.ptq.kinds import KINDS  # noqa: E402
@@ -115,7 +116,7 @@ def _in_place(m: Of, x: Tensor) -> Tensor:
         (lambda m, x: m.conv(x) / x, UnsupportedOp, "divide by a constant"),
         (lambda m, x: F.adaptive_avg_pool2d(x, 4), UnsupportedOp, "windows of several sizes"),
         (lambda m, x: F.pad(m.conv(x), (1, 1, 1, 1), "reflect"), UnsupportedOp, "pad with zeros"),
-        (lambda m, x: m.conv(x)[:, 0], UnsupportedOp, "cut one axis by a slice"),
+        (lambda m, x: m.conv(x)[:, :1, :1], UnsupportedOp, "cut one axis by a slice"),
     ],
 )
 def test_what_cannot_be_traced_says_why(
@@ -191,3 +192,66 @@ def test_layers_without_a_place_in_the_table_are_named() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.Hardshrink())
     with pytest.raises(UnsupportedOp, match=r"2 \(Hardshrink\): .*it knows AdaptiveAvgPool1d"):
         traced(module, noise(2, 3, 4))
+
+
+def _mlp() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
+
+
+def test_what_hooks_compute_is_not_left_out_unsaid() -> None:
+    hooked, before, pruned = _mlp(), _mlp(), _mlp()
+    hooked[0].register_forward_hook(lambda m, x, y: y * 2)
+    before[2].register_forward_pre_hook(lambda m, x: (x[0] * 2,))
+    prune.l1_unstructured(pruned[0], "weight", 0.5)
+    for module, path in ((hooked, "0"), (before, "2"), (pruned, "0")):
+        with pytest.raises(ConfigError, match=rf"^{path}: has forward hooks; .*prune\.remove"):
+            traced(module, noise(2, 4))
+    prune.remove(pruned[0], "weight")
+    traced(pruned, noise(2, 4))
+
+
+def test_weights_of_other_types_and_computed_ones_become_plain() -> None:
+    x = noise(2, 4)
+    for dtype in (torch.float64, torch.float16):
+        module = _mlp().to(dtype)
+        network = traced(module, x).network
+        torch.testing.assert_close(network(x), _mlp()(x), atol=1e-3, rtol=0)
+        assert module[0].weight.dtype == dtype
+    module = _mlp()
+    nn.utils.parametrizations.weight_norm(module[0])
+    with torch.no_grad():
+        module[0].parametrizations.weight.original0.mul_(3)
+    wanted = module(x)
+    torch.testing.assert_close(traced(module, x).network(x), wanted)
+    assert torch.equal(module(x), wanted)  # The user's own layer is as it was.
+
+
+def test_weights_without_a_shape_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"^0: its weights have no shape yet"):
+        traced(nn.Sequential(nn.LazyLinear(4)), noise(2, 4))
+
+
+def test_a_softmax_at_the_end_hides_no_change_in_place() -> None:
+    module = Of(lambda m, x: torch.softmax(_in_place(m, x).flatten(1), 1)).eval()
+    with pytest.raises(ConfigError, match="changes a value in place"):
+        traced(module, noise(2, 4, 6, 6))
+
+
+def test_random_numbers_are_refused() -> None:
+    module = Of(lambda m, x: F.dropout(m.conv(x), 0.5, True)).eval()
+    with pytest.raises(ConfigError, match="gives other values each time"):
+        traced(module, noise(2, 4, 6, 6))
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_transposed_convolutions_of_groups(groups: int) -> None:
+    torch.manual_seed(0)
+    layer = nn.ConvTranspose2d(4, 8, 3, stride=2, padding=1, output_padding=1, groups=groups)
+    norm = nn.BatchNorm2d(8)
+    norm.running_mean.normal_()
+    module, x = nn.Sequential(layer, norm).eval(), noise(2, 4, 5, 5)
+    network = traced(module, x).network
+    assert list(weighted(network)) == ["0"] and weighted(network)["0"].groups == 1
+    torch.testing.assert_close(network(x), module(x))
+    assert layer.groups == groups
