@@ -61,6 +61,16 @@ class Settings:
         """What the grids of activations are like."""
         return Style(self.scheme == "symmetric", self.scheme == "power_of_two")
 
+    @property
+    def narrow(self) -> bool:
+        """Whether weights of some layer have fewer than 8 bits."""
+        return min(self.weights, self.ends or 8, *self.plan.values(), 8) < 8
+
+    @property
+    def rounds_slowly(self) -> bool:
+        """Whether weights are rounded other than to nearest, which takes minutes."""
+        return self.rounding != "nearest" and (self.rounding is not None or self.narrow)
+
     def widths(self, layers: Iterable[str]) -> Widths:
         """Bits of a network of ``layers``; ``ConfigError`` for a plan that names none of them."""
         paths = tuple(layers)
