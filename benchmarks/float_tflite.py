@@ -88,8 +88,8 @@ class _Writer:
 
     def pad(self, x: str, rows: tuple[int, ...], columns: tuple[int, ...]) -> str:
         n, h, w, c = self.net.shape(x)
-        sides = ((0, 0), rows, columns, (0, 0))
-        return self.net.moved("PAD", x, (n, h + sum(rows), w + sum(columns), c), sides, "PadOptions")
+        sides, shape = ((0, 0), rows, columns, (0, 0)), (n, h + sum(rows), w + sum(columns), c)
+        return self.net.moved("PAD", x, shape, sides, "PadOptions")
 
     def pool(self, layer: nn.MaxPool2d, x: str) -> str:
         n, h, w, c = self.net.shape(x)

@@ -129,7 +129,8 @@ def _require_importable(module: nn.Module, x: Tensor, settings: Settings) -> Non
     """Quantizes as fast as can be, from two samples, where ``settings`` take minutes: what the
     importer refuses is refused before them."""
     if settings.rounds_slowly:
-        quick = replace(settings, ranges="minmax", rounding="nearest", equalize=False, correct=False)
+        plain = replace(settings, ranges="minmax", rounding="nearest")
+        quick = replace(plain, equalize=False, correct=False)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             export(quantize(module, x[:2], quick).twin, x[:1], path)
