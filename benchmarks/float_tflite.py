@@ -7,7 +7,7 @@ are not TensorFlow's as PAD, as TensorFlow's converter would write them. Sequenc
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import fx, nn
@@ -18,7 +18,7 @@ from hwkit.train.ptq.trace import module_of, traced
 
 _ACTIVATIONS = {nn.ReLU: 1, nn.ReLU6: 3}
 _SAME, _VALID = 0, 1
-_CONV = nn.Conv1d | nn.Conv2d
+_Conv: TypeAlias = nn.Conv1d | nn.Conv2d
 
 
 class _Writer:
@@ -54,7 +54,7 @@ class _Writer:
                 raise NotImplementedError(f"{node.name}: {type(module).__name__}")
         self.names[node.name] = made
 
-    def conv(self, layer: _CONV, x: str, activation: int) -> str:
+    def conv(self, layer: _Conv, x: str, activation: int) -> str:
         kernel, stride = _two(layer.kernel_size, 1), _two(layer.stride, 1)
         sides = _two(layer.padding, 0)
         same = stride == (1, 1) and all(2 * p == k - 1 for p, k in zip(sides, kernel, strict=True))
@@ -74,7 +74,7 @@ class _Writer:
             return self.net.op("CONV_2D", inputs, shape, "Conv2DOptions", **fields)
         fields["depthMultiplier"] = layer.out_channels // c
         options = "DepthwiseConv2DOptions"
-        return self.net.op("DEPTHWISE_CONV_2D", inputs, shape, options, **fields)
+        return self.net.op("DEPTHWISE_Conv_2D", inputs, shape, options, **fields)
 
     def dense(self, layer: nn.Linear, x: str, activation: int) -> str:
         weight = layer.weight.detach()
@@ -113,7 +113,7 @@ def _two(numbers: Any, before: int) -> tuple[int, int]:
     return int(found[0]), int(found[1])
 
 
-def _bias(layer: _CONV | nn.Linear) -> Any:
+def _bias(layer: _Conv | nn.Linear) -> Any:
     return torch.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().numpy()
 
 

@@ -133,6 +133,6 @@ def test_what_the_importer_refuses_is_refused_before_rounding(
 
     monkeypatch.setattr(quantize, "_try", never)
     network = dilated_pool()
-    for out in (None, tmp_path / "run"):
+    for out in ((), (tmp_path / "run",)):
         with pytest.raises(UnsupportedOp, match="dilated max pool"):
-            hwkit.quantize(network, noise(4, 2, 6, 6), out, weights=4)
+            hwkit.quantize(network, noise(4, 2, 6, 6), *out, weights=4)
