@@ -23,7 +23,7 @@ class Settings:
     by path, ``ends`` those of the first and the last layer with weights (None: as the rest).
 
     ``ranges``, ``rounding``, ``equalize`` and ``correct`` None: the best by signal to noise at the
-    output, rounding being learned where weights have fewer than 8 bits. ``steps`` of learning for
+    output, rounding being by feedback and, below 8 bits, learned. ``steps`` of learning for
     each block. ``scheme``: ``asymmetric`` activations have zero points, ``symmetric`` ones none,
     ``power_of_two`` has scales that are shifts.
     """
@@ -68,7 +68,7 @@ class Settings:
 
     @property
     def rounds_slowly(self) -> bool:
-        """Whether weights are rounded other than to nearest, which takes minutes."""
+        """Whether rounding is learned, or by feedback because that was asked for: minutes."""
         return self.rounding != "nearest" and (self.rounding is not None or self.narrow)
 
     def widths(self, layers: Iterable[str]) -> Widths:
