@@ -209,6 +209,7 @@ def main() -> None:
                 for measure in tools.values():
                     row = measure(network, data, bits, seed)
                     lost = 100 * (row["float"] - row["integer"])
+                    row |= {key: round(row[key], 4) for key in ("float", "integer")}
                     row = {"network": name, "weight_bits": bits, "seed": seed, **row,
                            "lost_points": round(lost, 2), "test_samples": len(data.test_labels),
                            "evidence": "measured"}  # fmt: skip
