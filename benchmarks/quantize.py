@@ -18,7 +18,7 @@ import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from hwkit.train.data import Dataset
 from hwkit.train.fit import silent
 from hwkit.train.ptq.run import quantize_run
 from hwkit.train.ptq.samples import Samples
-from hwkit.train.ptq.settings import Settings
+from hwkit.train.ptq.settings import METHODS, Settings, with_methods
 
 SAMPLES = 512
 
@@ -50,17 +50,19 @@ def calibration(data: Dataset, seed: int) -> Samples:
     return Samples(data.train_images, None).chosen(SAMPLES, seed)
 
 
-def hwkit_row(network: nn.Module, data: Dataset, bits: int, seed: int) -> dict[str, Any]:
-    """What ``hwkit quantize`` gives with its defaults."""
+def hwkit_row(
+    network: nn.Module, data: Dataset, bits: int, seed: int, methods: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What ``hwkit quantize`` gives with its defaults, or with ``methods``."""
     test, start = Samples(data.test_images, data.test_labels), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         report = quantize_run(
-            network, calibration(data, seed), Path(folder), Settings(weights=bits, seed=seed), test,
-            progress=silent,
+            network, calibration(data, seed), Path(folder),
+            with_methods(Settings(weights=bits, seed=seed), methods), test, progress=silent,
         )  # fmt: skip
     kept = [step["name"] for step in report.steps if step["kept"]]
     return {
-        "tool": "hwkit",
+        "tool": " ".join(["hwkit", *(f"--method {name}" for name in methods)]),
         "float": report.accuracy["float"],
         "integer": report.accuracy["integer"],
         "seconds": round(time.process_time() - start, 1),
@@ -114,7 +116,8 @@ def edge_quantizer_row(
         subprocess.run(command, check=True, capture_output=True)
         seconds = _seconds_of_children() - start
         got = _litert(made.read_bytes(), _channels_last(data.test_images))
-    narrow = ", int8 in depthwise layers" if bits == 4 else ""
+    deep = any(getattr(m, "groups", 1) > 1 for m in network.modules())
+    narrow = ", int8 in depthwise layers" if bits == 4 and deep else ""
     return {
         "tool": f"ai-edge-quantizer {_version(python)}",
         "float": accuracy(network, data.test_images, data.test_labels),
@@ -198,9 +201,12 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--weights", nargs="*", type=int, choices=[8, 4], default=[8, 4])
     parser.add_argument("--tools", nargs="*", choices=list(TOOLS), default=list(TOOLS))
+    parser.add_argument("--method", nargs="*", choices=METHODS, default=[], help="hwkit's")
     parser.add_argument("--edge", metavar="PYTHON", help="python with ai-edge-quantizer")
     options = parser.parse_args()
     tools = {tool: TOOLS[tool] for tool in options.tools}
+    if "hwkit" in tools:
+        tools["hwkit"] = partial(hwkit_row, methods=options.method)
     if options.edge:
         tools["edge"] = partial(edge_quantizer_row, python=options.edge)
     for name, network, data in networks(options):
