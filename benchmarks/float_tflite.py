@@ -74,7 +74,7 @@ class _Writer:
             return self.net.op("CONV_2D", inputs, shape, "Conv2DOptions", **fields)
         fields["depthMultiplier"] = layer.out_channels // c
         options = "DepthwiseConv2DOptions"
-        return self.net.op("DEPTHWISE_Conv_2D", inputs, shape, options, **fields)
+        return self.net.op("DEPTHWISE_CONV_2D", inputs, shape, options, **fields)
 
     def dense(self, layer: nn.Linear, x: str, activation: int) -> str:
         weight = layer.weight.detach()
