@@ -59,7 +59,8 @@ def shown(name: str, content: bytes) -> str:
     """``content`` as text, without the number of a build, in which the compiler's version is; a
     .tflite as what is in it, a line for each operator and tensor, a .onnx as ONNX prints it."""
     if name.endswith(".onnx"):
-        return onnx.printer.to_text(onnx.load_from_string(content)) + "\n"
+        text: str = onnx.printer.to_text(onnx.load_from_string(content))
+        return text + "\n"
     if not name.endswith(".tflite"):
         return re.sub(r"(?<=-DHWK_BUILD=)\w+", "BUILD", content.decode())
     file = parse(content)

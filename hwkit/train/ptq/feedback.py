@@ -28,6 +28,9 @@ def with_feedback(network: Network, quantized: Network, x: Tensor, way: str) -> 
             for batch in x.split(_BATCH):
                 run.model(batch)
             run.update()
+    for layer in weighted(quantized).values():
+        if hasattr(layer, "weight_orig"):  # Brevitas' copy, which would stay in the state
+            del layer.weight_orig
     _on_grid(quantized)
 
 

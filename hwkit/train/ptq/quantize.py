@@ -197,16 +197,18 @@ def _nearest(
 
 
 def _round(done: Quantized, settings: Settings, progress: Progress) -> None:
-    """Rounding other than to nearest, where it is asked for or weights are narrow: then feedback
-    first, and learning from there."""
-    way = settings.rounding
+    """Rounding other than to nearest, unless that is asked for: feedback along the inputs, which
+    takes off errors of activations too; where weights are narrow also by the Hessian, and learning
+    from the better of these."""
     narrow = min(done.widths.weights.values()) < 8
-    for feedback in ("gpfq", "gptq"):
-        if way == feedback or (way is None and narrow):
-            _try(done, feedback, partial(_feedback, done, feedback), way is not None)
-            progress(feedback, 1, 1)
-    if way == "learned" or (way is None and narrow):
-        _try(done, "learned rounding", partial(_learn, done, settings, progress), way is not None)
+    ways = ("gpfq", "gptq", "learned") if narrow else ("gpfq",)
+    for way in ways if settings.rounding is None else (settings.rounding,):
+        forced = settings.rounding is not None
+        if way == "learned":
+            _try(done, "learned rounding", partial(_learn, done, settings, progress), forced)
+        elif way != "nearest":
+            _try(done, way, partial(_feedback, done, way), forced)
+            progress(way, 1, 1)
 
 
 def _feedback(done: Quantized, way: str) -> None:

@@ -8,6 +8,7 @@ labels), ``sensitivity.json`` for ``hwkit allocate``, and ``train.json``.
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hwkit.files import write_json, write_whole
 from hwkit.formats import stamped
-from hwkit.importers import load_proven
+from hwkit.importers import load_proven, open_model
 from hwkit.importers.proof import Proof
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
@@ -95,6 +96,7 @@ def quantize_run(
     _make_folder(out)
     with deterministic(settings.seed):
         x = torch.from_numpy(calibration.x)
+        _require_importable(module, x, settings)
         done = quantize(module, x, settings, progress)
         export(done.twin, x[:1], out / "model.onnx", names[0])
         graph, proof = load_proven(out / "model.onnx")
@@ -120,7 +122,20 @@ def quantized_graph(module: nn.Module, calibration: Samples, settings: Settings)
     """The integer graph of ``module`` quantized from ``calibration``; raises as ``quantize``."""
     x = torch.from_numpy(calibration.x)
     with deterministic(settings.seed):
+        _require_importable(module, x, settings)
         return freeze(quantize(module, x, settings).twin, x[:1])
+
+
+def _require_importable(module: nn.Module, x: Tensor, settings: Settings) -> None:
+    """Quantizes as fast as can be, from two samples, where ``settings`` take minutes: what the
+    importer refuses is refused before them."""
+    if settings.rounds_slowly:
+        plain = replace(settings, ranges="minmax", rounding="nearest")
+        quick = replace(plain, equalize=False, correct=False)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            export(quantize(module, x[:2], quick).twin, x[:1], path)
+            open_model(path)
 
 
 def _integers(graph: Graph, x: Array) -> Array:

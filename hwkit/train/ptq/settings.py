@@ -23,7 +23,7 @@ class Settings:
     by path, ``ends`` those of the first and the last layer with weights (None: as the rest).
 
     ``ranges``, ``rounding``, ``equalize`` and ``correct`` None: the best by signal to noise at the
-    output, rounding being learned where weights have fewer than 8 bits. ``steps`` of learning for
+    output, rounding being by feedback and, below 8 bits, learned. ``steps`` of learning for
     each block. ``scheme``: ``asymmetric`` activations have zero points, ``symmetric`` ones none,
     ``power_of_two`` has scales that are shifts.
     """
@@ -60,6 +60,16 @@ class Settings:
     def style(self) -> Style:
         """What the grids of activations are like."""
         return Style(self.scheme == "symmetric", self.scheme == "power_of_two")
+
+    @property
+    def narrow(self) -> bool:
+        """Whether weights of some layer have fewer than 8 bits."""
+        return min(self.weights, self.ends or 8, *self.plan.values(), 8) < 8
+
+    @property
+    def rounds_slowly(self) -> bool:
+        """Whether rounding is learned, or by feedback because that was asked for: minutes."""
+        return self.rounding != "nearest" and (self.rounding is not None or self.narrow)
 
     def widths(self, layers: Iterable[str]) -> Widths:
         """Bits of a network of ``layers``; ``ConfigError`` for a plan that names none of them."""

@@ -41,6 +41,13 @@ def narrow() -> nn.Module:
     return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3)).eval()
 
 
+def dilated_pool() -> nn.Module:
+    """(N, 2, 6, 6) through a pool that can be quantized, but not imported."""
+    torch.manual_seed(3)
+    pool = nn.MaxPool2d(2, 1, dilation=2)
+    return nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), pool, nn.Conv2d(4, 2, 1)).eval()
+
+
 def noise(*shape: int) -> Tensor:
     """The same samples every time."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(3))

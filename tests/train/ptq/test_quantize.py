@@ -13,9 +13,10 @@ from hwkit.errors import ConfigError  # noqa: E402
 from hwkit.train.freeze import fidelity, freeze  # noqa: E402
 from hwkit.train.ptq import weights  # noqa: E402
 from hwkit.train.ptq.blocks import blocks_of  # noqa: E402
+from hwkit.train.ptq.feedback import with_feedback  # noqa: E402
 from hwkit.train.ptq.quantize import Quantized, quantize, signal_to_noise  # noqa: E402
 from hwkit.train.ptq.settings import Settings, with_methods  # noqa: E402
-from hwkit.train.ptq.trace import traced, weighted  # noqa: E402
+from hwkit.train.ptq.trace import Network, traced, weighted  # noqa: E402
 from hwkit.train.ptq.twin import largest_weight, sites_of, weight_scale  # noqa: E402
 from tests.train.ptq.nets import narrow, noise, residual  # noqa: E402
 
@@ -87,6 +88,23 @@ def test_a_step_that_does_not_help_is_undone() -> None:
     last = done.steps[-1]
     assert last.name == "bias correction"
     assert done.judged() >= max(step.output_db for step in done.steps if step.kept) - 1e-6
+
+
+def test_feedback_that_does_not_help_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def worse(network: Network, quantized: Network, x: Tensor, way: str) -> None:
+        with_feedback(network, quantized, x, way)
+        with torch.no_grad():
+            quantized.get_submodule("fc").weight.zero_()
+
+    monkeypatch.setattr("hwkit.train.ptq.quantize.with_feedback", worse)
+    plain, tried = (quantize(residual(), X, _plain(rounding=r)) for r in ("nearest", None))
+    assert [(s.name, s.kept) for s in tried.steps[1:]] == [("gpfq", False)]
+    assert tried.judged() == plain.judged()
+
+
+def test_feedback_along_inputs_helps_at_eight_bits() -> None:
+    plain, tried = (quantize(residual(), X, _plain(rounding=r)) for r in ("nearest", None))
+    assert tried.steps[-1].kept and tried.judged() > plain.judged()
 
 
 def test_bias_correction_takes_off_the_mean_error() -> None:

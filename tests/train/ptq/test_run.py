@@ -14,10 +14,12 @@ pytest.importorskip("brevitas")
 import hwkit  # noqa: E402
 from hwkit.allocate.plan import BitPlan  # noqa: E402
 from hwkit.cli import main  # noqa: E402
+from hwkit.errors import UnsupportedOp  # noqa: E402
 from hwkit.flow.loop import read_sensitivity  # noqa: E402
+from hwkit.train.ptq import quantize  # noqa: E402
 from hwkit.train.ptq.distilled import distilled  # noqa: E402
 from hwkit.train.ptq.trace import traced  # noqa: E402
-from tests.train.ptq.nets import labelled, narrow, noise, residual  # noqa: E402
+from tests.train.ptq.nets import dilated_pool, labelled, narrow, noise, residual  # noqa: E402
 
 NETS = "tests.train.ptq.nets"
 QUICK = ["--method", "mse", "--method", "nearest", "--method", "no-equalize"]
@@ -121,3 +123,16 @@ def test_a_state_of_another_network_is_named(
     given = ["--state", str(tmp_path / "other.pt"), "--shape", "3x8x8"]
     assert _run(f"{NETS}:residual", *given, "-o", str(tmp_path / "run")) == 2
     assert "does not fit Residual" in capsys.readouterr().err
+
+
+def test_what_the_importer_refuses_is_refused_before_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("tried a rounding first")
+
+    monkeypatch.setattr(quantize, "_try", never)
+    network = dilated_pool()
+    for out in ((), (tmp_path / "run",)):
+        with pytest.raises(UnsupportedOp, match="dilated max pool"):
+            hwkit.quantize(network, noise(4, 2, 6, 6), *out, weights=4)

@@ -117,6 +117,7 @@ def _in_place(m: Of, x: Tensor) -> Tensor:
         (lambda m, x: F.adaptive_avg_pool2d(x, 4), UnsupportedOp, "windows of several sizes"),
         (lambda m, x: F.pad(m.conv(x), (1, 1, 1, 1), "reflect"), UnsupportedOp, "pad with zeros"),
         (lambda m, x: m.conv(x)[:, :1, :1], UnsupportedOp, "cut one axis by a slice"),
+        (lambda m, x: m.conv(x)[:, [0, 2]], UnsupportedOp, "cut one axis by a slice"),
     ],
 )
 def test_what_cannot_be_traced_says_why(
@@ -125,6 +126,12 @@ def test_what_cannot_be_traced_says_why(
     with pytest.raises(error, match=message) as caught:
         traced(Of(function).eval(), noise(2, 4, 6, 6))
     assert "\n" not in str(caught.value)
+
+
+def test_groups_of_transposed_convolutions_are_refused() -> None:
+    network = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ConvTranspose2d(4, 4, 3, groups=2)).eval()
+    with pytest.raises(UnsupportedOp, match=r"1 \(ConvTranspose2d\).*2 groups .* use groups=1"):
+        traced(network, noise(2, 4, 6, 6))
 
 
 def test_weights_that_are_no_numbers_are_named() -> None:
