@@ -56,8 +56,6 @@ def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
         module.__class__ = base
     if getattr(module, "inplace", False):
         module.inplace = False
-    if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d) and module.groups > 1:
-        raise NotHandled(f"{module.groups} groups of a transposed convolution; use groups=1")
     return module
 
 

@@ -128,12 +128,6 @@ def test_what_cannot_be_traced_says_why(
     assert "\n" not in str(caught.value)
 
 
-def test_groups_of_transposed_convolutions_are_refused() -> None:
-    network = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ConvTranspose2d(4, 4, 3, groups=2)).eval()
-    with pytest.raises(UnsupportedOp, match=r"1 \(ConvTranspose2d\).*2 groups .* use groups=1"):
-        traced(network, noise(2, 4, 6, 6))
-
-
 def test_weights_that_are_no_numbers_are_named() -> None:
     module = residual()
     with torch.no_grad():
