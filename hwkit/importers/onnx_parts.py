@@ -229,14 +229,18 @@ class _Cut:
         """Of an input or what the head gives, a batch of 1 first; ``GraphError`` if not known."""
         import onnx
 
-        inferred = onnx.shape_inference.infer_shapes(self.model)
+        unknown = GraphError(name, "its shape is not known; export with a fixed example input")
+        try:
+            inferred = onnx.shape_inference.infer_shapes(self.model)
+        except onnx.shape_inference.InferenceError as error:
+            raise unknown from error
         for value in (*inferred.graph.input, *inferred.graph.value_info):
             if value.name == name:
                 dims = value.type.tensor_type.shape.dim
                 sizes = [d.dim_value or 1 if k == 0 else d.dim_value for k, d in enumerate(dims)]
                 if len(sizes) > 1 and all(sizes):
                     return (1, *sizes[1:])
-        raise GraphError(name, "its shape is not known; export with a fixed example input")
+        raise unknown
 
     def part(
         self, positions: Iterable[int], inputs: list[str], outputs: list[str],
