@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.firmware.kernels.packed_cases import EXAMPLES as PACKED
+from tests.firmware.kernels.packed_cases import Packed
 from tests.firmware.kernels.test_kernels import EXAMPLES
 from tests.firmware.mve.driver import Driver
 from tests.firmware.mve.test_kernels import WIDE
@@ -37,3 +39,10 @@ _COUNTS = {
 @pytest.mark.parametrize("name", sorted(_COUNTS))
 def test_kernel_equals_interpreter(core: Driver, name: str) -> None:
     (EXAMPLES | WIDE)[name].check(core, _COUNTS[name])
+
+
+@pytest.mark.parametrize(
+    "name", ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
+)
+def test_packed_form_equals_interpreter(core: Driver, name: str) -> None:
+    PACKED[name].check(Packed(core), 16)

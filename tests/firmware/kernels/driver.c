@@ -226,9 +226,10 @@ static void answer(const buffers_t *b) {
 #define CALL_0(name) hwk_##name(&d, b.output, b.scratch)
 #define CALL_1(name) hwk_##name(&d, b.inputs[0], b.output, b.scratch)
 #define CALL_2(name) hwk_##name(&d, b.inputs[0], b.inputs[1], b.output, b.scratch)
+/* Descriptors are static: firmware has them in flash, and its stack is no larger than here. */
 #define HWK_KERNEL(name, descriptor, inputs)                  \
   static void run_##name(void) {                              \
-    hwk_##descriptor##_t d;                                   \
+    static hwk_##descriptor##_t d;                            \
     buffers_t b;                                              \
     read_##descriptor(&d);                                    \
     read_buffers(&b, inputs, hwk_##name##_scratch_bytes(&d)); \
@@ -269,8 +270,8 @@ __attribute__((unused)) static int32_t read_packing(hwk_packing_t *p) {
   }
 #define HWK_PACKED(name, descriptor, inputs, form)                    \
   FORM_##form(name, descriptor) static void run_packed_##name(void) { \
-    hwk_packing_t p;                                                  \
-    hwk_##descriptor##_t d;                                           \
+    static hwk_packing_t p;                                           \
+    static hwk_##descriptor##_t d;                                    \
     buffers_t b;                                                      \
     size_t scratch_bytes = (size_t)read_packing(&p);                  \
     read_##descriptor(&d);                                            \

@@ -10,6 +10,8 @@ from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, DepthwiseConv2d, Padding
 from hwkit.ir.types import S8, S32
 from tests.firmware.kernels.examples import Examples
+from tests.firmware.kernels.packed_cases import EXAMPLES as PACKED
+from tests.firmware.kernels.packed_cases import Packed
 from tests.firmware.kernels.test_kernels import EXAMPLES
 from tests.firmware.mve import cases as wide
 from tests.firmware.mve.driver import Driver
@@ -45,6 +47,13 @@ _COUNTS = {
 @pytest.mark.parametrize("name", sorted(_COUNTS))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
     (EXAMPLES | WIDE)[name].check(driver, _COUNTS[name])
+
+
+@pytest.mark.parametrize(
+    "name", ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
+)
+def test_packed_form_equals_interpreter(driver: Driver, name: str) -> None:
+    PACKED[name].check(Packed(driver), 24)
 
 
 def test_a_fill_of_more_channels_than_16_bits_count(driver: Driver) -> None:
