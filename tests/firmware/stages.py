@@ -36,7 +36,7 @@ def network(random: Random) -> Graph:
     b = GraphBuilder("network")
     n = Layers(b, np.random.default_rng(random.randrange(1 << 30)))
     maps = [b.input("x", (random.randint(8, 16), random.randint(2, 5), random.randint(1, 4)), S8)]
-    for k in range(random.randint(2, 7)):
+    for k in range(random.randint(3, 8)):
         x = random.choice(maps[-2:])
         maps.append(_layer(random, n, f"n{k}", x, maps))
     outputs = {maps[-1], *(random.choice(maps[1:]) for _ in range(random.randint(0, 1)))}
