@@ -29,9 +29,11 @@ from hwkit.ir.ops import (
     Transpose,
     activations,
 )
+from hwkit.ir.traits import Pairwise
 from hwkit.ir.types import Array, TensorType
 from hwkit.lower.fresh import fresh
 from hwkit.lower.optimize.intervals import Interval, intervals
+from hwkit.lower.optimize.one_rescale import in_one_rescale
 
 _TABLE_BITS = 8
 """Widest input of a table: 256 entries."""
@@ -43,7 +45,8 @@ def simplify(graph: Graph) -> Graph:
     - gone: a clamp that the range implies (``intervals``), a requantization by 1, a reshape,
       transpose, slice, pad or concat that moves nothing, a slice that undoes a concat;
     - one: reshapes and transposes in a row; requantizations, clamps and tables in a row on at most
-      8 bits, as one table;
+      8 bits, as one table; a sum or product of two activations of at most 8 bits and the
+      requantization behind it;
     - a node that reads constants alone is its value.
 
     Inputs, outputs, states and their next values keep their names.
@@ -141,6 +144,8 @@ class _Step:
             return replace(op, input=before.input, permutation=permutation)
         if alone and before is not None and _is_table(op) and _is_table(before):
             return _one_table(before, op, tensors, constants)
+        if alone and isinstance(before, Pairwise) and isinstance(op, Requantize):
+            return in_one_rescale(before, op, tensors) or op
         return op
 
 
