@@ -1,4 +1,4 @@
-/* One row of a layer norm, whatever the width of its integers: SPEC.md, "Real functions". */
+/* Layer norm of rows, whatever the width of their integers: SPEC.md, "Real functions". */
 #ifndef HWK_LAYER_NORM_ROW_H
 #define HWK_LAYER_NORM_ROW_H
 
@@ -45,5 +45,23 @@ HWK_INLINE void hwk_normalize(const hwk_layer_norm_t *d, const hwk_moments_t *m,
   parts = d->signs == NULL ? parts : parts * d->signs[channel];
   hwk_store(&d->rescale, output, index, parts, channel);
 }
+
+/* hwk_layer_norm_<suffix>, of integers of `type`. */
+#define HWK_LAYER_NORM(suffix, type)                                                    \
+  HWK_NO_SCRATCH(layer_norm_##suffix, layer_norm)                                       \
+  HWK_INLINE void hwk_layer_norm_##suffix(const hwk_layer_norm_t *d, const type *input, \
+                                          void *output, void *scratch) {                \
+    (void)scratch;                                                                      \
+    for (int32_t n = 0; n < d->rows; ++n, input += d->channels) {                       \
+      hwk_moments_t m = {0, 0};                                                         \
+      for (int32_t c = 0; c < d->channels; ++c) {                                       \
+        hwk_moment(&m, input[c]);                                                       \
+      }                                                                                 \
+      hwk_deviation_t deviation = hwk_deviation(d, &m);                                 \
+      for (int32_t c = 0; c < d->channels; ++c) {                                       \
+        hwk_normalize(d, &m, &deviation, input[c], output, n * d->channels + c, c);     \
+      }                                                                                 \
+    }                                                                                   \
+  }
 
 #endif
