@@ -14,11 +14,10 @@ import numpy as np
 
 from hwkit.errors import AccumulatorOverflow
 from hwkit.ir.arith import quantize_multiplier
-from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import run
-from hwkit.ir.ops import Op, Overflow, Requantize, Rescale, Rounding
+from hwkit.ir.ops import Overflow, Requantize, Rescale, Rounding
 from hwkit.ir.traits import Pairwise
 from hwkit.ir.types import Array, TensorType
+from hwkit.lower.optimize.evaluated import evaluated
 
 _BITS = 8
 
@@ -36,13 +35,16 @@ def in_one_rescale(
     if r is None or not narrow or not (_is_plain(r) and _is_plain(second.rescale)):
         return None
     feeds = _pairs(first, tensors)
+    shape = next(iter(feeds.values())).shape
+    names = (*feeds, first.output, second.output)
+    types = {name: TensorType(shape, tensors[name].dtype) for name in names}
     try:
-        wanted = _evaluated((first, second), tensors, feeds)
+        wanted = evaluated((first, second), types, {}, feeds)
     except AccumulatorOverflow:  # of a pair that the network never makes
         return None
     for rescale in _candidates(second.rescale, _ratio(r) * _ratio(second.rescale)):
         one = replace(first, name=second.name, output=second.output, rescale=rescale)
-        if np.array_equal(_evaluated((one,), tensors, feeds), wanted):
+        if np.array_equal(evaluated((one,), types, {}, feeds), wanted):
             return one
     return None
 
@@ -69,22 +71,8 @@ def _candidates(last: Rescale, ratio: Fraction) -> Iterator[Rescale]:
 
 
 def _pairs(op: Pairwise, tensors: Mapping[str, TensorType]) -> dict[str, Array]:
-    """Every pair of integers that the two inputs can have, one sample."""
+    """Every pair of integers that the two inputs can have."""
     a, b = (np.arange(tensors[name].dtype.low, tensors[name].dtype.high + 1) for name in op.inputs)
     if op.inputs[0] == op.inputs[1]:
-        return {op.inputs[0]: a[np.newaxis]}
-    return {
-        op.inputs[0]: np.repeat(a, len(b))[np.newaxis],
-        op.inputs[1]: np.tile(b, len(a))[np.newaxis],
-    }
-
-
-def _evaluated(
-    nodes: tuple[Op, ...], tensors: Mapping[str, TensorType], feeds: Mapping[str, Array]
-) -> Array:
-    """What ``nodes`` give for ``feeds``, whatever the shapes of the tensors were."""
-    shape = next(iter(feeds.values())).shape[1:]
-    names = {*feeds, *(op.output for op in nodes)}
-    types = {name: TensorType(shape, tensors[name].dtype) for name in names}
-    result = nodes[-1].output
-    return run(Graph("pairs", nodes, types, {}, tuple(feeds), (result,)), feeds)[result]
+        return {op.inputs[0]: a}
+    return {op.inputs[0]: np.repeat(a, len(b)), op.inputs[1]: np.tile(b, len(a))}

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import run
 from hwkit.ir.ops import (
     NO_PADDING,
     Add,
@@ -32,6 +31,7 @@ from hwkit.ir.ops import (
 from hwkit.ir.traits import Pairwise
 from hwkit.ir.types import Array, TensorType
 from hwkit.lower.fresh import fresh
+from hwkit.lower.optimize.evaluated import evaluated
 from hwkit.lower.optimize.intervals import Interval, intervals
 from hwkit.lower.optimize.one_rescale import in_one_rescale
 
@@ -202,7 +202,7 @@ def _one_table(
         first.output: TensorType((len(every),), tensors[first.output].dtype),
         second.output: TensorType((len(every),), result.dtype),
     }
-    table = _evaluated((first, second), types, constants, {first.input: every})
+    table = evaluated((first, second), types, constants, {first.input: every})
     name = fresh(f"{second.name}/table", tensors)
     tensors[name] = TensorType((len(every),), result.dtype)
     constants[name] = table.astype(result.dtype.container)
@@ -220,24 +220,11 @@ def _computed(
     if isinstance(op, Constant) or not all(isinstance(s, Constant) for s in sources):
         return op
     feeds = {s.output: constants[s.value] for s in sources if isinstance(s, Constant)}
-    value = _evaluated((op,), tensors, constants, feeds)
+    value = evaluated((op,), tensors, constants, feeds)
     name = fresh(f"{op.name}/value", tensors)
     tensors[name] = TensorType(tensors[op.output].shape, tensors[op.output].dtype)
     constants[name] = value.astype(tensors[op.output].dtype.container)
     return Constant(op.name, name, op.output)
-
-
-def _evaluated(
-    nodes: tuple[Op, ...],
-    tensors: Mapping[str, TensorType],
-    constants: Mapping[str, Array],
-    feeds: Mapping[str, Array],
-) -> Array:
-    """What ``nodes`` give for one sample; the interpreter computes it."""
-    result = nodes[-1].output
-    graph = Graph("part", nodes, tensors, constants, tuple(feeds), (result,))
-    value: Array = run(graph, {name: x[np.newaxis] for name, x in feeds.items()})[result][0]
-    return value
 
 
 def _alive(nodes: tuple[Op, ...], results: tuple[str, ...]) -> tuple[Op, ...]:
