@@ -97,16 +97,19 @@ class Cell:
     input: str = ""
 
     @property
+    def options(self) -> dict[str, str]:
+        """Of the build, as the file has them: "" is the board's own."""
+        return {"optimize": self.optimize, "sram": self.sram, "input": self.input}
+
+    @property
     def shape(self) -> Shape:
-        """The options of the build; "" is None."""
-        given = {"optimize": self.optimize, "sram": self.sram, "input": self.input}
-        return {key: value or None for key, value in given.items()}  # type: ignore[return-value]
+        """The same as a build takes them: None is the board's own."""
+        return {key: value or None for key, value in self.options.items()}  # type: ignore[return-value]
 
     @property
     def title(self) -> str:
         """Example: ``kws.tflite on virtual_m4, optimize=speed``."""
-        options = {"optimize": self.optimize, "sram": self.sram, "input": self.input}
-        told = "".join(f", {key}={value}" for key, value in options.items() if value)
+        told = "".join(f", {key}={value}" for key, value in self.options.items() if value)
         return f"{self.model.name} on {self.board}{told}"
 
 
@@ -199,9 +202,7 @@ def _excluded(cell: Cell, patterns: Sequence[Pattern]) -> bool:
     values: Mapping[str, str] = {
         "model": cell.model.name,
         "board": Path(cell.board).stem if cell.board.endswith(".toml") else cell.board,
-        "optimize": cell.optimize,
-        "sram": cell.sram,
-        "input": cell.input,
+        **cell.options,
     }
     return any(
         all(fnmatchcase(value, getattr(pattern, key)) for key, value in values.items())

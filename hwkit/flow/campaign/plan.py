@@ -73,7 +73,7 @@ class Progress:
 def tasks(campaign: Campaign, folder: Path) -> tuple[Task, ...]:
     """Every cell with its rows. ``ConfigError`` for a board that nobody knows."""
     models: dict[Path, tuple[str, str]] = {}
-    known_boards: dict[str, tuple[Any, str]] = {}
+    known_boards: dict[str, tuple[Any, str, bool]] = {}
     found = []
     for cell in cells(campaign, folder):
         if cell.model not in models:
@@ -81,10 +81,9 @@ def tasks(campaign: Campaign, folder: Path) -> tuple[Task, ...]:
         if cell.board not in known_boards:
             known_boards[cell.board] = _board(cell.board)
         model, unreadable = models[cell.model]
-        board, missing = known_boards[cell.board]
+        board, missing, on_host = known_boards[cell.board]
         parts = [model, board, dict(cell.shape), _fixed(campaign), who()]
         rows = tuple(_digest([*parts, k]) for k in range(campaign.matrix.repeats))
-        on_host = boards.load(placed(cell.board)[0]).edge is not None
         found.append(Task(cell, rows, on_host, unreadable or missing))
     return tuple(found)
 
@@ -108,17 +107,19 @@ def _model(path: Path) -> tuple[str, str]:
         return hashlib.sha256(str(path).encode()).hexdigest(), str(error)
 
 
-def _board(name: str) -> tuple[Any, str]:
-    """All that a board's figures depend on, and what is missing to run it. Two places may have the
-    same board, and are two boards: the place's name counts, its port may change."""
+def _board(name: str) -> tuple[Any, str, bool]:
+    """All that a board's figures depend on, what is missing to run it, and whether this machine
+    itself is what runs. Two places may have the same board, and are two boards: the place's name
+    counts, its port may change."""
     reference, port = placed(name)
     board = boards.load(reference)
+    on_host = board.edge is not None
     facts = [to_json(board)] if port is None else [to_json(board), name]
     try:
         tools = dict(targets.get(board).tools(board))
     except HwkitError as error:
-        return facts[0] if port is None else facts, str(error)
-    return [*facts, tools], ""
+        return facts[0] if port is None else facts, str(error), on_host
+    return [*facts, tools], "", on_host
 
 
 def _digest(parts: list[Any]) -> str:
