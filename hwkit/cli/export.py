@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hwkit.cli.group import hwkit
-from hwkit.cli.options import example, json_option, model_argument
+from hwkit.cli.options import example, json_option, model_argument, samples_options
 from hwkit.cli.terminal import busy, print_json, told_beside
 
 
@@ -31,17 +31,7 @@ from hwkit.cli.terminal import busy, print_json, told_beside
     type=click.Choice(["tflm", "litert"]),
     help="Of .tflite: whose rounding it is written for; by default that which moves less.",
 )
-@click.option(
-    "-n",
-    "samples",
-    default=16,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Random inputs to compare on.",
-)
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the random inputs."
-)
+@samples_options("Random inputs to compare on.")
 @click.option("--check", is_flag=True, help="Exit 1 if an integer differs.")
 @json_option
 def export(

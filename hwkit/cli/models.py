@@ -19,6 +19,7 @@ from hwkit.cli.options import (
     optimize_option,
     optional_board_option,
     port_option,
+    samples_options,
 )
 from hwkit.cli.terminal import busy, plain, print_json, told_beside
 
@@ -178,17 +179,7 @@ def predict(
 @hwkit.command(**example("hwkit verify model.hwk --board virtual_m4 -n 100"))
 @model_argument
 @board_option
-@click.option(
-    "-n",
-    "samples",
-    default=16,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Random inputs; of a network with state, successive steps.",
-)
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the random inputs."
-)
+@samples_options("Random inputs; of a network with state, successive steps.")
 @input_option(required=False)
 @click.option(
     "--source",

@@ -86,6 +86,25 @@ def input_option(required: bool) -> Callable[[F], F]:
     )
 
 
+def samples_options(what: str) -> Callable[[F], F]:
+    """``-n`` random inputs, as parameter ``samples``, for ``what``, and their ``--seed``."""
+
+    def decorated(command: F) -> F:
+        number = click.option(
+            "-n", "samples", default=16, show_default=True, type=click.IntRange(1), help=what
+        )
+        seed = click.option(
+            "--seed",
+            default=0,
+            show_default=True,
+            type=click.IntRange(0),
+            help="Of the random inputs.",
+        )
+        return number(seed(command))
+
+    return decorated
+
+
 def port_option(command: F) -> F:
     return click.option(
         "--port",
