@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 from hwkit.boards import Board
 from hwkit.closing import Closing
@@ -17,7 +16,6 @@ from hwkit.ir import serialize
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
-from hwkit.ir.ops import Op, Rounding, SoftmaxKind
 from hwkit.ir.types import Array
 from hwkit.target import (
     WHOLE_MODEL,
@@ -28,25 +26,13 @@ from hwkit.target import (
     LayerTiming,
     Lowered,
 )
+from hwkit.targets.every_op import every_op
 from hwkit.targets.timed import timed_sample
 from hwkit.version import __version__
 
 MODEL = "model.hwk"
 
-_OPS: frozenset[type[Op]] = frozenset(get_args(Op))
-
-CAPABILITIES = Capabilities(
-    name="interpreter",
-    ops=_OPS,
-    roundings={op: tuple(Rounding) for op in _OPS},
-    weight_bits=tuple(range(1, 33)),
-    activation_bits=tuple(range(1, 33)),
-    signed_activations=False,
-    most_inputs=None,
-    most_outputs=None,
-    states=True,
-    softmax=tuple(SoftmaxKind),
-)
+CAPABILITIES = every_op("interpreter")
 
 
 @dataclass(slots=True)

@@ -9,12 +9,14 @@ from hwkit.errors import ConfigError
 from hwkit.files import write_whole
 from hwkit.ir.graph import Graph
 from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
-from hwkit.targets.onnx.capabilities import CAPABILITIES
+from hwkit.targets.every_op import every_op
 from hwkit.targets.onnx.emit import integer_file
 from hwkit.targets.onnx.running import PACKAGE, package_version
 from hwkit.targets.onnx.session import open_session
 
 MODEL = "model.onnx"
+
+CAPABILITIES = every_op("onnx")
 
 
 class Onnx:
