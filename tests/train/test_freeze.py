@@ -31,7 +31,12 @@ def test_freeze_leaves_the_model_as_it_was() -> None:
     [
         ([qnn.QuantLinear(6, 3, bias=False)], GraphError, "put a QuantIdentity first"),
         ([qnn.QuantIdentity(), nn.Linear(6, 3)], UnsupportedOp, "use QuantConv2d or QuantLinear"),
-        ([qnn.QuantIdentity(), nn.Softmax(dim=1)], UnsupportedOp, "ONNX op 'Softmax'"),
+        ([qnn.QuantIdentity(), nn.Softmax(dim=1)], GraphError, "only quantizes its input"),
+        (
+            [qnn.QuantIdentity(), nn.Hardshrink(), qnn.QuantIdentity()],
+            UnsupportedOp,
+            "ONNX op 'Greater'",
+        ),
         ([qnn.QuantIdentity(), nn.Upsample(scale_factor=2)], GraphError, "cannot export"),
     ],
 )

@@ -103,6 +103,8 @@ def checked_weights(context: Context, position: int, op: FileOperator, axis: int
     if any(weight.zero_point):
         if op.code != "FULLY_CONNECTED" or len(weight.zero_point) > 1 or weight.type == INT4:
             raise unsupported(position, op, "weights must be symmetric (zero point 0)")
+        if not S8.low <= weight.zero_point[0] <= S8.high:
+            raise damaged(position, op, f"int8 weights have zero point {weight.zero_point[0]}")
         return value.astype(np.int16) - weight.zero_point[0]
     return value
 

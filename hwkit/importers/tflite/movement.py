@@ -19,8 +19,8 @@ from hwkit.importers.tflite.context import (
 from hwkit.importers.tflite.elementwise import same_meaning, scalar
 from hwkit.importers.tflite.file import INT32, INT64, FileOperator
 from hwkit.importers.tflite.unary_float import rescale_table
-from hwkit.ir.ops import Concat, Lookup, Pad, Padding, Reshape, ResizeNearest, Slice, Transpose
-from hwkit.ir.tflite import NONE, nearest
+from hwkit.ir.ops import Concat, Lookup, Pad, Padding, Reshape, Slice, Transpose
+from hwkit.ir.tflite import NONE
 from hwkit.ir.types import U8, Shape
 
 _Range = tuple[int, int, int]
@@ -273,21 +273,6 @@ def reverse(context: Context, position: int, op: FileOperator) -> None:
     if context.dropped(op.inputs[0]):
         ranges[0] = (0, 1, 1)
     _sliced(context, position, op, ranges, op.outputs[0])
-
-
-def resize_nearest(context: Context, position: int, op: FileOperator) -> None:
-    """RESIZE_NEAREST_NEIGHBOR, in all of its conventions."""
-    check_operands(op, position, (2, 2))
-    source = context.computed(op.inputs[0])
-    before, after = context.builder.shape(source), context.sample_shape(op.outputs[0])
-    if len(before) != 3 or len(after) != 3:
-        raise unsupported(position, op, "resize one map (1, H, W, C)")
-    if max(after) > LARGEST:
-        raise damaged(position, op, f"resizes to {after}")
-    align, centres = (bool(op.options[key]) for key in ("align_corners", "half_pixel_centers"))
-    rows, columns = (nearest(before[k], after[k], align=align, centres=centres) for k in range(2))
-    name, target = node_name(position, op), context.names[op.outputs[0]]
-    context.add(op.outputs[0], ResizeNearest(name, source, target, rows, columns))
 
 
 def pad(context: Context, position: int, op: FileOperator) -> None:

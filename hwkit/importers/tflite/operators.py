@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from hwkit.importers.tflite import elementwise, gathered, layers, movement, reduced
 from hwkit.importers.tflite.batches import batch_to_space, space_to_batch
-from hwkit.importers.tflite.bilinear import resize_bilinear
 from hwkit.importers.tflite.context import Context
 from hwkit.importers.tflite.file import FileOperator
 from hwkit.importers.tflite.functions import divide, function
 from hwkit.importers.tflite.lstm import sequence_lstm
 from hwkit.importers.tflite.matmul import batch_matmul
+from hwkit.importers.tflite.resizing import resize_bilinear, resize_nearest
 from hwkit.importers.tflite.svdf import svdf
 from hwkit.importers.tflite.transposed import transpose_conv
 
@@ -59,7 +59,7 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "RELU_N1_TO_1": elementwise.clamp,
     "RESHAPE": movement.reshape,
     "RESIZE_BILINEAR": resize_bilinear,
-    "RESIZE_NEAREST_NEIGHBOR": movement.resize_nearest,
+    "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
     "REVERSE_V2": movement.reverse,
     "RSQRT": function,
     "SLICE": movement.slice_,

@@ -1,4 +1,5 @@
-"""RESIZE_BILINEAR in the steps of its kernels: 1/1024 for signed integers, float32 for unsigned."""
+"""Resizing: RESIZE_NEAREST_NEIGHBOR, and RESIZE_BILINEAR in the steps of its kernels: 1/1024 for
+signed integers, float32 for unsigned."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ from hwkit.importers.tflite.context import (
 )
 from hwkit.importers.tflite.elementwise import same_meaning
 from hwkit.importers.tflite.file import FileOperator
-from hwkit.ir.ops import Add, Rescale, ResizeBilinear, Rounding
-from hwkit.ir.tflite import BILINEAR_STEPS, bilinear, bilinear_rescale
-from hwkit.ir.types import S16, S48, U8
+from hwkit.ir.ops import Add, Rescale, ResizeBilinear, ResizeNearest, Rounding
+from hwkit.ir.tflite import BILINEAR_STEPS, bilinear, bilinear_rescale, nearest
+from hwkit.ir.types import S16, S48, U8, Shape
 
 _FLOAT_BITS = 8
 """Of a row's and of a column's weight, whose products with 8 bits float32 holds."""
@@ -34,33 +35,65 @@ class _Axis:
     steps: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Resized:
+    """A map ``source`` and its shapes, and the convention by which places are chosen."""
+
+    source: str
+    before: Shape
+    after: Shape
+    align: bool
+    centres: bool
+
+    @staticmethod
+    def of(context: Context, position: int, op: FileOperator) -> _Resized:
+        source = context.computed(op.inputs[0])
+        before, after = context.builder.shape(source), context.sample_shape(op.outputs[0])
+        if len(before) != 3 or len(after) != 3:
+            raise unsupported(position, op, "resize one map (1, H, W, C)")
+        if max(after) > LARGEST:
+            raise damaged(position, op, f"resizes to {after}")
+        align, centres = (bool(op.options[key]) for key in ("align_corners", "half_pixel_centers"))
+        return _Resized(source, before, after, align, centres)
+
+    def sizes(self, k: int) -> tuple[int, int]:
+        """Before and after, along axis ``k``."""
+        return self.before[k], self.after[k]
+
+
+def resize_nearest(context: Context, position: int, op: FileOperator) -> None:
+    """RESIZE_NEAREST_NEIGHBOR, in all of its conventions."""
+    check_operands(op, position, (2, 2))
+    resized = _Resized.of(context, position, op)
+    align, centres = resized.align, resized.centres
+    rows, columns = (nearest(*resized.sizes(k), align=align, centres=centres) for k in range(2))
+    name, target = node_name(position, op), context.names[op.outputs[0]]
+    context.add(op.outputs[0], ResizeNearest(name, resized.source, target, rows, columns))
+
+
 def resize_bilinear(context: Context, position: int, op: FileOperator) -> None:
     """RESIZE_BILINEAR in all of its conventions."""
     check_operands(op, position, (2, 2))
     same_meaning(context, position, op, [op.inputs[0]])
-    source = context.computed(op.inputs[0])
-    before, after = context.builder.shape(source), context.sample_shape(op.outputs[0])
-    if len(before) != 3 or len(after) != 3:
-        raise unsupported(position, op, "resize one map (1, H, W, C)")
-    if max(after) > LARGEST:
-        raise damaged(position, op, f"resizes to {after}")
-    align, centres = (bool(op.options[key]) for key in ("align_corners", "half_pixel_centers"))
+    resized = _Resized.of(context, position, op)
     dtype = context.dtype(op.outputs[0])
     axis_of = _float_axis if dtype == U8 else _integer_axis
     try:
-        rows, columns = (axis_of(before[k], after[k], align, centres) for k in range(2))
+        rows, columns = (
+            axis_of(*resized.sizes(k), resized.align, resized.centres) for k in range(2)
+        )
     except ValueError as error:
         remedy = f"{error}; resize int8, or by a power of two"
         raise unsupported(position, op, remedy) from error
     if dtype == S16:
-        _resize_16(context, position, op, source, rows, columns)
+        _resize_16(context, position, op, resized.source, rows, columns)
         return
     rescale = bilinear_rescale(dtype.low, dtype.high)
     if dtype == U8:
         shift = (rows.steps * columns.steps).bit_length() - 1
         rescale = Rescale((1,), (shift,), Rounding.HALF_UP, dtype.low, dtype.high)
     name, target = node_name(position, op), context.names[op.outputs[0]]
-    context.add(op.outputs[0], _node(name, source, target, rows, columns, rescale))
+    context.add(op.outputs[0], _node(name, resized.source, target, rows, columns, rescale))
 
 
 def _node(
