@@ -92,8 +92,9 @@ class McuBoard:
     machine with the same memory map and UART, or ""; ``counter`` a file of
     ``firmware/drivers/counter``; ``boot2_bytes`` the length of the stage at the start of the
     flash that a boot ROM checks by a CRC, 0 without one; ``uf2_family`` the family number of UF2
-    files, 0 where the board takes none; ``stack_bytes`` what is reserved for the stack, of which
-    the firmware reports how much it used; ``optimize`` what kernels are chosen for; ``sram_bytes``
+    files, 0 where the board takes none; ``stack_bytes`` what is at least reserved for the stack
+    (a build whose deepest chain of calls takes more reserves that), of which the firmware reports
+    how much it used; ``optimize`` what kernels are chosen for; ``sram_bytes``
     the most RAM beside the stack that a build may take, 0 where the board alone limits it;
     ``input`` how inputs come. With one of these two, layers are computed in parts as needed.
     """

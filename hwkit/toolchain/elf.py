@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,14 @@ def read(path: Path) -> Image:
     ``FormatError`` when the file is missing, damaged or something else; ``ToolMissing`` without
     pyelftools.
     """
+    with opened(path) as elf:
+        return _image(elf)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """pyelftools' view of a 32-bit little-endian Arm or RISC-V file. Errors are those of ``read``,
+    in the body too."""
     try:
         from elftools.common.exceptions import DWARFError, ELFError
         from elftools.construct import ConstructError
@@ -74,7 +84,7 @@ def read(path: Path) -> Image:
             machine = elf["e_machine"]
             if elf.elfclass != 32 or not elf.little_endian or machine not in _MACHINES:
                 raise FormatError(f"{path}: not a 32-bit little-endian Arm or RISC-V image")
-            return _image(elf)
+            yield elf
     except OSError as error:
         raise FormatError(f"{path}: {error.strerror}; give the path of a firmware.elf") from error
     except (ELFError, DWARFError, ConstructError, ValueError, KeyError, AttributeError) as error:

@@ -11,6 +11,7 @@ from hwkit.boards import McuBoard, is_riscv
 from hwkit.errors import ConfigError
 from hwkit.files import write_whole
 from hwkit.toolchain import boot2, elf, flash_image, uf2, zig
+from hwkit.toolchain.stack import Depth, deepest
 
 RUNTIME_OPTIMIZE = "-Os"
 """The runtime waits for the serial line: small is what counts. The kernels have their own level."""
@@ -33,11 +34,12 @@ _PROFILE = "hwk_profile.c"
 @dataclass(frozen=True, slots=True)
 class Firmware:
     """``firmware.elf`` and what it holds; ``.bin``, ``.hex`` and ``.uf2`` lie beside it. ``tools``
-    are the versions and flags that made it."""
+    are the versions and flags that made it, ``depth`` what its stack takes at most."""
 
     path: Path
     image: elf.Image
     tools: dict[str, str]
+    depth: Depth
 
 
 def include_folders(root: Path | None = None) -> tuple[Path, ...]:
@@ -108,12 +110,12 @@ def build(
     layers: int | None = None,
     root: Path | None = None,
     optimize: str = zig.OPTIMIZE,
-    stack_bytes: int | None = None,
 ) -> Firmware:
     """Compiles ``sources`` (model and kernels, with ``flags`` and ``include`` added) and the
     runtime, and links ``out/firmware.elf``, ``.bin``, ``.hex`` and, where the board takes it,
     ``.uf2``. ``layers`` is how many the model has, whose cycles are recorded (default 256).
-    ``root`` holds the runtime and its headers, laid out as hwkit's own (the default).
+    ``root`` holds the runtime and its headers, laid out as hwkit's own (the default). The stack is
+    the board's, or what its deepest chain of calls takes, where that is more.
 
     ``ToolMissing`` without the compiler, ``ToolFailed`` with the log when a source or the link
     fails. Example: ``build([Path("model.c")], boards.load("virtual_m4").mcu, Path("out"))``.
@@ -134,7 +136,8 @@ def build(
         )
     path = out / "firmware.elf"
     path.parent.mkdir(parents=True, exist_ok=True)
-    zig.link(objects, board, path, stack_bytes=stack_bytes)
+    depth = deepest(objects)
+    zig.link(objects, board, path, max(board.stack_bytes, -(-depth.size_bytes // 8) * 8))
     if board.boot2_bytes:
         boot2.seal(path, board.boot2_bytes)
     image = elf.read(path)
@@ -146,7 +149,7 @@ def build(
         start = min(segment.address for segment in image.segments)
         content = uf2.uf2(flash_image.binary(image.segments), start, board.uf2_family)
         write_whole(path.with_suffix(".uf2"), content)
-    return Firmware(path, image, tools(board, flags=flags, optimize=optimize))
+    return Firmware(path, image, tools(board, flags=flags, optimize=optimize), depth)
 
 
 def tools(

@@ -29,6 +29,7 @@ COMPILE_FLAGS = (
     "-g0",
     "-ffunction-sections",
     "-fdata-sections",
+    "-fstack-size-section",
     "-fno-unwind-tables",
     "-fno-asynchronous-unwind-tables",
     "-fno-stack-protector",
@@ -85,11 +86,10 @@ def compile_objects(
         return list(pool.map(compile_one, sources))
 
 
-def link(
-    objects: Iterable[Path], board: McuBoard, out: Path, *, stack_bytes: int | None = None
-) -> None:
-    """Links ``objects`` into the ELF image ``out`` for the board's memory map; a memory that
-    overflows is a ``ToolFailed`` whose log says by how much. The linker script stays beside it."""
+def link(objects: Iterable[Path], board: McuBoard, out: Path, stack_bytes: int) -> None:
+    """Links ``objects`` into the ELF image ``out`` for the board's memory map, with a stack of
+    ``stack_bytes``; a memory that overflows is a ``ToolFailed`` whose log says by how much. The
+    linker script stays beside it."""
     script = out.with_suffix(".ld")
     write_whole(script, linker_script(board, stack_bytes).encode())
     files = (f"-Wl,-T,{script}", *map(str, objects), "-o", str(out))

@@ -45,7 +45,8 @@ def compile_driver(folder: Path, board_name: str = "virtual_m55") -> Path:
         "-fno-builtin",
     )
     image = folder / "driver.elf"
-    zig.link(zig.compile_objects(sources, board, include=folders, flags=flags), board, image)
+    objects = zig.compile_objects(sources, board, include=folders, flags=flags)
+    zig.link(objects, board, image, board.stack_bytes)
     return _program(folder, board, _MACHINES.get(board_name, board.qemu_machine), image)
 
 
