@@ -147,6 +147,14 @@ def test_without_steps_nothing_is_proven() -> None:
     assert solution.offsets == tuple(start) and not solution.proven
 
 
+def test_a_step_is_a_box_that_is_placed() -> None:
+    boxes = [Box(3, 0, 1), Box(2, 1, 2), Box(3, 2, 3)]
+    case = problem(boxes)
+    start = (0, 10, 20)
+    found = [solve(case, lower_bound(case), start, steps=k).offsets for k in range(5)]
+    assert found[:4] == [start] * 4 and height(case, found[4]) == lower_bound(case)
+
+
 def test_an_output_may_run_into_its_input() -> None:
     case = problem([Box(10, 0, 1), Box(10, 1, 2)], {(1, 0): 3})
     assert lower_bound(case) == 13

@@ -135,3 +135,13 @@ def test_the_mcu_target_takes_the_better_order(branches: int) -> None:
         op.name for op in joined(branches).nodes
     )
     assert lowered.plan.memory.arena_bytes < 2 * 288
+
+
+def test_an_order_that_none_can_be_below_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def search(*_: object) -> None:
+        raise AssertionError("searched")
+
+    monkeypatch.setattr("hwkit.lower.reorder._search", search)
+    graph = joined(2)
+    order = best_order(graph, sizes(graph), {"concat": 4000})  # The join needs most in any order.
+    assert order.optimal and order.nodes == graph.nodes

@@ -41,6 +41,7 @@ from hwkit.ir.ops import (
     Sub,
     SumPool2d,
 )
+from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S8, S32, U8, IntType, Quantization
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize, narrowed
@@ -406,6 +407,22 @@ def test_a_bias_that_would_leave_32_bits_keeps_its_offset() -> None:
         rounded, _ = rounded_to_bias(graph, "t")
         x = np.array([[-128, -128], [127, 127], [0, 0]])
         assert np.array_equal(predicted(rounded, x), predicted(graph, x))
+
+
+def test_what_does_not_depend_on_its_inputs_has_no_weights() -> None:
+    b = GraphBuilder("constant")
+    b.input("x", (2, 2, 2), S8)
+    b.constant("d", np.arange(1, 9).reshape(1, 2, 2, 2), S8)
+    b.constant("w", np.arange(1, 5).reshape(2, 1, 1, 2), S8)
+    r = Rescale((0, 1), (5, 5), Rounding.HALF_UP, -128, 127, offset=(7 << 5, 9))
+    b.add(DepthwiseConv2d("dw", "x", "d", None, "h", rescale=r), S8)
+    b.add(Conv2d("pw", "h", "w", None, "y", rescale=r), S8)
+    graph, _ = rounded_to_bias(b.build(["y"]), "t")
+    deep, flat = (graph.constants[op.weight] for op in graph.nodes if isinstance(op, Weighted))
+    assert deep.ravel().tolist() == [0, 2, 0, 4, 0, 6, 0, 8]
+    assert flat.ravel().tolist() == [0, 0, 3, 4]
+    x = np.random.default_rng(0).integers(-128, 128, (50, 8)).reshape(50, 2, 2, 2)
+    assert np.array_equal(predicted(graph, x), predicted(b.build(["y"]), x))
 
 
 def test_names_of_new_biases_are_new() -> None:

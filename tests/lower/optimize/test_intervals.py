@@ -249,6 +249,12 @@ def test_prelu(slopes: str, slope_zero_point: int, expected: Ranges) -> None:
     assert held(op, THREE) == expected
 
 
+def test_prelu_of_what_never_rises() -> None:
+    # of -6..-1, -4..0 and 0..3: only the second and the third reach 0
+    op = Prelu("o", "h", "slopes", "y", UP, DOWN, 1)
+    assert held(op, [(-5, 0), (-3, 1), (1, 4)]) == [(-20, -5), (-2, 1), (1, 4)]
+
+
 @pytest.mark.parametrize(
     ("r", "low", "high"),
     [
