@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,36 @@ def compare(before: str, after: str, store: Any, threshold: float, as_json: bool
         )
     click.echo(f"{len(found)} figures compared, {len(slower)} slower")
     return 1 if slower else 0
+
+
+@hwkit.command(**example("hwkit serve --port 8000"))
+@store_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to answer at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True)
+@click.option(
+    "-o",
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the pages there instead: files that need no server.",
+)
+def serve(store: Any, host: str, port: int, out: Path | None) -> None:
+    """Measurements as pages for a browser, read-only, until Ctrl-C."""
+    from hwkit.profile.store import check_there, read
+    from hwkit.profile.store.database import default_path, shown_url
+
+    check_there(store)
+    shown = shown_url(store) if isinstance(store, str) else str(store or default_path())
+    if out is not None:
+        from hwkit.report.site import Site, write_site
+
+        with busy(f"{out}: pages"):
+            count = write_site(Site(read(store), shown), out)
+        click.echo(plain(f"{out / 'index.html'}: {count} pages"))
+        return
+    from hwkit.report.site.served import application, start
+
+    address, thread = start(application(store, shown, host), host, port)
+    click.echo(f"{address} (Ctrl-C ends it)")
+    with suppress(KeyboardInterrupt):
+        thread.join()

@@ -66,23 +66,25 @@ def render(run: Summary) -> str:
     return _whole(body)
 
 
-def document(title: str, line: str, sections: Sequence[Markup | None]) -> str:
-    """A page of its own: a title, a line below it, sections."""
-    header = tag("header", tag("h1", title), tag("p", line, class_="meta"))
-    return _whole(tag("body", header, tag("main", *sections)))
+def document(
+    title: str, line: str, sections: Sequence[Markup | None], navigation: Markup | None = None
+) -> str:
+    """A page of its own: a title, a line below it, links to others, sections."""
+    header = tag("header", tag("h1", title), tag("p", line, class_="meta"), navigation)
+    return _whole(tag("body", header, tag("main", *sections)), f"{title} · hwkit")
 
 
-def _whole(body: Markup) -> str:
-    return "<!doctype html>\n" + tag("html", _head(), body, lang="en") + "\n"
+def _whole(body: Markup, title: str = "hwkit report") -> str:
+    return "<!doctype html>\n" + tag("html", _head(title), body, lang="en") + "\n"
 
 
-def _head() -> Markup:
+def _head(title: str) -> Markup:
     return tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", "hwkit report"),
+        tag("title", title),
         tag("style", join(Markup(_STYLE.read_text(encoding="utf-8")))),
     )

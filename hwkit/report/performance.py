@@ -20,13 +20,16 @@ def performance(profiles: Sequence[Measurement]) -> Markup | None:
 
 
 def _profile(profile: Measurement) -> Markup:
+    title = f"{profile.model} on {profile.board} "
+    return join(tag("h3", title, badge(profile.evidence)), profile_table(profile))
+
+
+def profile_table(profile: Measurement) -> Markup:
+    """Each layer with bars, and the sums."""
     known = [f for f in _TITLES if any(getattr(layer, f) is not None for layer in profile.layers)]
-    title = tag("h3", f"{profile.model} on {profile.board} ", badge(profile.evidence))
     if not known:
         words = "This board gives no figure per layer."
-        return join(
-            title, note(words if profile.total.us is None else f"{_caption(profile)}. {words}")
-        )
+        return note(words if profile.total.us is None else f"{_caption(profile)}. {words}")
     if "cycles" in known and "us" in known:
         known.remove("us")  # the same figure through the clock; the caption has its sum
     per_mac = "cycles" in known
@@ -45,7 +48,7 @@ def _profile(profile: Measurement) -> Markup:
     total = profile.total
     sums = [_shown(figure, getattr(total, figure)) for figure in known]
     foot: list[Child] = ["All layers", "", count(total.macs), *sums, _last(total, known)]
-    return join(title, table(_caption(profile), columns, rows, foot, kind="bars"))
+    return table(_caption(profile), columns, rows, foot, kind="bars")
 
 
 def _caption(profile: Measurement) -> str:

@@ -65,6 +65,15 @@ def read(
         return selected(db, conditions, str(place or default_path()))
 
 
+def newest(place: Place = None) -> int:
+    """The number of the newest measurement, 0 for none; raises as ``opened`` does."""
+    if not is_there(place):
+        return 0
+    with opened(place, write=False) as db:
+        found = db.execute(sa.select(sa.func.max(schema.measurement.c.id))).scalar_one()
+        return int(found or 0)
+
+
 def insert(db: Connection, measurement: Measurement, found: Exactness | None = None) -> int:
     """Adds it in an open transaction; gives its number."""
     row = {
