@@ -18,6 +18,7 @@ from hwkit.version import __version__
 FORMATS: Mapping[str, int] = {
     "boards": 1,
     "bringup": 1,
+    "cache": 1,
     "campaign": 1,
     "compare": 1,
     "cost.json": 1,

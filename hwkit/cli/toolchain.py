@@ -1,12 +1,19 @@
-"""Tools that hwkit installs: list them, install them."""
+"""Tools that hwkit installs, and the cache: list them, install them, make room."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from hwkit.cli.group import hwkit
 from hwkit.cli.options import example, json_option
-from hwkit.cli.terminal import busy, print_json
+from hwkit.cli.terminal import busy, plain, print_json
+
+if TYPE_CHECKING:
+    from hwkit.toolchain.housekeeping import Kept
 
 
 @hwkit.group(**example("hwkit toolchain install qemu"))
@@ -43,3 +50,42 @@ def toolchain_install(name: str, as_json: bool) -> None:
         print_json("toolchain", state)
         return
     click.echo(f"{state['name']} {state['version']} in {state['folder']}")
+
+
+@hwkit.group(**example("hwkit cache show"))
+def cache() -> None:
+    """What hwkit keeps so as not to make it again."""
+
+
+@cache.command("show", **example("hwkit cache show"))
+@json_option
+def cache_show(as_json: bool) -> None:
+    """Where it is, and what each kind of entries takes."""
+    from hwkit.toolchain.housekeeping import kept, root
+
+    _told(kept(), str(root()), "in", as_json)
+
+
+@cache.command("clean", **example("hwkit cache clean builds --unused 30"))
+@click.argument("kinds", nargs=-1, metavar="[KIND]...")
+@click.option(
+    "--unused", type=click.FloatRange(0), default=0, metavar="DAYS", help="Only what is older."
+)
+@json_option
+def cache_clean(kinds: tuple[str, ...], unused: float, as_json: bool) -> None:
+    """Remove entries of some kinds, or all. Whatever is needed again is made again."""
+    from hwkit.toolchain.housekeeping import clean, root
+
+    with busy("cache: removing"):
+        gone = clean(kinds, unused)
+    _told(gone, str(root()), "removed from", as_json)
+
+
+def _told(entries: Sequence[Kept], where: str, verb: str, as_json: bool) -> None:
+    if as_json:
+        print_json("cache", {"folder": where, "kinds": [asdict(of) for of in entries]})
+        return
+    for of in entries:
+        click.echo(f"{of.kind:<10}{of.entries:>8,} {of.size_bytes / 1e6:>10,.1f} MB  {of.what}")
+    total = sum(of.size_bytes for of in entries)
+    click.echo(plain(f"{total / 1e6:,.1f} MB {verb} {where}"))
