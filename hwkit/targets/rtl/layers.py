@@ -15,8 +15,12 @@ from hwkit.ir.ops import Padding
 from hwkit.ir.types import Array, IntType
 from hwkit.targets.rtl import khot
 from hwkit.targets.rtl.core import Stream
+from hwkit.targets.rtl.fold import Fold, divisors
+from hwkit.targets.rtl.moving import Gather, Join, Source
 from hwkit.targets.rtl.netlist import Netlist, packed
+from hwkit.targets.rtl.pairs import Choice, Product
 from hwkit.targets.rtl.ranges import Range, signed_bits
+from hwkit.targets.rtl.rescaled import rescaled, resized
 from hwkit.targets.rtl.rescaling import Scaling
 
 MULTIPLY, DSP, K_HOT, ONES, MAXIMUM = range(5)
@@ -27,16 +31,6 @@ MOST_HOT = 2
 
 LINK_DEPTH = 2
 """Beats of the FIFO behind every layer, which keeps the ready signals of layers apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """``simd`` integers of each input and ``pe`` of the output in a beat; ``dsp`` when its
-    products are made by DSP blocks."""
-
-    simd: int
-    pe: int
-    dsp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +274,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Border:
-    """A map with constant rows and columns around it."""
+    """A map with constant rows and columns around it, on wires of ``source``."""
 
     name: str
     inputs: tuple[str, ...]
@@ -304,7 +298,10 @@ class Border:
 
     def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
         """One window of a single place; returns the output's stream."""
-        return slide(net, self.name, sources[0], self.window, fold.simd, 1, False)
+        source = sources[0]
+        if net.streams[source].dtype != self.source:
+            source = resized(net, source, self.source, f"{self.name}_in")
+        return slide(net, self.name, source, self.window, fold.simd, 1, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,44 +385,26 @@ class Largest:
         return net.add("hwk_argmax", self.name, parameters, (sources[0],), made)
 
 
-Layer = Matrix | Lanewise | Pointwise | Table | Border | Sum | Largest
-
-
-def divisors(n: int) -> list[int]:
-    """In ascending order. Example: 6 gives [1, 2, 3, 6]."""
-    return [k for k in range(1, n + 1) if n % k == 0]
+Layer = (
+    Matrix
+    | Lanewise
+    | Pointwise
+    | Table
+    | Border
+    | Sum
+    | Product
+    | Choice
+    | Largest
+    | Gather
+    | Join
+    | Source
+)
 
 
 def by_shifts(hot: int, weight_bits: int) -> bool:
     """Whether products are shifts and adds: of one signed power of two, or of two in place of
     more than four bits (fewer rows of a product are as cheap)."""
     return hot <= 1 or (hot <= MOST_HOT and weight_bits > 4)
-
-
-def rescaled(net: Netlist, name: str, source: str, scaling: Scaling, lanes: int) -> str:
-    """An instance of ``hwk_rescale`` behind ``source``, which has ``lanes`` integers a beat."""
-    bits, field = scaling.parameters["P_BITS"], scaling.field_bits
-    parameters: dict[str, int | str] = {"LANES": lanes, **scaling.parameters}
-    if scaling.stores_factors:
-        parameters["FACTOR_BITS"] = scaling.factor_bits
-    else:
-        parameters["FACTOR"] = f"{scaling.factor_bits}'h{scaling.factors[0]:x}"
-    if scaling.stores_added:
-        parameters["ADDED_BITS"] = scaling.added_bits
-    else:
-        parameters["ADDED"] = f"{bits}'h{packed(scaling.added, bits):x}"
-    if scaling.fields:
-        words = [packed(row, field) for row in _rows(scaling.fields, lanes)]
-        if len(set(words)) == 1:
-            words = words[:1]
-        parameters["GROUPS"] = len(words)
-        parameters["IMAGE"] = net.image(f"{name}_scales", words, lanes * field)
-    size = net.streams[source].size
-    return net.add("hwk_rescale", name, parameters, (source,), Stream(size, scaling.dtype, lanes))
-
-
-def _rows(values: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
-    return [values[k : k + length] for k in range(0, len(values), length)]
 
 
 def slide(
