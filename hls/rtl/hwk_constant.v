@@ -17,7 +17,7 @@ module hwk_constant #(
     wire        enable = !there || m_ready;
     assign m_valid = there;
 
-    hwk_rom #(.WIDTH(WIDTH), .DEPTH(WORDS), .IMAGE(IMAGE)) words (
+    hwk_rom #(.WIDTH(WIDTH), .DEPTH(WORDS), .IMAGE(IMAGE)) rom (
         .clk(clk), .enable(enable), .address(at), .data(m_data));
 
     always @(posedge clk) begin
