@@ -25,6 +25,7 @@ from hwkit.ir.ops import (
     ResizeNearest,
     Rounding,
     Slice,
+    Softmax,
     Sub,
     SumPool2d,
     Transpose,
@@ -32,6 +33,7 @@ from hwkit.ir.ops import (
 from hwkit.target import Capabilities
 from hwkit.targets.rtl.plan import fpga
 from hwkit.targets.rtl.rescaling import TARGET
+from hwkit.targets.rtl.softmax import KINDS
 from hwkit.targets.rtl.unrolled_trace import OPS
 
 _ROUNDINGS = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR, Rounding.DOUBLE)
@@ -58,6 +60,7 @@ CAPABILITIES = Capabilities(
             Reshape,
             ResizeNearest,
             Slice,
+            Softmax,
             Sub,
             SumPool2d,
             Transpose,
@@ -73,6 +76,7 @@ CAPABILITIES = Capabilities(
             Mul,
             Prelu,
             Requantize,
+            Softmax,
             Sub,
             SumPool2d,
         )
@@ -83,6 +87,7 @@ CAPABILITIES = Capabilities(
     most_inputs=None,
     most_outputs=None,
     states=True,
+    softmax=KINDS,
 )
 
 

@@ -30,6 +30,7 @@ from hwkit.targets.rtl.moving import Gather, Join, Source
 from hwkit.targets.rtl.pairs import Choice, Product
 from hwkit.targets.rtl.ranges import signed_bits
 from hwkit.targets.rtl.rescaling import Scaling
+from hwkit.targets.rtl.softmax import Normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,9 @@ def cost(layer: Layer, fold: Fold, block: RamBlock) -> Cost:
             for made in layer.scalings:
                 if made is not None:
                     total += _rescale(made, fold.pe, layer.channels, block)
+        case Normalized():
+            total = _memory(1 << layer.source.bits, 32, 1, block)
+            total += _memory(layer.length, layer.source.bits, 1, block) + Cost(900.0, 420.0)
         case Product():
             x, y = (signed_bits(r) for r in layer.ranges)
             total = Cost(fold.pe * (x + y), fold.pe * (x + y + layer.acc_bits), 0, fold.pe)

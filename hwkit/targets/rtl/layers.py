@@ -22,6 +22,7 @@ from hwkit.targets.rtl.pairs import Choice, Product
 from hwkit.targets.rtl.ranges import Range, signed_bits
 from hwkit.targets.rtl.rescaled import rescaled, resized
 from hwkit.targets.rtl.rescaling import Scaling
+from hwkit.targets.rtl.softmax import Normalized
 
 MULTIPLY, DSP, K_HOT, ONES, MAXIMUM = range(5)
 """``KIND`` of ``hwk_matrix``."""
@@ -395,6 +396,7 @@ Layer = (
     | Product
     | Choice
     | Largest
+    | Normalized
     | Gather
     | Join
     | Source

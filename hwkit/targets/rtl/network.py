@@ -34,10 +34,12 @@ from hwkit.ir.ops import (
     Rounding,
     Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
     Transpose,
 )
+from hwkit.ir.softmax_table import FRACTION_BITS
 from hwkit.ir.sums import bias_of, folded_bias
 from hwkit.ir.traits import Weighted
 from hwkit.ir.types import Array, IntType, Shape
@@ -60,11 +62,7 @@ from hwkit.targets.rtl.moving import Gather, Join, Source
 from hwkit.targets.rtl.pairs import Choice, Product
 from hwkit.targets.rtl.ranges import Range, of_type, signed_bits, sums
 from hwkit.targets.rtl.rescaling import TARGET, Scaling, mean, scaling
-
-_REMEDIES: dict[type[Op], str] = {
-    Softmax: "end the network at its logits",
-}
-"""What to do without an op that has no circuit, where there is something particular."""
+from hwkit.targets.rtl.softmax import KINDS, Normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +182,8 @@ class _Maker:
                 self.largest(op)
             case Reshape():
                 self.aliases[op.output] = self.real(op.input)
+            case Softmax():
+                self.softmax(op)
             case Mul():
                 self.product(op)
             case Prelu():
@@ -198,8 +198,8 @@ class _Maker:
                 self.constant(op.name, op.output, value, self.graph.tensors[op.output].dtype)
             case _:
                 kind = type(op).__name__
-                remedy = _REMEDIES.get(type(op), "end the network in front of it")
-                raise UnsupportedOp(op.name, TARGET, f"{kind} has no circuit; {remedy}")
+                remedy = f"{kind} has no circuit; end the network in front of it"
+                raise UnsupportedOp(op.name, TARGET, remedy)
 
     def put(self, layer: Layer, dtype: IntType, r: Range) -> None:
         self.layers.append(layer)
@@ -412,6 +412,33 @@ class _Maker:
         size = self.graph.tensors[op.output].elements
         layer = Largest(op.name, (self.real(op.input),), op.output, size, channels, x.dtype, dtype)
         self.put(layer, dtype, Range(0, channels - 1))
+
+    def softmax(self, op: Softmax) -> None:
+        x, tensor = self.value(op.input), self.graph.tensors[op.output]
+        if op.kind not in KINDS or x.dtype.bits > 8:
+            of = f"a {op.kind} softmax of {x.dtype}"
+            raise UnsupportedOp(op.name, TARGET, f"{of} has no circuit; end the network before it")
+        dtype, made = tensor.dtype, None
+        result = of_type(dtype)
+        if op.kind is SoftmaxKind.TABLE:
+            dtype, result = IntType(32, True), Range(0, 1 << FRACTION_BITS)
+        value = Value(dtype, result)
+        if op.rescale is not None:
+            made = scaling(op.rescale, dtype, result, 0, tensor.dtype, op.name)
+            value = Value(tensor.dtype, made.result)
+        layer = Normalized(
+            op.name,
+            (self.real(op.input),),
+            op.output,
+            tensor.elements,
+            tensor.shape[-1],
+            x.dtype,
+            op.input_scale,
+            op.kind,
+            dtype,
+            made,
+        )
+        self.put(layer, value.dtype, value.range)
 
     def sum(self, op: Add | Sub) -> None:
         names = self.broadcast(op)

@@ -23,6 +23,8 @@ import numpy as np
 from hwkit.errors import BudgetInfeasible
 from hwkit.ir.types import Array
 from hwkit.targets.rtl.netlist import Instance, Netlist
+from hwkit.targets.rtl.softmax import KINDS, RECIPROCAL_CYCLES
+from hwkit.targets.rtl.softmax import PRODUCT_CYCLES as SOFTMAX_CYCLES
 from hwkit.targets.rtl.timing_gather import Gathers
 from hwkit.targets.rtl.timing_window import Windows
 
@@ -41,7 +43,7 @@ MOST_BEATS = 12_000_000
 MATRIX_CYCLES = 4
 RESCALE_CYCLES = 4
 PRODUCT_CYCLES = 2
-_MOST_ROUNDS = 400
+_MOST_ROUNDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,8 @@ class _Flow:
                 self.offer(out, np.ones(1, np.int32))
             case "hwk_join":
                 self.offer(out, self.joined(instance, taken) + 1)
+            case "hwk_softmax":
+                self.offer(out, _products(p, taken[0], self.taken[out]))
             case "hwk_resize":
                 self.offer(out, self.offered[instance.inputs[0]])
             case "hwk_window" | "hwk_gather":
@@ -217,6 +221,9 @@ class _Flow:
                 self.together(instance.inputs, taken, PRODUCT_CYCLES)
             case "hwk_join":
                 self.take_turns(instance, taken)
+            case "hwk_softmax":
+                length = _int(p, "LENGTH")
+                self.make_room(source, np.repeat(taken[length - 1 :: length] + 1, length), length)
             case "hwk_resize":
                 self.make_room(source, taken, 0)
             case "hwk_window" | "hwk_gather":
@@ -277,6 +284,18 @@ def _fifo_beats(p: Mapping[str, int | str]) -> int:
     """Room of a FIFO; a deep one has an output register behind its memory."""
     depth = _int(p, "DEPTH")
     return depth if depth <= SHALLOW else depth + 1
+
+
+def _products(p: Mapping[str, int | str], came: Array, left: Array) -> Array:
+    """When a softmax offers its outputs: the first of a row after its reciprocal, the others a
+    product after the one in front of them has left."""
+    length = _int(p, "LENGTH")
+    first = came[length - 1 :: length] + length + RECIPROCAL_CYCLES[KINDS[_int(p, "KIND")]]
+    rows = left.reshape(-1, length)
+    earliest = np.concatenate([first[:, None], rows[:, :-1] + SOFTMAX_CYCLES], axis=1)
+    steps = np.arange(length, dtype=np.int32) * SOFTMAX_CYCLES
+    offered: Array = np.maximum.accumulate(earliest - steps, axis=1) + steps
+    return offered.reshape(-1)
 
 
 def _one_a_cycle(times: Array) -> Array:

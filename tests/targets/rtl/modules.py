@@ -20,7 +20,7 @@ from hwkit.toolchain import process, verilator
 from tests.targets.rtl.together import TOP
 
 RTL = ("argmax", "choose", "constant", "fifo", "fork", "gather", "join", "lookup", "matrix",
-       "mul", "narrow", "product", "rescale", "resize", "rom", "state", "sum", "widen",
+       "mul", "narrow", "product", "rescale", "resize", "rom", "softmax", "state", "sum", "widen",
        "window")  # fmt: skip
 
 
