@@ -206,8 +206,9 @@ def _rescale(s: Scaling, lanes: int, channels: int, block: RamBlock) -> Cost:
     if s.parameters["ZERO"]:
         per_lane += q
     total = Cost(lanes * per_lane + 6, lanes * (x + p + q + s.dtype.bits) + 6, 0, lanes * s.dsp)
-    if s.fields and channels > lanes:
-        total += _memory(channels // lanes, lanes * s.field_bits, 1, block)
+    words = max(channels, len(s.fields)) // lanes
+    if s.fields and words > 1:
+        total += _memory(words, lanes * s.field_bits, 1, block)
     return total
 
 

@@ -67,10 +67,35 @@ class Window:
         return min(span + self.stride[0], 2 * self.height)
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """How many taps lie on the map, for each integer of the output, or one entry for all."""
+        axes = zip(
+            (self.out_height, self.out_width),
+            self.kernel,
+            self.stride,
+            self.dilation,
+            (self.padding.top, self.padding.left),
+            (self.height, self.width),
+            strict=True,
+        )
+        rows, columns = (
+            _inside(np.arange(out)[:, None] * stride + np.arange(kernel) * dilation - before, size)
+            for out, kernel, stride, dilation, before, size in axes
+        )
+        every = np.repeat(np.outer(rows, columns).reshape(-1), self.channels)
+        counts: list[int] = every.tolist()
+        return tuple(counts) if len(set(counts)) > 1 else tuple(counts[:1])
+
+    @property
     def is_trivial(self) -> bool:
         """Whether the words of the windows are those of the map."""
         ones = (1, 1)
         return self.kernel == ones and self.stride == ones and self.padding == Padding()
+
+
+def _inside(places: Array, size: int) -> Array:
+    count: Array = ((places >= 0) & (places < size)).sum(axis=1)
+    return count
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,14 +317,11 @@ class _Maker:
             self.lanewise(op, window, ones, bias, op.rescale, ONES)
             return
         if isinstance(op, AvgPool2d):
-            if op.padding != NO_PADDING:
-                remedy = "its windows leave the map: average without padding"
-                raise UnsupportedOp(op.name, TARGET, remedy)
             window = self.window(op, op.kernel, op.padding, 0)
-            total = Range(x.range.low * window.taps, x.range.high * window.taps)
+            total = Range(min(x.range.low, 0) * window.taps, max(x.range.high, 0) * window.taps)
             acc = IntType(signed_bits(total), True)
             dtype = self.graph.tensors[op.output].dtype
-            made = mean(window.taps, op.low, op.high, acc, total, dtype, op.name)
+            made = mean(window.counts, op.low, op.high, acc, total, dtype, op.name)
             kind = ONES
         else:
             window = self.window(op, op.kernel, op.padding, x.dtype.low)
@@ -416,8 +413,8 @@ class _Maker:
     def softmax(self, op: Softmax) -> None:
         x, tensor = self.value(op.input), self.graph.tensors[op.output]
         if op.kind not in KINDS or x.dtype.bits > 8:
-            of = f"a {op.kind} softmax of {x.dtype}"
-            raise UnsupportedOp(op.name, TARGET, f"{of} has no circuit; end the network before it")
+            remedy = f"Softmax {op.kind} of {x.dtype} has no circuit; end the network at its logits"
+            raise UnsupportedOp(op.name, TARGET, remedy)
         dtype, made = tensor.dtype, None
         result = of_type(dtype)
         if op.kind is SoftmaxKind.TABLE:
