@@ -18,14 +18,14 @@ from hwkit.lower.thresholds import thresholds
 
 MOST_STEPS = 4096
 """Values of a result above which nothing shorter is looked for."""
-_MOST_SHIFT = 48
 _MOST_BITS = 62
 """Of a product, in int64."""
+_FAR = 1 << _MOST_BITS
 
 
 def short_rescale(r: Rescale, low: Array, high: Array, where: str) -> Rescale | None:
-    """``r`` of sums ``low[c]..high[c]`` as one that rounds down, with the smallest shift for which
-    multipliers exist; its zero point is 0 and in the offset, its clamp that of ``r``.
+    """``r`` of sums ``low[c]..high[c]`` as one that rounds down, each channel with the smallest
+    shift for which a multiplier exists; the zero point is in the offset, the clamp that of ``r``.
 
     None where there is none (halves that go to the even integer on both sides), for results of more
     than ``MOST_STEPS`` values and for those that wrap. ``AccumulatorOverflow`` as in
@@ -63,39 +63,42 @@ def short_steps(
 
     rises = thresholds(limited, low, high, first, last)
     steps = np.arange(first + 1, last + 1, dtype=np.int64)
-    channels = ratios * len(low) if len(ratios) == 1 else ratios
-    widest = int(max(np.abs(rises).max(), np.abs(low).max())) + 1
-    for shift in range(_MOST_SHIFT):
-        below = [(m << shift) >> s for m, s in channels]
-        largest = max(widest * (max(below) + 1), (max(abs(first), abs(last)) + 1) << shift)
-        if largest.bit_length() > _MOST_BITS:
+    found = [
+        _shortest(ratio, steps, rise, int(first), int(last))
+        for ratio, rise, first, last in zip(
+            ratios * len(low) if len(ratios) == 1 else ratios, rises, low, high, strict=True
+        )
+    ]
+    terms = [term for term in found if term is not None]
+    if len(terms) < len(found):
+        return None
+    multiplier, shift, offset = zip(*(terms[:1] if len(set(terms)) == 1 else terms), strict=True)
+    return Rescale(multiplier, shift, Rounding.FLOOR, *clamp, offset=offset)
+
+
+def _shortest(
+    ratio: tuple[int, int], steps: Array, rises: Array, low: int, high: int
+) -> tuple[int, int, int] | None:
+    """The multiplier, shift and offset of one channel with which sums of ``low..high`` reach each
+    of ``steps`` where it ``rises`` and not before, with the smallest shift; or None."""
+    reached, waited = rises <= high, rises > low
+    here, there = rises[reached], rises[waited] - 1
+    widest, largest = max(-low, high) + 1, int(np.abs(steps).max()) + 1
+    for shift in range(_MOST_BITS):
+        below = (ratio[0] << shift) >> ratio[1]
+        if max(widest * (below + 1), largest << shift).bit_length() > _MOST_BITS:
             return None
-        found = _offsets(rises, steps << shift, low, high, np.array(below, np.int64))
-        if found is not None:
-            multiplier, offset = map(_one_or_all, found)
-            shifts = (shift,) * len(multiplier)
-            return Rescale(multiplier, shifts, Rounding.FLOOR, *clamp, offset=offset)
+        for m in (below, below + 1):
+            least = ((steps[reached] << shift) - m * here).max(initial=-_FAR)
+            most = ((steps[waited] << shift) - m * there).min(initial=_FAR) - 1
+            # Beyond the last step, and before the first, is the clamp: any offset would do.
+            if not len(here):
+                least = most - (1 << shift)
+            elif not len(there):
+                most = least + (1 << shift)
+            if least <= most:
+                return m, shift, _roundest(int(least), int(most))
     return None
-
-
-def _offsets(
-    rises: Array, steps: Array, low: Array, high: Array, below: Array
-) -> tuple[list[int], list[int]] | None:
-    """A multiplier (of ``below`` and the next one) and an offset for each channel with which
-    ``a * m + o`` reaches a step where it rises and not before, or None."""
-    reached, waited = rises <= high[:, None], rises > low[:, None]
-    far = np.int64(1) << _MOST_BITS
-    multipliers, offsets = below.copy(), np.zeros(len(low), np.int64)
-    open_ = np.ones(len(low), bool)
-    for more in (0, 1):
-        m = (below + more)[:, None]
-        least = np.where(reached, steps - m * rises, -far).max(axis=1)
-        most = np.where(waited, steps - m * (rises - 1) - 1, far).min(axis=1)
-        for channel in np.flatnonzero(open_ & (least <= most)):
-            multipliers[channel] = below[channel] + more
-            offsets[channel] = _roundest(int(least[channel]), int(most[channel]))
-            open_[channel] = False
-    return None if open_.any() else (multipliers.tolist(), offsets.tolist())
 
 
 def _roundest(least: int, most: int) -> int:
@@ -105,7 +108,3 @@ def _roundest(least: int, most: int) -> int:
         if value <= most:
             return value
     raise AssertionError("least is not above most")
-
-
-def _one_or_all(values: list[int]) -> tuple[int, ...]:
-    return tuple(values[:1]) if len(set(values)) == 1 else tuple(values)
