@@ -461,7 +461,7 @@ class _Maker:
         taps = op.kernel[0] * op.kernel[1]
         window = Window(op.kernel, op.stride, op.padding)
         if op.padding != NO_PADDING:
-            remedy = "its windows leave the map: average without padding"
+            remedy = "its windows leave the map; average without padding"
             raise UnsupportedOp(op.name, TARGET, remedy)
         if taps & (taps - 1):
             value, _ = self.summed(op.name, x, window, shape, None, 0)
