@@ -58,7 +58,7 @@ class Normalized:
 
     def cycles(self, fold: Fold) -> int:
         """Of its rows, none of which begins before the one in front of it is out."""
-        row = (2 + PRODUCT_CYCLES) * self.length + RECIPROCAL_CYCLES[self.kind] - PRODUCT_CYCLES + 1
+        row = (2 + PRODUCT_CYCLES) * self.length + RECIPROCAL_CYCLES[self.kind] - PRODUCT_CYCLES
         return self.size // self.length * row
 
     def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:

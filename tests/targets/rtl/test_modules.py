@@ -10,9 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwkit.ir.types import Array
+from hwkit.ir.ops import SoftmaxKind
+from hwkit.ir.softmax import softmax as ir_softmax
+from hwkit.ir.softmax_table import softmax_table
+from hwkit.ir.types import S8, Array, IntType
 from hwkit.targets.rtl import khot, moving
+from hwkit.targets.rtl.fold import Fold
 from hwkit.targets.rtl.netlist import packed
+from hwkit.targets.rtl.softmax import KINDS, PRODUCT_CYCLES, RECIPROCAL_CYCLES, Normalized
 from tests.targets.rtl import modules
 from tests.targets.rtl.modules import Case
 
@@ -171,6 +176,25 @@ def gather(index: Array, cycles: float | None = None) -> Case:
     }
     images = {"ROWS": (2 * bits, rows), "PLACES": (bits, places)}
     return Case("hwk_gather", parameters, 9, 9, x, y, size, len(words), None, cycles, images)
+
+
+def softmax(kind: SoftmaxKind, length: int, step: float) -> Case:
+    """``hwk_softmax`` of rows of s8, every output cut to 30 bits."""
+    rows = 300 // length
+    x = RNG.integers(-128, 128, (rows, length))
+    x[0], x[1] = -128, np.where(np.arange(length) == 0, 127, -128)
+    x[2:5] = 127 - RNG.integers(0, 4, (3, length))
+    of = softmax_table(x, step) if kind is SoftmaxKind.TABLE else ir_softmax(x, step, kind)
+    layer = Normalized("s", ("x",), "y", x.size, length, S8, step, kind, IntType(30, True), None)
+    parameters = {"KIND": KINDS.index(kind), "LENGTH": length, "IN_BITS": 8, "OUT_BITS": 30}
+    images = {"IMAGE": (32, [int(e) for e in layer.exponentials()])}
+    into = [int(v) & 255 for v in x.reshape(-1)]
+    out = [int(v) & (1 << 30) - 1 for v in of.reshape(-1)]
+    latency = 2 * length - 1 + RECIPROCAL_CYCLES[kind] + (length - 1) * PRODUCT_CYCLES
+    cycles = float(layer.cycles(Fold(1, 1)) // rows)
+    return Case(
+        "hwk_softmax", parameters, 8, 30, into, out, length, length, latency, cycles, images
+    )
 
 
 MAP = np.arange(48).reshape(4, 6, 2)
@@ -377,6 +401,7 @@ CASES = [
     gather(np.broadcast_to(MAP[:1, :1], MAP.shape), 48.0),
     gather(np.array([5, 1, 1, 4, 0, 5, 2])),
     gather(np.array([7])),
+    *(softmax(kind, *row) for kind in KINDS for row in ((1, 0.2), (2, 0.9), (10, 0.1), (60, 0.02))),
     *(rescale(0, rounding, shift) for rounding in (0, 1, 2, 4) for shift in (1, 2)),
     rescale(0, 2, 0, zero=-3),
     rescale(0, 4, 0, zero=2),  # the mean of one integer
