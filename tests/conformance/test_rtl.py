@@ -35,6 +35,7 @@ RTL = Space(
     activations=(S8, U8, IntType(4, True), IntType(5, False), IntType(2, False)),
     weight_bits=(2, 3, 4, 8),
     max_ops=5,
+    softmax=CAPABILITIES.softmax,
     raw_output=True,
     offsets=True,
     inputs=2,

@@ -11,10 +11,12 @@ from hwkit.ir.ops import (
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Pad,
     Requantize,
     Reshape,
     Rounding,
+    Sub,
     SumPool2d,
 )
 from hwkit.target import Capabilities
@@ -34,19 +36,21 @@ CAPABILITIES = Capabilities(
             DepthwiseConv2d,
             Lookup,
             MaxPool2d,
+            Mul,
             Pad,
             Requantize,
             Reshape,
+            Sub,
             SumPool2d,
         }
     ),
     roundings={
-        op: _ROUNDINGS for op in (Add, Conv2d, Dense, DepthwiseConv2d, Requantize, SumPool2d)
+        op: _ROUNDINGS
+        for op in (Add, Conv2d, Dense, DepthwiseConv2d, Mul, Requantize, Sub, SumPool2d)
     },
     weight_bits=tuple(range(1, 17)),
     activation_bits=tuple(range(1, 33)),
     signed_activations=False,
-    power_of_two_scales=True,
     most_inputs=None,
     most_outputs=None,
     states=True,

@@ -1,9 +1,10 @@
 """hls4ml layers as plain data, each with every precision stated.
 
 Every value in the project is the graph's own integer, stored with no fraction bits. A weighted
-layer carries its rescale in its weights: they are ``w * 2**-k``, its bias ``b * 2**-k``, so its
-accumulator is the graph's accumulator times ``2**-k``, exactly, and the type of its result rounds
-and clamps. In hardware that costs nothing, since a power of two only moves the binary point.
+layer carries a rescale by powers of two in its weights: they are ``w * 2**-k``, its bias
+``b * 2**-k``, so its accumulator is the graph's accumulator times ``2**-k``, exactly, and the type
+of its result rounds and clamps. In hardware that costs nothing, since a power of two only moves
+the binary point. Any other rescale is a layer of its own, a constant multiplier and an adder.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ MAX_PARALLEL_MULTIPLIERS = 4096
 """Above this a layer shares multipliers: Vitis HLS partitions no array of more elements."""
 
 MAX_TABLE_BITS = 10
+
+EXACT_BITS = 53
+"""Of a constant: it passes through a float64."""
+
+MAX_SUM_BITS = 64
+"""Of a sum; the types of the simulation are slow above."""
 
 Attribute = int | str | bool | list[int]
 
@@ -87,7 +94,7 @@ class Window:
 class Weights:
     """Weights (outputs last) as integers in units of ``2**-fraction``, the bias in those of
     ``2**-bias_fraction``, which are as fine or finer, and what the accumulator of ``x`` in
-    ``low..high`` can be in units of the bias.
+    ``low..high`` can be in units of the bias. The arrays hold Python's integers.
 
     ``bits`` and ``signed`` are those that a weight is stored with.
     """
@@ -102,11 +109,23 @@ class Weights:
     def accumulator(self, low: int, high: int) -> tuple[int, int]:
         """Range of every partial sum, taken in any order, for inputs of ``low..high``."""
         w = self.weight.reshape(-1, self.weight.shape[-1])
-        terms = np.stack([w * low, w * high, np.zeros_like(w)])
+        positive, negative = np.maximum(w, 0).sum(0), np.minimum(w, 0).sum(0)
+        below, above = min(low, 0), max(high, 0)
         finer = self.bias_fraction - self.fraction
-        least, most = terms.min(0).sum(0) << finer, terms.max(0).sum(0) << finer
+        least = positive * below + negative * above << finer
+        most = positive * above + negative * below << finer
         first = min(0, int(least.min()), int((least + self.bias).min()))
         return first, max(0, int(most.max()), int((most + self.bias).max()))
+
+    def accumulator_bits(self, low: int, high: int) -> int:
+        """Of every partial sum."""
+        return holding(*self.accumulator(low, high)).bits
+
+    @property
+    def are_exact(self) -> bool:
+        """Whether a float64 holds every constant."""
+        every = (*self.weight.ravel().tolist(), *self.bias.tolist())
+        return all(int(float(value)) == value for value in every)
 
     def precision(self, low: int, high: int, result: Fixed) -> dict[str, Fixed]:
         """The types of a weighted layer with inputs of ``low..high``."""
@@ -121,8 +140,8 @@ class Weights:
     def data(self, weight: str) -> dict[str, Array]:
         """hls4ml's constants by its names."""
         return {
-            weight: self.weight * 2.0**-self.fraction,
-            "bias_data": self.bias * 2.0**-self.bias_fraction,
+            weight: self.weight.astype(np.float64) * 2.0**-self.fraction,
+            "bias_data": self.bias.astype(np.float64) * 2.0**-self.bias_fraction,
         }
 
 
@@ -240,10 +259,10 @@ def _map_attributes(x: Shape, y: Shape, padding: Padding) -> dict[str, Attribute
     }
 
 
-def addition(name: str, a: Value, b: Value, result: Clamped) -> tuple[Layer, Value]:
-    """Sum of two values of one shape."""
+def merge(name: str, kind: str, a: Value, b: Value, result: Clamped) -> tuple[Layer, Value]:
+    """``kind`` (add, subtract or multiply) of two values of one shape."""
     precision = {"result": result.type}
-    layer = Layer("Merge", name, (a.layer, b.layer), {"op": "add"}, precision)
+    layer = Layer("Merge", name, (a.layer, b.layer), {"op": kind}, precision)
     return layer, value_of(layer, a.shape, result)
 
 

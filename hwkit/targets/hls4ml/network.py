@@ -1,4 +1,4 @@
-"""An integer graph with power-of-two scales as a list of hls4ml layers."""
+"""An integer graph as a list of hls4ml layers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,30 @@ from hwkit.ir.ops import (
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Overflow,
     Pad,
+    Padding,
     Requantize,
     Rescale,
     Reshape,
+    Sub,
     SumPool2d,
 )
+from hwkit.ir.sums import folded_bias
 from hwkit.ir.types import Array, IntType, Shape
+from hwkit.lower.short_rescale import short_steps
 from hwkit.targets.hls4ml import layers
-from hwkit.targets.hls4ml.dyadic import TARGET, check_scales, offsets, shifts
+from hwkit.targets.hls4ml.dyadic import (
+    TARGET,
+    Factors,
+    constant_multiplier,
+    factors,
+    is_shift,
+    offsets,
+    without_whole_steps,
+)
 from hwkit.targets.hls4ml.fixed import (
     HALF_AWAY,
     QUANTIZATION_MODES,
@@ -66,7 +79,6 @@ def network(graph: Graph, io_type: str) -> Network:
     ``io_type`` may also be ``auto``: ``io_stream`` where every layer has a stream form, else
     ``io_parallel``. Raises ``UnsupportedOp`` naming the op, the value and the remedy.
     """
-    check_scales(graph)
     obstacle = stream_obstacle(graph)
     if io_type == "auto":
         io_type = "io_parallel" if obstacle else "io_stream"
@@ -146,8 +158,10 @@ class _Maker:
                 value = self.convolution(op, shape)
             case Dense():
                 value = self.dense(op, shape)
-            case Add():
-                value = self.addition(op)
+            case Add() | Sub():
+                value = self.merged(op)
+            case Mul():
+                value = self.product(op)
             case SumPool2d():
                 value = self.sum_pool(op, shape)
             case AvgPool2d():
@@ -155,8 +169,8 @@ class _Maker:
             case MaxPool2d():
                 value = self.max_pool(op, shape)
             case Requantize():
-                self.no_zero_point(op, op.input_zero_point)
-                value = self.requantized(op.name, self.values[op.input], op.rescale)
+                x = self.values[op.input]
+                value = self.requantized(op.name, x, op.rescale, op.input_zero_point)
             case Clamp():
                 value = self.clamp(op)
             case Pad():
@@ -171,11 +185,6 @@ class _Maker:
         self.values[op.output] = value
 
     # What comes out of an accumulator -----------------------------------------------------------
-
-    def no_zero_point(self, op: Op, zero_point: int) -> None:
-        if zero_point:
-            remedy = f"its input's zero point is {zero_point}: train with symmetric quantizers"
-            raise UnsupportedOp(op.name, TARGET, remedy)
 
     def result(self, source: tuple[int, int, int], r: Rescale | None) -> Clamped:
         """The type of a result whose values, in units of ``2**-fraction``, are ``source``."""
@@ -199,37 +208,53 @@ class _Maker:
         table = {v: min(max(v, low), high) for v in range(x.type.low, x.type.high + 1)}
         return self.put(layers.lookup(self.fresh(f"{name}_clamp"), x, table))
 
-    def fits(self, node: str, bits: int, factors: tuple[int, ...], r: Rescale | None) -> None:
-        """Refuses sums of ``bits`` (32 at least: the bias) that the spread of scales, or an offset
-        finer than them, makes wider than 62: the arithmetic here and the simulation's fast types
-        end there."""
-        spread = max(factors) - min(factors)
-        if max(bits, 32) + spread > 62:
-            remedy = f"its channels' scales differ by 2**{spread}; train with one scale per tensor"
-            raise UnsupportedOp(node, TARGET, remedy)
-        added, fraction = offsets(r)
-        finer = max(fraction - min(factors), 0)
-        wide = max(max(bits, 32) + finer, *(abs(o).bit_length() + 2 for o in added))
-        if wide > 62:
-            remedy = f"its offset makes sums of {wide} bits; quantize its bias"
+    def fits(self, node: str, scaled: Weights, x: Value) -> None:
+        """Refuses constants and sums that are wider than the arithmetic here and the simulation's
+        fast types."""
+        bits = scaled.accumulator_bits(x.low, x.high)
+        if bits > layers.MAX_SUM_BITS or not scaled.are_exact:
+            remedy = (
+                f"its scales and offsets make sums of {bits} bits; train with one scale per tensor"
+            )
             raise UnsupportedOp(node, TARGET, remedy)
 
-    def requantized(self, name: str, x: Value, r: Rescale) -> Value:
-        """``r`` of ``x``: an assignment, or a scaling where the factor is not 1."""
-        factors = shifts(r, name)
-        if not any(factors) and not any(offsets(r)[0]):
+    def requantized(self, name: str, x: Value, r: Rescale, zero_point: int = 0) -> Value:
+        """``r`` of ``x - zero_point``: an assignment, or a scaling where the factor is not 1."""
+        if zero_point or not is_shift(r):
+            channels = max(r.channels, x.shape[-1])
+            low, high = (np.full(channels, end, np.int64) for end in (x.low, x.high))
+            r, added = constant_multiplier(r, zero_point, low, high, name)
+            if added:
+                return self.moved(name, self.rescaled(name, x, r), (added,))
+        return self.rescaled(name, x, r)
+
+    def rescaled(self, name: str, x: Value, r: Rescale) -> Value:
+        by = factors(r, name)
+        if by.is_one and not any(offsets(r)[0]):
             result = self.result((x.low, x.high, 0), r)
             if result.exact and result.type.overflow == "AP_WRAP":
                 return x
             value = self.put(layers.cast(self.fresh(name), x, result))
-        else:
-            self.fits(name, x.type.bits, factors, r)
-            ones = np.ones((1, x.shape[-1]), np.int64)
-            scaled = self.weights(ones, None, IntType(1, False), factors, r)
-            source = (*scaled.accumulator(x.low, x.high), scaled.bias_fraction)
-            result = self.result(source, r)
-            value = self.put(layers.scaling(self.fresh(name), x, scaled, result))
+            return self.finished(name, value, result, r)
+        if any(o.bit_length() > layers.EXACT_BITS for o in offsets(r)[0]):
+            r, steps = without_whole_steps(r)
+            x = self.moved(name, x, steps)
+        scaled = self.weights(np.ones((1, x.shape[-1]), np.int64), None, IntType(1, False), by, r)
+        self.fits(name, scaled, x)
+        source = (*scaled.accumulator(x.low, x.high), scaled.bias_fraction)
+        result = self.result(source, r)
+        value = self.put(layers.scaling(self.fresh(name), x, scaled, result))
         return self.finished(name, value, result, r)
+
+    def moved(self, name: str, x: Value, by: tuple[int, ...]) -> Value:
+        """``x`` plus an integer, or one for each channel."""
+        if not any(by):
+            return x
+        channels = x.shape[-1]
+        bias = np.broadcast_to(np.array(by, np.int64), channels)
+        ones = Weights(np.ones((1, channels), np.int64), 0, 1, False, bias, 0)
+        result = layers.as_it_is(x.low + min(by), x.high + max(by))
+        return self.put(layers.scaling(self.fresh(f"{name}_moved"), x, ones, result))
 
     # Weighted ops -------------------------------------------------------------------------------
 
@@ -238,123 +263,211 @@ class _Maker:
         weight: Array,
         bias: Array | None,
         dtype: IntType,
-        factors: tuple[int, ...],
+        by: Factors,
         r: Rescale | None,
     ) -> Weights:
-        """Weights with outputs last, times ``2**-factor`` for each output, and the bias with the
-        offset of ``r``, in units as fine as either needs."""
+        """Weights with outputs last, times the factor ``by`` for each output, and the bias with
+        the offset of ``r``, in units as fine as either needs."""
         outputs = weight.shape[-1]
         added, finest = offsets(r)
-        fraction = max(factors)
-        bias_fraction = max(fraction, finest)
-        up = np.array([fraction - k for k in factors], np.int64)
-        bias = np.zeros(outputs, np.int64) if bias is None else bias.astype(np.int64)
-        bias = (bias << (up + bias_fraction - fraction)) + (
-            np.array(added, np.int64) << (bias_fraction - finest)
+        bias_fraction = max(by.fraction, finest)
+        # In Python's integers, until it is known that they fit.
+        multipliers = np.array(by.multipliers, object)
+        bias = np.zeros(outputs, object) if bias is None else bias.astype(object)
+        bias = (bias * multipliers << (bias_fraction - by.fraction)) + (
+            np.array(added, object) << (bias_fraction - finest)
         )
-        bits = dtype.bits + int(up.max())
+        bits = dtype.bits + by.bits - 1
         return Weights(
-            weight.astype(np.int64) << up, fraction, bits, dtype.signed, bias, bias_fraction
+            weight.astype(object) * multipliers,
+            by.fraction,
+            bits,
+            dtype.signed,
+            bias,
+            bias_fraction,
         )
 
     def weighted(
-        self, op: Conv2d | DepthwiseConv2d | Dense, weight: Array
+        self,
+        op: Conv2d | DepthwiseConv2d | Dense,
+        x: Value,
+        weight: Array,
+        r: Rescale | None,
+        zero_point: int,
     ) -> tuple[Weights, Clamped]:
-        self.no_zero_point(op, op.input_zero_point)
-        x = self.values[op.input]
         bias = None if op.bias is None else self.graph.constants[op.bias]
-        factors = (0,) if op.rescale is None else shifts(op.rescale, op.name)
+        if zero_point:
+            rows = weight.reshape(-1, weight.shape[-1]).T
+            bias = np.zeros(len(rows), np.int64) if bias is None else bias
+            bias = folded_bias(rows, bias, zero_point)
+        by = factors(r, op.name)
         dtype = self.graph.tensors[op.weight].dtype
-        taps = weight.size // weight.shape[-1]
-        bits = dtype.bits + x.type.bits + taps.bit_length()
-        self.fits(op.name, bits, factors, op.rescale)
-        scaled = self.weights(weight, bias, dtype, factors, op.rescale)
+        scaled = self.weights(weight, bias, dtype, by, r)
+        self.fits(op.name, scaled, x)
         source = (*scaled.accumulator(x.low, x.high), scaled.bias_fraction)
-        return scaled, self.result(source, op.rescale)
+        return scaled, self.result(source, r)
+
+    def then(self, name: str, value: Value, result: Clamped, r: Rescale | None) -> Value:
+        """``value``, whose layer holds ``r`` where that only shifts, else behind a layer for it."""
+        if r is None or is_shift(r):
+            return self.finished(name, value, result, r)
+        return self.requantized(name, value, r)
 
     def dense(self, op: Dense, shape: Shape) -> Value:
         x = self.values[op.input]
         weight = self.graph.constants[op.weight].T
+        inside = op.rescale if is_shift(op.rescale) else None
         if len(shape) == 1:
-            scaled, result = self.weighted(op, weight)
+            scaled, result = self.weighted(op, x, weight, inside, op.input_zero_point)
             value = self.put(layers.dense(self.fresh(op.name), x, scaled, result))
         elif len(shape) == 3:
             window = Window((1, 1), (1, 1), NO_PADDING)
-            scaled, result = self.weighted(op, weight[np.newaxis, np.newaxis])
+            weight = weight[np.newaxis, np.newaxis]
+            scaled, result = self.weighted(op, x, weight, inside, op.input_zero_point)
             made = layers.convolution(self.fresh(op.name), x, window, shape, scaled, result)
             value = self.put(made)
         else:
             remedy = f"its input has {len(shape)} axes; reshape it to 1 or 3"
             raise UnsupportedOp(op.name, TARGET, remedy)
-        return self.finished(op.name, value, result, op.rescale)
+        return self.then(op.name, value, result, op.rescale)
 
     def convolution(self, op: Conv2d | DepthwiseConv2d, shape: Shape) -> Value:
-        if op.dilation != (1, 1):
-            remedy = f"its dilation is {op.dilation}; use a denser kernel"
-            raise UnsupportedOp(op.name, TARGET, remedy)
-        x = self.values[op.input]
-        weight = self.graph.constants[op.weight]
+        weight = _spread(self.graph.constants[op.weight], op.dilation)
+        x, zero_point = self.centred(op.name, op.input, op.input_zero_point, op.padding)
         kernel = (weight.shape[1], weight.shape[2])
         if isinstance(op, Conv2d):
             weight = np.moveaxis(weight, 0, 3)
         else:
             weight = _depthwise(weight[0], x.shape[2])
-        scaled, result = self.weighted(op, weight)
+        inside = op.rescale if is_shift(op.rescale) else None
+        scaled, result = self.weighted(op, x, weight, inside, zero_point)
         window = Window(kernel, op.stride, op.padding)
         made = layers.convolution(self.fresh(op.name), x, window, shape, scaled, result)
-        return self.finished(op.name, self.put(made), result, op.rescale)
+        return self.then(op.name, self.put(made), result, op.rescale)
+
+    def centred(
+        self, name: str, tensor: str, zero_point: int, padding: Padding
+    ) -> tuple[Value, int]:
+        """The input of a window, and the zero point that its bias has to take away: hls4ml pads
+        with 0, so that a padded map has it taken away beforehand."""
+        x = self.values[tensor]
+        if padding == NO_PADDING:
+            return x, zero_point
+        return self.moved(name, x, (-zero_point,)), 0
 
     # The others ---------------------------------------------------------------------------------
 
-    def addition(self, op: Add) -> Value:
+    def merged(self, op: Add | Sub) -> Value:
+        self.one_shape(op)
+        sign = -1 if isinstance(op, Sub) else 1
+        operands, zero_point = [], 0
+        named = zip(op.inputs, op.input_zero_points, op.input_rescales, (1, sign), strict=True)
+        for name, zero, r, by in named:
+            x = self.values[name]
+            if r is None:
+                zero_point += by * zero
+            else:
+                x = self.requantized(op.name, x, r, zero)
+            operands.append(x)
+        a, b = operands
+        ends = (a.low + sign * b.low, a.low + sign * b.high)
+        tops = (a.high + sign * b.low, a.high + sign * b.high)
+        return self.merge(
+            "subtract" if sign < 0 else "add", op, (a, b), (min(ends), max(tops)), zero_point
+        )
+
+    def product(self, op: Mul) -> Value:
+        self.one_shape(op)
+        a, b = (
+            self.moved(op.name, self.values[name], (-zero,))
+            for name, zero in zip(op.inputs, op.input_zero_points, strict=True)
+        )
+        ends = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
+        return self.merge("multiply", op, (a, b), (min(ends), max(ends)), 0)
+
+    def one_shape(self, op: Add | Sub | Mul) -> None:
         if len({self.graph.tensors[name].shape for name in op.inputs}) > 1:
             remedy = "its operands have two shapes: give both one shape"
             raise UnsupportedOp(op.name, TARGET, remedy)
-        for zero_point in op.input_zero_points:
-            self.no_zero_point(op, zero_point)
-        a, b = (
-            self.values[name] if r is None else self.requantized(op.name, self.values[name], r)
-            for name, r in zip(op.inputs, op.input_rescales, strict=True)
-        )
-        low, high, r = a.low + b.low, a.high + b.high, op.rescale
-        if r is None or not any((*shifts(r, op.name), *offsets(r)[0])):
-            result = self.result((low, high, 0), r)
-            value = self.put(layers.addition(self.fresh(op.name), a, b, result))
+
+    def merge(
+        self,
+        kind: str,
+        op: Add | Sub | Mul,
+        operands: tuple[Value, Value],
+        ends: tuple[int, int],
+        zero_point: int,
+    ) -> Value:
+        """``kind`` of both operands, whose results are within ``ends``, minus ``zero_point`` and
+        rescaled."""
+        r = op.rescale
+        plain = r is None or (is_shift(r) and factors(r, op.name).is_one and not any(offsets(r)[0]))
+        if plain and not zero_point:
+            result = self.result((*ends, 0), r)
+            value = self.put(layers.merge(self.fresh(op.name), kind, *operands, result))
             return self.finished(op.name, value, result, r)
-        total = layers.as_it_is(low, high)
-        value = self.put(layers.addition(self.fresh(op.name), a, b, total))
-        return self.requantized(op.name, value, r)
+        total = layers.as_it_is(*ends)
+        value = self.put(layers.merge(self.fresh(op.name), kind, *operands, total))
+        if r is None:
+            return self.moved(op.name, value, (-zero_point,))
+        return self.requantized(op.name, value, r, zero_point)
 
     def sum_pool(self, op: SumPool2d, shape: Shape) -> Value:
         """A mean where the rescale divides by the window, else a convolution with ones."""
-        self.no_zero_point(op, op.input_zero_point)
-        x = self.values[op.input]
-        window = Window(op.kernel, op.stride, op.padding)
+        window, r = Window(op.kernel, op.stride, op.padding), op.rescale
         taps = op.kernel[0] * op.kernel[1]
-        factors = (0,) if op.rescale is None else shifts(op.rescale, op.name)
-        divides = {1 << max(k, 0) for k in factors} == {taps} and not any(offsets(op.rescale)[0])
-        if divides and _is_tiling(window):
-            source = (min(taps * x.low, 0), max(taps * x.high, 0), factors[0])
-            result = self.result(source, op.rescale)
-            made = layers.mean(self.fresh(op.name), x, window, shape, source, result)
-        else:
-            ones = np.ones((*op.kernel, shape[2]), np.int64)
-            self.fits(op.name, x.type.bits + taps.bit_length(), factors, op.rescale)
-            scaled = self.weights(ones, None, IntType(1, False), factors, op.rescale)
-            source = (*scaled.accumulator(x.low, x.high), scaled.bias_fraction)
-            result = self.result(source, op.rescale)
-            made = layers.convolution(self.fresh(op.name), x, window, shape, scaled, result)
-        return self.finished(op.name, self.put(made), result, op.rescale)
+        by = factors(r, op.name)
+        divides = set(by.multipliers) == {1} and 1 << max(by.fraction, 0) == taps
+        if (
+            divides
+            and is_shift(r)
+            and not any(offsets(r)[0])
+            and _is_tiling(window)
+            and not op.input_zero_point
+        ):
+            x = self.values[op.input]
+            source = (min(taps * x.low, 0), max(taps * x.high, 0), by.fraction)
+            result = self.result(source, r)
+            value = self.put(layers.mean(self.fresh(op.name), x, window, shape, source, result))
+            return self.finished(op.name, value, result, r)
+        x, zero_point = self.centred(op.name, op.input, op.input_zero_point, op.padding)
+        inside = r if is_shift(r) else None
+        value, result = self.summed(op.name, x, window, shape, inside, zero_point)
+        return self.then(op.name, value, result, r)
+
+    def summed(
+        self,
+        name: str,
+        x: Value,
+        window: Window,
+        shape: Shape,
+        r: Rescale | None,
+        zero_point: int,
+    ) -> tuple[Value, Clamped]:
+        """Sums of ``x - zero_point`` over a window: a convolution with ones."""
+        taps = window.kernel[0] * window.kernel[1]
+        by = factors(r, name)
+        ones = np.ones((*window.kernel, shape[2]), np.int64)
+        bias = np.full(shape[2], -zero_point * taps)
+        scaled = self.weights(ones, bias, IntType(1, False), by, r)
+        self.fits(name, scaled, x)
+        source = (*scaled.accumulator(x.low, x.high), scaled.bias_fraction)
+        result = self.result(source, r)
+        made = layers.convolution(self.fresh(name), x, window, shape, scaled, result)
+        return self.put(made), result
 
     def average_pool(self, op: AvgPool2d, shape: Shape) -> Value:
         x = self.values[op.input]
         taps = op.kernel[0] * op.kernel[1]
-        if op.padding != NO_PADDING or taps & (taps - 1):
-            remedy = "use a window of 2**n places and no padding"
+        window = Window(op.kernel, op.stride, op.padding)
+        if op.padding != NO_PADDING:
+            remedy = "its windows leave the map; average without padding"
             raise UnsupportedOp(op.name, TARGET, remedy)
+        if taps & (taps - 1):
+            value, _ = self.summed(op.name, x, window, shape, None, 0)
+            return self.rescaled(op.name, value, _mean(op, taps, value))
         source = (min(taps * x.low, 0), max(taps * x.high, 0), taps.bit_length() - 1)
         result = clamping(source, HALF_AWAY, op.low, op.high)
-        window = Window(op.kernel, op.stride, op.padding)
         value = self.put(layers.mean(self.fresh(op.name), x, window, shape, source, result))
         return value if result.exact else self.clamped(op.name, value, op.low, op.high)
 
@@ -380,10 +493,9 @@ class _Maker:
         return self.put(layers.cast(self.fresh(op.name), x, result))
 
     def pad(self, op: Pad) -> Value:
-        if op.value:
-            raise UnsupportedOp(op.name, TARGET, f"it pads with {op.value}; pad with 0")
-        x = self.values[op.input]
-        return self.put(layers.zero_padding(self.fresh(op.name), x, op.padding))
+        x = self.moved(op.name, self.values[op.input], (-op.value,))
+        padded = self.put(layers.zero_padding(self.fresh(op.name), x, op.padding))
+        return self.moved(op.name, padded, (op.value,))
 
     def lookup(self, op: Lookup) -> Value:
         x, table = self.values[op.input], self.graph.constants[op.table]
@@ -394,6 +506,32 @@ class _Maker:
 
 def _is_tiling(window: Window) -> bool:
     return window.kernel == window.stride and window.padding == NO_PADDING
+
+
+def _spread(weight: Array, dilation: tuple[int, int]) -> Array:
+    """The kernel (O, KH, KW, I) with zeros between its places, as wide as a dilated one."""
+    outputs, height, width, inputs = weight.shape
+    size = ((height - 1) * dilation[0] + 1, (width - 1) * dilation[1] + 1)
+    wide = np.zeros((outputs, *size, inputs), weight.dtype)
+    wide[:, :: dilation[0], :: dilation[1]] = weight
+    return wide
+
+
+def _mean(op: AvgPool2d, taps: int, total: Value) -> Rescale:
+    """A sum of ``taps`` integers to their mean, half away from zero, clamped."""
+
+    def mean(sums: Array) -> Array:
+        away: Array = np.sign(sums) * ((2 * np.abs(sums) + taps) // (2 * taps))
+        return np.clip(away, op.low, op.high)
+
+    ratio = (-(-(1 << 31) // taps), 31)
+    found = short_steps(
+        mean, [ratio], np.array([total.low]), np.array([total.high]), (op.low, op.high)
+    )
+    if found is None:
+        remedy = f"halves of windows of {taps} places have no exact form; use 2**n places"
+        raise UnsupportedOp(op.name, TARGET, remedy)
+    return found
 
 
 def _depthwise(weight: Array, channels: int) -> Array:

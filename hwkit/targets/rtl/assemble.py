@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from hwkit.ir.types import IntType
 from hwkit.targets.rtl.core import Stream
-from hwkit.targets.rtl.layers import LINK_DEPTH, Fold
+from hwkit.targets.rtl.fold import Fold
+from hwkit.targets.rtl.layers import LINK_DEPTH
 from hwkit.targets.rtl.netlist import Instance, Netlist, packed
 from hwkit.targets.rtl.network import Delay, Network
+from hwkit.targets.rtl.rescaled import resized
 
 
 def assemble(
@@ -55,7 +56,7 @@ def assemble(
     for delay in network.delays:
         _delay(net, delay, branches[delay.update].pop(0), taps[delay.tensor])
     for tensor, dtype in network.sinks:
-        net.sinks.append(_resized(net, branches[tensor].pop(0), dtype, "sink"))
+        net.sinks.append(resized(net, branches[tensor].pop(0), dtype, "sink"))
     return net, taps
 
 
@@ -71,23 +72,10 @@ def with_depths(net: Netlist, depths: Mapping[str, int]) -> Netlist:
     return replace(net, instances=instances)
 
 
-def _resized(net: Netlist, source: str, dtype: IntType, wish: str) -> str:
-    """``source`` in the type that the graph declares."""
-    stream = net.streams[source]
-    parameters = {
-        "LANES": stream.elements,
-        "IN_BITS": stream.dtype.bits,
-        "IN_SIGNED": int(stream.dtype.signed),
-        "OUT_BITS": dtype.bits,
-    }
-    made = Stream(stream.size, dtype, stream.elements)
-    return net.add("hwk_resize", wish, parameters, (source,), made)
-
-
 def _delay(net: Netlist, delay: Delay, update: str, out: str) -> None:
     """The state whose stream is ``out``, behind what updates it."""
     stream = net.streams[out]
-    source = _resized(net, net.elements(update, stream.elements), delay.dtype, f"{delay.tensor}_in")
+    source = resized(net, net.elements(update, stream.elements), delay.dtype, f"{delay.tensor}_in")
     rows = delay.initial.reshape(-1, stream.elements)
     words = [packed(map(int, row), delay.dtype.bits) for row in rows]
     if len(set(words)) == 1:

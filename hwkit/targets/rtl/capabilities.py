@@ -10,21 +10,30 @@ from hwkit.ir.ops import (
     ArgMax,
     AvgPool2d,
     Clamp,
+    Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Pad,
+    Prelu,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rounding,
+    Slice,
+    Softmax,
     Sub,
     SumPool2d,
+    Transpose,
 )
 from hwkit.target import Capabilities
 from hwkit.targets.rtl.plan import fpga
 from hwkit.targets.rtl.rescaling import TARGET
+from hwkit.targets.rtl.softmax import KINDS
 from hwkit.targets.rtl.unrolled_trace import OPS
 
 _ROUNDINGS = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR, Rounding.DOUBLE)
@@ -37,20 +46,40 @@ CAPABILITIES = Capabilities(
             ArgMax,
             AvgPool2d,
             Clamp,
+            Concat,
+            Constant,
             Conv2d,
             Dense,
             DepthwiseConv2d,
             Lookup,
             MaxPool2d,
+            Mul,
             Pad,
+            Prelu,
             Requantize,
             Reshape,
+            ResizeNearest,
+            Slice,
+            Softmax,
             Sub,
             SumPool2d,
+            Transpose,
         }
     ),
     roundings={
-        op: _ROUNDINGS for op in (Add, Conv2d, Dense, DepthwiseConv2d, Requantize, Sub, SumPool2d)
+        op: _ROUNDINGS
+        for op in (
+            Add,
+            Conv2d,
+            Dense,
+            DepthwiseConv2d,
+            Mul,
+            Prelu,
+            Requantize,
+            Softmax,
+            Sub,
+            SumPool2d,
+        )
     },
     weight_bits=tuple(range(1, 33)),
     activation_bits=tuple(range(1, 33)),
@@ -58,6 +87,7 @@ CAPABILITIES = Capabilities(
     most_inputs=None,
     most_outputs=None,
     states=True,
+    softmax=KINDS,
 )
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 from hwkit.boards import FpgaResources
+from hwkit.targets.rtl.fold import Fold
 from hwkit.targets.rtl.layers import (
     DSP,
     K_HOT,
     MAXIMUM,
     MULTIPLY,
     Border,
-    Fold,
     Lanewise,
     Largest,
     Layer,
@@ -26,7 +26,11 @@ from hwkit.targets.rtl.layers import (
     Table,
     Window,
 )
+from hwkit.targets.rtl.moving import Gather, Join, Source
+from hwkit.targets.rtl.pairs import Choice, Product
+from hwkit.targets.rtl.ranges import signed_bits
 from hwkit.targets.rtl.rescaling import Scaling
+from hwkit.targets.rtl.softmax import Normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,16 @@ def cost(layer: Layer, fold: Fold, block: RamBlock) -> Cost:
             places, bits = layer.dtype.bits, layer.source.bits
             lut = fold.simd * (1.5 * bits + places) + 3.0 * places
             return Cost(lut, bits + 2.0 * places + 1)
+        case Gather():
+            return _gather(layer, fold, block)
+        case Join():
+            return Cost(fold.pe * layer.dtype.bits * len(layer.inputs) / 2 + 30, 40)
+        case Source():
+            words = len(layer.words(fold))
+            return _memory(words, fold.pe * layer.dtype.bits, 1, block) + Cost(10, 10)
+        case Choice():
+            bits = fold.pe * layer.dtype.bits
+            return Cost(bits + 8.0 * fold.pe + 10, bits + 1)
         case Pointwise():
             return _rescale(layer.scaling, fold.pe, layer.channels, block)
         case Sum():
@@ -105,6 +119,12 @@ def cost(layer: Layer, fold: Fold, block: RamBlock) -> Cost:
             for made in layer.scalings:
                 if made is not None:
                     total += _rescale(made, fold.pe, layer.channels, block)
+        case Normalized():
+            total = _memory(1 << layer.source.bits, 32, 1, block)
+            total += _memory(layer.length, layer.source.bits, 1, block) + Cost(900.0, 420.0)
+        case Product():
+            x, y = (signed_bits(r) for r in layer.ranges)
+            total = Cost(fold.pe * (x + y), fold.pe * (x + y + layer.acc_bits), 0, fold.pe)
     scaling = layer.scaling
     channels = len(layer.bias) if isinstance(layer, Matrix | Lanewise) else layer.channels
     if scaling is not None:
@@ -160,6 +180,14 @@ def _window(w: Window, bits: int, lanes: int, block: RamBlock) -> Cost:
     return _memory(depth, lanes * bits, 1, block) + Cost(control, control * 0.28 + lanes * bits)
 
 
+def _gather(layer: Gather, fold: Fold, block: RamBlock) -> Cost:
+    made = layer.order(fold)
+    tables = _memory(len(made.rows), 2 * made.bits, 1, block)
+    tables += _memory(len(made.places), made.bits, 1, block)
+    ring = _memory(made.depth, fold.simd * layer.source.bits, 1, block)
+    return tables + ring + Cost(9.0 * made.bits + 40, 5.0 * made.bits + 20)
+
+
 def _rescale(s: Scaling, lanes: int, channels: int, block: RamBlock) -> Cost:
     x, p, q = (s.parameters[key] for key in ("X_BITS", "P_BITS", "Q_BITS"))
     per_lane = 0.0
@@ -178,8 +206,9 @@ def _rescale(s: Scaling, lanes: int, channels: int, block: RamBlock) -> Cost:
     if s.parameters["ZERO"]:
         per_lane += q
     total = Cost(lanes * per_lane + 6, lanes * (x + p + q + s.dtype.bits) + 6, 0, lanes * s.dsp)
-    if s.fields and channels > lanes:
-        total += _memory(channels // lanes, lanes * s.field_bits, 1, block)
+    words = max(channels, len(s.fields)) // lanes
+    if s.fields and words > 1:
+        total += _memory(words, lanes * s.field_bits, 1, block)
     return total
 
 

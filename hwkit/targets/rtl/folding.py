@@ -15,8 +15,9 @@ from math import gcd
 from hwkit.boards import FpgaResources
 from hwkit.errors import BudgetInfeasible
 from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
+from hwkit.targets.rtl.fold import Fold
 from hwkit.targets.rtl.larger import boards_with_room
-from hwkit.targets.rtl.layers import Fold, Layer
+from hwkit.targets.rtl.layers import Layer
 
 USABLE = 0.8
 """Share of a part's logic that a design may take and still be routed at speed, by experience."""

@@ -15,9 +15,14 @@ from hwkit.ir.ops import Padding
 from hwkit.ir.types import Array, IntType
 from hwkit.targets.rtl import khot
 from hwkit.targets.rtl.core import Stream
+from hwkit.targets.rtl.fold import Fold, divisors
+from hwkit.targets.rtl.moving import Gather, Join, Source
 from hwkit.targets.rtl.netlist import Netlist, packed
+from hwkit.targets.rtl.pairs import Choice, Product
 from hwkit.targets.rtl.ranges import Range, signed_bits
+from hwkit.targets.rtl.rescaled import rescaled, resized
 from hwkit.targets.rtl.rescaling import Scaling
+from hwkit.targets.rtl.softmax import Normalized
 
 MULTIPLY, DSP, K_HOT, ONES, MAXIMUM = range(5)
 """``KIND`` of ``hwk_matrix``."""
@@ -27,16 +32,6 @@ MOST_HOT = 2
 
 LINK_DEPTH = 2
 """Beats of the FIFO behind every layer, which keeps the ready signals of layers apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """``simd`` integers of each input and ``pe`` of the output in a beat; ``dsp`` when its
-    products are made by DSP blocks."""
-
-    simd: int
-    pe: int
-    dsp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +67,35 @@ class Window:
         return min(span + self.stride[0], 2 * self.height)
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """How many taps lie on the map, for each integer of the output, or one entry for all."""
+        axes = zip(
+            (self.out_height, self.out_width),
+            self.kernel,
+            self.stride,
+            self.dilation,
+            (self.padding.top, self.padding.left),
+            (self.height, self.width),
+            strict=True,
+        )
+        rows, columns = (
+            _inside(np.arange(out)[:, None] * stride + np.arange(kernel) * dilation - before, size)
+            for out, kernel, stride, dilation, before, size in axes
+        )
+        every = np.repeat(np.outer(rows, columns).reshape(-1), self.channels)
+        counts: list[int] = every.tolist()
+        return tuple(counts) if len(set(counts)) > 1 else tuple(counts[:1])
+
+    @property
     def is_trivial(self) -> bool:
         """Whether the words of the windows are those of the map."""
         ones = (1, 1)
         return self.kernel == ones and self.stride == ones and self.padding == Padding()
+
+
+def _inside(places: Array, size: int) -> Array:
+    count: Array = ((places >= 0) & (places < size)).sum(axis=1)
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +300,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Border:
-    """A map with constant rows and columns around it."""
+    """A map with constant rows and columns around it, on wires of ``source``."""
 
     name: str
     inputs: tuple[str, ...]
@@ -304,7 +324,10 @@ class Border:
 
     def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
         """One window of a single place; returns the output's stream."""
-        return slide(net, self.name, sources[0], self.window, fold.simd, 1, False)
+        source = sources[0]
+        if net.streams[source].dtype != self.source:
+            source = resized(net, source, self.source, f"{self.name}_in")
+        return slide(net, self.name, source, self.window, fold.simd, 1, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,44 +411,27 @@ class Largest:
         return net.add("hwk_argmax", self.name, parameters, (sources[0],), made)
 
 
-Layer = Matrix | Lanewise | Pointwise | Table | Border | Sum | Largest
-
-
-def divisors(n: int) -> list[int]:
-    """In ascending order. Example: 6 gives [1, 2, 3, 6]."""
-    return [k for k in range(1, n + 1) if n % k == 0]
+Layer = (
+    Matrix
+    | Lanewise
+    | Pointwise
+    | Table
+    | Border
+    | Sum
+    | Product
+    | Choice
+    | Largest
+    | Normalized
+    | Gather
+    | Join
+    | Source
+)
 
 
 def by_shifts(hot: int, weight_bits: int) -> bool:
     """Whether products are shifts and adds: of one signed power of two, or of two in place of
     more than four bits (fewer rows of a product are as cheap)."""
     return hot <= 1 or (hot <= MOST_HOT and weight_bits > 4)
-
-
-def rescaled(net: Netlist, name: str, source: str, scaling: Scaling, lanes: int) -> str:
-    """An instance of ``hwk_rescale`` behind ``source``, which has ``lanes`` integers a beat."""
-    bits, field = scaling.parameters["P_BITS"], scaling.field_bits
-    parameters: dict[str, int | str] = {"LANES": lanes, **scaling.parameters}
-    if scaling.stores_factors:
-        parameters["FACTOR_BITS"] = scaling.factor_bits
-    else:
-        parameters["FACTOR"] = f"{scaling.factor_bits}'h{scaling.factors[0]:x}"
-    if scaling.stores_added:
-        parameters["ADDED_BITS"] = scaling.added_bits
-    else:
-        parameters["ADDED"] = f"{bits}'h{packed(scaling.added, bits):x}"
-    if scaling.fields:
-        words = [packed(row, field) for row in _rows(scaling.fields, lanes)]
-        if len(set(words)) == 1:
-            words = words[:1]
-        parameters["GROUPS"] = len(words)
-        parameters["IMAGE"] = net.image(f"{name}_scales", words, lanes * field)
-    size = net.streams[source].size
-    return net.add("hwk_rescale", name, parameters, (source,), Stream(size, scaling.dtype, lanes))
-
-
-def _rows(values: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
-    return [values[k : k + length] for k in range(0, len(values), length)]
 
 
 def slide(

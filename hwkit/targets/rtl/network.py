@@ -16,6 +16,7 @@ from hwkit.ir.ops import (
     AvgPool2d,
     Clamp,
     Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
@@ -29,14 +30,19 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
     Rounding,
+    Slice,
     Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
+    Transpose,
 )
+from hwkit.ir.softmax_table import FRACTION_BITS
 from hwkit.ir.sums import bias_of, folded_bias
 from hwkit.ir.traits import Weighted
-from hwkit.ir.types import Array, IntType
+from hwkit.ir.types import Array, IntType, Shape
 from hwkit.targets.rtl import khot
 from hwkit.targets.rtl.layers import (
     MAXIMUM,
@@ -52,16 +58,11 @@ from hwkit.targets.rtl.layers import (
     Table,
     Window,
 )
+from hwkit.targets.rtl.moving import Gather, Join, Source
+from hwkit.targets.rtl.pairs import Choice, Product
 from hwkit.targets.rtl.ranges import Range, of_type, signed_bits, sums
 from hwkit.targets.rtl.rescaling import TARGET, Scaling, mean, scaling
-
-_REMEDIES: dict[type[Op], str] = {
-    Softmax: "end the network at its logits",
-    Mul: "scale by weights",
-    Prelu: "use a ReLU",
-    Concat: "add the branches",
-}
-"""What to do without an op that has no circuit, where there is something particular."""
+from hwkit.targets.rtl.softmax import KINDS, Normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class _Maker:
         self.values = {name: Value(dtype, of_type(dtype)) for name, dtype in types.items()}
         self.layers: list[Layer] = []
         self.aliases: dict[str, str] = {}
+        self.constants: dict[str, Array] = {}
 
     def real(self, name: str) -> str:
         """The tensor whose stream carries ``name``."""
@@ -180,10 +182,24 @@ class _Maker:
                 self.largest(op)
             case Reshape():
                 self.aliases[op.output] = self.real(op.input)
+            case Softmax():
+                self.softmax(op)
+            case Mul():
+                self.product(op)
+            case Prelu():
+                self.prelu(op)
+            case Slice() | Transpose() | ResizeNearest():
+                self.moved(op)
+            case Concat():
+                self.joined(op)
+            case Constant():
+                value = self.graph.constants[op.value].astype(np.int64)
+                self.constants[op.output] = value
+                self.constant(op.name, op.output, value, self.graph.tensors[op.output].dtype)
             case _:
                 kind = type(op).__name__
-                remedy = _REMEDIES.get(type(op), "end the network in front of it")
-                raise UnsupportedOp(op.name, TARGET, f"{kind} has no circuit; {remedy}")
+                remedy = f"{kind} has no circuit; end the network in front of it"
+                raise UnsupportedOp(op.name, TARGET, remedy)
 
     def put(self, layer: Layer, dtype: IntType, r: Range) -> None:
         self.layers.append(layer)
@@ -301,17 +317,14 @@ class _Maker:
             self.lanewise(op, window, ones, bias, op.rescale, ONES)
             return
         if isinstance(op, AvgPool2d):
-            if op.padding != NO_PADDING:
-                remedy = "its windows leave the map: average without padding"
-                raise UnsupportedOp(op.name, TARGET, remedy)
             window = self.window(op, op.kernel, op.padding, 0)
-            total = Range(x.range.low * window.taps, x.range.high * window.taps)
+            total = Range(min(x.range.low, 0) * window.taps, max(x.range.high, 0) * window.taps)
             acc = IntType(signed_bits(total), True)
             dtype = self.graph.tensors[op.output].dtype
-            made = mean(window.taps, op.low, op.high, acc, total, dtype, op.name)
+            made = mean(window.counts, op.low, op.high, acc, total, dtype, op.name)
             kind = ONES
         else:
-            window = self.window(op, op.kernel, op.padding, self.graph.tensors[op.input].dtype.low)
+            window = self.window(op, op.kernel, op.padding, x.dtype.low)
             total = self.padded(x.range, window)
             acc = IntType(signed_bits(total), True)
             whole = Rescale((1,), (0,), Rounding.FLOOR, x.dtype.low, x.dtype.high)
@@ -336,30 +349,39 @@ class _Maker:
     def pad(self, op: Pad) -> None:
         x = self.value(op.input)
         window = self.window(op, (1, 1), op.padding, op.value)
-        layer = Border(op.name, (self.real(op.input),), op.output, window, x.dtype)
-        self.put(layer, x.dtype, x.range.with_value(op.value))
+        surrounded, dtype = x.range.with_value(op.value), x.dtype
+        if not dtype.low <= op.value <= dtype.high:
+            dtype = IntType(max(signed_bits(of_type(dtype)), signed_bits(surrounded)), True)
+        layer = Border(op.name, (self.real(op.input),), op.output, window, dtype)
+        self.put(layer, dtype, surrounded)
 
     # Integer by integer -------------------------------------------------------------------------
 
     def pointwise(self, op: Requantize | Clamp) -> None:
-        x = self.value(op.input)
-        tensor = self.graph.tensors[op.output]
         offset = 0
         if isinstance(op, Clamp):
             r = Rescale((1,), (0,), Rounding.FLOOR, op.low, op.high)
         else:
             r, offset = op.rescale, -op.input_zero_point
-        made = scaling(r, x.dtype, x.range, offset, tensor.dtype, op.name)
+        self.scaled(op.name, op.input, op.output, r, offset, op.output)
+
+    def scaled(
+        self, name: str, tensor: str, output: str, r: Rescale, offset: int, like: str
+    ) -> Range:
+        """``output``, of shape and type as ``like``, is ``r`` of ``tensor + offset``."""
+        x, made_of = self.value(tensor), self.graph.tensors[like]
+        made = scaling(r, x.dtype, x.range, offset, made_of.dtype, name)
         layer = Pointwise(
-            op.name,
-            (self.real(op.input),),
-            op.output,
-            tensor.elements,
-            tensor.shape[-1],
+            name,
+            (self.real(tensor),),
+            output,
+            made_of.elements,
+            made_of.shape[-1],
             x.dtype,
             made,
         )
-        self.put(layer, tensor.dtype, made.result)
+        self.put(layer, made_of.dtype, made.result)
+        return made.result
 
     def lookup(self, op: Lookup) -> None:
         x, tensor = self.value(op.input), self.graph.tensors[op.output]
@@ -388,17 +410,42 @@ class _Maker:
         layer = Largest(op.name, (self.real(op.input),), op.output, size, channels, x.dtype, dtype)
         self.put(layer, dtype, Range(0, channels - 1))
 
-    def sum(self, op: Add | Sub) -> None:
-        if len({self.graph.tensors[name].shape for name in op.inputs}) > 1:
-            remedy = "its operands have two shapes: give both one shape"
+    def softmax(self, op: Softmax) -> None:
+        x, tensor = self.value(op.input), self.graph.tensors[op.output]
+        if op.kind not in KINDS or x.dtype.bits > 8:
+            remedy = f"Softmax {op.kind} of {x.dtype} has no circuit; end the network at its logits"
             raise UnsupportedOp(op.name, TARGET, remedy)
+        dtype, made = tensor.dtype, None
+        result = of_type(dtype)
+        if op.kind is SoftmaxKind.TABLE:
+            dtype, result = IntType(32, True), Range(0, 1 << FRACTION_BITS)
+        value = Value(dtype, result)
+        if op.rescale is not None:
+            made = scaling(op.rescale, dtype, result, 0, tensor.dtype, op.name)
+            value = Value(tensor.dtype, made.result)
+        layer = Normalized(
+            op.name,
+            (self.real(op.input),),
+            op.output,
+            tensor.elements,
+            tensor.shape[-1],
+            x.dtype,
+            op.input_scale,
+            op.kind,
+            dtype,
+            made,
+        )
+        self.put(layer, value.dtype, value.range)
+
+    def sum(self, op: Add | Sub) -> None:
+        names = self.broadcast(op)
         scalings: list[Scaling | None] = []
         ranges: list[Range] = []
         offset = 0
         signs = (1, -1 if isinstance(op, Sub) else 1)
-        operands = zip(op.inputs, op.input_zero_points, op.input_rescales, signs, strict=True)
+        operands = zip(names, op.input_zero_points, op.input_rescales, signs, strict=True)
         for name, zero_point, r, sign in operands:
-            x = self.value(name)
+            x = self.values[name]
             if r is None:
                 scalings.append(None)
                 offset -= sign * zero_point
@@ -413,11 +460,11 @@ class _Maker:
         tensor = self.graph.tensors[op.output]
         layer = Sum(
             op.name,
-            (self.real(op.inputs[0]), self.real(op.inputs[1])),
+            names,
             op.output,
             tensor.elements,
             tensor.shape[-1],
-            (self.value(op.inputs[0]).dtype, self.value(op.inputs[1]).dtype),
+            (self.values[names[0]].dtype, self.values[names[1]].dtype),
             (scalings[0], scalings[1]),
             isinstance(op, Sub),
             offset,
@@ -433,6 +480,132 @@ class _Maker:
         return scaling(
             r, x.dtype, x.range, -zero_point, IntType(signed_bits(made.result), True), op.name
         )
+
+    def product(self, op: Mul) -> None:
+        names = self.broadcast(op)
+        offsets = (-op.input_zero_points[0], -op.input_zero_points[1])
+        first, second = (
+            self.values[name].range.moved(by) for name, by in zip(names, offsets, strict=True)
+        )
+        acc, made, value = self.finished(op, first * second, op.rescale)
+        tensor = self.graph.tensors[op.output]
+        layer = Product(
+            op.name,
+            names,
+            op.output,
+            tensor.elements,
+            tensor.shape[-1],
+            offsets,
+            (first, second),
+            acc.bits,
+            made,
+        )
+        self.put(layer, value.dtype, value.range)
+
+    def broadcast(self, op: Add | Sub | Mul) -> tuple[str, str]:
+        """Tensors of the operands, each in the shape of the output."""
+        shape = self.graph.tensors[op.output].shape
+        first, second = (self.in_shape(op, k, name, shape) for k, name in enumerate(op.inputs))
+        return first, second
+
+    def in_shape(self, op: Add | Sub | Mul, k: int, name: str, shape: Shape) -> str:
+        """The tensor of operand ``k``, its sizes of 1 repeated to ``shape``."""
+        tensor = self.graph.tensors[name]
+        if tensor.shape == shape:
+            return self.real(name)
+        made = f"{op.name}/{k}"
+        if name in self.constants:
+            value = np.broadcast_to(self.constants[name], shape)
+            return self.constant(made, made, value, tensor.dtype)
+        index = np.broadcast_to(np.arange(tensor.elements).reshape(tensor.shape), shape)
+        self.gather(made, name, made, index)
+        return self.real(made)
+
+    def prelu(self, op: Prelu) -> None:
+        """Both branches, and the one that the input's sign chooses."""
+        tensor, x = self.graph.tensors[op.output], self.value(op.input)
+        names = {part: f"{op.name}/{part}" for part in ("slope", "above", "below")}
+        slope = self.graph.constants[op.slope].astype(np.int64) - op.slope_zero_point
+        bits = IntType(signed_bits(Range(int(slope.min()), int(slope.max()))), True)
+        self.constant(names["slope"], names["slope"], np.broadcast_to(slope, tensor.shape), bits)
+        zero = -op.input_zero_point
+        above = self.scaled(names["above"], op.input, names["above"], op.positive, zero, op.output)
+        ranges = (x.range.moved(zero), self.values[names["slope"]].range)
+        total = ranges[0] * ranges[1]
+        acc = IntType(signed_bits(total), True)
+        below = scaling(op.negative, acc, total, 0, tensor.dtype, op.name)
+        product = Product(
+            names["below"],
+            (self.real(op.input), names["slope"]),
+            names["below"],
+            tensor.elements,
+            tensor.shape[-1],
+            (zero, 0),
+            ranges,
+            acc.bits,
+            below,
+        )
+        self.put(product, tensor.dtype, below.result)
+        layer = Choice(
+            op.name,
+            (self.real(op.input), names["above"], names["below"]),
+            op.output,
+            tensor.elements,
+            tensor.shape[-1],
+            op.input_zero_point,
+            tensor.dtype,
+        )
+        self.put(layer, tensor.dtype, above | below.result)
+
+    # Nothing but integers elsewhere ---------------------------------------------------------------
+
+    def constant(self, name: str, output: str, value: Array, dtype: IntType) -> str:
+        """A stream of ``value``, for every inference; returns its tensor."""
+        layer = Source(name, output, value.reshape(-1), value.shape[-1], dtype)
+        self.put(layer, dtype, Range(int(value.min()), int(value.max())))
+        return output
+
+    def gather(self, name: str, tensor: str, output: str, index: Array) -> None:
+        """``output`` is ``tensor`` at ``index``, which counts its integers in C order."""
+        x, size = self.value(tensor), self.graph.tensors[tensor].elements
+        flat = index.reshape(-1)
+        if np.array_equal(flat, np.arange(size)):
+            self.aliases[output] = self.real(tensor)
+            return
+        layer = Gather(name, (self.real(tensor),), output, size, flat, x.dtype)
+        self.put(layer, x.dtype, x.range)
+
+    def moved(self, op: Slice | Transpose | ResizeNearest) -> None:
+        tensor = self.graph.tensors[op.input]
+        index = np.arange(tensor.elements).reshape(tensor.shape)
+        match op:
+            case Slice():
+                axes = zip(op.begin, op.size, op.stride, strict=True)
+                index = index[np.ix_(*(b + s * np.arange(n) for b, n, s in axes))]
+            case Transpose():
+                index = index.transpose(op.permutation)
+            case ResizeNearest():
+                index = index[np.ix_(op.rows, op.columns)]
+        self.gather(op.name, op.input, op.output, index)
+
+    def joined(self, op: Concat) -> None:
+        shape = self.graph.tensors[op.output].shape
+        parts = [self.value(name) for name in op.inputs]
+        low = min(part.range.low for part in parts)
+        high = max(part.range.high for part in parts)
+        dtype = parts[0].dtype
+        if any(part.dtype != dtype for part in parts):
+            dtype = IntType(max(signed_bits(of_type(part.dtype)) for part in parts), True)
+        turns = [int(np.prod(self.graph.tensors[name].shape[op.axis :])) for name in op.inputs]
+        layer = Join(
+            op.name,
+            tuple(self.real(name) for name in op.inputs),
+            op.output,
+            tuple(turns),
+            int(np.prod(shape[: op.axis])),
+            dtype,
+        )
+        self.put(layer, dtype, Range(low, high))
 
 
 def _weight_bits(weights: Array) -> int:

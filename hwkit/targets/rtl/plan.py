@@ -106,7 +106,11 @@ def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
         sinks=tuple(netlist.streams[name] for name in netlist.sinks),
         interval_cycles=times.interval_cycles,
         latency_cycles=times.latency_cycles,
-        taps={tensor: (name, netlist.streams[name]) for tensor, name in taps.items()},
+        taps={
+            tensor: (name, netlist.streams[name])
+            for tensor, name in taps.items()
+            if tensor in sizes
+        },
         trailing=1 + len(net.delays),
     )
 

@@ -188,17 +188,24 @@ def _merged(factors: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def mean(
-    count: int, low: int, high: int, source: IntType, x: Range, dtype: IntType, node: str
+    counts: tuple[int, ...],
+    low: int,
+    high: int,
+    source: IntType,
+    x: Range,
+    dtype: IntType,
+    node: str,
 ) -> Scaling:
-    """The mean of ``count`` integers from their sum, half away from zero, clamped.
+    """The mean of ``counts`` integers (one for all or one in turn) from their sum, half away from
+    zero, clamped.
 
-    A division by ``count`` is a product with a reciprocal, precise enough for every sum in ``x``.
+    A division by a count is a product with a reciprocal, precise enough for every sum in ``x``.
     """
     most = max(-x.low, x.high, 1)
     # |sum| * m / 2**s must round as |sum| / count: an error below 1 / (2 * count) at the most.
-    shift = 0 if count == 1 else (2 * most * count).bit_length() + 1
-    multiplier = -(-(1 << shift) // count)
-    r = Rescale((multiplier,), (shift,), Rounding.HALF_UP, low, high)
+    shift = 0 if max(counts) == 1 else (2 * most * max(counts)).bit_length() + 1
+    multipliers = tuple(-(-(1 << shift) // count) for count in counts)
+    r = Rescale(multipliers, (shift,) * len(counts), Rounding.HALF_UP, low, high)
     made = scaling(r, source, x, 0, dtype, node)
     parameters = {**made.parameters, "ROUNDING": HALF_AWAY, "CLAMPS": 1}
     lowest = max(low, made.result.low - 1)  # a negative tie goes one further down

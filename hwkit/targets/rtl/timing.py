@@ -14,14 +14,18 @@ a beat moves, never whether.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from hwkit.errors import BudgetInfeasible
 from hwkit.ir.types import Array
 from hwkit.targets.rtl.netlist import Instance, Netlist
+from hwkit.targets.rtl.softmax import KINDS, RECIPROCAL_CYCLES
+from hwkit.targets.rtl.softmax import PRODUCT_CYCLES as SOFTMAX_CYCLES
+from hwkit.targets.rtl.timing_gather import Gathers
 from hwkit.targets.rtl.timing_window import Windows
 
 SHALLOW = 16
@@ -38,7 +42,8 @@ MOST_BEATS = 12_000_000
 
 MATRIX_CYCLES = 4
 RESCALE_CYCLES = 4
-_MOST_ROUNDS = 400
+PRODUCT_CYCLES = 2
+_MOST_ROUNDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,12 @@ class _Flow:
         self.offered = {name: np.zeros(size, np.int32) for name, size in sizes.items()}
         self.room = {name: np.zeros(size, np.int32) for name, size in sizes.items()}
         self.taken = {name: np.arange(size, dtype=np.int32) for name, size in sizes.items()}
-        self.windows = {
-            instance.name: Windows(instance.parameters, inferences)
-            for instance in net.instances
-            if instance.module == "hwk_window"
-        }
+        self.readers: dict[str, Windows | Gathers] = {}
+        for instance in net.instances:
+            if instance.module == "hwk_window":
+                self.readers[instance.name] = Windows(instance.parameters, inferences)
+            elif instance.module == "hwk_gather":
+                self.readers[instance.name] = Gathers(instance.parameters, net.images, inferences)
 
     def settle(self) -> None:
         """Forwards and backwards until no time changes."""
@@ -163,19 +169,29 @@ class _Flow:
                 self.offer(out, taken[0] + RESCALE_CYCLES)
             case "hwk_lookup":
                 self.offer(out, taken[0] + 1)
-            case "hwk_sum":
-                self.offer(out, np.maximum(taken[0], taken[1]) + 1)
+            case "hwk_sum" | "hwk_choose":
+                self.offer(out, np.maximum.reduce(taken) + 1)
+            case "hwk_mul":
+                self.offer(out, np.maximum.reduce(taken) + PRODUCT_CYCLES)
+            case "hwk_constant":
+                self.offer(out, np.ones(1, np.int32))
+            case "hwk_join":
+                self.offer(out, self.joined(instance, taken) + 1)
+            case "hwk_softmax":
+                self.offer(out, _products(p, taken[0], self.taken[out]))
             case "hwk_resize":
                 self.offer(out, self.offered[instance.inputs[0]])
-            case "hwk_window":
-                window = self.windows[instance.name]
-                self.offer(out, window.read(taken[0], self.taken[out]) + 1)
+            case "hwk_window" | "hwk_gather":
+                reader = self.readers[instance.name]
+                self.offer(out, reader.read(taken[0], self.taken[out]) + 1)
             case module:
                 raise AssertionError(module)
 
     def backward(self, instance: Instance) -> None:
         """What room allows: when the inputs can be taken."""
         p = instance.parameters
+        if not instance.inputs:
+            return
         source, taken = instance.inputs[0], self.taken[instance.outputs[0]]
         match instance.module:
             case "hwk_fifo":
@@ -199,15 +215,55 @@ class _Flow:
                 self.make_room(source, taken, RESCALE_CYCLES)
             case "hwk_lookup":
                 self.make_room(source, taken, 1)
-            case "hwk_sum":
-                for name, other in (instance.inputs, instance.inputs[::-1]):
-                    self.make_room(name, self.offered[other], 0)
-                    self.make_room(name, self.taken[other], 0)
-                    self.make_room(name, taken, 1)
+            case "hwk_sum" | "hwk_choose":
+                self.together(instance.inputs, taken, 1)
+            case "hwk_mul":
+                self.together(instance.inputs, taken, PRODUCT_CYCLES)
+            case "hwk_join":
+                self.take_turns(instance, taken)
+            case "hwk_softmax":
+                length = _int(p, "LENGTH")
+                self.make_room(source, np.repeat(taken[length - 1 :: length] + 1, length), length)
             case "hwk_resize":
                 self.make_room(source, taken, 0)
-            case "hwk_window":
-                self.make_room(source, self.windows[instance.name].writable, 0)
+            case "hwk_window" | "hwk_gather":
+                self.make_room(source, self.readers[instance.name].writable, 0)
+
+    def together(self, inputs: tuple[str, ...], taken: Array, stages: int) -> None:
+        """Each input moves with all others; ``stages`` beats are on their way to the output."""
+        for name in inputs:
+            for other in inputs:
+                if other != name:
+                    self.make_room(name, self.offered[other], 0)
+                    self.make_room(name, self.taken[other], 0)
+            self.make_room(name, taken, stages)
+
+    def joined(self, join: Instance, times: Sequence[Array]) -> Array:
+        """``times`` of each input's beats in the order in which they leave."""
+        result = np.zeros(sum(map(len, times)), np.int32)
+        for places, each in zip(self.turns(join), times, strict=True):
+            result[places] = each
+        return result
+
+    def turns(self, join: Instance) -> list[Array]:
+        """For each input the places of its beats in the output."""
+        field = _int(join.parameters, "BITS")
+        packed = int(str(join.parameters["TURNS"]).partition("'h")[2], 16)
+        turns = [
+            packed >> k * field & ((1 << field) - 1) for k in range(_int(join.parameters, "COUNT"))
+        ]
+        whole = np.arange(len(self.taken[join.outputs[0]]), dtype=np.int32).reshape(-1, sum(turns))
+        begins = np.cumsum([0, *turns])
+        return [whole[:, begin:end].reshape(-1) for begin, end in pairwise(begins)]
+
+    def take_turns(self, join: Instance, taken: Array) -> None:
+        """An input's beat is taken behind the one in front of it, of whatever input, once that has
+        left."""
+        before = self.joined(join, [self.taken[name] for name in join.inputs])
+        earliest = np.zeros(len(before), np.int32)
+        earliest[1:] = np.maximum(before[:-1] + 1, taken[:-1])
+        for name, places in zip(join.inputs, self.turns(join), strict=True):
+            self.make_room(name, earliest[places], 0)
 
     def held(self, fifo: Instance) -> int:
         """The most beats that came into a FIFO or state and did not leave, at a time."""
@@ -228,6 +284,18 @@ def _fifo_beats(p: Mapping[str, int | str]) -> int:
     """Room of a FIFO; a deep one has an output register behind its memory."""
     depth = _int(p, "DEPTH")
     return depth if depth <= SHALLOW else depth + 1
+
+
+def _products(p: Mapping[str, int | str], came: Array, left: Array) -> Array:
+    """When a softmax offers its outputs: the first of a row after its reciprocal, the others a
+    product after the one in front of them has left."""
+    length = _int(p, "LENGTH")
+    first = came[length - 1 :: length] + length + RECIPROCAL_CYCLES[KINDS[_int(p, "KIND")]]
+    rows = left.reshape(-1, length)
+    earliest = np.concatenate([first[:, None], rows[:, :-1] + SOFTMAX_CYCLES], axis=1)
+    steps = np.arange(length, dtype=np.int32) * SOFTMAX_CYCLES
+    offered: Array = np.maximum.accumulate(earliest - steps, axis=1) + steps
+    return offered.reshape(-1)
 
 
 def _one_a_cycle(times: Array) -> Array:

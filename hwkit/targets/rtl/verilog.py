@@ -7,8 +7,15 @@ from collections.abc import Iterable, Mapping
 from hwkit.targets.rtl.netlist import Instance, Netlist
 
 TOP = "hwk_core"
-_PREFIXES = {"hwk_sum": ("a", "b")}
+_PREFIXES = {
+    "hwk_sum": ("a", "b"),
+    "hwk_mul": ("a", "b"),
+    "hwk_choose": ("s", "a", "b"),
+    "hwk_constant": (),
+}
 """Port prefixes of the inputs where they are not ``s``."""
+
+_PARTS = ("data", "valid", "ready")
 
 
 def verilog(net: Netlist, taps: Mapping[str, str]) -> bytes:
@@ -75,11 +82,15 @@ def _instance(net: Netlist, instance: Instance) -> list[str]:
         }
     else:
         name = instance.outputs[0]
-        out = {f"m_{part}": f"{name}_{part}" for part in ("data", "valid", "ready")}
-    prefixes = _PREFIXES.get(instance.module, ("s",))
+        out = {f"m_{part}": f"{name}_{part}" for part in _PARTS}
     ports = {"clk": "clk", "rst": "rst"}
-    for prefix, name in zip(prefixes, instance.inputs, strict=True):
-        ports |= {f"{prefix}_{part}": f"{name}_{part}" for part in ("data", "valid", "ready")}
+    if instance.module == "hwk_join":
+        for part in _PARTS:
+            ports[f"s_{part}"] = _joined(f"{name}_{part}" for name in instance.inputs)
+    else:
+        prefixes = _PREFIXES.get(instance.module, ("s",))
+        for prefix, name in zip(prefixes, instance.inputs, strict=True):
+            ports |= {f"{prefix}_{part}": f"{name}_{part}" for part in _PARTS}
     given = ", ".join(f".{key}({_value(value)})" for key, value in instance.parameters.items())
     wired = ", ".join(f".{port}({net_name})" for port, net_name in (ports | out).items())
     return [*lines, f"    {instance.module} #({given})", f"        {instance.name} ({wired});"]

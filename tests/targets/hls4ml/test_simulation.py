@@ -17,6 +17,7 @@ from hypothesis import Phase, given, settings
 from hwkit import boards
 from hwkit.boards import FpgaResources
 from hwkit.errors import ConfigError, DeviceError, ToolFailed, ToolMissing
+from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
@@ -31,6 +32,7 @@ from hwkit.ir.ops import (
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Op,
     Pad,
     Padding,
@@ -38,6 +40,7 @@ from hwkit.ir.ops import (
     Rescale,
     Reshape,
     Rounding,
+    Sub,
     SumPool2d,
 )
 from hwkit.ir.types import S8, S16, S32, U8, IntType
@@ -157,8 +160,46 @@ def window_network() -> Graph:
     return b.build(["y"])
 
 
+def scales_network(pool_stride: int) -> Graph:
+    """Scales of any size by channel, zero points of maps and results, offsets, a dilated kernel, a
+    border that is not 0, a difference and a product, the mean of six."""
+    b = Net()
+    b.input("x", (8, 8, 3), U8)
+
+    def finish(op: Op, dtype: IntType, ratios: tuple[float, ...], zero_point: int = 0) -> str:
+        name, pairs = op.output, [quantize_multiplier(ratio) for ratio in ratios]
+        b.add(op, S32)
+        multiplier, shift = zip(*pairs, strict=True)
+        offset = tuple(int(b.rng.integers(-5 << s - 2, 5 << s - 2)) for s in shift)
+        r = Rescale(multiplier, shift, EVEN, dtype.low, dtype.high, zero_point, offset=offset)
+        return b.add(Requantize(f"{op.name}_q", name, f"{name}_q", r), dtype)
+
+    w, d = b.weight("w", (4, 3, 3, 3), S4), b.weight("d", (1, 2, 2, 4), S8)
+    around = Padding(1, 1, 1, 1)
+    conv = Conv2d("conv", "x", w, None, "a", padding=around, input_zero_point=131)
+    a = finish(conv, S8, (0.013, 0.021, 0.4, 0.0077), -5)
+    wide = DepthwiseConv2d("wide", a, d, None, "c", dilation=(2, 2), input_zero_point=-5)
+    c = finish(wide, U4, (0.0031,), 7)
+    b.add(Pad("border", c, "e", around, 7), U4)
+    third = Rescale((715827883,), (31,), UP, -(1 << 20), 1 << 20, 0, 10)
+    diff = Sub("diff", ("a_q", "e"), "f", (-5, 7), (None, third))
+    f = finish(diff, S8, (0.0019,), 3)
+    g = finish(Mul("times", (f, "e"), "g", (3, 7)), S4, (0.011, 0.03, 0.002, 0.011), 1)
+    b.add(AvgPool2d("mean", g, "h", (2, 3), (2, pool_stride), NO_PADDING, -8, 7), S4)
+    height, width, channels = b.shape("h")
+    b.add(Reshape("flat", "h", "i"), S4, shape=(height * width * channels,))
+    fc = Dense("fc", "i", b.weight("v", (5, b.shape("i")[0]), S4), None, "j", 1)
+    return b.build([finish(fc, U8, (0.37,), 100)])
+
+
 @pytest.mark.parametrize(
-    ("graph", "io_type"), [(residual_network(), "io_stream"), (window_network(), "io_parallel")]
+    ("graph", "io_type"),
+    [
+        (residual_network(), "io_stream"),
+        (window_network(), "io_parallel"),
+        (scales_network(3), "io_stream"),
+        (scales_network(1), "io_parallel"),
+    ],
 )
 def test_every_layer_equals_the_interpreter(graph: Graph, io_type: str, tmp_path: Path) -> None:
     artifact = built(graph, tmp_path)

@@ -19,8 +19,9 @@ from hwkit.ir.types import Array
 from hwkit.toolchain import process, verilator
 from tests.targets.rtl.together import TOP
 
-RTL = ("argmax", "fifo", "fork", "lookup", "matrix", "narrow", "product", "rescale", "resize",
-       "rom", "state", "sum", "widen", "window")  # fmt: skip
+RTL = ("argmax", "choose", "constant", "fifo", "fork", "gather", "join", "lookup", "matrix",
+       "mul", "narrow", "product", "rescale", "resize", "rom", "softmax", "state", "sum", "widen",
+       "window")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,78 @@ module joined #(
               .SUBTRACT(SUBTRACT), .OUT_BITS(9), .OFFSET(OFFSET)) sum (
         .clk(clk), .rst(rst), .a_data(a), .a_valid(a_valid), .a_ready(a_ready),
         .b_data(b), .b_valid(b_valid), .b_ready(b_ready),
+        .m_data(m_data), .m_valid(m_valid), .m_ready(m_ready));
+endmodule
+
+// A fork to two FIFOs, and the product of what they hold: six bits and seven.
+module multiplied #(
+    parameter A_SIGNED = 0, parameter B_SIGNED = 0,
+    parameter signed [63:0] A_OFFSET = 0, parameter signed [63:0] B_OFFSET = 0
+) (
+    input wire clk, input wire rst,
+    input wire [12:0] s_data, input wire s_valid, output wire s_ready,
+    output wire [19:0] m_data, output wire m_valid, input wire m_ready
+);
+    wire [25:0] both;
+    wire [1:0] valid, ready;
+    hwk_fork #(.WIDTH(13), .COUNT(2)) fork_ (
+        .clk(clk), .rst(rst), .s_data(s_data), .s_valid(s_valid), .s_ready(s_ready),
+        .m_data(both), .m_valid(valid), .m_ready(ready));
+    wire [6:0] b;
+    wire b_valid, b_ready;
+    hwk_fifo #(.WIDTH(7), .DEPTH(2)) b_fifo (
+        .clk(clk), .rst(rst), .s_data(both[25:19]), .s_valid(valid[1]),
+        .s_ready(ready[1]), .m_data(b), .m_valid(b_valid), .m_ready(b_ready));
+    hwk_mul #(.A_BITS(6), .A_SIGNED(A_SIGNED), .B_BITS(7), .B_SIGNED(B_SIGNED),
+              .A_OFFSET(A_OFFSET), .B_OFFSET(B_OFFSET), .X_BITS(10), .Y_BITS(10),
+              .OUT_BITS(20)) mul (
+        .clk(clk), .rst(rst), .a_data(both[5:0]), .a_valid(valid[0]), .a_ready(ready[0]),
+        .b_data(b), .b_valid(b_valid), .b_ready(b_ready),
+        .m_data(m_data), .m_valid(m_valid), .m_ready(m_ready));
+endmodule
+
+// A fork to three readers of six, five and five bits, two of them behind FIFOs.
+module chosen #(
+    parameter S_SIGNED = 0, parameter signed [63:0] FROM = 0
+) (
+    input wire clk, input wire rst,
+    input wire [15:0] s_data, input wire s_valid, output wire s_ready,
+    output wire [4:0] m_data, output wire m_valid, input wire m_ready
+);
+    wire [47:0] all;
+    wire [2:0] valid, ready;
+    hwk_fork #(.WIDTH(16), .COUNT(3)) fork_ (
+        .clk(clk), .rst(rst), .s_data(s_data), .s_valid(s_valid), .s_ready(s_ready),
+        .m_data(all), .m_valid(valid), .m_ready(ready));
+    wire [4:0] a, b;
+    wire a_valid, a_ready, b_valid, b_ready;
+    hwk_fifo #(.WIDTH(5), .DEPTH(2)) a_fifo (
+        .clk(clk), .rst(rst), .s_data(all[26:22]), .s_valid(valid[1]),
+        .s_ready(ready[1]), .m_data(a), .m_valid(a_valid), .m_ready(a_ready));
+    hwk_fifo #(.WIDTH(5), .DEPTH(3)) b_fifo (
+        .clk(clk), .rst(rst), .s_data(all[47:43]), .s_valid(valid[2]),
+        .s_ready(ready[2]), .m_data(b), .m_valid(b_valid), .m_ready(b_ready));
+    hwk_choose #(.S_BITS(6), .S_SIGNED(S_SIGNED), .FROM(FROM), .BITS(5)) choose (
+        .clk(clk), .rst(rst), .s_data(all[5:0]), .s_valid(valid[0]), .s_ready(ready[0]),
+        .a_data(a), .a_valid(a_valid), .a_ready(a_ready),
+        .b_data(b), .b_valid(b_valid), .b_ready(b_ready),
+        .m_data(m_data), .m_valid(m_valid), .m_ready(m_ready));
+endmodule
+
+// TURN beats of a stream and two of a constant in turn.
+module turns #(parameter TURN = 1, parameter IMAGE = "") (
+    input wire clk, input wire rst,
+    input wire [8:0] s_data, input wire s_valid, output wire s_ready,
+    output wire [8:0] m_data, output wire m_valid, input wire m_ready
+);
+    localparam [3:0] ONE = TURN;
+    wire [8:0] c;
+    wire valid, ready;
+    hwk_constant #(.WIDTH(9), .WORDS(3), .IMAGE(IMAGE)) constant (
+        .clk(clk), .rst(rst), .m_data(c), .m_valid(valid), .m_ready(ready));
+    hwk_join #(.WIDTH(9), .COUNT(2), .BITS(4), .TURNS({4'd2, ONE})) join_ (
+        .clk(clk), .rst(rst), .s_data({c, s_data}), .s_valid({valid, s_valid}),
+        .s_ready({ready, s_ready}),
         .m_data(m_data), .m_valid(m_valid), .m_ready(m_ready));
 endmodule
 """

@@ -13,20 +13,29 @@ from hwkit.ir.ops import (
     Add,
     AvgPool2d,
     Clamp,
+    Concat,
+    Constant,
     Conv2d,
     Dense,
     DepthwiseConv2d,
     Lookup,
     MaxPool2d,
+    Mul,
     Overflow,
     Pad,
     Padding,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
     Rounding,
+    Slice,
+    Softmax,
+    SoftmaxKind,
     Sub,
     SumPool2d,
+    Transpose,
 )
 from hwkit.ir.types import S8, S32, U8, Array, IntType
 
@@ -190,6 +199,38 @@ def bordered(height: int = 7, seed: int = 4) -> Graph:
     r = Rescale((1,), (2,), Rounding.HALF_UP, 0, 15)
     x = m.b.add(SumPool2d("sums", pad(x, 3, 0, 0, 0), "sums_y", (2, 2), (2, 2), rescale=r), u4)
     return m.b.build([m.b.add(Clamp("last", pad(x, 1, 1, 0, 2), "y", 1, 14), u4)])
+
+
+def moved(seed: int = 6) -> Graph:
+    """Attention over channels between parts of a map that go ways of their own; two heads."""
+    m = Maker("moved", seed)
+    b, rng = m.b, m.rng
+    b.input("x", (6, 5, 4), S8)
+    half = Rescale((3 << 20,), (22,), Rounding.HALF_UP, -128, 127)
+    b.add(Slice("left", "x", "l", (0, 0, 0), (6, 2, 4), (1, 1, 1)), S8)
+    b.add(Slice("right", "x", "r", (5, 4, 0), (6, 2, 4), (-1, -2, 1)), S8)
+    b.add(Concat("both", ("l", "r"), "map", 2), S8)
+    b.add(SumPool2d("pool", "map", "sums", (6, 2), (6, 2), rescale=half), S8)
+    b.add(Mul("attend", ("map", "sums"), "attended", (1, -2), rescale=_eighth()), S8)
+    b.constant("slope", rng.integers(-8, 8, (1, 1, 8)), IntType(4, True))
+    b.add(Prelu("prelu", "attended", "slope", "p", half, _eighth(), 3, 1), S8)
+    b.add(ResizeNearest("twice", "p", "large", (0, 0, 3, 3, 5), (0, 0, 1, 1)), S8)
+    b.constant("c", rng.integers(-8, 8, (1, 4, 1)), IntType(4, True))
+    b.add(Constant("constant", "c", "k"), IntType(4, True))
+    b.add(Add("offset", ("large", "k"), "o", rescale=half), S8)
+    b.add(AvgPool2d("mean", "o", "means", (3, 2), (2, 1), SAME, -128, 127), S8)
+    b.add(Transpose("turn", "means", "t", (2, 0, 1)), S8)
+    b.add(Reshape("flat", "t", "f"), S8, shape=(b.tensors["t"].elements,))
+    b.constant("w", rng.integers(-8, 8, (5, b.tensors["t"].elements)), IntType(4, True))
+    b.add(Dense("fc", "f", "w", None, "logits", rescale=_eighth()), S8)
+    b.add(Softmax("top", "logits", "y", 0.1, SoftmaxKind.FIXED), S8)
+    table = Rescale((1,), (22,), Rounding.HALF_EVEN, -128, 127, -128)
+    b.add(Softmax("other", "logits", "z", 0.02, SoftmaxKind.TABLE, table), S8)
+    return b.build(["y", "z"])
+
+
+def _eighth() -> Rescale:
+    return Rescale((5 << 18,), (24,), Rounding.HALF_EVEN, -128, 127)
 
 
 def feeds_of(graph: Graph, steps: int, seed: int) -> dict[str, Array]:

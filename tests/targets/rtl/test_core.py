@@ -32,7 +32,7 @@ def core(graph: Graph, interval_cycles: int) -> Core:
 
 
 CASES = [(graph, core(graph, cycles)) for graph in GRAPHS for cycles in INTERVALS]
-CASES.append((networks.pointwise(), core(networks.pointwise(), 1)))
+CASES += [(graph, core(graph, 1)) for graph in (networks.pointwise(), networks.moved())]
 CASES += [(graph, core(graph, 1)) for graph in (networks.bordered(), networks.bordered(1))]
 
 

@@ -10,8 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwkit.targets.rtl import khot
+from hwkit.ir.ops import SoftmaxKind
+from hwkit.ir.softmax import softmax as ir_softmax
+from hwkit.ir.softmax_table import softmax_table
+from hwkit.ir.types import S8, Array, IntType
+from hwkit.targets.rtl import khot, moving
+from hwkit.targets.rtl.fold import Fold
 from hwkit.targets.rtl.netlist import packed
+from hwkit.targets.rtl.softmax import KINDS, PRODUCT_CYCLES, RECIPROCAL_CYCLES, Normalized
 from tests.targets.rtl import modules
 from tests.targets.rtl.modules import Case
 
@@ -113,6 +119,85 @@ def joined(depths: tuple[int, int], signed: tuple[int, int], subtract: int, offs
     }
     cycles = 2.0 if 1 in depths else 1.0
     return Case("joined", parameters, 26, 18, x, y, 1, 1, 2, cycles)
+
+
+def multiplied(signed: tuple[int, int], offsets: tuple[int, int]) -> Case:
+    """``hwk_mul`` of two streams, one behind a FIFO, for which the fork waits."""
+    x, y = draw(13), []
+    for beat in x:
+        (a,), (b,) = fields(beat, 6, 1, bool(signed[0])), fields(beat >> 6, 7, 1, bool(signed[1]))
+        y.append((a + offsets[0]) * (b + offsets[1]) & 0xFFFFF)
+    parameters = {
+        "A_SIGNED": signed[0],
+        "B_SIGNED": signed[1],
+        "A_OFFSET": offsets[0],
+        "B_OFFSET": offsets[1],
+    }
+    return Case("multiplied", parameters, 13, 20, x, y, 1, 1, 2, 2.0)
+
+
+def chosen(signed: int, threshold: int) -> Case:
+    """``hwk_choose`` of three streams, two behind FIFOs."""
+    x, y = draw(16), []
+    for beat in x:
+        (s,) = fields(beat, 6, 1, bool(signed))
+        y.append(beat >> 6 & 31 if s >= threshold else beat >> 11)
+    parameters = {"S_SIGNED": signed, "FROM": threshold}
+    return Case("chosen", parameters, 16, 5, x, y, 1, 1, 1, 2.0)
+
+
+def turns(turn: int) -> Case:
+    """``hwk_join`` of a stream and of ``hwk_constant``, whose three words go round."""
+    x, words, y = draw(9), draw(9, 3), []
+    for k in range(0, len(x), turn):
+        y += [*x[k : k + turn], *(words[(2 * k // turn + i) % 3] for i in range(2))]
+    image = {"IMAGE": (9, words)}
+    beats = (turn, turn + 2)
+    return Case("turns", {"TURN": turn}, 9, 9, x, y, *beats, turn + 2, turn + 2.0, image)
+
+
+def gather(index: Array, cycles: float | None = None) -> Case:
+    """``hwk_gather`` of tensors whose words are counted by the numbers in ``index``."""
+    words, size = index.reshape(-1), int(index.max()) + 1
+    made = moving.order(words, size, 9)
+    x, y = draw(9, 6 * size), []
+    for k in range(0, len(x), size):
+        y += [x[k + word] for word in words.tolist()]
+    bits = made.bits
+    rows = [packed(map(int, pair), bits) for pair in zip(made.floors, made.rows, strict=True)]
+    places = [packed((int(place),), bits) for place in made.places]
+    parameters = {
+        "WIDTH": 9,
+        "SIZE": size,
+        "OUTER": len(rows),
+        "INNER": len(places),
+        "DEPTH": made.depth,
+        "BITS": bits,
+    }
+    images = {"ROWS": (2 * bits, rows), "PLACES": (bits, places)}
+    return Case("hwk_gather", parameters, 9, 9, x, y, size, len(words), None, cycles, images)
+
+
+def softmax(kind: SoftmaxKind, length: int, step: float) -> Case:
+    """``hwk_softmax`` of rows of s8, every output cut to 30 bits."""
+    rows = 300 // length
+    x = RNG.integers(-128, 128, (rows, length))
+    x[0], x[1] = -128, np.where(np.arange(length) == 0, 127, -128)
+    x[2:5] = 127 - RNG.integers(0, 4, (3, length))
+    of = softmax_table(x, step) if kind is SoftmaxKind.TABLE else ir_softmax(x, step, kind)
+    layer = Normalized("s", ("x",), "y", x.size, length, S8, step, kind, IntType(30, True), None)
+    parameters = {"KIND": KINDS.index(kind), "LENGTH": length, "IN_BITS": 8, "OUT_BITS": 30}
+    images = {"IMAGE": (32, [int(e) for e in layer.exponentials()])}
+    into = [int(v) & 255 for v in x.reshape(-1)]
+    out = [int(v) & (1 << 30) - 1 for v in of.reshape(-1)]
+    latency = 2 * length - 1 + RECIPROCAL_CYCLES[kind] + (length - 1) * PRODUCT_CYCLES
+    cycles = float(layer.cycles(Fold(1, 1)) // rows)
+    return Case(
+        "hwk_softmax", parameters, 8, 30, into, out, length, length, latency, cycles, images
+    )
+
+
+MAP = np.arange(48).reshape(4, 6, 2)
 
 
 ROUNDED: dict[int, Callable[[Fraction], int]] = {
@@ -303,6 +388,20 @@ CASES = [
     joined((2, 3), (0, 0), 0, -17),
     joined((3, 1), (1, 0), 1, 5),
     joined((2, 2), (0, 1), 1, -40),
+    *(multiplied(*form) for form in (((0, 0), (0, 0)), ((1, 1), (-31, 63)), ((1, 0), (7, -127)))),
+    *(chosen(*form) for form in ((0, 0), (0, 63), (1, -3), (1, 32))),
+    *(turns(turn) for turn in (1, 2, 4)),
+    gather(MAP, 48.0),
+    gather(MAP.transpose(1, 0, 2)),
+    gather(MAP.transpose(2, 1, 0)),
+    gather(MAP[::-1, ::2]),
+    gather(MAP[1:3, 4::-2, 1:]),
+    gather(np.repeat(np.repeat(MAP, 2, 0), 2, 1), 192.0),
+    gather(MAP[[3, 0, 0]][:, [5, 5, 1]]),
+    gather(np.broadcast_to(MAP[:1, :1], MAP.shape), 48.0),
+    gather(np.array([5, 1, 1, 4, 0, 5, 2])),
+    gather(np.array([7])),
+    *(softmax(kind, *row) for kind in KINDS for row in ((1, 0.2), (2, 0.9), (10, 0.1), (60, 0.02))),
     *(rescale(0, rounding, shift) for rounding in (0, 1, 2, 4) for shift in (1, 2)),
     rescale(0, 2, 0, zero=-3),
     rescale(0, 4, 0, zero=2),  # the mean of one integer

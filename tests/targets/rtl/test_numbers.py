@@ -60,7 +60,7 @@ def test_sums_are_reached(seed: int) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 7, 9, 12, 49, 63])
 def test_a_mean_by_reciprocal_rounds_every_sum_as_a_division(count: int) -> None:
     x = Range(-128 * count, 127 * count)
-    made = mean(count, -128, 127, IntType(32, True), x, S8, "mean")
+    made = mean((count,), -128, 127, IntType(32, True), x, S8, "mean")
     p = made.parameters
     total = np.arange(x.low, x.high + 1, dtype=np.int64)
     factor = made.factors[0] if p["KIND"] == 2 else 1 << made.factors[0] if p["KIND"] else 1
