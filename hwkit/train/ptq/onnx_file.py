@@ -7,7 +7,6 @@ values of what is computed from shapes alone, and what the network must give.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from hwkit.files import read_file
 from hwkit.importers.qonnx.file import MAX_FILE_BYTES, Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.rewrite import alive
 from hwkit.ir.types import Array
+from hwkit.train.ptq.drawing import Drawing
 from hwkit.train.ptq.onnx_ops import OPS, OnnxCall, padding_of
 from hwkit.train.ptq.standard import NotHandled
 from hwkit.train.ptq.trace import first_line
@@ -110,23 +110,15 @@ def _input(proto: Any, name: str) -> Any:
     return next(i for i in proto.graph.input if i.name == name)
 
 
-@dataclass(slots=True)
-class _Building:
-    graph: fx.Graph
-    modules: dict[str, nn.Module]
-    nodes: dict[str, fx.Node]
-
-
 def _network(model: OnnxModel, values: Mapping[str, Any]) -> nn.Module:
     source = next(iter(model.inputs))
-    graph = fx.Graph()
-    making = _Building(graph, {}, {source: graph.placeholder("x")})
+    drawing = Drawing()
+    known = {source: drawing.input("x")}
     moving = _moving(model, source)
     for node in alive(model.nodes, model.outputs):
         if node.outputs[0] in moving:
-            _add(making, node, model, values)
-    graph.output(making.nodes[model.outputs[0]])
-    return fx.GraphModule(making.modules, graph, "Onnx").eval()
+            _add(drawing, known, node, model, values)
+    return drawing.network(known[model.outputs[0]], "Onnx")
 
 
 def _moving(model: OnnxModel, source: str) -> set[str]:
@@ -138,13 +130,19 @@ def _moving(model: OnnxModel, source: str) -> set[str]:
     return moving
 
 
-def _add(making: _Building, node: Node, model: OnnxModel, values: Mapping[str, Any]) -> None:
+def _add(
+    drawing: Drawing,
+    known: dict[str, fx.Node],
+    node: Node,
+    model: OnnxModel,
+    values: Mapping[str, Any],
+) -> None:
     rule = OPS.get(node.op_type)
     if rule is None:
         raise UnsupportedOp(
             node.name, READER, f"ONNX op {node.op_type!r:.40}; it knows {', '.join(sorted(OPS))}"
         )
-    inputs = [making.nodes.get(name) for name in node.inputs]
+    inputs = [known.get(name) for name in node.inputs]
     constants = {
         i: _constant(model, values, n) for i, n in enumerate(node.inputs) if inputs[i] is None
     }
@@ -156,15 +154,15 @@ def _add(making: _Building, node: Node, model: OnnxModel, values: Mapping[str, A
         parts: list[nn.Module | None] = rule(call)
     except NotHandled as error:
         raise UnsupportedOp(node.name, READER, error.remedy) from error
-    reads = tuple(i for i in inputs if i is not None)
+    reads, wish = tuple(i for i in inputs if i is not None), _wish(node)
     if len(node.outputs) > 1 and node.op_type == "Split":
         for output, part in zip(node.outputs, parts, strict=True):
-            making.nodes[output] = _call(making, node, part, reads)
+            known[output] = drawing.call(wish, part, *reads)
         return
     found: tuple[fx.Node, ...] = reads
     for part in parts:
-        found = (_call(making, node, part, found),)
-    making.nodes[node.outputs[0]] = found[0]
+        found = (drawing.call(wish, part, *found),)
+    known[node.outputs[0]] = found[0]
 
 
 def _constant(model: OnnxModel, values: Mapping[str, Any], name: str) -> Array | None:
@@ -174,35 +172,10 @@ def _constant(model: OnnxModel, values: Mapping[str, Any], name: str) -> Array |
     return None if value is None else np.asarray(value)
 
 
-def _call(
-    making: _Building, node: Node, module: nn.Module | None, reads: tuple[fx.Node, ...]
-) -> fx.Node:
-    if module is None:
-        return reads[0]
-    path = _path(node, making.modules)
-    making.modules[path] = module
-    return making.graph.create_node("call_module", path, reads)
-
-
-def _path(node: Node, taken: Mapping[str, nn.Module]) -> str:
+def _wish(node: Node) -> str:
     """The path of the layer whose parameters a node reads, or its own name."""
     named = [n for n in node.inputs if n.endswith((".weight", "/weight"))]
-    text = named[0][: -len(".weight")] if named else node.name or node.outputs[0]
-    letters = "".join(
-        c if c.isalnum() or c in "_." else "_" for c in text.strip("/").replace("/", "_")
-    )
-    parts = [p if not p[:1].isdigit() or named else f"_{p}" for p in letters.split(".") if p]
-    path = ".".join(parts) or node.op_type.lower()
-    if "." not in path and hasattr(nn.Module, path):
-        path = f"{path}_"
-    tried = path
-    for k in range(2, len(taken) + 3):
-        if tried not in taken and not _inside(tried, taken):
-            return tried
-        tried = f"{path}_{k}"
-    return tried
-
-
-def _inside(path: str, taken: Mapping[str, nn.Module]) -> bool:
-    """Whether one path would be part of another."""
-    return any(t.startswith(f"{path}.") or path.startswith(f"{t}.") for t in taken)
+    if named:
+        return named[0][: -len(".weight")]
+    text = (node.name or node.outputs[0]).strip("/").replace("/", "_")
+    return ".".join(f"_{part}" if part[:1].isdigit() else part for part in text.split("."))

@@ -13,6 +13,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from hwkit.errors import ConfigError, UnsupportedOp
 from hwkit.train.ptq.attention import written_out
+from hwkit.train.ptq.constants import fold_constants
 from hwkit.train.ptq.fold import fold_norms
 from hwkit.train.ptq.forms import rewritten
 from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call
@@ -58,6 +59,7 @@ def traced(module: nn.Module, example: Tensor) -> Traced:
     with torch.no_grad():
         plain = _shaped(module, example)
         network = _of_modules(plain)
+        fold_constants(network)
         ungroup(network)
         _require_same(network, example, module)
         dropped = _without_head(network)
