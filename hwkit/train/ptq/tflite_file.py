@@ -166,6 +166,8 @@ def _draw(tensors: Tensors, position: int, op: FileOperator) -> None:
             step.give(found)
     except NotHandled as error:
         raise UnsupportedOp(name, READER, error.remedy) from error
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise FormatError(f"{name}: {first_line(error)}; damaged, copy it again") from error
 
 
 def _require_type(name: str, tensors: tuple[FileTensor, ...], index: int) -> None:

@@ -19,6 +19,7 @@ from brevitas.quant.shifted_scaled_int import ShiftedUint8ActPerTensorFloat
 from torch import Tensor, fx, nn
 
 from hwkit.train.ptq import pieces
+from hwkit.train.ptq.joint import inside_functions
 from hwkit.train.ptq.kinds import JOIN_QUANTIZER, WEIGHTED, Kind
 from hwkit.train.ptq.trace import Network, kind_of, module_of
 
@@ -83,10 +84,14 @@ def sites_of(network: Network) -> tuple[Site, ...]:
     """Where quantizers go, in order: behind each value on a grid of its own, and past the layers
     that alone read it and join its quantizer."""
     raw, sites = set[fx.Node](), []
+    inside = inside_functions(network)
     entering = {node for node in network.graph.nodes if node.op == "placeholder"}
     for node in network.graph.nodes:
         kind = kind_of(network, node)
         if node.op == "output" or (kind is Kind.MOVES and node.args[0] not in raw):
+            continue
+        if node in inside:
+            raw.add(node)
             continue
         readers = list(node.users)
         joins = len(readers) == 1 and kind_of(network, readers[0]) in JOIN_QUANTIZER
