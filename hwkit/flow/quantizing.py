@@ -10,10 +10,15 @@ from typing import Any
 from hwkit.allocate import plan as plans
 from hwkit.errors import ToolMissing
 from hwkit.files import real_folder
+from hwkit.flow.whole import child_for
 from hwkit.formats import stamped
 from hwkit.ir.graph import Graph
+from hwkit.ir.types import Array
+from hwkit.targets.edge.loaded import Loaded
 
 Say = Callable[[str], None]
+_LITERT = "litert"
+"""Its reference kernels lack some of the operators of float."""
 
 
 def quantize(
@@ -44,7 +49,7 @@ def quantize(
         from hwkit.train.ptq.run import quantize_run
         from hwkit.train.ptq.samples import as_tensor, load_samples
         from hwkit.train.ptq.settings import Settings, with_methods
-        from hwkit.train.ptq.source import load_model
+        from hwkit.train.ptq.source import is_tflite, load_model
     except ModuleNotFoundError as error:
         raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
 
@@ -53,17 +58,24 @@ def quantize(
 
     bits = {} if plan is None else dict(plans.load(plan).weight_bits)
     settings = with_methods(Settings(plan=bits, **options), methods)
+    last = is_tflite(model)
     if calibration is not None:
-        data = load_samples(calibration).chosen(samples, settings.seed)
-        module = load_model(model, as_tensor(data.x[:1]), state)
+        data = load_samples(calibration, last).chosen(samples, settings.seed)
+        module = load_model(model, as_tensor(data.x[:1]), state, run_litert)
     else:
         sample = blank(shape)
-        module = load_model(model, sample, state)
+        module = load_model(model, sample, state, run_litert)
         data = made_up(module, sample, samples, settings.seed, progress)
-    tested = None if test is None else load_samples(test)
+    tested = None if test is None else load_samples(test, last)
     source = "batch norms" if calibration is None else Path(calibration).name
     names = (model.rpartition(":")[2] or Path(model).stem, source)
     return asdict(quantize_run(module, data, out, settings, tested, names, progress))
+
+
+def run_litert(model: bytes, x: Array) -> Array:
+    """The output of a float ``.tflite`` in LiteRT for ``x`` (N, *shape in the file)."""
+    child = child_for(_LITERT, "the float .tflite")
+    return Loaded(_LITERT, model, child=child).run([x])[0]
 
 
 def quantize_module(

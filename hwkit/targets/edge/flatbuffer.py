@@ -29,6 +29,7 @@ _TYPES = {
     "int16": "INT16",
     "int32": "INT32",
     "int64": "INT64",
+    "float16": "FLOAT16",
     "float32": "FLOAT32",
     "resource": "RESOURCE",
 }

@@ -286,7 +286,19 @@ _pad = _same(
         list(c.given(1, "pad")), c.given(2, "mode", "constant"), c.given(3, "value") or 0.0
     )
 )
-_larger = _same(lambda c: upsampled(c.given(3, "mode", "nearest"), c.before, c.after))
+_larger = _same(
+    lambda c: upsampled(
+        c.given(3, "mode", "nearest"), c.before, c.after, bool(c.given(4, "align_corners"))
+    )
+)
+
+CURVES = ("abs", "cos", "erf", "exp", "log", "rsqrt", "sin", "sqrt", "square")
+"""What ``torch`` has as a function and a tensor as a method."""
+
+
+def _curve(name: str) -> Callable[[Call], Made]:
+    return _same(lambda c: pieces.Curve(name))
+
 
 FUNCTIONS: dict[Any, Callable[[Call], Made]] = {
     **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_), _relu),
@@ -300,6 +312,12 @@ FUNCTIONS: dict[Any, Callable[[Call], Made]] = {
     F.silu: _same(lambda c: nn.SiLU()),
     F.mish: _same(lambda c: nn.Mish()),
     F.gelu: _same(lambda c: nn.GELU(c.given(1, "approximate", "none"))),
+    F.softplus: _same(lambda c: nn.Softplus(c.given(1, "beta", 1.0))),
+    F.softsign: _same(lambda c: nn.Softsign()),
+    F.selu: _same(lambda c: nn.SELU()),
+    F.celu: _same(lambda c: nn.CELU(c.given(1, "alpha", 1.0))),
+    **{getattr(torch, name): _curve(name) for name in CURVES},
+    operator.abs: _curve("abs"),
     F.elu: _same(lambda c: nn.ELU(c.given(1, "alpha", 1.0))),
     F.leaky_relu: _same(lambda c: nn.LeakyReLU(c.given(1, "negative_slope", 0.01))),
     **dict.fromkeys((F.softmax, torch.softmax), _softmax),
@@ -337,6 +355,7 @@ METHODS: dict[str, Callable[[Call], Made]] = {
     **dict.fromkeys(("relu", "relu_"), _relu),
     "sigmoid": _same(lambda c: nn.Sigmoid()),
     "tanh": _same(lambda c: nn.Tanh()),
+    **{name: _curve(name) for name in CURVES},
     **dict.fromkeys(("clamp", "clamp_", "clip"), _same(_clamped)),
     "softmax": _softmax,
     "log_softmax": _log_softmax,

@@ -45,11 +45,12 @@ _KINDS: dict[Kind, tuple[type[nn.Module], ...]] = {
     Kind.WEIGHTED: tuple(WEIGHTED),
     Kind.FUNCTION: (
         nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.SiLU, nn.GELU, nn.ELU, nn.Mish,
-        nn.LeakyReLU, nn.PReLU, nn.Softmax, nn.LogSoftmax,
+        nn.LeakyReLU, nn.PReLU, nn.Softmax, nn.LogSoftmax, nn.Softplus, nn.Softsign, nn.SELU,
+        nn.CELU, pieces.Curve,
     ),
     Kind.COMBINES: (
         pieces.Add, pieces.Subtract, pieces.Multiply, pieces.Mean, pieces.MatMul,
-        pieces.Constant, nn.LayerNorm, nn.AvgPool1d, nn.AvgPool2d,
+        pieces.Constant, pieces.Bilinear, nn.LayerNorm, nn.AvgPool1d, nn.AvgPool2d,
         nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
     ),
     Kind.CLAMPS: (nn.ReLU, nn.ReLU6, nn.Hardtanh),

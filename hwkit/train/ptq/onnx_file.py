@@ -20,7 +20,10 @@ from hwkit.files import read_file
 from hwkit.importers.qonnx.file import MAX_FILE_BYTES, Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.rewrite import alive
 from hwkit.ir.types import Array
+from hwkit.train.ptq.drawing import Drawing
+from hwkit.train.ptq.onnx_batch import MOVES, POINTWISE, Moved
 from hwkit.train.ptq.onnx_ops import OPS, OnnxCall, padding_of
+from hwkit.train.ptq.onnx_recurrent import RECURRENT
 from hwkit.train.ptq.standard import NotHandled
 from hwkit.train.ptq.trace import first_line
 
@@ -63,15 +66,46 @@ def _executed(path: Path, model: OnnxModel, sample: Tensor) -> Mapping[str, Any]
     proto = onnx.load_model_from_string(read_file(path, MAX_FILE_BYTES, "give an existing .onnx"))
     name = next(iter(model.inputs))
     proto = _with_pads(proto, model, name, tuple(sample.shape))
+    feeds = {name: sample.numpy()}
     try:  # The evaluator raises whatever an op of its own or of numpy's raises.
-        evaluator = ReferenceEvaluator(proto)
-        values: Mapping[str, Any] = evaluator.run(None, {name: sample.numpy()}, intermediate=True)
+        values: Mapping[str, Any] = ReferenceEvaluator(proto).run(None, feeds, intermediate=True)
     except Exception as error:
+        found = _by_onnxruntime(proto, feeds) if _has_recurrent(model) else None
+        if found is not None:
+            return found
         raise ConfigError(
             f"{path}: does not run on a sample of shape {tuple(sample.shape[1:])} "
             f"({first_line(error)}); give data of its input's shape"
         ) from error
     return values
+
+
+def _has_recurrent(model: OnnxModel) -> bool:
+    return any(node.op_type in RECURRENT for node in model.nodes)
+
+
+def _by_onnxruntime(proto: Any, feeds: Mapping[str, Array]) -> Mapping[str, Any] | None:
+    """Every tensor as ONNX Runtime computes it: ONNX's own evaluator has no recurrent layers of two
+    directions. None where it is not installed or refuses the file."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    import onnx
+
+    names = [o for node in proto.graph.node for o in node.output if o]
+    shown = {o.name for o in proto.graph.output}
+    proto.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in shown)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        outputs = [o.name for o in session.get_outputs()]
+        return dict(zip(outputs, session.run(outputs, dict(feeds)), strict=True)) | dict(feeds)
+    except Exception:  # Its own errors share no class.
+        return None
 
 
 def _with_pads(proto: Any, model: OnnxModel, name: str, shape: tuple[int, ...]) -> Any:
@@ -111,22 +145,28 @@ def _input(proto: Any, name: str) -> Any:
 
 
 @dataclass(slots=True)
-class _Building:
-    graph: fx.Graph
-    modules: dict[str, nn.Module]
+class _Drawn:
+    """What is drawn so far: each tensor with its batch first, and the batch's axis in the file."""
+
+    model: OnnxModel
+    values: Mapping[str, Any]
+    drawing: Drawing
     nodes: dict[str, fx.Node]
+    batch: dict[str, int]
 
 
 def _network(model: OnnxModel, values: Mapping[str, Any]) -> nn.Module:
     source = next(iter(model.inputs))
-    graph = fx.Graph()
-    making = _Building(graph, {}, {source: graph.placeholder("x")})
+    drawing = Drawing()
+    drawn = _Drawn(model, values, drawing, {source: drawing.input("x")}, {source: 0})
     moving = _moving(model, source)
     for node in alive(model.nodes, model.outputs):
-        if node.outputs[0] in moving:
-            _add(making, node, model, values)
-    graph.output(making.nodes[model.outputs[0]])
-    return fx.GraphModule(making.modules, graph, "Onnx").eval()
+        if not moving.isdisjoint(node.outputs):
+            _add(drawn, node)
+    result = model.outputs[0]
+    if drawn.batch[result]:
+        raise ConfigError(f"output {result!r:.60}: its batch is axis {drawn.batch[result]}, not 0")
+    return drawing.network(drawn.nodes[result], "Onnx")
 
 
 def _moving(model: OnnxModel, source: str) -> set[str]:
@@ -138,33 +178,57 @@ def _moving(model: OnnxModel, source: str) -> set[str]:
     return moving
 
 
-def _add(making: _Building, node: Node, model: OnnxModel, values: Mapping[str, Any]) -> None:
-    rule = OPS.get(node.op_type)
-    if rule is None:
-        raise UnsupportedOp(
-            node.name, READER, f"ONNX op {node.op_type!r:.40}; it knows {', '.join(sorted(OPS))}"
-        )
-    inputs = [making.nodes.get(name) for name in node.inputs]
+def _add(drawn: _Drawn, node: Node) -> None:
+    values = drawn.values
+    if node.op_type not in OPS and node.op_type not in MOVES:
+        known = ", ".join(sorted({*OPS, *MOVES}))
+        raise UnsupportedOp(node.name, READER, f"ONNX op {node.op_type!r:.40}; it knows {known}")
+    inputs = [drawn.nodes.get(name) for name in node.inputs]
     constants = {
-        i: _constant(model, values, n) for i, n in enumerate(node.inputs) if inputs[i] is None
+        i: _constant(drawn.model, values, n) for i, n in enumerate(node.inputs) if inputs[i] is None
     }
     shapes = [np.shape(values[n]) if n in values else () for n in node.inputs]
-    call = OnnxCall(
-        node, tuple(shapes), tuple(np.shape(values[o]) for o in node.outputs), constants
-    )
+    after = [np.shape(values[o]) if o in values else () for o in node.outputs]
+    batches = {drawn.batch[n] for n in node.inputs if n in drawn.batch}
+    call = OnnxCall(node, tuple(shapes), tuple(after), constants)
     try:
-        parts: list[nn.Module | None] = rule(call)
+        parts, batch = _modules(call, batches)
     except NotHandled as error:
         raise UnsupportedOp(node.name, READER, error.remedy) from error
-    reads = tuple(i for i in inputs if i is not None)
+    reads, wish = tuple(i for i in inputs if i is not None), _wish(node)
+    if node.op_type in RECURRENT:
+        for place, (output, part) in enumerate(zip(node.outputs, parts, strict=True)):
+            if output:
+                drawn.nodes[output] = drawn.drawing.call(wish, part, *reads)
+                drawn.batch[output] = batch - (place > 0 and batch > 0)
+        return
     if len(node.outputs) > 1 and node.op_type == "Split":
         for output, part in zip(node.outputs, parts, strict=True):
-            making.nodes[output] = _call(making, node, part, reads)
+            drawn.nodes[output] = drawn.drawing.call(wish, part, *reads)
+            drawn.batch[output] = batch
         return
     found: tuple[fx.Node, ...] = reads
     for part in parts:
-        found = (_call(making, node, part, found),)
-    making.nodes[node.outputs[0]] = found[0]
+        found = (drawn.drawing.call(wish, part, *found),)
+    drawn.nodes[node.outputs[0]] = found[0]
+    drawn.batch[node.outputs[0]] = batch
+
+
+def _modules(call: OnnxCall, batches: set[int]) -> Moved:
+    """The modules of a node, and where the file has the batch behind it."""
+    op, batch = call.node.op_type, max(batches)
+    plain = not batch and not _moves_batch(call)
+    if op in OPS and plain:
+        return OPS[op](call), 0
+    if op in MOVES:
+        return MOVES[op](call, batch)
+    if len(batches) > 1 or op not in POINTWISE:
+        raise NotHandled("transpose the batch to the first axis before it")
+    return OPS[op](call), batch
+
+
+def _moves_batch(call: OnnxCall) -> bool:
+    return call.node.op_type == "Transpose" and call.node.attribute("perm", [1])[0] != 0
 
 
 def _constant(model: OnnxModel, values: Mapping[str, Any], name: str) -> Array | None:
@@ -174,35 +238,10 @@ def _constant(model: OnnxModel, values: Mapping[str, Any], name: str) -> Array |
     return None if value is None else np.asarray(value)
 
 
-def _call(
-    making: _Building, node: Node, module: nn.Module | None, reads: tuple[fx.Node, ...]
-) -> fx.Node:
-    if module is None:
-        return reads[0]
-    path = _path(node, making.modules)
-    making.modules[path] = module
-    return making.graph.create_node("call_module", path, reads)
-
-
-def _path(node: Node, taken: Mapping[str, nn.Module]) -> str:
+def _wish(node: Node) -> str:
     """The path of the layer whose parameters a node reads, or its own name."""
     named = [n for n in node.inputs if n.endswith((".weight", "/weight"))]
-    text = named[0][: -len(".weight")] if named else node.name or node.outputs[0]
-    letters = "".join(
-        c if c.isalnum() or c in "_." else "_" for c in text.strip("/").replace("/", "_")
-    )
-    parts = [p if not p[:1].isdigit() or named else f"_{p}" for p in letters.split(".") if p]
-    path = ".".join(parts) or node.op_type.lower()
-    if "." not in path and hasattr(nn.Module, path):
-        path = f"{path}_"
-    tried = path
-    for k in range(2, len(taken) + 3):
-        if tried not in taken and not _inside(tried, taken):
-            return tried
-        tried = f"{path}_{k}"
-    return tried
-
-
-def _inside(path: str, taken: Mapping[str, nn.Module]) -> bool:
-    """Whether one path would be part of another."""
-    return any(t.startswith(f"{path}.") or path.startswith(f"{t}.") for t in taken)
+    if named:
+        return named[0][: -len(".weight")]
+    text = (node.name or node.outputs[0]).strip("/").replace("/", "_")
+    return ".".join(f"_{part}" if part[:1].isdigit() else part for part in text.split("."))

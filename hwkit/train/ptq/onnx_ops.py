@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -142,8 +143,10 @@ def _gemm(c: OnnxCall) -> Modules:
 
 
 def _matmul(c: OnnxCall) -> Modules:
-    if 0 in c.constants or len(c.constants) != 1:
-        raise NotHandled("a product of two activations; give it a constant weight second")
+    if not c.constants:
+        return [pieces.MatMul()]
+    if 0 in c.constants:
+        raise NotHandled("a constant matrix first; give it a constant weight second")
     weight = c.constant(1)
     if weight is None or weight.ndim != 2:
         raise NotHandled("give it a constant weight of two axes")
@@ -273,6 +276,9 @@ def _pad(c: OnnxCall) -> Modules:
 
 def _resize(c: OnnxCall) -> Modules:
     mode = c.node.attribute("mode", "nearest")
+    form = c.node.attribute("coordinate_transformation_mode", "half_pixel")
+    if mode == "linear" and form not in ("half_pixel", "pytorch_half_pixel"):
+        raise NotHandled(f"coordinates {form!r:.30}; use half_pixel")
     return [upsampled(mode, c.shapes[0], c.after[0])]
 
 
@@ -314,6 +320,24 @@ def _hard_sigmoid(c: OnnxCall) -> Modules:
     return [nn.Hardsigmoid()]
 
 
+def _selu(c: OnnxCall) -> Modules:
+    alpha, gamma = c.node.attribute("alpha", 1.67326), c.node.attribute("gamma", 1.0507)
+    if abs(alpha - 1.67326) > 1e-4 or abs(gamma - 1.0507) > 1e-4:
+        raise NotHandled(f"alpha {alpha}, gamma {gamma}; PyTorch's has 1.67326 and 1.0507")
+    return [nn.SELU()]
+
+
+def _layer_norm(c: OnnxCall) -> Modules:
+    gain, bias = c.constant(1), c.constant(2)
+    axis = c.node.attribute("axis", -1) % len(c.shapes[0])
+    if gain is None or axis == 0 or gain.shape != c.shapes[0][axis:]:
+        raise NotHandled("give it a constant gain, and leave the batch out")
+    layer = nn.LayerNorm(gain.shape, c.node.attribute("epsilon", 1e-5))
+    layer.weight = _parameter(gain)
+    layer.bias = _parameter(np.zeros_like(gain) if bias is None else bias)
+    return [layer]
+
+
 def _softmax(c: OnnxCall) -> Modules:
     return [nn.Softmax(c.node.attribute("axis", -1))]
 
@@ -333,7 +357,9 @@ def _nothing(c: OnnxCall) -> Modules:
 _ONE, _ZERO = torch.ones(()), torch.zeros(())
 _PLAIN: Mapping[str, Callable[[], nn.Module]] = {
     "Relu": nn.ReLU, "Sigmoid": nn.Sigmoid, "Tanh": nn.Tanh, "HardSwish": nn.Hardswish,
-    "Mish": nn.Mish,
+    "Mish": nn.Mish, "Softplus": nn.Softplus, "Softsign": nn.Softsign,
+    **{name: partial(pieces.Curve, name.lower()) for name in
+       ("Abs", "Cos", "Erf", "Exp", "Log", "Sin", "Sqrt")},
 }  # fmt: skip
 
 OPS: Mapping[str, Callable[[OnnxCall], Modules]] = {
@@ -346,6 +372,10 @@ OPS: Mapping[str, Callable[[OnnxCall], Modules]] = {
     "Clip": _clip,
     "LeakyRelu": lambda c: [nn.LeakyReLU(c.node.attribute("alpha", 0.01))],
     "Elu": lambda c: [nn.ELU(c.node.attribute("alpha", 1.0))],
+    "Celu": lambda c: [nn.CELU(c.node.attribute("alpha", 1.0))],
+    "Selu": _selu,
+    "Neg": lambda c: [pieces.Affine(-_ONE, _ZERO)],
+    "LayerNormalization": _layer_norm,
     "PRelu": _prelu,
     "HardSigmoid": _hard_sigmoid,
     "Gelu": _gelu,

@@ -127,6 +127,31 @@ class Padded(nn.Module):
         return nn.functional.pad(x, self.sides)
 
 
+class Curve(nn.Module):
+    """A function of one number that ``torch`` calls ``name``, as ``exp``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = getattr(torch, self.name)(x)
+        return made
+
+
+class Bilinear(nn.Module):
+    """Rows and columns ``factors`` times, linear between the centres of places."""
+
+    def __init__(self, factors: Sequence[float]) -> None:
+        super().__init__()
+        self.factors = list(factors)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.interpolate(
+            x, scale_factor=self.factors, mode="bilinear", align_corners=False
+        )
+
+
 class Part(nn.Module):
     """Entries ``start`` to ``stop`` of ``axis``, every ``step``-th."""
 

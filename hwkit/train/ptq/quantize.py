@@ -232,8 +232,22 @@ def _try(done: Quantized, name: str, change: Callable[[], None], forced: bool) -
     """Changes the twin in place and keeps that if its output is the better for it."""
     before, state = done.judged(), copy.deepcopy(done.twin.state_dict())
     change()
+    _share(done)
     after = done.judged()
     kept = forced or after > before
     done.steps.append(Step(name, after, kept))
     if not kept:
         done.twin.load_state_dict(state)
+
+
+def _share(done: Quantized) -> None:
+    """Gives the copies of a layer that is called several times the last one's weights and bias,
+    where they were equal in the float network: a recurrent layer keeps one matrix."""
+    for group in done.traced.shared:
+        plain = [done.network.get_submodule(path).weight for path in group]
+        layers = [done.twin.get_submodule(path) for path in group]
+        if all(torch.equal(weight, plain[0]) for weight in plain):
+            with torch.no_grad():
+                for layer in layers[:-1]:
+                    layer.weight.copy_(layers[-1].weight)
+                    layer.bias.copy_(layers[-1].bias)

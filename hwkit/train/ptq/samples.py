@@ -40,14 +40,15 @@ class Samples:
         return Samples(self.x[picked], None if self.labels is None else self.labels[picked])
 
 
-def load_samples(source: str) -> Samples:
+def load_samples(source: str, channels_last: bool = False) -> Samples:
     """The samples that ``source`` names (see the module's first line); ``ConfigError`` names what
-    is wrong with them. uint8 images become 0..1; other numbers stay as they are."""
+    is wrong with them. uint8 images become 0..1; other numbers stay as they are. Image files give
+    their channels first, or last; arrays are in the order that they have."""
     if is_named(source):
         return _given(from_module(source), source)
     path = Path(source)
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, channels_last)
     if path.suffix not in (".npy", ".npz"):
         raise ConfigError(f"{source}: no such samples; {_REMEDY}")
     return _given(_read(path), source)
@@ -123,12 +124,12 @@ def samples(x: Any, labels: Any = None, source: str = "samples") -> Samples:
     return Samples(x, labels)
 
 
-def _folder(folder: Path) -> Samples:
+def _folder(folder: Path, channels_last: bool) -> Samples:
     """All images or .npy of a folder, in order of their names; those in its folders by class."""
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _IMAGES | {".npy"})
     if not files:
         raise ConfigError(f"{folder}: holds no images and no .npy; {_REMEDY}")
-    arrays = [_one(path) for path in files]
+    arrays = [_one(path, channels_last) for path in files]
     shapes = sorted({a.shape for a in arrays})
     if len(shapes) > 1:
         raise ConfigError(
@@ -142,7 +143,7 @@ def _folder(folder: Path) -> Samples:
     return samples(np.stack(arrays), labels, str(folder))
 
 
-def _one(path: Path) -> Array:
+def _one(path: Path, channels_last: bool) -> Array:
     if path.suffix == ".npy":
         loaded = _read(path)
         return np.asarray(loaded)
@@ -155,7 +156,8 @@ def _one(path: Path) -> Array:
             pixels = np.asarray(image if image.mode == "L" else image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise ConfigError(f"{path}: not an image ({error!s:.80}); take it out") from error
-    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    return pixels if channels_last else pixels.transpose(2, 0, 1)
 
 
 def as_tensor(x: Array) -> Tensor:

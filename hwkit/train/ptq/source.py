@@ -13,11 +13,15 @@ from hwkit.files import opened
 from hwkit.train.pipeline import _NO_CHECKPOINT, MAX_CHECKPOINT_BYTES
 from hwkit.train.ptq.named import from_module, is_named
 from hwkit.train.ptq.onnx_file import load_onnx
+from hwkit.train.ptq.tflite_file import Runner, load_tflite
 
 
-def load_model(source: str, sample: Tensor, state: Path | None = None) -> nn.Module:
+def load_model(
+    source: str, sample: Tensor, state: Path | None = None, runner: Runner | None = None
+) -> nn.Module:
     """The float network that ``source`` names: ``package.module:factory``, with the state dict in
-    ``state`` if given, or a float ``.onnx`` file; ``sample`` (1, ...) is one of its input.
+    ``state`` if given, or a float ``.onnx`` or ``.tflite`` file, the latter compared with what
+    ``runner`` gives; ``sample`` (1, ...) is one of its input.
 
     Raises ``ConfigError`` for what is no network, and for a state that does not fit.
     """
@@ -28,14 +32,26 @@ def load_model(source: str, sample: Tensor, state: Path | None = None) -> nn.Mod
         if state is not None:
             _load_state(found, state)
         return found
-    if Path(source).suffix != ".onnx":
-        remedy = "give package.module:factory or a float .onnx"
-        if Path(source).suffix == ".tflite":
-            remedy = "of .tflite files int8 ones are read, by 'hwkit import'; " + remedy
-        raise ConfigError(f"{source}: no float network that is read; {remedy}")
+    if not is_file(source):
+        raise ConfigError(
+            f"{source}: no float network that is read; give package.module:factory, or a float "
+            ".onnx or .tflite"
+        )
     if state is not None:
         raise ConfigError(f"{source}: has its weights in it; leave --state out")
+    if is_tflite(source):
+        return load_tflite(Path(source), sample, runner)
     return load_onnx(Path(source), sample)
+
+
+def is_tflite(source: str) -> bool:
+    """Whether ``source`` names a file whose maps have their channels last."""
+    return Path(source).suffix.lower() == ".tflite"
+
+
+def is_file(source: str) -> bool:
+    """Whether ``source`` names a file that is read here."""
+    return Path(source).suffix.lower() in (".onnx", ".tflite")
 
 
 def _load_state(module: nn.Module, path: Path) -> None:

@@ -29,7 +29,7 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
 
-_OF_SEVERAL = (pieces.Add, pieces.Subtract, pieces.Multiply, pieces.Join)
+_OF_SEVERAL = (pieces.Add, pieces.Subtract, pieces.Multiply, pieces.MatMul, pieces.Join)
 
 
 def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:
@@ -82,14 +82,19 @@ def windows(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(b // a for b, a in zip(before[2:], after[2:], strict=True))
 
 
-def upsampled(mode: str, before: tuple[int, ...], after: tuple[int, ...]) -> nn.Module:
-    """Nearest or bilinear interpolation to whole multiples of rows and columns."""
+def upsampled(
+    mode: str, before: tuple[int, ...], after: tuple[int, ...], aligned: bool = False
+) -> nn.Module:
+    """Nearest or bilinear interpolation to whole multiples of rows and columns; ``aligned``: the
+    corners lie on the corners."""
     if len(before) != 4 or any(a % b for a, b in zip(after[2:], before[2:], strict=True)):
         raise NotHandled(f"{before[2:]} to {after[2:]}: only maps, to whole multiples")
     factors = tuple(float(a // b) for a, b in zip(after[2:], before[2:], strict=True))
     if mode == "nearest":
         return nn.UpsamplingNearest2d(scale_factor=factors)
-    raise NotHandled(f"mode {mode!r:.20}; use nearest")
+    if mode in ("bilinear", "linear") and not aligned:
+        return pieces.Bilinear(factors)
+    raise NotHandled(f"mode {mode!r:.20}; use nearest, or bilinear without align_corners")
 
 
 def padded(sides: list[int], mode: str, value: float) -> nn.Module:
@@ -120,7 +125,7 @@ _RULES: dict[type[nn.Module], _Rule] = {
     nn.AdaptiveAvgPool2d: lambda m, b, a: averaged(b, a),
     nn.AdaptiveMaxPool1d: lambda m, b, a: maximum(b, a),
     nn.AdaptiveMaxPool2d: lambda m, b, a: maximum(b, a),
-    nn.Upsample: lambda m, b, a: upsampled(m.mode, b, a),
+    nn.Upsample: lambda m, b, a: upsampled(m.mode, b, a, bool(m.align_corners)),
     nn.UpsamplingNearest2d: lambda m, b, a: upsampled("nearest", b, a),
     nn.Flatten: _flat,
     nn.Unflatten: _flat,

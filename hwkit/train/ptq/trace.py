@@ -13,11 +13,13 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from hwkit.errors import ConfigError, UnsupportedOp
 from hwkit.train.ptq.attention import written_out
+from hwkit.train.ptq.constants import fold_constants
 from hwkit.train.ptq.fold import fold_norms
 from hwkit.train.ptq.forms import rewritten
 from hwkit.train.ptq.functions import FUNCTIONS, METHODS, Call
 from hwkit.train.ptq.kinds import KINDS, WEIGHTED, Kind
 from hwkit.train.ptq.plain import plain_copy, ungroup
+from hwkit.train.ptq.recurrent import unrolled
 from hwkit.train.ptq.standard import NotHandled, standard
 
 QUANTIZER = "the quantizer"
@@ -30,11 +32,13 @@ Network: TypeAlias = fx.GraphModule
 @dataclass(frozen=True, slots=True)
 class Traced:
     """``unfolded`` still has its batch norms; ``dropped`` says what was left out behind the last
-    layer ("" where nothing was)."""
+    layer ("" where nothing was); ``shared`` has groups of layers, by path, that are one layer of
+    the module, called several times."""
 
     network: Network
     unfolded: Network
     dropped: str
+    shared: tuple[tuple[str, ...], ...] = ()
 
 
 class _Tracer(fx.Tracer):
@@ -57,7 +61,8 @@ def traced(module: nn.Module, example: Tensor) -> Traced:
     _require_finite(module)
     with torch.no_grad():
         plain = _shaped(module, example)
-        network = _of_modules(plain)
+        network, copies = _of_modules(plain)
+        fold_constants(network)
         ungroup(network)
         _require_same(network, example, module)
         dropped = _without_head(network)
@@ -65,7 +70,15 @@ def traced(module: nn.Module, example: Tensor) -> Traced:
         fold_norms(network)
     for parameter in network.parameters():
         parameter.requires_grad_(False)
-    return Traced(network.eval(), unfolded.eval(), dropped)
+    return Traced(network.eval(), unfolded.eval(), dropped, _shared(network, copies))
+
+
+def _shared(network: Network, copies: dict[str, str]) -> tuple[tuple[str, ...], ...]:
+    """The layers with weights that were copied from one, grouped."""
+    groups: dict[str, list[str]] = {}
+    for path in weighted(network):
+        groups.setdefault(copies[path], []).append(path)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
 def _require_finite(module: nn.Module) -> None:
@@ -108,7 +121,7 @@ def _shaped(module: nn.Module, example: Tensor) -> fx.GraphModule:
     if not _finite(result):
         raise ConfigError(f"{name}: its output is not finite on this data; check both")
     try:
-        spelled = written_out(copy.deepcopy(module))
+        spelled = unrolled(written_out(copy.deepcopy(module)), example)
         defaults = _defaults(spelled)
         graph = _Tracer().trace(spelled, defaults)
         plain = fx.GraphModule(spelled, graph, name)
@@ -132,9 +145,10 @@ def _defaults(module: nn.Module) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def _of_modules(plain: fx.GraphModule) -> Network:
-    """Each node as a call of one module of its own."""
+def _of_modules(plain: fx.GraphModule) -> tuple[Network, dict[str, str]]:
+    """Each node as a call of one module of its own, and the path of which each is a copy."""
     graph, modules, new = fx.Graph(), dict[str, nn.Module](), dict[fx.Node, fx.Node]()
+    copies: dict[str, str] = {}
     needed = _needed(plain)
     for node in plain.graph.nodes:
         if node.op == "placeholder":
@@ -152,13 +166,14 @@ def _of_modules(plain: fx.GraphModule) -> Network:
                 new[node] = new[inputs[0]]
                 continue
             path = _path(node, modules)
-            shared = any(module is other for other in modules.values())
-            modules[path] = copy.deepcopy(module) if shared else module
+            first = next((p for p, other in modules.items() if other is module), None)
+            modules[path] = module if first is None else copy.deepcopy(module)
+            copies[path] = path if first is None else first
             new[node] = graph.create_node(
                 "call_module", path, tuple(new[i] for i in inputs), {}, path.replace(".", "_")
             )
             new[node].meta["shape"] = shape_of(node)
-    return fx.GraphModule(modules, graph, type(plain).__name__)
+    return fx.GraphModule(modules, graph, type(plain).__name__), copies
 
 
 def _needed(plain: fx.GraphModule) -> set[fx.Node]:

@@ -18,6 +18,8 @@ from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerChannelFloat
 from brevitas.quant.shifted_scaled_int import ShiftedUint8ActPerTensorFloat
 from torch import Tensor, fx, nn
 
+from hwkit.train.ptq import pieces
+from hwkit.train.ptq.joint import inside_functions
 from hwkit.train.ptq.kinds import JOIN_QUANTIZER, WEIGHTED, Kind
 from hwkit.train.ptq.trace import Network, kind_of, module_of
 
@@ -72,16 +74,31 @@ class Widths:
         return self.edge if site in (sites[0], sites[-1]) else self.activations
 
 
+_FOLDED = (
+    pieces.Affine, pieces.Permuted, pieces.Reshaped, nn.BatchNorm1d, nn.BatchNorm2d, nn.Flatten,
+)  # fmt: skip
+"""What an input may go through before it is quantized, as whoever feeds a graph does it."""
+
+
 def sites_of(network: Network) -> tuple[Site, ...]:
     """Where quantizers go, in order: behind each value on a grid of its own, and past the layers
     that alone read it and join its quantizer."""
     raw, sites = set[fx.Node](), []
+    inside = inside_functions(network)
+    entering = {node for node in network.graph.nodes if node.op == "placeholder"}
     for node in network.graph.nodes:
         kind = kind_of(network, node)
         if node.op == "output" or (kind is Kind.MOVES and node.args[0] not in raw):
             continue
+        if node in inside:
+            raw.add(node)
+            continue
         readers = list(node.users)
-        if len(readers) == 1 and kind_of(network, readers[0]) in JOIN_QUANTIZER:
+        joins = len(readers) == 1 and kind_of(network, readers[0]) in JOIN_QUANTIZER
+        if joins and node in entering:
+            joins = isinstance(module_of(network, readers[0]), _FOLDED)
+            entering.update(readers)
+        if joins:
             raw.add(node)
         else:
             sites.append(Site(f"{node.target}{OUT}", node.name))

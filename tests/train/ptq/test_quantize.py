@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -10,6 +12,7 @@ pytest.importorskip("brevitas")
 from torch import Tensor, nn  # noqa: E402
 
 from hwkit.errors import ConfigError  # noqa: E402
+from hwkit.ir.ops import Dense, Lookup, Requantize  # noqa: E402
 from hwkit.train.freeze import fidelity, freeze  # noqa: E402
 from hwkit.train.ptq import weights  # noqa: E402
 from hwkit.train.ptq.blocks import blocks_of  # noqa: E402
@@ -172,3 +175,26 @@ def test_methods_by_name() -> None:
     for names, message in ((["best"], "is unknown; use minmax"), (["kl", "mse"], "kl already")):
         with pytest.raises(ConfigError, match=message):
             with_methods(Settings(), names)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x * torch.sigmoid(x),
+        lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
+        lambda x: x * torch.tanh(nn.functional.softplus(x)),
+    ],
+)
+def test_a_function_of_several_layers_is_one_table(function: Callable[[Tensor], Tensor]) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(6, 8), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(function(self.first(x)))
+
+    x = noise(16, 6)
+    graph = freeze(quantize(Net().eval(), x, _plain()).twin, x[:1])
+    kinds = [type(node) for node in graph.nodes]
+    assert kinds == [Dense, Requantize, Lookup, Dense, Requantize]

@@ -101,7 +101,7 @@ def test_a_run_without_data(tmp_path: Path) -> None:
         ([f"{NETS}:no_network", "--shape", "6"], "gives str; give a torch.nn.Module"),
         (["nowhere.module:net", "--shape", "6"], "cannot be made (ModuleNotFoundError"),
         (["m.pth", "--shape", "6"], "no float network that is read; give package"),
-        (["m.tflite", "--shape", "6"], "int8 ones are read, by 'hwkit import'"),
+        (["m.tflite", "--shape", "6"], "m.tflite: "),
         ([f"{NETS}:residual", "--calibration", "x.npy"], "x.npy: "),
         ([f"{NETS}:residual", "--state", "x.pt", "--shape", "6"], "x.pt: "),
         ([f"{NETS}:residual", "--shape", "6", "--method", "best"], "method 'best' is unknown"),

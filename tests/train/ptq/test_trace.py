@@ -175,20 +175,6 @@ def test_arguments_that_are_left_out_take_their_defaults() -> None:
     torch.testing.assert_close(network(noise(3, 4)), module(noise(3, 4)))
 
 
-class _Recurrent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.rnn = nn.LSTM(4, 4, batch_first=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.rnn(x)[0]
-
-
-def test_a_recurrent_layer_is_named() -> None:
-    with pytest.raises(UnsupportedOp, match=r"rnn \(LSTM\): .*it knows"):
-        traced(_Recurrent(), noise(2, 3, 4))
-
-
 def test_layers_without_a_place_in_the_table_are_named() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.Hardshrink())
     with pytest.raises(UnsupportedOp, match=r"2 \(Hardshrink\): .*it knows AdaptiveAvgPool1d"):
