@@ -32,7 +32,7 @@ def check(plan: MemoryPlan) -> None:
 def test_nothing_that_is_moved_overlaps_what_is_there(
     graph: Graph, scratch_bytes: int, room: int
 ) -> None:
-    """Every tensor has all its bytes from its first step to its last, in one place after another."""
+    """Every tensor has all its bytes in every step of its life, in one place after another."""
     schedule = step_per_node(graph, sizes(graph), {op.name: scratch_bytes for op in graph.nodes})
     regions = [Region("fast", room), Region("slow", 1 << 20, 7)]
     plan = plan_memory(schedule, regions, movable=sizes(graph))
