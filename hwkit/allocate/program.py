@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hwkit.allocate.quiet import quiet_stdout
 from hwkit.allocate.resource import Resource
-from hwkit.errors import ConfigError, ToolMissing
+from hwkit.errors import ConfigError
 from hwkit.ir.types import Array
+from hwkit.toolchain.highs import modules, quiet_stdout
 
 TIME_LIMIT_S = 20.0
 _OBJECTIVE_RANGE = 1e7  # the solver stops at an absolute gap of 1e-6
@@ -111,7 +111,7 @@ class Program:
     def _propose(
         self, objective: Array, limits: Mapping[str, int], usable: Array, rejected: list[Array]
     ) -> Plan | None:
-        optimize, sparse = _scipy()
+        optimize, sparse = modules()
         starts, columns = self.starts, np.arange(len(self.owner))
         one_width = sparse.csr_array((np.ones(len(columns)), (self.owner, columns)))
         rows = [optimize.LinearConstraint(one_width, 1, 1)]
@@ -143,18 +143,10 @@ class Program:
         room = limit - self.least(resource) + 0.5
         extent = self.most(resource) - self.least(resource)
         scale = _ROW_RANGE / max(1, extent)
-        return _scipy()[0].LinearConstraint(above[None] * _ROW_RANGE, -np.inf, room * scale)
+        return modules()[0].LinearConstraint(above[None] * _ROW_RANGE, -np.inf, room * scale)
 
     def _picked(self, shares: Array) -> Array:
         """The variable nearest to 1 of each choice."""
         starts = self.starts
         inside = [int(part.argmax()) for part in np.split(shares, starts[1:])]
         return np.add(starts, inside)
-
-
-def _scipy() -> tuple[Any, Any]:
-    try:
-        from scipy import optimize, sparse
-    except ImportError as error:
-        raise ToolMissing("scipy", "pip install 'hwkit[allocate]'") from error
-    return optimize, sparse

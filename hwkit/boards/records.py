@@ -14,12 +14,17 @@ from hwkit.record import DERIVED, one_of
 
 @dataclass(frozen=True, slots=True)
 class MemoryRegion:
-    """A span of the address space; ``kind`` is ``flash`` (read only at run time) or ``sram``."""
+    """A span of the address space; ``kind`` is ``flash`` (read only at run time) or ``sram``.
+
+    ``wait_cycles``, of SRAM: what a load or store of a word takes more than in memory that never
+    waits; None is one more than in the SRAM before it.
+    """
 
     name: str
     kind: str = field(metadata=one_of(words.REGION_KINDS))
     origin: int
     size_bytes: int
+    wait_cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,11 @@ def plan(
 
 def _show(chosen: dict[str, Any], other_bytes: int) -> None:
     click.echo(f"{_figures(chosen)}; {other_bytes:,} B of variables beside it")
+    if len(chosen["arena_regions"]) > 1:
+        parts = (f"{size:,} B in {name}" for name, size in chosen["arena_regions"].items())
+        moved = sum(one["size_bytes"] for one in chosen["arena_moves"])
+        waits = f"{chosen['arena_wait_cycles']:,} cycles of waiting, estimated"
+        click.echo(plain(f"  {', '.join(parts)}; {waits}; {moved:,} B copied between them"))
     for stage in chosen["stages"]:
         tile = f"{stage['rows']} rows a turn, {stage['turns']} turns"
         if stage["computed_again"]:

@@ -9,7 +9,7 @@ from typing import Any
 from hwkit.flow.build import lower_whole
 from hwkit.flow.stages import chosen, needs_of
 from hwkit.ir.graph import Graph
-from hwkit.lower.patch.facts import stage_facts
+from hwkit.lower.patch.facts import bank_facts, stage_facts
 from hwkit.lower.patch.plan import PatchPlan, plan_front
 
 
@@ -67,6 +67,8 @@ def described(found: PatchPlan) -> dict[str, Any]:
     return {
         "arena_bytes": found.arena_bytes,
         "lower_bound_bytes": found.memory.lower_bound_bytes,
+        "arena_regions": {used.region: used.size_bytes for used in found.memory.regions},
+        **bank_facts(found.memory),
         "macs": found.macs,
         "plain_macs": found.plain_macs,
         "stages": [stage_facts(stage, found.memory) for stage in found.stages],

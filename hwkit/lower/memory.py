@@ -3,14 +3,14 @@
 ``memory_blocks`` says who shares memory with whom, and gives a first placement. Then
 ``memory_core`` decides the largest blocks, which often settles it. Else ``memory_search`` looks
 for less, and where a lower bound leaves room ``memory_exact`` decides a small schedule for good.
-What does not fit the first region is spread over all by ``memory_regions``. What was found is
-remembered.
+What does not fit the first region is spread over all by ``memory_regions``, for as few cycles as
+can be. What was found is remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from hwkit.errors import GraphError
 from hwkit.lower.memory_blocks import (
@@ -26,9 +26,11 @@ from hwkit.lower.memory_blocks import (
 )
 from hwkit.lower.memory_core import core
 from hwkit.lower.memory_exact import solve
+from hwkit.lower.memory_moves import Cut
 from hwkit.lower.memory_packing import Problem, conflict, height, lower_bound
-from hwkit.lower.memory_regions import Spread, heights, spread, stacked
+from hwkit.lower.memory_regions import Spread, heights, legal, spread
 from hwkit.lower.memory_search import search
+from hwkit.lower.memory_waits import WORD_BYTES, Offered, offered
 from hwkit.lower.remembered import remembered
 from hwkit.lower.schedule import Schedule, Step
 
@@ -40,17 +42,17 @@ def aligned(size_bytes: int) -> int:
     return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-_SCRATCH_HEAT = 8
-"""How often a byte of scratch is read or written, for one of a tensor: a column buffer is filled
-anew for every few pixels."""
-
-
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A memory that tensors may lie in, and the bytes of it that they may take."""
+    """A memory that tensors may lie in, and the bytes of it that they may take.
+
+    A load or store of a word takes ``wait_cycles`` more there than in memory that never waits; None
+    is one more than in the region before it, or none in the first.
+    """
 
     name: str
     size_bytes: int
+    wait_cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +88,37 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """Before ``layer`` a tensor's bytes are copied from one of its placements to the next."""
+
+    tensor: str
+    layer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What the placement in several regions costs: bytes that are loaded and stored in each of
+    them, as the schedule counts, and for how many ``cycles`` an inference waits for them, copies
+    between regions included; no placement that is known of waits for fewer than ``bound_cycles``.
+    """
+
+    accessed_bytes: tuple[int, ...] = ()
+    cycles: int = 0
+    bound_cycles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """``arena_bytes`` in all, and every placement in order of first use; ``regions`` says how
     much of each is used, of those that were given and in their order.
 
-    No plan for the same steps needs fewer bytes than ``lower_bound_bytes``, in however many
-    regions; ``optimal`` when none needs fewer than this one, by the bound or because all others
-    were ruled out. In several regions a plan may be the best that fits and not be called so.
+    A tensor has one placement, or one more for each of ``moves`` that it makes. ``waits`` is empty
+    for a single region; of several ``missing_bytes`` says how much more is used than there is.
+
+    No plan for the same steps that moves nothing needs fewer bytes than ``lower_bound_bytes``, in
+    however many regions; ``optimal`` when none needs fewer than this one, by the bound or because
+    all others were ruled out. In several regions a plan may be the best that fits and not be called
+    so.
     """
 
     arena_bytes: int
@@ -100,14 +126,23 @@ class MemoryPlan:
     lower_bound_bytes: int = 0
     optimal: bool = False
     regions: tuple[Used, ...] = ()
+    moves: tuple[Move, ...] = ()
+    waits: Waits = field(default_factory=Waits)
+    missing_bytes: int = 0
 
-    def placed(self, tensor: str) -> Placement:
-        """Where a tensor, or ``scratch_name(step)``, lies."""
-        return next(p for p in self.placements if p.tensor == tensor)
+    def placed(self, tensor: str, layer: int = -1) -> Placement:
+        """Where a tensor, or ``scratch_name(step)``, lies: as ``layer`` finds it, or at first."""
+        found = [p for p in self.placements if p.tensor == tensor]
+        return next((p for p in found[1:] if p.first_layer <= layer), found[0])
 
     def offset(self, tensor: str) -> int:
         """Where a tensor, or ``scratch_name(step)``, starts in its region's arena."""
         return self.placed(tensor).offset
+
+    def base(self, region: str) -> int:
+        """Where a region's bytes begin, were each upon the one before."""
+        names = [used.region for used in self.regions]
+        return sum(used.size_bytes for used in self.regions[: names.index(region)])
 
     def in_use(self, layer: int) -> int:
         """Bytes that hold something alive in step ``layer``; shared ones count once."""
@@ -130,15 +165,19 @@ class _Placed:
 
 
 def plan_memory(
-    schedule: Schedule, regions: Sequence[Region] = (), alignment: int = ALIGNMENT_BYTES
+    schedule: Schedule,
+    regions: Sequence[Region] = (),
+    alignment: int = ALIGNMENT_BYTES,
+    movable: Collection[str] = (),
 ) -> MemoryPlan:
     """Every tensor and scratch of ``schedule`` in one of ``regions``, the fastest first; without
     any, in one that has no name. Every offset is a multiple of ``alignment``.
 
-    All lies in the first region where it fits there, packed as low as can be. Else what is used
-    most, scratch before tensors, is there, and the rest in the next; nothing spans two. Where all
-    are too small, the last one takes the rest: who builds from the plan compares ``Used`` with
-    the sizes. ``GraphError`` for a schedule that reads what is not there.
+    All lies in the first region where it fits there and no other is faster, packed as low as can
+    be. Else everything lies where the inference waits least for it; nothing spans two. Tensors that
+    are ``movable`` may be copied to another place, once, before a step that reads them. Where all
+    regions are too small, the last one takes the rest: who builds from the plan compares ``Used``
+    with the sizes. ``GraphError`` for a schedule that reads what is not there.
 
     Example: input 64 bytes, conv to 256, in-place clamp, dense to 10: 320 bytes, the dense's
     output where the input was.
@@ -168,25 +207,57 @@ def plan_memory(
         lambda: _placed(problem, start, loose_problem, home),
         lambda found: _legal(loose_problem, found.offsets),
     )
-    found = Spread((0,) * len(loose), placed.offsets)
     rooms = [region.size_bytes // alignment for region in regions]
-    if len(rooms) > 1 and height(loose_problem, placed.offsets) > rooms[0]:
-        found = _spread(loose_problem, rooms, _heat(schedule, free, loose), placed.offsets)
-    if (pair := conflict(loose_problem, stacked(loose_problem, found))) is not None:
-        raise GraphError(loose[pair[0]].name, f"overlaps {loose[pair[1]].name} in the memory plan")
+    waits = _wait_cycles(regions)
+    costs = offered(schedule, free, loose, waits or [0], movable)
+    found = Spread((0,) * len(loose), placed.offsets)
+    small = len(rooms) > 1 and height(loose_problem, placed.offsets) > rooms[0]
+    if small or (waits and min(waits) < waits[0]):
+        found = _spread(loose_problem, rooms, costs, placed.offsets)
+    if not legal(loose_problem, found, max(len(rooms), 1)):
+        raise GraphError(schedule.steps[0].name, "the memory plan overlaps: a fault of the planner")
     labels = [region.name for region in regions] or [""]
     used = heights(loose_problem, found, len(labels))
-    at = {
-        block.name: (labels[region], units * alignment)
-        for block, region, units in zip(loose, found.regions, found.offsets, strict=True)
-    }
+    lies = [
+        (labels[region], units * alignment)
+        for region, units in zip(found.regions, found.offsets, strict=True)
+    ]
     return MemoryPlan(
         sum(used) * alignment,
-        _placements(schedule, lifetimes, free, at, scratch),
+        _placements(schedule, lifetimes, free, loose, lies, found.cuts),
         placed.bound * alignment,
         sum(used) == placed.bound,
         tuple(Used(label, units * alignment) for label, units in zip(labels, used, strict=True)),
+        tuple(Move(loose[cut.box].name, cut.step) for cut in found.cuts),
+        _waits(costs, found, len(rooms)),
+        alignment * sum(max(top - room, 0) for top, room in zip(used, rooms, strict=False))
+        if len(rooms) > 1
+        else 0,
     )
+
+
+def _wait_cycles(regions: Sequence[Region]) -> list[int]:
+    found: list[int] = []
+    for region in regions:
+        given = region.wait_cycles
+        found.append(given if given is not None else found[-1] + 1 if found else 0)
+    return found
+
+
+def _waits(costs: Offered, found: Spread, regions: int) -> Waits:
+    """Of the boxes that are there."""
+    if regions < 2:
+        return Waits()
+    number = [costs.cuts.index(cut) for cut in found.cuts]
+    picked = [2 * n + k for n in number for k in (0, 1)]
+    paid = [*costs.costs, *(costs.cut_costs[k] for k in picked)]
+    accessed = [*costs.accessed, *(costs.cut_accessed[k] for k in picked)]
+    by_region, total = [0] * regions, 0
+    for region, of, size in zip(found.regions, paid, accessed, strict=True):
+        if region >= 0:
+            by_region[region] += size
+            total += of[region]
+    return Waits(tuple(by_region), total // WORD_BYTES, found.bound // WORD_BYTES)
 
 
 def _numbers(problem: Problem) -> list[object]:
@@ -212,65 +283,66 @@ def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequen
     return _Placed(tuple(found), bound)
 
 
-def _spread(
-    problem: Problem, rooms: Sequence[int], heat: Sequence[int], start: Sequence[int]
-) -> Spread:
-    def legal(found: Spread) -> bool:
-        known = all(0 <= region < len(rooms) for region in found.regions)
-        whole = len(found.regions) == len(found.offsets) == len(problem.boxes)
-        return known and whole and _legal(problem, stacked(problem, found))
-
+def _spread(problem: Problem, rooms: Sequence[int], costs: Offered, start: Sequence[int]) -> Spread:
+    cuts = [[cut.box, cut.step] for cut in costs.cuts]
     return remembered(
         Spread,
-        [_numbers(problem), list(rooms), list(heat), list(start)],
-        lambda: spread(problem, rooms, heat, start),
-        legal,
+        [_numbers(problem), list(rooms), costs.costs, cuts, costs.cut_costs, list(start)],
+        lambda: spread(problem, rooms, costs.costs, start, costs.cuts, costs.cut_costs),
+        lambda found: legal(problem, found, len(rooms)) and set(found.cuts) <= set(costs.cuts),
     )
-
-
-def _heat(schedule: Schedule, owner: Mapping[str, str], blocks: Sequence[Block]) -> list[int]:
-    """How often a byte of each block is read or written in an inference."""
-    touched = dict.fromkeys((block.name for block in blocks), 0)
-    for step in schedule.steps:
-        for name in (*step.reads, *step.writes):
-            touched[owner[name]] += 1
-    return [touched[block.name] or _SCRATCH_HEAT for block in blocks]
 
 
 def _placements(
     schedule: Schedule,
     lifetimes: Lifetimes,
     owner: Mapping[str, str],
-    at: Mapping[str, tuple[str, int]],
-    scratch: Sequence[Block],
+    blocks: Sequence[Block],
+    lies: Sequence[tuple[str, int]],
+    cuts: Sequence[Cut],
 ) -> tuple[Placement, ...]:
     makers = {name: step for step in schedule.steps for name in step.writes}
     final = max(len(schedule.steps) - 1, 0)
-    placements = {}
-    for name, (first, last) in lifetimes.items():
-        region, offset = at[owner[name]]
-        size = schedule.tensor_bytes[name]
-        placements[name] = Placement(
-            name, "activation", offset, size, first, min(last, final), region=region
+    at = {block.name: where for block, where in zip(blocks, lies, strict=False)}
+    parts: dict[str, list[tuple[tuple[str, int], int, int]]] = {
+        name: [(at[owner[name]], first, min(last, final))]
+        for name, (first, last) in lifetimes.items()
+    }
+    for n, cut in enumerate(cuts):
+        name = blocks[cut.box].name
+        first, last = lifetimes[name]
+        here = lies[len(blocks) + 2 * n : len(blocks) + 2 * n + 2]
+        parts[name] = [(here[0], first, cut.step - 1), (here[1], cut.step, min(last, final))]
+    placements = {
+        (name, k): Placement(
+            name, "activation", offset, schedule.tensor_bytes[name], first, last, region=region
         )
+        for name, found in parts.items()
+        for k, ((region, offset), first, last) in enumerate(found)
+    }
     placed = [
-        replace(one, shared=_shares_with(makers.get(name), one, placements))
-        for name, one in placements.items()
+        one if k else replace(one, shared=_shares_with(makers.get(name), one, placements))
+        for (name, k), one in placements.items()
     ]
-    for block in scratch:
-        region, offset = at[block.name]
-        placed.append(
-            Placement(
-                block.name, "scratch", offset, block.size, block.first, block.last, region=region
+    for block in blocks:
+        if block.name not in owner:
+            region, offset = at[block.name]
+            placed.append(
+                Placement(
+                    block.name, "scratch", offset, block.size, block.first, block.last, "", region
+                )
             )
-        )
     return tuple(sorted(placed, key=lambda p: p.first_layer))
 
 
-def _shares_with(step: Step | None, output: Placement, placements: Mapping[str, Placement]) -> str:
+def _shares_with(
+    step: Step | None, output: Placement, placements: Mapping[tuple[str, int], Placement]
+) -> str:
     """The input whose bytes ``output`` takes over, wholly or in part, or ""."""
     for name in () if step is None else step.reads:
-        read = placements[name]
+        read = placements.get((name, 1), placements[name, 0])
+        if read.first_layer > output.first_layer:
+            read = placements[name, 0]
         if read.region == output.region and read.offset < output.end and output.offset < read.end:
             return name
     return ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hwkit.lower.memory_packing import Problem, height, shared
+from hwkit.lower.memory_packing import Problem, crowds, height, shared
 
 MOST_BOXES = 40
 _STEPS = 40_000
@@ -56,7 +56,7 @@ class _Tree:
     sizes: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.crowds = _crowds(self.problem)
+        self.crowds = crowds(self.problem)
         self.sizes = [box.size for box in self.problem.boxes]
         self.common = [
             [
@@ -121,12 +121,3 @@ class _Tree:
                 if base + total >= self.height:
                     return False
         return True
-
-
-def _crowds(problem: Problem) -> list[tuple[int, ...]]:
-    """The sets of boxes alive in one layer that lie within no other such set."""
-    alive = {
-        tuple(b for b, box in enumerate(problem.boxes) if box.alive(layer))
-        for layer in problem.layers
-    }
-    return sorted(one for one in alive if not any(set(one) < set(other) for other in alive))

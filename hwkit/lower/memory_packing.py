@@ -91,6 +91,18 @@ def problem(boxes: Sequence[Box], closer: Mapping[tuple[int, int], int] | None =
     return Problem(tuple(boxes), tuple(above))
 
 
+def within(problem: Problem, regions: Sequence[int]) -> Problem:
+    """``problem`` where boxes of different regions have nothing to do with each other, nor those
+    of region -1 with any."""
+    return Problem(
+        problem.boxes,
+        tuple(
+            {b: n for b, n in near.items() if regions[a] == regions[b] >= 0}
+            for a, near in enumerate(problem.above)
+        ),
+    )
+
+
 def height(problem: Problem, offsets: Sequence[int]) -> int:
     """Units needed in all. Example: sizes 4 and 2 at offsets 0 and 4 need 6."""
     return max((o + box.size for o, box in zip(offsets, problem.boxes, strict=True)), default=0)
@@ -130,6 +142,15 @@ def lower_bound(problem: Problem) -> int:
                 for layer in both:
                     sizes[layer] -= common * (box.alive(layer) and other.alive(layer))
     return max((*sizes, *(box.size for box in problem.boxes)), default=0)
+
+
+def crowds(problem: Problem) -> list[tuple[int, ...]]:
+    """The sets of boxes alive in one layer that lie within no other such set."""
+    alive = {
+        tuple(b for b, box in enumerate(problem.boxes) if box.alive(layer))
+        for layer in problem.layers
+    }
+    return sorted(one for one in alive if not any(set(one) < set(other) for other in alive))
 
 
 def first_fit(problem: Problem, order: Sequence[int]) -> list[int]:

@@ -29,6 +29,9 @@ class Step:
     where both have as many; ``moves_nothing`` says that it always does so, for they are the same.
     ``overlaps`` says by input how many bytes before it the output may start, or more. All but
     ``moves_nothing`` counts only where nobody reads the input afterwards.
+
+    ``accessed`` says how many bytes are loaded and stored in all: of a tensor by its name, of the
+    scratch by ``scratch_name``. A tensor that it does not name is read or written once.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Step:
     in_place: tuple[str, ...] = ()
     moves_nothing: bool = False
     overlaps: Mapping[str, int] = field(default_factory=dict)
+    accessed: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.writes) != 1 and (self.in_place or self.overlaps):

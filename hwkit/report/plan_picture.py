@@ -107,7 +107,8 @@ def _boxes(plan: PatchPlan) -> Iterator[_Box]:
         kind = "scratch" if placed.kind == "scratch" else "map"
         kind = "halo" if placed.tensor in halos else kind
         first, last = spans[placed.first_layer][0], spans[placed.last_layer][1]
-        yield _Box(placed.tensor, kind, placed.offset, placed.size_bytes, first, last - 1)
+        base = plan.memory.base(placed.region)
+        yield _Box(placed.tensor, kind, base + placed.offset, placed.size_bytes, first, last - 1)
 
 
 def _tiles(plan: PatchPlan) -> Iterator[Markup]:

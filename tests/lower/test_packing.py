@@ -21,6 +21,7 @@ from hwkit.lower.memory_packing import (
     Box,
     Problem,
     conflict,
+    crowds,
     first_fit,
     height,
     lower_bound,
@@ -137,7 +138,7 @@ def test_the_search_places_nothing_more_at_the_bound(monkeypatch: pytest.MonkeyP
 
 def test_layers_that_others_contain_bound_nothing_more() -> None:
     case = problem([Box(1, 0, 2), Box(1, 1, 1), Box(1, 2, 3), Box(1, 3, 3)])
-    assert memory_exact._crowds(case) == [(0, 1), (0, 2), (2, 3)]
+    assert crowds(case) == [(0, 1), (0, 2), (2, 3)]
 
 
 def diamond() -> Graph:

@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 
 from hwkit.errors import GraphError
 from hwkit.ir.graph import Graph
-from hwkit.lower import memory_regions
 from hwkit.lower.memory import MemoryPlan, Region, Used, plan_memory
-from hwkit.lower.memory_packing import Box, conflict, problem
-from hwkit.lower.memory_regions import spread, stacked
 from hwkit.lower.schedule import Schedule, Step, step_per_node
 from tests.conformance.graphs import ANY, graphs
 from tests.lower.test_memory import root, sizes
@@ -28,6 +25,24 @@ def check(plan: MemoryPlan) -> None:
         ends = [p.end for p in plan.placements if p.region == used.region]
         assert used.size_bytes == -(-max(ends, default=0) // 16) * 16
     assert plan.arena_bytes == sum(used.size_bytes for used in plan.regions)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(graphs(ANY), st.integers(0, 300), st.integers(0, 3000))
+def test_nothing_that_is_moved_overlaps_what_is_there(
+    graph: Graph, scratch_bytes: int, room: int
+) -> None:
+    """Every tensor has all its bytes in every step of its life, in one place after another."""
+    schedule = step_per_node(graph, sizes(graph), {op.name: scratch_bytes for op in graph.nodes})
+    regions = [Region("fast", room), Region("slow", 1 << 20, 7)]
+    plan = plan_memory(schedule, regions, movable=sizes(graph))
+    check(plan)
+    assert plan.waits.bound_cycles <= plan.waits.cycles
+    assert plan.waits.cycles <= plan_memory(schedule, regions).waits.cycles
+    for move in plan.moves:
+        before, after = (p for p in plan.placements if p.tensor == move.tensor)
+        assert before.last_layer + 1 == after.first_layer == move.layer
+        assert move.tensor in schedule.steps[move.layer].reads
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)
@@ -91,22 +106,6 @@ def test_a_tensor_for_which_no_region_is_large_enough_is_in_the_last() -> None:
 
 def test_a_single_region_takes_all_whatever_its_size() -> None:
     assert plan_memory(chain(100, 16), [Region("sram", 64)]).regions == (Used("sram", 128),)
-
-
-def test_a_spread_stacks_to_a_legal_arena() -> None:
-    boxes = problem([Box(4, 0, 1), Box(2, 1, 2), Box(3, 0, 2)])
-    found = spread(boxes, [4, 9], [1, 1, 1], [0, 4, 6])
-    assert found.regions == (0, 1, 1)
-    assert conflict(boxes, stacked(boxes, found)) is None
-    assert min(stacked(boxes, found)[1:]) == 4
-
-
-def test_what_is_used_most_in_all_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fast region has room for 3 units: for those used 9 times each, 27 in all, rather than
-    for the one that is used 10 times. Before anything is moved."""
-    monkeypatch.setattr(memory_regions, "_PAIRS", 0)
-    boxes = problem([Box(3, 0, 1), Box(3, 0, 1), Box(1, 0, 1)])
-    assert spread(boxes, [3, 9], [1, 9, 10], [0, 3, 6]).regions == (1, 0, 1)
 
 
 def test_a_state_lasts_and_is_never_overwritten() -> None:

@@ -98,6 +98,13 @@ class PatchPlan:
         """Of all activations, as the memory planner has it."""
         return self.memory.arena_bytes
 
+    def fits(self, limit_bytes: int) -> bool:
+        """Whether all activations fit the limit, and each of several SRAMs what lies there."""
+        return self.arena_bytes <= limit_bytes and not self.memory.missing_bytes
+
+
+_STREAM = ", or take the input row by row (--input streamed)"
+
 
 def planned(costs: Costs, path: Path) -> PatchPlan:
     """The plan along ``path``."""
@@ -148,26 +155,27 @@ def plan_within(costs: Costs, limit_bytes: int) -> PatchPlan:
         return found
     # The search counts a byte for each integer; packed maps lie closer, which the planner knows.
     plans = plan_front(costs)
-    if fitting := [plan for plan in plans if plan.arena_bytes <= limit_bytes]:
+    if fitting := [plan for plan in plans if plan.fits(limit_bytes)]:
         return fitting[0]
-    smallest = min(plan.arena_bytes for plan in plans)
-    remedy = "" if costs.streamed else ", or take the input row by row (--input streamed)"
+    smallest = min(plans, key=lambda plan: plan.arena_bytes)
+    needed, remedy = smallest.arena_bytes, "" if costs.streamed else _STREAM
+    missing = max(needed - limit_bytes, smallest.memory.missing_bytes)
     raise BudgetInfeasible(
-        f"{costs.graph.name}: needs {smallest:,} bytes for activations in the smallest of its "
-        f"plans, {smallest - limit_bytes:,} more than there are; give it more{remedy}"
+        f"{costs.graph.name}: needs {needed:,} bytes for activations in the smallest of its "
+        f"plans, {missing:,} more than there are; give it more{remedy}"
     )
 
 
 def found_within(costs: Costs, limit_bytes: int) -> PatchPlan | None:
     """The same, None where no plan fits."""
-    if not costs.streamed and (whole := plain(costs)).arena_bytes <= limit_bytes:
+    if not costs.streamed and (whole := plain(costs)).fits(limit_bytes):
         return whole
     fitting: list[tuple[int, int, PatchPlan]] = []
     for found in choices(costs):
         limit = limit_bytes + limit_bytes // SLACK
         while (path := cheapest(costs, found, limit)) is not None:
             plan = planned(costs, path)
-            if plan.arena_bytes <= limit_bytes:
+            if plan.fits(limit_bytes):
                 fitting.append((path.macs, path.besides, plan))
                 break
             limit = path.size_bytes - 1

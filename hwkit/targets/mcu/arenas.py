@@ -25,9 +25,10 @@ def declarations(memory: MemoryPlan) -> str:
     return "\n".join(lines)
 
 
-def pointer(memory: MemoryPlan, tensor: str) -> str:
-    """Where a tensor or a scratch lies. Example: ``arena + 128``."""
-    placed = memory.placed(tensor)
+def pointer(memory: MemoryPlan, tensor: str, layer: int = -1) -> str:
+    """Where a tensor or a scratch lies, as ``layer`` finds it, or at first. Example:
+    ``arena + 128``."""
+    placed = memory.placed(tensor, layer)
     return f"{symbol(memory, placed.region)} + {placed.offset}"
 
 
@@ -36,6 +37,17 @@ def symbol(memory: MemoryPlan, region: str) -> str:
     if region == memory.regions[0].region:
         return "arena"
     return f"arena_{identifier(region)}"
+
+
+def moves(memory: MemoryPlan, layer: int) -> list[str]:
+    """What is copied to another place before ``layer``. Example: ``memcpy(arena + 128,
+    arena_slow + 64, 256);``."""
+    return [
+        f"memcpy({pointer(memory, move.tensor, layer)}, {pointer(memory, move.tensor)}, "
+        f"{memory.placed(move.tensor).size_bytes});"
+        for move in memory.moves
+        if move.layer == layer
+    ]
 
 
 def _declaration(name: str, size_bytes: int, more: str) -> str:

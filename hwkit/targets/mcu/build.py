@@ -10,7 +10,7 @@ from typing import Any
 from hwkit.boards import Board, MemoryRegion
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import write_whole
-from hwkit.lower.patch.facts import stage_facts
+from hwkit.lower.patch.facts import bank_facts, stage_facts
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.mcu.emit import table_names, weight_bytes
 from hwkit.targets.mcu.identity import BUILD_BYTES, build_flag
@@ -171,6 +171,7 @@ def _facts(image: elf.Image, lowered: Lowered[McuPlan]) -> Mapping[str, Any]:
         "arena_lower_bound_bytes": plan.memory.lower_bound_bytes,
         "arena_optimal": plan.memory.optimal,
         "arena_regions": {used.region: used.size_bytes for used in plan.memory.regions},
+        **bank_facts(plan.memory),
         "stack_bytes": image.stack_bytes,
         "ram_bytes": image.ram_bytes,
         "build": image_build(image),

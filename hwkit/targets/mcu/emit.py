@@ -21,7 +21,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.lower.schedule import scratch_name
 from hwkit.target import BuildPlan, Lowered
-from hwkit.targets.mcu.arenas import declarations, pointer
+from hwkit.targets.mcu.arenas import declarations, moves, pointer
 from hwkit.targets.mcu.call import Call
 from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.emit_packed import includes, packed_arguments, packed_lines
@@ -317,7 +317,7 @@ def _model(graph: Graph, plan: McuPlan) -> str:
         name=comment(graph.name),
         includes="\n".join(f"#include <hwk_{name}.h>" for name in (*plan.kernels, *includes(plan))),
         arenas=declarations(plan.memory),
-        string="#include <string.h>\n" if graph.states or staging else "",
+        string="#include <string.h>\n" if graph.states or staging or plan.memory.moves else "",
         arena_bytes=plan.memory.arena_bytes,
         layers="\n".join(
             [*map(_copy, dict.fromkeys(copies.values())), *layers]
@@ -424,7 +424,7 @@ def _copy(copy: Shared) -> str:
 def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]) -> str:
     """Descriptors and the function of one layer."""
     lines = [f"/* {comment(layer.op.name)}: {type(layer.op).__name__} */"]
-    body = []
+    body = [f"  {line}" for line in moves(plan.memory, index)]
     for part, call in enumerate(layer.calls):
         kernel, symbol = plan.kernels[call.kernel], layer_symbol(index, part)
         value = initializer(call.descriptor, symbol)
@@ -434,7 +434,7 @@ def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]
         if call.packing is not None:
             lines += packed_lines(call, kernel, function, symbol)
             function = f"hwk_packed_{kernel.descriptor}"
-        body.append(_call(layer, call, function, kernel, symbol, plan))
+        body.append(_call(index, layer, call, function, kernel, symbol, plan))
     small = "HWK_SMALL " if plan.picks[index].small else ""
     lines.append(f"static {small}__attribute__((noinline)) void layer{index}(void) {{")
     lines += [*body, "}", ""]
@@ -442,10 +442,10 @@ def _layer(index: int, layer: Layer, plan: McuPlan, copies: Mapping[int, Shared]
 
 
 def _call(
-    layer: Layer, call: Call, function: str, kernel: Kernel, symbol: str, plan: McuPlan
+    index: int, layer: Layer, call: Call, function: str, kernel: Kernel, symbol: str, plan: McuPlan
 ) -> str:
     # Through void: kernels of 32-bit tensors take int32_t pointers, and the arena is aligned.
-    pointers = [f"(const void *)({pointer(plan.memory, name)})" for name in call.inputs]
+    pointers = [f"(const void *)({pointer(plan.memory, name, index)})" for name in call.inputs]
     pointers.append(f"(void *)({pointer(plan.memory, layer.op.output)})")
     scratch = "NULL"
     if layer.scratch_bytes:

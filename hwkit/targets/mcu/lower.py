@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from types import MappingProxyType
 
 from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
@@ -18,6 +19,7 @@ from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.memory import MemoryPlan, Region
 from hwkit.lower.offset_to_bias import whole_steps_to_bias
 from hwkit.lower.optimize import optimize
+from hwkit.lower.patch.schedule import halo
 from hwkit.lower.patch.schedule import staged as staged_steps
 from hwkit.lower.patch.turns import Stage
 from hwkit.lower.reorder import reorder
@@ -27,6 +29,7 @@ from hwkit.lower.schedule import Schedule, step_per_node
 from hwkit.lower.shift_to_signed import shift_to_signed
 from hwkit.lower.wide_apart import wide_apart
 from hwkit.target import Lowered
+from hwkit.targets.mcu.accesses import accesses
 from hwkit.targets.mcu.call import Call, Pick
 from hwkit.targets.mcu.capabilities import CAPABILITIES, STORED, check
 from hwkit.targets.mcu.choices import Choice
@@ -177,7 +180,8 @@ def plan(
         memory = like.memory
     else:
         schedule = _schedule(graph, stored, layers, staging)
-        memory = plan_memory(graph, schedule, states, arena_regions(mcu, len(layers)))
+        banks = arena_regions(mcu, len(layers))
+        memory = plan_memory(graph, schedule, states, banks, _movable(graph, layers))
     symbols = {name: kernels[name] for name in sorted(used)}
     return McuPlan(tuple(layers), chosen, symbols, memory, found, states=states, staging=staging)
 
@@ -188,7 +192,7 @@ def _schedule(
     scratch = {layer.op.name: layer.scratch_bytes for layer in layers}
     overlaps = {layer.op.name: layer.overlaps for layer in layers}
     if not staging.stages:
-        return step_per_node(graph, stored, scratch, overlaps)
+        return _counted(graph, step_per_node(graph, stored, scratch, overlaps), stored)
     tiles = {layer.op.name: layer.tiled for layer in layers if layer.tiled is not None}
 
     def ahead(name: str, turn: int) -> Mapping[str, int]:
@@ -196,7 +200,38 @@ def _schedule(
         number = tile.of_turn[turn]
         return {} if number is None else tile.overlaps[number]
 
-    return staged_steps(graph, staging.stages, stored, scratch, overlaps, ahead)
+    schedule = staged_steps(graph, staging.stages, stored, scratch, overlaps, ahead)
+    turns = {halo(name): len(stage.turns) for stage in staging.stages for name in stage.buffers}
+    return _counted(graph, schedule, stored, turns)
+
+
+def _counted(
+    graph: Graph,
+    schedule: Schedule,
+    stored: Mapping[str, int],
+    turns: Mapping[str, int] = MappingProxyType({}),
+) -> Schedule:
+    """``schedule`` with the bytes that its steps load and store: a node those of its own tensors,
+    and its stage in each of so many ``turns`` what is kept of them, in and out."""
+    nodes = {op.name: op for op in graph.nodes}
+    steps = []
+    for step in schedule.steps:
+        own = accesses(graph, nodes[step.name], stored, step.scratch_bytes)
+        sizes = schedule.tensor_bytes
+        kept = {name: turns.get(name, 0) * sizes[name] for name in (*step.reads, *step.writes)}
+        steps.append(replace(step, accessed={**kept, **own}))
+    return replace(schedule, steps=tuple(steps))
+
+
+def _movable(graph: Graph, layers: Sequence[Layer]) -> frozenset[str]:
+    """What may be copied to another place before a layer reads it: no state, nothing that a stage
+    has to do with."""
+    if graph.states:
+        return frozenset()
+    tiled = (layer.op for layer in layers if layer.tiled is not None)
+    staged = {name for op in tiled for name in (*activations(op), op.output)}
+    found = {name for op in graph.nodes for name in activations(op)}
+    return frozenset(found - staged - set(graph.outputs))
 
 
 @lru_cache(maxsize=2)
@@ -274,7 +309,7 @@ def arena_regions(mcu: McuBoard, layers: int) -> list[Region]:
     for index, bank in enumerate(regions(mcu, "sram")):
         size = bank.size_bytes - (mcu.stack_bytes + kept if index == 0 else 0)
         size = max(size if left is None else min(size, left), 0)
-        found.append(Region(bank.name, size))
+        found.append(Region(bank.name, size, bank.wait_cycles))
         left = None if left is None else left - size
     return found
 

@@ -8,7 +8,7 @@ value that the inference began with: what a copy would destroy is saved first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwkit.ir.graph import Graph, State
@@ -80,15 +80,21 @@ def updates(graph: Graph, tensor_bytes: Mapping[str, int]) -> Updates:
     )
 
 
-def plan(graph: Graph, plain: Schedule, states: Updates, regions: Sequence[Region]) -> MemoryPlan:
+def plan(
+    graph: Graph,
+    plain: Schedule,
+    states: Updates,
+    regions: Sequence[Region],
+    movable: Collection[str] = (),
+) -> MemoryPlan:
     """The memory plan of a graph with states, whose steps ``plain`` has: ``plan_memory`` and
-    their places.
+    their places. Without states tensors that are ``movable`` may be moved.
 
     To the planner an output that is written into a state is a byte that nobody reads, and what is
     saved the output of one more step.
     """
     if not graph.states:
-        return plan_memory(plain, regions)
+        return plan_memory(plain, regions, movable=movable)
     sizes = dict(plain.tensor_bytes)
     written = {name: fresh(f"{name}/written", graph.tensors) for name in states.in_place}
     steps = [_step(step, states.in_place, written) for step in plain.steps]
@@ -115,7 +121,9 @@ def _step(step: Step, in_place: Mapping[str, str], written: Mapping[str, str]) -
         return replace(step, reads=reads)  # of a stage, which has nothing to do with states
     (output,) = step.writes
     if output in in_place:
-        return Step(step.name, reads, (written[output],), step.scratch_bytes)
+        own = step.accessed.get(output, 0)
+        accessed = {**step.accessed, written[output]: own}
+        return Step(step.name, reads, (written[output],), step.scratch_bytes, accessed=accessed)
     return replace(
         step,
         reads=reads,

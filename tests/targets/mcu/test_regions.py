@@ -117,6 +117,46 @@ def test_the_memory_map_names_regions(artifact: Artifact[McuPlan]) -> None:
     assert tops == facts["arena_regions"]
 
 
+def with_skip() -> Graph:
+    """The first map is read again by a convolution behind all others."""
+    rng = np.random.default_rng(5)
+    b = GraphBuilder("skip")
+    x = b.input("x", (24, 24, 4), S8)
+
+    def conv(name: str, source: str, channels: int, stride: int) -> str:
+        inputs = b.shape(source)[2]
+        weight = b.constant(f"{name}/w", rng.integers(-128, 128, (channels, 3, 3, inputs)), S8)
+        around = Padding(1, 1, 1, 1)
+        one = Conv2d(
+            name, source, weight, None, name, (stride, stride), around, rescale=rescale(38)
+        )
+        return b.add(one, S8)
+
+    kept = conv("kept", x, 8, 2)
+    y = conv("small", conv("large", kept, 32, 1), 8, 1)
+    z = conv("late", kept, 8, 1)
+    b.add(Add("sum", (y, z), "out", (-3, -3), rescale=rescale(31)), S8)
+    return b.build(["out"])
+
+
+def test_a_map_is_fetched_before_it_is_read_again(tmp_path: Path) -> None:
+    """Copied to the fast bank by the firmware, which computes the same integers."""
+    fast = replace(FAST, wait_cycles=0)
+    lowered = lower(with_skip(), board(fast, replace(SLOW, wait_cycles=9)))
+    memory = lowered.plan.memory
+    (move,) = memory.moves
+    assert move.tensor == "kept" and lowered.graph.nodes[move.layer].name == "late"
+    artifact = build(emit(lowered), lowered, tmp_path)
+    (row,) = artifact.facts["arena_moves"]
+    assert (row["from"], row["to"], row["size_bytes"]) == ("slow bank", "fast", 12 * 12 * 8)
+    assert artifact.facts["arena_wait_cycles"] == artifact.facts["arena_wait_bound_cycles"]
+    parts = [one for one in artifact.facts["memory_map"] if one["tensor"] == "kept"]
+    assert [one["region"] for one in parts] == ["slow bank", "fast"]
+    x = np.random.default_rng(6).integers(-128, 128, (3, 24, 24, 4)).astype(np.int8)
+    with running(artifact) as port:
+        assert np.array_equal(run(artifact, x, port), interpret(lowered.graph, {"x": x})["out"])
+
+
 def test_what_fits_the_first_bank_stays_there_as_planned_for_it_alone() -> None:
     large = replace(FAST, size_bytes=0x8000)
     alone, both = (lower(network(), board(*banks)) for banks in ((large,), (large, SLOW)))

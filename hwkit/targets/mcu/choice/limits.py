@@ -27,11 +27,13 @@ the most that a runtime takes in SRAM beside arena and stack."""
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a build takes: arena, image, and of the image all that is no table."""
+    """What a build takes: arena, image, and of the image all that is no table; ``missing_bytes`` of
+    the arena have no room in a board's several SRAMs."""
 
     arena_bytes: int
     flash_bytes: int
     code_bytes: int
+    missing_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Limits:
         """Whether ``need`` stays within all of them."""
         code_fits = self.code_bytes is None or need.code_bytes <= self.code_bytes
         fits = need.arena_bytes <= self.arena_bytes and need.flash_bytes <= self.flash_bytes
-        return fits and code_fits
+        return fits and code_fits and not need.missing_bytes
 
 
 def limits(board: Board, measuring: Board, plain: Need, layers: int = 0, stages: int = 0) -> Limits:

@@ -124,3 +124,5 @@ def _layers(plan: McuPlan) -> Iterator[list[object]]:
             placed.first_layer,
             placed.last_layer,
         ]
+    for move in plan.memory.moves:
+        yield ["moved", move.layer, plan.memory.placed(move.tensor).offset]

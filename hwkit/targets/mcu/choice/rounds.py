@@ -99,7 +99,8 @@ def _taken(lowered: Lowered[McuPlan], board: Board, measured: list[Measured]) ->
 
 def _need(lowered: Lowered[McuPlan], m: Measured) -> Need:
     flash = m.total.flash_bytes
-    return Need(m.total.arena_bytes, flash, flash - weight_bytes(lowered.graph, m.plan))
+    code = flash - weight_bytes(lowered.graph, m.plan)
+    return Need(m.total.arena_bytes, flash, code, m.plan.memory.missing_bytes)
 
 
 def _round(fitting: Sequence[Sequence[str]], k: int, share: bool) -> list[Pick]:

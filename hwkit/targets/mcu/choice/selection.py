@@ -132,7 +132,7 @@ class Alternatives:
         rest = first.total.flash_bytes - _bytes(first.options, functions)
         flash = rest + _bytes(options, functions)
         code = flash - weight_bytes(self.lowered.graph, planned)
-        need = Need(planned.memory.arena_bytes, flash, code)
+        need = Need(planned.memory.arena_bytes, flash, code, planned.memory.missing_bytes)
         return Selection(tuple(options), planned, sum(o.figure.time for o in options), need)
 
 

@@ -1,5 +1,5 @@
-"""Silences the solver: HiGHS prints debugging lines to the process's standard output, where
-``--json`` promises one document and nothing else."""
+"""HiGHS, the solver of integer linear programs that comes with scipy, silenced: it prints debugging
+lines to the process's standard output, where ``--json`` promises one document and nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from hwkit.errors import ToolMissing
+
+
+def modules() -> tuple[Any, Any]:
+    """``scipy.optimize`` and ``scipy.sparse``; ``ToolMissing`` without scipy."""
+    try:
+        from scipy import optimize, sparse
+    except ImportError as error:
+        raise ToolMissing("scipy", "pip install 'hwkit[allocate]'") from error
+    return optimize, sparse
 
 
 @contextmanager
