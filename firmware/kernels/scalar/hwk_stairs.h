@@ -21,6 +21,20 @@ HWK_INLINE int8_t hwk_staircase_lines(int32_t x, const int32_t *factors) {
   return hwk_staircase(x, one);
 }
 
+/* hwk_staircase_lines for factors of five words, without a product of 64 bits where the core has none.
+ * The upper bits of the product lie in one word; of the result only its byte is wanted. */
+HWK_INLINE int8_t hwk_staircase_of_sum(int32_t sum, const int32_t *factors) {
+  uint32_t x = (uint32_t)hwk_clamp(sum, 0, factors[0] >> 1), multiplier = (uint32_t)factors[1];
+  uint32_t offset = (uint32_t)factors[2] + (x < (uint32_t)factors[3] ? (uint32_t)factors[4] : 0u);
+#if defined(__ARM_ARCH_6M__)
+  uint32_t product = x * (multiplier >> 12) + (x * (multiplier & 0xfffu) >> 12);
+  return (int8_t)(uint8_t)((product + (offset << 8)) >> 24);
+#else
+  uint32_t product = (uint32_t)(((uint64_t)(x << 12) * multiplier) >> 32);
+  return (int8_t)(uint8_t)((product + offset) >> 16);
+#endif
+}
+
 /* The factors of hwk_staircase_lines for x times 64: `last` and `zero` are too, and `zero` is 0 where
  * there is one line. */
 typedef struct {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hwkit.targets.mcu import (
     add_line,
     ahead,
+    dense_pairs,
     depthwise_rows,
     depthwise_stairs,
     fits,
@@ -310,6 +311,15 @@ ROWS = (
         reads_ahead=ahead.DEPTHWISE_ROWS,
         rows_at_once=2,
         layout=layouts.by_channel,
+        shareable=True,
+    ),
+    Row(
+        "scalar",
+        "dense_s8_pairs",
+        scratch_bytes=scratch.dense_pairs,
+        fits=dense_pairs.fits,
+        reads_ahead=ahead.dense,
+        layout=dense_pairs.laid_out,
         shareable=True,
     ),
     Row(

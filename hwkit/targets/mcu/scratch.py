@@ -188,6 +188,11 @@ def pairs(struct: Struct) -> int:
     return 8 * padded + (round_up(4 * number(struct, "output_channels"), 4) if rest else 0)
 
 
+def dense_pairs(struct: Struct) -> int:
+    """Three words for each four integers of a row."""
+    return 3 * round_up(number(struct, "input_features"), 4)
+
+
 def add_line(struct: Struct) -> int:
     """A table of each input's integers."""
     return 2048
