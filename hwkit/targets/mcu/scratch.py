@@ -198,6 +198,16 @@ def add_line(struct: Struct) -> int:
     return 2048
 
 
+def byte_map(struct: Struct) -> int:
+    """A byte for each byte."""
+    return 256
+
+
+def softmax_kept(struct: Struct) -> int:
+    """A word for each difference of two int8 integers."""
+    return 1024
+
+
 def padding_pixel(struct: Struct) -> int:
     """A pixel of padding."""
     return round_up(channels_in(struct), 4)
