@@ -23,9 +23,19 @@ from hwkit import boards
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import AvgPool2d, Clamp, Mul, Padding, Requantize, Rescale, Rounding, Softmax
-from hwkit.ir.ops import SoftmaxKind, Sub
-from hwkit.ir.types import S8, Quantization, Shape
+from hwkit.ir.ops import (
+    AvgPool2d,
+    Clamp,
+    Mul,
+    Padding,
+    Requantize,
+    Rescale,
+    Rounding,
+    Softmax,
+    SoftmaxKind,
+    Sub,
+)
+from hwkit.ir.types import S8, IntType, Quantization, Shape
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice.rounds import kernels_that_fit
 from hwkit.targets.mcu.emit import emit
@@ -49,14 +59,14 @@ class Case:
         return b.build([self.add(Layers(b), b.input("x", self.shape, S8, ACTIVATION))])
 
 
-def _dense(features: int, out: int, most: int) -> Case:
+def _dense(features: int, out: int, most: int, bits: int = 8) -> Case:
     """Weights of up to ``most`` in magnitude."""
 
     def add(n: Layers, x: str) -> str:
         n.rng = np.random.default_rng(0)
         y = n.dense(x, "layer", out, multipliers=out)
         weights = n.rng.normal(0, most / 3, (out, features)).round().clip(-most, most)
-        n.b.constant("layer.w", weights.astype(np.int64), S8)
+        n.b.constant("layer.w", weights.astype(np.int64), IntType(bits, True))
         return y
 
     return Case(f"dense {features} to {out}, weights up to {most}", (features,), add)
@@ -101,6 +111,7 @@ CASES = (
     _dense(640, 128, 60),
     _dense(640, 128, 127),
     _dense(64, 12, 127),
+    _dense(640, 128, 7, 4),
     *(Case(case.name, case.shape, case.add) for case in ELEMENTWISE if case.name != "softmax"),
     Case("mean 25x5x64", (25, 5, 64), _mean),
     Case("requantize", (32, 32, 16), _requantize),

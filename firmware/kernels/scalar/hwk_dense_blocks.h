@@ -1,10 +1,8 @@
-/* The definition of a group's sums, for machines without its assembly. */
+/* The definition of groups' sums, for machines without its assembly. */
 #ifndef HWK_DENSE_BLOCKS_H
 #define HWK_DENSE_BLOCKS_H
 
-#include <hwk_kernels.h>
-
-#define HWK_DENSE_ROWS 4
+#include <hwk_dense_pairs.h>
 
 /* The upper half, an integer. */
 HWK_INLINE int32_t hwk_dense_upper(uint32_t x) { return (int32_t)x >> 16; }
@@ -36,6 +34,21 @@ HWK_INLINE const int32_t *hwk_dense_runs(const int32_t *stream, const int32_t *c
     int32_t blocks = (length + last) / 12 + !last;
     for (int32_t k = 0; k < blocks; ++k, column += 3, stream += HWK_DENSE_ROWS) {
       hwk_dense_taps(stream, column, !last && k + 1 == blocks, sums);
+    }
+  }
+  return stream;
+}
+
+/* The same for packed 4-bit weights. */
+HWK_INLINE const int32_t *hwk_dense_runs_s4(const int32_t *stream, const int32_t *column,
+                                            int32_t *sums) {
+  for (int32_t blocks = *stream++ / 20; blocks > 0; --blocks, column += 5) {
+    for (int32_t n = 0; n < HWK_DENSE_ROWS; ++n) {
+      uint32_t word = (uint32_t)*stream++, all = word * (uint32_t)column[0] + (uint32_t)column[4];
+      for (int32_t k = 1; k < 4; ++k) {
+        all += (word >> 4 * k & 0x000f000fu) * (uint32_t)column[k];
+      }
+      sums[n] = hwk_wrapping_add(sums[n], hwk_dense_upper(all));
     }
   }
   return stream;

@@ -1,4 +1,4 @@
-/* Matrix product for cores without SIMD, two taps in one product.
+/* Matrix product for cores without SIMD, int8 weights, two taps in one product.
  *
  * Weights w0 .. w3 lie in a word as u = w + 128. With X = x2 + 2^16 * x0 and Z = x3 + 2^16 * x1 of the
  * inputs that they meet,
@@ -10,21 +10,17 @@
  * positive, so that the upper one is the four taps' sum as long as this fits 16 bits: where the weights
  * add up to at most 255 in magnitude. In other blocks the taps of X and those of Z are summed apart.
  *
- * Of the descriptor's tables `weights` is a stream, of each four rows (missing ones zeros) runs of
- * blocks of four taps: the bytes of the column under it, one less in the last run; of each block a word
- * of each row; then, unless it is the last run, a block that is summed apart. Where a staircase serves the
- * rescale there is no `bias`, and of each row follow bias less first, and the factors of
- * hwk_staircase_lines in five words. */
+ * The stream of weights has of each group of rows (missing ones zeros) runs of blocks of four taps: the
+ * bytes of the column under it, one less in the last run; of each block a word of each row; then, unless
+ * it is the last run, a block that is summed apart. */
 #ifndef HWK_DENSE_S8_PAIRS_H
 #define HWK_DENSE_S8_PAIRS_H
 
+#include <hwk_dense_pairs.h>
 #include <hwk_tile_dense.h>
-#include <hwk_stairs.h>
-#include <hwk_store.h>
 
 /* Words of the column for four taps: X, Z - 2^8 * X, and what is added. */
 #define HWK_DENSE_BLOCK 3
-#define HWK_DENSE_FACTORS 6
 
 HWK_INLINE size_t hwk_dense_s8_pairs_scratch_bytes(const hwk_dense_t *d) {
   return HWK_DENSE_BLOCK * (size_t)hwk_round_up(d->input_features, 4);
@@ -39,7 +35,6 @@ HWK_INLINE void hwk_dense_block(int32_t x0, int32_t x1, int32_t x2, int32_t x3, 
   to[2] = (int32_t)((1u << 15) - 0x00800080u * (first + second));
 }
 
-/* The column of a row of the input. */
 HWK_NOINLINE void hwk_dense_column(const int8_t *input, int32_t features, int32_t *to) {
 #pragma GCC unroll 1
   for (; features >= 4; features -= 4, input += 4, to += HWK_DENSE_BLOCK) {
@@ -52,26 +47,7 @@ HWK_NOINLINE void hwk_dense_column(const int8_t *input, int32_t features, int32_
 
 HWK_INLINE void hwk_dense_s8_pairs(const hwk_dense_t *d, const int8_t *input, void *output,
                                    void *scratch) {
-  int32_t *column = scratch, index = 0;
-  for (int32_t n = 0; n < d->rows; ++n, input += d->input_features) {
-    const int32_t *stream = d->weights;
-    hwk_dense_column(input, d->input_features, column);
-    for (int32_t o = 0; o < d->output_features; o += HWK_DENSE_ROWS) {
-      int32_t count = hwk_min(d->output_features - o, HWK_DENSE_ROWS);
-      int32_t sums[HWK_DENSE_ROWS] = {0};
-      stream = hwk_dense_group(stream, column, sums);
-#pragma GCC unroll 1
-      for (int32_t k = 0; k < count; ++k, ++index) {
-        if (d->bias != NULL) {
-          hwk_store(&d->rescale, output, index, hwk_wrapping_add(sums[k], d->bias[o + k]), o + k);
-        } else {
-          int32_t x = hwk_wrapping_add(sums[k], stream[0]);
-          ((int8_t *)output)[index] = hwk_staircase_of_sum(x, stream + 1);
-          stream += HWK_DENSE_FACTORS;
-        }
-      }
-    }
-  }
+  hwk_dense_pairs(d, input, output, scratch, hwk_dense_column, hwk_dense_group);
 }
 
 #endif

@@ -30,8 +30,8 @@ DROPPED = 8
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``multipliers`` of the two integers, below 2**31 in magnitude, and what their sum starts with;
-    no sum leaves 32 bits."""
+    """``multipliers`` of the two integers, below 2**31 in magnitude, and what their sum starts
+    with; no sum leaves 32 bits."""
 
     multipliers: tuple[int, int]
     start: int

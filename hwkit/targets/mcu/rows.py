@@ -327,6 +327,14 @@ ROWS = (
     ),
     Row(
         "scalar",
+        "dense_s8_s4_pairs",
+        scratch_bytes=scratch.dense_pairs_s4,
+        reads_ahead=ahead.dense,
+        layout=dense_pairs.laid_out_s4,
+        shareable=True,
+    ),
+    Row(
+        "scalar",
         "lookup_s8_bytes",
         fits=byte_maps.fits_lookup,
         layout=byte_maps.laid_out,

@@ -193,6 +193,11 @@ def dense_pairs(struct: Struct) -> int:
     return 3 * round_up(number(struct, "input_features"), 4)
 
 
+def dense_pairs_s4(struct: Struct) -> int:
+    """Five words for each eight integers of a row."""
+    return 20 * (round_up(number(struct, "input_features"), 8) // 8)
+
+
 def add_line(struct: Struct) -> int:
     """A table of each input's integers."""
     return 2048

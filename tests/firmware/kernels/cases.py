@@ -430,12 +430,15 @@ def dense_into_int8(draw: st.DrawFn) -> Graph:
 
 @st.composite
 def dense_on_a_line(draw: st.DrawFn) -> Graph:
-    """As ``conv2d_on_a_line``."""
+    """As ``conv2d_on_a_line``, or of 4-bit weights."""
     b = GraphBuilder("dense")
     rows, features = draw(st.integers(1, 3)), draw(st.integers(1, 70))
     outputs, zero_point = draw(st.integers(1, 9)), draw(zero_points(S8))
     b.input("x", (rows, features), S8)
-    b.constant("w", draw(_few_large((outputs, features))), S8)
+    if draw(st.booleans()):
+        b.constant("w", draw(integers((outputs, features), IntType(4, True))), IntType(4, True))
+    else:
+        b.constant("w", draw(_few_large((outputs, features))), S8)
     rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
     name = b.constant("b", rng.integers(-30000, 30001, outputs), S32)
     r = draw(on_a_line(outputs))
@@ -624,8 +627,8 @@ def pool(draw: st.DrawFn, types: Types = activations) -> Graph:
 
 @st.composite
 def pool_in_words(draw: st.DrawFn) -> Graph:
-    """Whole words of channels; small windows, and those of the whole map up to the most pixels that a
-    half of a word can sum, and one more."""
+    """Whole words of channels; small windows, and those of the whole map up to the most pixels that
+    a half of a word can sum, and one more."""
     b = GraphBuilder("pool")
     if draw(st.booleans()):
         (h, w), kernel, stride, _, padding = draw(window(False, True))
