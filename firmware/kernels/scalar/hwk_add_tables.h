@@ -6,8 +6,12 @@
 
 #define HWK_ADD_SHIFT 21
 
-/* Of `count` elements, at least one, the sum of both tables' entries, shifted down and clamped; output
- * may be one of the inputs. */
+/* The sum of both tables' entries, shifted down and clamped. */
+HWK_INLINE int8_t hwk_add_entries(int8_t a, int8_t b, const int32_t *first, const int32_t *second) {
+  return (int8_t)hwk_clamp((first[(uint8_t)a] + second[(uint8_t)b]) >> HWK_ADD_SHIFT, -128, 127);
+}
+
+/* Of `count` elements, at least one, as hwk_add_entries; output may be one of the inputs. */
 
 #if defined(__ARM_ARCH_6M__)
 
@@ -52,10 +56,6 @@ hwk_add_tables(__attribute__((unused)) const int8_t *a, __attribute__((unused)) 
 }
 
 #else
-
-HWK_INLINE int8_t hwk_add_entries(int8_t a, int8_t b, const int32_t *first, const int32_t *second) {
-  return (int8_t)hwk_clamp((first[(uint8_t)a] + second[(uint8_t)b]) >> HWK_ADD_SHIFT, -128, 127);
-}
 
 HWK_NOINLINE void hwk_add_tables(const int8_t *a, const int8_t *b, int8_t *output,
                                  const int32_t *first, const int32_t *second, int32_t count) {

@@ -21,6 +21,37 @@ HWK_INLINE int8_t hwk_staircase_lines(int32_t x, const int32_t *factors) {
   return hwk_staircase(x, one);
 }
 
+/* ((x * multiplier >> 20) + offset) >> 16 as hwk_staircase has it, of x in 0 .. last, without a product of
+ * 64 bits where the core has none: its upper bits lie in one word, and of the result only its byte is
+ * wanted. */
+HWK_INLINE int8_t hwk_stairs_byte(uint32_t x, uint32_t multiplier, uint32_t offset) {
+#if defined(__ARM_ARCH_6M__)
+  uint32_t product = x * (multiplier >> 12) + (x * (multiplier & 0xfffu) >> 12);
+  return (int8_t)(uint8_t)((product + (offset << 8)) >> 24);
+#else
+  uint32_t product = (uint32_t)(((uint64_t)(x << 12) * multiplier) >> 32);
+  return (int8_t)(uint8_t)((product + offset) >> 16);
+#endif
+}
+
+/* A sum clamped to 0 .. last. */
+HWK_INLINE uint32_t hwk_stairs_clamp(int32_t sum, uint32_t last) {
+  uint32_t x = (uint32_t)sum;
+  if (x > last) {
+    x = ~(uint32_t)(sum >> 31) & last;
+  }
+  return x;
+}
+
+/* hwk_staircase_lines for factors of five words. */
+HWK_INLINE int8_t hwk_staircase_of_sum(int32_t sum, const int32_t *factors) {
+  uint32_t x = hwk_stairs_clamp(sum, (uint32_t)factors[0] >> 1), offset = (uint32_t)factors[2];
+  if (x < (uint32_t)factors[3]) {
+    offset += (uint32_t)factors[4];
+  }
+  return hwk_stairs_byte(x, (uint32_t)factors[1], offset);
+}
+
 /* The factors of hwk_staircase_lines for x times 64: `last` and `zero` are too, and `zero` is 0 where
  * there is one line. */
 typedef struct {

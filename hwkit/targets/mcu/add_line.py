@@ -5,7 +5,7 @@ Three rescales of each element, or two table look-ups: where
     clamp(((a * m_0 >> 8) + (b * m_1 >> 8) + start) >> 21, -128, 127)
 
 gives the same for every a and b, a kernel makes a table of each product
-(``scalar/hwk_add_s8_line.h``).
+(``scalar/hwk_add_line.h``); a difference has a negative second multiplier.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ DROPPED = 8
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``multipliers`` of the two integers, below 2**31, and what their sum starts with; no sum
-    leaves 32 bits."""
+    """``multipliers`` of the two integers, below 2**31 in magnitude, and what their sum starts
+    with; no sum leaves 32 bits."""
 
     multipliers: tuple[int, int]
     start: int
@@ -44,7 +44,7 @@ def line(values: Array, slopes: tuple[float, float]) -> Line | None:
     Example: a + b, clamped, has multipliers of 2**29.
     """
     first, second = (round(slope * (1 << (SHIFT + DROPPED))) for slope in slopes)
-    if max(first, second) >= 1 << 31:
+    if max(abs(first), abs(second)) >= 1 << 31:
         return None
     x = np.arange(-128, 128, dtype=np.int64)
     sums = (x * first >> DROPPED)[:, np.newaxis] + (x * second >> DROPPED)
@@ -89,6 +89,8 @@ def _of(struct: Struct) -> Line | None:
     first, second = (_ratio(r) * _ratio(rescales[2]) for r in rescales[:2])
     try:
         a, b = (rescale(x - z, r, "add") for z, r in zip(zeros, rescales[:2], strict=True))
+        if struct.fields.get("subtract"):
+            b, second = -b, -second
         return line(rescale(a[:, np.newaxis] + b, rescales[2], "add"), (first, second))
     except AccumulatorOverflow:
         return None

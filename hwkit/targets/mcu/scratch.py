@@ -188,9 +188,29 @@ def pairs(struct: Struct) -> int:
     return 8 * padded + (round_up(4 * number(struct, "output_channels"), 4) if rest else 0)
 
 
+def dense_pairs(struct: Struct) -> int:
+    """Three words for each four integers of a row."""
+    return 3 * round_up(number(struct, "input_features"), 4)
+
+
+def dense_pairs_s4(struct: Struct) -> int:
+    """Five words for each eight integers of a row."""
+    return 20 * (round_up(number(struct, "input_features"), 8) // 8)
+
+
 def add_line(struct: Struct) -> int:
     """A table of each input's integers."""
     return 2048
+
+
+def byte_map(struct: Struct) -> int:
+    """A byte for each byte."""
+    return 256
+
+
+def softmax_kept(struct: Struct) -> int:
+    """A word for each difference of two int8 integers."""
+    return 1024
 
 
 def padding_pixel(struct: Struct) -> int:

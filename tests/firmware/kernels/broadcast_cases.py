@@ -7,10 +7,21 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
+from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Add, Mul, Prelu, Rescale, ResizeNearest, Slice, Sub, Transpose
-from hwkit.ir.types import S32, IntType
+from hwkit.ir.ops import (
+    Add,
+    Mul,
+    Prelu,
+    Rescale,
+    ResizeNearest,
+    Rounding,
+    Slice,
+    Sub,
+    Transpose,
+)
+from hwkit.ir.types import S8, S32, IntType
 from tests.firmware.kernels.cases import Types, activations, integers, rescales, zero_points
 
 _SHAPES = [(2, 3, 4), (5,), (1, 1, 1), (3, 7), (2, 3, 2, 3), (1, 4, 5)]
@@ -50,6 +61,33 @@ def broadcast(draw: st.DrawFn, types: Types = activations, to: Types | None = No
     else:
         dtype = draw((to or types)())
         b.add(replace(op, rescale=draw(rescales(output[-1], total, dtype))), dtype)
+    return b.build(["y"])
+
+
+@st.composite
+def on_a_line(draw: st.DrawFn) -> Graph:
+    """As .tflite files have them: sums and differences in steps of 2**-20 of the coarser input,
+    products into int8 by a factor of the whole."""
+    b = GraphBuilder("broadcast")
+    shape = draw(st.sampled_from([*_SHAPES, (2, 9)]))
+    for name in ("x", "z"):
+        b.input(name, tuple(draw(st.sampled_from([size, size, 1])) for size in shape), S8)
+    zeros = draw(zero_points(S8)), draw(zero_points(S8))
+    kind = draw(st.sampled_from([Add, Sub, Mul]))
+    ratio = draw(st.floats(0.1, 1.9)) * 2.0 ** -(8 if kind is Mul else 19)
+    multiplier, shift = quantize_multiplier(ratio)
+    r = Rescale((multiplier,), (shift,), Rounding.DOUBLE, -128, 127, draw(zero_points(S8)))
+    if kind is Mul:
+        b.add(Mul("op", ("x", "z"), "y", zeros, rescale=r), S8)
+        return b.build(["y"])
+    limits = -(1 << 31), (1 << 31) - 1
+    first, second = (
+        Rescale((m,), (s,), Rounding.DOUBLE, *limits, 0, 20)
+        for m, s in map(
+            quantize_multiplier, draw(st.permutations([draw(st.floats(0.02, 0.5)), 0.5]))
+        )
+    )
+    b.add(kind("op", ("x", "z"), "y", zeros, (first, second), rescale=r), S8)
     return b.build(["y"])
 
 

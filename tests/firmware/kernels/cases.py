@@ -429,6 +429,24 @@ def dense_into_int8(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def dense_on_a_line(draw: st.DrawFn) -> Graph:
+    """As ``conv2d_on_a_line``, or of 4-bit weights."""
+    b = GraphBuilder("dense")
+    rows, features = draw(st.integers(1, 3)), draw(st.integers(1, 70))
+    outputs, zero_point = draw(st.integers(1, 9)), draw(zero_points(S8))
+    b.input("x", (rows, features), S8)
+    if draw(st.booleans()):
+        b.constant("w", draw(integers((outputs, features), IntType(4, True))), IntType(4, True))
+    else:
+        b.constant("w", draw(_few_large((outputs, features))), S8)
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    name = b.constant("b", rng.integers(-30000, 30001, outputs), S32)
+    r = draw(on_a_line(outputs))
+    b.add(Dense("op", "x", "w", name, "y", zero_point, rescale=r), S8)
+    return b.build(["y"])
+
+
+@st.composite
 def depthwise(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("depthwise")
     (h, w), kernel, stride, dilation, padding = draw(window(True, False))
@@ -608,6 +626,30 @@ def pool(draw: st.DrawFn, types: Types = activations) -> Graph:
 
 
 @st.composite
+def pool_in_words(draw: st.DrawFn) -> Graph:
+    """Whole words of channels; small windows, and those of the whole map up to the most pixels that
+    a half of a word can sum, and one more."""
+    b = GraphBuilder("pool")
+    if draw(st.booleans()):
+        (h, w), kernel, stride, _, padding = draw(window(False, True))
+    else:
+        h, w = kernel = draw(st.sampled_from([(1, 257), (16, 16), (2, 129), (7, 7), (25, 5)]))
+        stride, padding = (1, 1), Padding()
+    b.input("x", (h, w, draw(st.sampled_from([4, 8]))), S8)
+    if draw(st.booleans()):
+        low = draw(st.integers(-128, 127))
+        high = draw(st.integers(low, 127))
+        b.add(AvgPool2d("op", "x", "y", kernel, stride, padding, low, high), S8)
+    else:
+        zero_point = draw(zero_points(S8))
+        ratio = quantize_multiplier(draw(st.floats(0.2, 3.0)) / (kernel[0] * kernel[1]))
+        r = Rescale((ratio[0],), (ratio[1],), Rounding.DOUBLE, -128, 127, draw(zero_points(S8)))
+        op = SumPool2d("op", "x", "y", kernel, stride, padding, zero_point)
+        b.add(replace(op, rescale=r), S8)
+    return b.build(["y"])
+
+
+@st.composite
 def requantize(draw: st.DrawFn, types: Types = activations, to: Types | None = None) -> Graph:
     b = GraphBuilder("requantize")
     shape = draw(st.sampled_from([(2, 3, 4), (5,), (3, 7)]))
@@ -664,7 +706,7 @@ def argmax(draw: st.DrawFn) -> Graph:
 @st.composite
 def softmax(draw: st.DrawFn, types: Types = activations) -> Graph:
     b = GraphBuilder("softmax")
-    shape = draw(st.sampled_from([(10,), (3, 4), (1,), (100,)]))
+    shape = draw(st.sampled_from([(10,), (3, 4), (1,), (100,), (9, 20)]))
     dtype = draw(types())
     b.input("x", shape, dtype)
     step = draw(st.floats(2.0**-20, 4.75 if dtype == S16 else 40.0, width=32))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hwkit.ir.ops import activations
 from hwkit.targets.mcu.emit import to_device
 from hwkit.targets.mcu.layers import calls
-from tests.firmware.kernels import cases, cases16, matmul_cases, real_cases
+from tests.firmware.kernels import broadcast_cases, cases, cases16, matmul_cases, real_cases
 from tests.firmware.kernels.driver import Driver
 from tests.firmware.kernels.examples import Examples, example
 
@@ -21,6 +21,8 @@ EXAMPLES = {
     "conv2d_on_a_line": Examples(cases.conv2d_on_a_line(), 200),
     "depthwise_on_a_line": Examples(cases.depthwise_on_a_line(), 150),
     "add_on_a_line": Examples(cases.add_on_a_line(), 80),
+    "dense_on_a_line": Examples(cases.dense_on_a_line(), 200),
+    "broadcast_on_a_line": Examples(broadcast_cases.on_a_line(), 120),
     "dense_into_int8": Examples(cases.dense_into_int8(), 200),
     "depthwise": Examples(cases.depthwise(), 200),
     "depthwise_1d": Examples(cases.depthwise_1d(), 80),
@@ -31,6 +33,7 @@ EXAMPLES = {
     "sum_pool": Examples(cases.sum_pool(), 100),
     "bilinear": Examples(cases.bilinear(), 100),
     "pool": Examples(cases.pool(), 150),
+    "pool_in_words": Examples(cases.pool_in_words(), 100),
     "requantize": Examples(cases.requantize(), 200),
     "wide": Examples(cases.wide(), 200),
     "elementwise": Examples(cases.elementwise(), 150),
