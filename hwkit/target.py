@@ -268,7 +268,8 @@ class Packages(Protocol[P_contra]):
 @dataclass(frozen=True, slots=True)
 class Change:
     """What would make a layer faster, or a layer like it: ``saves`` so much of its time. ``reason``
-    is one of "memory", "exact path", "tail", "few channels" and "stride"."""
+    is one of "memory", "exact path", "width", "alignment", "tail", "few channels", "stride",
+    "small map" and "layout"."""
 
     reason: str
     text: str
