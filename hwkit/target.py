@@ -281,7 +281,8 @@ class Account:
     """What a layer costs, in the unit of its ``Explanation``, and ``best_per_mac``, what a
     multiply-accumulate of an ideal layer of its window does (None for a layer without them, or
     where that could not be built). ``changes`` come with the one that saves most first; they don't
-    add up."""
+    add up. ``flash_wait`` are the cycles that waiting for the board's flash adds, estimated and in
+    no other figure; None where that is not known or there is none to wait for."""
 
     index: int
     name: str
@@ -291,6 +292,7 @@ class Account:
     time: int
     best_per_mac: float | None
     changes: tuple[Change, ...]
+    flash_wait: int | None = None
 
     @property
     def per_mac(self) -> float | None:

@@ -9,6 +9,7 @@ themselves, many kernels in an image, and are remembered layer by layer (``alone
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
@@ -21,6 +22,7 @@ from hwkit.targets.mcu.choices import Choice, Figure
 from hwkit.targets.mcu.explain.alone import fastest
 from hwkit.targets.mcu.explain.single import single
 from hwkit.targets.mcu.explain.variants import Variant, ideal, variants
+from hwkit.targets.mcu.explain.waits import flash_waits
 from hwkit.targets.mcu.kernels import implementations
 from hwkit.targets.mcu.lower import McuPlan, section
 
@@ -50,10 +52,10 @@ def explain(lowered: Lowered[McuPlan]) -> Explanation:
     singles = [of.single for found in wanted for of in found]
     costs = iter(fastest(singles, measuring))
     accounts = []
-    for n, found in enumerate(wanted):
+    for n, (found, wait) in enumerate(zip(wanted, flash_waits(lowered), strict=True)):
         taken = [(of, next(costs)) for of in found]
         known = [(of, alone.cost) for of, alone in taken if alone is not None]
-        accounts.append(_account(lowered, n, known))
+        accounts.append(replace(_account(lowered, n, known), flash_wait=wait))
     cycles = all(of.cycles is not None for of in choice.figures[0])
     return Explanation(choice.board, "cycles" if cycles else "instructions", tuple(accounts))
 

@@ -61,6 +61,7 @@ def test_an_account_of_every_layer() -> None:
         assert all(0 < change.saves < of.time for change in of.changes)
     assert {"alignment", "tail"} <= {change.reason for change in first.changes}
     assert "exact path" in {change.reason for change in second.changes}
+    assert {of.flash_wait for of in told.layers} == {None}
     document = to_json(told)
     assert document["total"]["time"] == first.time + second.time
     assert document["layers"][0]["changes"][0]["saves"] == first.changes[0].saves
@@ -69,3 +70,15 @@ def test_an_account_of_every_layer() -> None:
 def test_boards_without_kernels_to_choose_from() -> None:
     with pytest.raises(ConfigError, match=r"board interpreter: .*hwkit profile"):
         explain(small(), "interpreter")
+
+
+@pytest.mark.slow
+def test_a_board_waits_for_its_flash() -> None:
+    skip_without_emulator(boards.load("virtual_m4"))
+    told = explain(small(), "nucleo_l4r5zi")
+    waits = [of.flash_wait for of in told.layers]
+    assert told.board == "virtual_m4" and all(wait is not None and wait > 0 for wait in waits)
+    document = to_json(told)
+    assert document["estimated"] == {"flash_wait_cycles": waits}
+    assert document["total"]["time"] == sum(of.time for of in told.layers)
+    assert "flash_wait" not in document["layers"][0]
