@@ -1,7 +1,8 @@
 """What boards take of the networks of MLPerf Tiny: estimated here, published by others.
 
-python -m benchmarks.published FOLDER | model.tflite ...
+python -m benchmarks.published [FOLDER | model.tflite ...]
 
+Without arguments the folder in $HWKIT_MODELS, if that is set.
 The estimates are those of hwkit profile --estimate: the build of each board on the virtual board of
 its core, with the waits of the board's flash. The published figures are throughputs of MLPerf
 Tiny's rounds; nothing of hwkit has run on this hardware. Where a published figure is of another
@@ -13,6 +14,7 @@ Boards and networks without a published figure have a row that says so.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,7 +24,8 @@ from typing import Any
 
 from benchmarks.bars import AD, IC, KWS, VWW
 from benchmarks.csvfile import write
-from benchmarks.moved import files
+from benchmarks.moved import MODELS, files
+from benchmarks.peers import TFLM_PER_MAC
 from hwkit import boards
 from hwkit.errors import ConfigError, HwkitError
 from hwkit.flow.estimating import estimate
@@ -103,10 +106,6 @@ PUBLISHED = (
     ),
 )
 
-TFLM_PER_MAC: Mapping[str, float] = {AD: 2.74, IC: 2.92, KWS: 3.45, VWW: 3.88}
-"""Cycles of a multiply-accumulate of TFLM with CMSIS-NN (gcc 12) by the model of virtual_m4,
-counted once; no wait for flash."""
-
 
 def rows_of(graph: Graph, board: str, store: Path) -> Iterator[dict[str, Any]]:
     """What is estimated of ``graph`` on ``board`` beside each published figure, or beside none."""
@@ -164,7 +163,8 @@ def main(arguments: list[str]) -> int:
     """Writes results/published.csv; 2 when a file can't be read or estimated."""
     rows: list[dict[str, Any]] = []
     try:
-        graphs = [import_file(path)[0] for path in files(arguments)]
+        paths = arguments or [folder for folder in (os.environ.get(MODELS),) if folder]
+        graphs = [import_file(path)[0] for path in files(paths)]
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder) / "measurements.sqlite"
             for graph in graphs:

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.bars import BEFORE, CODE_BYTES, IC, LAYERS, VWW, network_rows, one_dimensional
 from benchmarks.csvfile import read
-from benchmarks.published import PUBLISHED, TFLM_PER_MAC
+from benchmarks.peers import PEERS, TFLM_PER_MAC, rows_of
+from benchmarks.published import PUBLISHED
 from hwkit.ir.counts import macs
 
 
@@ -83,3 +84,9 @@ def test_published_throughputs_as_cycles() -> None:
     x_cube = PUBLISHED[0]
     assert round(x_cube.cycles(IC)) == 19_880_716
     assert all(of.per_second.keys() == TFLM_PER_MAC.keys() for of in PUBLISHED)
+
+
+def test_peers_are_of_the_figures_that_are_there() -> None:
+    expected = [{k: str(v) for k, v in row.items()} for row in rows_of(read("mlperf_tiny"))]
+    assert read("peers") == expected
+    assert len(expected) == 2 * len(PEERS)
