@@ -7,6 +7,7 @@ import os
 import sys
 
 from benchmarks import (
+    bars,
     bitstreams,
     cores,
     doors_tflite,
@@ -23,7 +24,9 @@ from benchmarks import (
     patches,
     patches_mcu,
     patches_tflm,
+    peers,
     pipelines,
+    published,
     stages,
     table,
     wakeword,
@@ -41,6 +44,9 @@ def main() -> None:
     kernels.main()
     models.main([])
     mlperf_tiny.main([])
+    bars.main()
+    peers.main()
+    published.main([])
     wakeword.main([])
     moved.main([])
     patches.main([])

@@ -61,10 +61,19 @@ class Layers:
         )
         return self.b.add(op, S8, ACTIVATION)
 
-    def depthwise(self, x: str, name: str, kernel: int, stride: int, pad: Padding) -> str:
-        """One filter of ``kernel`` x ``kernel`` for each channel."""
+    def depthwise(
+        self,
+        x: str,
+        name: str,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        pad: Padding = NO_PADDING,
+    ) -> str:
+        """One filter of ``kernel`` x ``kernel``, or of so many rows and columns, for each
+        channel."""
+        rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
         channels = self.b.shape(x)[2]
-        weight, bias = self._weights(name, (1, kernel, kernel, channels), channels)
+        weight, bias = self._weights(name, (1, rows, columns, channels), channels)
         op = DepthwiseConv2d(
             name,
             x,
@@ -74,7 +83,7 @@ class Layers:
             (stride, stride),
             pad,
             input_zero_point=-128,
-            rescale=self.rescale(kernel * kernel, channels),
+            rescale=self.rescale(rows * columns, channels),
         )
         return self.b.add(op, S8, ACTIVATION)
 

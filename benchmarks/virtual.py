@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from hwkit import boards
 from hwkit.device.session import Device, open_board
 from hwkit.errors import BitExactnessError, DeviceError
 from hwkit.flow.build import artifact_for
+from hwkit.flow.shape import Shape
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
@@ -64,10 +65,10 @@ class Counted:
         }
 
 
-def count(graph: Graph, board: str = BOARD) -> Counted:
+def count(graph: Graph, board: str = BOARD, **shape: Unpack[Shape]) -> Counted:
     """Builds ``graph`` for ``board`` as ``hwkit deploy`` does, kernels chosen by measuring, and
     counts what ``counted`` counts."""
-    return counted(graph, artifact_for(graph, board, None)[1])
+    return counted(graph, artifact_for(graph, board, None, **shape)[1])
 
 
 def count_by_rule(graph: Graph, board: str) -> Counted:

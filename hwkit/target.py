@@ -268,7 +268,8 @@ class Packages(Protocol[P_contra]):
 @dataclass(frozen=True, slots=True)
 class Change:
     """What would make a layer faster, or a layer like it: ``saves`` so much of its time. ``reason``
-    is one of "memory", "exact path", "tail", "few channels" and "stride"."""
+    is one of "memory", "exact path", "width", "alignment", "tail", "few channels", "stride",
+    "small map" and "layout"."""
 
     reason: str
     text: str
@@ -280,7 +281,8 @@ class Account:
     """What a layer costs, in the unit of its ``Explanation``, and ``best_per_mac``, what a
     multiply-accumulate of an ideal layer of its window does (None for a layer without them, or
     where that could not be built). ``changes`` come with the one that saves most first; they don't
-    add up."""
+    add up. ``flash_wait`` are the cycles that waiting for the board's flash adds, estimated and in
+    no other figure; None where that is not known or there is none to wait for."""
 
     index: int
     name: str
@@ -290,6 +292,7 @@ class Account:
     time: int
     best_per_mac: float | None
     changes: tuple[Change, ...]
+    flash_wait: int | None = None
 
     @property
     def per_mac(self) -> float | None:

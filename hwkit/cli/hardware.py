@@ -220,6 +220,9 @@ def explain(model: Path, board: str, optimize: Any, as_json: bool) -> None:
         for change in of.changes:
             saved = 100 * change.saves / of.time
             click.echo(f"{'':<8}{change.reason}: {plain(change.text)} (saves {saved:.0f} %)")
+        if of.flash_wait:
+            more = 100 * of.flash_wait / of.time
+            click.echo(f"{'':<8}flash: {board} waits for it (estimated: {more:.0f} % more)")
 
 
 @hwkit.command(**example("hwkit bringup nucleo_l4r5zi --flash --port /dev/ttyACM0"))

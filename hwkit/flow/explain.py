@@ -9,7 +9,7 @@ from hwkit.boards import Optimize
 from hwkit.errors import ConfigError
 from hwkit.flow.build import lower
 from hwkit.ir.graph import Graph
-from hwkit.target import Explains, Explanation
+from hwkit.target import Account, Explains, Explanation
 
 
 def explain(graph: Graph, board: str, optimize: Optimize | None = None) -> Explanation:
@@ -29,14 +29,22 @@ def explain(graph: Graph, board: str, optimize: Optimize | None = None) -> Expla
 
 def to_json(found: Explanation) -> dict[str, Any]:
     """``board`` that measured, ``unit``, ``layers``: each with ``per_mac`` beside
-    ``best_per_mac`` and the ``changes`` that would help, ``saves`` in that unit."""
+    ``best_per_mac`` and the ``changes`` that would help, ``saves`` in that unit. ``estimated``
+    has what is no count of that board: ``flash_wait_cycles`` by layer, None where unknown."""
     return {
         "board": found.board,
         "evidence": "simulated",
         "unit": found.unit,
-        "layers": [asdict(of) | {"per_mac": of.per_mac} for of in found.layers],
+        "layers": [_layer(of) for of in found.layers],
         "total": {
             "macs": sum(of.macs for of in found.layers),
             "time": sum(of.time for of in found.layers),
         },
+        "estimated": {"flash_wait_cycles": [of.flash_wait for of in found.layers]},
     }
+
+
+def _layer(of: Account) -> dict[str, Any]:
+    told = asdict(of) | {"per_mac": of.per_mac}
+    del told["flash_wait"]
+    return told

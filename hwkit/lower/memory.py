@@ -194,7 +194,7 @@ def plan_memory(
     start = [block.offset // alignment for block in merged]
 
     # The same with every tensor by itself: what in place can save, and a bound on all choices.
-    free = owners(schedule, lifetimes, only_what_moves_nothing=True)
+    free = owners(schedule, lifetimes, only_same_start=True)
     loose = [*blocks_of(free, sizes, lifetimes, schedule.gaps).values(), *scratch]
     loose_problem = problem_of(schedule, free, loose, alignment, in_place(schedule))
     names = [block.name for block in merged]

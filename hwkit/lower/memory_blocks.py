@@ -58,22 +58,34 @@ def blocks_of(
 
 
 def owners(
-    schedule: Schedule, lifetimes: Lifetimes, only_what_moves_nothing: bool = False
+    schedule: Schedule, lifetimes: Lifetimes, only_same_start: bool = False
 ) -> dict[str, str]:
-    """For each tensor the one whose block it lives in (itself, or the first of its chain)."""
+    """For each tensor the one whose block it lives in (itself, or the first of its chain);
+    ``only_same_start`` leaves out those that could lie elsewhere over each other as well."""
     owner = {name: name for name in lifetimes}
     last = {name: span[1] for name, span in lifetimes.items()}
     for k, step in enumerate(schedule.steps):
-        if only_what_moves_nothing and not step.moves_nothing:
-            continue
-        for name in step.in_place:
+        names = step.in_place if step.moves_nothing else _over_start(step, schedule)
+        if not step.moves_nothing and not only_same_start:
+            names = (*names, *_as_long(step, schedule))
+        for name in names:
             block, output = owner[name], step.writes[0]
-            free = name in _as_long(step, schedule) and last[block] <= k
-            if step.moves_nothing or free:
+            if step.moves_nothing or last[block] <= k:
                 owner[output] = block
                 last[block] = max(last[block], last[output])
                 break
     return owner
+
+
+def _over_start(step: Step, schedule: Schedule) -> tuple[str, ...]:
+    """Inputs from whose start on the step may write its output, which is no longer. What is
+    gone for a while has a block of its own."""
+    sizes, gaps = schedule.tensor_bytes, schedule.gaps
+    return tuple(
+        name
+        for name in step.starts_with
+        if sizes[step.writes[0]] <= sizes[name] and not {name, step.writes[0]} & gaps.keys()
+    )
 
 
 def in_place(schedule: Schedule) -> Overlaps:

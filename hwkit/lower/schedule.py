@@ -6,7 +6,7 @@ of its own is the default, and made here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -27,8 +27,10 @@ class Step:
     The rest says where the tensor that it writes may lie over one that it reads; a step that
     writes several has none of it. ``in_place`` names inputs whose bytes the output may take over
     where both have as many; ``moves_nothing`` says that it always does so, for they are the same.
-    ``overlaps`` says by input how many bytes before it the output may start, or more. All but
-    ``moves_nothing`` counts only where nobody reads the input afterwards.
+    ``overlaps`` says by input how many bytes before it the output may start, or more;
+    ``starts_with`` names inputs at whose very start the output may lie, and nowhere else over them,
+    where it has no more bytes. All but ``moves_nothing`` counts only where nobody reads the input
+    afterwards.
 
     ``accessed`` says how many bytes are loaded and stored in all: of a tensor by its name, of the
     scratch by ``scratch_name``. A tensor that it does not name is read or written once.
@@ -41,10 +43,11 @@ class Step:
     in_place: tuple[str, ...] = ()
     moves_nothing: bool = False
     overlaps: Mapping[str, int] = field(default_factory=dict)
+    starts_with: tuple[str, ...] = ()
     accessed: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.writes) != 1 and (self.in_place or self.overlaps):
+        if len(self.writes) != 1 and (self.in_place or self.overlaps or self.starts_with):
             raise GraphError(
                 self.name, f"writes {len(self.writes)} tensors: only a single one may overlap"
             )
@@ -94,12 +97,14 @@ def step_per_node(
     tensor_bytes: Mapping[str, int],
     scratch_bytes: Mapping[str, int],
     overlaps: Overlaps | None = None,
+    over_start: Collection[str] = (),
 ) -> Schedule:
     """The nodes in order, each a step of its name.
 
     ``tensor_bytes`` has the size of every input, state and op output as stored, ``scratch_bytes``
     the scratch of the nodes (by name) that need any, ``overlaps`` how far ahead of its output a
-    kernel reads its input. A state's next value is kept to the end like an output.
+    kernel reads its input; nodes in ``over_start`` may write from the start of their input on. A
+    state's next value is kept to the end like an output.
 
     Example: a clamp of x is ``Step("clamp", ("x",), ("y",), in_place=("x",))``.
     """
@@ -113,6 +118,7 @@ def step_per_node(
             activations(op) if isinstance(op, InPlace) else (),
             isinstance(op, Reshape),
             overlaps.get(op.name, {}),
+            activations(op) if op.name in over_start else (),
         )
         for op in graph.nodes
     )

@@ -207,6 +207,24 @@ def test_a_kernel_that_reads_ahead_lets_its_output_come_closer() -> None:
             assert plan.offset("x") - plan.offset("y") >= ahead
 
 
+@pytest.mark.parametrize(
+    ("output_bytes", "read_again", "arena"),
+    [(64, False, 80), (40, False, 80), (65, False, 160), (64, True, 144)],
+)
+def test_an_output_that_may_lie_at_the_start_of_its_input_alone(
+    output_bytes: int, read_again: bool, arena: int
+) -> None:
+    """16 bytes of scratch, and the input's bytes for both where it is as long and free."""
+    steps = [Step("one", ("x",), ("y",), 16, starts_with=("x",))]
+    sizes = {"x": 64, "y": output_bytes, "z": 0}
+    steps += [Step("two", ("x", "y") if read_again else ("y",), ("z",))]
+    plan = plan_memory(Schedule(tuple(steps), sizes, ("x",), ("z",)))
+    assert plan.arena_bytes == arena and plan.optimal
+    over = plan.placed("y").shared == "x"
+    assert over is (arena == 80)
+    assert not over or plan.offset("y") == plan.offset("x")
+
+
 @pytest.mark.parametrize(("distance", "arena"), [(0, 64), (16, 80), (17, 96), (200, 128)])
 def test_tensors_that_steps_write_and_read_in_turn_come_closer(distance: int, arena: int) -> None:
     """Both are there all the time: only what the schedule says lets them share bytes."""

@@ -99,3 +99,14 @@ def depthwise_rows(struct: Struct) -> int:
 
 
 POOL = _windowed(channels_in)
+
+
+def column(input_bytes: int) -> Callable[[Struct], bool]:
+    """Whether a map of one column can be written over its own bytes, channel by channel: one
+    output for each channel, of as many bytes as an integer of the input."""
+
+    def fits(struct: Struct) -> bool:
+        single = number(struct, "channel_multiplier") == 1
+        return single and _element_bytes(struct) == input_bytes
+
+    return fits

@@ -59,13 +59,15 @@ MOST_TENSORS = 28
 class Layer:
     """One node of the lowered graph and the kernel calls that compute it; ``scratch_bytes`` is
     the most that any of them needs, ``overlaps`` see ``read_ahead``. A layer that is computed in
-    parts has its calls and overlaps in ``tiled``: ``calls`` are those of the first class."""
+    parts has its calls and overlaps in ``tiled``: ``calls`` are those of the first class.
+    ``over_start``: the output may lie from the start of the input on (``rows``)."""
 
     op: Op
     calls: tuple[Call, ...]
     scratch_bytes: int
     overlaps: Mapping[str, int]
     tiled: Tiled | None = None
+    over_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,9 @@ def _schedule(
     scratch = {layer.op.name: layer.scratch_bytes for layer in layers}
     overlaps = {layer.op.name: layer.overlaps for layer in layers}
     if not staging.stages:
-        return _counted(graph, step_per_node(graph, stored, scratch, overlaps), stored)
+        over_start = {layer.op.name for layer in layers if layer.over_start}
+        steps = step_per_node(graph, stored, scratch, overlaps, over_start)
+        return _counted(graph, steps, stored)
     tiles = {layer.op.name: layer.tiled for layer in layers if layer.tiled is not None}
 
     def ahead(name: str, turn: int) -> Mapping[str, int]:
@@ -266,7 +270,11 @@ def _layer(
         ahead_bytes = forms[0].ahead_bytes if len(forms) == 1 else None
         overlap = {} if ahead_bytes is None else {forms[0].call.inputs[0]: ahead_bytes}
         most = max(form.scratch_bytes for form in forms)
-        return Layer(op, tuple(form.call for form in forms), most, overlap)
+        fits = kernel.row.over_start
+        called = tuple(form.call for form in forms)
+        whole = len(called) == 1 and called[0].packing is None
+        over_start = fits is not None and whole and fits(made[0].descriptor)
+        return Layer(op, called, most, overlap, over_start=over_start)
     classes = [_picked(of, pick) for of in tile.classes]
     scratch = max(kernel.scratch_bytes(call.descriptor) for of in classes for call in of)
     ahead = [overlaps(of, {kernel.symbol: kernel}) for of in classes]
@@ -292,7 +300,8 @@ def _fits_all(tile: Tiled, kernel: Kernel) -> bool:
 def _asks(layer: Layer) -> tuple[object, ...]:
     """What decides where the memory plan puts things."""
     tile = layer.tiled
-    return layer.scratch_bytes, dict(layer.overlaps), None if tile is None else tile.overlaps
+    tiled = None if tile is None else tile.overlaps
+    return layer.scratch_bytes, dict(layer.overlaps), tiled, layer.over_start
 
 
 def other_bytes(layers: int) -> int:

@@ -33,7 +33,9 @@ class Row:
     where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
     inner loops do not depend on the layer's sizes, so that layers can share a copy;
     ``rows_at_once``: output rows come in multiples of it, and the rest is made for nothing where
-    fewer are wanted; ``input_bits`` what its input may have at most.
+    fewer are wanted; ``input_bits`` what its input may have at most; ``over_start`` says of a
+    descriptor whether its output, no longer than its input, may lie from the start of that on, None
+    for none.
     """
 
     variant: str
@@ -45,6 +47,7 @@ class Row:
     shareable: bool = False
     rows_at_once: int = 1
     input_bits: int = 32
+    over_start: Callable[[Struct], bool] | None = None
 
 
 ROWS = (
@@ -144,7 +147,13 @@ ROWS = (
         rows_at_once=2,
         layout=layouts.BANDS,
     ),
-    Row("dsp", "depthwise_conv2d_s8_turned", scratch_bytes=scratch.turned, fits=fits.turned),
+    Row(
+        "dsp",
+        "depthwise_conv2d_s8_turned",
+        scratch_bytes=scratch.turned,
+        fits=fits.turned,
+        over_start=ahead.column(1),
+    ),
     Row(
         "dsp",
         "dense_s8",
@@ -178,7 +187,13 @@ ROWS = (
         shareable=True,
     ),
     Row("dsp", "depthwise_conv2d_s16", scratch_bytes=scratch.strips, shareable=True),
-    Row("dsp", "depthwise_conv2d_s16_turned", scratch_bytes=scratch.turned, fits=fits.turned),
+    Row(
+        "dsp",
+        "depthwise_conv2d_s16_turned",
+        scratch_bytes=scratch.turned,
+        fits=fits.turned,
+        over_start=ahead.column(2),
+    ),
     Row(
         "dsp",
         "dense_s16",

@@ -129,6 +129,7 @@ def _step(step: Step, in_place: Mapping[str, str], written: Mapping[str, str]) -
         reads=reads,
         in_place=tuple(name for name in step.in_place if name not in in_place),
         overlaps={name: n for name, n in step.overlaps.items() if name not in in_place},
+        starts_with=tuple(name for name in step.starts_with if name not in in_place),
     )
 
 

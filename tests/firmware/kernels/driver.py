@@ -232,6 +232,9 @@ class Driver:
         ahead = overlaps((call,), {call.kernel: kernel}) if overlapping else {}
         # Kernels want their inputs at a multiple of 4.
         ahead_bytes = -(-ahead[call.inputs[0]] // 4) * 4 if ahead else None
+        over_start = kernel.row.over_start
+        if overlapping and over_start and over_start(call.descriptor):
+            ahead_bytes = 0 if len(output) <= len(inputs[0]) else None
         answer = self.call(
             laid_out(call, kernel.row.layout), inputs, output, ahead_bytes=ahead_bytes
         )

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from hwkit.errors import AccumulatorOverflow
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import Add, Clamp, Lookup, Requantize
+from hwkit.ir.ops import Add, Clamp, Lookup, Padding, Requantize
+from hwkit.ir.types import S8, S16, IntType
 from hwkit.targets.mcu.emit import from_device, to_device
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.lower import tensor_bytes
 from tests.firmware.kernels import cases
 from tests.firmware.kernels.driver import Driver
+from tests.firmware.kernels.examples import check_example, example
+from tests.firmware.single import depthwise
 
 _CASES = {"add": cases.add(), "requantize": cases.requantize(), "elementwise": cases.elementwise()}
 
@@ -49,5 +52,39 @@ def test_an_output_at_or_a_little_before_its_input(driver: Driver, name: str) ->
         for ahead_bytes in (0, 4, 16):
             answer = driver.call(call, inputs, bytes(size), ahead_bytes=ahead_bytes)
             assert np.array_equal(from_device(answer.output, graph.tensors["y"]), expected)
+
+    holds()
+
+
+def test_a_column_from_the_start_of_its_input(driver: Driver) -> None:
+    """Depthwise layers of one dimension, channel by channel over their own bytes."""
+
+    @settings(
+        derandomize=True,
+        deadline=None,
+        max_examples=40,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.tuples(st.integers(2, 20), st.integers(1, 9), st.integers(2, 9)),
+        st.tuples(st.integers(1, 3), st.integers(0, 8), st.integers(0, 8)),
+        st.sampled_from([S8, S16]),
+        st.data(),
+    )
+    def holds(
+        sizes: tuple[int, int, int],
+        moves: tuple[int, int, int],
+        dtype: IntType,
+        data: st.DataObject,
+    ) -> None:
+        steps, channels, taps = sizes
+        stride, top, bottom = moves
+        if top + bottom >= taps or steps + top + bottom < taps:
+            reject()
+        pad = Padding(top, bottom, 0, 0)
+        shape = (steps, 1, channels)
+        graph = depthwise(shape, kernel=(taps, 1), stride=stride, pad=pad, dtype=dtype)
+        check_example(driver, example(graph, data))
 
     holds()

@@ -34,6 +34,8 @@ UNLIMITED = Limits(1 << 30, 1 << 30, None)
         (replace(PLAIN, scratch_bytes=50, overlaps={"x": 17}), True),
         (replace(PLAIN, scratch_bytes=50, overlaps={}), True),
         (replace(PLAIN, overlaps={"x": 0, "z": 4}), False),
+        (replace(PLAIN, overlaps={}, over_start=True), False),
+        (replace(PLAIN, scratch_bytes=101, overlaps={}, over_start=True), True),
     ],
 )
 def test_more_scratch_or_an_output_farther_from_its_input(layer: Layer, more: bool) -> None:

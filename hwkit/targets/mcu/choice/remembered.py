@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hwkit import resources
-from hwkit.boards import Board
+from hwkit.boards import Board, McuBoard
 from hwkit.device.virtual.cost_models import cost_model
 from hwkit.errors import FormatError
 from hwkit.files import read_json, remove_abandoned, write_json
 from hwkit.record import from_json, to_json
 from hwkit.target import Lowered
+from hwkit.targets.mcu.call import Call
 from hwkit.targets.mcu.choice.limits import (
     ARENA_GROWTH,
     CODE_BYTES,
@@ -48,14 +49,13 @@ def path(lowered: Lowered[McuPlan], board: Board) -> Path:
         "version": _VERSION,
         "rate": [section(lowered.board).optimize, TIME_PER_FLASH, SPEED_PER_FLASH, TIME_PER_ARENA],
         "limits": [ARENA_GROWTH, FLASH_GROWTH, CODE_BYTES, CODE_GROWTH, STAGE_CODE_BYTES],
-        "zig": zig.version(),
-        "flags": [*mcu.cpu_flags, *zig.COMPILE_FLAGS, zig.OPTIMIZE],
+        **compiler(mcu),
         "board": [board.name, board.name == lowered.board.name, mcu.emulator, *mcu.kernels],
         "cycles": cost_model(mcu).version,
         "flash_bytes": region(section(lowered.board), "flash").size_bytes,
         "sram_bytes": region(section(lowered.board), "sram").size_bytes,
         "limit_bytes": section(lowered.board).sram_bytes,
-        "sources": _sources(mcu.kernels),
+        "sources": sources(mcu.kernels),
         "layers": list(_layers(lowered.plan)),
         "fitting": kernels_that_fit(lowered),
     }
@@ -86,7 +86,16 @@ def save(path: Path, choice: Choice) -> None:
     write_json(path, to_json(choice))
 
 
-def _sources(variants: tuple[str, ...]) -> str:
+def compiler(mcu: McuBoard) -> dict[str, object]:
+    """What decides the code of a kernel beside its source."""
+    return {
+        "zig": zig.version(),
+        "flags": [*mcu.cpu_flags, *zig.COMPILE_FLAGS, zig.OPTIMIZE],
+    }
+
+
+def sources(variants: tuple[str, ...]) -> str:
+    """SHA-256 of all that kernels of these folders are compiled from."""
     state = hashlib.sha256()
     root = resources.folder("firmware")
     folders = [root / "include", *(root / "kernels" / variant for variant in variants)]
@@ -100,17 +109,22 @@ def _sources(variants: tuple[str, ...]) -> str:
     return state.hexdigest()
 
 
+def described(call: Call) -> Iterator[list[object]]:
+    """The descriptor of ``call`` without the integers of its tables."""
+    for name, value in leaves(call.descriptor):
+        if isinstance(value, Table):
+            yield [name, value.values.dtype.name, value.values.size]
+        else:
+            yield [name, str(value)]
+
+
 def _layers(plan: McuPlan) -> Iterator[list[object]]:
     """Descriptors without the integers of their tables, the parts that they are computed in, and
     where the tensors lie."""
     for layer in plan.layers:
         for call in layer.calls:
             yield [call.kernel, call.shared]
-            for name, value in leaves(call.descriptor):
-                if isinstance(value, Table):
-                    yield [name, value.values.dtype.name, value.values.size]
-                else:
-                    yield [name, str(value)]
+            yield from described(call)
             yield [[path, *numbers] for path, numbers in call.varying.items()]
             if call.packing is not None:
                 yield [[name, str(value)] for name, value in leaves(call.packing)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from hwkit.boards import Board
+from hwkit.boards import Board, McuBoard
 from hwkit.ir.counts import macs
+from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Op
+from hwkit.ir.storage import Storage
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice.bought import bought
@@ -18,7 +21,7 @@ from hwkit.targets.mcu.choice.policy import Price, price_for, smallest
 from hwkit.targets.mcu.choice.selection import Alternatives
 from hwkit.targets.mcu.choices import Choice, Figure, Growth
 from hwkit.targets.mcu.emit import weight_bytes
-from hwkit.targets.mcu.kernels import implementations
+from hwkit.targets.mcu.kernels import Kernel, implementations
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.lower import McuPlan, plan, section
 from hwkit.targets.mcu.packed import fits
@@ -30,15 +33,19 @@ MOST_MACS = 16_000_000
 
 def kernels_that_fit(lowered: Lowered[McuPlan]) -> list[list[str]]:
     """By layer: the symbols of the kernels that can compute it, the rule's first."""
-    known = implementations(section(lowered.board))
-    stored = lowered.plan.stored
-    fitting: list[list[str]] = []
-    for op in lowered.graph.nodes:
-        made = calls(lowered.graph, op)
-        of = known[made[0].kernel] if made else ()
-        fit = (k.symbol for k in of if all(fits(call, k, stored, op.output) for call in made))
-        fitting.append(list(dict.fromkeys(fit)))
-    return fitting
+    mcu, stored = section(lowered.board), lowered.plan.stored
+    nodes = lowered.graph.nodes
+    return [
+        list(dict.fromkeys(kernel.symbol for kernel in that_fit(lowered.graph, op, mcu, stored)))
+        for op in nodes
+    ]
+
+
+def that_fit(graph: Graph, op: Op, mcu: McuBoard, stored: Mapping[str, Storage]) -> list[Kernel]:
+    """The kernels that can compute ``op`` of ``graph``, the rule's first."""
+    made = calls(graph, op)
+    known = implementations(mcu)[made[0].kernel] if made else ()
+    return [k for k in known if all(fits(call, k, stored, op.output) for call in made)]
 
 
 def choice(lowered: Lowered[McuPlan], board: Board) -> Choice:

@@ -158,4 +158,6 @@ def asks_more(now: Layer, then: Layer) -> bool:
     """More scratch, or an output that may run less far into an input."""
     if now.scratch_bytes > then.scratch_bytes:
         return True
+    if now.over_start:
+        return False
     return any(now.overlaps.get(x, n + 1) > n for x, n in then.overlaps.items())

@@ -1,9 +1,9 @@
 """What each layer costs beside the best that its core can do, and what would help: all measured.
 
 The figures of a layer's kernels are those that the choice took, in place. What another width,
-shape, stride or rescale would gain is measured on layers that are like this one but for that
-(``variants``); the best that the core can do on an ideal layer of the same window. These are built
-side by side, a dozen in an image, and remembered as every choice is.
+shape, layout or rescale would gain is measured on layers that are like this one but for that
+(``variants``); the best that the core can do on an ideal layer of the same window. These run by
+themselves, many kernels in an image, and are remembered layer by layer (``alone``).
 """
 
 from __future__ import annotations
@@ -11,34 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hwkit.boards import Board
+from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Op
 from hwkit.target import Account, Change, Explanation, Lowered
-from hwkit.targets.mcu.choice import choose, stand_in
-from hwkit.targets.mcu.choice.rounds import MOST_MACS
+from hwkit.targets.mcu.choice import stand_in
 from hwkit.targets.mcu.choices import Choice, Figure
-from hwkit.targets.mcu.explain.variants import (
-    Single,
-    Variant,
-    ideal,
-    single,
-    together,
-    variants,
-)
+from hwkit.targets.mcu.explain.alone import fastest
+from hwkit.targets.mcu.explain.single import single
+from hwkit.targets.mcu.explain.variants import Variant, ideal, variants
+from hwkit.targets.mcu.explain.waits import flash_waits
 from hwkit.targets.mcu.kernels import implementations
-from hwkit.targets.mcu.lower import McuPlan, lower, section
-
-_TOGETHER = 12
-"""Layers in an image: each has an input and an output of its own."""
+from hwkit.targets.mcu.lower import McuPlan, section
 
 _LEAST_SHARE = 50
 """A layer of less than this part of the inference is not asked what would help."""
 
 _WORTH = 50
 """Nor is told of what saves less than this part of its own time."""
+
+_IDEAL = "ideal"
 
 
 def explain(lowered: Lowered[McuPlan]) -> Explanation:
@@ -51,27 +45,29 @@ def explain(lowered: Lowered[McuPlan]) -> Explanation:
     if choice is None or not choice.board or measuring is None:
         why = choice.note if choice else "no kernels were chosen"
         raise ConfigError(f"{lowered.board.name}: nothing to explain: {why}; run 'hwkit doctor'")
+    mcu = section(measuring)
     wanted = [
-        (op, list(_asked(lowered.graph, op, choice, n))) for n, op in enumerate(lowered.graph.nodes)
+        list(_asked(lowered.graph, op, choice, n, mcu)) for n, op in enumerate(lowered.graph.nodes)
     ]
-    kinds = {of.single.kind: of.single for _, found in wanted for of in found}
-    per_mac = dict(zip(kinds, _measured(list(kinds.values()), measuring), strict=True))
-    by_layer = {op.name: [(of, per_mac[of.single.kind]) for of in found] for op, found in wanted}
-    accounts = tuple(
-        _account(lowered, n, by_layer[op.name]) for n, op in enumerate(lowered.graph.nodes)
-    )
+    singles = [of.single for found in wanted for of in found]
+    costs = iter(fastest(singles, measuring))
+    accounts = []
+    for n, (found, wait) in enumerate(zip(wanted, flash_waits(lowered), strict=True)):
+        taken = [(of, next(costs)) for of in found]
+        known = [(of, alone.cost) for of, alone in taken if alone is not None]
+        accounts.append(replace(_account(lowered, n, known), flash_wait=wait))
     cycles = all(of.cycles is not None for of in choice.figures[0])
-    return Explanation(choice.board, "cycles" if cycles else "instructions", accounts)
+    return Explanation(choice.board, "cycles" if cycles else "instructions", tuple(accounts))
 
 
-def _asked(graph: Graph, op: Op, choice: Choice, n: int) -> Iterator[Variant]:
+def _asked(graph: Graph, op: Op, choice: Choice, n: int, mcu: McuBoard) -> Iterator[Variant]:
     """The ideal layer first, then what may help; nothing of a layer that hardly counts."""
     if not isinstance(op, Conv2d | DepthwiseConv2d | Dense) or choice.chosen is None:
         return
     of = single(graph, op)
-    yield Variant("", "", ideal(of))
+    yield Variant(_IDEAL, "", ideal(of))
     if _LEAST_SHARE * _taken(choice, n).cost >= choice.chosen.cost:
-        yield from variants(of)
+        yield from variants(of, vector="mve" in mcu.kernels)
 
 
 def _taken(choice: Choice, n: int) -> Figure:
@@ -82,47 +78,13 @@ def _taken(choice: Choice, n: int) -> Figure:
     return (same or [of for of in figures if of.pick.kernel == pick.kernel])[0]
 
 
-def _measured(singles: Sequence[Single], board: Board) -> list[float | None]:
-    """The time of a multiply-accumulate of each layer with the kernel that is fastest for it;
-    None of one that cannot be built by itself."""
-    fast = replace(board, mcu=replace(section(board), optimize="speed"))
-    found: list[float | None] = []
-    for some in _side_by_side(singles):
-        graph = together(some)
-        chosen = choose(lower(graph, fast))
-        figures = chosen.plan.choice.figures if chosen.plan.choice else ()
-        times = {
-            op.name: min(of.cost for of in layer) / macs(chosen.graph, op)
-            for op, layer in zip(chosen.graph.nodes, figures, strict=False)
-            if macs(chosen.graph, op)
-        }
-        found += [times.get(op.name) for op in graph.nodes]
-    return found
-
-
-def _side_by_side(singles: Sequence[Single]) -> Iterator[list[Single]]:
-    """In their order, so many at a time as one choice tries every kernel for."""
-    some: list[Single] = []
-    products = 0
-    for of in singles:
-        more = of.result.elements * of.weights.size // of.weight.shape[-1 if of.is_depthwise else 0]
-        if some and (len(some) == _TOGETHER or products + more > MOST_MACS):
-            yield some
-            some, products = [], 0
-        some.append(of)
-        products += more
-    if some:
-        yield some
-
-
-def _account(
-    lowered: Lowered[McuPlan], n: int, found: Sequence[tuple[Variant, float | None]]
-) -> Account:
+def _account(lowered: Lowered[McuPlan], n: int, found: Sequence[tuple[Variant, int]]) -> Account:
+    """``found``: what was measured, and its cost."""
     choice, op = lowered.plan.choice, lowered.graph.nodes[n]
     assert choice is not None
     taken, products = _taken(choice, n), macs(lowered.graph, op)
-    changes = [*_other_kernels(choice, n), *_helpful(found[1:], taken.cost, products)]
-    best = found[0][1] if found else None
+    per_mac = [cost / of.single.macs for of, cost in found if of.reason == _IDEAL]
+    changes = [*_other_kernels(choice, n), *_helpful(found, taken.cost, products)]
     return Account(
         index=n,
         name=op.name,
@@ -130,7 +92,7 @@ def _account(
         kernel=_named(lowered.board).get(taken.pick.kernel, ""),
         macs=products,
         time=taken.cost,
-        best_per_mac=None if best is None else min([best, taken.cost / products]),
+        best_per_mac=min([*per_mac, taken.cost / products]) if per_mac else None,
         changes=tuple(sorted(changes, key=lambda change: -change.saves)),
     )
 
@@ -141,18 +103,18 @@ def _other_kernels(choice: Choice, n: int) -> Iterator[Change]:
     fastest = min(choice.figures[n], key=lambda of: of.time)
     saves = taken.cost - fastest.cost
     if saves * _WORTH > taken.cost:
+        same = fastest.pick.kernel == taken.pick.kernel
+        what = "a copy of its own" if same else fastest.pick.kernel
         more = fastest.flash_bytes - taken.flash_bytes
-        text = f"{fastest.pick.kernel} is faster, for {more:+d} bytes of flash and its scratch"
+        text = f"{what} is faster, for {more:+d} bytes of flash and its scratch"
         yield Change("memory", f"{text}; --optimize speed may take it", saves)
 
 
-def _helpful(
-    found: Sequence[tuple[Variant, float | None]], time: int, products: int
-) -> Iterator[Change]:
-    for variant, per_mac in found:
-        saves = 0 if per_mac is None else time - round(per_mac * products)
-        if saves * _WORTH > time:
-            yield Change(variant.reason, variant.text, saves)
+def _helpful(found: Sequence[tuple[Variant, int]], time: int, products: int) -> Iterator[Change]:
+    for of, cost in found:
+        saves = time - (cost if of.whole else round(cost * products / of.single.macs))
+        if of.reason != _IDEAL and saves * _WORTH > time:
+            yield Change(of.reason, of.text, saves)
 
 
 def _named(board: Board) -> dict[str, str]:

@@ -1,136 +1,158 @@
-"""A layer with weights by itself, and others like it that a core may compute faster."""
+"""Layers that are like another one but for one thing, which may make them faster."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 
-from hwkit.ir.builder import GraphBuilder
-from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Conv2d, Dense, DepthwiseConv2d, Rescale, Rounding
-from hwkit.ir.types import S32, Array, Shape, TensorType
+from hwkit.ir.ops import NO_PADDING, Conv2d, Dense, DepthwiseConv2d, Rescale, Rounding
+from hwkit.ir.types import Array, IntType, Shape
 from hwkit.targets.mcu.descriptors import round_up
-
-WeightedOp: TypeAlias = Conv2d | DepthwiseConv2d | Dense
+from hwkit.targets.mcu.explain.layouts import exchanged, in_blocks
+from hwkit.targets.mcu.explain.single import Single, WeightedOp, shaped
 
 MANY = 64
 """Channels, or outputs, of which no core wants more."""
 
 _FEW = 32
 _IDEAL_SIDE, _IDEAL_FEATURES = 8, 512
-_WORD = 4
-"""Channels or pixels that kernels take together."""
+_GROUP = 4
+"""Outputs, pixels or depthwise channels that kernels take together."""
 
+_VECTOR = 16
+"""Channels in a vector."""
 
-@dataclass(frozen=True, slots=True)
-class Single:
-    """One layer: its op, the types of its input and output, its weights and bias."""
-
-    op: WeightedOp
-    source: TensorType
-    result: TensorType
-    weight: TensorType
-    weights: Array
-    bias: Array | None
-
-    @property
-    def is_depthwise(self) -> bool:
-        """One filter for each output channel, which is the last axis of the weights."""
-        return isinstance(self.op, DepthwiseConv2d)
-
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """What its cost depends on: layers of one kind differ in their integers alone."""
-        r = self.op.rescale
-        named = replace(self.op, name="", input="", weight="", output="", bias=None, rescale=None)
-        small = int(self.weights.min()), self.weight, self.source.shape, self.result.shape
-        if r is None:
-            return named, *small
-        scale = r.rounding, r.low, r.high, len(r.multiplier), len(r.offset), min(r.shift) < 32
-        return named, *small, *scale
+_SMALL = 8
+"""Rows and columns of a map on which what a layer does once hardly counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """``single``, another layer, for a ``reason``; ``text`` says what is other about it."""
+    """``single``, another layer, for a ``reason``; ``text`` says what is other about it. ``whole``:
+    it makes the same outputs, so that all of its time counts and not that of a product."""
 
     reason: str
     text: str
     single: Single
+    whole: bool = False
 
 
-def single(graph: Graph, op: WeightedOp) -> Single:
-    """``op`` of ``graph`` by itself."""
-    bias = None if op.bias is None else graph.constants[op.bias]
-    tensors = graph.tensors
-    weights = graph.constants[op.weight]
-    return Single(op, tensors[op.input], tensors[op.output], tensors[op.weight], weights, bias)
-
-
-def variants(of: Single) -> Iterator[Variant]:
-    """What may make the layer faster, one thing at a time; none that it has already."""
-    if (exact := _exact_path(of)) is not None:
-        yield Variant("exact path", exact, _double(of))
-    if of.weight.dtype.bits == 8 and int(of.weights.min()) == -128:
-        text = "a weight of -128; keep weights within -127 .. 127"
-        yield Variant("exact path", text, replace(of, weights=np.maximum(of.weights, -127)))
-    inputs, outputs = of.source.shape[-1], of.result.shape[-1]
-    wider = round_up(inputs, 2 * _WORD), round_up(outputs, _WORD)
-    if isinstance(of.op, DepthwiseConv2d):
-        wider = round_up(inputs, _WORD), round_up(inputs, _WORD) * (outputs // inputs)
-    if wider != (inputs, outputs):
-        text = f"{inputs} to {outputs} channels; {wider[0]} to {wider[1]} cost less each"
-        yield Variant("tail", text, _with_channels(of, *wider))
-    if inputs < _FEW:
-        more = _FEW, max(outputs, _FEW)
-        if isinstance(of.op, DepthwiseConv2d):
-            more = _FEW, _FEW * (outputs // inputs)
-        text = f"{inputs} in; {more[0]} of them cost less each"
-        yield Variant("few channels", text, _with_channels(of, *more))
+def variants(of: Single, vector: bool = False) -> Iterator[Variant]:
+    """What may make the layer faster, one thing at a time; none that it has already. With
+    ``vector`` for kernels that take a vector of channels at once."""
+    yield from _of_integers(of)
+    yield from _of_channels(of, vector)
     if not isinstance(of.op, Dense):
         yield from _of_maps(of, of.op)
+    yield from _of_layouts(of)
 
 
 def ideal(of: Single) -> Single:
-    """A layer of the same window and many channels at a stride of 1, on a map without a tail."""
-    fast = _double(of)
+    """A layer of the same window and many channels at a stride of 1, on a map without a tail or a
+    border; the same for all layers of one window and one arithmetic."""
+    source: Shape
+    result: Shape
     if isinstance(of.op, Dense):
-        return replace(
-            _with_channels(fast, _IDEAL_FEATURES, 2 * MANY),
-            source=replace(of.source, shape=(_IDEAL_FEATURES,)),
-            result=replace(of.result, shape=(2 * MANY,)),
-        )
-    wide = _with_channels(fast, MANY, MANY)
-    assert not isinstance(wide.op, Dense)
-    op = replace(wide.op, stride=(1, 1), dilation=(1, 1))
-    rows, columns = of.weight.shape[1:3]
-    grown = (_IDEAL_SIDE + rows - 1, _IDEAL_SIDE + columns - 1, MANY)
-    pad = op.padding
-    inner = (grown[0] - pad.top - pad.bottom, grown[1] - pad.left - pad.right, MANY)
-    outer = (_IDEAL_SIDE, _IDEAL_SIDE, MANY)
+        inputs, outputs = _IDEAL_FEATURES, 2 * MANY
+        wide = _with_channels(of, inputs, outputs)
+        op: WeightedOp = replace(of.op, input_zero_point=0)
+        source, result = (inputs,), (outputs,)
+    else:
+        wide = _with_channels(of, MANY, MANY)
+        op = replace(of.op, stride=(1, 1), dilation=(1, 1), padding=NO_PADDING, input_zero_point=0)
+        rows, columns = of.weight.shape[1:3]
+        source = (_IDEAL_SIDE + rows - 1, _IDEAL_SIDE + columns - 1, MANY)
+        result = (_IDEAL_SIDE, _IDEAL_SIDE, MANY)
     return replace(
-        wide, op=op, source=_shaped(wide.source, inner), result=_shaped(wide.result, outer)
+        wide,
+        op=replace(op, rescale=_some_rescale(wide)),
+        source=shaped(of.source, source),
+        result=shaped(of.result, result),
+        weights=_some_weights(wide),
+        bias=None if wide.bias is None else np.zeros_like(wide.bias),
     )
 
 
-def together(singles: list[Single]) -> Graph:
-    """A graph of these layers side by side, ``layer0`` and so on, each with an input of its own."""
-    b = GraphBuilder("variants")
-    outputs = []
-    for n, of in enumerate(singles):
-        source = b.input(f"x{n}", of.source.shape, of.source.dtype)
-        weight = b.constant(f"w{n}", of.weights, of.weight.dtype)
-        op = replace(
-            of.op, name=f"layer{n}", input=source, weight=weight, output=f"y{n}", bias=None
+def _some_weights(of: Single) -> Array:
+    """All that the type holds but its lowest, in turn."""
+    dtype = of.weight.dtype
+    values = np.arange(dtype.low + 1, dtype.high + 1)
+    return np.resize(values, of.weight.shape).astype(of.weights.dtype)
+
+
+def _some_rescale(of: Single) -> Rescale | None:
+    """One that costs least, for each channel if it is so in ``of``."""
+    r = of.op.rescale
+    if r is None or of.result.dtype.bits != 8:
+        return r
+    channels = len(r.multiplier)
+    shifts = np.resize([38, 39], channels).tolist()
+    return Rescale((1 << 30,) * channels, tuple(shifts), Rounding.DOUBLE, -128, 127)
+
+
+def _of_integers(of: Single) -> Iterator[Variant]:
+    """Another rescale, other weights, narrower ones."""
+    if (exact := _exact_path(of)) is not None:
+        yield Variant("exact path", exact, _double(of))
+    if of.weight.dtype.bits != 8:
+        return
+    if int(of.weights.min()) == -128:
+        text = "a weight of -128; keep weights within -127 .. 127"
+        yield Variant("exact path", text, replace(of, weights=np.maximum(of.weights, -127)))
+    if not of.is_depthwise:
+        narrow = replace(of.weight, dtype=IntType(4, True))
+        yield Variant(
+            "width",
+            "weights of 8 bits; of 4 bits each costs less",
+            replace(of, weight=narrow, weights=of.weights >> 4),
         )
-        if of.bias is not None:
-            from_bias = b.constant(f"b{n}", of.bias, S32)
-            op = replace(op, bias=from_bias)
-        outputs.append(b.add(op, of.result.dtype))
-    return b.build(outputs)
+
+
+def _of_channels(of: Single, vector: bool) -> Iterator[Variant]:
+    """More channels or outputs: whole words, whole groups, many."""
+    inputs, outputs = of.source.shape[-1], of.result.shape[-1]
+    word = 4 // of.source.dtype.container.itemsize
+    each = outputs // inputs if of.is_depthwise else 1
+    group = _VECTOR if vector else _GROUP if of.is_depthwise else 2 * _GROUP
+    aligned = round_up(inputs, word)
+    if aligned != inputs:
+        text = f"{inputs} channels are no whole number of words; {aligned} cost less each"
+        yield Variant(
+            "alignment",
+            text,
+            _with_channels(of, aligned, aligned * each if of.is_depthwise else outputs),
+        )
+    wider = round_up(inputs, group), round_up(outputs, _GROUP)
+    if of.is_depthwise:
+        wider = wider[0], wider[0] * each
+    if wider not in ((inputs, outputs), (aligned, outputs)) and wider != (aligned, aligned * each):
+        text = f"{inputs} to {outputs} channels; {wider[0]} to {wider[1]} cost less each"
+        yield Variant("tail", text, _with_channels(of, *wider))
+    if inputs < _FEW:
+        more = _FEW, _FEW * each if of.is_depthwise else max(outputs, _FEW)
+        text = f"{inputs} in; {more[0]} of them cost less each"
+        yield Variant("few channels", text, _with_channels(of, *more))
+    elif outputs < _FEW:
+        text = f"{outputs} out; {_FEW} of them cost less each"
+        yield Variant("few channels", text, _with_channels(of, inputs, _FEW))
+
+
+def _of_layouts(of: Single) -> Iterator[Variant]:
+    """The same integers from a map that lies otherwise."""
+    if (turned := exchanged(of)) is not None:
+        text = "rows as columns and columns as rows, of map and window"
+        yield Variant("layout", text, turned, whole=True)
+    blocks = in_blocks(of)
+    if blocks is not None and of.source.shape[-1] < _FEW:
+        height, width, channels = blocks.source.shape
+        rows, columns = blocks.weight.shape[1:3]
+        text = (
+            f"blocks of pixels as channels: windows of {rows}x{columns} at a stride of 1 on "
+            f"{height}x{width}x{channels}"
+        )
+        yield Variant("layout", text, blocks, whole=True)
 
 
 def _exact_path(of: Single) -> str | None:
@@ -168,14 +190,29 @@ def _of_maps(of: Single, op: Conv2d | DepthwiseConv2d) -> Iterator[Variant]:
         width = columns + reach[1] - pad.left - pad.right
         if height > 0 and width > 0:
             shape = height, width, of.source.shape[2]
-            slow = replace(of, op=replace(op, stride=(1, 1)), source=_shaped(of.source, shape))
+            slow = replace(of, op=replace(op, stride=(1, 1)), source=shaped(of.source, shape))
             yield Variant("stride", text, slow)
-    if columns % _WORD != 0:
-        more = round_up(columns, _WORD) - columns
-        height, width, channels = of.source.shape
-        shape = height, width + more * op.stride[1], channels
-        text = f"{columns} outputs in a row; {columns + more} cost less each"
-        yield Variant("tail", text, replace(of, source=_shaped(of.source, shape)))
+    if columns % _GROUP != 0:
+        more = round_up(columns, _GROUP)
+        text = f"{columns} outputs in a row; {more} cost less each"
+        yield Variant("tail", text, _with_outputs(of, op, rows, more))
+    if rows * columns < _SMALL**2:
+        larger = max(rows, _SMALL), max(columns, _SMALL)
+        text = f"{rows}x{columns} outputs; {larger[0]}x{larger[1]} cost less each"
+        yield Variant("small map", text, _with_outputs(of, op, *larger))
+
+
+def _with_outputs(of: Single, op: Conv2d | DepthwiseConv2d, rows: int, columns: int) -> Single:
+    """The same on a map of which it makes so many."""
+    now_rows, now_columns, outputs = of.result.shape
+    height, width, channels = of.source.shape
+    height += (rows - now_rows) * op.stride[0]
+    width += (columns - now_columns) * op.stride[1]
+    return replace(
+        of,
+        source=shaped(of.source, (height, width, channels)),
+        result=shaped(of.result, (rows, columns, outputs)),
+    )
 
 
 def _with_channels(of: Single, inputs: int, outputs: int) -> Single:
@@ -194,8 +231,8 @@ def _with_channels(of: Single, inputs: int, outputs: int) -> Single:
     return replace(
         of,
         op=replace(of.op, rescale=r),
-        source=_shaped(of.source, (*of.source.shape[:-1], inputs)),
-        result=_shaped(of.result, (*of.result.shape[:-1], outputs)),
+        source=shaped(of.source, (*of.source.shape[:-1], inputs)),
+        result=shaped(of.result, (*of.result.shape[:-1], outputs)),
         weight=replace(of.weight, shape=shape),
         weights=np.resize(of.weights, shape),
         bias=None if of.bias is None else np.resize(of.bias, outputs),
@@ -204,7 +241,3 @@ def _with_channels(of: Single, inputs: int, outputs: int) -> Single:
 
 def _repeated(entries: tuple[int, ...], count: int) -> tuple[int, ...]:
     return entries if len(entries) <= 1 else tuple(np.resize(entries, count).tolist())
-
-
-def _shaped(tensor: TensorType, shape: Shape) -> TensorType:
-    return replace(tensor, shape=shape)
