@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import floor
+from typing import Any
 
 from hwkit.allocate import solve
 from hwkit.allocate.budget import Budget
@@ -51,7 +53,7 @@ def tune(
         tuned = Tuned(plan, after, holds(after, asked))
         if tuned.within_budget:
             break
-        aimed = tightened(aimed, asked, after.flash_bytes, after.us)
+        aimed = tightened(aimed, asked, plan.predicted, after.figures())
     assert tuned is not None
     return tuned
 
@@ -59,21 +61,21 @@ def tune(
 def holds(state: LoopState, budget: Budget) -> bool:
     """Whether what was measured is within ``budget``; a figure that is limited and not known is
     not."""
-    got = {"flash_bytes": state.flash_bytes, "latency_us": state.us, "latency_cycles": state.cycles}
-    limits = budget.limits()
-    return all(
-        value is not None and value <= limits[key] for key, value in got.items() if key in limits
-    )
+    got = state.figures()
+    return all(key in got and got[key] <= limit for key, limit in budget.limits().items())
 
 
-def tightened(aimed: Budget, asked: Budget, flash_bytes: int | None, us: float | None) -> Budget:
-    """``aimed`` less what the measurement is above ``asked``: prediction errors repeat.
+def tightened(
+    aimed: Budget, asked: Budget, predicted: Mapping[str, float], got: Mapping[str, float]
+) -> Budget:
+    """``aimed`` with every limit that the measurement breaks lowered by the error of the
+    prediction: errors repeat. What was tried is then out of the question.
 
-    Example: asked for 24,000 B and measured 24,100, the next aim is 100 B lower.
+    Example: asked for 24,000 B, predicted 23,800 and measured 24,100, the next aim is 23,700.
     """
-    flash, latency = aimed.flash_bytes, aimed.latency_us
-    if flash is not None and flash_bytes is not None and asked.flash_bytes is not None:
-        flash -= max(0, flash_bytes - asked.flash_bytes)
-    if latency is not None and us is not None and asked.latency_us is not None:
-        latency -= max(0.0, us - asked.latency_us)
-    return replace(aimed, flash_bytes=flash, latency_us=latency)
+    lowered: dict[str, Any] = {}
+    for key, limit in asked.limits().items():
+        if key in got and got[key] > limit and key in predicted:
+            aim = min(getattr(aimed, key), limit - (got[key] - predicted[key]))
+            lowered[key] = aim if key == "latency_us" else floor(aim)
+    return replace(aimed, **lowered)

@@ -1,0 +1,147 @@
+"""The closed loop on one network: allocate, retrain, build, measure, tighten, until it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hwkit import boards, targets
+from hwkit.allocate.budget import Budget
+from hwkit.allocate.cost import CostTable, HasCosts, Sensitivity
+from hwkit.allocate.plan import BitPlan
+from hwkit.errors import ConfigError
+from hwkit.files import read_json, write_json
+from hwkit.flow import loop
+from hwkit.flow.tune import ROUNDS, Tuned, holds, tune
+from hwkit.flow.tuning.device import OnBoard, graph_of, inputs_of, on_board
+from hwkit.flow.tuning.source import Source
+from hwkit.flow.tuning.steps import Steps
+from hwkit.ir import serialize
+from hwkit.record import from_json, to_json
+from hwkit.report.summary import LoopState, Tried
+
+LEGAL = (8, 6, 5, 4, 3, 2)
+"""Widths that can be trained and quantized, of which a plan may choose what its board stores."""
+UNIFORM = (8, 6, 4)
+"""Widths that every tuning is compared with."""
+
+
+@dataclass(slots=True)
+class Tuning:
+    """One network's tuning: its ``steps``, and all that was ``tried`` so far."""
+
+    source: Source
+    steps: Steps
+    widths: tuple[int, ...]
+    tried: list[Tried] = field(default_factory=list)
+    made: dict[str, tuple[Path, OnBoard]] = field(default_factory=dict)
+
+    def first(self) -> Path:
+        """The run folder of the network at 8 bits."""
+        made_of = [self.source.made_of(), list(self.widths)]
+        return self.steps.done(
+            "train-8", made_of, lambda out: self.source.make(out, self.widths, self.steps.told)
+        )
+
+    def table(self, board: str) -> CostTable:
+        """What widths cost on ``board``."""
+        description = boards.load(board)
+        target = targets.get(description)
+        if not isinstance(target, HasCosts):
+            raise ConfigError(
+                f"board {board}: weight widths change no cost that is known there; tune for a "
+                "microcontroller board such as virtual_m4, or an FPGA board such as ulx3s_85f"
+            )
+        graph = graph_of(self.first())
+        tools = dict(target.tools(description))
+        made_of = [serialize.digest(graph), to_json(description), tools, list(self.widths)]
+
+        def measure(out: Path) -> None:
+            write_json(out / "cost.json", to_json(target.costs(graph, description, self.widths)))
+
+        path = self.steps.done(f"costs-{description.name}", made_of, measure) / "cost.json"
+        return from_json(CostTable, read_json(path), str(path))
+
+    def sensitivity(self) -> Sensitivity:
+        """What widths do to the network."""
+        return loop.read_sensitivity(self.first() / "sensitivity.json")
+
+    def at(self, plan: BitPlan) -> Path:
+        """The run folder of the network at the widths of ``plan``."""
+        first = self.first()
+        bare = BitPlan(dict(plan.weight_bits), activation_bits=dict(plan.activation_bits))
+        made_of = [first.name, dict(bare.weight_bits), dict(bare.activation_bits)]
+        widths = "-".join(str(b) for b in sorted(set(bare.weight_bits.values()), reverse=True))
+        return self.steps.done(
+            f"train-{widths}",
+            made_of,
+            lambda out: self.source.remake(out, bare, first, self.steps.told),
+        )
+
+    def trial(self, title: str, run: Path, board: str) -> LoopState:
+        """The network in ``run`` as it is on ``board``."""
+        graph = graph_of(run)
+        found = on_board(self.steps, graph, board, inputs_of(run))
+        self.made[f"{title} {found.board}"] = run, found
+        trained = read_json(run / "train.json")
+        figures: Mapping[str, Any] = found.figures
+        whole = {key: int(figures[key]) for key in ("flash_bytes", "sram_bytes", "lut")
+                 if key in figures}  # fmt: skip
+        return LoopState(
+            weight_bits=trained["weight_bits"],
+            accuracy=trained["accuracy"]["integer"],
+            cycles=figures.get("latency_cycles"),
+            us=figures.get("latency_us"),
+            flash_bytes=whole.get("flash_bytes"),
+            sram_bytes=whole.get("sram_bytes"),
+            lut=whole.get("lut"),
+            evidence=found.measurement.evidence,
+        )
+
+    def within(self, board: str, asked: Budget, rounds: int = ROUNDS) -> Tuned:
+        """The loop on ``board`` until what is measured holds ``asked``.
+
+        Raises ``BudgetInfeasible`` where no plan can.
+        """
+        table, sensitivity = self.table(board), self.sensitivity()
+
+        def retrained(plan: BitPlan) -> LoopState:
+            title = (
+                f"plan {sum(t.kind == 'plan' and t.board == table.board for t in self.tried) + 1}"
+            )
+            after = self.trial(title, self.at(plan), board)
+            kept = holds(after, asked)
+            self.tried.append(Tried(title, "plan", table.board, after, plan.predicted, kept))
+            return after
+
+        return tune(table, sensitivity, asked, retrained, rounds)
+
+    def baselines(self, board: str, asked: Budget | None) -> None:
+        """Adds the uniform widths to what was tried."""
+        name = boards.load(board).name
+        layers = read_json(self.first() / "train.json")["weight_bits"]
+        for bits in UNIFORM:
+            plan = BitPlan(dict.fromkeys(layers, bits))
+            run = self.first() if set(layers.values()) == {bits} else self.at(plan)
+            state = self.trial(f"all {bits} bits", run, board)
+            kept = None if asked is None else holds(state, asked)
+            self.tried.append(Tried(f"all {bits} bits", "uniform", name, state, {}, kept))
+
+
+def widths_for(names: Sequence[str], given: Sequence[int] | None) -> tuple[int, ...]:
+    """The widths on offer: those of ``given``, or all that each of the boards stores.
+
+    ``ConfigError`` for a width that cannot be trained. Example: virtual_m4 has 8, 4 and 2.
+    """
+    if given is not None:
+        wrong = [bits for bits in given if bits not in range(2, 9)]
+        if wrong or not given:
+            raise ConfigError(f"widths {list(given)}: each is 2 to 8; give for example 8,4,2")
+        return tuple(sorted(set(given) | {8}, reverse=True))
+    found = set(LEGAL)
+    for name in names:
+        board = boards.load(name)
+        found &= set(targets.get(board).capabilities(board).weight_bits)
+    return tuple(sorted(found | {8}, reverse=True))
