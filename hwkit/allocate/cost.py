@@ -102,7 +102,7 @@ class SharedCost:
 @dataclass(frozen=True, slots=True)
 class CostTable:
     """Rows of one board and one kind of evidence, one for each layer and width on offer;
-    ``shared`` costs name each width at most once.
+    ``shared`` costs name each width of weights at most once.
 
     Where activation widths are chosen too, ``reads`` says which map each layer reads: all of them
     read it at one width, that of its ``MapRow`` where ``maps`` has any. With ``moments`` the peak
@@ -140,12 +140,9 @@ class CostTable:
                 )
         for name in ("flash_bytes", "cycles", "us", "sram_bytes", "lut", "energy_nj"):
             _check_amount(f"cost table: fixed {name}", getattr(self.fixed, name))
-        for kind in ("weights", "maps"):
-            named = [width for part in self.shared if part.of == kind for width in part.widths]
-            if len(set(named)) != len(named):
-                raise ConfigError(
-                    f"cost table of {self.board}: shared costs name {named}; once each"
-                )
+        named = [width for part in self.shared if part.of == "weights" for width in part.widths]
+        if len(set(named)) != len(named):
+            raise ConfigError(f"cost table of {self.board}: shared costs name {named}; once each")
         for part in self.shared:
             _check_amount("cost table: shared flash_bytes", part.flash_bytes)
         self._check_maps()
@@ -247,5 +244,8 @@ def _check_amount(where: str, value: float | None) -> None:
 class HasCosts(Protocol):
     """A target that knows what weight widths cost on a board of its own."""
 
-    def costs(self, graph: Graph, board: Board, widths: Sequence[int]) -> CostTable:
-        """A row for each layer with weights and each of ``widths`` (1..8 bits)."""
+    def costs(
+        self, graph: Graph, board: Board, widths: Sequence[int], maps: Sequence[int] = ()
+    ) -> CostTable:
+        """A row for each layer with weights and each of ``widths`` (1..8 bits), and with ``maps``
+        for each of these widths of the map that it reads, and one for each map."""

@@ -30,6 +30,11 @@ from hwkit.cli.terminal import plain, print_json, progress
 @click.option("-o", "--out", required=True, metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--widths", metavar="8,4,2", help="On offer; default what the boards store.")
 @click.option(
+    "--activations",
+    metavar="8,4,2",
+    help="Widths of feature maps on offer; default 8,4,2 under a budget of sram or lut, else 8.",
+)
+@click.option(
     "--rounds",
     type=click.IntRange(1),
     default=4,
@@ -51,6 +56,7 @@ def tune(
     budgets: tuple[str, ...],
     out: Path,
     widths: str | None,
+    activations: str | None,
     rounds: int,
     baselines: bool,
     calibration: str | None,
@@ -67,7 +73,14 @@ def tune(
     from hwkit.record import to_json
 
     source = source_of(network, calibration, options)
-    wanted = Wanted(names, each_budget(names, budgets), widths_given(widths), rounds, baselines)
+    wanted = Wanted(
+        names,
+        each_budget(names, budgets),
+        widths_given(widths),
+        widths_given(activations),
+        rounds,
+        baselines,
+    )
     done = tuned(source, wanted, out, progress())
     if as_json:
         plans = {board: to_json(plan) for board, plan in done.plans.items()}

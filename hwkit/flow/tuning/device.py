@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hwkit import boards, targets
 from hwkit.files import read_json, write_json
 from hwkit.flow import boundary
@@ -65,7 +63,7 @@ def on_board(steps: Steps, graph: Graph, board: str, x: Array) -> OnBoard:
     measurement = parse(found["measurement"], str(taken))
     return OnBoard(
         board=description.name,
-        figures=_figures(measurement, facts),
+        figures=_figures(measurement, facts, _estimated(folder)),
         measurement=measurement,
         exactness=Exactness(**found["exactness"]),
         folder=folder,
@@ -95,7 +93,16 @@ def _measure(graph: Graph, board: str, folder: Path, x: Array, out: Path) -> Non
     write_json(out / "measured.json", {"measurement": taken.to_json(), "exactness": compared})
 
 
-def _figures(measurement: Measurement, facts: dict[str, Any]) -> dict[str, float]:
+def _estimated(folder: Path) -> dict[str, Any]:
+    """What a folded design is estimated to take, where its build says so."""
+    path = folder / "folding.json"
+    found: dict[str, Any] = read_json(path)["estimated"] if path.is_file() else {}
+    return found
+
+
+def _figures(
+    measurement: Measurement, facts: dict[str, Any], estimated: dict[str, Any]
+) -> dict[str, float]:
     total = measurement.whole or measurement.total
     clock_hz = measurement.clock_hz
     us = total.us
@@ -106,15 +113,9 @@ def _figures(measurement: Measurement, facts: dict[str, Any]) -> dict[str, float
         "latency_us": us,
         "flash_bytes": facts.get("flash_bytes"),
         "sram_bytes": facts.get("ram_bytes"),
-        "lut": facts.get("lut"),
+        "lut": facts.get("lut", estimated.get("lut")),
     }
     return {key: float(value) for key, value in found.items() if value is not None}
-
-
-def inputs_of(run: Path) -> Array:
-    """Real integer inputs of a run folder: (N, *shape)."""
-    found: Array = np.load(run / "calibration.npy", allow_pickle=False)
-    return found
 
 
 def graph_of(run: Path) -> Graph:

@@ -18,7 +18,7 @@ from hwkit.flow import summarize
 from hwkit.flow.tune import ROUNDS
 from hwkit.flow.tuning import steps as kept
 from hwkit.flow.tuning.device import graph_of
-from hwkit.flow.tuning.run import Tuning, widths_for
+from hwkit.flow.tuning.run import Tuning, maps_for, widths_for
 from hwkit.flow.tuning.source import Source
 from hwkit.profile.commit import source_commit
 from hwkit.profile.measurement import now_utc
@@ -32,12 +32,13 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is tuned for: each of ``names`` within the budget of the same place in ``budgets``;
-    ``widths`` on offer (None: what the boards store), at most ``rounds`` plans, and whether
-    uniform widths are tried too."""
+    ``widths`` on offer (None: what the boards store), ``maps`` those of feature maps (None: see
+    ``run.maps_for``), at most ``rounds`` plans, and whether uniform widths are tried too."""
 
     names: tuple[str, ...]
     budgets: tuple[str, ...]
     widths: tuple[int, ...] | None = None
+    maps: tuple[int, ...] | None = None
     rounds: int = ROUNDS
     baselines: bool = True
 
@@ -85,7 +86,8 @@ def tuned(source: Source, wanted: Wanted, run: Path, say: Say) -> Done:
     chosen: dict[str, str] = {}
     within = True
     with kept.opened(run, say) as steps:
-        tuning = Tuning(source, steps, widths_for(wanted.names, wanted.widths))
+        widths = widths_for(wanted.names, wanted.widths)
+        tuning = Tuning(source, steps, widths, maps_for(budgets, wanted.maps))
         for name, budget in zip(wanted.names, budgets, strict=True):
             found = tuning.within(name, budget, wanted.rounds)
             board = boards.load(name).name

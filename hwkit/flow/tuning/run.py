@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hwkit import boards, targets
 from hwkit.allocate.budget import Budget
-from hwkit.allocate.cost import CostTable, HasCosts, Sensitivity
+from hwkit.allocate.cost import CostTable, HasCosts, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError
 from hwkit.files import read_json, write_json
 from hwkit.flow import loop
 from hwkit.flow.tune import ROUNDS, Tuned, holds, tune
-from hwkit.flow.tuning.device import OnBoard, graph_of, inputs_of, on_board
+from hwkit.flow.tuning.device import OnBoard, graph_of, on_board
+from hwkit.flow.tuning.maps import inputs_of, sensitivity_of_maps
 from hwkit.flow.tuning.source import Source
 from hwkit.flow.tuning.steps import Steps
 from hwkit.ir import serialize
@@ -35,6 +36,7 @@ class Tuning:
     source: Source
     steps: Steps
     widths: tuple[int, ...]
+    maps: tuple[int, ...] = ()
     tried: list[Tried] = field(default_factory=list)
     made: dict[str, tuple[Path, OnBoard]] = field(default_factory=dict)
 
@@ -56,22 +58,36 @@ class Tuning:
             )
         graph = graph_of(self.first())
         tools = dict(target.tools(description))
-        made_of = [serialize.digest(graph), to_json(description), tools, list(self.widths)]
+        widths = [list(self.widths), list(self.maps)]
+        made_of = [serialize.digest(graph), to_json(description), tools, widths]
 
         def measure(out: Path) -> None:
-            write_json(out / "cost.json", to_json(target.costs(graph, description, self.widths)))
+            found = target.costs(graph, description, self.widths, self.maps)
+            write_json(out / "cost.json", to_json(found))
 
         path = self.steps.done(f"costs-{description.name}", made_of, measure) / "cost.json"
         return from_json(CostTable, read_json(path), str(path))
 
     def sensitivity(self) -> Sensitivity:
         """What widths do to the network."""
-        return loop.read_sensitivity(self.first() / "sensitivity.json")
+        first = self.first()
+        found = loop.read_sensitivity(first / "sensitivity.json")
+        if not self.maps:
+            return found
+
+        def measure(out: Path) -> None:
+            rows = sensitivity_of_maps(graph_of(first), inputs_of(first), self.maps)
+            write_json(out / "maps.json", [to_json(row) for row in rows])
+
+        path = self.steps.done("maps", [first.name, list(self.maps)], measure) / "maps.json"
+        rows = [from_json(SensitivityRow, row, str(path)) for row in read_json(path)]
+        return replace(found, maps=tuple(rows))
 
     def at(self, plan: BitPlan) -> Path:
         """The run folder of the network at the widths of ``plan``."""
         first = self.first()
-        bare = BitPlan(dict(plan.weight_bits), activation_bits=dict(plan.activation_bits))
+        narrow = {name: bits for name, bits in plan.activation_bits.items() if bits < 8}
+        bare = BitPlan(dict(plan.weight_bits), activation_bits=narrow)
         made_of = [first.name, dict(bare.weight_bits), dict(bare.activation_bits)]
         widths = "-".join(str(b) for b in sorted(set(bare.weight_bits.values()), reverse=True))
         return self.steps.done(
@@ -98,6 +114,7 @@ class Tuning:
             sram_bytes=whole.get("sram_bytes"),
             lut=whole.get("lut"),
             evidence=found.measurement.evidence,
+            activation_bits=trained.get("activation_plan", {}),
         )
 
     def within(self, board: str, asked: Budget, rounds: int = ROUNDS) -> Tuned:
@@ -145,3 +162,16 @@ def widths_for(names: Sequence[str], given: Sequence[int] | None) -> tuple[int, 
         board = boards.load(name)
         found &= set(targets.get(board).capabilities(board).weight_bits)
     return tuple(sorted(found | {8}, reverse=True))
+
+
+def maps_for(budgets: Sequence[Budget], given: Sequence[int] | None) -> tuple[int, ...]:
+    """Widths of feature maps on offer, () where they stay as they are: ``given``, or 8, 4 and 2
+    bits where a budget limits SRAM or LUTs. ``ConfigError`` for a width that cannot be had."""
+    if given is None:
+        takes = any(b.sram_bytes is not None or b.lut is not None for b in budgets)
+        return (8, 4, 2) if takes else ()
+    wrong = [bits for bits in given if bits not in range(2, 9)]
+    if wrong:
+        raise ConfigError(f"activations {list(given)}: each is 2 to 8; give for example 8,4,2")
+    narrow = tuple(sorted(set(given) - {8}, reverse=True))
+    return (8, *narrow) if narrow else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from hwkit.errors import ConfigError, ToolMissing
 from hwkit.files import read_file
 from hwkit.flow.quantizing import quantize
 from hwkit.flow.training import train
+from hwkit.flow.tuning.maps import inputs_of, narrow_run
 
 Say = Callable[[str], None]
 _MOST_BYTES = 4 << 30
@@ -59,8 +60,21 @@ class RecipeSource:
         train(self.recipe, out, None, say, widths=widths)
 
     def remake(self, out: Path, plan: BitPlan, first: Path, say: Say) -> None:
-        plan.save(out / "asked.json")
+        known = self._activations()
+        trained = {name: bits for name, bits in plan.activation_bits.items() if name in known}
+        replace(plan, activation_bits=trained).save(out / "asked.json")
         train(self.recipe, out, out / "asked.json", say, first / "checkpoint.pt", widths=())
+        rest = {name: bits for name, bits in plan.activation_bits.items() if name not in known}
+        narrow_run(out, rest, inputs_of(out))
+
+    def _activations(self) -> frozenset[str]:
+        """Maps that training calls as the graph does, and so can train at other widths."""
+        from hwkit.train.data import SHAPES
+        from hwkit.train.recipe import read_recipe
+        from hwkit.train.twins import activations_of
+
+        recipe = read_recipe(self.recipe)
+        return frozenset(activations_of(recipe, SHAPES[recipe.dataset]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +103,9 @@ class ModelSource:
         quantize(self.model, self.calibration, out, say, **self.options)
 
     def remake(self, out: Path, plan: BitPlan, first: Path, say: Say) -> None:
-        plan.save(out / "asked.json")
+        replace(plan, activation_bits={}).save(out / "asked.json")
         quantize(self.model, self.calibration, out, say, plan=out / "asked.json", **self.options)
+        narrow_run(out, plan.activation_bits, inputs_of(out))
 
 
 def source_of(text: str, calibration: str | None, options: Mapping[str, Any]) -> Source:
