@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,8 +43,9 @@ def network(layers: int, seed: int) -> tuple[CostTable, Sensitivity]:
         for w in WIDTHS:
             for a in WIDTHS:
                 time_of = cycles * (0.7 + 0.3 * max(w, a) / 8) * random.uniform(0.9, 1.2)
-                rows.append(CostRow(f"l{i}", w, weights * w // 8, int(time_of), None,
-                                    int(random.integers(100, 900)), None, "simulated", "", a))  # fmt: skip
+                scratch = int(random.integers(100, 900))
+                row = CostRow(f"l{i}", w, weights * w // 8, int(time_of), sram_bytes=scratch)
+                rows.append(replace(row, evidence="simulated", activation_bits=a))
             harm.append(SensitivityRow(f"l{i}", w, 0.0 if w == 8 else scale * 4.0 ** (8 - w)))
     for name in dict.fromkeys(reads.values()):
         size, scale = int(random.integers(1_000, 30_000)), float(10 ** random.uniform(-3, 0))
@@ -70,7 +72,7 @@ def budget_of(table: CostTable, harm: Sensitivity, share: float) -> Budget:
                              strict=True):  # fmt: skip
         least = program.bound(resource)
         found[key] = int(least + (wide[key] - least) * share)
-    return Budget(**found)  # type: ignore[arg-type]  # whole numbers
+    return Budget(**found)
 
 
 def main(seeds: list[int]) -> None:

@@ -22,11 +22,22 @@ from hwkit.cli.terminal import plain, print_json, progress
 @click.option(
     "--budget",
     "budgets",
-    required=True,
     multiple=True,
     metavar="latency=..,flash=..",
     help="latency, flash, sram, lut; one for all boards, or one for each in their order.",
 )
+@click.option(
+    "--accuracy",
+    type=float,
+    metavar="-0.5",
+    help="The other way round: the cheapest plan that loses at most so many points.",
+)
+@click.option(
+    "--minimise",
+    type=click.Choice(["latency", "flash", "sram", "lut"]),
+    help="What is cheap, with --accuracy; default lut where the board has them, else flash.",
+)
+@click.option("--together", is_flag=True, help="One plan for all boards, not one for each.")
 @click.option("-o", "--out", required=True, metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--widths", metavar="8,4,2", help="On offer; default what the boards store.")
 @click.option(
@@ -54,6 +65,9 @@ def tune(
     network: str,
     names: tuple[str, ...],
     budgets: tuple[str, ...],
+    accuracy: float | None,
+    minimise: str | None,
+    together: bool,
     out: Path,
     widths: str | None,
     activations: str | None,
@@ -76,10 +90,13 @@ def tune(
     wanted = Wanted(
         names,
         each_budget(names, budgets),
-        widths_given(widths),
-        widths_given(activations),
-        rounds,
-        baselines,
+        accuracy=accuracy,
+        minimise=minimise,
+        together=together,
+        widths=widths_given(widths),
+        maps=widths_given(activations),
+        rounds=rounds,
+        baselines=baselines,
     )
     done = tuned(source, wanted, out, progress())
     if as_json:
@@ -92,7 +109,7 @@ def tune(
     for one in done.summary.tuning.tried:
         figures = ", ".join(f"{key} {value:g}" for key, value in one.state.figures().items())
         verdict = {True: "holds", False: "does not hold", None: ""}[one.holds]
-        accuracy = "" if one.state.accuracy is None else f"accuracy {one.state.accuracy:.4f}, "
-        click.echo(plain(f"{one.title:<12} {one.board}: {accuracy}{figures}  {verdict}".rstrip()))
+        right = "" if one.state.accuracy is None else f"accuracy {one.state.accuracy:.4f}, "
+        click.echo(plain(f"{one.title:<12} {one.board}: {right}{figures}  {verdict}".rstrip()))
     click.echo(plain(f"{out / 'report.html'}"))
     return 0 if done.within_budget else 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import floor
 from typing import Any
@@ -41,20 +41,39 @@ def tune(
 
     Raises ``BudgetInfeasible`` when no plan meets ``asked`` at all, and what ``retrained`` raises.
     """
-    aimed, tuned = asked, None
+    (tuned,) = tune_fleet(
+        (table,), sensitivity, (asked,), lambda plans: (retrained(plans[0]),), rounds
+    )
+    return tuned
+
+
+def tune_fleet(
+    tables: Sequence[CostTable],
+    sensitivity: Sensitivity,
+    asked: Sequence[Budget],
+    retrained: Callable[[Sequence[BitPlan]], Sequence[LoopState]],
+    rounds: int = ROUNDS,
+) -> tuple[Tuned, ...]:
+    """The same for boards that run one network, each with a table and a budget: ``retrained`` gets
+    the one plan as each board promises it, and gives what each measured."""
+    aimed: Sequence[Budget] = asked
+    tuned: tuple[Tuned, ...] = ()
     for _ in range(rounds):
         try:
-            plan = solve.allocate(table, sensitivity, aimed)
+            plans = solve.allocate_fleet(tables, sensitivity, aimed)
         except BudgetInfeasible:
-            if tuned is None:
+            if not tuned:
                 raise
             break
-        after = retrained(plan)
-        tuned = Tuned(plan, after, holds(after, asked))
-        if tuned.within_budget:
+        states = retrained(plans)
+        each = list(zip(plans, states, asked, strict=True))
+        tuned = tuple(Tuned(plan, state, holds(state, limit)) for plan, state, limit in each)
+        if all(one.within_budget for one in tuned):
             break
-        aimed = tightened(aimed, asked, plan.predicted, after.figures())
-    assert tuned is not None
+        aimed = [
+            tightened(aim, limit, plan.predicted, state.figures())
+            for aim, (plan, state, limit) in zip(aimed, each, strict=True)
+        ]
     return tuned
 
 

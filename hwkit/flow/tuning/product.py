@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hwkit import boards
-from hwkit.allocate.budget import parse
+from hwkit.allocate.budget import Budget, parse
 from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError
 from hwkit.files import read_json, real_folder, replace_folder, write_whole
 from hwkit.flow import summarize
-from hwkit.flow.tune import ROUNDS
+from hwkit.flow.tune import ROUNDS, Tuned
 from hwkit.flow.tuning import steps as kept
 from hwkit.flow.tuning.device import graph_of
 from hwkit.flow.tuning.run import Tuning, maps_for, widths_for
@@ -31,12 +31,18 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is tuned for: each of ``names`` within the budget of the same place in ``budgets``;
+    """What is tuned for: each of ``names`` within the budget of the same place in ``budgets``, by
+    one plan for all of them if ``together``; or, with ``accuracy`` (percentage points that may be
+    lost, as -0.5), the plan that takes least of the resource ``minimise`` (and holds the budgets,
+    if there are any).
     ``widths`` on offer (None: what the boards store), ``maps`` those of feature maps (None: see
     ``run.maps_for``), at most ``rounds`` plans, and whether uniform widths are tried too."""
 
     names: tuple[str, ...]
-    budgets: tuple[str, ...]
+    budgets: tuple[str, ...] = ()
+    accuracy: float | None = None
+    minimise: str | None = None
+    together: bool = False
     widths: tuple[int, ...] | None = None
     maps: tuple[int, ...] | None = None
     rounds: int = ROUNDS
@@ -56,6 +62,8 @@ class Done:
 
 def each_budget(names: Sequence[str], budgets: Sequence[str]) -> tuple[str, ...]:
     """A budget for each board; ``ConfigError`` where neither one nor one for each is given."""
+    if not budgets:
+        return ()
     if len(budgets) not in (1, len(names)):
         raise ConfigError(
             f"{len(names)} boards and {len(budgets)} budgets; give one for all, or one for each"
@@ -81,30 +89,69 @@ def tuned(source: Source, wanted: Wanted, run: Path, say: Say) -> Done:
     ``BudgetInfeasible`` where no plan can hold a budget.
     """
     run = real_folder(run)
-    budgets = [parse(text) for text in wanted.budgets]
-    plans: dict[str, BitPlan] = {}
+    names = [boards.load(name).name for name in wanted.names]
+    budgets = _budgets(wanted)
     chosen: dict[str, str] = {}
-    within = True
     with kept.opened(run, say) as steps:
         widths = widths_for(wanted.names, wanted.widths)
         tuning = Tuning(source, steps, widths, maps_for(budgets, wanted.maps))
-        for name, budget in zip(wanted.names, budgets, strict=True):
-            found = tuning.within(name, budget, wanted.rounds)
-            board = boards.load(name).name
-            plans[board], title = found.plan, tuning.tried[-1].title
-            within &= found.within_budget
-            if found.within_budget:
+        found = _found(tuning, wanted, budgets)
+        for board, (one, title) in zip(names, found, strict=True):
+            if one.within_budget:
                 chosen[board] = title
-            _leave(run, board, found.plan, *tuning.made[f"{title} {board}"])
+            _leave(run, board, one.plan, *tuning.made[f"{title} {board}"])
         if wanted.baselines:
             for name, budget in zip(wanted.names, budgets, strict=True):
                 tuning.baselines(name, budget)
-        asked = {boards.load(n).name: b for n, b in zip(wanted.names, wanted.budgets, strict=True)}
+        asked = dict(zip(names, _asked(wanted), strict=True))
         shown = Shown(source.name, asked, tuple(tuning.tried), chosen)
         summary = _summary(tuning, shown)
         summary.save(run / "summary.json")
         write_report(summary, run / "report.html")
+        plans = {board: one.plan for board, (one, _) in zip(names, found, strict=True)}
+        within = all(one.within_budget for one, _ in found)
         return Done(plans, within, summary, dict(steps.counted))
+
+
+def _budgets(wanted: Wanted) -> list[Budget]:
+    """One for each board. ``ConfigError`` for what does not fit together."""
+    if not wanted.budgets and wanted.accuracy is None:
+        raise ConfigError("nothing to hold; give --budget latency=..,flash=.. or --accuracy -0.5")
+    if wanted.accuracy is not None and not (-100 < wanted.accuracy <= 0):
+        raise ConfigError(
+            f"accuracy {wanted.accuracy:g}: is a loss in percentage points, 0 or below; e.g. -0.5"
+        )
+    if wanted.accuracy is not None and wanted.together:
+        raise ConfigError(
+            "one plan for all boards is found within budgets; leave --together or --accuracy out"
+        )
+    repeated = len({boards.load(name).name for name in wanted.names}) < len(wanted.names)
+    if repeated or not wanted.names:
+        raise ConfigError(f"boards {', '.join(wanted.names)}: give each once")
+    texts = wanted.budgets or ("",) * len(wanted.names)
+    return [parse(text) if text else Budget() for text in texts]
+
+
+def _asked(wanted: Wanted) -> list[str]:
+    texts = wanted.budgets or ("",) * len(wanted.names)
+    loss = [] if wanted.accuracy is None else [f"accuracy {wanted.accuracy:g}"]
+    return [", ".join([*([text] if text else []), *loss]) for text in texts]
+
+
+def _found(tuning: Tuning, wanted: Wanted, budgets: Sequence[Budget]) -> list[tuple[Tuned, str]]:
+    """How the loop ended for each board, and the title of the plan that it ended with."""
+    if wanted.together:
+        ended = tuning.within(wanted.names, budgets, wanted.rounds)
+        return [(one, tuning.tried[-1].title) for one in ended]
+    found = []
+    for name, budget in zip(wanted.names, budgets, strict=True):
+        if wanted.accuracy is None:
+            (one,) = tuning.within((name,), (budget,), wanted.rounds)
+        else:
+            one = tuning.cheapest(name, budget, -wanted.accuracy, wanted.minimise)
+        title = next(t.title for t in reversed(tuning.tried) if t.state is one.after)
+        found.append((one, title))
+    return found
 
 
 def _leave(run: Path, board: str, plan: BitPlan, made: Path, found: Any) -> None:

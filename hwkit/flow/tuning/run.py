@@ -11,10 +11,11 @@ from hwkit import boards, targets
 from hwkit.allocate.budget import Budget
 from hwkit.allocate.cost import CostTable, HasCosts, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
-from hwkit.errors import ConfigError
+from hwkit.allocate.solve import front
+from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import read_json, write_json
 from hwkit.flow import loop
-from hwkit.flow.tune import ROUNDS, Tuned, holds, tune
+from hwkit.flow.tune import ROUNDS, Tuned, holds, tune_fleet
 from hwkit.flow.tuning.device import OnBoard, graph_of, on_board
 from hwkit.flow.tuning.maps import inputs_of, sensitivity_of_maps
 from hwkit.flow.tuning.source import Source
@@ -25,6 +26,8 @@ from hwkit.report.summary import LoopState, Tried
 
 LEGAL = (8, 6, 5, 4, 3, 2)
 """Widths that can be trained and quantized, of which a plan may choose what its board stores."""
+_MOST_ON_FRONT = 16
+"""Plans among which an accuracy is looked for: four are trained."""
 UNIFORM = (8, 6, 4)
 """Widths that every tuning is compared with."""
 
@@ -117,25 +120,81 @@ class Tuning:
             activation_bits=trained.get("activation_plan", {}),
         )
 
-    def within(self, board: str, asked: Budget, rounds: int = ROUNDS) -> Tuned:
-        """The loop on ``board`` until what is measured holds ``asked``.
+    def tables(self, names: Sequence[str]) -> list[CostTable]:
+        """What widths cost on each board."""
+        return [self.table(name) for name in names]
+
+    def within(
+        self, names: Sequence[str], asked: Sequence[Budget], rounds: int = ROUNDS
+    ) -> tuple[Tuned, ...]:
+        """The loop on boards that get one plan, until what each measures holds what was ``asked``
+        of it.
 
         Raises ``BudgetInfeasible`` where no plan can.
         """
+
+        def retrained(plans: Sequence[BitPlan]) -> list[LoopState]:
+            run, title = self.at(plans[0]), self._title(plans[0].board)
+            states = []
+            for name, plan, budget in zip(names, plans, asked, strict=True):
+                state = self.trial(title, run, name)
+                states.append(state)
+                self._note(title, plan, state, holds(state, budget))
+            return states
+
+        return tune_fleet(self.tables(names), self.sensitivity(), asked, retrained, rounds)
+
+    def cheapest(self, board: str, asked: Budget, points: float, resource: str | None) -> Tuned:
+        """Of the plans that no other beats in sensitivity and ``resource`` (None: LUTs where the
+        board has them, else flash), the one that takes least of it and loses at most ``points``
+        (percentage points, above 0) of the accuracy that the network has at 8 bits, by bisection:
+        each that is looked at is trained and measured.
+
+        Raises ``BudgetInfeasible`` where not even the least sensitive plan does.
+        """
         table, sensitivity = self.table(board), self.sensitivity()
-
-        def retrained(plan: BitPlan) -> LoopState:
-            title = (
-                f"plan {sum(t.kind == 'plan' and t.board == table.board for t in self.tried) + 1}"
+        least = self._accuracy() - points / 100
+        if resource is None:
+            resource = "lut" if all(row.lut is not None for row in table.rows) else "flash"
+        plans = front(table, sensitivity, asked, resource, most=_MOST_ON_FRONT)
+        kept: Tuned | None = None
+        state: LoopState | None = None
+        low, high = 0, len(plans) - 1
+        while low <= high:
+            middle = (low + high) // 2
+            plan, title = plans[middle], self._title(table.board)
+            state = self.trial(title, self.at(plan), board)
+            good = (state.accuracy or 0.0) >= least - 1e-9 and holds(state, asked)
+            self._note(title, plan, state, good)
+            if good:
+                kept, low = Tuned(plan, state, True), middle + 1
+            else:
+                high = middle - 1
+        if kept is None:
+            got = 0.0 if state is None or state.accuracy is None else state.accuracy
+            raise BudgetInfeasible(
+                f"accuracy of {least * 100:.2f} % cannot be held: the least sensitive plan reaches "
+                f"{got * 100:.2f} %; allow a larger loss, or train for longer"
             )
-            after = self.trial(title, self.at(plan), board)
-            kept = holds(after, asked)
-            self.tried.append(Tried(title, "plan", table.board, after, plan.predicted, kept))
-            return after
+        return kept
 
-        return tune(table, sensitivity, asked, retrained, rounds)
+    def _accuracy(self) -> float:
+        """Of the network at 8 bits, by its integers."""
+        found = read_json(self.first() / "train.json")["accuracy"]["integer"]
+        if found is None:
+            raise ConfigError(
+                f"{self.source.name}: its samples have no labels, so that no accuracy is known; "
+                "give labelled ones with --test"
+            )
+        return float(found)
 
-    def baselines(self, board: str, asked: Budget | None) -> None:
+    def _title(self, board: str) -> str:
+        return f"plan {sum(t.kind == 'plan' and t.board == board for t in self.tried) + 1}"
+
+    def _note(self, title: str, plan: BitPlan, state: LoopState, kept: bool) -> None:
+        self.tried.append(Tried(title, "plan", plan.board, state, plan.predicted, kept))
+
+    def baselines(self, board: str, asked: Budget) -> None:
         """Adds the uniform widths to what was tried."""
         name = boards.load(board).name
         layers = read_json(self.first() / "train.json")["weight_bits"]
@@ -143,7 +202,7 @@ class Tuning:
             plan = BitPlan(dict.fromkeys(layers, bits))
             run = self.first() if set(layers.values()) == {bits} else self.at(plan)
             state = self.trial(f"all {bits} bits", run, board)
-            kept = None if asked is None else holds(state, asked)
+            kept = holds(state, asked) if asked.limits() else None
             self.tried.append(Tried(f"all {bits} bits", "uniform", name, state, {}, kept))
 
 

@@ -83,7 +83,7 @@ class Made:
 
 def tune(run: Path, budget: str, say: Callable[[str], None], **options: Any) -> Done:
     """The whole loop, of widths 8 and 4 without baselines unless ``options`` say else."""
-    wanted = {"widths": (8, 4), "baselines": False} | options
+    wanted: dict[str, Any] = {"widths": (8, 4), "baselines": False} | options
     return tuned(Made(), Wanted((BOARD,), (budget,), **wanted), run, say)
 
 
