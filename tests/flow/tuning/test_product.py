@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,7 +97,8 @@ def test_a_budget_that_no_plan_holds(tmp_path: Path) -> None:
 
 
 def test_uniform_widths_beside_it(whole: tuple[Path, list[str]], tmp_path: Path) -> None:
-    done = tune(tmp_path, BUDGET, lambda line: None, baselines=True)
+    shutil.copytree(whole[0], tmp_path / "run")
+    done = tune(tmp_path / "run", BUDGET, lambda line: None, baselines=True)
     assert done.summary.tuning is not None
     titles = [(t.title, t.kind, t.holds) for t in done.summary.tuning.tried]
     assert titles == [
@@ -107,9 +109,12 @@ def test_uniform_widths_beside_it(whole: tuple[Path, list[str]], tmp_path: Path)
     ]
 
 
-def test_the_cheapest_within_a_loss_of_accuracy(tmp_path: Path) -> None:
+def test_the_cheapest_within_a_loss_of_accuracy(
+    whole: tuple[Path, list[str]], tmp_path: Path
+) -> None:
     """All at 8 bits is 100 %, 25 points are four bits less."""
-    done = tune(tmp_path, "flash=1MB", lambda line: None, accuracy=-25.0)
+    shutil.copytree(whole[0], tmp_path / "run")
+    done = tune(tmp_path / "run", "flash=1MB", lambda line: None, accuracy=-25.0)
     assert done.within_budget and done.plans[BOARD].weight_bits == {"first": 4, "last": 8}
     with pytest.raises(ConfigError, match="is a loss in percentage points"):
         tune(tmp_path, "flash=1MB", lambda line: None, accuracy=1.0)
