@@ -38,6 +38,7 @@ FORMATS: Mapping[str, int] = {
     "summary.json": 2,
     "toolchain": 1,
     "train.json": 1,
+    "tune": 1,
     "verify": 1,
 }
 """By file name, or for what a command prints by the command. A version counts up when a key leaves

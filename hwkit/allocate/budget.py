@@ -10,8 +10,10 @@ from hwkit.errors import ConfigError
 
 _BYTES = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
 _MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
-_KEYS = {"latency": "2.5ms", "flash": "24kB", "sram": "8kB", "lut": "5000"}
+_KEYS = {"latency": "2.5ms", "flash": "24kB", "sram": "8kB", "lut": "5000", "energy": "40uJ"}
 """What can be limited, and an example of each."""
+
+_NANOJOULES = {"nJ": 1.0, "uJ": 1e3, "mJ": 1e6}
 
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?(?:e[+-]?\d+)?)\s*([A-Za-z]*)\s*")
 
@@ -30,6 +32,7 @@ class Budget:
     flash_bytes: int | None = None
     sram_bytes: int | None = None
     lut: int | None = None
+    energy_nj: int | None = None
 
     def limits(self) -> dict[str, float]:
         """The limits that are set, by field name."""
@@ -38,10 +41,11 @@ class Budget:
 
 
 def parse(text: str) -> Budget:
-    """Reads ``key=amount[unit],...``; keys latency, flash, sram, lut.
+    """Reads ``key=amount[unit],...``; keys latency, flash, sram, lut, energy.
 
     Units: ``us ms s cycles`` for latency, ``B kB (1000) KiB (1024) MB MiB`` for flash and sram,
-    none for lut. Parts of a byte, a cycle or a LUT are cut off: a limit is never widened.
+    ``nJ uJ mJ`` for energy, none for lut. Parts of a byte, a cycle or a LUT are cut off: a limit
+    is never widened.
 
     Raises ``ConfigError`` naming the part that is wrong and what is known.
     """
@@ -51,7 +55,8 @@ def parse(text: str) -> Budget:
         key, equals, amount = (piece.strip() for piece in part.partition("="))
         if key not in _KEYS or not equals:
             raise ConfigError(
-                f"budget {text!r}: {part.strip()!r} is not one of latency=, flash=, sram=, lut=; "
+                f"budget {text!r}: {part.strip()!r} is not one of "
+                f"{', '.join(f'{known}=' for known in _KEYS)}; "
                 "e.g. latency=2.5ms,flash=24kB"
             )
         if key in seen:
@@ -88,9 +93,11 @@ def _limit(key: str, amount: str, part: str) -> dict[str, float]:
         if unit:
             raise ConfigError(f"budget: {part!r}: a number of LUTs has no unit; e.g. lut=5000")
         return {"lut": _whole(value, part)}
-    if unit not in _BYTES:
-        raise ConfigError(f"budget: {part!r}: unit {unit!r} is not one of {', '.join(_BYTES)}")
-    return {f"{key}_bytes": _whole(value * _BYTES[unit], part)}
+    units = _NANOJOULES if key == "energy" else _BYTES
+    if unit not in units:
+        raise ConfigError(f"budget: {part!r}: unit {unit!r} is not one of {', '.join(units)}")
+    name = "energy_nj" if key == "energy" else f"{key}_bytes"
+    return {name: _whole(value * units[unit], part)}
 
 
 def _latency(value: float, unit: str, part: str) -> dict[str, float]:

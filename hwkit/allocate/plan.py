@@ -22,6 +22,8 @@ class BitPlan:
     ``sram_bytes``, ``lut`` where the cost table has them. ``budget``: the limits it was found
     under, same keys. ``evidence``: what the costs are worth. ``proven``: no plan is better (False:
     the solver's time ran out, and a better one may exist). ``digests``: SHA-256 of its inputs.
+    ``activation_bits``: widths of feature maps, by the map's name; those not named stay as they
+    are.
 
     Example: ``BitPlan({"conv1": 8, "conv2": 4}, predicted={"flash_bytes": 20438.0})``.
     """
@@ -33,11 +35,12 @@ class BitPlan:
     evidence: Evidence = "estimated"
     proven: bool = True
     digests: Mapping[str, str] = field(default_factory=dict)
+    activation_bits: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.weight_bits:
             raise ConfigError("bit plan: weight_bits names no layer; allocate again")
-        for layer, bits in self.weight_bits.items():
+        for layer, bits in (*self.weight_bits.items(), *self.activation_bits.items()):
             if not 1 <= bits <= MAX_BITS:
                 raise ConfigError(f"bit plan: {layer}: {bits} bits is outside 1..{MAX_BITS}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,17 +29,32 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Peak:
+    """One moment of a resource that is a peak: what it takes is ``fixed`` plus the ``amounts``
+    (variables,) of those that are taken."""
+
+    fixed: int
+    amounts: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """Variables v = 0..n-1, those of one choice side by side: ``owner[v]`` the choice (ascending
-    from 0), ``bits[v]`` its width, ``sensitivity[v]`` float64, ``amounts[name][v]`` int64 units
-    of each resource.
+    from 0), ``sensitivity[v]`` float64, ``amounts[name][v]`` int64 units of each resource that adds
+    up; ``peaks[name]`` the moments of one that does not, whose largest counts.
+
+    ``links``: as many of the first variables as of the second are taken. ``switches``: one of the
+    variables may be taken only with the last, which is on in a plan where one of them is, and in
+    no other.
     """
 
     owner: Array
-    bits: Array
     sensitivity: Array
     amounts: Mapping[str, Array]
     resources: tuple[Resource, ...]
+    peaks: Mapping[str, tuple[Peak, ...]] = field(default_factory=dict)
+    links: tuple[tuple[Array, Array], ...] = ()
+    switches: tuple[tuple[Array, int], ...] = ()
 
     @property
     def starts(self) -> Array:
@@ -53,21 +68,47 @@ class Program:
 
     def spent(self, variables: Array) -> dict[str, int]:
         """Units that a plan spends of each resource, exactly."""
-        return {r.name: r.join(self.amounts[r.name][variables].tolist()) for r in self.resources}
+        found = {}
+        for r in self.resources:
+            if r.peak:
+                moments = (p.fixed + int(p.amounts[variables].sum()) for p in self.peaks[r.name])
+                found[r.name] = r.fixed + max(moments)
+            else:
+                found[r.name] = r.fixed + int(self.amounts[r.name][variables].sum())
+        return found
 
-    def least(self, resource: Resource) -> int:
-        """The smallest total of one resource that any plan reaches."""
-        return resource.join(np.minimum.reduceat(self.amounts[resource.name], self.starts).tolist())
+    def bound(self, resource: Resource) -> int:
+        """No plan spends less of it; one that does spend it need not exist."""
+        if resource.peak:
+            moments = (p.fixed + self._least(p.amounts) for p in self.peaks[resource.name])
+            return resource.fixed + max(moments)
+        return resource.fixed + self._least(self.amounts[resource.name])
 
-    def most(self, resource: Resource) -> int:
-        """The largest total of one resource that any plan spends."""
-        return resource.join(np.maximum.reduceat(self.amounts[resource.name], self.starts).tolist())
+    def least(self, resource: Resource, limits: Mapping[str, int]) -> int | None:
+        """The smallest total of one resource that a plan within ``limits`` reaches; None where no
+        plan is within them."""
+        if not resource.peak:
+            plan = self.minimise(self.amounts[resource.name], limits)
+            return None if plan is None else self.spent(plan.variables)[resource.name]
+        plan = self.minimise(self.sensitivity, limits)
+        if plan is None:
+            return None
+        low, high = self.bound(resource), self.spent(plan.variables)[resource.name]
+        while low < high:  # a larger peak allows every plan that a smaller one does
+            middle = (low + high) // 2
+            plan = self.minimise(self.sensitivity, {**limits, resource.name: middle})
+            if plan is None:
+                low = middle + 1
+            else:
+                high = self.spent(plan.variables)[resource.name]
+        return high
 
-    def best(self) -> Plan | None:
-        """The plan of least sensitivity within the limits, the cheapest where several are equally
-        good; None when no plan is within them."""
+    def best(self, limits: Mapping[str, int] | None = None) -> Plan | None:
+        """The plan of least sensitivity within ``limits`` (default the resources' own), the
+        cheapest where several are equally good; None when no plan is within them."""
         harm = self._share_of_range(self.sensitivity)
-        return self.minimise(harm + _TIE * self._cost(), self.limits)
+        limits = self.limits if limits is None else limits
+        return self.minimise(harm + _TIE * self._cost(), limits)
 
     def minimise(self, objective: Array, limits: Mapping[str, int]) -> Plan | None:
         """The plan of least summed ``objective`` that keeps ``limits`` (units by resource name);
@@ -76,10 +117,9 @@ class Program:
         Limits are hard: the solver's floating point proposes, integers decide, and a plan that
         breaks a limit by rounding is cut off.
         """
-        usable = self._within_peaks(limits)
         rejected: list[Array] = []
         while True:
-            plan = self._propose(objective, limits, usable, rejected)
+            plan = self._propose(objective, limits, rejected)
             if plan is None:
                 return None
             spent = self.spent(plan.variables)
@@ -87,66 +127,128 @@ class Program:
                 return plan
             rejected.append(plan.variables)
 
-    def _within_peaks(self, limits: Mapping[str, int]) -> Array:
-        """A peak is kept exactly when each width on its own keeps it."""
-        usable = np.ones(len(self.owner), dtype=bool)
-        for r in self.resources:
-            if r.peak and r.name in limits:
-                usable &= self.amounts[r.name] + r.fixed <= limits[r.name]
-        return usable
-
     def _cost(self) -> Array:
         """Resources added up, each as a share of its range; peaks don't add up and stay out."""
         shares = [self._share_of_range(self.amounts[r.name]) for r in self.resources if not r.peak]
         cost: Array = np.sum(shares, axis=0)
         return cost
 
+    def _least(self, values: Array) -> int:
+        return int(np.minimum.reduceat(values, self.starts).sum())
+
+    def _above(self, values: Array) -> Array:
+        """Values above the smallest of each choice."""
+        above: Array = values - np.minimum.reduceat(values, self.starts)[self.owner]
+        return above
+
+    def _extent(self, values: Array) -> Any:
+        """The largest sum of a plan, less the smallest."""
+        return np.maximum.reduceat(self._above(values), self.starts).sum()
+
     def _share_of_range(self, values: Array) -> Array:
         """Values above the smallest of each choice, so that a plan's sum runs from 0 to 1."""
-        above = values - np.minimum.reduceat(values, self.starts)[self.owner]
-        extent = np.maximum.reduceat(above, self.starts).sum()
-        shares: Array = above / (extent if extent > 0 else 1)
+        extent = self._extent(values)
+        shares: Array = self._above(values) / (extent if extent > 0 else 1)
         return shares
 
     def _propose(
-        self, objective: Array, limits: Mapping[str, int], usable: Array, rejected: list[Array]
+        self, objective: Array, limits: Mapping[str, int], rejected: list[Array]
     ) -> Plan | None:
         optimize, sparse = modules()
-        starts, columns = self.starts, np.arange(len(self.owner))
-        one_width = sparse.csr_array((np.ones(len(columns)), (self.owner, columns)))
-        rows = [optimize.LinearConstraint(one_width, 1, 1)]
+        size, choices = len(self.owner), len(self.starts)
+        usable = np.ones(size, dtype=bool)
+        rows = _Rows(size)
+        rows.add_all(self.owner, np.arange(size), choices, 1, 1)
         for r in self.resources:
-            if r.name in limits and not r.peak:
-                rows.append(self._limit_row(r, limits[r.name]))
+            if r.name in limits:
+                for peak in self.peaks[r.name] if r.peak else ():
+                    self._limit_peak(rows, usable, peak, limits[r.name] - r.fixed)
+                if not r.peak:
+                    self._limit(rows, self.amounts[r.name], limits[r.name] - r.fixed)
+        for first, second in self.links:
+            values = np.concatenate((np.ones(len(first)), -np.ones(len(second))))
+            rows.add(np.concatenate((first, second)), values, 0, 0)
+        for users, switch in self.switches:
+            for one in np.split(users, np.flatnonzero(np.diff(self.owner[users])) + 1):
+                values = np.append(np.ones(len(one)), -1.0)
+                rows.add(np.append(one, switch), values, -np.inf, 0)
         for plan in rejected:
-            taken = np.isin(columns, plan).astype(float)
-            rows.append(optimize.LinearConstraint(taken[None], -np.inf, len(starts) - 1))
+            rows.add(plan, np.ones(len(plan)), -np.inf, len(plan) - 1)
         with quiet_stdout():
             result = optimize.milp(
                 self._share_of_range(objective) * _OBJECTIVE_RANGE,
-                constraints=rows,
-                integrality=np.ones(len(columns)),
+                constraints=rows.constraint(optimize, sparse),
+                integrality=np.ones(size),
                 bounds=optimize.Bounds(0, usable.astype(float)),
                 options={"mip_rel_gap": 0.0, "time_limit": TIME_LIMIT_S},
             )
         if result.x is None and result.status != 2:
             raise ConfigError(
-                f"allocation of {len(starts)} choices found no plan in {TIME_LIMIT_S:.0f} s "
+                f"allocation of {choices} choices found no plan in {TIME_LIMIT_S:.0f} s "
                 f"({result.message}); offer fewer widths or put layers into groups"
             )
         return None if result.x is None else Plan(self._picked(result.x), result.status == 0)
 
-    def _limit_row(self, resource: Resource, limit: int) -> Any:
+    def _limit(self, rows: _Rows, amounts: Array, limit: int) -> None:
         """Sum of what each choice adds to its least, against the room that the least leave; half
         a unit of room keeps the solver's tolerance out of the way of whole units."""
-        above = self._share_of_range(self.amounts[resource.name])
-        room = limit - self.least(resource) + 0.5
-        extent = self.most(resource) - self.least(resource)
-        scale = _ROW_RANGE / max(1, extent)
-        return modules()[0].LinearConstraint(above[None] * _ROW_RANGE, -np.inf, room * scale)
+        above = self._above(amounts)
+        scale = _ROW_RANGE / max(1, self._extent(amounts))
+        taken = np.flatnonzero(above)
+        room = (limit - self._least(amounts) + 0.5) * scale
+        rows.add(taken, above[taken] * scale, -np.inf, room)
+
+    def _limit_peak(self, rows: _Rows, usable: Array, peak: Peak, limit: int) -> None:
+        """A moment with one choice alone is kept exactly when each width on its own keeps it."""
+        at_work = np.flatnonzero(peak.amounts)
+        if len(set(self.owner[at_work].tolist())) <= 1:
+            usable &= peak.fixed + peak.amounts <= limit
+        else:
+            self._limit(rows, peak.amounts, limit - peak.fixed)
 
     def _picked(self, shares: Array) -> Array:
-        """The variable nearest to 1 of each choice."""
+        """The variable nearest to 1 of each choice, and switches as those ask."""
         starts = self.starts
         inside = [int(part.argmax()) for part in np.split(shares, starts[1:])]
-        return np.add(starts, inside)
+        picked: Array = np.add(starts, inside)
+        taken = set(picked.tolist())
+        for users, switch in self.switches:
+            choice = self.owner[switch]
+            # A switch is a choice of two, off and on.
+            picked[choice] = switch if taken.intersection(users.tolist()) else switch - 1
+        return picked
+
+
+class _Rows:
+    """Constraints as they are added, to one sparse matrix."""
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self.count = 0
+        self.at: list[Array] = []
+        self.of: list[Array] = []
+        self.values: list[Array] = []
+        self.low: list[Array] = []
+        self.high: list[Array] = []
+
+    def add(self, of: Array, values: Array, low: float, high: float) -> None:
+        """``low <= sum(values * x[of]) <= high``."""
+        self.add_all(np.zeros(len(of), np.int64), of, 1, low, high, values)
+
+    def add_all(
+        self, at: Array, of: Array, count: int, low: float, high: float, values: Array | None = None
+    ) -> None:
+        """``count`` rows with the same bounds; value i stands in row ``at[i]``, column
+        ``of[i]``."""
+        self.at.append(at + self.count)
+        self.of.append(of)
+        self.values.append(np.ones(len(of)) if values is None else values)
+        self.low.append(np.full(count, low))
+        self.high.append(np.full(count, high))
+        self.count += count
+
+    def constraint(self, optimize: Any, sparse: Any) -> Any:
+        """For ``scipy.optimize.milp``."""
+        at, of, values = map(np.concatenate, (self.at, self.of, self.values))
+        matrix = sparse.csr_array((values, (at, of)), shape=(self.count, self.columns))
+        return optimize.LinearConstraint(matrix, *map(np.concatenate, (self.low, self.high)))

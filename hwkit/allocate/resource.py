@@ -7,7 +7,7 @@ in nanoseconds rounded up; memory in bytes; logic in LUTs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwkit.allocate.budget import Budget
@@ -17,22 +17,20 @@ from hwkit.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing a plan spends: ``of`` whole units by (layer, bits), plus ``fixed``.
+    """One thing a plan spends: ``of`` whole units of each row and ``of_maps`` of each row of a map,
+    in the order of the table, plus ``fixed``.
 
-    ``peak``: a plan needs the maximum over its layers, not the sum. ``limit`` None: not limited.
-    ``shown`` turns units into text for people.
+    ``peak``: a plan needs the maximum over its layers or moments, not the sum. ``limit`` None: not
+    limited. ``shown`` turns units into text for people.
     """
 
     name: str
-    of: Mapping[tuple[str, int], int]
+    of: Sequence[int]
+    of_maps: Sequence[int]
     fixed: int
     limit: int | None
     shown: Callable[[int], str]
     peak: bool = False
-
-    def join(self, amounts: Sequence[int]) -> int:
-        """``fixed`` plus the sum, or the maximum, of the amounts of all layers."""
-        return self.fixed + (max(amounts) if self.peak else sum(amounts))
 
 
 def resources(table: CostTable, budget: Budget) -> tuple[Resource, ...]:
@@ -40,11 +38,13 @@ def resources(table: CostTable, budget: Budget) -> tuple[Resource, ...]:
 
     Raises ``ConfigError`` when the budget limits what the table doesn't know.
     """
+    fixed = table.fixed
     found = [
         _latency(table, budget),
-        _plain(table, "flash", "weight_bytes", table.fixed.flash_bytes, budget.flash_bytes, " B"),
-        _plain(table, "sram", "sram_bytes", table.fixed.sram_bytes, budget.sram_bytes, " B"),
-        _plain(table, "lut", "lut", table.fixed.lut, budget.lut, ""),
+        _plain(table, "flash", "weight_bytes", fixed.flash_bytes, budget.flash_bytes, " B"),
+        _plain(table, "sram", "sram_bytes", fixed.sram_bytes, budget.sram_bytes, " B"),
+        _plain(table, "lut", "lut", fixed.lut, budget.lut, ""),
+        _plain(table, "energy", "energy_nj", fixed.energy_nj, budget.energy_nj, " nJ"),
     ]
     return tuple(resource for resource in found if resource is not None)
 
@@ -53,11 +53,14 @@ def _plain(
     table: CostTable, name: str, key: str, fixed: int, limit: int | None, unit: str
 ) -> Resource | None:
     of = _column(table.rows, lambda row: getattr(row, key))
+    if of is None and name == "sram" and table.moments:
+        of = [row.sram_bytes or 0 for row in table.rows]
     if of is None:
         if limit is not None:
             raise _unknown(table, name, key)
         return None
-    return Resource(name, of, fixed, limit, lambda n: f"{n}{unit}", peak=name == "sram")
+    of_maps = [getattr(row, "flash_bytes" if name == "flash" else key) for row in table.maps]
+    return Resource(name, of, of_maps, fixed, limit, lambda n: f"{n}{unit}", peak=name == "sram")
 
 
 def _latency(table: CostTable, budget: Budget) -> Resource | None:
@@ -67,35 +70,35 @@ def _latency(table: CostTable, budget: Budget) -> Resource | None:
     if in_us is not None and cycles is None:
         limit = None if time_us is None else math.floor(time_us * 1e3)
         fixed = math.ceil(table.fixed.us * 1e3)
-        return Resource("latency", in_us, fixed, limit, lambda n: _time(n / 1e3))
+        maps = [math.ceil(row.us * 1e3) for row in table.maps]
+        return Resource("latency", in_us, maps, fixed, limit, lambda n: _time(n / 1e3))
     if in_cycles is None:
         if time_us is not None or cycles is not None:
             raise _unknown(table, "latency", "us or cycles" if cycles is None else "cycles")
         return None
-    clock_hz = table.clock_hz
+    clock_hz, fixed = table.clock_hz, table.fixed.cycles
+    maps = [row.cycles for row in table.maps]
     if time_us is None or clock_hz is None:
         if time_us is not None:
             raise ConfigError(
                 f"budget: latency is a time, but the cost table of {table.board} has cycles and no "
                 "clock; give latency=...cycles"
             )
-        return Resource("latency", in_cycles, table.fixed.cycles, cycles, lambda n: f"{n} cycles")
+        return Resource("latency", in_cycles, maps, fixed, cycles, lambda n: f"{n} cycles")
     limit = math.floor(time_us * clock_hz / 1e6)
     return Resource(
         "latency",
         in_cycles,
-        table.fixed.cycles,
+        maps,
+        fixed,
         limit,
         lambda n: f"{_time(n * 1e6 / clock_hz)} ({n} cycles)",
     )
 
 
-def _column(
-    rows: Sequence[CostRow], value: Callable[[CostRow], int | None]
-) -> dict[tuple[str, int], int] | None:
-    column = {(row.layer, row.bits): value(row) for row in rows}
-    known = {pair: amount for pair, amount in column.items() if amount is not None}
-    return known if len(known) == len(column) else None
+def _column(rows: Sequence[CostRow], value: Callable[[CostRow], int | None]) -> list[int] | None:
+    known = [amount for row in rows if (amount := value(row)) is not None]
+    return known if len(known) == len(rows) else None
 
 
 def _unknown(table: CostTable, name: str, key: str) -> ConfigError:

@@ -2,7 +2,8 @@
 over costs measured on the device, as OHQ asks (arXiv 2309.01945).
 
 Minimise the summed sensitivity under hard limits; among plans that are equally good, take the
-cheapest. Layers that must share a width (a residual branch and its main path) become one choice.
+cheapest. Layers that must share a width (a residual branch and its main path) are tied, and so are
+the layers that read one map with the map.
 """
 
 from __future__ import annotations
@@ -11,21 +12,15 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import combinations
-
-import numpy as np
 
 from hwkit.allocate.budget import Budget
-from hwkit.allocate.cost import CostTable, Sensitivity
+from hwkit.allocate.cost import CostRow, CostTable, Sensitivity
 from hwkit.allocate.infeasible import explain
 from hwkit.allocate.plan import BitPlan
-from hwkit.allocate.program import Plan, Program
-from hwkit.allocate.resource import Resource, resources
+from hwkit.allocate.problem import Problem, problem
+from hwkit.allocate.program import Plan
 from hwkit.errors import ConfigError
 from hwkit.record import to_json
-
-Choice = tuple[tuple[str, ...], tuple[int, ...]]  # layers that share a width, widths on offer
 
 
 def allocate(
@@ -36,8 +31,8 @@ def allocate(
 ) -> BitPlan:
     """The plan of least summed sensitivity within ``budget``.
 
-    ``groups`` name layers that must share one width. Every layer and width of the cost table
-    needs a sensitivity. Plans are compared by their sensitivity as a share of its range plus
+    ``groups`` name layers whose weights must share one width. Every row of the cost table needs a
+    sensitivity. Plans are compared by their sensitivity as a share of its range plus
     1e-8 times their cost (resources added, each as a share of its range): so ties, and only ties,
     go to the cheaper plan. A hard instance ends after 20 s with ``proven`` False.
 
@@ -47,157 +42,145 @@ def allocate(
     Example: two layers of 100 B at 8 bits and 50 B at 4 bits, sensitivity 0 at 8 bits, 1 and 5
     at 4 bits: under ``flash=150B`` the first gets 4 bits, the second 8.
     """
-    harm = sensitivity.by_width()
-    for row in table.rows:
-        if (row.layer, row.bits) not in harm:
-            raise ConfigError(
-                f"sensitivity: {row.layer} at {row.bits} bits is missing, but the cost table of "
-                f"{table.board} offers it; measure it or drop the row"
-            )
-    programs = []
-    for variant in _variants(table, groups):
-        choices = _choices(variant, groups)
-        programs.append((choices, _program(choices, harm, resources(variant, budget))))
-    found = [
-        (_widths(choices, p, best), best.proven) for choices, p in programs if (best := p.best())
-    ]
-    if not found:
-        raise explain(min((p for _, p in programs), key=_least_flash))
-    promised = [(predict(table, sensitivity, widths), widths) for widths, _ in found]
-    _, widths = min(promised, key=lambda pair: _rank(pair[0]))
-    proven = all(proven for _, proven in found)
-    return BitPlan(
-        weight_bits={row.layer: widths[row.layer] for row in table.rows},
-        predicted=predict(table, sensitivity, widths),
-        budget=budget.limits(),
-        board=table.board,
-        evidence=table.evidence,
-        proven=proven,
-        digests={"cost_table": _digest(table), "sensitivity": _digest(sensitivity)},
+    (plan,) = allocate_fleet((table,), sensitivity, (budget,), groups)
+    return plan
+
+
+def allocate_fleet(
+    tables: Sequence[CostTable],
+    sensitivity: Sensitivity,
+    budgets: Sequence[Budget],
+    groups: Sequence[Sequence[str]] = (),
+) -> tuple[BitPlan, ...]:
+    """The same for several boards that run one network: the plan of least sensitivity that is
+    within each table's budget, once for each with what that board promises. Widths are those that
+    all tables offer. Raises as ``allocate``, with the board in the name of a limit."""
+    model = problem(tables, sensitivity, budgets, groups)
+    best = model.program.best()
+    if best is None:
+        raise explain(model.program)
+    return tuple(
+        _plan(model, best, table, sensitivity, budget)
+        for table, budget in zip(tables, budgets, strict=True)
     )
 
 
-def _variants(table: CostTable, groups: Sequence[Sequence[str]]) -> list[CostTable]:
-    """The table once for each set of shared costs that a plan may take on: their bytes fixed, the
-    widths of the others not on offer. Each is a plain linear program; the best of them is best."""
-    if not table.shared:
-        return [table]
-    _choices(table, groups)  # What is wrong with the whole table is an error, not a variant less.
-    layers = {row.layer for row in table.rows}
-    found = []
-    for size in range(1, len(table.shared) + 1):
-        for taken in combinations(table.shared, size):
-            barred = {w for part in table.shared if part not in taken for w in part.widths}
-            rows = tuple(row for row in table.rows if row.bits not in barred)
-            shared = sum(part.flash_bytes for part in taken)
-            fixed = replace(table.fixed, flash_bytes=table.fixed.flash_bytes + shared)
-            if {row.layer for row in rows} == layers:
-                variant = replace(table, rows=rows, fixed=fixed, shared=())
-                if _groups_agree(variant, groups):
-                    found.append(variant)
-    return found
+def front(
+    table: CostTable,
+    sensitivity: Sensitivity,
+    budget: Budget,
+    resource: str,
+    groups: Sequence[Sequence[str]] = (),
+    most: int | None = None,
+) -> tuple[BitPlan, ...]:
+    """All plans within ``budget`` that no other beats in both sensitivity and ``resource``
+    (latency, flash, sram, lut or energy), the least sensitive first: each is the best with less of
+    the resource than the one before. ``most`` of them at most, evenly spread over the resource.
+
+    Raises as ``allocate``, and ``ConfigError`` for a resource that the table doesn't know.
+
+    Example: one layer of 100 B at 8 bits, 50 B at 4 and 50 B at 2 bits, more sensitive with fewer:
+    the plans of 8 and 4 bits.
+    """
+    model = problem((table,), sensitivity, (budget,), groups)
+    program = model.program
+    of = next((r for r in program.resources if r.name == resource), None)
+    if of is None:
+        known = ", ".join(r.name for r in program.resources)
+        raise ConfigError(f"front over {resource!r:.40}: the cost table knows {known}")
+    best = program.best()
+    if best is None:
+        raise explain(program)
+    least = program.least(of, program.limits)
+    assert least is not None  # there is a plan
+    start = program.spent(best.variables)[resource]
+    step = 1 if most is None else max(1, (start - least) // max(1, most - 1))
+    plans = []
+    while best is not None:
+        plans.append(_plan(model, best, table, sensitivity, budget))
+        limit = program.spent(best.variables)[resource] - step
+        if limit < least and step > 1 and limit + step > least:
+            limit = least
+        best = program.best({**program.limits, resource: limit})
+    kept = zip(plans, [*plans[1:], None], strict=True)
+    harm = "sensitivity"  # of plans that are equally good the last takes least
+    return tuple(p for p, n in kept if n is None or n.predicted[harm] > p.predicted[harm])
 
 
-def _groups_agree(table: CostTable, groups: Sequence[Sequence[str]]) -> bool:
-    """Whether every group still has a width on offer for all of its layers."""
-    offered = {
-        layer: {r.bits for r in table.rows if r.layer == layer} for g in groups for layer in g
-    }
-    return all(set.intersection(*(offered[layer] for layer in group)) for group in groups if group)
-
-
-def _widths(choices: Sequence[Choice], program: Program, plan: Plan) -> dict[str, int]:
-    bits = program.bits[plan.variables].tolist()
-    return {layer: b for (layers, _), b in zip(choices, bits, strict=True) for layer in layers}
-
-
-def _least_flash(program: Program) -> int:
-    return next(program.least(r) for r in program.resources if r.name == "flash")
-
-
-def _rank(promised: Mapping[str, float]) -> tuple[float, float, float]:
-    """Sensitivity first, then the cost, between the best plans of the variants."""
-    latency = promised.get("latency_us", promised.get("latency_cycles", 0.0))
-    return promised["sensitivity"], promised["flash_bytes"], latency
+def _plan(
+    model: Problem, found: Plan, table: CostTable, sensitivity: Sensitivity, budget: Budget
+) -> BitPlan:
+    weights, maps = model.widths(found.variables)
+    return BitPlan(
+        weight_bits=weights,
+        predicted=predict(table, sensitivity, weights, maps),
+        budget=budget.limits(),
+        board=table.board,
+        evidence=table.evidence,
+        proven=found.proven,
+        digests={"cost_table": _digest(table), "sensitivity": _digest(sensitivity)},
+        activation_bits=maps,
+    )
 
 
 def predict(
-    table: CostTable, sensitivity: Sensitivity, widths: Mapping[str, int]
+    table: CostTable,
+    sensitivity: Sensitivity,
+    widths: Mapping[str, int],
+    maps: Mapping[str, int] | None = None,
 ) -> dict[str, float]:
-    """What the table promises for ``widths``: ``flash_bytes`` and, where every row knows them,
-    ``latency_cycles``, ``latency_us``, ``sram_bytes``, ``lut``; and the summed ``sensitivity``.
+    """What the table promises for ``widths`` of weights and of ``maps``: ``flash_bytes`` and, where
+    every row knows them, ``latency_cycles``, ``latency_us``, ``sram_bytes``, ``lut``,
+    ``energy_nj``; and the summed ``sensitivity``.
 
     Raises ``ConfigError`` when the table lacks a row. Example: one layer of 300 B beside 1000 B
     of code gives ``{"sensitivity": 0.0, "flash_bytes": 1300}``.
     """
-    rows = {(row.layer, row.bits): row for row in table.rows}
-    if missing := [f"{layer} at {b} bits" for layer, b in widths.items() if (layer, b) not in rows]:
-        raise ConfigError(f"cost table of {table.board}: no row for {missing[0]}; measure it")
-    chosen = [rows[pair] for pair in widths.items()]
-    harm, fixed = sensitivity.by_width(), table.fixed
+    maps = {} if maps is None else maps
+    chosen = [_row(table, layer, bits, maps) for layer, bits in widths.items()]
+    of_maps = [row for row in table.maps if maps.get(row.map) == row.bits]
+    harm = [*map(sensitivity.of, chosen), *map(sensitivity.of_map, of_maps)]
+    used = {"weights": set(widths.values()), "maps": set(maps.values())}
+    fixed = table.fixed
     promised: dict[str, float] = {
-        "sensitivity": math.fsum(harm[pair] for pair in widths.items()),
+        "sensitivity": math.fsum(value for value in harm if value is not None),
         "flash_bytes": fixed.flash_bytes
         + sum(row.weight_bytes for row in chosen)
-        + sum(p.flash_bytes for p in table.shared if set(p.widths) & set(widths.values())),
+        + sum(row.flash_bytes for row in of_maps)
+        + sum(p.flash_bytes for p in table.shared if set(p.widths) & used[p.of]),
     }
     cycles = [row.cycles for row in chosen if row.cycles is not None]
     if len(cycles) == len(chosen):
-        promised["latency_cycles"] = fixed.cycles + sum(cycles)
+        promised["latency_cycles"] = fixed.cycles + sum(cycles) + sum(r.cycles for r in of_maps)
     times = [row.us for row in chosen if row.us is not None]
     if len(times) == len(chosen):
-        promised["latency_us"] = fixed.us + math.fsum(times)
+        promised["latency_us"] = fixed.us + math.fsum([*times, *(row.us for row in of_maps)])
     elif table.clock_hz and "latency_cycles" in promised:
         promised["latency_us"] = promised["latency_cycles"] * 1e6 / table.clock_hz
-    sram = [row.sram_bytes for row in chosen if row.sram_bytes is not None]
-    if len(sram) == len(chosen):
-        promised["sram_bytes"] = fixed.sram_bytes + max(sram)
-    lut = [row.lut for row in chosen if row.lut is not None]
-    if len(lut) == len(chosen):
-        promised["lut"] = fixed.lut + sum(lut)
+    sram = {row.layer: row.sram_bytes for row in chosen if row.sram_bytes is not None}
+    if table.moments:
+        size = {row.map: row.sram_bytes for row in of_maps}
+        promised["sram_bytes"] = fixed.sram_bytes + max(
+            moment.sram_bytes + sum(size[m] for m in moment.maps) + sram.get(moment.layer, 0)
+            for moment in table.moments
+        )
+    elif len(sram) == len(chosen):
+        promised["sram_bytes"] = fixed.sram_bytes + max(sram.values())
+    for name in ("lut", "energy_nj"):
+        known = [value for row in chosen if (value := getattr(row, name)) is not None]
+        if len(known) == len(chosen):
+            more = sum(getattr(row, name) for row in of_maps)
+            promised[name] = getattr(fixed, name) + sum(known) + more
     return promised
 
 
-def _choices(table: CostTable, groups: Sequence[Sequence[str]]) -> list[Choice]:
-    """Layers in the table's order, those of a group at the place of the group's first."""
-    offered: dict[str, set[int]] = {}
+def _row(table: CostTable, layer: str, bits: int, maps: Mapping[str, int]) -> CostRow:
+    """The row of a layer at a width, on what its map has."""
+    read = maps.get(table.reads.get(layer, ""))
     for row in table.rows:
-        offered.setdefault(row.layer, set()).add(row.bits)
-    group_of: dict[str, tuple[str, ...]] = {}
-    for group in groups:
-        for layer in group:
-            if layer not in offered:
-                raise ConfigError(f"group {list(group)}: the cost table has no layer {layer!r}")
-            if layer in group_of:
-                raise ConfigError(f"layer {layer!r} stands in two groups; join them")
-            group_of[layer] = tuple(group)
-    choices = []
-    for layers in dict.fromkeys(group_of.get(layer, (layer,)) for layer in offered):
-        shared = set.intersection(*(offered[layer] for layer in layers))
-        if not shared:
-            raise ConfigError(f"group {list(layers)}: no width is offered for all of them")
-        choices.append((layers, tuple(sorted(shared))))
-    return choices
-
-
-def _program(
-    choices: Sequence[Choice], harm: Mapping[tuple[str, int], float], spent: tuple[Resource, ...]
-) -> Program:
-    variables = [(i, layers, b) for i, (layers, widths) in enumerate(choices) for b in widths]
-    amounts = {}
-    for r in spent:
-        together = max if r.peak else sum
-        column = [together([r.of[layer, b] for layer in layers]) for _, layers, b in variables]
-        amounts[r.name] = np.array(column, dtype=np.int64)
-    return Program(
-        owner=np.array([i for i, _, _ in variables]),
-        bits=np.array([b for _, _, b in variables]),
-        sensitivity=np.array(
-            [math.fsum(harm[layer, b] for layer in layers) for _, layers, b in variables]
-        ),
-        amounts=amounts,
-        resources=spent,
-    )
+        if (row.layer, row.bits) == (layer, bits) and row.activation_bits in (None, read):
+            return row
+    raise ConfigError(f"cost table of {table.board}: no row for {layer} at {bits} bits; measure it")
 
 
 def _digest(inputs: CostTable | Sensitivity) -> str:

@@ -23,6 +23,7 @@ from hwkit.cli import (
     quantizing,
     runs,
     toolchain,
+    tuning,
 )
 from hwkit.cli.failure import failed, wants_json
 from hwkit.cli.group import hwkit
@@ -39,6 +40,7 @@ __all__ = [
     "quantizing",
     "runs",
     "toolchain",
+    "tuning",
 ]
 
 

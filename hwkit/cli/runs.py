@@ -56,23 +56,52 @@ def train(
 )
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @board_option
-@click.option("--budget", required=True, metavar="latency=..,flash=..")
+@click.option("--budget", required=True, metavar="latency=..,flash=..,sram=..,lut=..")
 @click.option("-o", "--out", required=True, metavar="plan.json", type=click.Path(path_type=Path))
+@click.option(
+    "--widths", metavar="8,4", default="8,4", show_default=True, help="Of weights, on offer."
+)
+@click.option("--activations", metavar="8,4,2", help="Widths of feature maps on offer; default 8.")
+@click.option(
+    "--front",
+    "resource",
+    type=click.Choice(["latency", "flash", "sram", "lut"]),
+    help="Also all plans that no other beats in both sensitivity and this.",
+)
 @json_option
-def allocate(run: Path, board: str, budget: str, out: Path, as_json: bool) -> None:
+def allocate(
+    run: Path,
+    board: str,
+    budget: str,
+    out: Path,
+    widths: str,
+    activations: str | None,
+    resource: str | None,
+    as_json: bool,
+) -> None:
     """Bits for each layer, from what the board measured; exit 1 if the budget cannot be met."""
     from hwkit.files import check_writable
     from hwkit.flow.loop import allocate as flow
+    from hwkit.flow.loop import front as all_plans
+    from hwkit.flow.tuning.product import widths_given
+    from hwkit.flow.tuning.run import maps_for, widths_for
     from hwkit.record import to_json
 
     check_writable(out)
+    offered = widths_for((board,), widths_given(widths))
+    maps = maps_for((), widths_given(activations) or (8,))
     with busy(f"{board}: measuring costs"):
-        plan = flow(run, board, budget, out)
+        plan = flow(run, board, budget, out, offered, maps)
+        plans = all_plans(run, board, budget, resource, offered, maps) if resource else ()
     if as_json:
-        print_json("plan.json", to_json(plan))
+        shown = {"front": [to_json(one) for one in plans]} if resource else {}
+        print_json("plan.json", to_json(plan) | shown)
         return
-    for layer, bits in plan.weight_bits.items():
-        click.echo(f"{plain(layer):<28} {bits} bits")
+    for name, bits in (*plan.weight_bits.items(), *plan.activation_bits.items()):
+        click.echo(f"{plain(name):<28} {bits} bits")
+    for one in plans:
+        figures = ", ".join(f"{key} {value:g}" for key, value in one.predicted.items())
+        click.echo(figures)
 
 
 @hwkit.command(**example("hwkit report runs/demo -o report.html"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hwkit.boards import Board
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_json, write_json
 from hwkit.flow.models import load
+from hwkit.flow.tuning.maps import inputs_of, sensitivity_of_maps
 from hwkit.formats import stamped, unstamped
 from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
@@ -24,27 +26,63 @@ from hwkit.record import from_json, to_json
 from hwkit.version import __version__
 
 WIDTHS = (8, 4)
-"""Weight widths that the kernels store: 8 bits, and 4 packed two to a byte."""
+"""Weight widths that are on offer where none are asked for."""
 
 
-def allocate(run: Path, board: str, budget: str, out: Path) -> BitPlan:
-    """The plan of least sensitivity within ``budget`` for the training run in ``run``.
+def allocate(
+    run: Path,
+    board: str,
+    budget: str,
+    out: Path,
+    widths: Sequence[int] = WIDTHS,
+    maps: Sequence[int] = (),
+) -> BitPlan:
+    """The plan of least sensitivity within ``budget`` for the training run in ``run``, of weights
+    in ``widths`` and feature maps in ``maps`` bits (none: as they are).
 
     Measures the cost table on ``board`` (kept as ``run/cost-<board>.json`` for the report), reads
     ``run/sensitivity.json`` and writes the plan to ``out``. Raises ``BudgetInfeasible`` naming
     the limit that fails and the best reachable; then nothing is written to ``out``.
     """
     limits = parse(budget)
-    sensitivity = read_sensitivity(_inside(run, "sensitivity.json"))
-    plan = solve.allocate(cost_table(run, board), sensitivity, limits)
+    table, sensitivity = inputs(run, board, widths, maps)
+    plan = solve.allocate(table, sensitivity, limits)
     plan.save(out)
     return plan
 
 
-def cost_table(run: Path, board: str) -> CostTable:
+def front(
+    run: Path,
+    board: str,
+    budget: str,
+    resource: str,
+    widths: Sequence[int] = WIDTHS,
+    maps: Sequence[int] = (),
+) -> tuple[BitPlan, ...]:
+    """All plans within ``budget`` that no other beats in both sensitivity and ``resource``; see
+    ``allocate.solve.front``."""
+    return solve.front(*inputs(run, board, widths, maps), parse(budget), resource)
+
+
+def inputs(
+    run: Path, board: str, widths: Sequence[int], maps: Sequence[int]
+) -> tuple[CostTable, Sensitivity]:
+    """What widths cost on ``board`` and do to the network in ``run``."""
+    sensitivity = read_sensitivity(_inside(run, "sensitivity.json"))
+    table = cost_table(run, board, widths, maps)
+    if table.maps:
+        graph, x = load(_inside(run, "model.hwk")), inputs_of(run)
+        of_maps = tuple(sensitivity_of_maps(graph, x, (8, *maps)))
+        sensitivity = replace(sensitivity, maps=of_maps)
+    return table, sensitivity
+
+
+def cost_table(
+    run: Path, board: str, widths: Sequence[int] = WIDTHS, maps: Sequence[int] = ()
+) -> CostTable:
     """The cost table of the run's network: measured on a microcontroller board, LUTs estimated on
     an FPGA board. Kept in the run as ``cost-<board>.json``, and read from there as long as
-    network, board, tools and hwkit are the same.
+    network, board, widths, tools and hwkit are the same.
 
     Raises ``ConfigError`` for another board: an edge runtime stores every width in 8 bits, and C
     simulation has no cost.
@@ -58,17 +96,17 @@ def cost_table(run: Path, board: str) -> CostTable:
         )
     graph = load(_inside(run, "model.hwk"))
     path = run / f"cost-{description.name}.json"
-    key = _key(graph, description, target.tools(description))
+    key = _key(graph, description, target.tools(description), [list(widths), list(maps)])
     found = _kept(path, key)
     if found is None:
-        found = target.costs(graph, description, WIDTHS)
+        found = target.costs(graph, description, widths, maps)
         write_json(path, stamped("cost.json", {"key": key, "table": to_json(found)}))
     return found
 
 
-def _key(graph: Graph, board: Board, tools: Mapping[str, str]) -> str:
+def _key(graph: Graph, board: Board, tools: Mapping[str, str], widths: list[list[int]]) -> str:
     """SHA-256 over all that a cost table depends on."""
-    parts = [serialize.digest(graph), to_json(board), dict(tools), list(WIDTHS), __version__]
+    parts = [serialize.digest(graph), to_json(board), dict(tools), widths, __version__]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

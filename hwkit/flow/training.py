@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ def train(
     say: Say,
     float_from: Path | None = None,
     start_from: Path | None = None,
+    widths: Sequence[int] = (8, 4, 2),
 ) -> dict[str, Any]:
-    """Trains ``recipe`` into ``out`` and measures each layer's sensitivity there.
+    """Trains ``recipe`` into ``out`` and measures each layer's sensitivity at ``widths`` there.
 
     Returns the content of ``train.json``. ``say`` is told of progress, a line at a time;
     ``float_from`` a ``checkpoint.pt`` whose float weights are taken, ``start_from`` one of another
@@ -39,5 +40,6 @@ def train(
         say(f"{out.name}: {phase} {done}/{total}")
 
     result = run(recipe, out, plan, float_from, progress, start_from)
-    sensitivity(recipe, out, progress=progress)
+    if widths:
+        sensitivity(recipe, out, widths, progress=progress)
     return asdict(result)

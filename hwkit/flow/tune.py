@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import floor
+from typing import Any
 
 from hwkit.allocate import solve
 from hwkit.allocate.budget import Budget
@@ -39,41 +41,60 @@ def tune(
 
     Raises ``BudgetInfeasible`` when no plan meets ``asked`` at all, and what ``retrained`` raises.
     """
-    aimed, tuned = asked, None
+    (tuned,) = tune_fleet(
+        (table,), sensitivity, (asked,), lambda plans: (retrained(plans[0]),), rounds
+    )
+    return tuned
+
+
+def tune_fleet(
+    tables: Sequence[CostTable],
+    sensitivity: Sensitivity,
+    asked: Sequence[Budget],
+    retrained: Callable[[Sequence[BitPlan]], Sequence[LoopState]],
+    rounds: int = ROUNDS,
+) -> tuple[Tuned, ...]:
+    """The same for boards that run one network, each with a table and a budget: ``retrained`` gets
+    the one plan as each board promises it, and gives what each measured."""
+    aimed: Sequence[Budget] = asked
+    tuned: tuple[Tuned, ...] = ()
     for _ in range(rounds):
         try:
-            plan = solve.allocate(table, sensitivity, aimed)
+            plans = solve.allocate_fleet(tables, sensitivity, aimed)
         except BudgetInfeasible:
-            if tuned is None:
+            if not tuned:
                 raise
             break
-        after = retrained(plan)
-        tuned = Tuned(plan, after, holds(after, asked))
-        if tuned.within_budget:
+        states = retrained(plans)
+        each = list(zip(plans, states, asked, strict=True))
+        tuned = tuple(Tuned(plan, state, holds(state, limit)) for plan, state, limit in each)
+        if all(one.within_budget for one in tuned):
             break
-        aimed = tightened(aimed, asked, after.flash_bytes, after.us)
-    assert tuned is not None
+        aimed = [
+            tightened(aim, limit, plan.predicted, state.figures())
+            for aim, (plan, state, limit) in zip(aimed, each, strict=True)
+        ]
     return tuned
 
 
 def holds(state: LoopState, budget: Budget) -> bool:
     """Whether what was measured is within ``budget``; a figure that is limited and not known is
     not."""
-    got = {"flash_bytes": state.flash_bytes, "latency_us": state.us, "latency_cycles": state.cycles}
-    limits = budget.limits()
-    return all(
-        value is not None and value <= limits[key] for key, value in got.items() if key in limits
-    )
+    got = state.figures()
+    return all(key in got and got[key] <= limit for key, limit in budget.limits().items())
 
 
-def tightened(aimed: Budget, asked: Budget, flash_bytes: int | None, us: float | None) -> Budget:
-    """``aimed`` less what the measurement is above ``asked``: prediction errors repeat.
+def tightened(
+    aimed: Budget, asked: Budget, predicted: Mapping[str, float], got: Mapping[str, float]
+) -> Budget:
+    """``aimed`` with every limit that the measurement breaks lowered by the error of the
+    prediction: errors repeat. What was tried is then out of the question.
 
-    Example: asked for 24,000 B and measured 24,100, the next aim is 100 B lower.
+    Example: asked for 24,000 B, predicted 23,800 and measured 24,100, the next aim is 23,700.
     """
-    flash, latency = aimed.flash_bytes, aimed.latency_us
-    if flash is not None and flash_bytes is not None and asked.flash_bytes is not None:
-        flash -= max(0, flash_bytes - asked.flash_bytes)
-    if latency is not None and us is not None and asked.latency_us is not None:
-        latency -= max(0.0, us - asked.latency_us)
-    return replace(aimed, flash_bytes=flash, latency_us=latency)
+    lowered: dict[str, Any] = {}
+    for key, limit in asked.limits().items():
+        if key in got and got[key] > limit and key in predicted:
+            aim = min(getattr(aimed, key), limit - (got[key] - predicted[key]))
+            lowered[key] = aim if key == "latency_us" else floor(aim)
+    return replace(aimed, **lowered)

@@ -9,9 +9,10 @@ import numpy as np
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, Rescale
 from hwkit.ir.traits import Weighted
-from hwkit.ir.types import Array, IntType
+from hwkit.ir.types import Array, IntType, TensorType
 from hwkit.ir.verify import verify
 from hwkit.lower.fuse_requantize import fuse_requantize
+from hwkit.lower.offset_to_bias import added
 
 
 def weighted_layers(graph: Graph) -> tuple[str, ...]:
@@ -20,10 +21,11 @@ def weighted_layers(graph: Graph) -> tuple[str, ...]:
 
 
 def with_weight_bits(graph: Graph, bits: int) -> Graph:
-    """The fused ``graph`` with all weights in ``bits`` signed bits: wider ones are shifted down
-    and their rescale grows by as much, narrower ones keep their integers. The same work for a
-    device as a network trained so (kernels choose their arithmetic by the size of the scale),
-    but not the same network.
+    """The fused ``graph`` with all weights in ``bits`` signed bits: wider ones and their biases
+    are divided and rounded and their rescale grows by as much, narrower ones keep their integers.
+    About the same work for a device as a network trained so, but not the same network: kernels
+    choose their arithmetic by the size of the scale, and a channel that its bias or weights
+    rounded down keep below zero would be no work at all.
 
     Example: s8 weights -128, 127 in 4 bits are -8, 7, and a shift of 38 becomes 34.
     """
@@ -35,19 +37,37 @@ def with_weight_bits(graph: Graph, bits: int) -> Graph:
             before, dtype = graph.tensors[op.weight].dtype, IntType(bits, True)
             constants[op.weight] = _narrowed(graph.constants[op.weight], before, dtype)
             tensors[op.weight] = replace(graph.tensors[op.weight], dtype=dtype)
-            op = replace(op, rescale=_grown(op.rescale, max(before.bits - bits, 0)))
+            by = max(before.bits - bits, 0)
+            op = replace(
+                op, rescale=_grown(op.rescale, by), bias=_coarse(op.bias, by, tensors, constants)
+            )
         nodes.append(op)
     return verify(graph.with_nodes(tuple(nodes), tensors, constants))
 
 
 def _grown(r: Rescale | None, by: int) -> Rescale | None:
-    """``r`` times ``2**by``: smaller shifts, as far as there is shift left."""
-    if r is None:
-        return None
-    return replace(r, shift=tuple(max(shift - by, 0) for shift in r.shift))
+    """``r`` times ``2**by``: smaller shifts, as far as there is shift left. What is added behind
+    the multiplier counts as much as before."""
+    if r is None or not by:
+        return r
+    shift = tuple(max(shift - by, 0) for shift in r.shift)
+    columns = np.broadcast_arrays(r.offset, r.shift, shift)
+    offset = tuple(int(o) >> int(old - new) for o, old, new in zip(*columns, strict=True))
+    return replace(r, shift=shift, offset=offset if any(r.offset) else r.offset)
+
+
+def _coarse(
+    bias: str | None, by: int, tensors: dict[str, TensorType], constants: dict[str, Array]
+) -> str | None:
+    """A bias for sums that are ``2**by`` times smaller; added as a tensor of its own."""
+    if bias is None or not by:
+        return bias
+    values = (constants[bias].astype(np.int64) + (1 << by >> 1)) >> by
+    return added(f"{bias}.coarse", values, tensors[bias].dtype, tensors, constants)
 
 
 def _narrowed(values: Array, old: IntType, new: IntType) -> Array:
     shift = max(old.high.bit_length() - new.high.bit_length(), 0)
-    narrowed: Array = (values.astype(np.int64) >> shift).astype(new.container)
+    nearest = (values.astype(np.int64) + (1 << shift >> 1)) >> shift
+    narrowed: Array = np.clip(nearest, new.low, new.high).astype(new.container)
     return narrowed

@@ -16,6 +16,7 @@ from hwkit.report.performance import performance
 from hwkit.report.provenance import provenance
 from hwkit.report.results import accuracy, exactness, verdict
 from hwkit.report.summary import Summary
+from hwkit.report.tuning import tuning
 
 _STYLE = Path(__file__).with_name("style.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -23,6 +24,7 @@ _NAVIGATION = (
     ("exactness", "Bit-exactness"),
     ("accuracy", "Accuracy"),
     ("loop", "Loop"),
+    ("tuning", "Tuning"),
     ("profiles", "Time"),
     ("footprint", "Memory"),
     ("networks", "Networks"),
@@ -46,6 +48,7 @@ def render(run: Summary) -> str:
         "exactness": exactness(run.exactness),
         "accuracy": accuracy(run.models),
         "loop": loop(run.loop),
+        "tuning": tuning(run.tuning),
         "profiles": performance(run.profiles),
         "footprint": footprint(run.deploys),
         "networks": networks(run.models),

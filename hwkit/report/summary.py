@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hwkit.allocate.cost import CostRow, SensitivityRow
 from hwkit.boards import Board
@@ -194,6 +194,20 @@ class LoopState:
     us: float | None
     flash_bytes: int | None
     evidence: Evidence
+    sram_bytes: int | None = None
+    lut: int | None = None
+    activation_bits: Mapping[str, int] = field(default_factory=dict)
+
+    def figures(self) -> dict[str, float]:
+        """What is known, by the keys of ``allocate.budget.Budget``."""
+        found = {
+            "latency_cycles": self.cycles,
+            "latency_us": self.us,
+            "flash_bytes": self.flash_bytes,
+            "sram_bytes": self.sram_bytes,
+            "lut": self.lut,
+        }
+        return {key: value for key, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +231,31 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """One network that ``hwkit tune`` made and measured on ``board``: one ``uniform`` width, to
+    compare with, or a ``plan`` of the loop, with what was ``predicted`` of it (keys of ``Budget``).
+    ``holds`` what was asked for or not, None where nothing was."""
+
+    title: str
+    kind: Literal["uniform", "plan"]
+    board: str
+    state: LoopState
+    predicted: Mapping[str, float] = field(default_factory=dict)
+    holds: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What ``hwkit tune`` was asked for on each board, what it tried in that order, and the
+    ``chosen`` one's title by board (none where nothing held)."""
+
+    network: str
+    asked: Mapping[str, str]
+    tried: tuple[Tried, ...]
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """One run. ``created_utc`` is ISO 8601 (``2026-01-31T12:00:00Z``); ``tools`` name to version;
     ``seconds`` stage to wall-clock time, in the order run."""
@@ -228,6 +267,7 @@ class Summary:
     profiles: tuple[Measurement, ...] = ()
     deploys: tuple[Deploy, ...] = ()
     loop: Loop | None = None
+    tuning: Tuning | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     version: int = VERSION

@@ -31,13 +31,14 @@ class BrevitasFactory:
     """Brevitas layers: signed narrow-range weights, unsigned activations behind a ReLU, int32
     biases on the accumulator's grid; rounding half to even.
 
-    ``plan`` gives the weight bits of single layers by module path.
+    ``plan`` gives the weight bits of single layers by module path, ``maps`` those of activations.
     """
 
-    def __init__(self, q: Quantization, plan: Mapping[str, int]) -> None:
+    def __init__(self, q: Quantization, plan: Mapping[str, int], maps: Mapping[str, int]) -> None:
         self.q = q
-        self.plan = dict(plan)
+        self.plan, self.maps = dict(plan), dict(maps)
         self.weight_bits: dict[str, int] = {}
+        self.activation_bits: dict[str, int] = {}
         dyadic = q.scales == "power_of_two"
         self._signed = Int8ActPerTensorFixedPoint if dyadic else Int8ActPerTensorFloat
         self._unsigned = Uint8ActPerTensorFixedPoint if dyadic else Uint8ActPerTensorFloat
@@ -55,9 +56,12 @@ class BrevitasFactory:
             "bias_quant": Int32Bias,
         }
 
-    def _activation_options(self) -> dict[str, object]:
+    def _activation_options(self, path: str | None = None) -> dict[str, object]:
+        bits = self.q.activation_bits
+        if path is not None:
+            bits = self.activation_bits[path] = self.maps.get(path, bits)
         return {
-            "bit_width": self.q.activation_bits,
+            "bit_width": bits,
             "return_quant_tensor": True,
             "collect_stats_steps": _COLLECT_STEPS,
         }
@@ -89,14 +93,14 @@ class BrevitasFactory:
         )
         return qnn.QuantLinear(inputs, outputs, **options)
 
-    def relu(self) -> nn.Module:
-        return qnn.QuantReLU(act_quant=self._unsigned, **self._activation_options())
+    def relu(self, path: str) -> nn.Module:
+        return qnn.QuantReLU(act_quant=self._unsigned, **self._activation_options(path))
 
-    def signed(self) -> nn.Module:
-        return qnn.QuantIdentity(act_quant=self._signed, **self._activation_options())
+    def signed(self, path: str) -> nn.Module:
+        return qnn.QuantIdentity(act_quant=self._signed, **self._activation_options(path))
 
-    def unsigned(self) -> nn.Module:
-        return qnn.QuantIdentity(act_quant=self._unsigned, **self._activation_options())
+    def unsigned(self, path: str) -> nn.Module:
+        return qnn.QuantIdentity(act_quant=self._unsigned, **self._activation_options(path))
 
     def output(self) -> nn.Module:
         # Classes are told apart by the largest integer: too few bits would tie them.

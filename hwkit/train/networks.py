@@ -33,7 +33,8 @@ class ConvShape:
 
 
 class Factory(Protocol):
-    """Makes the layers of a network, float or quantized; ``path`` is the module path.
+    """Makes the layers of a network, float or quantized; ``path`` is the module path, which plans
+    of widths call a layer or a map by.
 
     ``source`` quantizes what comes in (``signed``: features of both signs, else images of 0..1),
     ``sink`` gives plain tensors out.
@@ -43,9 +44,9 @@ class Factory(Protocol):
     def sink(self) -> nn.Module: ...
     def conv(self, shape: ConvShape, path: str) -> nn.Module: ...
     def dense(self, inputs: int, outputs: int, path: str) -> nn.Module: ...
-    def relu(self) -> nn.Module: ...
-    def signed(self) -> nn.Module: ...
-    def unsigned(self) -> nn.Module: ...
+    def relu(self, path: str) -> nn.Module: ...
+    def signed(self, path: str) -> nn.Module: ...
+    def unsigned(self, path: str) -> nn.Module: ...
     def output(self) -> nn.Module: ...
     def add(self) -> nn.Module: ...
     def average_pool(self, kernel: int) -> nn.Module: ...
@@ -75,13 +76,13 @@ class FloatFactory:
     def dense(self, inputs: int, outputs: int, path: str) -> nn.Module:
         return nn.Linear(inputs, outputs)
 
-    def relu(self) -> nn.Module:
+    def relu(self, path: str) -> nn.Module:
         return nn.ReLU()
 
-    def signed(self) -> nn.Module:
+    def signed(self, path: str) -> nn.Module:
         return nn.Identity()
 
-    def unsigned(self) -> nn.Module:
+    def unsigned(self, path: str) -> nn.Module:
         return nn.Identity()
 
     def output(self) -> nn.Module:
@@ -119,9 +120,9 @@ class Separable(nn.Module):
         self.depthwise = make.conv(
             ConvShape(inputs, inputs, block.kernel, block.stride, inputs), f"{name}.depthwise"
         )
-        self.middle = make.relu()
+        self.middle = make.relu(f"{name}.middle")
         self.pointwise = make.conv(ConvShape(inputs, block.channels, 1), f"{name}.pointwise")
-        self.relu = make.relu()
+        self.relu = make.relu(f"{name}.relu")
 
     def forward(self, x: Any) -> Any:
         return self.relu(self.pointwise(self.middle(self.depthwise(x))))
@@ -136,11 +137,11 @@ class Residual(nn.Module):
         self.depthwise = make.conv(
             ConvShape(inputs, inputs, block.kernel, 1, inputs), f"{name}.depthwise"
         )
-        self.middle = make.relu()
+        self.middle = make.relu(f"{name}.middle")
         self.pointwise = make.conv(ConvShape(inputs, inputs, 1), f"{name}.pointwise")
-        self.branch = make.signed()
+        self.branch = make.signed(f"{name}.branch")
         self.add = make.add()
-        self.relu = make.relu()
+        self.relu = make.relu(f"{name}.relu")
 
     def forward(self, x: Any) -> Any:
         branch = self.branch(self.pointwise(self.middle(self.depthwise(x))))
@@ -155,16 +156,16 @@ class Basic(nn.Module):
         super().__init__()
         name, outputs, kernel = block.name, block.channels, block.kernel
         self.first = make.conv(ConvShape(inputs, outputs, kernel, block.stride), f"{name}.first")
-        self.middle = make.relu()
+        self.middle = make.relu(f"{name}.middle")
         self.second = make.conv(ConvShape(outputs, outputs, kernel), f"{name}.second")
-        self.branch = make.signed()
+        self.branch = make.signed(f"{name}.branch")
         self.projects = inputs != outputs or block.stride > 1
         if self.projects:
             shape = ConvShape(inputs, outputs, 1, block.stride)
             self.shortcut = make.conv(shape, f"{name}.shortcut")
-            self.shortcut_out = make.signed()
+            self.shortcut_out = make.signed(f"{name}.shortcut_out")
         self.add = make.add()
-        self.relu = make.relu()
+        self.relu = make.relu(f"{name}.relu")
 
     def forward(self, x: Any) -> Any:
         branch = self.branch(self.second(self.middle(self.first(x))))
@@ -204,7 +205,7 @@ def _stages(
     match block.kind:
         case "conv":
             conv = make.conv(ConvShape(channels, block.channels, block.kernel, block.stride), name)
-            return (name, conv), (f"{name}_relu", make.relu())
+            return (name, conv), (f"{name}_relu", make.relu(f"{name}_relu"))
         case "separable":
             return ((name, Separable(make, channels, block)),)
         case "residual":
@@ -212,10 +213,14 @@ def _stages(
         case "basic":
             return ((name, Basic(make, channels, block)),)
         case "average_pool":
-            return (name, make.average_pool(block.kernel)), (f"{name}_out", make.unsigned())
+            return (name, make.average_pool(block.kernel)), (
+                f"{name}_out",
+                make.unsigned(f"{name}_out"),
+            )
         case _:
             layer = make.dense(prod(shape), block.channels, name)
-            behind = (f"{name}_out", make.output()) if last else (f"{name}_relu", make.relu())
+            relu = f"{name}_relu"
+            behind = (f"{name}_out", make.output()) if last else (relu, make.relu(relu))
             return (f"{name}_flatten", make.flatten()), (name, layer), behind
 
 

@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,8 @@ class Trained:
     ``moved`` of ``integers`` outputs of the test set differ between the fake-quantized model and
     the integer graph; ``argmax_moved`` images change their answer. ``source`` counts the integers
     of ``model.onnx`` and of the graph, layer by layer, on ``inputs`` random inputs: ``differing``
-    ones, and ``ties`` (see ``importers.proof``).
+    ones, and ``ties`` (see ``importers.proof``). ``activation_plan`` names the activations whose
+    bits are not ``activation_bits``.
     """
 
     recipe: str
@@ -104,6 +105,7 @@ class Trained:
     scales: str
     versions: dict[str, str]
     digests: dict[str, str]
+    activation_plan: dict[str, int] = field(default_factory=dict)
 
 
 def train(
@@ -116,8 +118,9 @@ def train(
 ) -> Trained:
     """Trains ``recipe`` (a path, or the name of a built-in one) into the folder ``out``.
 
-    ``plan`` gives single layers other weight bits. ``float_from`` is the ``checkpoint.pt`` of an
-    earlier run of the same recipe, whose float weights are taken instead of trained again;
+    ``plan`` gives single layers other weight bits, and single activations other widths.
+    ``float_from`` is the ``checkpoint.pt`` of an earlier run of the same recipe, whose float
+    weights are taken instead of trained again;
     ``start_from`` that of any run with the same blocks (a Brevitas one for a QFX recipe, say),
     whose quantized-trained weights are where this training starts.
 
@@ -128,8 +131,11 @@ def train(
     if plan is not None and not isinstance(plan, BitPlan):
         plan = plans.load(Path(plan))
     bits = {} if plan is None else dict(plan.weight_bits)
+    maps = {} if plan is None else dict(plan.activation_bits)
     shape = SHAPES[settings.dataset]
-    quantized_network(settings, shape, bits)  # A plan that does not fit fails before training.
+    quantized_network(
+        settings, shape, bits, maps
+    )  # A plan that does not fit fails before training.
     made_from, origins = recipe_digest(recipe), _origins(plan, start_from)
     given = None if float_from is None else _read_float(Path(float_from), made_from)
     if start_from is not None:
@@ -138,7 +144,7 @@ def train(
     _make_folder(out)
     with deterministic(settings.seed):
         state, float_accuracy = given or _train_float(settings, data, progress)
-        network, weight_bits = quantized_network(settings, shape, bits)
+        network, weight_bits = quantized_network(settings, shape, bits, maps)
         images, labels = _tensors(data)
         start(settings, network, weight_bits, state, images[:_START_IMAGES])
         fit(network, images, labels, settings.qat, settings.seed, "quantized training", progress)
@@ -153,6 +159,7 @@ def train(
             "float": state,
             "float_accuracy": float_accuracy,
             "quantized": network.state_dict(),
+            **({"activation_bits": maps} if maps else {}),
         },
     )
     write_whole(out / "model.hwk", to_bytes(graph))
@@ -161,6 +168,7 @@ def train(
     result.digests["recipe"] = made_from
     result.digests["model.onnx"] = _file_digest(out / "model.onnx")
     result.digests.update(origins)
+    result.activation_plan.update(maps)
     write_json(out / "train.json", stamped("train.json", asdict(result)))
     return result
 
@@ -268,9 +276,12 @@ def _is_checkpoint(value: object) -> bool:
             "float_accuracy": float(),
             "quantized": dict(after),
             **rest,
-        } if not rest:
-            named = all(isinstance(name, str) for name in (*bits, *before, *after))
-            widths = all(type(width) is int for width in bits.values())
+        } if rest.keys() <= {"activation_bits"}:
+            maps = rest.get("activation_bits", {})
+            if not isinstance(maps, dict):
+                return False
+            named = all(isinstance(name, str) for name in (*bits, *before, *after, *maps))
+            widths = all(type(width) is int for width in (*bits.values(), *maps.values()))
             return named and widths and all(map(_is_plain, (*before.values(), *after.values())))
     return False
 
@@ -305,7 +316,8 @@ def load_quantized(
     """The trained quantized network, with ``bits`` in place of the widths that it was trained at
     for the layers that it names; activation scales stay as they were."""
     shape = SHAPES[recipe.dataset]
-    network, _ = quantized_network(recipe, shape, {**checkpoint["weight_bits"], **bits})
+    maps = checkpoint.get("activation_bits", {})
+    network, _ = quantized_network(recipe, shape, {**checkpoint["weight_bits"], **bits}, maps)
     try:
         network.load_state_dict(checkpoint["quantized"])
     except RuntimeError as error:

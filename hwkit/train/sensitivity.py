@@ -22,13 +22,15 @@ from hwkit.train.fit import Progress, predict, silent
 from hwkit.train.pipeline import deterministic, load_quantized, read_checkpoint
 from hwkit.train.recipe import read_recipe
 
+WIDTHS = (8, 4, 2)
+"""That boards may store."""
 METHOD = "mean KL divergence of softmax outputs, one layer's weights quantized, no training"
 
 
 def sensitivity(
     recipe: str | Path,
     run_folder: str | Path,
-    bits: Sequence[int] = (8, 4),
+    bits: Sequence[int] = WIDTHS,
     samples: int = 512,
     progress: Progress = silent,
 ) -> dict[str, dict[int, float]]:

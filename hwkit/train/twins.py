@@ -16,22 +16,35 @@ from hwkit.train.recipe import Recipe
 
 
 def quantized_network(
-    recipe: Recipe, shape: Shape, plan: Mapping[str, int]
+    recipe: Recipe, shape: Shape, plan: Mapping[str, int], maps: Mapping[str, int] | None = None
 ) -> tuple[Network, dict[str, int]]:
-    """The quantized network and the weight bits of each layer; ``ConfigError`` for a plan that
-    names a layer which is not there, or a width outside 2..8."""
-    for layer, bits in plan.items():
+    """The quantized network, its layers at the weight bits of ``plan`` and its activations at those
+    of ``maps``, and the weight bits of each layer; ``ConfigError`` for a plan that names a layer or
+    a map which is not there, or a width outside 2..8."""
+    for layer, bits in (*plan.items(), *(maps or {}).items()):
         if not 2 <= bits <= 8:
             raise ConfigError(f"bit plan: {layer}: {bits} bits is not in 2..8")
-    kind = QfxFactory if recipe.quantization.scheme == "qfx" else BrevitasFactory
-    factory = kind(recipe.quantization, plan)
-    network = Network(recipe, factory, shape)
-    if unknown := sorted(set(plan) - set(factory.weight_bits)):
-        raise ConfigError(
-            f"bit plan: layer {unknown[0]!r:.60} is not in recipe {recipe.name!r}; it has "
-            f"{', '.join(factory.weight_bits)}"
-        )
+    network, factory = _made(recipe, shape, plan, maps or {})
+    for given, there in ((plan, factory.weight_bits), (maps or {}, factory.activation_bits)):
+        if unknown := sorted(set(given) - set(there)):
+            raise ConfigError(
+                f"bit plan: layer {unknown[0]!r:.60} is not in recipe {recipe.name!r}; it has "
+                f"{', '.join(there)}"
+            )
     return network, factory.weight_bits
+
+
+def activations_of(recipe: Recipe, shape: Shape) -> dict[str, int]:
+    """The activations whose width a plan can choose, and their bits without one."""
+    return _made(recipe, shape, {}, {})[1].activation_bits
+
+
+def _made(
+    recipe: Recipe, shape: Shape, plan: Mapping[str, int], maps: Mapping[str, int]
+) -> tuple[Network, BrevitasFactory | QfxFactory]:
+    kind = QfxFactory if recipe.quantization.scheme == "qfx" else BrevitasFactory
+    factory = kind(recipe.quantization, plan, maps)
+    return Network(recipe, factory, shape), factory
 
 
 def start(

@@ -74,8 +74,21 @@ def test_what_is_limited_must_be_known() -> None:
     assert holds(measured, parse("flash=10MB")) is False
 
 
-def test_the_next_aim_is_lower_by_what_was_missed() -> None:
+def test_the_next_aim_is_lower_by_the_error_of_the_prediction() -> None:
     asked = parse("flash=24000B,latency=2ms")
-    aimed = tightened(asked, asked, 24_100, 1_900.0)
-    assert (aimed.flash_bytes, aimed.latency_us) == (23_900, 2_000)
-    assert tightened(aimed, asked, 23_999, 2_010.0).flash_bytes == 23_900
+    promised = {"flash_bytes": 23_800.0, "latency_us": 1_950.0}
+    got = {"flash_bytes": 24_100.0, "latency_us": 1_900.0}
+    aimed = tightened(asked, asked, promised, got)
+    assert (aimed.flash_bytes, aimed.latency_us) == (23_700, 2_000)
+    better = {"flash_bytes": 23_999.0, "latency_us": 2_010.0}
+    assert tightened(aimed, asked, promised, better).flash_bytes == 23_700
+    assert tightened(aimed, asked, promised, better).latency_us == 1_940.0
+
+
+def test_every_resource_is_looked_at() -> None:
+    state = LoopState({}, None, 10, None, 100, "measured", 50, 7)
+    assert holds(state, parse("latency=10cycles,flash=100B,sram=50B,lut=7"))
+    assert not holds(state, parse("sram=49B")) and not holds(state, parse("lut=6"))
+    asked = parse("sram=40B,lut=5")
+    aimed = tightened(asked, asked, {"sram_bytes": 40.0, "lut": 5.0}, state.figures())
+    assert (aimed.sram_bytes, aimed.lut) == (30, 3)

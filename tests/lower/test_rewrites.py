@@ -454,7 +454,7 @@ def test_weights_in_fewer_bits() -> None:
     first, second, _ = narrow.nodes
     assert isinstance(first, Conv2d) and isinstance(second, DepthwiseConv2d)
     assert first.rescale == replace(r, shift=(34, 0)) and second.rescale is None
-    assert narrow.constants["w"].ravel().tolist() == [-8, 7, 1, 0]
+    assert narrow.constants["w"].ravel().tolist() == [-8, 7, 1, 1]
     assert narrow.constants["n"].ravel().tolist() == [1, -2]
     assert narrow.tensors["w"].dtype == narrow.tensors["n"].dtype == IntType(4, True)
 

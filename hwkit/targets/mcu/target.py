@@ -86,8 +86,10 @@ class Mcu:
     def package(self, lowered: Lowered[McuPlan], kind: str) -> dict[str, bytes]:
         return package.package(lowered, kind)
 
-    def costs(self, graph: Graph, board: Board, widths: Sequence[int]) -> CostTable:
-        return measure_costs(graph, board, widths)
+    def costs(
+        self, graph: Graph, board: Board, widths: Sequence[int], maps: Sequence[int] = ()
+    ) -> CostTable:
+        return measure_costs(graph, board, widths, maps)
 
     def needs(self, board: Board) -> tuple[str, ...]:
         mcu = section(board)

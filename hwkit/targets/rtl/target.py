@@ -63,8 +63,10 @@ class Rtl:
     def tools(self, board: Board) -> dict[str, str]:
         return tools(board)
 
-    def costs(self, graph: Graph, board: Board, widths: Sequence[int]) -> CostTable:
-        return estimate_costs(graph, board, widths)
+    def costs(
+        self, graph: Graph, board: Board, widths: Sequence[int], maps: Sequence[int] = ()
+    ) -> CostTable:
+        return estimate_costs(graph, board, widths, maps)
 
     def needs(self, board: Board) -> tuple[str, ...]:
         section = fpga(board)

@@ -15,9 +15,8 @@ from hwkit.files import write_json
 from hwkit.train.ptq import weights
 from hwkit.train.ptq.quantize import Quantized, outputs
 from hwkit.train.ptq.twin import output_axis
-from hwkit.train.sensitivity import METHOD, divergence
+from hwkit.train.sensitivity import METHOD, WIDTHS, divergence
 
-WIDTHS = (8, 4)
 _SAMPLES = 64
 
 

@@ -42,12 +42,13 @@ class NormedConv(nn.Module):
 class QfxFactory:
     """Layers of a recipe in trainable fixed point; weights round to nearest and are symmetric.
 
-    ``plan`` gives the weight bits of single layers by module path.
+    ``plan`` gives the weight bits of single layers by module path, ``maps`` those of activations.
     """
 
-    def __init__(self, q: Quantization, plan: Mapping[str, int]) -> None:
-        self.q, self.plan = q, dict(plan)
+    def __init__(self, q: Quantization, plan: Mapping[str, int], maps: Mapping[str, int]) -> None:
+        self.q, self.plan, self.maps = q, dict(plan), dict(maps)
         self.weight_bits: dict[str, int] = {}
+        self.activation_bits: dict[str, int] = {}
         modes = Rounding(q.rounding), Overflow(q.overflow)
         self._unsigned = Format(q.activation_bits, False, *modes)
         self._signed = Format(q.activation_bits, True, *modes)
@@ -56,6 +57,10 @@ class QfxFactory:
         bits = self.plan.get(path, self.q.weight_bits)
         self.weight_bits[path] = bits
         return Format(bits, rounding=Rounding.HALF_EVEN, symmetric=True)
+
+    def _activation(self, form: Format, path: str) -> Activation:
+        bits = self.activation_bits[path] = self.maps.get(path, form.width)
+        return Activation(replace(form, width=bits))
 
     def source(self, signed: bool) -> nn.Module:
         return Input(self.q.input_bits, signed)
@@ -85,14 +90,14 @@ class QfxFactory:
     def dense(self, inputs: int, outputs: int, path: str) -> nn.Module:
         return QfxLinear(inputs, outputs, self._weight(path), terms=self.q.terms)
 
-    def relu(self) -> nn.Module:
-        return Activation(self._unsigned)
+    def relu(self, path: str) -> nn.Module:
+        return self._activation(self._unsigned, path)
 
-    def signed(self) -> nn.Module:
-        return Activation(self._signed)
+    def signed(self, path: str) -> nn.Module:
+        return self._activation(self._signed, path)
 
-    def unsigned(self) -> nn.Module:
-        return Activation(self._unsigned)
+    def unsigned(self, path: str) -> nn.Module:
+        return self._activation(self._unsigned, path)
 
     def output(self) -> nn.Module:
         # Classes are told apart by the largest integer: too few bits would tie them.

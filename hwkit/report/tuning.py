@@ -1,0 +1,200 @@
+"""What ``hwkit tune`` tried: integer accuracy against each measured cost, and all figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hwkit.report.elements import Column, badge, chip, note, section, table
+from hwkit.report.markup import Child, Markup, join, tag
+from hwkit.report.numbers import NONE, byte_size, count, milliseconds, percent, signed_percent
+from hwkit.report.summary import Tried, Tuning
+
+WIDTH, HEIGHT = 460, 280
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 34, 18, 44
+_TICKS = 4
+_SIZE = 5.0
+
+_COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "latency_cycles": ("Cycles", count),
+    "latency_us": ("Time", milliseconds),
+    "flash_bytes": ("Flash", lambda value: byte_size(round(value))),
+    "sram_bytes": ("SRAM", lambda value: byte_size(round(value))),
+    "lut": ("LUTs", count),
+}
+"""Title and text of each, by the keys of ``allocate.budget.Budget``."""
+
+
+def tuning(found: Tuning | None) -> Markup | None:
+    """For each board the plots and the table."""
+    if found is None:
+        return None
+    parts = [_board(found, board, asked) for board, asked in found.asked.items()]
+    return section("tuning", "Tuning", *parts)
+
+
+def _board(found: Tuning, board: str, asked: str) -> Markup:
+    tried = [one for one in found.tried if one.board == board]
+    chosen = found.chosen.get(board)
+    verdict = chip("holds", "good") if chosen else chip("does not hold", "bad")
+    heading = tag("h3", f"{found.network} on {board} ", *_evidence(tried))
+    asked_for = tag("p", "Asked for: ", tag("code", asked), " ", verdict)
+    return join(heading, asked_for, plots(tried, chosen), _figures(tried, chosen))
+
+
+def _evidence(tried: Sequence[Tried]) -> list[Markup]:
+    kinds = {one.state.evidence for one in tried}
+    return [badge(kind) for kind in sorted(kinds)]
+
+
+def plots(tried: Sequence[Tried], chosen: str | None) -> Markup | None:
+    """Accuracy upwards, a cost to the right, one plot for each cost that differs: squares are
+    uniform widths, circles the plans of the loop by number, the line joins what nothing beats."""
+    drawn = [
+        _plot(key, [Point(one, one.state.figures()[key]) for one in tried], chosen)
+        for key in _COSTS
+        if not (key == "latency_us" and all("latency_cycles" in t.state.figures() for t in tried))
+        and tried
+        and all(key in one.state.figures() and one.state.accuracy is not None for one in tried)
+        and len({one.state.figures()[key] for one in tried}) > 1
+    ]
+    if not drawn:
+        return None
+    legend = note(
+        "Squares: one width for all layers. Circles: plans of the loop, in order; filled: the one "
+        "that was kept. The line joins what no other beats in both accuracy and cost."
+    )
+    return join(tag("div", *drawn, class_="plots"), legend)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One network in one plot."""
+
+    of: Tried
+    cost: float
+
+    @property
+    def accuracy(self) -> float:
+        return self.of.state.accuracy or 0.0
+
+
+def front(points: Sequence[Point]) -> list[Point]:
+    """Those that no other beats in both, cheapest first."""
+    kept: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.cost, -p.accuracy)):
+        if not kept or point.accuracy > kept[-1].accuracy:
+            kept.append(point)
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def ticks(self) -> list[float]:
+        return [self.low + (self.high - self.low) * k / _TICKS for k in range(_TICKS + 1)]
+
+
+def _scale(values: Sequence[float], start: float, end: float, least: float) -> _Scale:
+    """Over all ``values`` with a margin, at least ``least`` wide."""
+    low, high = min(values), max(values)
+    margin = max((high - low) * 0.08, least)
+    return _Scale(low - margin, high + margin, start, end)
+
+
+def _plot(key: str, points: Sequence[Point], chosen: str | None) -> Markup:
+    title, shown = _COSTS[key]
+    across = _scale([p.cost for p in points], _LEFT, WIDTH - _RIGHT, 1.0)
+    up = _scale([p.accuracy for p in points], HEIGHT - _BOTTOM, _TOP, 0.0005)
+    line = " ".join(f"{across.at(p.cost)},{up.at(p.accuracy)}" for p in front(points))
+    drawn = [_mark(point, across, up, point.of.title == chosen, shown) for point in points]
+    drawing = tag(
+        "svg",
+        tag("title", f"Integer accuracy against {title}"),
+        tag("g", *_grid(across, up, shown), class_="grid"),
+        tag("polyline", points=line, class_="front"),
+        *drawn,
+        tag("text", title, x=(_LEFT + WIDTH - _RIGHT) / 2, y=HEIGHT - 6, class_="axis"),
+        role="img",
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+    )
+    return tag("figure", drawing, tag("figcaption", f"Integer accuracy against {title.lower()}"))
+
+
+def _grid(across: _Scale, up: _Scale, shown: Callable[[float], str]) -> list[Markup]:
+    lines: list[Markup] = []
+    for value in up.ticks():
+        y = up.at(value)
+        lines.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y))
+        lines.append(tag("text", percent(value, 1), x=_LEFT - 6, y=y + 4, class_="left"))
+    for value in across.ticks():
+        lines.append(tag("text", shown(value), x=across.at(value), y=HEIGHT - _BOTTOM + 18))
+    return lines
+
+
+def _mark(
+    point: Point, across: _Scale, up: _Scale, chosen: bool, shown: Callable[[float], str]
+) -> Markup:
+    x, y = across.at(point.cost), up.at(point.accuracy)
+    about = f"{point.of.title}: {percent(point.accuracy, 2)}, {shown(point.cost)}"
+    label = tag("text", point.of.title.split()[-2 if point.of.kind == "uniform" else -1],
+                x=x, y=y - 9)  # fmt: skip
+    if point.of.kind == "uniform":
+        mark = tag("rect", x=x - _SIZE, y=y - _SIZE, width=2 * _SIZE, height=2 * _SIZE)
+    else:
+        mark = tag("circle", cx=x, cy=y, r=_SIZE + 0.5)
+    kind = "chosen" if chosen else point.of.kind
+    return tag("g", tag("title", about), mark, label, class_=f"mark {kind}")
+
+
+def _figures(tried: Sequence[Tried], chosen: str | None) -> Markup:
+    keys = [key for key in _COSTS if any(key in one.state.figures() for one in tried)]
+    columns = [
+        Column("Network"),
+        Column("Weights", minor=True),
+        Column("Activations", minor=True),
+        Column("Accuracy, integer", number=True),
+        *(Column(_COSTS[key][0], number=True) for key in keys),
+        Column("Error of the prediction", number=True, minor=True),
+        Column("Budget"),
+    ]
+    rows: list[list[Child]] = []
+    for one in tried:
+        figures = one.state.figures()
+        costs = [_COSTS[key][1](figures[key]) if key in figures else NONE for key in keys]
+        name: Child = one.title if one.title != chosen else tag("strong", one.title)
+        rows.append([
+            name,
+            _widths(one.state.weight_bits),
+            _widths(one.state.activation_bits) if one.state.activation_bits else NONE,
+            percent(one.state.accuracy, 2),
+            *costs,
+            _errors(one, keys),
+            NONE if one.holds is None else chip("holds" if one.holds else "does not hold",
+                                                "good" if one.holds else "bad"),
+        ])  # fmt: skip
+    return table("All that was tried, in order", columns, rows)
+
+
+def _widths(bits: Mapping[str, int]) -> str:
+    """``8 4 4 2`` in the order of the layers, ``8`` where all are the same."""
+    values = list(bits.values())
+    return str(values[0]) if len(set(values)) == 1 else " ".join(map(str, values))
+
+
+def _errors(one: Tried, keys: Sequence[str]) -> str:
+    figures = one.state.figures()
+    shown = [
+        f"{_COSTS[key][0].lower()} {signed_percent(one.predicted[key], figures[key])}"
+        for key in keys
+        if key in one.predicted and key in figures and key != "latency_us"
+    ]
+    return ", ".join(shown) or NONE
