@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
-from hwkit.errors import GraphError, HwkitError, UnsupportedOp
+from hwkit.errors import FormatError, GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import load_model
+from hwkit.importers.qonnx import file
 from hwkit.ir.ops import Conv2d, Padding
 from tests.importers.qonnx.test_importer import Onnx
 
@@ -275,3 +277,13 @@ def test_functions_without_a_value_are_refused_without_warnings(kind: str, tmp_p
     with warnings.catch_warnings(), pytest.raises(HwkitError, match="is not finite"):
         warnings.simplefilter("error")
         load_model(saved(lambda m: m.quant(m.node(kind, ["q"], "f") or "f", "y"), ROW, tmp_path))
+
+
+def test_as_many_nodes_as_a_file_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(one("Relu"), MAP, tmp_path)
+    count = len(onnx.load(path).graph.node)
+    monkeypatch.setattr(file, "MAX_NODES", count)
+    assert len(file.read_onnx(path).nodes) == count
+    monkeypatch.setattr(file, "MAX_NODES", count - 1)
+    with pytest.raises(FormatError, match=f"{count} nodes are more than {count - 1}"):
+        file.read_onnx(path)
