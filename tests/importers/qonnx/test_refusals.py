@@ -14,6 +14,7 @@ import pytest
 from hwkit.errors import FormatError, GraphError, HwkitError, UnsupportedOp
 from hwkit.importers import load_model
 from hwkit.importers.qonnx import file
+from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, Padding
 from tests.importers.qonnx.test_importer import Onnx
 
@@ -287,3 +288,29 @@ def test_as_many_nodes_as_a_file_may_have(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(file, "MAX_NODES", count - 1)
     with pytest.raises(FormatError, match=f"{count} nodes are more than {count - 1}"):
         file.read_onnx(path)
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "taken"),
+    [
+        ((0, 1), (1, 2), [1]),
+        ((-1, -9), (9, 9), [0, 1]),
+        ((1, 0), (2, 2), None),
+        ((0, 0), (0, 2), None),
+    ],
+)
+def test_the_batch_is_cut_whole_or_not_at_all(
+    starts: tuple[int, int], ends: tuple[int, int], taken: list[int] | None, tmp_path: Path
+) -> None:
+    def make(m: Onnx) -> None:
+        parts = {"starts": starts, "ends": ends, "axes": (0, 1)}
+        m.node("Slice", ["q", *(m.constant(k, np.array(v)) for k, v in parts.items())], "y")
+
+    path = saved(make, MAP, tmp_path)
+    if taken is None:
+        with pytest.raises(UnsupportedOp, match="a part of the batch; keep it whole"):
+            load_model(path)
+        return
+    x = np.arange(32).reshape(1, 4, 4, 2)
+    (y,) = run(load_model(path), {"x": x}).values()
+    assert np.array_equal(y, x[..., taken])
