@@ -59,7 +59,10 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
     streamed = board.mcu is not None and board.mcu.input == "streamed"
     inputs = lowered.graph.inputs if streamed else ()
     asked = needs.overlaps, needs.scratch_bytes, needs.rows_at_once
-    return needs, Costs(lowered.graph, inputs, (), *asked, strips=False, place=place)
+    packed = needs.tensor_bytes
+    return needs, Costs(
+        lowered.graph, inputs, (), *asked, strips=False, place=place, packed_bytes=packed
+    )
 
 
 def chosen(target: Target[Any], lowered: Lowered[Any]) -> PatchPlan:

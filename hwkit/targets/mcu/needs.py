@@ -35,6 +35,11 @@ def arena_needs(lowered: Lowered[McuPlan]) -> ArenaNeeds:
             for call in layer.calls
             if (rows := lowered.plan.kernels[call.kernel].row.rows_at_once) > 1
         },
+        {
+            name: storage.bytes_of(lowered.graph.tensors[name])
+            for name, storage in lowered.plan.stored.items()
+            if storage.bits < 8
+        },
     )
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hwkit import boards
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, Dense, Mul, Padding, Requantize, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, IntType
 from hwkit.lower.patch.turns import by_output
+from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import lower, plan, section, staged
+from hwkit.targets.mcu.session import open_session
 from hwkit.targets.mcu.stages import staging
 from hwkit.targets.mcu.stored import storages
 from hwkit.targets.mcu.structs import Table
+from hwkit.toolchain import elf
+from tests.targets.mcu.staged import packed_in
 
 _SIDE, _CHANNELS = 24, 8
 _S4 = IntType(4, True)
@@ -109,6 +116,21 @@ def test_a_stage_packs_what_saves_bytes() -> None:
     assert len(arenas) == 3
     assert found.memory.arena_bytes == min(memory.arena_bytes for memory in arenas)
     assert found.memory.arena_bytes < arenas[0].arena_bytes
+
+
+@pytest.mark.parametrize("board", ["virtual_m0", "virtual_m4", "virtual_rv32"])
+def test_packed_rows_of_a_stage_on_virtual_boards(board: str, tmp_path: Path) -> None:
+    """The arena that is planned, and the integers of the interpreter."""
+    lowered = lower(_convolutions(_S4), boards.load(board))
+    found = packed_in(staged(lowered, [by_output(lowered.graph, lowered.graph.nodes, 3)]))
+    assert found.plan.stored["y0"].bits == found.plan.stored["y1"].bits == 4
+    assert found.plan.memory.placed("y0/halo").size_bytes == 2 * _SIDE * _CHANNELS // 2
+    artifact = build(emit(found), found, tmp_path)
+    arena = elf.read(artifact.path).symbol_bytes["arena"]
+    assert arena == found.plan.memory.arena_bytes == artifact.facts["arena_bytes"]
+    x = np.random.default_rng(1).integers(-128, 128, (2, _SIDE, _SIDE, 2)).astype(np.int8)
+    with open_session(artifact) as session:
+        assert np.array_equal(session.infer({"x": x})["y2"], run(found.graph, {"x": x})["y2"])
 
 
 def _weight_bytes(graph: Graph) -> int:
