@@ -356,13 +356,16 @@ class ArenaNeeds:
     """What a plan of the memory for activations asks: ``scratch_bytes`` of the nodes that need
     any, ``overlaps`` as ``lower.schedule`` has them, ``other_bytes`` of SRAM that variables take,
     ``room_bytes`` for activations once these and the stack are there, or the build's limit;
-    ``rows_at_once`` of the nodes whose kernels make more than one row of a map at once."""
+    ``rows_at_once`` of the nodes whose kernels make more than one row of a map at once;
+    ``tensor_bytes`` of activations that do not take a byte, or as many as their type has, for each
+    integer."""
 
     scratch_bytes: Mapping[str, int]
     overlaps: Mapping[str, Mapping[str, int]]
     other_bytes: int
     room_bytes: int
     rows_at_once: Mapping[str, int] = field(default_factory=dict)
+    tensor_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -32,6 +32,10 @@ class RunsStages(PlansArena[P], Protocol[P]):
         """``lowered`` with the kernels that a plan should have room for, to be fast."""
         ...
 
+    def with_small_kernels(self, lowered: Lowered[P]) -> Lowered[P]:
+        """``lowered`` with the kernels that need least room."""
+        ...
+
     def memory(self, lowered: Lowered[P]) -> MemoryPlan:
         """Where everything lies, to the byte."""
         ...
@@ -59,21 +63,34 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
     streamed = board.mcu is not None and board.mcu.input == "streamed"
     inputs = lowered.graph.inputs if streamed else ()
     asked = needs.overlaps, needs.scratch_bytes, needs.rows_at_once
-    return needs, Costs(lowered.graph, inputs, (), *asked, strips=False, place=place)
+    packed = needs.tensor_bytes
+    return needs, Costs(
+        lowered.graph, inputs, (), *asked, strips=False, place=place, packed_bytes=packed
+    )
 
 
 def chosen(target: Target[Any], lowered: Lowered[Any]) -> PatchPlan:
     """The plan for the room that there is: of least work among those that leave room for fast
     kernels, unless it takes so much more work than the best of all plans that plain kernels are
-    as quick. ``BudgetInfeasible`` with the bytes that are missing where no plan fits."""
+    as quick. Where none fits, that of kernels without scratch; ``BudgetInfeasible`` with the bytes
+    that are missing where these do not fit either."""
+    return _chosen(target, lowered)[1]
+
+
+def _chosen(target: Target[Any], lowered: Lowered[Any]) -> tuple[Lowered[Any], PatchPlan]:
+    """The plan, and what it is of: ``lowered``, or the same with smaller kernels."""
     needs, costs = needs_of(target, lowered)
-    least = plan_within(costs, needs.room_bytes)
     assert isinstance(target, RunsStages)
+    try:
+        least = plan_within(costs, needs.room_bytes)
+    except BudgetInfeasible:
+        small = target.with_small_kernels(lowered)
+        return small, plan_within(needs_of(target, small)[1], needs.room_bytes)
     _, roomier = needs_of(target, target.with_fast_kernels(lowered))
     found = found_within(roomier, needs.room_bytes)
     if found is None or found.macs * _PLAIN[1] > least.macs * _PLAIN[0]:
-        return least
-    return replace(found, costs=costs if found.stages else plain(costs).costs)
+        return lowered, least
+    return lowered, replace(found, costs=costs if found.stages else plain(costs).costs)
 
 
 def in_stages(target: Target[Any], lowered: Lowered[Any]) -> Lowered[Any]:
@@ -81,6 +98,6 @@ def in_stages(target: Target[Any], lowered: Lowered[Any]) -> Lowered[Any]:
     mcu = lowered.board.mcu
     if mcu is None or not (mcu.sram_bytes or mcu.input == "streamed"):
         return lowered
-    found = chosen(target, lowered)
     assert isinstance(target, RunsStages)
-    return target.staged(lowered, found.stages) if found.stages else lowered
+    fitting, found = _chosen(target, lowered)
+    return target.staged(fitting, found.stages) if found.stages else fitting

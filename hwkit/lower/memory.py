@@ -27,7 +27,7 @@ from hwkit.lower.memory_blocks import (
 from hwkit.lower.memory_core import core
 from hwkit.lower.memory_exact import solve
 from hwkit.lower.memory_moves import Cut
-from hwkit.lower.memory_packing import Problem, conflict, height, lower_bound
+from hwkit.lower.memory_packing import Problem, conflict, first_fit, height, lower_bound
 from hwkit.lower.memory_regions import Spread, heights, legal, spread
 from hwkit.lower.memory_search import search
 from hwkit.lower.memory_waits import WORD_BYTES, Offered, offered
@@ -192,6 +192,9 @@ def plan_memory(
     given = {step.name: step.overlaps for step in schedule.steps}
     problem = problem_of(schedule, owner, merged, alignment, given)
     start = [block.offset // alignment for block in merged]
+    if conflict(problem, start) is not None:
+        # What is there together between steps only, which blocks don't say of themselves.
+        start = first_fit(problem, sorted(range(len(merged)), key=lambda k: -merged[k].size))
 
     # The same with every tensor by itself: what in place can save, and a bound on all choices.
     free = owners(schedule, lifetimes, only_same_start=True)

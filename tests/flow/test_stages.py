@@ -128,3 +128,14 @@ def test_options_are_refused_where_nothing_is_computed_in_parts() -> None:
         shaped(boards.load("host_litert"), {"input": "streamed"})
     with pytest.raises(ConfigError, match="--sram 20: is no number of bytes"):
         shaped(boards.load("virtual_m0"), {"sram": "20"})
+
+
+def test_where_no_plan_fits_kernels_without_scratch_may() -> None:
+    """In the bytes of the smallest plan by the rule, less one, and computed right."""
+    target, lowered = lower_whole(SMALL, BOARD)
+    needs, costs = needs_of(target, lowered)
+    least = min(plan.arena_bytes for plan in plan_front(costs))
+    limit = f"{least - 1 + needs.other_bytes}B"
+    _, made = lower(SMALL, BOARD, measure=False, sram=limit)
+    assert made.plan.memory.arena_bytes < least
+    assert made.plan.picks != lowered.plan.picks

@@ -145,3 +145,12 @@ def test_a_schedule_out_of_order_is_refused(steps: tuple[Step, ...], message: st
 def test_only_a_single_output_may_overlap() -> None:
     with pytest.raises(GraphError, match="split: writes 2 tensors"):
         Step("split", ("x",), ("a", "b"), in_place=("x",))
+
+
+def test_what_is_there_between_steps_lies_apart_from_the_first_placement_on() -> None:
+    """The halo is gone in both steps, and there with x before and after: so x is not over it."""
+    steps = (Step("a", ("x",), ("y", "h")), Step("b", ("y", "h"), ("z",)))
+    sizes_ = {"x": 16, "y": 16, "h": 16, "z": 16}
+    schedule = Schedule(steps, sizes_, ("x",), ("z",), closer={"h": {"x": 16}}, gaps={"h": (0, 1)})
+    plan = plan_memory(schedule)
+    assert plan.placed("h").offset != plan.placed("x").offset

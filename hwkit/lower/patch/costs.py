@@ -56,7 +56,8 @@ class Costs:
     tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name and how
     many ``rows_at_once`` their kernels make, where that is more than one; without
     ``strips`` stages are of whole rows, which is what a firmware runs. ``place`` plans the memory
-    of stages of whole rows as a target's own build does; without it, see ``peak``."""
+    of stages of whole rows as a target's own build does; without it, see ``peak``. Tensors in
+    ``packed_bytes`` take so many, and a row its share where that is whole bytes."""
 
     graph: Graph
     streamed: Collection[str] = ()
@@ -66,6 +67,7 @@ class Costs:
     rows_at_once: Mapping[str, int] = field(default_factory=dict)
     strips: bool = True
     place: Callable[[Sequence[Stage]], MemoryPlan] | None = None
+    packed_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def reach(self) -> dict[str, Reach]:
@@ -97,12 +99,18 @@ class Costs:
 
     @cached_property
     def row(self) -> dict[str, int]:
-        return {name: row_bytes(self.graph, name) for name in self.made}
+        return {name: self._row(name) for name in self.made}
+
+    def _row(self, name: str) -> int:
+        shape, packed = self.graph.tensors[name].shape, self.packed_bytes.get(name, 0)
+        if packed and len(shape) == 3 and packed % shape[0] == 0:
+            return packed // shape[0]
+        return row_bytes(self.graph, name)
 
     def whole(self, name: str) -> int:
         """Bytes of a tensor that is there whole."""
         gone = name in self.uncounted or name in self.streamed
-        return 0 if gone else aligned(whole_bytes(self.graph, name))
+        return 0 if gone else aligned(self.packed_bytes.get(name) or whole_bytes(self.graph, name))
 
     def last_reader(self, name: str) -> int:
         return max(self.readers.get(name, [-1]))

@@ -30,11 +30,11 @@ def moved(
     if any(form.fill for form in found.forms):
         filled = _copied(plan.memory, output, halo(output), "", "form->fill")
         if filled:
-            columns["fill"] = [form.fill * row_bytes(graph, output) for form in found.forms]
+            columns["fill"] = [form.fill * row_bytes(graph, plan, output) for form in found.forms]
         lines[:0] = filled
     for n, name in enumerate(behind):
         at, keep = (f"{column}{n or ''}" for column in ("at", "keep"))
-        row = row_bytes(graph, name)
+        row = row_bytes(graph, plan, name)
         columns[at] = [form.keeps[n][0] * row for form in found.forms]
         columns[keep] = [form.keeps[n][1] * row for form in found.forms]
         lines += _copied(plan.memory, halo(name), name, f" + form->{at}", f"form->{keep}")

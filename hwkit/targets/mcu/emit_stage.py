@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import activations
-from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.patch.schedule import first_of
 from hwkit.lower.patch.turns import Stage
 from hwkit.lower.schedule import scratch_name
 from hwkit.targets.mcu.arenas import pointer
 from hwkit.targets.mcu.call import Call
 from hwkit.targets.mcu.emit_moves import moved
+from hwkit.targets.mcu.emit_packed import packed_arguments, packed_lines
 from hwkit.targets.mcu.forms import Forms, forms_of, kept_by
+from hwkit.targets.mcu.kernels import Kernel
 from hwkit.targets.mcu.lower import Layer, McuPlan, row_bytes
 from hwkit.targets.mcu.sharing import Shared, bounds
 from hwkit.targets.mcu.source import comment, constant, initializer, layer_symbol
@@ -66,7 +67,7 @@ def tiled_layer(graph: Graph, index: int, plan: McuPlan, copies: Mapping[int, Sh
     tables: list[str] = []
     names = (*activations(op), op.output)
     places = [
-        _place(graph, plan.memory, stage, index, found, k, name, columns, tables)
+        _place(graph, plan, stage, index, found, k, name, columns, tables)
         for k, name in enumerate(names)
     ]
     written = _calls(plan, index, found, places, columns, copies)
@@ -137,11 +138,17 @@ def _calls(
             f"(const void *)({place})" for place in places[offset : offset + len(call.inputs)]
         ]
         offset += len(call.inputs)
+        function = f"hwk_{kernel.symbol}" if copy is None else copy.symbol
+        if call.packing is not None:
+            written.descriptors.extend(packed_lines(call, kernel, function, symbol))
+            function = f"hwk_packed_{kernel.descriptor}"
         taking = _Taking(
             call,
+            kernel,
             f"hwk_{kernel.descriptor}_t {local} = {symbol}_descriptor;",
             local,
-            f"hwk_{kernel.symbol}" if copy is None else copy.symbol,
+            symbol,
+            function,
             fields,
         )
         output = f"(void *)({places[-1]})"
@@ -167,11 +174,13 @@ def _calls(
 @dataclass(frozen=True, slots=True)
 class _Taking:
     """A call that takes numbers of a form: ``copied`` declares its descriptor as ``local``, whose
-    ``fields`` have the columns that they are in, by path."""
+    ``fields`` have the columns that they are in, by path; ``symbol`` is that of the call."""
 
     call: Call
+    kernel: Kernel
     copied: str
     local: str
+    symbol: str
     function: str
     fields: Mapping[str, str]
 
@@ -180,7 +189,9 @@ class _Taking:
         lines = [self.copied]
         for path, column in self.fields.items():
             lines.append(f"{self.local}.{path} = form->{column};")
-            conditions = bounds(f"{self.local}.{path}", self.call.varying.get(path, ()))
+            # Of a packed call these are the numbers of its bands as well.
+            numbers = () if self.call.packing else self.call.varying.get(path, ())
+            conditions = bounds(f"{self.local}.{path}", numbers)
             lines += [f"HWK_ASSUME({condition});" for condition in conditions]
         return [*lines, self._run(arguments)]
 
@@ -195,7 +206,10 @@ class _Taking:
         return [self.copied, *numbers, self._run(arguments)]
 
     def _run(self, arguments: Sequence[str]) -> str:
-        return f"{self.function}(&{self.local}, {', '.join(arguments)});"
+        given = [f"&{self.local}", *arguments]
+        if self.call.packing is not None:
+            given = packed_arguments(given, self.kernel, self.symbol)
+        return f"{self.function}({', '.join(given)});"
 
 
 def _apart(
@@ -298,7 +312,7 @@ def _whole_stage(stage: Stage, number: int) -> list[str]:
 
 def _place(
     graph: Graph,
-    memory: MemoryPlan,
+    plan: McuPlan,
     stage: Stage,
     index: int,
     found: Forms,
@@ -312,7 +326,7 @@ def _place(
     op = stage.nodes[index - first_of(graph, stage)]
     output = k == len(activations(op))
     label = _OUTPUT if output else _LETTERS[k] if k < len(_LETTERS) else f"input{k}"
-    row, base = row_bytes(graph, name), pointer(memory, name)
+    row, base = row_bytes(graph, plan, name), pointer(plan.memory, name)
     if name in stage.buffers:
         starts = [
             form.write if output else form.reads[k] if form.number is not None else 0

@@ -91,7 +91,7 @@ def stream_functions(graph: Graph, plan: McuPlan) -> str:
         return ""
     stage = plan.staging.stages[number]
     (name,) = stage.streamed
-    row = row_bytes(graph, name)
+    row = row_bytes(graph, plan, name)
     forms: dict[tuple[int, ...], int] = {}
     of_turn = []
     for move, new in zip(moves(stage, name), new_rows(stage), strict=True):

@@ -38,6 +38,7 @@ from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.layouts import laid_out
 from hwkit.targets.mcu.one_width import one_width
 from hwkit.targets.mcu.packed import packed
+from hwkit.targets.mcu.packed_parts import are_packed, fit, packed_parts
 from hwkit.targets.mcu.read_ahead import overlaps
 from hwkit.targets.mcu.sharing import by_rule
 from hwkit.targets.mcu.stages import UNSTAGED, Staging, Tiled, numbered, staging
@@ -107,13 +108,17 @@ def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
 
 def staged(lowered: Lowered[McuPlan], stages: Sequence[Stage]) -> Lowered[McuPlan]:
     """``lowered`` with the layers of ``stages``, of its graph, computed in parts, by the kernels
-    that it has where these compute every part.
+    that it has where these compute every part, narrow maps packed where that takes fewer bytes.
 
     ``ConfigError`` for what the firmware can't run, ``GraphError`` for stages whose layers don't
     follow each other. Example: ``staged(lowered, [by_output(graph, graph.nodes[:4], 2)])``.
     """
     found = staging(lowered.graph, stages)
-    planned = plan(lowered.graph, section(lowered.board), lowered.plan.picks, staging=found)
+    mcu, picks = section(lowered.board), lowered.plan.picks
+    planned = min(
+        (plan(lowered.graph, mcu, picks, staging=s) for s in found.ways_to_pack(lowered.graph)),
+        key=lambda of: (of.memory.missing_bytes, of.memory.arena_bytes),
+    )
     partial = frozenset(name for stage in stages for name in stage.between)
     return replace(lowered, plan=planned, partial=partial)
 
@@ -166,11 +171,11 @@ def plan(
     rule = picks_by_rule(made, mcu)
     kernels = {kernel.symbol: kernel for of in implementations(mcu).values() for kernel in of}
     tiles = [staging.layers.get(op.name) for op in graph.nodes]
+    found, given = storages(graph, staging.layers, staging.packed), rule if picks is None else picks
     chosen = tuple(
-        other if tile and not _fits_all(tile, kernels[pick.kernel]) else pick
-        for pick, other, tile in zip(rule if picks is None else picks, rule, tiles, strict=True)
+        other if tile and not fit(tile.classes, kernels[pick.kernel], found, op.output) else pick
+        for op, pick, other, tile in zip(graph.nodes, given, rule, tiles, strict=True)
     )
-    found = storages(graph, staging.layers)
     layers = [
         _layer(op, of, pick, kernels[pick.kernel] if of else None, tile, found)
         for op, of, pick, tile in zip(graph.nodes, made, chosen, tiles, strict=True)
@@ -275,26 +280,32 @@ def _layer(
         whole = len(called) == 1 and called[0].packing is None
         over_start = fits is not None and whole and fits(made[0].descriptor)
         return Layer(op, called, most, overlap, over_start=over_start)
-    classes = [_picked(of, pick) for of in tile.classes]
-    scratch = max(kernel.scratch_bytes(call.descriptor) for of in classes for call in of)
-    ahead = [overlaps(of, {kernel.symbol: kernel}) for of in classes]
-    placed = tuple(laid_out(call, kernel.row.layout) for call in classes[0])
+    picked = [_picked(of, pick) for of in tile.classes]
+    if are_packed(picked, kernel, stored, op.output):
+        parts = packed_parts(picked, kernel, stored, op.output)
+        classes, scratch = parts.classes, parts.scratch_bytes
+        placed = classes[0]
+        ahead = [
+            {of[0].inputs[0]: far[0]} if len(of) == 1 and far[0] is not None else {}
+            for of, far in zip(classes, parts.ahead_bytes, strict=True)
+        ]
+    else:
+        classes = tuple(picked)
+        scratch = max(kernel.scratch_bytes(call.descriptor) for of in classes for call in of)
+        ahead = [overlaps(of, {kernel.symbol: kernel}) for of in classes]
+        placed = tuple(laid_out(call, kernel.row.layout) for call in classes[0])
     if isinstance(op, InPlace):
-        ahead = [{**dict.fromkeys(activations(op), 0), **of} for of in ahead]
+        # Not over what has fewer bits: there would be more written than read.
+        to = stored[op.output].bits
+        over = [name for name in activations(op) if to <= stored[name].bits]
+        ahead = [{**dict.fromkeys(over, 0), **of} for of in ahead]
     numbers = tuple(numbered(*of) for of in zip(placed, tile.varying, strict=True))
-    tile = replace(tile, classes=tuple(classes), overlaps=tuple(ahead))
+    tile = replace(tile, classes=classes, overlaps=tuple(ahead))
     return Layer(op, numbers, scratch, {}, tile)
 
 
 def _picked(made: tuple[Call, ...], pick: Pick) -> tuple[Call, ...]:
     return tuple(replace(call, kernel=pick.kernel, shared=pick.shared) for call in made)
-
-
-def _fits_all(tile: Tiled, kernel: Kernel) -> bool:
-    """Whether ``kernel`` computes every part."""
-    calls_ = [call for of in tile.classes for call in of]
-    narrow = all(call.input_bits <= kernel.row.input_bits for call in calls_)
-    return narrow and all(kernel.fits(call.descriptor) for call in calls_)
 
 
 def _asks(layer: Layer) -> tuple[object, ...]:
@@ -327,9 +338,10 @@ def _stored_bytes(graph: Graph, stored: Mapping[str, Storage]) -> dict[str, int]
     return {name: storage.bytes_of(graph.tensors[name]) for name, storage in stored.items()}
 
 
-def row_bytes(graph: Graph, name: str) -> int:
+def row_bytes(graph: Graph, plan: McuPlan, name: str) -> int:
     """Bytes of a row of a map that a stage reads or makes."""
-    return tensor_bytes(graph, name) // graph.tensors[name].shape[0]
+    tensor = graph.tensors[name]
+    return plan.stored[name].bytes_of(tensor) // tensor.shape[0]
 
 
 def tensor_bytes(graph: Graph, name: str) -> int:

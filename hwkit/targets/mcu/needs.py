@@ -10,6 +10,7 @@ from hwkit.targets.mcu.call import Call, Pick
 from hwkit.targets.mcu.kernels import Kernel, implementations
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.lower import McuPlan, arena_regions, other_bytes, plan, section
+from hwkit.targets.mcu.packed import fits, packed
 
 _SHARE = 8
 """Of the room for activations at most one part in so many for a fast kernel's scratch."""
@@ -35,6 +36,11 @@ def arena_needs(lowered: Lowered[McuPlan]) -> ArenaNeeds:
             for call in layer.calls
             if (rows := lowered.plan.kernels[call.kernel].row.rows_at_once) > 1
         },
+        {
+            name: storage.bytes_of(lowered.graph.tensors[name])
+            for name, storage in lowered.plan.stored.items()
+            if storage.bits < 8
+        },
     )
 
 
@@ -59,6 +65,31 @@ def with_fast_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
         ]
         wanted = max(modest, key=lambda kernel: _scratch(kernel, made), default=None)
         picks.append(pick if wanted is None else replace(pick, kernel=wanted.symbol))
+    return replace(lowered, plan=plan(lowered.graph, mcu, picks))
+
+
+def with_small_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
+    """``lowered`` with those kernels that ask least scratch; of equals the first.
+
+    Example: a depthwise 3x3 over (24, 24, 32) on a Cortex-M4 has the plain loops, with none. Where
+    the room allows, measuring gives layers their fast kernels back.
+    """
+    mcu, stored = section(lowered.board), lowered.plan.stored
+    known = implementations(mcu)
+    picks: list[Pick] = []
+    for op, pick in zip(lowered.graph.nodes, lowered.plan.picks, strict=True):
+        made = calls(lowered.graph, op)
+        fitting = [
+            kernel
+            for kernel in (known[made[0].kernel] if made else ())
+            if all(fits(call, kernel, stored, op.output) for call in made)
+        ]
+        small = min(
+            fitting,
+            key=lambda k: max(packed(c, k, stored, op.output).scratch_bytes for c in made),
+            default=None,
+        )
+        picks.append(pick if small is None else replace(pick, kernel=small.symbol))
     return replace(lowered, plan=plan(lowered.graph, mcu, picks))
 
 

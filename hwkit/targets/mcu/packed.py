@@ -67,7 +67,7 @@ def fits(call: Call, kernel: Kernel, stored: Mapping[str, Storage], output: str)
     integers are packed."""
     if call.input_bits > kernel.row.input_bits:
         return False
-    if kernel.descriptor not in FORMS or not _narrow(call, stored, output):
+    if kernel.descriptor not in FORMS or not is_narrow(call, stored, output):
         return kernel.fits(call.descriptor)
     return kernel.descriptor in MOVES or _served(call, kernel, stored[output].bits) is not None
 
@@ -81,7 +81,7 @@ def packed(call: Call, kernel: Kernel, stored: Mapping[str, Storage], output: st
     bits, to = [stored[name].bits for name in call.inputs], stored[output].bits
     if kernel.descriptor in MOVES and min(*bits, to) < 8:
         return Packed(replace(call, packing=Struct(_fields(bits, to, 0))), 0, None)
-    if kernel.descriptor in FORMS and _narrow(call, stored, output):
+    if kernel.descriptor in FORMS and is_narrow(call, stored, output):
         served = _served(call, kernel, to)
         assert served is not None
         weights = weights_of(replace(call, descriptor=served), kernel, _outputs(served, kernel))
@@ -93,7 +93,8 @@ def packed(call: Call, kernel: Kernel, stored: Mapping[str, Storage], output: st
     return Packed(placed, kernel.scratch_bytes(call.descriptor), distance)
 
 
-def _narrow(call: Call, stored: Mapping[str, Storage], output: str) -> bool:
+def is_narrow(call: Call, stored: Mapping[str, Storage], output: str) -> bool:
+    """Whether integers that it reads or makes, or its weights, have fewer than 8 bits."""
     names = (*call.inputs, output)
     return call.weight_bits < 8 or any(stored[name].bits < 8 for name in names)
 
@@ -172,6 +173,14 @@ def _into_int8(struct: Struct) -> Struct | None:
     if not isinstance(r, Struct):
         return None
     return Struct({**struct.fields, "rescale": Struct({**r.fields, "low": -128, "high": 127})})
+
+
+def clamps(call: Call, kernel: Kernel, to: int) -> tuple[int, int]:
+    """What outputs of ``call`` by ``kernel``, which fits, are clamped to when they are packed in
+    ``to`` bits."""
+    served = _served(call, kernel, to)
+    assert served is not None
+    return _limits(call.descriptor, served)
 
 
 def _limits(struct: Struct, served: Struct) -> tuple[int, int]:

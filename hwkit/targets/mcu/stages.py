@@ -7,7 +7,7 @@ few, however many turns it takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,10 +80,27 @@ def _check_streamed(graph: Graph, stage: Stage, name: str, where: str) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Staging:
-    """The ``stages`` of a graph and by name of their layers what computes these."""
+    """The ``stages`` of a graph and by name of their layers what computes these; ``packed`` are
+    the tensors of fewer than 8 bits that they read and make packed, where that can be."""
 
     stages: tuple[Stage, ...]
     layers: Mapping[str, Tiled]
+    packed: frozenset[str] = frozenset()
+
+    def ways_to_pack(self, graph: Graph) -> Iterator[Staging]:
+        """The same with nothing packed, with all whole maps, and with all: unpacking a part takes
+        a buffer too, which may be more than the rows that it saves."""
+        yield replace(self, packed=frozenset())
+        names = {
+            name
+            for stage in self.stages
+            for name in (*stage.sources, *stage.results, *stage.between)
+            if graph.tensors[name].dtype.bits < 8
+        }
+        buffers = {name for stage in self.stages for name in stage.buffers}
+        for packed in dict.fromkeys((frozenset(names - buffers), frozenset(names))):
+            if packed:
+                yield replace(self, packed=packed)
 
 
 UNSTAGED = Staging((), {})
@@ -154,4 +171,8 @@ def numbered(call: Call, varying: Mapping[str, tuple[Leaf, ...]]) -> Call:
         path: tuple(value for value in values if isinstance(value, int))
         for path, values in varying.items()
     }
-    return replace(call, varying=ints)
+    both = {
+        path: (*call.varying.get(path, ()), *ints.get(path, ()))
+        for path in {**call.varying, **ints}
+    }
+    return replace(call, varying=both)

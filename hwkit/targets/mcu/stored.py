@@ -8,6 +8,7 @@ outputs and states, has a byte for each integer, as has what a layer without a p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from math import prod
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
@@ -53,15 +54,18 @@ _FORMS = (
 )
 
 
-def storages(graph: Graph, staged: Collection[str] = ()) -> Mapping[str, Storage]:
+def storages(
+    graph: Graph, staged: Collection[str] = (), packed: Collection[str] = ()
+) -> Mapping[str, Storage]:
     """Of every input, state and op output of a lowered graph, where the layers named in ``staged``
-    are computed in parts: those read and write whole bytes.
+    are computed in parts: of what those read and write the tensors that are ``packed``, if their
+    rows end with a byte, and no others.
 
     Example: a map of s4 between two convolutions has ``Storage(4)``, the network's s4 output
     ``Storage(8)``.
     """
     names = (*graph.sources, *(op.output for op in graph.nodes))
-    whole = set(_whole(graph, staged))
+    whole = set(_whole(graph, staged, packed))
     # What a reshape reads and makes are the same bytes.
     pairs = [{op.input, op.output} for op in graph.nodes if isinstance(op, Reshape)]
     while any(pair & whole and not pair <= whole for pair in pairs):
@@ -71,13 +75,24 @@ def storages(graph: Graph, staged: Collection[str] = ()) -> Mapping[str, Storage
     }
 
 
-def _whole(graph: Graph, staged: Collection[str]) -> Iterator[str]:
+def _whole(graph: Graph, staged: Collection[str], packed: Collection[str]) -> Iterator[str]:
     yield from graph.sources
     yield from graph.results
     for op in graph.nodes:
-        if op.name in staged or not has_form(graph, op):
-            yield op.output
-            yield from activations(op)
+        names = (op.output, *activations(op))
+        if not has_form(graph, op):
+            yield from names
+        elif op.name in staged:
+            yield from (
+                name
+                for name in names
+                if name not in packed or not _ends_rows_with_a_byte(graph, name)
+            )
+
+
+def _ends_rows_with_a_byte(graph: Graph, name: str) -> bool:
+    tensor = graph.tensors[name]
+    return prod(tensor.shape[1:]) * PACKED.of(tensor.dtype).bits % 8 == 0
 
 
 def has_form(graph: Graph, op: Op) -> bool:

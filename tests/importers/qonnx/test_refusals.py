@@ -294,7 +294,7 @@ def test_as_many_nodes_as_a_file_may_have(tmp_path: Path, monkeypatch: pytest.Mo
     ("starts", "ends", "taken"),
     [
         ((0, 1), (1, 2), [1]),
-        ((-1, -9), (9, 9), [0, 1]),
+        ((-1, -9), (9, 1), [0]),
         ((1, 0), (2, 2), None),
         ((0, 0), (0, 2), None),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import strategies as st
@@ -11,7 +12,17 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
 from hwkit.lower.patch.spans import can_tile
 from hwkit.lower.patch.turns import Stage, boundary, by_input, by_output
+from hwkit.target import Lowered
+from hwkit.targets.mcu.lower import McuPlan, plan, section
 from hwkit.targets.mcu.stages import check_stages
+
+
+def packed_in(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
+    """``lowered``, which has stages, with every map in them packed that can be, whether it saves or
+    not."""
+    *_, packed = lowered.plan.staging.ways_to_pack(lowered.graph)
+    mcu, picks = section(lowered.board), lowered.plan.picks
+    return replace(lowered, plan=plan(lowered.graph, mcu, picks, staging=packed))
 
 
 def runs(graph: Graph) -> list[tuple[Op, ...]]:

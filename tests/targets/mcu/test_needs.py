@@ -40,3 +40,10 @@ def test_room_is_what_stack_and_variables_leave() -> None:
     (sram,) = (region.size_bytes for region in board.mcu.memory if region.kind == "sram")
     assert needs.other_bytes == 624 + 4 * 5
     assert needs.room_bytes == sram - board.mcu.stack_bytes - needs.other_bytes
+
+
+def test_small_kernels_ask_nothing_where_there_are_plain_loops() -> None:
+    lowered = TARGET.lower(CHAIN, boards.load("virtual_m4"))
+    small = TARGET.with_small_kernels(lowered)
+    assert not any(TARGET.arena_needs(small).scratch_bytes.values())
+    assert small.plan.memory.arena_bytes < lowered.plan.memory.arena_bytes

@@ -14,19 +14,22 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     Add,
     AvgPool2d,
+    Clamp,
     Concat,
     Conv2d,
     DepthwiseConv2d,
     MaxPool2d,
+    Requantize,
     ResizeNearest,
     SumPool2d,
 )
+from hwkit.ir.types import S8
 from hwkit.targets.mcu.lower import staged
 from tests.conformance.graphs import Space, graphs
-from tests.conformance.spaces import MCU
+from tests.conformance.spaces import MCU, NARROW
 from tests.examples import more
 from tests.targets.mcu import together
-from tests.targets.mcu.staged import stages
+from tests.targets.mcu.staged import packed_in, stages
 
 _GRAPHS = more(8)
 
@@ -41,9 +44,14 @@ MAPS = replace(
 )
 """Those that can be computed in rows, so that many inputs can be streamed."""
 
+NARROW_MAPS = replace(
+    NARROW, ops=(*MAPS.ops, Clamp, Requantize), activations=(*NARROW.activations, S8), max_ops=8
+)
+"""Of these most maps can be packed."""
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", [ANY_OPS, MAPS])
+@pytest.mark.parametrize("space", [ANY_OPS, MAPS, NARROW_MAPS])
 def test_every_integer_of_random_stages_in_one_program(space: Space, tmp_path: Path) -> None:
     models: list[together.Model] = []
     tiled = streamed = 0
@@ -70,5 +78,10 @@ def test_every_integer_of_random_stages_in_one_program(space: Space, tmp_path: P
             streamed += any(stage.streamed for stage in found)
 
     collect()
-    assert tiled > _GRAPHS and (streamed > 0) == (space is MAPS)
+    assert tiled > _GRAPHS and (streamed > 0) == (space is not ANY_OPS)
+    if space is NARROW_MAPS:
+        models = [replace(model, lowered=packed_in(model.lowered)) for model in models]
+        plans = [model.lowered.plan for model in models]
+        inside = [(of, name) for of in plans for s in of.staging.stages for name in s.between]
+        assert sum(of.stored[name].bits < 8 for of, name in inside) > _GRAPHS // 2
     assert all(together.check(models, tmp_path))

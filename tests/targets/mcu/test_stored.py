@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hwkit import boards
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
+from hwkit.ir.interpret import run
 from hwkit.ir.ops import Conv2d, Dense, Mul, Padding, Requantize, Rescale, Reshape, Rounding
 from hwkit.ir.types import S8, IntType
 from hwkit.lower.patch.turns import by_output
+from hwkit.targets.mcu.build import build
 from hwkit.targets.mcu.emit import emit
-from hwkit.targets.mcu.lower import lower, staged
+from hwkit.targets.mcu.lower import lower, plan, section, staged
+from hwkit.targets.mcu.session import open_session
+from hwkit.targets.mcu.stages import staging
 from hwkit.targets.mcu.stored import storages
 from hwkit.targets.mcu.structs import Table
+from hwkit.toolchain import elf
+from tests.targets.mcu.staged import packed_in
 
 _SIDE, _CHANNELS = 24, 8
 _S4 = IntType(4, True)
@@ -36,8 +44,8 @@ def _convolutions(dtype: IntType) -> Graph:
     return b.build([x])
 
 
-def _bits(graph: Graph, staged: tuple[str, ...] = ()) -> dict[str, int]:
-    return {name: storage.bits for name, storage in storages(graph, staged).items()}
+def _bits(graph: Graph, *staged: tuple[str, ...]) -> dict[str, int]:
+    return {name: storage.bits for name, storage in storages(graph, *staged).items()}
 
 
 def test_types_decide_inside_and_bytes_show_outside() -> None:
@@ -48,8 +56,15 @@ def test_types_decide_inside_and_bytes_show_outside() -> None:
     assert _bits(_convolutions(IntType(5, True)))["y0"] == 8
 
 
-def test_layers_in_parts_have_bytes() -> None:
-    assert _bits(_convolutions(_S4), ("c2",)) == {"x": 8, "y0": 4, "y1": 8, "y2": 8}
+def test_layers_in_parts_have_bytes_or_rows_that_end_with_one() -> None:
+    graph = _convolutions(_S4)
+    assert _bits(graph, ("c2",)) == {"x": 8, "y0": 4, "y1": 8, "y2": 8}
+    assert _bits(graph, ("c2",), ("y1",)) == {"x": 8, "y0": 4, "y1": 4, "y2": 8}
+    b = GraphBuilder("odd")
+    b.input("x", (4, 3, 1), S8)
+    b.add(Requantize("narrow", "x", "a", _rescale(_S4)), _S4)
+    b.add(Requantize("last", "a", "y", _rescale(S8)), S8)
+    assert _bits(b.build(["y"]), ("last",), ("a",))["a"] == 8
 
 
 def test_what_has_no_packed_form_has_bytes_on_both_sides() -> None:
@@ -85,10 +100,37 @@ def test_the_firmware_counts_what_the_plan_does() -> None:
     assert {"kernels/hwk_packed_window.h", "kernels/hwk_lanes.h"} <= files.keys()
 
 
-def test_a_patched_network_keeps_its_stages_in_bytes() -> None:
+def test_a_stage_packs_what_saves_bytes() -> None:
+    """Its whole result does; the few rows of the map inside are fewer bytes than what unpacking
+    them takes."""
     lowered = lower(_convolutions(_S4), boards.load("virtual_m4"))
-    plan = staged(lowered, [by_output(lowered.graph, lowered.graph.nodes[:2], 4)]).plan
-    assert {name: s.bits for name, s in plan.stored.items()} == {"x": 8, "y0": 8, "y1": 8, "y2": 8}
+    stages = [by_output(lowered.graph, lowered.graph.nodes[:2], 4)]
+    found = staged(lowered, stages).plan
+    assert {name: s.bits for name, s in found.stored.items()} == {
+        "x": 8, "y0": 8, "y1": 4, "y2": 8
+    }  # fmt: skip
+    arenas = [
+        plan(lowered.graph, section(lowered.board), lowered.plan.picks, staging=ways).memory
+        for ways in staging(lowered.graph, stages).ways_to_pack(lowered.graph)
+    ]
+    assert len(arenas) == 3
+    assert found.memory.arena_bytes == min(memory.arena_bytes for memory in arenas)
+    assert found.memory.arena_bytes < arenas[0].arena_bytes
+
+
+@pytest.mark.parametrize("board", ["virtual_m0", "virtual_m4", "virtual_rv32"])
+def test_packed_rows_of_a_stage_on_virtual_boards(board: str, tmp_path: Path) -> None:
+    """The arena that is planned, and the integers of the interpreter."""
+    lowered = lower(_convolutions(_S4), boards.load(board))
+    found = packed_in(staged(lowered, [by_output(lowered.graph, lowered.graph.nodes, 3)]))
+    assert found.plan.stored["y0"].bits == found.plan.stored["y1"].bits == 4
+    assert found.plan.memory.placed("y0/halo").size_bytes == 2 * _SIDE * _CHANNELS // 2
+    artifact = build(emit(found), found, tmp_path)
+    arena = elf.read(artifact.path).symbol_bytes["arena"]
+    assert arena == found.plan.memory.arena_bytes == artifact.facts["arena_bytes"]
+    x = np.random.default_rng(1).integers(-128, 128, (2, _SIDE, _SIDE, 2)).astype(np.int8)
+    with open_session(artifact) as session:
+        assert np.array_equal(session.infer({"x": x})["y2"], run(found.graph, {"x": x})["y2"])
 
 
 def _weight_bytes(graph: Graph) -> int:
