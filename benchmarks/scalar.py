@@ -155,10 +155,10 @@ def main(names: list[str]) -> None:
     """Writes results/scalar.csv; rows of layers that are not named stay."""
     chosen = [case for case in CASES if not names or case.name in names]
     made = {case.name: [row for board in BOARDS for row in _shown(case, board)] for case in chosen}
-    kept = {} if not names else {row["layer"]: [] for row in read("scalar")}
+    rows_of: dict[str, list[Any]] = {}
     for row in read("scalar") if names else ():
-        kept[row["layer"]].append(row)
-    write("scalar", [row for of in (kept | made).values() for row in of])
+        rows_of.setdefault(row["layer"], []).append(row)
+    write("scalar", [row for of in (rows_of | made).values() for row in of])
 
 
 def _shown(case: Case, board: str) -> Iterator[dict[str, Any]]:

@@ -97,6 +97,32 @@ GROUPS = {
         ("kernels:wide",),
     ),
     "dense_h8": Group(("dense_s8",), ("kernels:dense_into_int8",), alternatives=("dense_s8_h8",)),
+    "dense_pairs": Group(
+        ("dense_s8", "dense_s8_s4"),
+        ("kernels:dense_on_a_line",),
+        ("dense_on_a_line",),
+        alternatives=("dense_s8_pairs", "dense_s8_s4_pairs"),
+    ),
+    "bytes": Group(
+        ("requantize_s8", "lookup_s8"),
+        ("kernels:requantize", "kernels:elementwise"),
+        alternatives=("requantize_s8_bytes", "lookup_s8_bytes"),
+    ),
+    "pool_words": Group(
+        ("avg_pool_s8", "sum_pool_s8"),
+        ("kernels:pool_in_words",),
+        ("pool_in_words",),
+        alternatives=("avg_pool_s8_words", "sum_pool_s8_words"),
+    ),
+    "softmax_kept": Group(
+        ("softmax_s8",), ("kernels:softmax",), ("softmax",), alternatives=("softmax_s8_kept",)
+    ),
+    "broadcast_line": Group(
+        ("broadcast_add_s8", "broadcast_mul_s8"),
+        ("kernels:broadcast_on_a_line",),
+        ("broadcast_on_a_line",),
+        alternatives=("broadcast_add_s8_line", "broadcast_mul_s8_line"),
+    ),
     "conv2d_h8": Group(
         ("conv2d_s8",), ("kernels:conv2d_into_int8",), alternatives=("conv2d_s8_h8",)
     ),

@@ -12,7 +12,8 @@ HWK_INLINE int32_t hwk_dense_upper(uint32_t x) { return (int32_t)x >> 16; }
 HWK_INLINE void hwk_dense_taps(const int32_t *words, const int32_t *column, int careful,
                                int32_t *sums) {
   uint32_t first = (uint32_t)column[0], second = (uint32_t)column[1] + (first << 8);
-  uint32_t start = (1u << 15) - 0x00800080u * first, rest = (uint32_t)column[2] + (1u << 15) - start;
+  uint32_t start = (1u << 15) - 0x00800080u * first,
+           rest = (uint32_t)column[2] + (1u << 15) - start;
   for (int32_t n = 0; n < HWK_DENSE_ROWS; ++n) {
     uint32_t word = (uint32_t)words[n], odd = word >> 8 & 0x00ff00ffu;
     if (careful) {

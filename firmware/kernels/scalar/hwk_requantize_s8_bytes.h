@@ -10,8 +10,8 @@ HWK_INLINE size_t hwk_requantize_s8_bytes_scratch_bytes(const hwk_requantize_t *
   return 256;
 }
 
-HWK_INLINE void hwk_requantize_s8_bytes(const hwk_requantize_t *d, const int8_t *input, void *output,
-                                        void *scratch) {
+HWK_INLINE void hwk_requantize_s8_bytes(const hwk_requantize_t *d, const int8_t *input,
+                                        void *output, void *scratch) {
   uint8_t *table = scratch;
   hwk_channel_t scale = hwk_channel(&d->rescale, 0);
 #pragma GCC unroll 1

@@ -95,7 +95,7 @@ __attribute__((naked)) HWK_NOINLINE const int32_t *hwk_dense_group(
       "mov r6, r10\n"
       "mov r7, r11\n"
       "stmia r1!, {r4, r5, r6, r7}\n"
-      "pop {r3, r4, r5, r6, r7}\n"
+      "pop {r2, r4, r5, r6, r7}\n"
       "mov r8, r4\n"
       "mov r9, r5\n"
       "mov r10, r6\n"

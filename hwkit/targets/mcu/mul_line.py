@@ -37,6 +37,7 @@ def _of(struct: Struct) -> Staircase | None:
     f = {name: value for name, value in r.fields.items() if isinstance(value, int)}
     zeros = [zero for zero in zero_points if isinstance(zero, int)]
     ends = [a * b for a, b in product(*((-128 - zero, 127 - zero) for zero in zeros))]
-    numbers = (np.array([n], np.int64) for n in (f["multiplier"], f["shift"]))
-    low, high = np.array([min(ends)], np.int64), np.array([max(ends)], np.int64)
-    return staircase(*numbers, f["zero_point"], low, high)
+    multiplier, shift, low, high = (
+        np.array([n], np.int64) for n in (f["multiplier"], f["shift"], min(ends), max(ends))
+    )
+    return staircase(multiplier, shift, f["zero_point"], low, high)

@@ -51,6 +51,12 @@ def test_the_smallest_first_and_then_the_fastest() -> None:
     assert select([of], {}, smallest(1000)) == [of[2]]
 
 
+def test_the_last_function_that_serves_a_layer_stays() -> None:
+    """Once the larger one is given up, no option is left without the smaller one."""
+    of = [option(10, 10, "large"), option(11, 10, "small")]
+    assert select([of], {"large": 5000, "small": 100}, exchange(1000, 100)) == [of[1]]
+
+
 figures = st.tuples(st.integers(1, 1000), st.integers(1, 1000), st.sets(st.sampled_from("abc")))
 layers = st.lists(st.lists(figures, min_size=1, max_size=3), min_size=1, max_size=5)
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from hwkit.ir.types import Array
-from hwkit.targets.mcu import depthwise_rows, depthwise_stairs, pairs, scalar_winograd4
+from hwkit.targets.mcu import (
+    dense_pairs,
+    depthwise_rows,
+    depthwise_stairs,
+    pairs,
+    scalar_winograd4,
+)
 from hwkit.targets.mcu.staircase import Staircase
 from hwkit.targets.mcu.weights import winograd4_words
 
@@ -41,6 +47,33 @@ def test_pairs_left_over_go_alone() -> None:
     together, alone = stream[:20], stream[20:]
     assert together[0] == 0 and together[7:11].tolist() == [31, 0x1010101, 0x2020202, 0x3030303]
     assert alone[0] == 3 and alone[3:5].tolist() == [31, 0x4040404]
+
+
+def _word(weight: int) -> int:
+    return int(np.full(4, weight + 128, np.uint8).view(np.int32)[0])
+
+
+def test_products_of_two_taps() -> None:
+    stream = dense_pairs.stream(np.ones((1, 8), np.int8), None)
+    block = [_word(1), *[_word(0)] * 3]
+    assert stream.tolist() == [23, *block, *block]
+
+
+def test_products_of_two_taps_with_a_careful_block_and_factors() -> None:
+    packed = np.array([[64] * 4 + [1] * 4] * 5, np.int8)
+    ends = dense_pairs.factors(np.full(5, 9), _stairs(5, zero=6))
+    stream = dense_pairs.stream(packed, ends)
+    assert ends[0].tolist() == [7, 7, 4, 5, 6, 7]
+    whole, rest = stream[: 10 + 4 * 6].tolist(), stream[10 + 4 * 6 :].tolist()
+    assert whole == [0, *[_word(64)] * 4, 11, *[_word(1)] * 4, *[7, 7, 4, 5, 6, 7] * 4]
+    alone = [_word(0)] * 3
+    assert rest == [0, _word(64), *alone, 11, _word(1), *alone, 7, 7, 4, 5, 6, 7]
+
+
+def test_products_of_two_4_bit_taps() -> None:
+    stream = dense_pairs.stream_s4(np.array([[1, 1, 1, 1], [-8, 7, 0, 0]], np.int8), None)
+    words = stream.view(np.uint32).tolist()
+    assert words == [20, 0x89898989, 0x88888F80, 0x88888888, 0x88888888]
 
 
 def test_rows() -> None:

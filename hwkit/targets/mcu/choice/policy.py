@@ -96,7 +96,7 @@ def select(
         without = [
             _best(options, function_bytes, price, present - {name})
             for name in needed
-            if all(any(name not in o.needs for o in of) for of in options)
+            if all(any(o.needs <= present - {name} for o in of) for of in options)
         ]
         less = min(without, key=lambda found: found[1], default=(best, cost))
         if less[1] >= cost:
