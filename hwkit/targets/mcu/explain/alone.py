@@ -19,7 +19,7 @@ from hwkit.boards import Board
 from hwkit.device.emulator import Counts
 from hwkit.device.session import open_board
 from hwkit.device.virtual.cost_models import cost_model
-from hwkit.errors import ConfigError, DeviceError, FormatError, HwkitError
+from hwkit.errors import ConfigError, DeviceError, FormatError, GraphError, HwkitError
 from hwkit.files import read_json, remove_abandoned, write_json
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -67,7 +67,7 @@ class _Trial:
 
 def fastest(singles: Sequence[Single], board: Board) -> list[Alone | None]:
     """Each of ``singles`` by itself on ``board``, a virtual one; None of one that no kernel
-    computes or that the board has no room for.
+    computes, that the board has no room for, or whose sums its accumulator has none for.
 
     Raises what building and running raise. Example: a 3x3 convolution of 64 channels on 8 x 8
     pixels takes some 850,000 cycles of virtual_m4 by ``conv2d_s8_winograd4``.
@@ -140,10 +140,10 @@ def _hold(some: Sequence[_Trial]) -> bool:
 
 
 def _measured(some: Sequence[_Trial], board: Board) -> dict[Path, Alone | None]:
-    """Of each trial, measured in one image, or in halves where the board has no room for it."""
+    """Of each trial, measured in one image, or in halves where that can't be."""
     try:
         costs = _costs(some, board)
-    except ConfigError:
+    except (ConfigError, GraphError):  # no room on the board, or for a sum
         if len(some) == 1:
             return {some[0].path: None}
         half = len(some) // 2
