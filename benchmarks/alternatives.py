@@ -2,10 +2,11 @@
 
 python -m benchmarks.alternatives
 
-Layers of the shapes that networks of the field have, with random weights. All kernels of a layer
-are layers of one image; that image's last output is compared with the interpreter's, and every
-kernel by tests/firmware. results/layers/alternatives.csv has all of them, the table the fastest one
-of each core.
+Layers of the shapes that networks of the field have, with random weights that are as large as
+trained ones: of the whole of int8 they would be twice that, and their sums too large for kernels
+that bound them. All kernels of a layer are layers of one image; that image's last output is
+compared with the interpreter's, and every kernel by tests/firmware. results/layers/alternatives.csv
+has all of them, the table the fastest one of each core.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from hwkit.targets.mcu.choice.rounds import that_fit
 from hwkit.targets.mcu.explain.alone import counted
 from hwkit.targets.mcu.explain.single import single
 from hwkit.targets.mcu.stored import storages
+
+WEIGHT_BITS = 7
+"""Uniform within -63 .. 63: the magnitude is 32 on average, as of trained weights of 8 bits."""
 
 
 def _conv(side: int, channels: int, outputs: int, kernel: int, stride: int = 1) -> Case:
@@ -74,7 +78,7 @@ def rows_of(case: Case, board_name: str) -> Iterator[dict[str, Any]]:
     """A row for each kernel of the board's folders that computes the layer."""
     board = boards.load(board_name)
     assert board.mcu is not None
-    graph = case.graph()
+    graph = case.graph(WEIGHT_BITS)
     (op,) = graph.nodes
     assert isinstance(op, Conv2d | DepthwiseConv2d | Dense)
     layer = single(graph, op)

@@ -79,9 +79,10 @@ def ideal(of: Single) -> Single:
 
 
 def _some_weights(of: Single) -> Array:
-    """All that the type holds but its lowest, in turn."""
+    """Half of what the type holds, in turn: as large as trained ones, so that no kernel is left out
+    for its sums."""
     dtype = of.weight.dtype
-    values = np.arange(dtype.low + 1, dtype.high + 1)
+    values = np.arange(dtype.low // 2, dtype.high // 2 + 1)
     return np.resize(values, of.weight.shape).astype(of.weights.dtype)
 
 
