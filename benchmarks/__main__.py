@@ -7,6 +7,7 @@ import os
 import sys
 
 from benchmarks import (
+    alternatives,
     bars,
     bitstreams,
     cores,
@@ -42,6 +43,7 @@ def main() -> None:
         print(f"warning: load average {load:.1f}; measured figures will be worse", file=sys.stderr)
     interpreter.main([])
     kernels.main()
+    alternatives.main()
     models.main([])
     mlperf_tiny.main([])
     bars.main()

@@ -3,13 +3,14 @@
 python -m benchmarks.published [FOLDER | model.tflite ...]
 
 Without arguments the folder in $HWKIT_MODELS, if that is set.
+
 The estimates are those of hwkit profile --estimate: the build of each board on the virtual board of
-its core, with the waits of the board's flash. The published figures are throughputs of MLPerf
-Tiny's rounds; nothing of hwkit has run on this hardware. Where a published figure is of another
-library, the ratio is the library's and the model's together. One comparison has the same kernels
-on both sides, though not the same version: CMSIS-NN, here under TFLM as the model of virtual_m4
-counts it.
-Boards and networks without a published figure have a row that says so.
+its core, with the waits of the board's flash; virtual boards have none. The published figures are
+throughputs of MLPerf Tiny's rounds; nothing of hwkit has run on this hardware. Where a published
+figure is of another library, the ratio is the library's and the model's together. One comparison
+has the same kernels on both sides, though not the same version: CMSIS-NN, here under TFLM as the
+model of virtual_m4 counts it. Boards and networks without a published figure have a row that says
+so.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from benchmarks.bars import AD, IC, KWS, VWW
 from benchmarks.csvfile import write
 from benchmarks.moved import MODELS, files
 from benchmarks.peers import TFLM_PER_MAC
+from benchmarks.virtual import count
 from hwkit import boards
+from hwkit.device.session import is_emulated
 from hwkit.errors import ConfigError, HwkitError
 from hwkit.flow.estimating import estimate
 from hwkit.flow.source import import_file
@@ -37,6 +40,7 @@ BOARDS = (
     "nucleo_l4r5zi",
     "arduino_nano33ble",
     "nucleo_h743zi",
+    "virtual_m33",
     "rpi_pico2",
     "rpi_pico",
     "hifive1",
@@ -97,8 +101,8 @@ PUBLISHED = (
         _V11,
     ),
     Published(
-        "rpi_pico2",
-        "nRF5340-DK (Cortex-M33)",
+        "virtual_m33",
+        "nRF5340-DK",
         128_000_000,
         "microTVM, CMSIS-NN 5126318",
         {AD: 159.020, IC: 3.146, KWS: 13.074, VWW: 4.286},
@@ -110,17 +114,25 @@ PUBLISHED = (
 def rows_of(graph: Graph, board: str, store: Path) -> Iterator[dict[str, Any]]:
     """What is estimated of ``graph`` on ``board`` beside each published figure, or beside none."""
     total = sum(macs(graph, op) for op in graph.nodes)
-    try:
-        found = estimate(graph, board, store=store).estimated.total.cycles
-        assert found is not None
-        ours: float | None = found / total
-    except ConfigError:  # too large for the board
-        ours = None
+    ours = _cycles(graph, board, store)
+    ours = None if ours is None else ours / total
     known = [of for of in PUBLISHED if of.board == board and graph.name in of.per_second]
     for of in known:
         yield _row(graph, board, "hwkit", ours, of, of.cycles(graph.name) / total, OTHER_LIBRARY)
     if not known:
         yield _row(graph, board, "hwkit", ours, None, None, NOTHING)
+
+
+def _cycles(graph: Graph, board: str, store: Path) -> float | None:
+    """Of an inference: estimated, or counted by a virtual board itself; None where it does not
+    fit."""
+    if is_emulated(boards.load(board)):
+        counted = count(graph, board).layer_cycles
+        return None if counted is None else sum(counted)
+    try:
+        return estimate(graph, board, store=store).estimated.total.cycles
+    except ConfigError:  # too large for the board
+        return None
 
 
 def model_row(graph: Graph) -> dict[str, Any]:

@@ -279,10 +279,11 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a layer costs, in the unit of its ``Explanation``, and ``best_per_mac``, what a
-    multiply-accumulate of an ideal layer of its window does (None for a layer without them, or
-    where that could not be built). ``changes`` come with the one that saves most first; they don't
-    add up. ``flash_wait`` are the cycles that waiting for the board's flash adds, estimated and in
-    no other figure; None where that is not known or there is none to wait for."""
+    multiply-accumulate of an ideal layer of its window does, or of one of the changes to it with
+    weights as wide (None for a layer without them, or where none could be built). ``changes`` come
+    with the one that saves most first; they don't add up. ``flash_wait`` are the cycles that
+    waiting for the board's flash adds, estimated and in no other figure; None where that is not
+    known or there is none to wait for."""
 
     index: int
     name: str

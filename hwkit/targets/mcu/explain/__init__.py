@@ -32,7 +32,7 @@ _LEAST_SHARE = 50
 _WORTH = 50
 """Nor is told of what saves less than this part of its own time."""
 
-_IDEAL = "ideal"
+_IDEAL, _NARROWER = "ideal", "width"
 
 
 def explain(lowered: Lowered[McuPlan]) -> Explanation:
@@ -83,7 +83,11 @@ def _account(lowered: Lowered[McuPlan], n: int, found: Sequence[tuple[Variant, i
     choice, op = lowered.plan.choice, lowered.graph.nodes[n]
     assert choice is not None
     taken, products = _taken(choice, n), macs(lowered.graph, op)
-    per_mac = [cost / of.single.macs for of, cost in found if of.reason == _IDEAL]
+    per_mac = [
+        cost / (products if of.whole else of.single.macs)
+        for of, cost in found
+        if of.reason != _NARROWER
+    ]
     changes = [*_other_kernels(choice, n), *_helpful(found, taken.cost, products)]
     return Account(
         index=n,

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwkit.boards import Board
+from hwkit.device.emulator import Counts
 from hwkit.device.session import open_board
 from hwkit.device.virtual.cost_models import cost_model
-from hwkit.errors import ConfigError, DeviceError, FormatError, HwkitError
+from hwkit.errors import ConfigError, DeviceError, FormatError, GraphError, HwkitError
 from hwkit.files import read_json, remove_abandoned, write_json
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
@@ -66,7 +67,7 @@ class _Trial:
 
 def fastest(singles: Sequence[Single], board: Board) -> list[Alone | None]:
     """Each of ``singles`` by itself on ``board``, a virtual one; None of one that no kernel
-    computes or that the board has no room for.
+    computes, that the board has no room for, or whose sums its accumulator has none for.
 
     Raises what building and running raise. Example: a 3x3 convolution of 64 channels on 8 x 8
     pixels takes some 850,000 cycles of virtual_m4 by ``conv2d_s8_winograd4``.
@@ -139,10 +140,10 @@ def _hold(some: Sequence[_Trial]) -> bool:
 
 
 def _measured(some: Sequence[_Trial], board: Board) -> dict[Path, Alone | None]:
-    """Of each trial, measured in one image, or in halves where the board has no room for it."""
+    """Of each trial, measured in one image, or in halves where that can't be."""
     try:
         costs = _costs(some, board)
-    except ConfigError:
+    except (ConfigError, GraphError):  # no room on the board, or for a sum
         if len(some) == 1:
             return {some[0].path: None}
         half = len(some) // 2
@@ -158,15 +159,26 @@ def _measured(some: Sequence[_Trial], board: Board) -> dict[Path, Alone | None]:
 
 def _costs(some: Sequence[_Trial], board: Board) -> Iterator[int]:
     """Of each kernel of each trial, all in one image."""
-    graph = image([trial.single for trial in some for _ in trial.kernels])
-    picks = [Pick(kernel, False) for trial in some for kernel in trial.kernels]
+    singles = [trial.single for trial in some for _ in trial.kernels]
+    counts = counted(singles, [kernel for trial in some for kernel in trial.kernels], board)
+    return iter(counts.layer_cycles or counts.layer_instructions)
+
+
+def counted(singles: Sequence[Single], kernels: Sequence[str], board: Board) -> Counts:
+    """An inference of ``image(singles)`` on ``board``, a virtual one, each layer by its kernel.
+
+    ``ConfigError`` where the board has no room, ``DeviceError`` where its integers are not the
+    interpreter's; else what building and running raise.
+    """
+    graph = image(singles)
+    picks = [Pick(kernel, False) for kernel in kernels]
     lowered = Lowered(graph, board, plan(graph, section(board), picks))
     with open_board(board, cached(emit(lowered), lowered).path) as device:
         if not device.selftest().passed:
             raise DeviceError(f"{board.name}: kernels under trial fail their self-test")
         counts = device.counts()
     assert counts is not None, "a virtual board counts"
-    return iter(counts.layer_cycles or counts.layer_instructions)
+    return counts
 
 
 def image(singles: Sequence[Single]) -> Graph:

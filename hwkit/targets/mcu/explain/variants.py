@@ -57,11 +57,14 @@ def ideal(of: Single) -> Single:
     if isinstance(of.op, Dense):
         inputs, outputs = _IDEAL_FEATURES, 2 * MANY
         wide = _with_channels(of, inputs, outputs)
-        op: WeightedOp = replace(of.op, input_zero_point=0)
+        op: WeightedOp = replace(wide.op, input_zero_point=0)
         source, result = (inputs,), (outputs,)
     else:
         wide = _with_channels(of, MANY, MANY)
-        op = replace(of.op, stride=(1, 1), dilation=(1, 1), padding=NO_PADDING, input_zero_point=0)
+        assert not isinstance(wide.op, Dense)
+        op = replace(
+            wide.op, stride=(1, 1), dilation=(1, 1), padding=NO_PADDING, input_zero_point=0
+        )
         rows, columns = of.weight.shape[1:3]
         source = (_IDEAL_SIDE + rows - 1, _IDEAL_SIDE + columns - 1, MANY)
         result = (_IDEAL_SIDE, _IDEAL_SIDE, MANY)
@@ -76,9 +79,10 @@ def ideal(of: Single) -> Single:
 
 
 def _some_weights(of: Single) -> Array:
-    """All that the type holds but its lowest, in turn."""
+    """Half of what the type holds, in turn: as large as trained ones, so that no kernel is left out
+    for its sums."""
     dtype = of.weight.dtype
-    values = np.arange(dtype.low + 1, dtype.high + 1)
+    values = np.arange(dtype.low // 2, dtype.high // 2 + 1)
     return np.resize(values, of.weight.shape).astype(of.weights.dtype)
 
 
@@ -230,7 +234,7 @@ def _with_channels(of: Single, inputs: int, outputs: int) -> Single:
         )
     return replace(
         of,
-        op=replace(of.op, rescale=r),
+        op=replace(of.op, rescale=r, accumulator_bits=max(of.op.accumulator_bits, 32)),
         source=shaped(of.source, (*of.source.shape[:-1], inputs)),
         result=shaped(of.result, (*of.result.shape[:-1], outputs)),
         weight=replace(of.weight, shape=shape),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hwkit import boards
-from hwkit.errors import ConfigError, UnsupportedOp
+from hwkit.errors import AccumulatorOverflow, ConfigError, HwkitError, UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.targets.mcu.explain import alone
 from hwkit.targets.mcu.explain.alone import Alone, fastest, image
@@ -65,14 +65,17 @@ def test_a_layer_that_no_kernel_computes(
     assert fastest([CONV], M4) == [None] and not builds
 
 
-def test_halves_where_the_board_has_no_room(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    "error", [ConfigError("board virtual_m4: too much"), AccumulatorOverflow("layer0", "a sum")]
+)
+def test_halves_where_there_is_no_room(
+    error: HwkitError, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     def costs(some: list[alone._Trial], board: object) -> Iterator[int]:
         if len(some) > 1 or some[0].single is DENSE:
-            raise ConfigError("board virtual_m4: too much")
+            raise error
         return iter([7] * len(some[0].kernels))
 
     monkeypatch.setattr(alone, "_costs", costs)

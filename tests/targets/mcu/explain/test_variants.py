@@ -116,6 +116,14 @@ def test_every_variant_is_a_graph_that_runs(name: str) -> None:
         assert outputs["y0"].shape[1:] == one.result.shape
 
 
+def test_wider_layers_have_wider_accumulators() -> None:
+    narrow = of(window((8, 8, 3), 8, (3, 3), pad=SAME))
+    narrow = replace(narrow, op=replace(narrow.op, accumulator_bits=17))
+    made = {variant.reason: variant.single.op.accumulator_bits for variant in variants(narrow)}
+    assert made == {"alignment": 32, "tail": 32, "few channels": 32}
+    assert ideal(narrow).op.accumulator_bits == 32
+
+
 def test_layers_of_one_window_have_the_same_ideal() -> None:
     some, other = (
         of(window(shape, outputs, (3, 3), stride=stride, pad=pad))
