@@ -104,7 +104,8 @@ def tuned(source: Source, wanted: Wanted, run: Path, say: Say) -> Done:
             for name, budget in zip(wanted.names, budgets, strict=True):
                 tuning.baselines(name, budget)
         asked = dict(zip(names, _asked(wanted), strict=True))
-        shown = Shown(source.name, asked, tuple(tuning.tried), chosen)
+        limits = {name: budget.limits() for name, budget in zip(names, budgets, strict=True)}
+        shown = Shown(source.name, asked, tuple(tuning.tried), chosen, limits)
         summary = _summary(tuning, shown)
         summary.save(run / "summary.json")
         write_report(summary, run / "report.html")
