@@ -159,7 +159,7 @@ def _leave(run: Path, board: str, plan: BitPlan, made: Path, found: Any) -> None
     """What users take away, each file whole."""
     plan.save(run / f"plan-{board}.json")
     write_whole(run / f"model-{board}.hwk", (made / "model.hwk").read_bytes())
-    beside = Path(tempfile.mkdtemp(dir=run, prefix=f".{board[:40]}."))
+    beside = Path(tempfile.mkdtemp(dir=run / "steps", prefix=f".{board[:40]}."))
     try:
         shutil.copytree(found.folder, beside, dirs_exist_ok=True)
         beside.chmod(0o755)
