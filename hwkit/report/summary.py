@@ -246,13 +246,15 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What ``hwkit tune`` was asked for on each board, what it tried in that order, and the
-    ``chosen`` one's title by board (none where nothing held)."""
+    """What ``hwkit tune`` was asked for on each board, what it tried in that order, the ``chosen``
+    one's title by board (none where nothing held), and the ``limits`` of each (keys of
+    ``Budget``)."""
 
     network: str
     asked: Mapping[str, str]
     tried: tuple[Tried, ...]
     chosen: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,10 @@ from hwkit.report.summary import Tried, Tuning
 
 WIDTH, HEIGHT = 460, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 34, 18, 44
-_TICKS = 4
+_TICKS = 5
 _SIZE = 5.0
+_LEAST_SHARE = 0.01
+"""Of accuracy that a plot shows at least: a point is no cliff."""
 
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "latency_cycles": ("Cycles", count),
@@ -39,7 +42,8 @@ def _board(found: Tuning, board: str, asked: str) -> Markup:
     verdict = chip("holds", "good") if chosen else chip("does not hold", "bad")
     heading = tag("h3", f"{found.network} on {board} ", *_evidence(tried))
     asked_for = tag("p", "Asked for: ", tag("code", asked), " ", verdict)
-    return join(heading, asked_for, plots(tried, chosen), _figures(tried, chosen))
+    drawn = plots(tried, chosen, found.limits.get(board, {}))
+    return join(heading, asked_for, drawn, _figures(tried, chosen))
 
 
 def _evidence(tried: Sequence[Tried]) -> list[Markup]:
@@ -47,24 +51,41 @@ def _evidence(tried: Sequence[Tried]) -> list[Markup]:
     return [badge(kind) for kind in sorted(kinds)]
 
 
-def plots(tried: Sequence[Tried], chosen: str | None) -> Markup | None:
+def plots(tried: Sequence[Tried], chosen: str | None, limits: Mapping[str, float]) -> Markup | None:
     """Accuracy upwards, a cost to the right, one plot for each cost that differs: squares are
-    uniform widths, circles the plans of the loop by number, the line joins what nothing beats."""
+    uniform widths, circles the plans of the loop by number, the line joins what nothing beats, and
+    a dashed one is the limit."""
+    figures = [one.state.figures() for one in tried]
     drawn = [
-        _plot(key, [Point(one, one.state.figures()[key]) for one in tried], chosen)
+        _plot(key, [Point(one, one.state.figures()[key]) for one in tried], chosen,
+              _limit(key, limits, figures))
         for key in _COSTS
-        if not (key == "latency_us" and all("latency_cycles" in t.state.figures() for t in tried))
-        and tried
-        and all(key in one.state.figures() and one.state.accuracy is not None for one in tried)
-        and len({one.state.figures()[key] for one in tried}) > 1
-    ]
+        if _is_drawn(key, figures) and all(one.state.accuracy is not None for one in tried)
+    ]  # fmt: skip
     if not drawn:
         return None
     legend = note(
         "Squares: one width for all layers. Circles: plans of the loop, in order; filled: the one "
-        "that was kept. The line joins what no other beats in both accuracy and cost."
+        "that was kept. The line joins what no other beats in both accuracy and cost; the dashed "
+        "one is the limit."
     )
     return join(tag("div", *drawn, class_="plots"), legend)
+
+
+def _is_drawn(key: str, figures: Sequence[Mapping[str, float]]) -> bool:
+    """Costs that all have and that differ; time only where there are no cycles."""
+    if key == "latency_us" and all("latency_cycles" in one for one in figures):
+        return False
+    return all(key in one for one in figures) and len({one[key] for one in figures}) > 1
+
+
+def _limit(
+    key: str, limits: Mapping[str, float], figures: Sequence[Mapping[str, float]]
+) -> float | None:
+    """The limit of a cost; that of a time in cycles, by what a figure has of both."""
+    if key == "latency_cycles" and "latency_us" in limits and "latency_us" in figures[0]:
+        return limits["latency_us"] * figures[0][key] / figures[0]["latency_us"]
+    return limits.get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,33 +121,51 @@ class _Scale:
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self) -> list[float]:
-        return [self.low + (self.high - self.low) * k / _TICKS for k in range(_TICKS + 1)]
+        """Some round numbers within it."""
+        rough = (self.high - self.low) / _TICKS
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(k * power for k in (1, 2, 5, 10) if k * power >= rough)
+        first = math.ceil(self.low / step)
+        return [k * step for k in range(first, math.floor(self.high / step) + 1)]
 
 
 def _scale(values: Sequence[float], start: float, end: float, least: float) -> _Scale:
     """Over all ``values`` with a margin, at least ``least`` wide."""
     low, high = min(values), max(values)
-    margin = max((high - low) * 0.08, least)
+    margin = max((high - low) * 0.08, (least - (high - low)) / 2)
     return _Scale(low - margin, high + margin, start, end)
 
 
-def _plot(key: str, points: Sequence[Point], chosen: str | None) -> Markup:
+def _plot(key: str, points: Sequence[Point], chosen: str | None, limit: float | None) -> Markup:
     title, shown = _COSTS[key]
-    across = _scale([p.cost for p in points], _LEFT, WIDTH - _RIGHT, 1.0)
-    up = _scale([p.accuracy for p in points], HEIGHT - _BOTTOM, _TOP, 0.0005)
+    costs = [p.cost for p in points]
+    # A limit far off would press the points together.
+    near = limit is not None and limit <= 2 * max(costs) - min(costs)
+    across = _scale([*costs, *([limit] if near and limit else [])], _LEFT, WIDTH - _RIGHT, 1.0)
+    up = _scale([p.accuracy for p in points], HEIGHT - _BOTTOM, _TOP, _LEAST_SHARE)
     line = " ".join(f"{across.at(p.cost)},{up.at(p.accuracy)}" for p in front(points))
-    drawn = [_mark(point, across, up, point.of.title == chosen, shown) for point in points]
+    together: dict[tuple[float, float], list[Point]] = {}
+    for point in points:
+        together.setdefault((across.at(point.cost), up.at(point.accuracy)), []).append(point)
+    marks = [_mark(place, here, chosen, shown) for place, here in together.items()]
     drawing = tag(
         "svg",
         tag("title", f"Integer accuracy against {title}"),
         tag("g", *_grid(across, up, shown), class_="grid"),
+        _limit_line(across, limit, shown) if near and limit else None,
         tag("polyline", points=line, class_="front"),
-        *drawn,
+        *marks,
         tag("text", title, x=(_LEFT + WIDTH - _RIGHT) / 2, y=HEIGHT - 6, class_="axis"),
         role="img",
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
     )
     return tag("figure", drawing, tag("figcaption", f"Integer accuracy against {title.lower()}"))
+
+
+def _limit_line(across: _Scale, limit: float, shown: Callable[[float], str]) -> Markup:
+    x = across.at(limit)
+    line = tag("line", x1=x, x2=x, y1=_TOP, y2=HEIGHT - _BOTTOM, class_="limit")
+    return tag("g", tag("title", f"limit {shown(limit)}"), line)
 
 
 def _grid(across: _Scale, up: _Scale, shown: Callable[[float], str]) -> list[Markup]:
@@ -141,18 +180,30 @@ def _grid(across: _Scale, up: _Scale, shown: Callable[[float], str]) -> list[Mar
 
 
 def _mark(
-    point: Point, across: _Scale, up: _Scale, chosen: bool, shown: Callable[[float], str]
+    place: tuple[float, float],
+    points: Sequence[Point],
+    chosen: str | None,
+    shown: Callable[[float], str],
 ) -> Markup:
-    x, y = across.at(point.cost), up.at(point.accuracy)
-    about = f"{point.of.title}: {percent(point.accuracy, 2)}, {shown(point.cost)}"
-    label = tag("text", point.of.title.split()[-2 if point.of.kind == "uniform" else -1],
-                x=x, y=y - 9)  # fmt: skip
-    if point.of.kind == "uniform":
-        mark = tag("rect", x=x - _SIZE, y=y - _SIZE, width=2 * _SIZE, height=2 * _SIZE)
-    else:
+    """One mark for all ``points`` that lie in one place; a plan hides uniform widths."""
+    x, y = place
+    about = "; ".join(f"{p.of.title}: {percent(p.accuracy, 2)}, {shown(p.cost)}" for p in points)
+    names = [_short(point.of) for point in points]
+    label = tag("text", ", ".join(dict.fromkeys(names)), x=x, y=y - 9)
+    plans = [point for point in points if point.of.kind == "plan"]
+    if plans:
         mark = tag("circle", cx=x, cy=y, r=_SIZE + 0.5)
-    kind = "chosen" if chosen else point.of.kind
+    else:
+        mark = tag("rect", x=x - _SIZE, y=y - _SIZE, width=2 * _SIZE, height=2 * _SIZE)
+    kind = "plan" if plans else "uniform"
+    if any(point.of.title == chosen for point in plans):
+        kind = "chosen"
     return tag("g", tag("title", about), mark, label, class_=f"mark {kind}")
+
+
+def _short(one: Tried) -> str:
+    """``8 bits`` of "all 8 bits", ``2`` of "plan 2"."""
+    return one.title.removeprefix("all ").removeprefix("plan ")
 
 
 def _figures(tried: Sequence[Tried], chosen: str | None) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,20 @@ def test_once_round(run: tuple[Path, Path], tmp_path: Path) -> None:
     (kept,) = store.read(tmp_path / "db.sqlite")
     assert kept.measurement == rows and rows.evidence == "simulated"
     assert rows.board == BOARD and rows.repeats == 2 and rows.toolchain
+
+
+def test_the_front_goes_from_the_widest_to_the_least_flash(
+    run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["allocate", str(run[1]), "--board", BOARD, "--budget", "latency=1s", "--json"]
+    assert _run([*arguments, "--front", "flash", "-o", str(tmp_path / "plan.json")]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    found = [plan["predicted"] for plan in printed["front"]]
+    assert found[0] == printed["predicted"]
+    assert found[-1]["flash_bytes"] == flash_range(run[1])[1]
+    for one, other in pairwise(found):
+        assert one["flash_bytes"] > other["flash_bytes"]
+        assert one["sensitivity"] < other["sensitivity"]
 
 
 def test_a_table_is_measured_once(run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

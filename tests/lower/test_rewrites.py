@@ -45,6 +45,7 @@ from hwkit.ir.traits import Weighted
 from hwkit.ir.types import S8, S32, U8, IntType, Quantization
 from hwkit.lower.checked import apply
 from hwkit.lower.fuse_requantize import fuse_requantize, narrowed
+from hwkit.lower.map_bits import first_read, map_sites, with_map_bits
 from hwkit.lower.offset_to_bias import rounded_to_bias, whole_steps_to_bias
 from hwkit.lower.reshape_last import reshape_last
 from hwkit.lower.retarget_rounding import in_rounding, retarget_rounding
@@ -457,6 +458,39 @@ def test_weights_in_fewer_bits() -> None:
     assert narrow.constants["w"].ravel().tolist() == [-8, 7, 1, 1]
     assert narrow.constants["n"].ravel().tolist() == [1, -2]
     assert narrow.tensors["w"].dtype == narrow.tensors["n"].dtype == IntType(4, True)
+
+
+def test_biases_and_offsets_shrink_with_the_sums() -> None:
+    b = GraphBuilder("bias")
+    b.input("x", (2,), S8)
+    b.constant("w", np.array([[64, -64], [127, 1]]), S8)
+    b.constant("b", np.array([640, -96]), S32)
+    r = Rescale((3, 5), (38, 2), Rounding.HALF_UP, -128, 127, offset=(1 << 20, -(1 << 20)))
+    b.add(Dense("d", "x", "w", "b", "y", rescale=r), S8)
+    (narrow,) = with_weight_bits(b.build(["y"]), 2).nodes
+    graph = with_weight_bits(b.build(["y"]), 2)
+    assert isinstance(narrow, Dense) and narrow.bias is not None
+    assert graph.constants[narrow.weight].tolist() == [[1, -1], [1, 0]]
+    assert graph.constants[narrow.bias].tolist() == [10, -1]  # 640 / 64, -96 / 64 = -1.5, up
+    assert narrow.rescale == replace(r, shift=(32, 0), offset=(1 << 14, -(1 << 18)))
+
+
+def test_maps_in_fewer_bits() -> None:
+    b = GraphBuilder("maps")
+    b.input("x", (2,), S8)
+    b.constant("w", np.array([[64, -64], [127, 1]]), S8)
+    r = Rescale((1,), (7,), Rounding.HALF_UP, -128, 127)
+    b.add(Dense("d", "x", "w", None, "m", rescale=r), S8)
+    b.add(Dense("e", "m", "w", None, "n", rescale=r), S8)
+    b.add(Dense("f", "n", "w", None, "y", rescale=r), S8)
+    graph = b.build(["y"])
+    assert [site.name for site in map_sites(graph)] == ["m", "n"]
+    narrow = with_map_bits(graph, 4)
+    assert {n: narrow.tensors[n].dtype.bits for n in "xmny"} == {"x": 8, "m": 4, "n": 4, "y": 8}
+    one = with_map_bits(graph, 2, {"n"})
+    assert {n: one.tensors[n].dtype.bits for n in "mn"} == {"m": 8, "n": 2}
+    assert with_map_bits(graph, 8).nodes == graph.nodes
+    assert first_read(graph, {"m": "m", "n": "m"}) == {"e": "m", "f": "m"}
 
 
 def test_what_wraps_is_refused_where_integers_saturate() -> None:

@@ -107,6 +107,20 @@ def test_sensitivity_grows_as_bits_shrink(run: Run) -> None:
     assert (written["samples"], written["seed"]) == (128, 1)
 
 
+def test_a_plan_of_activations(run: Run, tmp_path: Path) -> None:
+    recipe, out = run[:2]
+    plan = BitPlan({"conv1": 4}, activation_bits={"block1.middle": 4, "block2.branch": 2})
+    result = train(recipe, tmp_path / "out", plan, out / "checkpoint.pt")
+    assert result.activation_plan == {"block1.middle": 4, "block2.branch": 2}
+    graph = load(tmp_path / "out" / "model.hwk")
+    bits = {name: graph.tensors[name].dtype.bits for name in ("block1.middle", "block2.branch")}
+    assert bits == result.activation_plan and graph.tensors["conv1_relu"].dtype.bits == 8
+    harm = sensitivity(recipe, tmp_path / "out", (4,), samples=16)
+    assert harm["conv1"] == {4: 0.0}  # as it was trained, maps included
+    with pytest.raises(ConfigError, match="'conv1' is not in recipe"):
+        train(recipe, tmp_path / "x", BitPlan({"fc": 4}, activation_bits={"conv1": 4}))
+
+
 def test_wrong_plans_checkpoints_and_folders(run: Run, tmp_path: Path) -> None:
     recipe, out, _ = run
     (tmp_path / "plan.json").write_text('{"weight_bits": {"convX": 4}}')

@@ -104,7 +104,8 @@ def tuned(source: Source, wanted: Wanted, run: Path, say: Say) -> Done:
             for name, budget in zip(wanted.names, budgets, strict=True):
                 tuning.baselines(name, budget)
         asked = dict(zip(names, _asked(wanted), strict=True))
-        shown = Shown(source.name, asked, tuple(tuning.tried), chosen)
+        limits = {name: budget.limits() for name, budget in zip(names, budgets, strict=True)}
+        shown = Shown(source.name, asked, tuple(tuning.tried), chosen, limits)
         summary = _summary(tuning, shown)
         summary.save(run / "summary.json")
         write_report(summary, run / "report.html")
@@ -158,7 +159,7 @@ def _leave(run: Path, board: str, plan: BitPlan, made: Path, found: Any) -> None
     """What users take away, each file whole."""
     plan.save(run / f"plan-{board}.json")
     write_whole(run / f"model-{board}.hwk", (made / "model.hwk").read_bytes())
-    beside = Path(tempfile.mkdtemp(dir=run, prefix=f".{board[:40]}."))
+    beside = Path(tempfile.mkdtemp(dir=run / "steps", prefix=f".{board[:40]}."))
     try:
         shutil.copytree(found.folder, beside, dirs_exist_ok=True)
         beside.chmod(0o755)

@@ -216,7 +216,7 @@ def _with_maps(
 
 
 def _cycles(rows: Iterable[CostRow], layer: str) -> int:
-    return next(row.cycles or 0 for row in rows if row.layer == layer)
+    return next((row.cycles or 0 for row in rows if row.layer == layer), 0)
 
 
 def _map_bytes(plan: McuPlan, site_of: Mapping[str, str], site: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from hwkit.allocate import plan as plans
 from hwkit.allocate.budget import parse
+from hwkit.cli import _run
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import read_json
 from hwkit.flow.tuning.product import Wanted, each_budget, tuned, widths_given
@@ -121,9 +123,9 @@ def test_the_cheapest_within_a_loss_of_accuracy(
 
 
 def test_one_plan_for_two_boards(tmp_path: Path) -> None:
-    boards = (BOARD, "rtl_sim")
-    wanted = Wanted(boards, ("flash=16kB", "lut=100000"), widths=(8, 4), baselines=False,
-                    maps=(8,), together=True)  # fmt: skip
+    boards = (BOARD, "virtual_m0")
+    budgets = ("flash=1MB", "flash=16kB")
+    wanted = Wanted(boards, budgets, widths=(8, 4), baselines=False, together=True)
     done = tuned(Made(), wanted, tmp_path, lambda line: None)
     assert done.within_budget
     assert tuple(done.plans) == boards
@@ -142,6 +144,29 @@ def test_what_does_not_fit_together(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             tuned(Made(), wanted, tmp_path, lambda line: None)
+
+
+def test_the_command(
+    whole: tuple[Path, list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("hwkit.flow.tuning.source.source_of", lambda *_: Made())
+    shutil.copytree(whole[0], tmp_path / "run")
+    command = ["tune", "two", "--board", BOARD, "--widths", "8,4", "--no-baselines"]
+    asked = [*command, "--budget", BUDGET, "-o", str(tmp_path / "run")]
+    assert _run([*asked, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["within_budget"] and printed["steps"]["done"] == 0
+    assert printed["plans"][BOARD]["weight_bits"] == {"first": 4, "last": 8}
+    assert [one["title"] for one in printed["tried"]] == ["plan 1"]
+    assert _run(asked) == 0
+    assert "plan 1       virtual_m4: accuracy 0.7500" in capsys.readouterr().out
+    assert _run([*command, "--budget", "flash=2kB", "-o", str(tmp_path / "run")]) == 1
+    assert "least reachable" in capsys.readouterr().err
+    assert _run([*command, "-o", str(tmp_path / "run")]) == 2
+    assert "give --budget" in capsys.readouterr().err
 
 
 def test_widths_and_budgets_as_asked() -> None:

@@ -53,6 +53,22 @@ def test_a_lut_budget_narrows_layers() -> None:
         allocate(table, harm, parse("latency=5ms"))
 
 
+def test_maps_have_widths_too() -> None:
+    table = estimate_costs(dense_network(), boards.load("ulx3s_85f"), (8, 4), (8, 4, 2))
+    luts = {(row.layer, row.bits, row.activation_bits): row.lut or 0 for row in table.rows}
+    first = {("fc1", w, None) for w in (8, 4)}
+    assert set(luts) == first | {("fc2", w, a) for w in (8, 4) for a in (8, 4, 2)}
+    assert max(luts["fc2", 8, 2], luts["fc2", 8, 4]) < luts["fc2", 8, 8]
+    assert table.reads == {"fc2": "fc1"}
+    assert [(row.map, row.bits, row.lut) for row in table.maps] == [
+        ("fc1", bits, 0) for bits in (8, 4, 2)
+    ]
+    plain = estimate_costs(dense_network(), boards.load("ulx3s_85f"))
+    assert {(r.layer, r.bits): r.lut for r in plain.rows} == {
+        (layer, w): lut for (layer, w, a), lut in luts.items() if a in (None, 8)
+    }
+
+
 def test_a_graph_without_weights_has_no_widths() -> None:
     b = GraphBuilder("pool")
     b.input("x", (4, 4, 2), S8, SCALE)
