@@ -6,6 +6,7 @@ from hwkit.ir.ops import (
     Add,
     AvgPool2d,
     Clamp,
+    Concat,
     Conv2d,
     Dense,
     DepthwiseConv2d,
@@ -13,11 +14,14 @@ from hwkit.ir.ops import (
     MaxPool2d,
     Mul,
     Pad,
+    Prelu,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rounding,
     Sub,
     SumPool2d,
+    Transpose,
 )
 from hwkit.target import Capabilities
 from hwkit.targets.hls4ml.dyadic import TARGET
@@ -31,6 +35,7 @@ CAPABILITIES = Capabilities(
             Add,
             AvgPool2d,
             Clamp,
+            Concat,
             Conv2d,
             Dense,
             DepthwiseConv2d,
@@ -38,15 +43,18 @@ CAPABILITIES = Capabilities(
             MaxPool2d,
             Mul,
             Pad,
+            Prelu,
             Requantize,
             Reshape,
+            ResizeNearest,
             Sub,
             SumPool2d,
+            Transpose,
         }
     ),
     roundings={
         op: _ROUNDINGS
-        for op in (Add, Conv2d, Dense, DepthwiseConv2d, Mul, Requantize, Sub, SumPool2d)
+        for op in (Add, Conv2d, Dense, DepthwiseConv2d, Mul, Prelu, Requantize, Sub, SumPool2d)
     },
     weight_bits=tuple(range(1, 17)),
     activation_bits=tuple(range(1, 33)),

@@ -266,6 +266,41 @@ def merge(name: str, kind: str, a: Value, b: Value, result: Clamped) -> tuple[La
     return layer, value_of(layer, a.shape, result)
 
 
+def concatenate(name: str, a: Value, b: Value, axis: int) -> tuple[Layer, Value]:
+    """``a`` and ``b`` after each other along ``axis``."""
+    shape = list(a.shape)
+    shape[axis] += b.shape[axis]
+    result = as_it_is(min(a.low, b.low), max(a.high, b.high))
+    # hls4ml counts the batch.
+    attributes: dict[str, Attribute] = {"axis": axis + 1, "op": f"concatenate{len(shape)}d"}
+    layer = Layer("Concatenate", name, (a.layer, b.layer), attributes, {"result": result.type})
+    return layer, value_of(layer, tuple(shape), result)
+
+
+def transpose(name: str, x: Value, axes: tuple[int, ...]) -> tuple[Layer, Value]:
+    """The axes in another order."""
+    shape = tuple(x.shape[axis] for axis in axes)
+    layer = Layer("Transpose", name, (x.layer,), {"perm": list(axes)}, {"result": x.type})
+    return layer, Value(name, shape, x.type, x.low, x.high, name)
+
+
+def repeat(name: str, x: Value, times: tuple[int, int]) -> tuple[Layer, Value]:
+    """Every row and column of a map several times."""
+    height, width, channels = x.shape
+    shape = (height * times[0], width * times[1], channels)
+    attributes: dict[str, Attribute] = {
+        "data_format": "channels_last",
+        "in_height": height,
+        "in_width": width,
+        "out_height": shape[0],
+        "out_width": shape[1],
+        "n_chan": channels,
+        "algorithm": "nearest",
+    }
+    layer = Layer("Resize", name, (x.layer,), attributes, {"result": x.type})
+    return layer, Value(name, shape, x.type, x.low, x.high, name)
+
+
 def cast(name: str, x: Value, result: Clamped) -> tuple[Layer, Value]:
     """Assignment to another type: rounds and clamps, multiplies by nothing."""
     layer = Layer("Activation", name, (x.layer,), {"activation": "linear"}, {"result": result.type})

@@ -15,6 +15,7 @@ from hwkit.ir.ops import (
     Add,
     AvgPool2d,
     Clamp,
+    Concat,
     Conv2d,
     Dense,
     DepthwiseConv2d,
@@ -28,8 +29,10 @@ from hwkit.ir.ops import (
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
     Sub,
     SumPool2d,
+    Transpose,
 )
 from hwkit.ir.sums import folded_bias
 from hwkit.ir.types import Array, IntType, Shape
@@ -179,6 +182,13 @@ class _Maker:
                 value = self.put(layers.reshape(self.fresh(op.name), self.values[op.input], shape))
             case Lookup():
                 value = self.lookup(op)
+            case Concat():
+                value = self.joined(op)
+            case Transpose():
+                x = self.values[op.input]
+                value = self.put(layers.transpose(self.fresh(op.name), x, op.permutation))
+            case ResizeNearest():
+                value = self.repeated(op)
             case _:
                 remedy = "remove it, or compute it on the host after the network"
                 raise UnsupportedOp(op.name, TARGET, f"{type(op).__name__} has no form: {remedy}")
@@ -496,6 +506,26 @@ class _Maker:
         x = self.moved(op.name, self.values[op.input], (-op.value,))
         padded = self.put(layers.zero_padding(self.fresh(op.name), x, op.padding))
         return self.moved(op.name, padded, (op.value,))
+
+    def joined(self, op: Concat) -> Value:
+        if len(self.graph.tensors[op.output].shape) > 3:
+            raise UnsupportedOp(op.name, TARGET, "it joins more than 3 axes; reshape to 3")
+        value, *others = (self.values[name] for name in op.inputs)
+        for other in others:
+            value = self.put(layers.concatenate(self.fresh(op.name), value, other, op.axis))
+        return value
+
+    def repeated(self, op: ResizeNearest) -> Value:
+        x = self.values[op.input]
+        times = (len(op.rows) // x.shape[0], len(op.columns) // x.shape[1])
+        rows, columns = (
+            tuple(k for k in range(size) for _ in range(by))
+            for size, by in zip(x.shape[:2], times, strict=True)
+        )
+        if (op.rows, op.columns) != (rows, columns):
+            remedy = "it does not repeat each row and column as often as the others; do so"
+            raise UnsupportedOp(op.name, TARGET, remedy)
+        return self.put(layers.repeat(self.fresh(op.name), x, times))
 
     def lookup(self, op: Lookup) -> Value:
         x, table = self.values[op.input], self.graph.constants[op.table]

@@ -6,6 +6,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import (
     NO_PADDING,
     AvgPool2d,
+    Concat,
     Conv2d,
     Dense,
     DepthwiseConv2d,
@@ -13,6 +14,7 @@ from hwkit.ir.ops import (
     Op,
     Reshape,
     SumPool2d,
+    Transpose,
     activations,
 )
 
@@ -33,6 +35,10 @@ def _remedy(graph: Graph, op: Op) -> str | None:
             return "use a stride as large as the window"
         case MaxPool2d() if op.padding != NO_PADDING and graph.tensors[op.input].dtype.signed:
             return "pad unsigned integers only"
+        case Transpose():
+            return "keep the axes in their order"
+        case Concat() if len(graph.tensors[op.output].shape) < 3 or op.axis < 2:
+            return "join maps along their channels"
         case Reshape() if not _flattens_for_dense(graph, op):
             return "reshape only to the flat input of a dense op"
     return None

@@ -19,8 +19,11 @@ from hwkit.ir.ops import (
     MaxPool2d,
     Pad,
     Padding,
+    Requantize,
+    Rescale,
     Reshape,
     SumPool2d,
+    Transpose,
 )
 from hwkit.ir.types import S8, S32, U8
 from hwkit.targets.hls4ml import emit
@@ -31,7 +34,8 @@ from tests.targets.hls4ml.test_simulation import DOWN, EVEN, S4, U4, UP, Net
 
 
 def network() -> Graph:
-    """Every layer that all backends have: borders, roundings, a branch, a maximum, dense."""
+    """Every layer that all backends have: borders, roundings, a branch, a maximum, dense, a scale
+    that is no power of two."""
     b = Net()
     b.input("x", (4, 4, 2), S8)
     around = Padding(1, 1, 1, 1)
@@ -45,7 +49,8 @@ def network() -> Graph:
     b.add(Reshape("flat", "padded", "z"), U8, shape=(27,))
     wd = b.weight("wd", (4, 27), S4)
     b.scaled(lambda n, y: Dense(n, "z", wd, None, y), "fc", U4, (6,), EVEN)
-    b.add(Dense("out", "fc_out", b.weight("wo", (3, 4), S8), None, "y"), S32)
+    b.add(Dense("out", "fc_out", b.weight("wo", (3, 4), S8), None, "o"), S32)
+    b.add(Requantize("any", "o", "y", Rescale((1518500250,), (35,), EVEN, -128, 127, 3)), S8)
     return b.build(["y"])
 
 
@@ -72,6 +77,7 @@ def test_every_layer_equals_the_interpreter(name: str, tmp_path: Path) -> None:
     [
         ("depthwise", r"op_1: .* \(DepthwiseConv2D\); its sums are other integers there"),
         ("mean", r"op_1: .* \(AveragePooling2D\); its means are other integers there"),
+        ("turn", r"op_1: .* \(Transpose\); its traced integers are in another order there"),
         ("clamp", r"op_clamp_2: .* \(UnaryLUT\); its tables do not compile there"),
     ],
 )
@@ -83,6 +89,8 @@ def test_layers_that_would_be_wrong_are_refused(layer: str, message: str) -> Non
         b.scaled(lambda n, y: DepthwiseConv2d(n, "x", w, None, y), "op", S8, (3,), EVEN)
     elif layer == "mean":
         b.scaled(lambda n, y: SumPool2d(n, "x", y, (2, 2), (2, 2)), "op", S8, (2,), EVEN)
+    elif layer == "turn":
+        b.add(Transpose("op", "x", "y", (2, 0, 1)), S8)
     else:
         w = b.weight("w", (2, 1, 1, 2), S4)
         b.scaled(lambda n, y: Conv2d(n, "x", w, None, y), "op", U8, (3,), EVEN)

@@ -13,7 +13,6 @@ from hwkit.ir.ops import (
     NO_PADDING,
     AvgPool2d,
     Clamp,
-    Concat,
     Conv2d,
     Dense,
     MaxPool2d,
@@ -23,6 +22,7 @@ from hwkit.ir.ops import (
     Rescale,
     Reshape,
     Rounding,
+    Slice,
     Softmax,
     SoftmaxKind,
     SumPool2d,
@@ -144,7 +144,10 @@ def test_unsigned_borders_of_a_max_pool_are_padded_with_zeros() -> None:
 @pytest.mark.parametrize(
     ("op", "message"),
     [
-        (Concat("cat", ("x", "x"), "y", 2), "cat: .* Concat has no form: remove it"),
+        (
+            Slice("part", "x", "y", (0, 0, 0), (2, 2, 4), (1, 1, 1)),
+            "part: .* Slice has no form: remove it",
+        ),
         (
             AvgPool2d("mean", "x", "y", (2, 2), (1, 1), Padding(1, 0, 0, 0), 0, 255),
             "mean: .* windows leave the map; average without padding",

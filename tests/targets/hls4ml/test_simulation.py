@@ -27,6 +27,7 @@ from hwkit.ir.ops import (
     Add,
     AvgPool2d,
     Clamp,
+    Concat,
     Conv2d,
     Dense,
     DepthwiseConv2d,
@@ -36,12 +37,15 @@ from hwkit.ir.ops import (
     Op,
     Pad,
     Padding,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
+    ResizeNearest,
     Rounding,
     Sub,
     SumPool2d,
+    Transpose,
 )
 from hwkit.ir.types import S8, S16, S32, U8, IntType
 from hwkit.target import Artifact
@@ -192,9 +196,34 @@ def scales_network(pool_stride: int) -> Graph:
     return b.build([finish(fc, U8, (0.37,), 100)])
 
 
+def moves_network(streamed: bool) -> Graph:
+    """Maps joined, repeated and (not in streams) turned; a PReLU."""
+    b = Net()
+    b.input("x", (4, 3, 2), S8)
+    b.add(Clamp("limit", "x", "c", -9, 20), S8)
+    b.constant("slope", np.array([[[3]]]), S4)
+    above, below = (Rescale((m,), (3,), EVEN, -128, 127) for m in (6, 5))
+    b.add(Prelu("prelu", "c", "slope", "p", above, below), S8)
+    b.add(Concat("three", ("c", "p", "c"), "j", 2), S8)
+    rows, columns = ((0, 0, 1, 1, 2, 2, 3, 3), (0, 0, 0, 1, 1, 1, 2, 2, 2))
+    last = b.add(ResizeNearest("repeat", "j", "r", rows, columns), S8)
+    if not streamed:
+        b.add(Concat("below", (last, last), "k", 0), S8)
+        b.add(Transpose("turn", "k", "t", (2, 0, 1)), S8)
+        b.add(Concat("beside", ("t", "t"), "u", 1), S8)
+        last = b.add(Reshape("flat", "u", "f"), S8, shape=(b.tensors["u"].elements,))
+        last = b.add(Concat("twice", (last, last), "v", 0), S8)
+    r = Rescale((123456789,), (38,), EVEN, -128, 127)
+    weight = b.weight("w", (3, b.shape(last)[-1]), S4)
+    b.add(Dense("fc", last, weight, None, "y", rescale=r), S8)
+    return b.build(["y"])
+
+
 @pytest.mark.parametrize(
     ("graph", "io_type"),
     [
+        (moves_network(True), "io_stream"),
+        (moves_network(False), "io_parallel"),
         (residual_network(), "io_stream"),
         (window_network(), "io_parallel"),
         (scales_network(3), "io_stream"),

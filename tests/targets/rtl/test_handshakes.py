@@ -10,8 +10,17 @@ import pytest
 
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.ops import ArgMax
-from hwkit.ir.types import S32, Array, IntType
+from hwkit.ir.ops import (
+    ArgMax,
+    Concat,
+    Prelu,
+    Rescale,
+    Rounding,
+    Slice,
+    Softmax,
+    SoftmaxKind,
+)
+from hwkit.ir.types import S8, S32, Array, IntType
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.folding import Folding
 from hwkit.targets.rtl.layers import Largest
@@ -37,7 +46,17 @@ def every_module() -> Graph:
     last = m.b.state("last", m.rng.integers(0, 16, (4, 4, 4)), IntType(4, False))
     m.b.update(last, x)
     y = m.dense(m.add(last, y, IntType(4, False)), 4, 3)
+    m.b.constant("slope", m.rng.integers(-8, 8, 4), IntType(4, True))
+    above, below = (Rescale((1,), (s,), Rounding.FLOOR, -128, 127) for s in (0, 2))
+    y = m.b.add(Prelu("prelu", y, "slope", "bent", above, below), S8)
+    back = m.b.add(Slice("back", y, "backwards", (3,), (4,), (-1,)), S8)
+    y = m.b.add(Concat("both", (y, back), "wide", 0), S8)
+    y = m.b.add(Softmax("top", y, "parts", 0.1, SoftmaxKind.FIXED), S8)
     return m.b.build([m.b.add(ArgMax("class", y, "place"), S32)])
+
+
+SIMD = {"conv1": 2, "conv2": 4, "fc5": 8, "class": 2}
+"""Integers a beat of a layer's input; 1 of the others."""
 
 
 def beats(values: Array, elements: int, bits: int) -> list[int]:
@@ -53,7 +72,8 @@ def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = every_module()
     net = network(graph)
     folds = []
-    for layer, simd in zip(net.layers, (2, 4, 1, 8, 2), strict=True):
+    for layer in net.layers:
+        simd = SIMD.get(layer.name, 1)
         pes = (1,) if isinstance(layer, Largest) else (2, simd)
         folds.append(next(f for f in layer.folds() if f.simd == simd and f.pe in pes))
     core = core_of(graph, net, Folding(tuple(folds), 0, Cost()), "part")
