@@ -79,12 +79,12 @@ class Accuracy:
     integer: Share
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What ``train.json`` says.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What ``train.json`` says of every run.
 
-    ``moved`` of ``integers`` outputs of the test set differ between the fake-quantized model and
-    the integer graph; ``argmax_moved`` images change their answer. ``source`` counts the integers
+    ``moved`` of ``integers`` outputs of the samples differ between the fake-quantized model and
+    the integer graph; ``argmax_moved`` samples change their answer. ``source`` counts the integers
     of ``model.onnx`` and of the graph, layer by layer, on ``inputs`` random inputs: ``differing``
     ones, and ``ties`` (see ``importers.proof``).
     """
@@ -93,7 +93,6 @@ class Trained:
     dataset: str
     seed: int
     test_images: int
-    accuracy: Accuracy
     integers: int
     moved: int
     largest_difference: int
@@ -104,6 +103,13 @@ class Trained:
     scales: str
     versions: dict[str, str]
     digests: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained(Measured):
+    """The same of a training, with its accuracy on the test set."""
+
+    accuracy: Accuracy
 
 
 def train(

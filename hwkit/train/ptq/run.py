@@ -31,6 +31,7 @@ from hwkit.train.fit import Progress, predict, silent
 from hwkit.train.freeze import compare, export, freeze, input_integers, output_integers
 from hwkit.train.pipeline import (
     CALIBRATION_IMAGES,
+    Measured,
     _accuracy,
     _file_digest,
     _make_folder,
@@ -48,36 +49,22 @@ from hwkit.train.ptq.several import apart, arrays_of
 _INTEGERS_AT_ONCE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Measured):
     """What ``train.json`` says of a post-training quantization.
 
-    Keys as of training, and: ``accuracy_on`` ``test`` or ``calibration`` ("" without labels, the
-    accuracies then being None), ``dropped`` (a softmax left out at the end), ``method``, ``steps``
-    and ``layers`` (see ``quantize.Step`` and ``layers.LayerNoise``), ``output_db``.
+    ``accuracy_on`` is ``test`` or ``calibration`` ("" without labels, the accuracies then being
+    None), ``dropped`` a softmax left out at the end; ``method``, ``steps`` and ``layers`` are those
+    of ``Settings``, ``quantize.Step`` and ``layers.LayerNoise``; ``output_db``: signal to noise.
     """
 
-    recipe: str
-    dataset: str
-    seed: int
-    test_images: int
     accuracy: dict[str, float | None]
     accuracy_on: str
-    integers: int
-    moved: int
-    largest_difference: int
-    argmax_moved: int
-    source: dict[str, int]
-    weight_bits: dict[str, int]
-    activation_bits: int
-    scales: str
     output_db: float
     dropped: str
     method: dict[str, Any]
     steps: list[dict[str, Any]]
     layers: list[dict[str, Any]]
-    versions: dict[str, str]
-    digests: dict[str, str]
 
 
 def quantize_run(
