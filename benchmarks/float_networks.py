@@ -9,11 +9,8 @@ state dict, and NAME.json with the recipe, the accuracy on the test set and the 
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +19,8 @@ from torch import Tensor, nn
 
 import hwkit
 from benchmarks import cifar10
+from benchmarks.trained import Case, accuracy, parser, train_all
 from hwkit.ir.ops import Conv2d, Dense
-from hwkit.ir.types import Array
 from hwkit.train.data import Dataset
 
 
@@ -273,16 +270,6 @@ class Recipe:
     seed: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A network, its data and its training."""
-
-    make: Callable[[], nn.Module]
-    data: Callable[[Path], Dataset]
-    noise: Callable[[Tensor, torch.Generator], Tensor]
-    recipe: Recipe
-
-
 def _cifar(folder: Path) -> Dataset:
     return cifar10.load(folder / "cifar10_jpeg.npz")
 
@@ -299,7 +286,7 @@ CASES = {
 }
 
 
-def fit(case: Case, data: Dataset, kept: Path, start: nn.Module | None = None) -> nn.Module:
+def fit(case: Case[Recipe], data: Dataset, kept: Path, start: nn.Module | None = None) -> nn.Module:
     """The network, from ``start`` if there is one, trained by its recipe; evaluation mode. The file
     ``kept`` gets its state each epoch."""
     recipe = case.recipe
@@ -340,38 +327,20 @@ def fit(case: Case, data: Dataset, kept: Path, start: nn.Module | None = None) -
     return network
 
 
-def accuracy(network: nn.Module, images: Array, labels: Array) -> float:
-    """Share of right answers in evaluation mode."""
-    with torch.no_grad():
-        parts = [network(x).argmax(1) for x in torch.from_numpy(images).split(500)]
-    return float((torch.cat(parts).numpy() == labels).mean())
-
-
 def main() -> None:
     """Trains the float networks and saves their states."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--mlperf", type=Path, help="ic_resnet8_int8.tflite: where resnet8 starts")
-    parser.add_argument("--only", nargs="*", choices=list(CASES), default=list(CASES))
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name in options.only:
-        case, start = CASES[name], time.time()
-        data = case.data(options.data)
+    given = parser(main.__doc__, CASES)
+    given.add_argument("--mlperf", type=Path, help="ic_resnet8_int8.tflite: where resnet8 starts")
+    options = given.parse_args()
+
+    def trained(name: str, data: Dataset) -> nn.Module:
         begun = None
         if name == "resnet8" and options.mlperf is not None:
             begun = from_mlperf(options.mlperf, torch.from_numpy(data.train_images[:1000]))
             print("from MLPerf Tiny's:", accuracy(begun, data.test_images, data.test_labels))
-        network = fit(case, data, options.out / f"{name}.pt", begun)
-        facts = {
-            "recipe": asdict(case.recipe),
-            "accuracy": accuracy(network, data.test_images, data.test_labels),
-            "seconds": round(time.time() - start),
-        }
-        torch.save(network.state_dict(), options.out / f"{name}.pt")
-        (options.out / f"{name}.json").write_text(json.dumps(facts) + "\n")
-        print(name, facts, flush=True)
+        return fit(CASES[name], data, options.out / f"{name}.pt", begun)
+
+    train_all(CASES, options, trained)
 
 
 if __name__ == "__main__":

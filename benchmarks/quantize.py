@@ -28,7 +28,8 @@ import torch
 from torch import nn
 
 from benchmarks.csvfile import FOLDER, read, write
-from benchmarks.float_networks import CASES, accuracy
+from benchmarks.float_networks import CASES
+from benchmarks.trained import accuracy
 from hwkit.ir.types import Array
 from hwkit.train.data import Dataset
 from hwkit.train.fit import silent

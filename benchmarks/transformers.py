@@ -3,18 +3,14 @@
 python -m benchmarks.transformers DATA -o FLOATS [--only vit kwt]
 
 ``DATA`` is a folder with ``mnist.npz`` and ``fsdd.npz``: data of yours, never part of hwkit
-(``benchmarks.spoken`` says what they hold). FLOATS gets NAME.pt, a state dict, NAME.json with the
-recipe, the accuracy on the test set and the time, and NAME.npz with calibration and test samples.
+(``benchmarks.spoken`` says what they hold). FLOATS gets NAME.pt, a state dict, and NAME.json with
+the recipe, the accuracy on the test set and the time.
 ``benchmarks.attention`` goes on from there.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.trained import Case, parser, train_all
 from hwkit.ir.types import Array
 from hwkit.train.data import Dataset
 
@@ -173,23 +170,13 @@ class Recipe:
     seed: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A network, its data and its training."""
-
-    make: Callable[[], nn.Module]
-    data: Callable[[Path], Dataset]
-    noise: Callable[[Tensor, torch.Generator], Tensor]
-    recipe: Recipe
-
-
 CASES = {
     "vit": Case(vit, mnist, _shifted, Recipe(1, 64, 2e-3)),
     "kwt": Case(kwt, digits, _noisy, Recipe(15, 64, 3e-3)),
 }
 
 
-def fit(case: Case, data: Dataset) -> nn.Module:
+def fit(case: Case[Recipe], data: Dataset) -> nn.Module:
     """The network trained by its recipe, in evaluation mode."""
     recipe = case.recipe
     torch.manual_seed(recipe.seed)
@@ -219,33 +206,10 @@ def fit(case: Case, data: Dataset) -> nn.Module:
     return network.eval()
 
 
-def accuracy(network: nn.Module, images: Array, labels: Array) -> float:
-    """Share of right answers in evaluation mode."""
-    with torch.no_grad():
-        parts = [network(x).argmax(1) for x in torch.from_numpy(images).split(500)]
-    return float((torch.cat(parts).numpy() == labels).mean())
-
-
 def main() -> None:
     """Trains the two and saves their states."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", choices=list(CASES), default=list(CASES))
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name in options.only:
-        case, start = CASES[name], time.time()
-        data = case.data(options.data)
-        network = fit(case, data)
-        facts = {
-            "recipe": asdict(case.recipe),
-            "accuracy": accuracy(network, data.test_images, data.test_labels),
-            "seconds": round(time.time() - start),
-        }
-        torch.save(network.state_dict(), options.out / f"{name}.pt")
-        (options.out / f"{name}.json").write_text(json.dumps(facts) + "\n")
-        print(name, facts, flush=True)
+    options = parser(main.__doc__, CASES).parse_args()
+    train_all(CASES, options, lambda name, data: fit(CASES[name], data))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ from hwkit.cli.terminal import plain, print_json, progress
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @json_option
 def quantize(model: str, out: Path, calibration: str | None, as_json: bool, **options: Any) -> None:
-    """Post-training quantization of a float network; MODEL is package.module:factory, .onnx or .tflite."""
+    """Post-training quantization; MODEL is package.module:factory, a float .onnx or .tflite."""
     from hwkit.flow.quantizing import quantize as flow
     from hwkit.importers.proof import counts_line
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hwkit.errors import ConfigError
 from hwkit.files import opened
+from hwkit.importers import ENDINGS, load_model
 from hwkit.importers.parts import parts_of, shown
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs, peak_activation_bytes, state_bytes, weight_bits, weight_bytes
@@ -15,7 +16,7 @@ from hwkit.ir.graph import Graph
 
 
 def load(path: str | Path) -> Graph:
-    """The graph in a ``.hwk``, QONNX ``.onnx`` or int8 ``.tflite`` file.
+    """The graph in a ``.hwk``, quantized ``.onnx`` (or ``.qonnx``) or int8 ``.tflite`` file.
 
     Raises ``ConfigError`` for a missing file or an unknown ending, ``FormatError`` for a damaged
     one, ``UnsupportedOp`` for an operation that hwkit lacks.
@@ -26,12 +27,15 @@ def load(path: str | Path) -> Graph:
         raise ConfigError(f"{path}: no such file; {remedy}")
     if path.suffix == ".hwk":
         return serialize.load(path)
-    if path.suffix in (".onnx", ".tflite"):
-        from hwkit.importers import load_model
-
+    if is_foreign(path):
         return load_model(path)
     with opened(path, serialize.MAX_FILE_BYTES, remedy):
         raise ConfigError(f"{path}: unknown ending {path.suffix!r}; {remedy}")
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file's ending is of a kind that others write."""
+    return path.suffix.lower() in ENDINGS
 
 
 def inspect(graph: Graph) -> dict[str, Any]:

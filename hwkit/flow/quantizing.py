@@ -49,6 +49,7 @@ def quantize(
         from hwkit.train.ptq.run import quantize_run
         from hwkit.train.ptq.samples import as_tensor, load_samples
         from hwkit.train.ptq.settings import Settings, with_methods
+        from hwkit.train.ptq.several import packed
         from hwkit.train.ptq.source import is_tflite, load_model
     except ModuleNotFoundError as error:
         raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
@@ -61,12 +62,13 @@ def quantize(
     last = is_tflite(model)
     if calibration is not None:
         data = load_samples(calibration, last).chosen(samples, settings.seed)
-        module = load_model(model, as_tensor(data.x[:1]), state, run_litert)
+        given = load_model(model, as_tensor(data.x[:1]), state, run_litert)
+        module, data = packed(given, data)
     else:
         sample = blank(shape)
-        module = load_model(model, sample, state, run_litert)
+        given = module = load_model(model, sample, state, run_litert)
         data = made_up(module, sample, samples, settings.seed, progress)
-    tested = None if test is None else load_samples(test, last)
+    tested = None if test is None else packed(given, load_samples(test, last))[1]
     source = "batch norms" if calibration is None else Path(calibration).name
     names = (model.rpartition(":")[2] or Path(model).stem, source)
     return asdict(quantize_run(module, data, out, settings, tested, names, progress))
@@ -92,13 +94,15 @@ def quantize_module(
         from hwkit.train.ptq.run import quantize_run, quantized_graph
         from hwkit.train.ptq.samples import gathered
         from hwkit.train.ptq.settings import settings_of, with_methods
+        from hwkit.train.ptq.several import packed
     except ModuleNotFoundError as error:
         raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
     settings = with_methods(settings_of(options), methods)
-    data = gathered(batches)
+    given = module
+    module, data = packed(given, gathered(batches))
     if out is None:
         return quantized_graph(module, data, settings)
-    tested = None if test is None else gathered(test)
+    tested = None if test is None else packed(given, gathered(test))[1]
     name = type(module).__name__
     report = quantize_run(module, data, real_folder(out), settings, tested, (name, "samples"))
     return stamped("train.json", asdict(report))

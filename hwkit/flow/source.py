@@ -11,7 +11,7 @@ from hwkit.errors import ConfigError, DeviceError, FormatError
 from hwkit.flow import deviation
 from hwkit.flow import verify as boards
 from hwkit.flow.arrays import NUMBERS, load_inputs
-from hwkit.flow.models import load
+from hwkit.flow.models import is_foreign, load
 from hwkit.flow.predict import predict
 from hwkit.flow.tflite_source import TfliteRunner
 from hwkit.flow.verify import Verification
@@ -38,10 +38,10 @@ def import_file(
     ``ConfigError`` if there is no such execution although ``inputs`` are given or it is
     ``required``.
     """
-    foreign = path.suffix in (".onnx", ".tflite") and path.is_file()
+    foreign = is_foreign(path) and path.is_file()
     if foreign and (whole := whole_of(load(path))) is not None:
         return _import_parts(whole, path, samples, inputs)
-    if foreign and (inputs or (required and path.suffix == ".tflite")):
+    if foreign and (inputs or (required and path.suffix.lower() == ".tflite")):
         graph, runner = _opened(path)
         given = load_inputs(graph, inputs) if inputs else proofs.proof_feeds(graph, samples)
         proof = prove(graph, runner, _feeds(graph, path, given))

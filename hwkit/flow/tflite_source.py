@@ -9,11 +9,16 @@ import numpy as np
 
 from hwkit.importers.parts import KEY
 from hwkit.importers.proof import Observed
+from hwkit.importers.tflite.file import with_versions
 from hwkit.importers.tflite.importer import integer_bytes
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.targets.edge.loaded import package_version, runtime_called
 from hwkit.targets.edge.original import load_original
+
+_MOST = {"TILE": 1}
+"""LiteRT 2.3's reference kernels are registered for no later version, which new converters write;
+the kernel copies integers of every type."""
 
 
 class TfliteRunner:
@@ -27,8 +32,11 @@ class TfliteRunner:
     def __init__(self, path: Path, graph: Graph) -> None:
         self._inputs, self._outputs = graph.inputs, graph.outputs
         self._runtime = graph.metadata["runtime"]
+        parts = KEY in graph.metadata
         self._original = load_original(
-            path, self._runtime, part=integer_bytes if KEY in graph.metadata else None
+            path,
+            self._runtime,
+            part=lambda data: with_versions(integer_bytes(data) if parts else data, _MOST),
         )
         self._assigned = self._original.observable(
             [s.update for s in graph.states if s.update not in graph.outputs]

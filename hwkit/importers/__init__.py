@@ -13,6 +13,9 @@ from hwkit.ir.graph import Graph
 MAX_FILE_BYTES = 512 << 20
 """Of either kind; the importers may take less."""
 
+ENDINGS = (".onnx", ".qonnx", ".tflite")
+"""Of files that are read here."""
+
 _TFLITE_MARK = b"TFL3"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -23,9 +24,12 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array, Quantization, TensorType
 from hwkit.train.fit import predict
 
+Example: TypeAlias = Tensor | Mapping[str, Tensor]
+"""One input batch, as (1, C, H, W), or one for each input by its name, in order."""
 
-def freeze(model: nn.Module, example: Tensor) -> Graph:
-    """The integer graph of a Brevitas model; ``example`` is one input batch, as (1, C, H, W).
+
+def freeze(model: nn.Module, example: Example) -> Graph:
+    """The integer graph of a Brevitas model for inputs like ``example``.
 
     The graph reads the integers of the model's first quantizer, maps as (H, W, C). Its metadata
     counts how it compares with the exported file's own execution (``importers.proof``). Raises
@@ -39,7 +43,7 @@ def freeze(model: nn.Module, example: Tensor) -> Graph:
         return load_proven(path)[0]
 
 
-def export(model: nn.Module, example: Tensor, path: Path, name: str = "model") -> None:
+def export(model: nn.Module, example: Example, path: Path, name: str = "model") -> None:
     """Writes ``model`` as QONNX, whole or not at all; ``name`` becomes the graph's.
 
     PyTorch's TorchScript exporter is used because it keeps the names of parameters and modules.
@@ -47,14 +51,16 @@ def export(model: nn.Module, example: Tensor, path: Path, name: str = "model") -
     """
     training = model.training
     model.eval()
+    named = {"input": example} if isinstance(example, Tensor) else example
+    given = tuple(named.values())
     try:
         with torch.no_grad(), _quiet():
-            model(example)  # Fixes scales that brevitas only computes in a forward pass.
+            model(*given)  # Fixes scales that brevitas only computes in a forward pass.
             exported = export_qonnx(
                 model,
-                args=example,
+                args=given,
                 dynamo=False,
-                input_names=["input"],
+                input_names=list(named),
                 keep_initializers_as_inputs=False,
             )
     except (RuntimeError, AssertionError, torch.onnx.errors.OnnxExporterError) as error:
@@ -97,13 +103,14 @@ class Fidelity:
     argmax_moved: int
 
 
-def input_integers(graph: Graph, images: Array) -> Array:
-    """Float inputs (N, C, H, W) as the integers that the graph reads, (N, H, W, C); a graph that
-    reads vectors (N, F) or tokens (N, T, F) gets them in the inputs' own order.
+def input_integers(graph: Graph, images: Array, name: str = "") -> Array:
+    """Float inputs (N, C, H, W) as the integers that the graph reads, (N, H, W, C), as its input
+    ``name`` or its only one; a graph that reads vectors (N, F) or tokens (N, T, F) gets them in the
+    inputs' own order.
 
     Computed in float32, rounded half to even and clamped, as the model's first quantizer does.
     """
-    tensor, facts = _described(graph, graph.inputs[0])
+    tensor, facts = _described(graph, name or graph.inputs[0])
     scaled = np.rint(images.astype(np.float32) / np.float32(facts.scale[0]) + facts.zero_point)
     integers = np.clip(scaled, tensor.dtype.low, tensor.dtype.high).astype(tensor.dtype.container)
     cube = len(set(tensor.shape)) == 1

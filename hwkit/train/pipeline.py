@@ -79,12 +79,12 @@ class Accuracy:
     integer: Share
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What ``train.json`` says.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What ``train.json`` says of every run.
 
-    ``moved`` of ``integers`` outputs of the test set differ between the fake-quantized model and
-    the integer graph; ``argmax_moved`` images change their answer. ``source`` counts the integers
+    ``moved`` of ``integers`` outputs of the samples differ between the fake-quantized model and
+    the integer graph; ``argmax_moved`` samples change their answer. ``source`` counts the integers
     of ``model.onnx`` and of the graph, layer by layer, on ``inputs`` random inputs: ``differing``
     ones, and ``ties`` (see ``importers.proof``). ``activation_plan`` names the activations whose
     bits are not ``activation_bits``.
@@ -94,7 +94,6 @@ class Trained:
     dataset: str
     seed: int
     test_images: int
-    accuracy: Accuracy
     integers: int
     moved: int
     largest_difference: int
@@ -106,6 +105,13 @@ class Trained:
     versions: dict[str, str]
     digests: dict[str, str]
     activation_plan: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained(Measured):
+    """The same of a training, with its accuracy on the test set."""
+
+    accuracy: Accuracy
 
 
 def train(

@@ -161,6 +161,25 @@ def parse(data: bytes) -> TfliteFile:
     return replace(_with_signature(subgraphs[0], root), others=tuple(subgraphs[1:]))
 
 
+def with_versions(data: bytes, most: Mapping[str, int]) -> bytes:
+    """The file with the version of each operator that ``most`` names no higher than it says: a
+    runtime registers a kernel for the versions that it has heard of, and computes alike in all.
+
+    Raises ``FormatError`` as ``parse``.
+    """
+    changed = bytearray(data)
+    reader = Reader(data)
+    for table in reader.table(reader.number("<I", 0)).tables(1):
+        at, highest = table.position(_VERSION), most.get(_operator_name(table))
+        if at is not None and highest is not None and reader.number("<i", at) > highest:
+            changed[at : at + 4] = highest.to_bytes(4, "little")
+    return bytes(changed)
+
+
+_VERSION = 2
+"""Field of an operator code."""
+
+
 def _with_signature(file: TfliteFile, root: Table) -> TfliteFile:
     """``file``, subgraph 0, with the names of its signature: of several that which runtimes take
     unless they are told another."""

@@ -131,6 +131,8 @@ def _shape(op: FileOperator, inputs: list[FileTensor]) -> Shape | None:
 
 
 def _reshaped(before: Shape, sizes: Array) -> Shape | None:
+    if sizes.dtype.kind not in "iu":
+        return None
     shape = [int(size) for size in sizes.reshape(-1)[:_LONGEST]]
     if shape.count(-1) == 1:
         rest = prod(size for size in shape if size != -1)

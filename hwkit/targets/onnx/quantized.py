@@ -284,7 +284,7 @@ class _Quantized(Draft):
     def pooled(self, op: SumPool2d | AvgPool2d) -> bool:
         """An average; of window sums, where the rescale divides by the window."""
         graph = self.graph
-        if self.form is Form.QOP or graph.tensors[op.input].dtype.bits > 8:
+        if graph.tensors[op.input].dtype.bits > 8:
             return False
         source, out = (step_of(graph, name) for name in (op.input, op.output))
         facts = graph.tensors[op.input].quantization

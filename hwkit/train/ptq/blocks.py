@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from hwkit.train.ptq.kinds import Kind
-from hwkit.train.ptq.trace import Network, kind_of
+from hwkit.train.ptq.pieces import Input
+from hwkit.train.ptq.trace import Network, kind_of, module_of
 from hwkit.train.ptq.twin import Site
 
 MOST_LAYERS = 3
@@ -30,8 +31,11 @@ class Block:
 
 def blocks_of(network: Network, sites: tuple[Site, ...]) -> list[Block]:
     """The blocks of a traced network, in order; each layer with weights is in one of them."""
-    cuts = _cuts(network, {site.node for site in sites})
     by_node = {site.node: site for site in sites}
+    source = next(iter(network.graph.nodes))
+    if any(isinstance(module_of(network, reader), Input) for reader in source.users):
+        by_node[source.name] = Site("", source.name)  # Several inputs, before their quantizers.
+    cuts = _cuts(network, set(by_node))
     segments: list[tuple[Site, Site, list[str]]] = []
     start, layers = None, list[str]()
     for node in network.graph.nodes:
@@ -82,6 +86,8 @@ def part(network: Network, start: str, end: str) -> Network:
 
 def quantized_node(network: Network, site: Site) -> str:
     """The name of the node in a twin that quantizes at ``site``."""
+    if not site.path:
+        return site.node
     return next(str(n.name) for n in network.graph.nodes if n.target == site.path)
 
 

@@ -50,7 +50,7 @@ _KINDS: dict[Kind, tuple[type[nn.Module], ...]] = {
     ),
     Kind.COMBINES: (
         pieces.Add, pieces.Subtract, pieces.Multiply, pieces.Mean, pieces.MatMul,
-        pieces.Constant, pieces.Bilinear, nn.LayerNorm, nn.AvgPool1d, nn.AvgPool2d,
+        pieces.Constant, pieces.Input, pieces.Bilinear, nn.LayerNorm, nn.AvgPool1d, nn.AvgPool2d,
         nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
     ),
     Kind.CLAMPS: (nn.ReLU, nn.ReLU6, nn.Hardtanh),

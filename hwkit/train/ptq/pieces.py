@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,19 @@ class MatMul(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         return x @ y
+
+
+class Input(nn.Module):
+    """The input called ``name`` of several that lie side by side from number ``start`` on, as
+    (N, *shape)."""
+
+    def __init__(self, name: str, start: int, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.name, self.start, self.shape = name, start, tuple(shape)
+        self.stop = start + prod(self.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.start : self.stop].reshape(-1, *self.shape)
 
 
 class Constant(nn.Module):

@@ -1,8 +1,9 @@
 """Post-training quantization to a run folder: exactly what training leaves, and a report by layer.
 
 The folder gets, each file whole or not at all: ``model.onnx`` (QONNX), ``model.hwk``,
-``calibration.npy`` (integer inputs), ``test.npz`` (``inputs`` and ``labels``, where there are
-labels), ``sensitivity.json`` for ``hwkit allocate``, and ``train.json``.
+``calibration.npy`` (integer inputs; of several ``calibration.npz``, by name), ``test.npz``
+(``inputs``, or each by name, and ``labels``, where there are labels), ``sensitivity.json`` for
+``hwkit allocate``, and ``train.json``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from hwkit.train.fit import Progress, predict, silent
 from hwkit.train.freeze import compare, export, freeze, input_integers, output_integers
 from hwkit.train.pipeline import (
     CALIBRATION_IMAGES,
+    Measured,
     _accuracy,
     _file_digest,
     _make_folder,
@@ -42,40 +44,27 @@ from hwkit.train.ptq.plain import plain_copy
 from hwkit.train.ptq.quantize import Quantized, quantize
 from hwkit.train.ptq.samples import Samples
 from hwkit.train.ptq.settings import Settings
+from hwkit.train.ptq.several import apart, arrays_of
 
 _INTEGERS_AT_ONCE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Measured):
     """What ``train.json`` says of a post-training quantization.
 
-    Keys as of training, and: ``accuracy_on`` ``test`` or ``calibration`` ("" without labels, the
-    accuracies then being None), ``dropped`` (a softmax left out at the end), ``method``, ``steps``
-    and ``layers`` (see ``quantize.Step`` and ``layers.LayerNoise``), ``output_db``.
+    ``accuracy_on`` is ``test`` or ``calibration`` ("" without labels, the accuracies then being
+    None), ``dropped`` a softmax left out at the end; ``method``, ``steps`` and ``layers`` are those
+    of ``Settings``, ``quantize.Step`` and ``layers.LayerNoise``; ``output_db``: signal to noise.
     """
 
-    recipe: str
-    dataset: str
-    seed: int
-    test_images: int
     accuracy: dict[str, float | None]
     accuracy_on: str
-    integers: int
-    moved: int
-    largest_difference: int
-    argmax_moved: int
-    source: dict[str, int]
-    weight_bits: dict[str, int]
-    activation_bits: int
-    scales: str
     output_db: float
     dropped: str
     method: dict[str, Any]
     steps: list[dict[str, Any]]
     layers: list[dict[str, Any]]
-    versions: dict[str, str]
-    digests: dict[str, str]
 
 
 def quantize_run(
@@ -98,7 +87,7 @@ def quantize_run(
         x = torch.from_numpy(calibration.x)
         _require_importable(module, x, settings)
         done = quantize(module, x, settings, progress)
-        export(done.twin, x[:1], out / "model.onnx", names[0])
+        export(*apart(done.twin, x[:1]), out / "model.onnx", names[0])
         graph, proof = load_proven(out / "model.onnx")
         rows = layer_noise(done, progress)
         dyadic = settings.style.dyadic
@@ -107,8 +96,8 @@ def quantize_run(
         wanted = predict(plain_copy(module), torch.from_numpy(measured.x)).numpy()
         got = predict(done.twin, torch.from_numpy(measured.x)).numpy()
     write_whole(out / "model.hwk", to_bytes(graph))
-    integers = _integers(graph, measured.x)
-    _write_inputs(out, graph, calibration, measured, test is not None)
+    integers = _integers(graph, done.twin, measured.x)
+    _write_inputs(out, graph, done.twin, calibration, measured if test is not None else None)
     report = _report(done, settings, graph, proof, measured, (wanted, got, integers), names)
     if test is None and report.accuracy_on:
         report = replace(report, accuracy_on="calibration")
@@ -123,7 +112,7 @@ def quantized_graph(module: nn.Module, calibration: Samples, settings: Settings)
     x = torch.from_numpy(calibration.x)
     with deterministic(settings.seed):
         _require_importable(module, x, settings)
-        return freeze(quantize(module, x, settings).twin, x[:1])
+        return freeze(*apart(quantize(module, x, settings).twin, x[:1]))
 
 
 def _require_importable(module: nn.Module, x: Tensor, settings: Settings) -> None:
@@ -134,13 +123,22 @@ def _require_importable(module: nn.Module, x: Tensor, settings: Settings) -> Non
         quick = replace(plain, equalize=False, correct=False)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
-            export(quantize(module, x[:2], quick).twin, x[:1], path)
+            export(*apart(quantize(module, x[:2], quick).twin, x[:1]), path)
             open_model(path)
 
 
-def _integers(graph: Graph, x: Array) -> Array:
+def _feeds(graph: Graph, network: nn.Module, x: Array) -> dict[str, Array]:
+    """The graph's inputs by name for samples of the network."""
+    return {
+        name or graph.inputs[0]: input_integers(graph, part, name)
+        for name, part in arrays_of(network, x).items()
+        if not name or name in graph.inputs
+    }
+
+
+def _integers(graph: Graph, network: nn.Module, x: Array) -> Array:
     parts: Sequence[Array] = [
-        run(graph, {graph.inputs[0]: input_integers(graph, part)})[graph.outputs[0]]
+        run(graph, _feeds(graph, network, part))[graph.outputs[0]]
         for part in np.array_split(x, max(1, len(x) // _INTEGERS_AT_ONCE))
     ]
     return np.concatenate(parts)
@@ -185,14 +183,20 @@ def _report(
 
 
 def _write_inputs(
-    out: Path, graph: Graph, calibration: Samples, measured: Samples, tested: bool
+    out: Path, graph: Graph, network: nn.Module, calibration: Samples, tested: Samples | None
 ) -> None:
     chosen = np.linspace(0, len(calibration.x) - 1, CALIBRATION_IMAGES).astype(int)
+    feeds: dict[str, Any] = _feeds(graph, network, calibration.x[np.unique(chosen)])
     stream = io.BytesIO()
-    np.save(stream, input_integers(graph, calibration.x[np.unique(chosen)]))
-    write_whole(out / "calibration.npy", stream.getvalue())
-    if tested and measured.labels is not None:
-        stream = io.BytesIO()
-        inputs = input_integers(graph, measured.x)
-        np.savez_compressed(stream, inputs=inputs, labels=measured.labels)
+    if len(feeds) == 1:
+        np.save(stream, next(iter(feeds.values())))
+        write_whole(out / "calibration.npy", stream.getvalue())
+    else:
+        np.savez(stream, **feeds)
+        write_whole(out / "calibration.npz", stream.getvalue())
+    if tested is not None and tested.labels is not None:
+        stream, feeds = io.BytesIO(), _feeds(graph, network, tested.x)
+        if len(feeds) == 1:
+            feeds = {"inputs": next(iter(feeds.values()))}
+        np.savez_compressed(stream, **feeds, labels=tested.labels)
         write_whole(out / "test.npz", stream.getvalue())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import lzma
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO
@@ -27,17 +28,19 @@ _REMEDY = "give .npy, .npz with x (and y), a folder of images or .npy, or packag
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
     """``x`` float32 (N, ...) as the network takes it, channels first; ``labels`` int64 (N,) of the
-    class of each, or None."""
+    class of each, or None; ``inputs`` all arrays of N samples by name, where they have names."""
 
     x: Array
     labels: Array | None
+    inputs: Mapping[str, Array] = field(default_factory=dict)
 
     def chosen(self, count: int, seed: int) -> Samples:
         """``count`` of them at random, or all there are."""
         if count >= len(self.x):
             return self
         picked = np.sort(np.random.default_rng(seed).permutation(len(self.x))[:count])
-        return Samples(self.x[picked], None if self.labels is None else self.labels[picked])
+        labels = None if self.labels is None else self.labels[picked]
+        return Samples(self.x[picked], labels, {k: v[picked] for k, v in self.inputs.items()})
 
 
 def load_samples(source: str, channels_last: bool = False) -> Samples:
@@ -92,14 +95,26 @@ def _given(value: Any, source: str) -> Samples:
     """An array, a pair of arrays, or x and y by name."""
     labels = None
     if isinstance(value, dict):
-        names = [n for n in ("x", "images", "inputs") if n in value]
-        if not names and len(value) != 1:
-            raise ConfigError(f"{source}: holds {', '.join(list(value)[:8])}, no x; name it x")
-        labels = next((value[n] for n in ("y", "labels") if n in value), None)
-        value = value[names[0] if names else next(iter(value))]
-    elif isinstance(value, tuple | list) and len(value) == 2:
+        return _named(value, source)
+    if isinstance(value, tuple | list) and len(value) == 2:
         value, labels = value
     return samples(value, labels, source)
+
+
+def _named(arrays: Mapping[str, Any], source: str) -> Samples:
+    """Arrays by name: ``y`` or ``labels`` has labels, ``x`` or the first one is an only input."""
+    named = {name: value for name, value in arrays.items() if name not in ("y", "labels")}
+    labels = next((arrays[n] for n in ("y", "labels") if n in arrays), None)
+    if not named:
+        raise ConfigError(f"{source}: holds {', '.join(list(arrays)[:8]) or 'nothing'}, no x")
+    first = next((n for n in ("x", "images", "inputs") if n in named), next(iter(named)))
+    made = samples(named[first], labels, source)
+    inputs = {}
+    for name, value in named.items():
+        fits = np.ndim(value) > 1 and len(value) == len(made.x)
+        if fits:
+            inputs[name] = made.x if name == first else samples(value, None, source).x
+    return Samples(made.x, made.labels, inputs)
 
 
 def samples(x: Any, labels: Any = None, source: str = "samples") -> Samples:
@@ -168,6 +183,8 @@ def as_tensor(x: Array) -> Tensor:
 def gathered(batches: Any) -> Samples:
     """Samples from one array or tensor, a pair of them with labels, or an iterable of either, as
     a data loader gives them."""
+    if isinstance(batches, Mapping):
+        return _named(batches, "samples")
     if hasattr(batches, "shape") or isinstance(batches, Samples):
         return batches if isinstance(batches, Samples) else samples(batches)
     if (

@@ -54,10 +54,11 @@ class Grid:
 @dataclass(frozen=True, slots=True)
 class Site:
     """A quantizer's ``path`` in the twin, and the ``node`` of the traced network whose values it
-    quantizes."""
+    quantizes; ``enters``: an input of the network."""
 
     path: str
     node: str
+    enters: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Widths:
     def of(self, site: Site, sites: tuple[Site, ...]) -> int:
         """Bits of an activation. The network's input and output are never narrower than 8, or
         classes would tie."""
-        return self.edge if site in (sites[0], sites[-1]) else self.activations
+        ends = site.enters or site in (sites[0], sites[-1])
+        return self.edge if ends else self.activations
 
 
 _FOLDED = (
@@ -85,12 +87,12 @@ def sites_of(network: Network) -> tuple[Site, ...]:
     that alone read it and join its quantizer."""
     raw, sites = set[fx.Node](), []
     inside = inside_functions(network)
-    entering = {node for node in network.graph.nodes if node.op == "placeholder"}
+    entering = {node for node in network.graph.nodes if _enters(network, node)}
     for node in network.graph.nodes:
         kind = kind_of(network, node)
         if node.op == "output" or (kind is Kind.MOVES and node.args[0] not in raw):
             continue
-        if node in inside:
+        if node in inside or any(_is_input(network, reader) for reader in node.users):
             raw.add(node)
             continue
         readers = list(node.users)
@@ -101,8 +103,17 @@ def sites_of(network: Network) -> tuple[Site, ...]:
         if joins:
             raw.add(node)
         else:
-            sites.append(Site(f"{node.target}{OUT}", node.name))
+            sites.append(Site(f"{node.target}{OUT}", node.name, node in entering))
     return tuple(sites)
+
+
+def _enters(network: Network, node: fx.Node) -> bool:
+    return node.op == "placeholder" or _is_input(network, node)
+
+
+def _is_input(network: Network, node: fx.Node) -> bool:
+    """Whether ``node`` is one of several inputs."""
+    return isinstance(module_of(network, node), pieces.Input)
 
 
 def twin(network: Network, sites: tuple[Site, ...], widths: Widths) -> Network:

@@ -149,3 +149,10 @@ def test_a_place_from_behind_is_no_place(index: int, value: int | None) -> None:
     file = with_static_shapes(parse(net.file("x")))
     (found,) = [tensor for tensor in file.tensors if tensor.name == "one"]
     assert (None if found.data is None else int(found.data)) == value
+
+
+def test_sizes_that_are_no_integers_are_refused() -> None:
+    sizes = FileTensor("n", (2,), "float32", data=np.array([np.nan, 6], np.float32))
+    tensors = [*Net((1, 6)).tensors, sizes, FileTensor("y", (1, 6), "int8", (0.1,), 0)]
+    data = file_bytes(tensors, [operator("RESHAPE", ("x", "n"), ("y",), "ReshapeOptions")])
+    assert with_static_shapes(parse(data)).tensors[-1].shape == (1, 6)

@@ -83,6 +83,21 @@ def test_only_nodes_that_are_named_round_otherwise(form: Form) -> None:
     assert named and exact
 
 
+def test_a_mean_of_a_map_is_read_back_from_qop(tmp_path: Path) -> None:
+    b = GraphBuilder("mean")
+    b.input("x", (4, 4, 3), S8, Quantization((0.05,), 7))
+    r = Rescale((1 << 30,), (34,), Rounding.HALF_EVEN, -128, 127, 7)
+    pool = SumPool2d("pool", "x", "y", (4, 4), (4, 4), input_zero_point=7, rescale=r)
+    b.add(pool, S8, Quantization((0.05,), 7))
+    graph = b.build(["y"])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(quantized_file(graph, Form.QOP)[0].model)
+    feeds = feeds_for(graph, 50, 0)
+    (y,) = run(graph, feeds).values()
+    (got,) = run(load_qonnx(path), {"x": feeds["x"]}).values()
+    np.testing.assert_array_equal(got.reshape(y.shape), y)
+
+
 def layer(rounding: Rounding, zero_point: int, low: int, seed: int = 0) -> Graph:
     """A convolution whose sums are brought to 8 bits by ``rounding``."""
     rng = np.random.default_rng(seed)
