@@ -5,8 +5,9 @@ python -m benchmarks.quantmcu ic_resnet8_int8.tflite cifar10_jpeg.npz
 ResNet-8 of MLPerf Tiny (repository mlcommons/tiny) and CIFAR-10 (see ``benchmarks.cifar10``), on
 virtual_m4: all maps of 8 bits, the same in patches, and both with the widths that value-driven
 search (QuantMCU's VDQS) finds for a share of the BitOPs, from images of the training set. Plans in
-patches are those of fewest bytes, the image whole in the arena. ``ram_bytes`` is all of it but the
-stack, the accuracy that of the graph's integers, which the board's self-test gives too.
+patches hold a limit, the last of each that of fewest bytes, the image whole in the arena.
+``ram_bytes`` is all of it but the stack, the accuracy that of the graph's integers, which the
+board's self-test gives too.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
 
 BOARD = "virtual_m4"
+ROOM = "20kB"
 SHARES = (0.6, 0.45)
 CALIBRATION = 256
 TEST = 2000
@@ -55,7 +57,8 @@ def accuracy(graph: Graph, x: Array, y: Array) -> float:
 
 
 def rows(graph: Graph, calibration: Array, x: Array, y: Array) -> Iterator[dict[str, Any]]:
-    """Two rows for each width plan: the whole image, and patches."""
+    """Three rows for each width plan: without a limit, in patches within ``ROOM``, and in the
+    fewest bytes."""
     (name,) = graph.inputs
     whole = bitops(graph)
     for share in (1.0, *SHARES):
@@ -63,15 +66,14 @@ def rows(graph: Graph, calibration: Array, x: Array, y: Array) -> Iterator[dict[
         if share < 1:
             narrowed = narrow(graph, {name: calibration}, Limits(bitops=share)).graph
         scored = accuracy(narrowed, x, y)
-        for patches in (False, True):
-            sram = least(narrowed) if patches else None
+        for sram in (None, ROOM, least(narrowed)):
             _, artifact = artifact_for(narrowed, BOARD, None, sram=sram)
             found = counted(narrowed, artifact)
             facts = artifact.facts
             assert found.layer_cycles is not None
             yield {
                 "maps": "8 bits" if share == 1 else f"VDQS {share:g}",
-                "patches": "yes" if patches else "no",
+                "limit": sram or "",
                 "stages": len(facts["stages"]),
                 "accuracy": f"{scored:.2f}",
                 "bitops": bitops(narrowed),

@@ -11,11 +11,13 @@ from hwkit.boards.records import FlashTiming, MemoryRegion
 from hwkit.errors import ConfigError
 
 _ADDRESSES = 1 << 32
+_LONGEST_WAIT = 1000
 
 
 def check_memory(regions: Sequence[MemoryRegion], path: Path) -> None:
-    """``ConfigError`` for a region without bytes or outside 32-bit addresses, and for two that
-    overlap or whose names are one to a linker: a build would lay one arena over another.
+    """``ConfigError`` for a region without bytes or outside 32-bit addresses, for cycles of waiting
+    that are none, and for two that overlap or whose names are one to a linker: a build would lay
+    one arena over another.
 
     Example: 4 kB of sram at 0x2000_0000 and 4 kB at 0x2000_0800 are refused.
     """
@@ -25,6 +27,11 @@ def check_memory(regions: Sequence[MemoryRegion], path: Path) -> None:
             raise ConfigError(
                 f"{path}: mcu.memory {region.name!r:.80}: {region.size_bytes} bytes at "
                 f"{region.origin:#x}; give at least one, within 32-bit addresses"
+            )
+        if region.wait_cycles is not None and not 0 <= region.wait_cycles <= _LONGEST_WAIT:
+            raise ConfigError(
+                f"{path}: mcu.memory {region.name!r:.80}: wait_cycles {region.wait_cycles}; give "
+                f"0 .. {_LONGEST_WAIT}"
             )
     for one, other in combinations(regions, 2):
         if _identifier(one.name) == _identifier(other.name):

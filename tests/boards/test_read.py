@@ -203,6 +203,14 @@ def test_memory_that_cannot_be(folder: Path, bank: tuple[str, int, int], message
     assert message in refused(folder, "[mcu.prog", new)
 
 
+@pytest.mark.parametrize("cycles", [-1, 1001])
+def test_cycles_of_waiting_that_cannot_be(folder: Path, cycles: int) -> None:
+    bank = _BANK.format("b", 0x3000_0000, 16) + f"wait_cycles = {cycles}\n"
+    assert f"mcu.memory 'b': wait_cycles {cycles}; give 0 .. 1000" in refused(
+        folder, "[mcu.prog", bank + "\n[mcu.prog"
+    )
+
+
 def test_banks_beside_each_other(folder: Path) -> None:
     path = folder / "mine.toml"
     path.write_text(BOARD + _BANK.format("b", 0x2000_8000, 1) + _BANK.format("c", 0xFFFF_FFF0, 16))

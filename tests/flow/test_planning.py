@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from hwkit import boards
 from hwkit.cli import _run
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.flow.planning import described, plan
@@ -43,11 +45,17 @@ def test_a_streamed_input_needs_less() -> None:
 
 
 def test_what_does_not_fit_is_refused_with_what_is_missing() -> None:
-    least = plan(CHAIN, BOARD, with_front=True)
-    needed = least.front[-1].arena_bytes
-    limit = needed + least.other_bytes - 100
-    with pytest.raises(BudgetInfeasible, match=f"needs {needed:,} bytes .*, 100 more"):
-        plan(CHAIN, BOARD, f"{limit}B")
+    """With the kernels that need least: what it asks for is enough, a byte less is not."""
+    other = plan(CHAIN, BOARD).other_bytes
+    with pytest.raises(BudgetInfeasible) as error:
+        plan(CHAIN, BOARD, f"{other + 100}B")
+    found = re.search(r"needs ([\d,]+) bytes .*, ([\d,]+) more", str(error.value))
+    assert found
+    needed, missing = (int(text.replace(",", "")) for text in found.groups())
+    assert needed - missing == 100
+    assert plan(CHAIN, BOARD, f"{needed + other}B").chosen.arena_bytes == needed
+    with pytest.raises(BudgetInfeasible, match=", 1 more than there are"):
+        plan(CHAIN, BOARD, f"{needed + other - 1}B")
     with pytest.raises(BudgetInfeasible, match="variables alone take"):
         plan(CHAIN, BOARD, "600B")
 
@@ -83,3 +91,62 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert f"{facts['plan']['arena_bytes']:,} B of activations" in lines[0]
     assert len(lines) == 1 + len(facts["plan"]["stages"])
+
+
+def banked(folder: Path, first: int, second: int, waits: int = 3) -> str:
+    """virtual_m0 with two SRAMs of so many bytes in place of its own."""
+    board = boards.load(BOARD)
+    assert board.mcu is not None
+    text = Path(board.origin).read_text()
+    head, _, tail = text.partition('[[mcu.memory]]\nname = "sram"')
+    banks = "".join(
+        f'[[mcu.memory]]\nname = "{name}"\nkind = "sram"\norigin = {origin}\n'
+        f"size_bytes = {size}\nwait_cycles = {wait}\n"
+        for name, origin, size, wait in (
+            ("near", 0x2000_0000, first, 0),
+            ("far", 0x3000_0000, second, waits),
+        )
+    )
+    path = folder / "banked.toml"
+    name = head.replace(f'"{BOARD}"', '"banked"')
+    path.write_text(name + banks + tail[tail.index("\n[mcu.uart]") :])
+    return str(path)
+
+
+def two_banks(folder: Path) -> str:
+    """So small that the plain plan takes both."""
+    one = plan(CHAIN, BOARD)
+    mcu = boards.load(BOARD).mcu
+    assert mcu is not None
+    besides = mcu.stack_bytes + one.other_bytes
+    return banked(folder, one.chosen.arena_bytes - 64 + besides, one.chosen.arena_bytes)
+
+
+def test_a_plan_over_two_srams_says_what_lies_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CHAIN.save(str(tmp_path / "m.hwk"))
+    given = [str(tmp_path / "m.hwk"), "--board", two_banks(tmp_path)]
+    assert _run(["plan", *given, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["plan"]
+    near, far = (found["arena_regions"][name] for name in ("near", "far"))
+    assert near > 0 and far > 0 and near + far == found["arena_bytes"]
+    assert found["arena_accesses"]["far"] * 3 // 4 <= found["arena_wait_cycles"]
+    assert 0 < found["arena_wait_bound_cycles"] <= found["arena_wait_cycles"]
+    assert _run(["plan", *given]) == 0
+    told = capsys.readouterr().out
+    assert f"{near:,} B in near, {far:,} B in far" in told and "cycles of waiting" in told
+    assert _run(["plan", *given, "--plot", str(tmp_path / "plan.svg")]) == 0
+    ElementTree.parse(tmp_path / "plan.svg")
+
+
+def test_in_parts_each_sram_holds_its_share(tmp_path: Path) -> None:
+    """Both together have room for the plain plan, but its largest map fits neither."""
+    one = plan(CHAIN, BOARD)
+    mcu = boards.load(BOARD).mcu
+    assert mcu is not None
+    most = max(p.size_bytes for p in one.chosen.memory.placements)
+    besides = mcu.stack_bytes + one.other_bytes
+    board = banked(tmp_path, most - 16 + besides, most - 16)
+    found = plan(CHAIN, board, f"{2 * most + one.other_bytes}B")
+    assert found.chosen.staged and not found.chosen.memory.missing_bytes
