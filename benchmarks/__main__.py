@@ -24,9 +24,11 @@ from benchmarks import (
     patches_mcu,
     patches_tflm,
     pipelines,
+    scalar,
     stages,
     table,
     wakeword,
+    zbb,
 )
 
 _BUSY = 0.5
@@ -39,6 +41,8 @@ def main() -> None:
         print(f"warning: load average {load:.1f}; measured figures will be worse", file=sys.stderr)
     interpreter.main([])
     kernels.main()
+    scalar.main([])
+    zbb.main([])
     models.main([])
     mlperf_tiny.main([])
     wakeword.main([])
