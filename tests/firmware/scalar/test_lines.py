@@ -1,6 +1,6 @@
 """Kernels of the cores without SIMD that multiply two pixels or taps at once, and those whose
-rescale is a line of the sums: every integer, at sizes around their tiles, and executed instructions of
-whole layers. Elsewhere they run as portable C; here their assembly does."""
+rescale is a line of the sums: every integer, at sizes around their tiles, and executed
+instructions of whole layers. Elsewhere they run as portable C; here their assembly does."""
 
 from __future__ import annotations
 
