@@ -28,9 +28,11 @@ from benchmarks import (
     peers,
     pipelines,
     published,
+    scalar,
     stages,
     table,
     wakeword,
+    zbb,
 )
 
 _BUSY = 0.5
@@ -44,6 +46,8 @@ def main() -> None:
     interpreter.main([])
     kernels.main()
     alternatives.main()
+    scalar.main([])
+    zbb.main([])
     models.main([])
     mlperf_tiny.main([])
     bars.main()

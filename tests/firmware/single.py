@@ -123,7 +123,7 @@ def on_a_line(graph: Graph, zero_point: int = -128) -> Graph:
     """The layer with sums that a staircase serves (``hwkit/targets/mcu/staircase.py``): ratios of
     2**-9 or more, and no weight of -128."""
     (op,) = graph.nodes
-    assert isinstance(op, Conv2d | DepthwiseConv2d) and op.rescale is not None
+    assert isinstance(op, Conv2d | DepthwiseConv2d | Dense) and op.rescale is not None
     b = GraphBuilder(graph.name)
     b.input("x", graph.tensors["x"].shape, graph.tensors["x"].dtype)
     b.constant("w", np.maximum(graph.constants["w"], -127), S8)
