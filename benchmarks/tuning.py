@@ -37,7 +37,7 @@ class Case:
 
 
 def _wide() -> str:
-    return re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
+    return str(re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)[0])
 
 
 def cases() -> dict[str, Case]:
