@@ -37,13 +37,13 @@ class Case:
 
 
 def _wide() -> str:
-    return re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
+    return str(re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)[0])
 
 
 def cases() -> dict[str, Case]:
     """By name."""
     return {
-        "wide, flash": Case(_wide(), "virtual_m4", "latency=5ms,flash=14kB", (8, 4, 2)),
+        "wide, flash": Case(_wide(), "virtual_m4", "latency=5ms,flash=16kB", (8, 4, 2)),
         "digits, LUTs": Case(
             recipe_path("digits").read_text(), "rtl_sim", "lut=6300", (8, 6, 5, 4, 3), (8, 6, 4)
         ),

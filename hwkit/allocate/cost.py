@@ -68,11 +68,14 @@ class MapRow:
 @dataclass(frozen=True, slots=True)
 class Moment:
     """What is in the arena while a step of the schedule runs: ``maps`` that are alive, what the row
-    of ``layer`` asks for ("" none), and ``sram_bytes`` of the rest (below 0 where maps overlap)."""
+    of ``layer`` asks for ("" none), what ``scratch`` says (bits, bytes) for the width of map
+    ``of``, and ``sram_bytes`` of the rest (below 0 where maps overlap)."""
 
     maps: tuple[str, ...]
     layer: str = ""
     sram_bytes: int = 0
+    of: str = ""
+    scratch: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,8 @@ class CostTable:
         if unknown := sorted(set(self.reads) - layers):
             raise ConfigError(f"cost table: reads names {unknown[0]!r}, which has no row")
         for moment in self.moments:
-            if lost := [name for name in moment.maps if name not in maps]:
+            named = [*moment.maps, *([moment.of] if moment.of else [])]
+            if lost := [name for name in named if name not in maps]:
                 raise ConfigError(f"cost table: a moment names map {lost[0]!r}, which has no row")
             if moment.layer and moment.layer not in layers:
                 raise ConfigError(f"cost table: a moment names {moment.layer!r}, which has no row")

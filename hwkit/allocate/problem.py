@@ -296,6 +296,9 @@ def _peaks(table: CostTable, resource: Resource, options: Sequence[_Option]) -> 
         for name in moment.maps:
             for v in at[f"map {name}"]:
                 column[v] = resource.of_maps[options[v].map or 0]
+        scratch = dict(moment.scratch)
+        for v in at[f"map {moment.of}"] if moment.of else ():
+            column[v] += scratch.get(table.maps[options[v].map or 0].bits, 0)
         found.append(Peak(moment.sram_bytes, column))
     if table.moments:
         return tuple(found)

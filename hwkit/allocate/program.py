@@ -13,7 +13,7 @@ from hwkit.errors import ConfigError
 from hwkit.ir.types import Array
 from hwkit.toolchain.highs import modules, quiet_stdout
 
-TIME_LIMIT_S = 20.0
+TIME_LIMIT_S = 60.0
 _OBJECTIVE_RANGE = 1e7  # the solver stops at an absolute gap of 1e-6
 _ROW_RANGE = 1e3
 _TIE = 1e-8  # weight of the costs against the sensitivity, both as shares of their range

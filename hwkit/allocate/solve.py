@@ -34,7 +34,7 @@ def allocate(
     ``groups`` name layers whose weights must share one width. Every row of the cost table needs a
     sensitivity. Plans are compared by their sensitivity as a share of its range plus
     1e-8 times their cost (resources added, each as a share of its range): so ties, and only ties,
-    go to the cheaper plan. A hard instance ends after 20 s with ``proven`` False.
+    go to the cheaper plan. A hard instance ends after 60 s with ``proven`` False.
 
     Raises ``BudgetInfeasible`` with the limit that fails and the best reachable value,
     ``ConfigError`` for inputs that don't fit together, ``ToolMissing`` without scipy.
@@ -161,7 +161,10 @@ def predict(
     if table.moments:
         size = {row.map: row.sram_bytes for row in of_maps}
         promised["sram_bytes"] = fixed.sram_bytes + max(
-            moment.sram_bytes + sum(size[m] for m in moment.maps) + sram.get(moment.layer, 0)
+            moment.sram_bytes
+            + sum(size[m] for m in moment.maps)
+            + sram.get(moment.layer, 0)
+            + dict(moment.scratch).get(maps.get(moment.of, 0), 0)
             for moment in table.moments
         )
     elif len(sram) == len(chosen):

@@ -67,7 +67,7 @@ def tables(draw: st.DrawFn) -> tuple[CostTable, Sensitivity]:
     ]
     moments = [
         Moment(tuple(m for m in maps if draw(st.booleans())), draw(st.sampled_from(["", *layers])),
-               draw(st.integers(-5, 20)))
+               draw(st.integers(-5, 20)), draw(st.sampled_from(["", *maps])), ((4, draw(amount)),))
         for _ in range(draw(st.integers(0, 3)))
     ]  # fmt: skip
     shared = (SharedCost((4,), draw(amount)), SharedCost((4,), draw(amount), "maps"))
@@ -213,6 +213,7 @@ def test_a_front_of_few_points() -> None:
     [
         ({"reads": {"x": "m"}}, "reads names 'x', which has no row"),
         ({"moments": (Moment(("m",)),)}, "a moment names map 'm', which has no row"),
+        ({"moments": (Moment((), of="m"),)}, "a moment names map 'm', which has no row"),
         ({"moments": (Moment((), "x"),)}, "a moment names 'x', which has no row"),
         ({"maps": (MapRow("m", 9),)}, "m: 9 bits is outside 1..8"),
         ({"maps": (MapRow("m", 4, lut=-1),)}, "map m at 4 bits: lut: -1 is not a number"),

@@ -202,7 +202,12 @@ def _with_maps(
         for a in maps
         if a != _WHOLE
     ]  # fmt: skip
-    moments = _moments(base, site_of, {r.map: r.sram_bytes for r in of_maps if r.bits == _WHOLE})
+    size = {row.map: row.sram_bytes for row in of_maps if row.bits == _WHOLE}
+    scratch = {
+        name: tuple((a, measured[widest, a].scratch.get(name, 0)) for a in maps)
+        for name in base.scratch
+    }
+    moments = _moments(base, site_of, size, read, scratch)
     fixed = replace(table.fixed, cycles=table.fixed.cycles - moved)
     return replace(
         table,
@@ -227,24 +232,30 @@ def _map_bytes(plan: McuPlan, site_of: Mapping[str, str], site: str) -> int:
 
 
 def _moments(
-    base: _Measured, site_of: Mapping[str, str], size: Mapping[str, int]
+    base: _Measured,
+    site_of: Mapping[str, str],
+    size: Mapping[str, int],
+    read: Mapping[str, str],
+    scratch: Mapping[str, tuple[tuple[int, int], ...]],
 ) -> tuple[Moment, ...]:
-    """Of each step: maps that are alive, the layer's scratch, and what else is there. The memory
-    plan lets maps overlap, as far as it does that with whole bytes it is taken off everywhere."""
-    steps = range(len(base.plan.layers))
-    found = []
+    """Of each step: maps that are alive, and the layer's scratch, by the width of what it reads and
+    again by that of what it writes, for it packs the one and unpacks the other. The memory plan
+    lets maps overlap; as far as it does that with whole bytes it is taken off everywhere."""
     layers = {row.layer for row in base.rows}
-    for step, layer in zip(steps, base.plan.layers, strict=True):
+    found: list[Moment] = []
+    peak = 0
+    for step, layer in enumerate(base.plan.layers):
+        name = layer.op.name
         alive = [p for p in base.plan.memory.placements
                  if p.kind != "scratch" and p.first_layer <= step <= p.last_layer]  # fmt: skip
         sites = tuple(dict.fromkeys(site_of[p.tensor] for p in alive if p.tensor in site_of))
         rest = sum(p.size_bytes for p in alive if p.tensor not in site_of)
-        name = layer.op.name if layer.op.name in layers else ""
-        if not name:
-            rest += layer.scratch_bytes
-        found.append(Moment(sites, name, rest))
-    peak = max(
-        m.sram_bytes + sum(size[s] for s in m.maps) + base.scratch.get(m.layer, 0) for m in found
-    )
+        peak = max(peak, rest + sum(size[s] for s in sites) + layer.scratch_bytes)
+        by = {site_of.get(layer.op.output), None if name in layers else read.get(name)} - {None}
+        found += [Moment(sites, "", rest, of, scratch[name]) for of in sorted(filter(None, by))]
+        if name in layers:
+            found.append(Moment(sites, name, rest))
+        elif not by:
+            found.append(Moment(sites, "", rest + layer.scratch_bytes))
     over = peak - base.plan.memory.arena_bytes
     return tuple(replace(moment, sram_bytes=moment.sram_bytes - over) for moment in found)

@@ -15,8 +15,10 @@ from hwkit.files import write_json
 from hwkit.train.ptq import weights
 from hwkit.train.ptq.quantize import Quantized, outputs
 from hwkit.train.ptq.twin import output_axis
-from hwkit.train.sensitivity import METHOD, WIDTHS, divergence
+from hwkit.train.sensitivity import METHOD, divergence
 
+WIDTHS = (8, 7, 6, 5, 4, 3, 2)
+"""All that weights can be quantized to."""
 _SAMPLES = 64
 
 
