@@ -19,7 +19,6 @@ from hwkit.train.ptq.trace import traced, weighted  # noqa: E402
 from tests.train.ptq.nets import noise, residual  # noqa: E402
 from tests.train.ptq.test_trace import FORMS, Of  # noqa: E402
 
-
 def _exported(module: nn.Module, path: Path, *shape: int) -> Path:
     stream = io.BytesIO()
     options = {"input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}, "dynamo": False}
