@@ -30,7 +30,7 @@ INFERENCES = 5
 
 
 def without_softmax(graph: Graph) -> Graph:
-    """``graph`` up to its logits; a softmax has no circuit."""
+    """``graph`` up to its logits."""
     *nodes, last = graph.nodes
     assert isinstance(last, Softmax)
     return replace(graph, outputs=(last.input,)).with_nodes(tuple(nodes))

@@ -39,7 +39,7 @@ MODELS: Mapping[str, tuple[str, ...]] = {
     "mnist5k_po2": (*EDGE_AND_MCU, "hls4ml_csim"),
     "digits_qfx": ("virtual_m4", "hls4ml_csim", "rtl_sim"),
 }
-"""Which boards each recipe is proven on; C simulation needs power-of-two scales."""
+"""Which boards each recipe is proven on; FPGA projects are for scales that are shifts there."""
 
 LOOP_MODEL, LOOP_BOARD = "mnist5k", "virtual_m4"
 

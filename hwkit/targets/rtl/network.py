@@ -589,6 +589,9 @@ class _Maker:
         self.gather(op.name, op.input, op.output, index)
 
     def joined(self, op: Concat) -> None:
+        if len(op.inputs) == 1:
+            self.aliases[op.output] = self.real(op.inputs[0])
+            return
         shape = self.graph.tensors[op.output].shape
         parts = [self.value(name) for name in op.inputs]
         low = min(part.range.low for part in parts)

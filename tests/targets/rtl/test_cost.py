@@ -14,11 +14,11 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Clamp
 from hwkit.ir.types import U8
 from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
-from hwkit.targets.rtl.layers import Fold
+from hwkit.targets.rtl.fold import Fold
 from hwkit.targets.rtl.network import network
 from hwkit.targets.rtl.plan import part_resources
 from hwkit.targets.rtl.target import TARGET as rtl
-from tests.targets.rtl.networks import int8, mixed, resnet8
+from tests.targets.rtl.networks import int8, mixed, moved, resnet8
 
 LOGIC_ERROR = 0.10
 FLIP_FLOP_ERROR = 0.15
@@ -50,6 +50,17 @@ COUNTED = (
         dsp=0,
     ),
     Counted(mixed(), ((4, 1), (1, 2), (2, 2), (1, 1), (2, 1)), lut=3263, ff=1418, bram=0, dsp=1),
+    Counted(
+        moved(),
+        (
+            *((2, 2), (4, 4), (1, 1), (1, 1), (2, 2), (1, 1), (8, 8), (1, 1), (1, 1), (1, 1)),
+            *((4, 4), (1, 1), (1, 1), (1, 1), (1, 1), (1, 1), (1, 1), (1, 1)),
+        ),
+        lut=5016,
+        ff=2780,
+        bram=6,
+        dsp=9,
+    ),
     Counted(int8(), ((3, 2), (2, 1), (1, 1)), lut=3494, ff=1300, bram=0, dsp=20),
 )
 

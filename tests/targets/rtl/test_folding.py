@@ -9,7 +9,17 @@ import pytest
 from hwkit import boards
 from hwkit.errors import BudgetInfeasible, UnsupportedOp
 from hwkit.ir.builder import GraphBuilder
-from hwkit.ir.ops import Overflow, Requantize, Rescale, Rounding, Softmax, SoftmaxKind
+from hwkit.ir.ops import (
+    Concat,
+    Overflow,
+    Requantize,
+    Rescale,
+    Rounding,
+    Slice,
+    Softmax,
+    SoftmaxKind,
+    Transpose,
+)
 from hwkit.ir.types import S8, S32
 from hwkit.targets.rtl.cost import Cost
 from hwkit.targets.rtl.folding import Folding, fits, search
@@ -83,6 +93,18 @@ def test_a_layer_that_nobody_reads_is_left_out() -> None:
     b.add(Requantize("dead", x, "unread", r), S8)
     b.add(Requantize("alive", x, "y", r), S8)
     assert [layer.name for layer in network(b.build(["y"])).layers] == ["alive"]
+
+
+def test_moves_that_move_nothing_are_wires() -> None:
+    b = GraphBuilder("wires")
+    b.input("x", (3, 1, 4), S8)
+    b.add(Concat("alone", ("x",), "a", 0), S8)
+    b.add(Transpose("thin", "a", "b", (1, 0, 2)), S8)
+    b.add(Slice("whole", "b", "c", (0, 0, 0), (1, 3, 4), (1, 1, 1)), S8)
+    b.add(Slice("part", "c", "y", (0, 0, 2), (1, 3, 2), (1, 1, 1)), S8)
+    (layer,) = network(b.build(["y"])).layers
+    assert (layer.name, layer.inputs) == ("part", ("x",))
+    assert [fold.simd for fold in layer.folds()] == [1, 2]
 
 
 def test_a_core_too_slow_to_follow_is_refused_with_the_number() -> None:
