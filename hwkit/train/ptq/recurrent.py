@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from hwkit.errors import ConfigError
 from hwkit.train.ptq import pieces
@@ -106,6 +106,27 @@ class Direction(nn.Module):
         return torch.cat(wide, 1) if len(wide) > 1 else wide[0], hidden, cell
 
 
+def _are_zeros(state: Any) -> bool:
+    """Whether an initial state, as it is traced, is made of zeros."""
+    if isinstance(state, tuple | list):
+        return all(_are_zeros(part) for part in state)
+    node = state.node if isinstance(state, fx.Proxy) else None
+    return node is not None and node.target in (torch.zeros, torch.zeros_like, "new_zeros")
+
+
+class States(tuple[Tensor, ...]):
+    """The states (N, units) of all layers and directions, for what is commonly done to PyTorch's
+    tensor of them: an index, or ``squeeze`` where there is one."""
+
+    __slots__ = ()
+
+    def squeeze(self, axis: int = 0) -> Tensor:
+        """The only state."""
+        if axis != 0 or len(self) != 1:
+            raise NotHandled("take the last state by its index, as in h[-1]")
+        return self[0]
+
+
 class Recurrent(nn.Module):
     """Layers on each other, each of one or two directions: called as ``nn.LSTM`` and its kin, with
     sequences (N, steps, width) and no states; states behind it are (N, units) a direction.
@@ -121,7 +142,7 @@ class Recurrent(nn.Module):
         self.is_lstm = layers[0][0].kind == "LSTM"
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        if state is not None:
+        if state is not None and not _are_zeros(state):
             raise NotHandled("a recurrent layer from zeros; leave its initial state out")
         hidden, cells = list[Tensor](), list[Tensor]()
         for layer in self.layers:
@@ -129,8 +150,8 @@ class Recurrent(nn.Module):
             x = found[0][0] if len(found) == 1 else torch.cat([f[0] for f in found], 2)
             hidden += [f[1] for f in found]
             cells += [f[2] for f in found]
-        states = tuple(hidden)
-        return x, (states, tuple(cells)) if self.is_lstm else states
+        states = States(hidden)
+        return x, (states, States(cells)) if self.is_lstm else states
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:

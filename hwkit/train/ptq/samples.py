@@ -102,9 +102,13 @@ def _given(value: Any, source: str) -> Samples:
 
 
 def _named(arrays: Mapping[str, Any], source: str) -> Samples:
-    """Arrays by name: ``y`` or ``labels`` has labels, ``x`` or the first one is an only input."""
-    named = {name: value for name, value in arrays.items() if name not in ("y", "labels")}
-    labels = next((arrays[n] for n in ("y", "labels") if n in arrays), None)
+    """Arrays by name: ``labels`` or ``y`` has labels, unless it is a ``y`` of several numbers for
+    each sample; ``x`` or the first one is an only input."""
+    told = next((n for n in ("labels", "y") if n in arrays), "")
+    if told == "y" and len(arrays) > 1 and np.ndim(arrays["y"]) > 1:
+        told = ""
+    named = {name: value for name, value in arrays.items() if name != told}
+    labels = arrays[told] if told else None
     if not named:
         raise ConfigError(f"{source}: holds {', '.join(list(arrays)[:8]) or 'nothing'}, no x")
     first = next((n for n in ("x", "images", "inputs") if n in named), next(iter(named)))

@@ -54,7 +54,8 @@ class Tensors:
             del other[index]
         if index not in here:
             turned = pieces.Permuted((0, 3, 1, 2) if first else (0, 2, 3, 1))
-            here[index] = self.drawing.call("turned", turned, other[index])
+            wish = "input" if other[index].op == "placeholder" else "turned"
+            here[index] = self.drawing.call(wish, turned, other[index])
         return here[index]
 
     def _constant(self, index: int, first: bool) -> fx.Node:

@@ -76,6 +76,8 @@ class Widths:
         return self.edge if ends else self.activations
 
 
+_OF_INTEGERS = (pieces.Padded, pieces.Part, nn.UpsamplingNearest2d)
+"""What moves 8 bits rather than the 32 of a sum, which not every target moves so."""
 _FOLDED = (
     pieces.Affine, pieces.Permuted, pieces.Reshaped, nn.BatchNorm1d, nn.BatchNorm2d, nn.Flatten,
 )  # fmt: skip
@@ -97,6 +99,7 @@ def sites_of(network: Network) -> tuple[Site, ...]:
             continue
         readers = list(node.users)
         joins = len(readers) == 1 and kind_of(network, readers[0]) in JOIN_QUANTIZER
+        joins = joins and not isinstance(module_of(network, readers[0]), _OF_INTEGERS)
         if joins and node in entering:
             joins = isinstance(module_of(network, readers[0]), _FOLDED)
             entering.update(readers)

@@ -12,7 +12,7 @@ pytest.importorskip("brevitas")
 from torch import Tensor, nn  # noqa: E402
 
 from hwkit.errors import ConfigError  # noqa: E402
-from hwkit.ir.ops import Dense, Lookup, Requantize  # noqa: E402
+from hwkit.ir.ops import Conv2d, Dense, Lookup, Requantize  # noqa: E402
 from hwkit.train.freeze import fidelity, freeze  # noqa: E402
 from hwkit.train.ptq import weights  # noqa: E402
 from hwkit.train.ptq.blocks import blocks_of  # noqa: E402
@@ -198,3 +198,25 @@ def test_a_function_of_several_layers_is_one_table(function: Callable[[Tensor], 
     graph = freeze(quantize(Net().eval(), x, _plain()).twin, x[:1])
     kinds = [type(node) for node in graph.nodes]
     assert kinds == [Dense, Requantize, Lookup, Dense, Requantize]
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        lambda x: nn.functional.pad(x, (0, 1, 0, 1)),
+        lambda x: nn.functional.interpolate(x, scale_factor=2),
+        lambda x: x[:, :, 1:7],
+    ],
+)
+def test_what_moves_reads_8_bits(moves: Callable[[Tensor], Tensor]) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 2, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(moves(torch.relu(self.first(x))))
+
+    graph = freeze(quantize(Net().eval(), X, _plain()).twin, X[:1])
+    kinds = [type(node) for node in graph.nodes]
+    assert kinds[:2] == [Conv2d, Requantize] and kinds[3:] == [Conv2d, Requantize]

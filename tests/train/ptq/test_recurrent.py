@@ -35,7 +35,8 @@ class Last(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y, state = self.layer(x)
-        return self.fc(state[-1] if self.state else y[:, -1])
+        last = state[0] if isinstance(state, tuple) else state
+        return self.fc(last.squeeze(0) if self.state else y[:, -1])
 
 
 def _layer(kind: str, **options: object) -> nn.Module:
@@ -47,6 +48,7 @@ LAYERS = {
     "lstm": Last(_layer("LSTM"), UNITS),
     "gru": Last(_layer("GRU"), UNITS),
     "gru_state": Last(_layer("GRU"), UNITS, state=True),
+    "lstm_state": Last(_layer("LSTM"), UNITS, state=True),
     "rnn": Last(_layer("RNN"), UNITS),
     "rnn_relu": Last(_layer("RNN", nonlinearity="relu", bias=False), UNITS),
     "two_ways": Last(_layer("LSTM", num_layers=2, bidirectional=True), 2 * UNITS),
@@ -56,6 +58,17 @@ LAYERS = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_of_pytorch(name: str) -> None:
     module, x = LAYERS[name].eval(), noise(3, STEPS, WIDTH)
+    torch.testing.assert_close(traced(module, x[:2]).network(x), module(x))
+
+
+class _FromZeros(Last):
+    def forward(self, x: Tensor) -> Tensor:
+        y, _ = self.layer(x, torch.zeros(1, x.size(0), UNITS))
+        return self.fc(y[:, -1])
+
+
+def test_a_state_of_zeros_is_none() -> None:
+    module, x = _FromZeros(_layer("GRU"), UNITS).eval(), noise(3, STEPS, WIDTH)
     torch.testing.assert_close(traced(module, x[:2]).network(x), module(x))
 
 
