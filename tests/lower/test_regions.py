@@ -149,7 +149,7 @@ def test_only_a_single_output_may_overlap() -> None:
 
 def test_what_is_there_between_steps_lies_apart_from_the_first_placement_on() -> None:
     """The halo is gone in both steps, and there with x before and after: so x is not over it."""
-    steps = (Step("a", ("x",), ("y", "h")), Step("b", ("y", "h"), ("z",)))
+    steps = (Step("a", ("x",), ("y", "h")), Step("b", ("y", "h"), ("z",), 64))
     sizes_ = {"x": 16, "y": 16, "h": 16, "z": 16}
     schedule = Schedule(steps, sizes_, ("x",), ("z",), closer={"h": {"x": 16}}, gaps={"h": (0, 1)})
     plan = plan_memory(schedule)
