@@ -1,1 +1,1 @@
-"""``hwkit tune``: the closed loop in steps that are kept by their content (ADR 30)."""
+"""``hwkit tune``: the closed loop in steps that are kept by their content (ADR 32)."""
