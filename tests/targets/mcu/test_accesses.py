@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hwkit.ir.builder import GraphBuilder
@@ -23,7 +25,7 @@ def layers() -> Graph:
     one = DepthwiseConv2d("depthwise", "a", "v", None, "b", padding=_AROUND, rescale=rescale(38))
     b.add(one, S8)
     b.add(MaxPool2d("pool", "b", "c", (2, 2), (2, 2)), S8)
-    b.add(Requantize("narrow", "c", "y", rescale(31)), IntType(4, True))
+    b.add(Requantize("narrow", "c", "y", replace(rescale(31), low=-8, high=7)), IntType(4, True))
     return b.build(["y"])
 
 
