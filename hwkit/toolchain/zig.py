@@ -29,13 +29,15 @@ COMPILE_FLAGS = (
     "-g0",
     "-ffunction-sections",
     "-fdata-sections",
-    "-fstack-size-section",
     "-fno-unwind-tables",
     "-fno-asynchronous-unwind-tables",
     "-fno-stack-protector",
     # zig adds its own checks, which trap; the host builds run under the real sanitizers.
     "-fno-sanitize=undefined",
 )
+_FRAMES = "-fstack-size-section"
+"""Beside the code, which it does not change: what ``stack`` reads. Of Clang's alone, so that it is
+none of the flags that go into folders for other compilers."""
 LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,-e,Reset_Handler", "-g0")
 _WITHOUT_LIBRARY, _WITH_LIBRARY = "-nostdlib", "-rtlib=compiler-rt"
 """The compiler's own library is built on first use, for each core, which takes many seconds. Most
@@ -115,10 +117,10 @@ def _compile(
     except OSError as error:
         raise ConfigError(f"{source}: cannot be read ({error.strerror})") from error
     _hash_headers(key, source.parent)
-    key.update("\0".join((version(), *COMPILE_FLAGS, *flags, source.name)).encode())
+    key.update("\0".join((version(), _FRAMES, *COMPILE_FLAGS, *flags, source.name)).encode())
     key.update(content)
     target = cache_folder("objects") / f"{source.stem[:60]}-{key.hexdigest()[:32]}.o"
-    command = ["cc", "-c", *COMPILE_FLAGS, *flags, *(f"-I{path}" for path in include)]
+    command = ["cc", "-c", _FRAMES, *COMPILE_FLAGS, *flags, *(f"-I{path}" for path in include)]
     return kept(target, lambda made: _run([*command, str(source), "-o", str(made)], target.stem))
 
 
