@@ -29,7 +29,7 @@
   "asrs r2, r2, #16\n"        \
   "add " sum ", r2\n"
 
-/* 32 products in 80 instructions. */
+/* 32 products in 81 instructions. */
 __attribute__((naked)) HWK_NOINLINE const int32_t *hwk_dense_group_s4(
     __attribute__((unused)) const int32_t *stream, __attribute__((unused)) const int32_t *column,
     __attribute__((unused)) int32_t *sums) {
