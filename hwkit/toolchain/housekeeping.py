@@ -13,6 +13,7 @@ from hwkit.errors import ConfigError
 from hwkit.toolchain.cache import cache_folder
 
 KINDS = {
+    "alone": "what kernels took of layers that were measured alone",
     "builds": "firmware, simulations and bitstreams by what made them",
     "choices": "kernels that were chosen by measurement",
     "host": "C kernels built for this machine",

@@ -82,7 +82,7 @@ def test_links_are_removed_and_not_followed(folder: Path, tmp_path: Path) -> Non
 
 
 def test_an_unknown_kind() -> None:
-    with pytest.raises(ConfigError, match="cache 'all': there is none; give builds, choices"):
+    with pytest.raises(ConfigError, match="cache 'all': there is none; give alone, builds"):
         clean(["all"])
 
 

@@ -10,7 +10,7 @@ the binary point. Any other rescale is a layer of its own, a constant multiplier
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -311,7 +311,10 @@ def scaling(name: str, x: Value, weights: Weights, result: Clamped) -> tuple[Lay
     """Each channel times its weight (weights (1, C)) and plus its bias: shifts of the binary point
     and an adder in hardware."""
     precision = weights.precision(x.low, x.high, result.type)
-    precision = {"scale": precision["weight"], "bias": precision["bias"], "result": result.type}
+    # As an accumulator, the product has a bit before the point (``whole``).
+    scale = precision["weight"]
+    scale = replace(scale, bits=max(scale.bits, scale.fraction + 1 + scale.signed - x.type.bits))
+    precision = {"scale": scale, "bias": precision["bias"], "result": result.type}
     data = weights.data("scale_data")
     data["scale_data"] = data["scale_data"][0]
     attributes: dict[str, Attribute] = {"n_in": prod(x.shape), "n_filt": x.shape[-1]}

@@ -26,6 +26,7 @@ from hwkit.ir.ops import (
     Overflow,
     Pad,
     Padding,
+    Prelu,
     Requantize,
     Rescale,
     Reshape,
@@ -186,9 +187,17 @@ class _Maker:
                 value = self.joined(op)
             case Transpose():
                 x = self.values[op.input]
-                value = self.put(layers.transpose(self.fresh(op.name), x, op.permutation))
+                moved = [axis for axis in op.permutation if x.shape[axis] > 1]
+                if moved == sorted(moved):  # hls4ml drops a layer that moves nothing.
+                    value = self.put(layers.reshape(self.fresh(op.name), x, shape))
+                else:
+                    value = self.put(layers.transpose(self.fresh(op.name), x, op.permutation))
             case ResizeNearest():
                 value = self.repeated(op)
+            case Prelu():  # One slope for all became a table.
+                raise UnsupportedOp(
+                    op.name, TARGET, "slopes that differ between channels; take one for all"
+                )
             case _:
                 remedy = "remove it, or compute it on the host after the network"
                 raise UnsupportedOp(op.name, TARGET, f"{type(op).__name__} has no form: {remedy}")
