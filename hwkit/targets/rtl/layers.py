@@ -15,7 +15,7 @@ from hwkit.ir.ops import Padding
 from hwkit.ir.types import Array, IntType
 from hwkit.targets.rtl import khot
 from hwkit.targets.rtl.core import Stream
-from hwkit.targets.rtl.fold import Fold, divisors
+from hwkit.targets.rtl.fold import BeatByBeat, Fold, divisors
 from hwkit.targets.rtl.moving import Gather, Join, Source
 from hwkit.targets.rtl.netlist import Netlist, packed
 from hwkit.targets.rtl.pairs import Choice, Product
@@ -240,7 +240,7 @@ class Lanewise:
 
 
 @dataclass(frozen=True, slots=True)
-class Pointwise:
+class Pointwise(BeatByBeat):
     """A rescale (or clamp) of ``size`` integers, ``channels`` of them in turn."""
 
     name: str
@@ -251,21 +251,13 @@ class Pointwise:
     source: IntType
     scaling: Scaling
 
-    def folds(self) -> Iterator[Fold]:
-        """Every divisor of the channels."""
-        return (Fold(lanes, lanes) for lanes in divisors(self.channels))
-
-    def cycles(self, fold: Fold) -> int:
-        """One beat a cycle."""
-        return self.size // fold.simd
-
     def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
         """One rescale; returns the output's stream."""
         return rescaled(net, self.name, sources[0], self.scaling, fold.pe)
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(BeatByBeat):
     """Any function of one integer; ``entries`` by bit pattern of the input."""
 
     name: str
@@ -276,14 +268,6 @@ class Table:
     source: IntType
     entries: Array
     dtype: IntType
-
-    def folds(self) -> Iterator[Fold]:
-        """Every divisor of the channels."""
-        return (Fold(lanes, lanes) for lanes in divisors(self.channels))
-
-    def cycles(self, fold: Fold) -> int:
-        """One beat a cycle."""
-        return self.size // fold.simd
 
     def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
         """One lookup; returns the output's stream."""
@@ -331,7 +315,7 @@ class Border:
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(BeatByBeat):
     """Sum or difference of two streams, each rescaled first where it has a ``scalings`` entry."""
 
     name: str
@@ -345,14 +329,6 @@ class Sum:
     offset: int
     acc_bits: int
     scaling: Scaling | None
-
-    def folds(self) -> Iterator[Fold]:
-        """Every divisor of the channels."""
-        return (Fold(lanes, lanes) for lanes in divisors(self.channels))
-
-    def cycles(self, fold: Fold) -> int:
-        """One beat a cycle."""
-        return self.size // fold.simd
 
     def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
         """Rescales, sum, rescale; returns the output's stream."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hwkit.ir.types import IntType
 from hwkit.targets.rtl.core import Stream
-from hwkit.targets.rtl.fold import Fold, divisors
+from hwkit.targets.rtl.fold import BeatByBeat, Fold
 from hwkit.targets.rtl.netlist import Netlist
 from hwkit.targets.rtl.ranges import Range, signed_bits
 from hwkit.targets.rtl.rescaled import rescaled
@@ -15,7 +14,7 @@ from hwkit.targets.rtl.rescaling import Scaling
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class Product(BeatByBeat):
     """Products of two streams, each of whose integers has its ``offsets`` entry added first and is
     in its ``ranges`` entry then."""
 
@@ -28,14 +27,6 @@ class Product:
     ranges: tuple[Range, Range]
     acc_bits: int
     scaling: Scaling | None
-
-    def folds(self) -> Iterator[Fold]:
-        """Every divisor of the channels."""
-        return (Fold(lanes, lanes) for lanes in divisors(self.channels))
-
-    def cycles(self, fold: Fold) -> int:
-        """One beat a cycle."""
-        return self.size // fold.simd
 
     def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
         """Product, rescale; returns the output's stream."""
@@ -60,7 +51,7 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(BeatByBeat):
     """The second stream where the first is at least ``threshold``, else the third."""
 
     name: str
@@ -70,14 +61,6 @@ class Choice:
     channels: int
     threshold: int
     dtype: IntType
-
-    def folds(self) -> Iterator[Fold]:
-        """Every divisor of the channels."""
-        return (Fold(lanes, lanes) for lanes in divisors(self.channels))
-
-    def cycles(self, fold: Fold) -> int:
-        """One beat a cycle."""
-        return self.size // fold.simd
 
     def build(self, net: Netlist, sources: tuple[str, ...], fold: Fold) -> str:
         """One ``hwk_choose``; returns the output's stream."""
