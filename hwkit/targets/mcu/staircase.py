@@ -30,11 +30,16 @@ SHIFT = 36
 MOST_LAST = 1 << 20
 """A core multiplies ``x`` in 32 bits: ``last`` is less."""
 
-_LINES = [(back, nudge) for back in range(8) for nudge in sorted(range(-20, 21), key=abs)]
+_MOST_NUDGE = 20
+_LINES = [
+    (back, nudge)
+    for back in range(8)
+    for nudge in sorted(range(-_MOST_NUDGE, _MOST_NUDGE + 1), key=abs)
+]
 """By how much the first sum and the multiplier may be off, best first."""
 
-_FEW = 10
-"""After so many lines that fit few channels, no other one will."""
+_FEW = 3
+"""Most channels that have a line have found it after so many: the others are then looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,18 +108,19 @@ class _Lines:
 
     def fit(self, split: bool) -> None:
         """Finds lines, or with ``split`` two for the sums below zero and the others."""
-        before = len(self._open)
+        hopeless = self._open[:0]
         for tried, (back, nudge) in enumerate(_LINES):
+            if tried == _FEW:
+                hopeful = self._hopeful(split)
+                self._open, hopeless = self._open[hopeful], self._open[~hopeful]
             of = self._open
-            if not len(of) or (tried == _FEW and 4 * len(of) > 3 * before + 8):
-                return
+            if not len(of):
+                break
             m = np.clip(self._slope[of] + nudge, 0, (1 << 32) - 1)
             first = self._first[of] - back
-            sums, values = self._sums[:, of], self._values[:, of]
-            rest = values * (1 << SHIFT) - m * (sums - first)
-            upper = (sums >= 0) if split else np.ones_like(sums, bool)
-            least, most = _offsets(rest, upper)
-            least_below, most_below = _offsets(rest, ~upper)
+            (least, most), (least_below, most_below) = self._offsets(m, first, split)
+            least, least_below = -(-least >> LOW_BITS), -(-least_below >> LOW_BITS)
+            most, most_below = most >> LOW_BITS, most_below >> LOW_BITS
             good = (least <= most) & (least_below <= most_below)
             chosen, offset = of[good], ((least + most) >> 1)[good]
             self._first[chosen], self._multiplier[chosen] = first[good], m[good]
@@ -123,6 +129,42 @@ class _Lines:
                 self._zero[chosen] = np.maximum(-first[good], 0)
                 self._step[chosen] = ((least_below + most_below) >> 1)[good] - offset
             self._open = of[~good]
+        self._open = np.concatenate([self._open, hopeless])
+
+    def _hopeful(self, split: bool) -> Array:
+        """Whether an open channel has room for an offset under any of the multipliers, bool.
+
+        The room, ``most - least``, is the same wherever a line begins, and concave in the
+        multiplier: each value bounds it by a straight line. So bisection finds where it is widest.
+        """
+        slope, first = self._slope[self._open], self._first[self._open]
+
+        def room(nudge: Array) -> Array:
+            above, below = self._offsets(slope + nudge, first, split)
+            narrow: Array = np.minimum(above[1] - above[0], below[1] - below[0])
+            return narrow
+
+        left, right = np.full_like(slope, -_MOST_NUDGE), np.full_like(slope, _MOST_NUDGE)
+        while (left < right).any():
+            middle = (left + right) >> 1
+            rises = room(middle + 1) > room(middle)
+            left, right = np.where(rises, middle + 1, left), np.where(rises, right, middle)
+        hopeful: Array = room(left) >= 0
+        return hopeful
+
+    def _offsets(self, m: Array, first: Array, split: bool) -> tuple[tuple[Array, Array], ...]:
+        """The least and the most offset of open channels, in units of 2**-SHIFT, that lifts
+        ``m * (sum - first)`` to its value or to less than 1 above: for all sums or, with ``split``,
+        for those from 0 on; and for the others. Where there are none, 0 and 0."""
+        sums = self._sums[:, self._open]
+        rest = (self._values[:, self._open] << SHIFT) - m * (sums - first)
+        if not split:
+            none = np.zeros_like(m)
+            return _bounds(rest, rest), (none, none)
+        upper = sums >= 0
+        return tuple(
+            _bounds(np.where(of, rest, -_FAR), np.where(of, rest, _FAR)) for of in (upper, ~upper)
+        )
 
     def staircase(self) -> Staircase | None:
         """None where a channel has no line."""
@@ -133,11 +175,12 @@ class _Lines:
         return Staircase(self._first, last, *factors)
 
 
-def _offsets(rest: Array, used: Array) -> tuple[Array, Array]:
-    """The least and the most offset of each channel that lifts every ``rest`` that is ``used`` to
-    less than an integer above 0. Where none is: anything."""
-    none = ~used.any(axis=0)
-    least = np.where(used, rest, -(1 << 62)).max(axis=0)
-    most = np.where(used, rest, 1 << 62).min(axis=0) + (1 << SHIFT) - 1
-    least, most = np.where(none, 0, least), np.where(none, 0, most)
-    return -(-least >> LOW_BITS), most >> LOW_BITS
+_FAR = 1 << 61
+"""Beyond each offset."""
+
+
+def _bounds(least: Array, most: Array) -> tuple[Array, Array]:
+    """Of each channel; 0 and 0 where all of ``most`` is ``_FAR``."""
+    low, high = least.max(axis=0), most.min(axis=0)
+    none = high == _FAR
+    return np.where(none, 0, low), np.where(none, 0, high + (1 << SHIFT) - 1)
