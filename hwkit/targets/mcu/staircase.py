@@ -30,16 +30,16 @@ SHIFT = 36
 MOST_LAST = 1 << 20
 """A core multiplies ``x`` in 32 bits: ``last`` is less."""
 
+_BACK = range(8)
 _MOST_NUDGE = 20
-_LINES = [
-    (back, nudge)
-    for back in range(8)
-    for nudge in sorted(range(-_MOST_NUDGE, _MOST_NUDGE + 1), key=abs)
-]
+_NUDGES = sorted(range(-_MOST_NUDGE, _MOST_NUDGE + 1), key=abs)
 """By how much the first sum and the multiplier may be off, best first."""
 
 _FEW = 3
-"""Most channels that have a line have found it after so many: the others are then looked at."""
+"""Most channels that have a line have it with so many multipliers: only then the rest is tried."""
+
+_FAR = 1 << 61
+"""Beyond each offset, in units of 2**-SHIFT."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,7 @@ def staircase(
     real = (steps > low) & (steps <= high)
     first = np.where(real, steps, high + 1).min(axis=0) - 1
     end = np.maximum(np.where(real, steps, low).max(axis=0), first)
-    if int((end - first).max()) + len(_LINES) >= MOST_LAST:
+    if int((end - first).max()) + len(_BACK) > MOST_LAST:
         return None
     edges = [first, end, np.zeros_like(first), np.full_like(first, -1)]
     sums = np.concatenate([steps, steps - 1, edges]).clip(first, end)
@@ -108,28 +108,43 @@ class _Lines:
 
     def fit(self, split: bool) -> None:
         """Finds lines, or with ``split`` two for the sums below zero and the others."""
-        hopeless = self._open[:0]
-        for tried, (back, nudge) in enumerate(_LINES):
-            if tried == _FEW:
-                hopeful = self._hopeful(split)
-                self._open, hopeless = self._open[hopeful], self._open[~hopeful]
-            of = self._open
-            if not len(of):
-                break
-            m = np.clip(self._slope[of] + nudge, 0, (1 << 32) - 1)
-            first = self._first[of] - back
-            (least, most), (least_below, most_below) = self._offsets(m, first, split)
-            least, least_below = -(-least >> LOW_BITS), -(-least_below >> LOW_BITS)
-            most, most_below = most >> LOW_BITS, most_below >> LOW_BITS
-            good = (least <= most) & (least_below <= most_below)
-            chosen, offset = of[good], ((least + most) >> 1)[good]
-            self._first[chosen], self._multiplier[chosen] = first[good], m[good]
-            self._offset[chosen] = offset
-            if split:
-                self._zero[chosen] = np.maximum(-first[good], 0)
-                self._step[chosen] = ((least_below + most_below) >> 1)[good] - offset
-            self._open = of[~good]
+        self._choose(_BACK[:1], _NUDGES[:_FEW], split)
+        hopeful = self._hopeful(split)
+        self._open, hopeless = self._open[hopeful], self._open[~hopeful]
+        self._choose(_BACK, _NUDGES, split)
         self._open = np.concatenate([self._open, hopeless])
+
+    def staircase(self) -> Staircase | None:
+        """None where a channel has no line."""
+        if len(self._open):
+            return None
+        last = self._end - self._first
+        factors = self._multiplier, self._offset, self._zero, self._step
+        return Staircase(self._first, last, *factors)
+
+    def _choose(self, back: range, nudges: list[int], split: bool) -> None:
+        """Gives each open channel the first line that fits."""
+        of, first = self._open, self._first[self._open]
+        if not len(of):
+            return
+        m = np.clip(self._slope[of] + np.array(nudges)[:, None], 0, (1 << 32) - 1)
+        bounds = np.stack([self._bounds(each, first, split) for each in m], axis=2)
+        # A line that begins earlier is higher by as many multipliers: (2, back, nudges, channels).
+        earlier = np.array(back)[:, None, None] * m
+        least, most = bounds[:, :, None] - earlier
+        least, most = -(-least >> LOW_BITS), most >> LOW_BITS
+        lines = (least <= most).all(axis=0).reshape(len(back) * len(nudges), len(of))
+        found = lines.any(axis=0)
+        which = np.unravel_index(lines.argmax(axis=0)[found], (len(back), len(nudges)))
+        chosen, (at,) = of[found], np.nonzero(found)
+        free = most[:, *which, at] > (_FAR >> 1 + LOW_BITS)
+        offset, below = np.where(free, 0, (least + most)[:, *which, at] >> 1)
+        self._first[chosen] = first[found] - np.array(back)[which[0]]
+        self._multiplier[chosen], self._offset[chosen] = m[which[1], at], offset
+        if split:
+            self._zero[chosen] = np.maximum(-self._first[chosen], 0)
+            self._step[chosen] = below - offset
+        self._open = of[~found]
 
     def _hopeful(self, split: bool) -> Array:
         """Whether an open channel has room for an offset under any of the multipliers, bool.
@@ -140,8 +155,8 @@ class _Lines:
         slope, first = self._slope[self._open], self._first[self._open]
 
         def room(nudge: Array) -> Array:
-            above, below = self._offsets(slope + nudge, first, split)
-            narrow: Array = np.minimum(above[1] - above[0], below[1] - below[0])
+            least, most = self._bounds(slope + nudge, first, split)
+            narrow: Array = (most - least).min(axis=0)
             return narrow
 
         left, right = np.full_like(slope, -_MOST_NUDGE), np.full_like(slope, _MOST_NUDGE)
@@ -152,35 +167,17 @@ class _Lines:
         hopeful: Array = room(left) >= 0
         return hopeful
 
-    def _offsets(self, m: Array, first: Array, split: bool) -> tuple[tuple[Array, Array], ...]:
-        """The least and the most offset of open channels, in units of 2**-SHIFT, that lifts
-        ``m * (sum - first)`` to its value or to less than 1 above: for all sums or, with ``split``,
-        for those from 0 on; and for the others. Where there are none, 0 and 0."""
+    def _bounds(self, m: Array, first: Array, split: bool) -> Array:
+        """The least and the most offset of open channels that lifts ``m * (sum - first)`` to its
+        value or to less than 1 above, in units of 2**-SHIFT: for all sums or, with ``split``, for
+        those from 0 on; and for the others. Where there are none, ``_FAR`` off. (2, 2, channels)"""
         sums = self._sums[:, self._open]
         rest = (self._values[:, self._open] << SHIFT) - m * (sums - first)
         if not split:
-            none = np.zeros_like(m)
-            return _bounds(rest, rest), (none, none)
-        upper = sums >= 0
-        return tuple(
-            _bounds(np.where(of, rest, -_FAR), np.where(of, rest, _FAR)) for of in (upper, ~upper)
-        )
-
-    def staircase(self) -> Staircase | None:
-        """None where a channel has no line."""
-        if len(self._open):
-            return None
-        last = self._end - self._first
-        factors = self._multiplier, self._offset, self._zero, self._step
-        return Staircase(self._first, last, *factors)
-
-
-_FAR = 1 << 61
-"""Beyond each offset."""
-
-
-def _bounds(least: Array, most: Array) -> tuple[Array, Array]:
-    """Of each channel; 0 and 0 where all of ``most`` is ``_FAR``."""
-    low, high = least.max(axis=0), most.min(axis=0)
-    none = high == _FAR
-    return np.where(none, 0, low), np.where(none, 0, high + (1 << SHIFT) - 1)
+            least = np.stack([rest.max(axis=0), np.full_like(m, -_FAR)])
+            most = np.stack([rest.min(axis=0), np.full_like(m, _FAR)])
+        else:
+            parts = np.stack([sums >= 0, sums < 0])
+            least = np.where(parts, rest, -_FAR).max(axis=1)
+            most = np.where(parts, rest, _FAR).min(axis=1)
+        return np.stack([least, most + (1 << SHIFT) - 1])
