@@ -9,13 +9,13 @@ import pytest
 
 from tests.firmware.kernels.packed_cases import EXAMPLES as PACKED
 from tests.firmware.kernels.packed_cases import Packed
-from tests.firmware.kernels.test_kernels import EXAMPLES
+from tests.firmware.kernels.test_kernels import EXAMPLES, FOUR_BITS
 from tests.firmware.mve.driver import Driver
 from tests.firmware.mve.test_kernels import WIDE
 
 pytestmark = pytest.mark.slow
 
-_COUNTS = {
+COUNTS = {
     "conv2d": 120,
     "depthwise": 80,
     "depthwise_3x3": 100,
@@ -38,15 +38,19 @@ _COUNTS = {
     "wide_depthwise": 30,
     "wide_dense": 60,
 }
+PACKED_FORMS = ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
 
 
-@pytest.mark.parametrize("name", sorted(_COUNTS))
+@pytest.mark.parametrize("name", sorted(COUNTS))
 def test_kernel_equals_interpreter(core: Driver, name: str) -> None:
-    (EXAMPLES | WIDE)[name].check(core, _COUNTS[name])
+    (EXAMPLES | WIDE)[name].check(core, COUNTS[name])
 
 
-@pytest.mark.parametrize(
-    "name", ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
-)
+@pytest.mark.parametrize("core", ["virtual_m4"], indirect=True)
+def test_products_of_four_bits(core: Driver) -> None:
+    FOUR_BITS.check(core, 50)
+
+
+@pytest.mark.parametrize("name", PACKED_FORMS)
 def test_packed_form_equals_interpreter(core: Driver, name: str) -> None:
     PACKED[name].check(Packed(core), 16)

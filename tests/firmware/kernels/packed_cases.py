@@ -55,6 +55,7 @@ EXAMPLES = {
     "conv2d": Examples(cases.conv2d(_narrow), 40),
     "conv2d_16": Examples(cases.conv2d(cases.sixteen, _narrow), 12),
     "conv2d_from_int8": Examples(_narrowed(cases.conv2d_into_int8()), 30),
+    "conv2d_4x4": Examples(cases.conv2d_4x4(), 10),
     "conv2d_3x3_from_int8": Examples(_narrowed(cases.conv2d_3x3_into_int8()), 15),
     "conv2d_on_a_line": Examples(_narrowed(cases.conv2d_on_a_line()), 20),
     "depthwise": Examples(cases.depthwise(_narrow), 30),

@@ -25,7 +25,7 @@ WIDE = {
     "wide_add": Examples(wide.add(), 150),
     "wide_pool": Examples(wide.pool(), 100),
 }
-_COUNTS = {
+COUNTS = {
     "conv2d": 250,
     "depthwise": 200,
     "depthwise_3x3": 150,
@@ -42,16 +42,15 @@ _COUNTS = {
     "wide_add": 150,
     "wide_pool": 100,
 }
+PACKED_FORMS = ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
 
 
-@pytest.mark.parametrize("name", sorted(_COUNTS))
+@pytest.mark.parametrize("name", sorted(COUNTS))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    (EXAMPLES | WIDE)[name].check(driver, _COUNTS[name])
+    (EXAMPLES | WIDE)[name].check(driver, COUNTS[name])
 
 
-@pytest.mark.parametrize(
-    "name", ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
-)
+@pytest.mark.parametrize("name", PACKED_FORMS)
 def test_packed_form_equals_interpreter(driver: Driver, name: str) -> None:
     PACKED[name].check(Packed(driver), 24)
 
