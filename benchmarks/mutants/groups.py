@@ -155,7 +155,9 @@ GROUPS = {
         ("kernels:depthwise_on_a_line",),
         alternatives=("depthwise_conv2d_s8_rows", "depthwise_conv2d_s8_stairs"),
     ),
-    "add_line": Group(("add_s8",), ("kernels:add_on_a_line",), alternatives=("add_s8_line",)),
+    "add_line": Group(
+        ("add_s8",), ("kernels:add_on_a_line",), ("add_on_a_line",), alternatives=("add_s8_line",)
+    ),
     "bands": Group(
         ("depthwise_conv2d_s8",),
         ("kernels:depthwise_3x3_into_int8", "kernels:depthwise_3x3", "packed:depthwise_from_int8"),
@@ -219,13 +221,13 @@ GROUPS = {
     "conv2d_pairs_of_bytes": Group(
         ("conv2d_s8", "conv2d_s8_s4"),
         (),
-        mve=("conv2d", "wide_conv2d"),
+        mve=("conv2d_into_int8", "conv2d", "wide_conv2d"),
         alternatives=("conv2d_s8_pairs",),
     ),
     "blocks": Group(
         ("depthwise_conv2d_s8",),
         (),
-        mve=("depthwise_3x3", "wide_depthwise", "depthwise"),
+        mve=("depthwise_3x3_into_int8", "depthwise_3x3", "wide_depthwise", "depthwise"),
         alternatives=("depthwise_conv2d_s8_blocks",),
     ),
     "packed_elements": Group(
@@ -233,19 +235,24 @@ GROUPS = {
             *("requantize_s8", "requantize_s16", "requantize_s32", "clamp_s8", "lookup_s8"),
             *("add_s8", "pad_s8", "concat_s8"),
         ),
-        ("packed:elementwise", "packed:requantize", "packed:add"),
-        ("packed:elementwise",),
-        ("packed:elementwise",),
+        (
+            *("packed:large_elements", "packed:large_moves"),
+            *("packed:elementwise", "packed:requantize", "packed:add"),
+        ),
+        ("packed:large_elements", "packed:large_moves", "packed:elementwise"),
+        ("packed:large_elements", "packed:large_moves", "packed:elementwise"),
         packed=("packed_elements", "packed_moves"),
     ),
     "packed_moves": Group(
-        ("gather_s8", "resize_nearest_s8"), ("packed:moved",), packed=("packed_moves",)
+        ("gather_s8", "resize_nearest_s8"),
+        ("packed:large_turns", "packed:moved"),
+        packed=("packed_moves",),
     ),
     "packed_dense": Group(
         ("dense_s8", "dense_s8_s4"),
-        ("packed:dense",),
-        ("packed:dense",),
-        ("packed:dense",),
+        ("packed:large_dense", "packed:dense"),
+        ("packed:large_dense", "packed:dense"),
+        ("packed:large_dense", "packed:dense"),
         packed=("packed_dense",),
     ),
     "packed_window": Group(
@@ -254,11 +261,11 @@ GROUPS = {
             *("sum_pool_s8", "avg_pool_s8", "max_pool_s8"),
         ),
         (
+            *("packed:large_windows", "packed:sum_pool", "packed:pool"),
             *("packed:depthwise", "packed:conv2d", "packed:conv2d_16"),
-            *("packed:sum_pool", "packed:pool"),
         ),
-        ("packed:depthwise", "packed:conv2d", "packed:conv2d_from_int8"),
-        ("packed:depthwise", "packed:conv2d", "packed:conv2d_from_int8"),
+        ("packed:large_windows", "packed:depthwise", "packed:conv2d", "packed:conv2d_from_int8"),
+        ("packed:large_windows", "packed:depthwise", "packed:conv2d", "packed:conv2d_from_int8"),
         packed=("packed_window",),
     ),
 }

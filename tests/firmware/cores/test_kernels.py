@@ -23,6 +23,7 @@ COUNTS = {
     "dense_on_a_line": 100,
     "requantize": 100,
     "add": 60,
+    "add_on_a_line": 30,
     "broadcast_on_a_line": 60,
     "pool_in_words": 40,
     "softmax": 40,
@@ -38,7 +39,10 @@ COUNTS = {
     "wide_depthwise": 30,
     "wide_dense": 60,
 }
-PACKED_FORMS = ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
+PACKED_FORMS = (
+    *("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise"),
+    *("large_elements", "large_moves", "large_dense", "large_windows"),
+)
 
 
 @pytest.mark.parametrize("name", sorted(COUNTS))

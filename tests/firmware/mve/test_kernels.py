@@ -27,8 +27,10 @@ WIDE = {
 }
 COUNTS = {
     "conv2d": 250,
+    "conv2d_into_int8": 60,
     "depthwise": 200,
     "depthwise_3x3": 150,
+    "depthwise_3x3_into_int8": 50,
     "dense": 200,
     "add": 200,
     "sum_pool": 100,
@@ -42,7 +44,10 @@ COUNTS = {
     "wide_add": 150,
     "wide_pool": 100,
 }
-PACKED_FORMS = ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
+PACKED_FORMS = (
+    *("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise"),
+    *("large_elements", "large_moves", "large_dense", "large_windows"),
+)
 
 
 @pytest.mark.parametrize("name", sorted(COUNTS))
