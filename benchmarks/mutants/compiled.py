@@ -46,6 +46,7 @@ class Kernels:
         self.folder = root / "firmware" / "kernels"
         self.list = self.folder / "kernels.inc"
         self.whole = self.list.read_text()
+        self._seen: dict[tuple[str, str], set[str]] = {}
         declarations = root / "firmware" / "include" / "hwk_kernels.h"
         if quiet:
             declarations.write_text(_QUIET + declarations.read_text())
@@ -72,6 +73,11 @@ class Kernels:
         self.list.write_text(self.whole)
 
     def _included(self, name: str, variant: str) -> set[str]:
+        if (name, variant) not in self._seen:
+            self._seen[name, variant] = self._found(name, variant)
+        return self._seen[name, variant]
+
+    def _found(self, name: str, variant: str) -> set[str]:
         folders = [self.folder / f for f in VARIANTS[variant]]
         folders += [self.root / "firmware" / "include"]
         seen: set[str] = set()
