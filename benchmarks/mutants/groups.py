@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Group:
     """``kernels`` and ``alternatives`` of kernels.inc that are compiled together, and the names of
     their examples in the tests of the host, of a core with instructions of its own, and of the
-    Cortex-M55. A group with alternatives is there for faults in these alone, one with ``packed``
-    for those in headers of packed forms (``hwkit.targets.mcu.emit_packed.HEADERS``).
+    Cortex-M55. A group with ``packed`` is there for faults in these headers of packed forms
+    (``hwkit.targets.mcu.emit_packed.HEADERS``), another with alternatives for those in these alone.
 
     Example: ``GROUPS["dense"].host`` is ``("kernels:dense",)``, the file
     ``tests/firmware/kernels/test_kernels.py`` and the name there. Of cores ``dense`` is its name
@@ -266,6 +266,7 @@ GROUPS = {
         ),
         ("packed:large_windows", "packed:depthwise", "packed:conv2d", "packed:conv2d_from_int8"),
         ("packed:large_windows", "packed:depthwise", "packed:conv2d", "packed:conv2d_from_int8"),
+        alternatives=("conv2d_s8_h8", "conv2d_s8_pairs"),
         packed=("packed_window",),
     ),
 }
