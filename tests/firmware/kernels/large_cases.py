@@ -148,10 +148,12 @@ def window() -> list[Graph]:
     """Bands of two rows and more, convolutions in tiles of eight channels."""
     found = []
     same = Padding(1, 1, 1, 1)
-    for bits, source, to in ((2, S4, S4), (4, S2, S8), (1, S8, S2)):
+    for bits, source, to in ((2, S4, S4), (4, S2, S8), (1, S8, S2), (8, S4, S4)):
         outputs = 8 + bits
-        r = rescale(outputs, 200 << bits, to, Rounding.HALF_UP)
-        constants = [("w", weights((outputs, 3, 3, 16), bits), IntType(bits, True))]
+        # Of bytes as the fastest kernels want them, which clamp to the whole of int8.
+        r = rescale(outputs, 200 << bits, to, Rounding.DOUBLE if bits == 8 else Rounding.HALF_UP)
+        values = np.maximum(weights((outputs, 3, 3, 16), bits), -127)
+        constants = [("w", values, IntType(bits, True))]
         op = Conv2d("op", "x", "w", "b", "y", (1, 1), same, (1, 1), -1, rescale=r)
         found.append(layer(op, to, [*constants, biases(outputs)], x=((11, 9, 16), source)))
     for bits, source, to in ((2, S4, S4), (4, S2, S2)):
