@@ -148,7 +148,7 @@ def window() -> list[Graph]:
     """Bands of two rows and more, convolutions in tiles of eight channels."""
     found = []
     same = Padding(1, 1, 1, 1)
-    for bits, source, to in ((2, S4, S4), (4, S2, S8), (1, S8, S2), (8, S4, S4)):
+    for bits, source, to in ((2, S4, S4), (4, S2, S8), (1, S1, S1), (8, S4, S4)):
         outputs = 8 + bits
         # Of bytes as the fastest kernels want them, which clamp to the whole of int8.
         r = rescale(outputs, 200 << bits, to, Rounding.DOUBLE if bits == 8 else Rounding.HALF_UP)
