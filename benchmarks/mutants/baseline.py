@@ -27,13 +27,17 @@ class Baseline:
         self.cpu_s = 0.0
         folder.mkdir(parents=True, exist_ok=True)
 
-    def rows(self, tests: Sequence[str], group: str = "") -> list[dict[str, Any]]:
-        """Lines of a ``Recorder`` for a selection, with the list of kernels cut to ``group``."""
-        key = hashlib.sha256("\0".join((self.state, group, *tests)).encode()).hexdigest()[:20]
+    def rows(
+        self, tests: Sequence[str], group: str = "", calls: bool = False
+    ) -> list[dict[str, Any]]:
+        """Lines of a ``Recorder`` for a selection, with the list of kernels cut to ``group``; with
+        ``calls``, what each test calls."""
+        kind = (self.state, group, str(calls), *tests)
+        key = hashlib.sha256("\0".join(kind).encode()).hexdigest()[:20]
         path = self.folder / f"{key}.jsonl"
         if not path.exists():
             made = path.with_suffix(".part")
-            recorder = Recorder(self.tree, made)
+            recorder = Recorder(self.tree, made, calls)
             ended = trial.run(self.tree, tests, self.log, _LONGEST_S, [recorder])
             self.cpu_s += ended.cpu_s
             if not ended.passed:

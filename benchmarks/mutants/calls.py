@@ -18,20 +18,23 @@ import pytest
 
 class Recorder:
     """Writes a line of JSON for each test to ``path``: ``test``, ``file``, ``cpu_s`` (with its
-    processes) and ``calls``, where the functions of ``root`` that it called begin, by file. The
-    first line, whose test is "", is what happened before any test."""
+    processes) and ``calls``, where the functions of ``root`` that it called begin, by file; nothing
+    there without ``calls``, which makes tests take several times as long. The first line, whose
+    test is "", is what happened before any test."""
 
-    def __init__(self, root: Path, path: Path) -> None:
+    def __init__(self, root: Path, path: Path, calls: bool = True) -> None:
         self.root = f"{root}{os.sep}"
         self.path = path
+        self.traced = self._trace if calls else None
         self.called: dict[int, CodeType] = {}
         self.start = 0.0
 
     def pytest_configure(self) -> None:
         self.start = _cpu_s()
         self.path.write_text("")
-        sys.settrace(self._trace)
-        threading.settrace(self._trace)
+        sys.settrace(self.traced)
+        if self.traced is not None:
+            threading.settrace(self.traced)
 
     def _trace(self, frame: FrameType, event: str, arg: Any) -> None:
         self.called[id(frame.f_code)] = frame.f_code
@@ -41,7 +44,7 @@ class Recorder:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, bool, bool]:
-        sys.settrace(self._trace)  # a test may have traced, too
+        sys.settrace(self.traced)  # a test may have traced, too
         answer = yield
         self._write(item.nodeid, item.path.relative_to(self.root).as_posix())
         return answer

@@ -158,7 +158,7 @@ class Campaign:
         """Every test of the file's place, once; before them, what was called before all."""
         found: dict[str, dict[str, Any]] = {}
         for selection in self.places[path].tests:
-            for row in self.baseline.rows(selection):
+            for row in self.baseline.rows(selection, calls=True):
                 found.setdefault(row["test"], row)
         return list(found.values())
 

@@ -31,20 +31,25 @@ _INCLUDE = re.compile(r'#include [<"](\w+\.(?:h|inc))[>"]')
 _HOST_TESTS = {
     "read_ahead": "test_an_output_at_or_a_little_before_its_input",
     "long_sums": "test_every_integer",
+    "packed": "test_packed_form_equals_interpreter",
 }
+_KERNEL_TEST = "test_kernel_equals_interpreter"
 _CORES = {"dsp": "virtual_m4", "v6m": "virtual_m0", "rv32": "virtual_rv32"}
 
 
 class Kernels:
     """The list of kernels of the tree ``root``, which may be cut to those that a test needs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, quiet: bool = True) -> None:
+        """With ``quiet`` the tree's declarations are changed so that any shorter list compiles."""
         self.root = root
         self.folder = root / "firmware" / "kernels"
         self.list = self.folder / "kernels.inc"
         self.whole = self.list.read_text()
+        self._seen: dict[tuple[str, str], set[str]] = {}
         declarations = root / "firmware" / "include" / "hwk_kernels.h"
-        declarations.write_text(_QUIET + declarations.read_text())
+        if quiet:
+            declarations.write_text(_QUIET + declarations.read_text())
 
     def groups(self, path: str, variant: str) -> list[str]:
         """Groups with a kernel of their own that includes ``path`` in ``variant``."""
@@ -68,6 +73,11 @@ class Kernels:
         self.list.write_text(self.whole)
 
     def _included(self, name: str, variant: str) -> set[str]:
+        if (name, variant) not in self._seen:
+            self._seen[name, variant] = self._found(name, variant)
+        return self._seen[name, variant]
+
+    def _found(self, name: str, variant: str) -> set[str]:
         folders = [self.folder / f for f in VARIANTS[variant]]
         folders += [self.root / "firmware" / "include"]
         seen: set[str] = set()
@@ -93,7 +103,7 @@ def host_tests(group: str, variant: str) -> tuple[str, ...]:
         if case.startswith(":"):
             found.append(f"{path}:{case}[{variant}]")
         else:
-            name = _HOST_TESTS.get(file, "test_kernel_equals_interpreter")
+            name = _HOST_TESTS.get(file, _KERNEL_TEST)
             found.append(f"{path}::{name}[{variant}-{case}]")
     return tuple(found)
 
@@ -106,8 +116,15 @@ def core_tests(group: str, variant: str) -> tuple[str, ...]:
         file, names, core = "cores", GROUPS[group].core, f"{_CORES[variant]}-"
     else:
         return ()
-    test = f"tests/firmware/{file}/test_kernels.py::test_kernel_equals_interpreter"
-    return tuple(f"{test}[{core}{name}]" for name in names)
+    found = []
+    for name in names:
+        of, colon, case = name.rpartition(":")
+        if colon and not of:
+            test = f"{case}[{core.rstrip('-')}]"
+        else:
+            test = f"{_HOST_TESTS['packed'] if of else _KERNEL_TEST}[{core}{case}]"
+        found.append(f"tests/firmware/{file}/test_kernels.py::{test}")
+    return tuple(found)
 
 
 def code(root: Path, form: str, path: str) -> bytes | None:

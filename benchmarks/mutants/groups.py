@@ -10,10 +10,12 @@ from dataclasses import dataclass
 class Group:
     """``kernels`` and ``alternatives`` of kernels.inc that are compiled together, and the names of
     their examples in the tests of the host, of a core with instructions of its own, and of the
-    Cortex-M55. A group with alternatives is there for faults in these alone.
+    Cortex-M55. A group with ``packed`` is there for faults in these headers of packed forms
+    (``hwkit.targets.mcu.emit_packed.HEADERS``), another with alternatives for those in these alone.
 
     Example: ``GROUPS["dense"].host`` is ``("kernels:dense",)``, the file
-    ``tests/firmware/kernels/test_kernels.py`` and the name there.
+    ``tests/firmware/kernels/test_kernels.py`` and the name there. Of cores ``dense`` is its name
+    among whole bytes, ``packed:dense`` among packed forms, ``:test_name`` a test.
     """
 
     kernels: tuple[str, ...]
@@ -21,11 +23,12 @@ class Group:
     core: tuple[str, ...] = ()
     mve: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
+    packed: tuple[str, ...] = ()
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The kernels that this group tests."""
-        return self.alternatives or self.kernels
+        """The headers that this group tests, without ``hwk_`` and ``.h``."""
+        return self.packed or self.alternatives or self.kernels
 
 
 GROUPS = {
@@ -96,7 +99,11 @@ GROUPS = {
         ("rescale_s8", "rescale_s32", "sum_pool_s32", "add_s32", "requantize_s32"),
         ("kernels:wide",),
     ),
-    "dense_h8": Group(("dense_s8",), ("kernels:dense_into_int8",), alternatives=("dense_s8_h8",)),
+    "dense_h8": Group(
+        ("dense_s8",),
+        ("kernels:dense_into_int8", "packed:dense_from_int8"),
+        alternatives=("dense_s8_h8",),
+    ),
     "dense_pairs": Group(
         ("dense_s8", "dense_s8_s4"),
         ("kernels:dense_on_a_line",),
@@ -124,11 +131,13 @@ GROUPS = {
         alternatives=("broadcast_add_s8_line", "broadcast_mul_s8_line"),
     ),
     "conv2d_h8": Group(
-        ("conv2d_s8",), ("kernels:conv2d_into_int8",), alternatives=("conv2d_s8_h8",)
+        ("conv2d_s8",),
+        ("kernels:conv2d_into_int8", "packed:conv2d_from_int8"),
+        alternatives=("conv2d_s8_h8",),
     ),
     "winograd": Group(
         ("conv2d_s8",),
-        ("kernels:conv2d_3x3_into_int8", "kernels:conv2d_3x3"),
+        ("kernels:conv2d_3x3_into_int8", "kernels:conv2d_3x3", "packed:conv2d_3x3_from_int8"),
         alternatives=("conv2d_s8_winograd", "conv2d_s8_winograd_small"),
     ),
     "winograd4": Group(
@@ -137,22 +146,26 @@ GROUPS = {
         alternatives=("conv2d_s8_winograd4", "conv2d_s8_winograd4_small"),
     ),
     "pairs": Group(
-        ("conv2d_s8",), ("kernels:conv2d_on_a_line",), alternatives=("conv2d_s8_pairs",)
+        ("conv2d_s8",),
+        ("kernels:conv2d_on_a_line", "packed:conv2d_on_a_line"),
+        alternatives=("conv2d_s8_pairs",),
     ),
     "lines": Group(
         ("depthwise_conv2d_s8",),
         ("kernels:depthwise_on_a_line",),
         alternatives=("depthwise_conv2d_s8_rows", "depthwise_conv2d_s8_stairs"),
     ),
-    "add_line": Group(("add_s8",), ("kernels:add_on_a_line",), alternatives=("add_s8_line",)),
+    "add_line": Group(
+        ("add_s8",), ("kernels:add_on_a_line",), ("add_on_a_line",), alternatives=("add_s8_line",)
+    ),
     "bands": Group(
         ("depthwise_conv2d_s8",),
-        ("kernels:depthwise_3x3_into_int8", "kernels:depthwise_3x3"),
+        ("kernels:depthwise_3x3_into_int8", "kernels:depthwise_3x3", "packed:depthwise_from_int8"),
         alternatives=("depthwise_conv2d_s8_bands",),
     ),
     "turned": Group(
         ("depthwise_conv2d_s8",),
-        ("kernels:depthwise_1d",),
+        ("kernels:depthwise_1d", "packed:depthwise_1d"),
         alternatives=("depthwise_conv2d_s8_turned",),
     ),
     "dense_16": Group(("dense_s16",), ("kernels:dense_16",), ("dense_16",)),
@@ -192,5 +205,68 @@ GROUPS = {
         ("depthwise_conv2d_s16",),
         ("kernels:depthwise_1d_16",),
         alternatives=("depthwise_conv2d_s16_turned",),
+    ),
+    "argmax": Group(("argmax_s8", "argmax_s16", "argmax_s32"), ("kernels:argmax",)),
+    "bilinear": Group(("resize_bilinear_s8",), ("kernels:bilinear",)),
+    "bilinear_16": Group(
+        ("resize_bilinear_s16", "resize_bilinear_s16_long"),
+        ("kernels:bilinear_16", "kernels:bilinear_long"),
+    ),
+    "four_bits": Group(
+        ("conv2d_s8", "conv2d_s8_s4"),
+        ("kernels::test_products_of_four_bits", "packed:conv2d_4x4"),
+        (":test_products_of_four_bits",),
+        alternatives=("conv2d_s4_s4",),
+    ),
+    "conv2d_pairs_of_bytes": Group(
+        ("conv2d_s8", "conv2d_s8_s4"),
+        (),
+        mve=("conv2d_into_int8", "conv2d", "wide_conv2d"),
+        alternatives=("conv2d_s8_pairs",),
+    ),
+    "blocks": Group(
+        ("depthwise_conv2d_s8",),
+        (),
+        mve=("depthwise_3x3_into_int8", "depthwise_3x3", "wide_depthwise", "depthwise"),
+        alternatives=("depthwise_conv2d_s8_blocks",),
+    ),
+    "packed_elements": Group(
+        (
+            *("requantize_s8", "requantize_s16", "requantize_s32", "clamp_s8", "lookup_s8"),
+            *("add_s8", "pad_s8", "concat_s8"),
+        ),
+        (
+            *("packed:large_elements", "packed:large_moves"),
+            *("packed:elementwise", "packed:requantize", "packed:add"),
+        ),
+        ("packed:large_elements", "packed:large_moves", "packed:elementwise"),
+        ("packed:large_elements", "packed:large_moves", "packed:elementwise"),
+        packed=("packed_elements", "packed_moves"),
+    ),
+    "packed_moves": Group(
+        ("gather_s8", "resize_nearest_s8"),
+        ("packed:large_turns", "packed:moved"),
+        packed=("packed_moves",),
+    ),
+    "packed_dense": Group(
+        ("dense_s8", "dense_s8_s4"),
+        ("packed:large_dense", "packed:dense"),
+        ("packed:large_dense", "packed:dense"),
+        ("packed:large_dense", "packed:dense"),
+        packed=("packed_dense",),
+    ),
+    "packed_window": Group(
+        (
+            *("depthwise_conv2d_s8", "conv2d_s8", "conv2d_s8_s4", "conv2d_s16"),
+            *("sum_pool_s8", "avg_pool_s8", "max_pool_s8"),
+        ),
+        (
+            *("packed:large_windows", "packed:sum_pool", "packed:pool"),
+            *("packed:depthwise", "packed:conv2d", "packed:conv2d_16"),
+        ),
+        ("packed:large_windows", "packed:depthwise", "packed:conv2d", "packed:conv2d_from_int8"),
+        ("packed:large_windows", "packed:depthwise", "packed:conv2d", "packed:conv2d_from_int8"),
+        alternatives=("conv2d_s8_h8", "conv2d_s8_pairs"),
+        packed=("packed_window",),
     ),
 }

@@ -5,7 +5,7 @@
  * complement. Weights are packed in the order in which the kernel reads their bytes, word by word (see
  * hwk_packed_weights.h); those of one bit are one of two values.
  *
- * input_bits    of each input: 1, 2, 4 (packed), 8, 16 or 32 (as the kernel reads them)
+ * input_bits    of each input: 1, 2, 4 (packed), 8, 16 or 32 (as the kernel reads them); 0 for none
  * output_bits   alike
  * weight_bits   1, 2, 4, or 8 for what is not packed
  * step          what is computed at once: output rows of a map, rows of a matrix, elements; of

@@ -60,9 +60,8 @@ def beta_multiplier(input_scale: float) -> tuple[int, int, int]:
     """
     real = min(float(np.float32(input_scale)) * (1 << (31 - _DIFF_BITS)), float(INT32_MAX))
     mantissa, left_shift = frexp(real)
-    multiplier = int(mantissa * (1 << 31) + 0.5)
-    if multiplier == 1 << 31:
-        multiplier, left_shift = 1 << 30, left_shift + 1
+    # TFLM rounds here; a float32 has 24 bits, and INT32_MAX 31: nothing is left to round.
+    multiplier = int(mantissa * (1 << 31))
     left_shift = max(left_shift, 0)
     radius = ((1 << _DIFF_BITS) - 1) * (1 << (31 - _DIFF_BITS)) / (1 << left_shift)
     return multiplier, left_shift, -int(radius)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from benchmarks.mutants import compiled, places, report
 from benchmarks.mutants.groups import GROUPS
 from benchmarks.mutants.mutation import mutations
+from tests.firmware.cores import test_kernels as cores
+from tests.firmware.kernels import packed_cases, test_broadcast, test_kernels
+from tests.firmware.mve import test_kernels as mve
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,10 +113,37 @@ def test_groups_name_kernels_and_tests_that_are_there() -> None:
             assert f", {other})" in listed
         for test in (*compiled.host_tests(group, "ref"), *compiled.core_tests(group, "dsp")):
             path, _, name = test.partition("::")
-            function, _, case = name.rstrip("]").partition("[")
-            text = (ROOT / path).read_text()
-            assert f"def {function}(" in text
-            key = case.partition("-")[2]
-            assert not key or f'"{key}"' in text
-        for name in row.mve:
-            assert f'"{name}":' in (ROOT / "tests/firmware/mve/test_kernels.py").read_text()
+            assert f"def {name.partition('[')[0]}(" in (ROOT / path).read_text()
+
+
+LEFT_OUT = {
+    "hls/rtl/hwk_tap.v": "it writes what a simulation sees, for whoever looks for a difference",
+}
+
+
+def test_no_file_of_a_network_is_forgotten() -> None:
+    """One that is mutated belongs to kernels, all of which have a group."""
+    by_file = places.by_file(ROOT)
+    for folder in ("firmware/kernels", "hls/rtl", "hwkit/lower", "hwkit/importers"):
+        for path in sorted((ROOT / folder).rglob("*.*")):
+            name = path.relative_to(ROOT).as_posix()
+            if path.suffix in (".h", ".v", ".py") and path.name != "__init__.py":
+                assert name in by_file or name in LEFT_OUT, name
+    kernels = compiled.Kernels(ROOT, quiet=False)
+    for name, place in by_file.items():
+        assert not place.variant or kernels.groups(name, place.variant), name
+
+
+def test_no_example_of_a_kernel_is_forgotten() -> None:
+    names = {
+        *(f"kernels:{name}" for name in test_kernels.EXAMPLES),
+        *(f"broadcast:{name}" for name in test_broadcast.EXAMPLES),
+        *(f"packed:{name}" for name in packed_cases.EXAMPLES),
+    }
+    found = {name for row in GROUPS.values() for name in row.host}
+    assert {name for name in found if not re.search("::|read_ahead|long_sums", name)} == names
+    packed = {f"packed:{name}" for name in cores.PACKED_FORMS}
+    found = {name for row in GROUPS.values() for name in row.core}
+    assert {name for name in found if not name.startswith(":")} == {*cores.COUNTS, *packed}
+    packed = {f"packed:{name}" for name in mve.PACKED_FORMS}
+    assert {name for row in GROUPS.values() for name in row.mve} == {*mve.COUNTS, *packed}

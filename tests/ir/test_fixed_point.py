@@ -161,3 +161,9 @@ def test_every_bit_of_the_recipes() -> None:
     assert logistic(b[1:]).tolist() == rising[1:]
     bent = [_saturated(4 * (_plain_newton(_plain_exp(-int(v), 5)) - (1 << 29))) for v in b]
     assert tanh(b[1:]).tolist() == bent[1:]
+
+
+def test_tanh_is_odd_from_the_least_step_on() -> None:
+    a = np.array([1, 2, 3, 1 << 20, INT32_MAX])
+    assert np.array_equal(tanh(-a), -tanh(a))
+    assert (tanh(a) > 0).all()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hwkit.ir.arith import quantize_multiplier, rescale
 from hwkit.ir.ops import NO_OFFSET, Overflow, Rescale, Rounding
-from hwkit.lower.short_rescale import MOST_STEPS, short_rescale
+from hwkit.lower.short_rescale import MOST_STEPS, _shortest, short_rescale
 
 ONCE = (Rounding.HALF_UP, Rounding.HALF_EVEN, Rounding.FLOOR)
 
@@ -62,3 +62,22 @@ def test_the_example() -> None:
 def test_what_has_none(r: Rescale) -> None:
     ends = np.array([5000])
     assert short_rescale(r, -ends, ends, "none") is None
+
+
+def test_no_smaller_shift_has_any_offset() -> None:
+    """Against every offset of every smaller shift, where few are right."""
+    rng, sums = np.random.default_rng(7), np.arange(-9, 10)
+    steps = np.arange(-2, 3)
+    for _ in range(60):
+        m, shift = int(rng.integers(8, 64)), int(rng.integers(4, 7))
+        wanted = np.clip(sums * m + int(rng.integers(-99, 99)) >> shift, -3, 2)
+        rises = np.array([min([*sums[wanted >= step], 10]) for step in steps])
+        found = _shortest((m, shift), steps, rises, -9, 9)
+        assert found is not None
+        multiplier, least, offset = found
+        assert np.array_equal(np.clip(sums * multiplier + offset >> least, -3, 2), wanted)
+        for smaller in range(least):
+            below = (m << smaller) >> shift
+            tried = [(sums * k)[:, None] + np.arange(-400, 400) for k in (below, below + 1)]
+            made = np.clip(np.concatenate(tried, axis=1) >> smaller, -3, 2)
+            assert not (made == wanted[:, None]).all(axis=0).any()

@@ -47,7 +47,7 @@ HWK_INLINE const void *hwk_band_rows(const void *input, int32_t bits, int32_t ro
   if (bits >= 8) {
     return (const int8_t *)input + band->first * row * (bits / 8);
   }
-  int32_t kept = hwk_clamp(there->end - band->first, 0, band->end - band->first);
+  int32_t kept = hwk_max(there->end - band->first, 0);
   if (kept > 0 && band->first > there->first) {
     hwk_move_down(buffer, buffer + (band->first - there->first) * row, kept * row);
   }

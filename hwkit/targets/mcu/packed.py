@@ -140,7 +140,7 @@ def _fields(bits: Sequence[int], to: int, step: int) -> Fields:
     """``hwk_packing_t`` without packed weights and without buffers."""
     nothing = ("tile", "weight_rows", "row_bytes", "input_bytes", "output_bytes", "weight_bytes")
     return {
-        "input_bits": (bits[0], bits[-1]),
+        "input_bits": (bits[0], bits[1] if len(bits) > 1 else 0),
         "output_bits": to,
         "weight_bits": 8,
         "step": step,

@@ -273,6 +273,28 @@ def conv2d_into_int8(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
+def conv2d_4x4(draw: st.DrawFn) -> Graph:
+    """4-bit integers and weights, as ``conv2d_into_int8``; no tap of -8 before a negative one."""
+    b = GraphBuilder("conv2d")
+    (h, w), kernel, stride, dilation, padding = draw(window(True, False))
+    channels, outputs = draw(st.sampled_from([4, 8, 16, 3, 1, 6])), draw(st.integers(1, 7))
+    dtype = IntType(4, True)
+    zero_point = draw(zero_points(dtype))
+    b.input("x", (h, w, channels), dtype)
+    rows = draw(integers((outputs, kernel[0] * kernel[1] * channels), dtype))
+    rows = rows // draw(st.sampled_from([1, 1, 3]))
+    even, odd = rows[:, : rows.shape[1] // 2 * 2 : 2], rows[:, 1::2]
+    even[(even == -8) & (odd < 0)] = -7
+    b.constant("w", rows.reshape(outputs, *kernel, channels), dtype)
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    name = b.constant("b", rng.integers(-3000, 3001, outputs), S32)
+    r = draw(into_int8(outputs))
+    op = Conv2d("op", "x", "w", name, "y", stride, padding, dilation, zero_point, rescale=r)
+    b.add(op, S8)
+    return b.build(["y"])
+
+
+@st.composite
 def conv2d_3x3(draw: st.DrawFn) -> Graph:
     """Stride 1 and pairs of channels, which variants have an algorithm of its own for."""
     b = GraphBuilder("conv2d")

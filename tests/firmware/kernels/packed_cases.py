@@ -17,7 +17,7 @@ from hwkit.ir.types import S8, S16, Array, IntType
 from hwkit.ir.verify import verify
 from hwkit.targets.mcu.capabilities import STORED
 from hwkit.targets.mcu.stored import PACKED, has_form
-from tests.firmware.kernels import broadcast_cases, cases
+from tests.firmware.kernels import broadcast_cases, cases, large_cases
 from tests.firmware.kernels.driver import Driver
 from tests.firmware.kernels.examples import Examples
 
@@ -51,10 +51,11 @@ def _narrowed(draw: st.DrawFn, graphs: st.SearchStrategy[Graph]) -> Graph:
     return verify(graph.with_nodes((op,), tensors))
 
 
-EXAMPLES = {
+EXAMPLES: dict[str, Examples] = {
     "conv2d": Examples(cases.conv2d(_narrow), 40),
     "conv2d_16": Examples(cases.conv2d(cases.sixteen, _narrow), 12),
     "conv2d_from_int8": Examples(_narrowed(cases.conv2d_into_int8()), 30),
+    "conv2d_4x4": Examples(cases.conv2d_4x4(), 6),
     "conv2d_3x3_from_int8": Examples(_narrowed(cases.conv2d_3x3_into_int8()), 15),
     "conv2d_on_a_line": Examples(_narrowed(cases.conv2d_on_a_line()), 20),
     "depthwise": Examples(cases.depthwise(_narrow), 30),
@@ -68,6 +69,7 @@ EXAMPLES = {
     "requantize": Examples(cases.requantize(_to_narrow, _narrow), 20),
     "elementwise": Examples(cases.elementwise(_narrow), 30),
     "moved": Examples(broadcast_cases.moved(_narrow), 20),
+    **large_cases.EXAMPLES,
 }
 
 

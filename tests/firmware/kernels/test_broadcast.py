@@ -14,7 +14,7 @@ from tests.firmware.kernels import broadcast_cases, cases
 from tests.firmware.kernels.driver import Driver
 from tests.firmware.kernels.examples import Examples, check_example, example
 
-_EXAMPLES = {
+EXAMPLES = {
     "broadcast": Examples(broadcast_cases.broadcast(), 300),
     "prelu": Examples(broadcast_cases.prelu(), 150),
     "moved": Examples(broadcast_cases.moved(), 200),
@@ -23,9 +23,9 @@ _EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(_EXAMPLES))
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    _EXAMPLES[name].check(driver)
+    EXAMPLES[name].check(driver)
 
 
 def test_constant(driver: Driver) -> None:

@@ -57,11 +57,17 @@ EXAMPLES = {
     "layer_norm": Examples(real_cases.layer_norm(cases.any_width, cases.any_width), 120),
     "softmax_16": Examples(cases.softmax(cases.s16), 100),
 }
+FOUR_BITS = Examples(cases.conv2d_4x4(), 100)
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
     EXAMPLES[name].check(driver)
+
+
+@pytest.mark.parametrize("driver", ["dsp"], indirect=True)
+def test_products_of_four_bits(driver: Driver) -> None:
+    FOUR_BITS.check(driver)
 
 
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)

@@ -25,10 +25,12 @@ WIDE = {
     "wide_add": Examples(wide.add(), 150),
     "wide_pool": Examples(wide.pool(), 100),
 }
-_COUNTS = {
+COUNTS = {
     "conv2d": 250,
+    "conv2d_into_int8": 60,
     "depthwise": 200,
     "depthwise_3x3": 150,
+    "depthwise_3x3_into_int8": 50,
     "dense": 200,
     "add": 200,
     "sum_pool": 100,
@@ -42,16 +44,18 @@ _COUNTS = {
     "wide_add": 150,
     "wide_pool": 100,
 }
-
-
-@pytest.mark.parametrize("name", sorted(_COUNTS))
-def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
-    (EXAMPLES | WIDE)[name].check(driver, _COUNTS[name])
-
-
-@pytest.mark.parametrize(
-    "name", ("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise")
+PACKED_FORMS = (
+    *("conv2d", "conv2d_from_int8", "depthwise", "dense", "elementwise"),
+    *("large_elements", "large_moves", "large_dense", "large_windows"),
 )
+
+
+@pytest.mark.parametrize("name", sorted(COUNTS))
+def test_kernel_equals_interpreter(driver: Driver, name: str) -> None:
+    (EXAMPLES | WIDE)[name].check(driver, COUNTS[name])
+
+
+@pytest.mark.parametrize("name", PACKED_FORMS)
 def test_packed_form_equals_interpreter(driver: Driver, name: str) -> None:
     PACKED[name].check(Packed(driver), 24)
 

@@ -18,7 +18,7 @@ from hwkit.ir.ops import Add, Conv2d, Op, Padding, Rescale, Rounding
 from hwkit.ir.types import S8
 from hwkit.lower.checked import apply
 from hwkit.lower.memory import MemoryPlan
-from hwkit.lower.patch.candidates import ROWS
+from hwkit.lower.patch.candidates import ROWS, by_result_of
 from hwkit.lower.patch.costs import Costs
 from hwkit.lower.patch.labels import AGAIN
 from hwkit.lower.patch.peak import plan as placed
@@ -51,6 +51,12 @@ def network(*layers: tuple[int, int, int], residual: bool = False) -> Graph:
 
 CHAIN = network((16, 3, 1), (16, 3, 2), (24, 1, 1), (8, 3, 2), (8, 3, 1))
 RESIDUAL = network((16, 3, 1), (16, 3, 1), (16, 3, 2), (16, 3, 1), residual=True)
+
+
+def test_turns_by_result_are_parts_of_its_rows() -> None:
+    """Of 24 rows of 16 channels: whole groups of two or four."""
+    tilings = [edge.tiling for edge in by_result_of(Costs(CHAIN), 0, 1)]
+    assert [(t.rows, t.by_result) for t in tilings] == [(n, True) for n in (2, 4, 6, 8, 12)]
 
 
 def peak(graph: Graph, stage: Stage) -> int:

@@ -13,7 +13,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import Clamp, Conv2d, MaxPool2d, Op, Padding, Prelu, Rescale, Rounding
-from hwkit.ir.types import S8, Shape
+from hwkit.ir.types import S8, S32, Shape
 from hwkit.lower.checked import first_difference
 from hwkit.lower.patch.spans import Read, Span, can_tile, reads
 from hwkit.lower.patch.turns import Stage, boundary, by_input, by_output
@@ -186,3 +186,19 @@ def test_slopes_of_positions_belong_to_the_whole_map(slope: Shape, alone: list[b
     op = Prelu("y", "x", "slope", "y", rescale, rescale)
     graph = b.build([b.add(op, S8)])
     assert [can_tile(graph, op, axis) for axis in (0, 1)] == alone
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_windows_in_padding_alone_have_no_part_of_the_map(side: int) -> None:
+    """Above, below, left and right of it: as many rows of padding as the window has."""
+    b = GraphBuilder("window")
+    b.input("x", (5, 6, 2), S8)
+    b.constant("w", np.ones((1, 3, 3, 2), np.int64), S8)
+    most, one_less = ([n * (k == side) for k in range(4)] for n in (3, 2))
+    ops = [
+        Conv2d(f"op{k}", "x", "w", None, f"y{k}", padding=Padding(*around))
+        for k, around in enumerate((most, one_less))
+    ]
+    graph = b.build([b.add(op, S32) for op in ops])
+    found = [[can_tile(graph, op, axis) for axis in (0, 1)] for op in ops]
+    assert found == [[side > 1, side < 2], [True, True]]
