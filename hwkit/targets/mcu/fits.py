@@ -66,6 +66,11 @@ def blocks(struct: Struct) -> bool:
     return single and whole_double(struct) and _is_symmetric(struct)
 
 
+def single(struct: Struct) -> bool:
+    """One output for each channel (``rvv/hwk_depthwise_conv2d_s8_lanes.h``)."""
+    return number(struct, "channel_multiplier") == 1
+
+
 def turned(struct: Struct) -> bool:
     """A map and a kernel of one column (``dsp/hwk_depthwise_conv2d_s8_turned.h``)."""
     f = numbers(window_of(struct))
