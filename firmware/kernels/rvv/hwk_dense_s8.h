@@ -17,6 +17,7 @@ HWK_INLINE void hwk_dense_s8(const hwk_dense_t *d, const int8_t *input, void *ou
       size_t lanes = __riscv_vsetvl_e32m8((size_t)(outputs - o));
       vint32m8_t sum = __riscv_vle32_v_i32m8(d->bias + o, lanes);
       const int8_t *weights = (const int8_t *)d->weights + o;
+#pragma GCC unroll 4
       for (const int8_t *x = row; x < end; ++x, weights += outputs) {
         vint8m2_t bytes = __riscv_vle8_v_i8m2(weights, lanes);
         vint16m4_t halves = __riscv_vsext_vf2_i16m4(bytes, lanes);

@@ -29,7 +29,12 @@ HWK_INLINE void hwk_depthwise_lanes_pixels(const hwk_window_t *w, const int8_t *
   }
 }
 
-/* One pixel. Weights in order of taps (hwk_weights.h). Products of bytes fit 16 bits. */
+/* Bytes of channels or weights, widened. */
+HWK_INLINE vint16m2_t hwk_depthwise_lanes_load(const int8_t *from, size_t lanes) {
+  return __riscv_vsext_vf2_i16m2(__riscv_vle8_v_i8m1(from, lanes), lanes);
+}
+
+/* One pixel. Weights in order of taps (hwk_weights.h). */
 HWK_INLINE void hwk_depthwise_lanes_pixel(const hwk_depthwise_conv2d_t *d,
                                           const int8_t *const *pixels, void *output,
                                           int32_t index) {
@@ -39,11 +44,53 @@ HWK_INLINE void hwk_depthwise_lanes_pixel(const hwk_depthwise_conv2d_t *d,
     const int8_t *weights = (const int8_t *)d->weights + o;
     vint32m4_t sum = __riscv_vle32_v_i32m4(d->bias + o, lanes);
     for (int32_t t = 0; t < taps; ++t, weights += channels) {
-      vint8m1_t x = __riscv_vle8_v_i8m1(pixels[t] + o, lanes);
-      vint16m2_t products = __riscv_vwmul_vv_i16m2(x, __riscv_vle8_v_i8m1(weights, lanes), lanes);
-      sum = __riscv_vwadd_wv_i32m4(sum, products, lanes);
+      vint16m2_t x = hwk_depthwise_lanes_load(pixels[t] + o, lanes);
+      sum = __riscv_vwmacc_vv_i32m4(sum, x, hwk_depthwise_lanes_load(weights, lanes), lanes);
     }
     hwk_store_vector(&d->rescale, output, index + o, sum, o, lanes);
+    o += (int32_t)lanes;
+  }
+}
+
+/* Adds the products of a kernel row of three taps, `dilation` bytes apart, whose weights are given. */
+#define HWK_LANES_ROW(sum, row, dilation, a, b, c)                                                 \
+  sum = __riscv_vwmacc_vv_i32m4(sum, hwk_depthwise_lanes_load(row, lanes), a, lanes);              \
+  sum = __riscv_vwmacc_vv_i32m4(sum, hwk_depthwise_lanes_load((row) + (dilation), lanes), b,       \
+                                lanes);                                                            \
+  sum = __riscv_vwmacc_vv_i32m4(sum, hwk_depthwise_lanes_load((row) + 2 * (dilation), lanes), c,   \
+                                lanes)
+
+/* Outputs first .. end - 1 of row y, windows of 3x3 that lie inside the map: the weights of a
+ * vector of channels, in 18 registers, serve them all. */
+HWK_INLINE void hwk_depthwise_lanes_3x3(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                        int32_t y, int32_t first, int32_t end, void *output) {
+  const hwk_window_t *w = &d->window;
+  int32_t channels = w->channels, next = w->dilation_width * channels;
+  int32_t below = w->dilation_height * w->input_width * channels;
+  for (int32_t o = 0; o < channels;) {
+    size_t lanes = hwk_lanes_of(channels - o);
+    const int8_t *k = (const int8_t *)d->weights + o;
+    vint16m2_t k0 = hwk_depthwise_lanes_load(k, lanes);
+    vint16m2_t k1 = hwk_depthwise_lanes_load(k + channels, lanes);
+    vint16m2_t k2 = hwk_depthwise_lanes_load(k + 2 * channels, lanes);
+    vint16m2_t k3 = hwk_depthwise_lanes_load(k + 3 * channels, lanes);
+    vint16m2_t k4 = hwk_depthwise_lanes_load(k + 4 * channels, lanes);
+    vint16m2_t k5 = hwk_depthwise_lanes_load(k + 5 * channels, lanes);
+    vint16m2_t k6 = hwk_depthwise_lanes_load(k + 6 * channels, lanes);
+    vint16m2_t k7 = hwk_depthwise_lanes_load(k + 7 * channels, lanes);
+    vint16m2_t k8 = hwk_depthwise_lanes_load(k + 8 * channels, lanes);
+    const int8_t *row = hwk_window_pixel(w, input, y, first, 0, 0) + o;
+    int32_t index = (y * w->output_width + first) * channels + o;
+    for (int32_t x = first; x < end; ++x, row += w->stride_width * channels, index += channels) {
+      int32_t channel = o;
+      /* Loaded anew for each pixel: biases and factors have no registers beside the weights. */
+      __asm__ volatile("" : "+r"(channel));
+      vint32m4_t sum = __riscv_vle32_v_i32m4(d->bias + channel, lanes);
+      HWK_LANES_ROW(sum, row, next, k0, k1, k2);
+      HWK_LANES_ROW(sum, row + below, next, k3, k4, k5);
+      HWK_LANES_ROW(sum, row + 2 * below, next, k6, k7, k8);
+      hwk_store_vector(&d->rescale, output, index, sum, channel, lanes);
+    }
     o += (int32_t)lanes;
   }
 }
@@ -54,11 +101,21 @@ HWK_INLINE void hwk_depthwise_conv2d_s8_lanes(const hwk_depthwise_conv2d_t *d, c
   const int8_t **pixels = scratch;
   int8_t *padding = (int8_t *)(pixels + hwk_depthwise_lanes_taps(w));
   memset(padding, d->input_zero_point, (size_t)w->channels);
-  int32_t index = 0;
+  int is_3x3 = w->kernel_height == 3 && w->kernel_width == 3;
   for (int32_t y = 0; y < w->output_height; ++y) {
-    for (int32_t x = 0; x < w->output_width; ++x, index += w->channels) {
+    for (int32_t x = 0; x < w->output_width;) {
+      int32_t end = x;
+      while (is_3x3 && end < w->output_width && hwk_window_inside(w, y, end)) {
+        ++end;
+      }
+      if (end > x) {
+        hwk_depthwise_lanes_3x3(d, input, y, x, end, output);
+        x = end;
+        continue;
+      }
       hwk_depthwise_lanes_pixels(w, input, y, x, padding, pixels);
-      hwk_depthwise_lanes_pixel(d, pixels, output, index);
+      hwk_depthwise_lanes_pixel(d, pixels, output, (y * w->output_width + x) * w->channels);
+      ++x;
     }
   }
 }

@@ -32,14 +32,30 @@ HWK_INLINE int8_t *hwk_scatter_bytes(int8_t *to, const int8_t *from, int32_t val
   return to;
 }
 
+/* One kernel row of taps where they are neighbours in the map: what lies left of it, in it and right
+ * of it. `row` is NULL where all of that is padding. */
+HWK_INLINE int8_t *hwk_scatter_row(const hwk_window_t *w, const int8_t *row, int32_t zero_point,
+                                   int32_t x, int8_t *column, int32_t step) {
+  int32_t width = w->kernel_width, first = hwk_window_column(w, x, 0);
+  int32_t left = row == NULL ? width : hwk_clamp(-first, 0, width);
+  int32_t end = row == NULL ? width : hwk_clamp(w->input_width - first, left, width);
+  column = hwk_scatter_bytes(column, NULL, zero_point, left * w->channels, step);
+  if (end > left) {
+    const int8_t *from = row + (first + left) * w->channels;
+    column = hwk_scatter_bytes(column, from, 0, (end - left) * w->channels, step);
+  }
+  return hwk_scatter_bytes(column, NULL, zero_point, (width - end) * w->channels, step);
+}
+
 /* The taps of output (y, x), each `step` bytes behind the last one. */
 HWK_INLINE void hwk_scatter_column(const hwk_window_t *w, const int8_t *input, int32_t zero_point,
                                    int32_t y, int32_t x, int8_t *column, int32_t step) {
-  int inside = hwk_window_inside(w, y, x);
   for (int32_t r = 0; r < w->kernel_height; ++r) {
-    if (inside && w->dilation_width == 1) {
-      const int8_t *row = hwk_window_pixel(w, input, y, x, r, 0);
-      column = hwk_scatter_bytes(column, row, 0, w->kernel_width * w->channels, step);
+    if (w->dilation_width == 1) {
+      int32_t at = hwk_window_row(w, y, r);
+      int inside = at >= 0 && at < w->input_height;
+      const int8_t *row = inside ? input + at * w->input_width * w->channels : NULL;
+      column = hwk_scatter_row(w, row, zero_point, x, column, step);
       continue;
     }
     for (int32_t c = 0; c < w->kernel_width; ++c) {

@@ -35,7 +35,7 @@ HWK_INLINE vuint32m4_t hwk_shifts_vector(const hwk_rescale_t *r, int32_t channel
     return __riscv_vmv_v_x_u32m4((uint32_t)(r->shift - less), lanes);
   }
   vuint8m1_t bytes = __riscv_vle8_v_u8m1(r->shifts + channel, lanes);
-  return __riscv_vzext_vf4_u32m4(__riscv_vsub_vx_u8m1(bytes, (uint8_t)less, lanes), lanes);
+  return __riscv_vsub_vx_u32m4(__riscv_vzext_vf4_u32m4(bytes, lanes), (uint32_t)less, lanes);
 }
 
 /* Double rounding. VSMUL is the first rounding; it never saturates, as no multiplier is -2^31. VSSRA
@@ -106,8 +106,8 @@ HWK_NOINLINE vint32m4_t hwk_rescale_singly(const hwk_rescale_t *r, vint32m4_t x,
   return x;
 }
 
-/* Lane j rescaled for channel + j; HWK_ROUND_NONE gives x. */
-HWK_INLINE vint32m4_t hwk_rescale_vector(const hwk_rescale_t *r, vint32m4_t x, int32_t channel,
+/* Lane j rescaled for channel + j before the last limits; HWK_ROUND_NONE gives x. */
+HWK_INLINE vint32m4_t hwk_scaled_vector(const hwk_rescale_t *r, vint32m4_t x, int32_t channel,
                                          size_t lanes) {
   if (r->rounding == HWK_ROUND_NONE) {
     return x;
@@ -127,7 +127,16 @@ HWK_INLINE vint32m4_t hwk_rescale_vector(const hwk_rescale_t *r, vint32m4_t x, i
     x = hwk_scale_vector(r, x, multiplier, channel, lanes);
   }
   /* Beyond 32 bits the sum saturates, and the limits cut it off all the same. */
-  x = r->zero_point == 0 ? x : __riscv_vsadd_vx_i32m4(x, r->zero_point, lanes);
+  return r->zero_point == 0 ? x : __riscv_vsadd_vx_i32m4(x, r->zero_point, lanes);
+}
+
+/* Lane j rescaled for channel + j; HWK_ROUND_NONE gives x. */
+HWK_INLINE vint32m4_t hwk_rescale_vector(const hwk_rescale_t *r, vint32m4_t x, int32_t channel,
+                                         size_t lanes) {
+  x = hwk_scaled_vector(r, x, channel, lanes);
+  if (r->rounding == HWK_ROUND_NONE) {
+    return x;
+  }
   x = __riscv_vmax_vx_i32m4(x, r->low, lanes);
   return __riscv_vmin_vx_i32m4(x, r->high, lanes);
 }
@@ -135,6 +144,14 @@ HWK_INLINE vint32m4_t hwk_rescale_vector(const hwk_rescale_t *r, vint32m4_t x, i
 /* Rescales the sums of channels from `channel` on and writes them as elements from `index` on. */
 HWK_INLINE void hwk_store_vector(const hwk_rescale_t *r, void *output, int32_t index,
                                  vint32m4_t sum, int32_t channel, size_t lanes) {
+  if (r->output_bytes == 1 && r->low == INT8_MIN && r->high == INT8_MAX) {
+    /* Narrowing saturates at these. */
+    vint32m4_t wide = hwk_scaled_vector(r, sum, channel, lanes);
+    vint16m2_t half = __riscv_vnclip_wx_i16m2(wide, 0, __RISCV_VXRM_RNU, lanes);
+    vint8m1_t bytes = __riscv_vnclip_wx_i8m1(half, 0, __RISCV_VXRM_RNU, lanes);
+    __riscv_vse8_v_i8m1((int8_t *)output + index, bytes, lanes);
+    return;
+  }
   vint32m4_t scaled = hwk_rescale_vector(r, sum, channel, lanes);
   if (r->output_bytes == 4) {
     __riscv_vse32_v_i32m4((int32_t *)output + index, scaled, lanes);

@@ -334,7 +334,7 @@ ROWS = (
         "depthwise_conv2d_s8_lanes",
         scratch_bytes=scratch.mve_blocks,
         fits=fits.single,
-        reads_ahead=ahead.DEPTHWISE,
+        reads_ahead=ahead.DEPTHWISE_ROW,
         layout=layouts.of_taps,
     ),
     Row("rvv", "dense_s8", layout=layouts.by_tap),
