@@ -55,8 +55,8 @@ HWK_INLINE void hwk_depthwise_lanes_pixel(const hwk_depthwise_conv2d_t *d,
 /* Adds the products of a kernel row of three taps, `dilation` bytes apart, whose weights are given. */
 #define HWK_LANES_ROW(sum, row, dilation, a, b, c)                                                 \
   sum = __riscv_vwmacc_vv_i32m4(sum, hwk_depthwise_lanes_load(row, lanes), a, lanes);              \
-  sum = __riscv_vwmacc_vv_i32m4(sum, hwk_depthwise_lanes_load((row) + (dilation), lanes), b,       \
-                                lanes);                                                            \
+  sum =                                                                                            \
+      __riscv_vwmacc_vv_i32m4(sum, hwk_depthwise_lanes_load((row) + (dilation), lanes), b, lanes); \
   sum = __riscv_vwmacc_vv_i32m4(sum, hwk_depthwise_lanes_load((row) + 2 * (dilation), lanes), c,   \
                                 lanes)
 

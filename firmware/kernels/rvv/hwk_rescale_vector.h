@@ -1,5 +1,7 @@
 /* Rescaling of sums side by side, one a lane: neighbouring channels of one pixel. As many as a
- * vector of the core holds ("The RISC-V Vector Extension", 1.0: Zve32x has all of this). */
+ * vector of the core holds ("The RISC-V Vector Extension", 1.0: Zve32x has all of this). For rescales
+ * whose shifts are 33 or more or that round twice (hwkit/targets/mcu/fits.py): no kernel here calls
+ * anything with vectors alive, as their length in a frame would be unknown. */
 #ifndef HWK_RESCALE_VECTOR_H
 #define HWK_RESCALE_VECTOR_H
 
@@ -18,14 +20,6 @@ HWK_INLINE vint32m4_t hwk_load_bytes(const int8_t *from, size_t lanes) {
 /* Whether channels differ: then lanes must not run from one pixel into the next. */
 HWK_INLINE int hwk_per_channel(const hwk_rescale_t *r) {
   return r->multipliers != NULL || r->shifts != NULL || (r->offsets != NULL && r->offset_step != 0);
-}
-
-/* Whether the vector forms below give what hwk_descriptors.h defines. */
-HWK_INLINE int hwk_rescale_has_vector(const hwk_rescale_t *r) {
-  if (r->offsets != NULL) {
-    return r->rounding == HWK_ROUND_FLOOR && r->lowest_shift >= 33;
-  }
-  return r->rounding == HWK_ROUND_DOUBLE || r->lowest_shift >= 33;
 }
 
 /* The shifts less `less`, none of which is below it. */
@@ -74,8 +68,7 @@ HWK_INLINE vint32m4_t hwk_scale_vector(const hwk_rescale_t *r, vint32m4_t x, vin
     /* A tie: below the result's last bit lies a one, then zeros. Its bits move to the top. */
     vint32m4_t low = __riscv_vmul_vv_i32m4(x, multiplier, lanes);
     vbool8_t tie = __riscv_vmseq_vx_i32m4_b8(low, 0, lanes);
-    vint32m4_t rest =
-        __riscv_vsll_vv_i32m4(high, __riscv_vrsub_vx_u32m4(right, 32, lanes), lanes);
+    vint32m4_t rest = __riscv_vsll_vv_i32m4(high, __riscv_vrsub_vx_u32m4(right, 32, lanes), lanes);
     tie = __riscv_vmseq_vx_i32m4_b8_mu(tie, tie, rest, INT32_MIN, lanes);
     rounded = __riscv_vand_vx_i32m4_mu(tie, rounded, rounded, ~1, lanes);
   }
@@ -96,24 +89,11 @@ HWK_INLINE vint32m4_t hwk_floor_vector(const hwk_rescale_t *r, vint32m4_t x, vin
   return __riscv_vsra_vv_i32m4(high, hwk_shifts_vector(r, channel, 32, lanes), lanes);
 }
 
-/* Lane by lane in 64 bits. */
-HWK_NOINLINE vint32m4_t hwk_rescale_singly(const hwk_rescale_t *r, vint32m4_t x, int32_t channel,
-                                           size_t lanes) {
-  for (size_t j = 0; j < lanes; ++j) {
-    int32_t first = hwk_rescale(r, __riscv_vmv_x_s_i32m4_i32(x), channel + (int32_t)j);
-    x = __riscv_vslide1down_vx_i32m4(x, first, lanes);
-  }
-  return x;
-}
-
 /* Lane j rescaled for channel + j before the last limits; HWK_ROUND_NONE gives x. */
 HWK_INLINE vint32m4_t hwk_scaled_vector(const hwk_rescale_t *r, vint32m4_t x, int32_t channel,
-                                         size_t lanes) {
+                                        size_t lanes) {
   if (r->rounding == HWK_ROUND_NONE) {
     return x;
-  }
-  if (!hwk_rescale_has_vector(r)) {
-    return hwk_rescale_singly(r, x, channel, lanes);
   }
   x = r->left_shift == 0 ? x : __riscv_vsll_vx_i32m4(x, (size_t)r->left_shift, lanes);
   vint32m4_t multiplier = r->multipliers != NULL

@@ -77,7 +77,8 @@ def winograd(d: Struct, weights: Table) -> Struct:
 
 def by_tap(d: Struct, weights: Table) -> Struct:
     """All channels' weights of a tap side by side, without gaps."""
-    count = number(d, "input_features") if "input_features" in d.fields else taps(d) * channels_in(d)
+    dense = "input_features" in d.fields
+    count = number(d, "input_features") if dense else taps(d) * channels_in(d)
     return _placed(d, weights, np.ascontiguousarray(weights.values[:, :count].T))
 
 

@@ -1,13 +1,13 @@
 /* Rescales a tensor of int8_t integers, a vector at once. */
-#ifndef HWK_REQUANTIZE_S8_H
-#define HWK_REQUANTIZE_S8_H
+#ifndef HWK_REQUANTIZE_S8_LANES_H
+#define HWK_REQUANTIZE_S8_LANES_H
 
 #include <hwk_rescale_vector.h>
 
-HWK_NO_SCRATCH(requantize_s8, requantize)
+HWK_NO_SCRATCH(requantize_s8_lanes, requantize)
 
-HWK_INLINE void hwk_requantize_s8(const hwk_requantize_t *d, const int8_t *input, void *output,
-                                  void *scratch) {
+HWK_INLINE void hwk_requantize_s8_lanes(const hwk_requantize_t *d, const int8_t *input,
+                                        void *output, void *scratch) {
   (void)scratch;
   int32_t row = hwk_per_channel(&d->rescale) ? d->channels : d->elements;
   for (int32_t i = 0; i < d->elements; i += row) {

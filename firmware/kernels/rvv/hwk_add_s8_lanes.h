@@ -1,13 +1,13 @@
 /* Sum of two tensors, each brought to a common scale first: a vector of elements at once. */
-#ifndef HWK_ADD_S8_H
-#define HWK_ADD_S8_H
+#ifndef HWK_ADD_S8_LANES_H
+#define HWK_ADD_S8_LANES_H
 
 #include <hwk_rescale_vector.h>
 
-HWK_NO_SCRATCH(add_s8, add)
+HWK_NO_SCRATCH(add_s8_lanes, add)
 
-HWK_INLINE void hwk_add_s8(const hwk_add_t *d, const int8_t *a, const int8_t *b, void *output,
-                           void *scratch) {
+HWK_INLINE void hwk_add_s8_lanes(const hwk_add_t *d, const int8_t *a, const int8_t *b, void *output,
+                                 void *scratch) {
   (void)scratch;
   int per_channel = hwk_per_channel(&d->rescale) || hwk_per_channel(&d->input_rescales[0]) ||
                     hwk_per_channel(&d->input_rescales[1]);

@@ -1,6 +1,6 @@
 /* 2-D convolution, int8 weights: output channels side by side, four pixels, a tap at a time. */
-#ifndef HWK_CONV2D_S8_H
-#define HWK_CONV2D_S8_H
+#ifndef HWK_CONV2D_S8_LANES_H
+#define HWK_CONV2D_S8_LANES_H
 
 #include <hwk_lanes_window.h>
 #include <hwk_rescale_vector.h>
@@ -20,7 +20,7 @@ HWK_INLINE int hwk_vector_in_place(const hwk_conv2d_t *d) {
 }
 
 /* Four columns, their bytes of a tap side by side, unless they lie in the map. */
-HWK_INLINE size_t hwk_conv2d_s8_scratch_bytes(const hwk_conv2d_t *d) {
+HWK_INLINE size_t hwk_conv2d_s8_lanes_scratch_bytes(const hwk_conv2d_t *d) {
   return hwk_vector_in_place(d) ? 0 : (size_t)(HWK_VECTOR_PIXELS * hwk_vector_taps(d));
 }
 
@@ -73,8 +73,8 @@ HWK_INLINE void hwk_vector_pixel(const hwk_conv2d_t *d, const int8_t *column, in
 }
 
 /* Weights in order of taps (hwk_weights.h). */
-HWK_INLINE void hwk_conv2d_s8(const hwk_conv2d_t *d, const int8_t *input, void *output,
-                              void *scratch) {
+HWK_INLINE void hwk_conv2d_s8_lanes(const hwk_conv2d_t *d, const int8_t *input, void *output,
+                                    void *scratch) {
   const hwk_window_t *w = &d->window;
   int in_place = hwk_vector_in_place(d);
   int32_t pixel = in_place ? w->channels : 1, tap = in_place ? 1 : HWK_VECTOR_PIXELS;

@@ -1,13 +1,13 @@
 /* Window sums; with a rescale that divides by the window, average pooling. */
-#ifndef HWK_SUM_POOL_S8_H
-#define HWK_SUM_POOL_S8_H
+#ifndef HWK_SUM_POOL_S8_LANES_H
+#define HWK_SUM_POOL_S8_LANES_H
 
 #include <hwk_pool_sums.h>
 
-HWK_NO_SCRATCH(sum_pool_s8, sum_pool)
+HWK_NO_SCRATCH(sum_pool_s8_lanes, sum_pool)
 
-HWK_INLINE void hwk_sum_pool_s8(const hwk_sum_pool_t *d, const int8_t *input, void *output,
-                                void *scratch) {
+HWK_INLINE void hwk_sum_pool_s8_lanes(const hwk_sum_pool_t *d, const int8_t *input, void *output,
+                                      void *scratch) {
   (void)scratch;
   const hwk_window_t *w = &d->window;
   int32_t index = 0;

@@ -1,14 +1,14 @@
 /* Matrix product, int8 weights: outputs side by side, an input at a time. */
-#ifndef HWK_DENSE_S8_H
-#define HWK_DENSE_S8_H
+#ifndef HWK_DENSE_S8_LANES_H
+#define HWK_DENSE_S8_LANES_H
 
 #include <hwk_rescale_vector.h>
 
-HWK_NO_SCRATCH(dense_s8, dense)
+HWK_NO_SCRATCH(dense_s8_lanes, dense)
 
 /* Weights in order of inputs (hwk_weights.h). */
-HWK_INLINE void hwk_dense_s8(const hwk_dense_t *d, const int8_t *input, void *output,
-                             void *scratch) {
+HWK_INLINE void hwk_dense_s8_lanes(const hwk_dense_t *d, const int8_t *input, void *output,
+                                   void *scratch) {
   (void)scratch;
   int32_t outputs = d->output_features;
   for (int32_t n = 0, index = 0; n < d->rows; ++n, index += outputs) {
