@@ -101,7 +101,7 @@ HWK_INLINE void hwk_depthwise_conv2d_s8_lanes(const hwk_depthwise_conv2d_t *d, c
   const int8_t **pixels = scratch;
   int8_t *padding = (int8_t *)(pixels + hwk_depthwise_lanes_taps(w));
   memset(padding, d->input_zero_point, (size_t)w->channels);
-  int is_3x3 = w->kernel_height == 3 && w->kernel_width == 3;
+  int is_3x3 = w->kernel_height == 3 && w->kernel_width == 3 && hwk_rescale_is_short(&d->rescale);
   for (int32_t y = 0; y < w->output_height; ++y) {
     for (int32_t x = 0; x < w->output_width;) {
       int32_t end = x;

@@ -9,6 +9,9 @@
 
 #include <hwk_rescale.h>
 
+/* `x` is computed before what follows: else more vectors are alive at once than have registers. */
+#define HWK_IN_VECTOR(x) __asm__ volatile("" : "+vr"(x)::"memory")
+
 /* Lanes of `count` >= 1 integers that are left: at least 1, all of a vector's in the end. */
 HWK_INLINE size_t hwk_lanes_of(int32_t count) { return __riscv_vsetvl_e32m4((size_t)count); }
 
@@ -58,21 +61,24 @@ HWK_INLINE vint32m4_t hwk_scale_vector_double(const hwk_rescale_t *r, vint32m4_t
  * of 2^32, only decide a tie. */
 HWK_INLINE vint32m4_t hwk_scale_vector(const hwk_rescale_t *r, vint32m4_t x, vint32m4_t multiplier,
                                        int32_t channel, size_t lanes) {
+  if (r->rounding != HWK_ROUND_HALF_EVEN) {
+    vint32m4_t high = __riscv_vmulh_vv_i32m4(x, multiplier, lanes);
+    vuint32m4_t right = hwk_shifts_vector(r, channel, 32, lanes);
+    return r->rounding == HWK_ROUND_FLOOR
+               ? __riscv_vsra_vv_i32m4(high, right, lanes)
+               : __riscv_vssra_vv_i32m4(high, right, __RISCV_VXRM_RNU, lanes);
+  }
+  /* A tie: below the result's last bit lies a one, then zeros. Its bits move to the top. */
+  vint32m4_t low = __riscv_vmul_vv_i32m4(x, multiplier, lanes);
+  vbool8_t tie = __riscv_vmseq_vx_i32m4_b8(low, 0, lanes);
   vint32m4_t high = __riscv_vmulh_vv_i32m4(x, multiplier, lanes);
-  vuint32m4_t right = hwk_shifts_vector(r, channel, 32, lanes);
-  if (r->rounding == HWK_ROUND_FLOOR) {
-    return __riscv_vsra_vv_i32m4(high, right, lanes);
-  }
+  HWK_IN_VECTOR(high);
+  vuint32m4_t left = __riscv_vrsub_vx_u32m4(hwk_shifts_vector(r, channel, 32, lanes), 32, lanes);
+  vint32m4_t rest = __riscv_vsll_vv_i32m4(high, left, lanes);
+  tie = __riscv_vmseq_vx_i32m4_b8_mu(tie, tie, rest, INT32_MIN, lanes);
+  vuint32m4_t right = __riscv_vrsub_vx_u32m4(left, 32, lanes);
   vint32m4_t rounded = __riscv_vssra_vv_i32m4(high, right, __RISCV_VXRM_RNU, lanes);
-  if (r->rounding == HWK_ROUND_HALF_EVEN) {
-    /* A tie: below the result's last bit lies a one, then zeros. Its bits move to the top. */
-    vint32m4_t low = __riscv_vmul_vv_i32m4(x, multiplier, lanes);
-    vbool8_t tie = __riscv_vmseq_vx_i32m4_b8(low, 0, lanes);
-    vint32m4_t rest = __riscv_vsll_vv_i32m4(high, __riscv_vrsub_vx_u32m4(right, 32, lanes), lanes);
-    tie = __riscv_vmseq_vx_i32m4_b8_mu(tie, tie, rest, INT32_MIN, lanes);
-    rounded = __riscv_vand_vx_i32m4_mu(tie, rounded, rounded, ~1, lanes);
-  }
-  return rounded;
+  return __riscv_vand_vx_i32m4_mu(tie, rounded, rounded, ~1, lanes);
 }
 
 /* Down, shifts above 32, an offset added to the product: its low words may carry into the high ones,
@@ -87,6 +93,12 @@ HWK_INLINE vint32m4_t hwk_floor_vector(const hwk_rescale_t *r, vint32m4_t x, vin
   vint32m4_t high = __riscv_vmulh_vv_i32m4(x, multiplier, lanes);
   high = __riscv_vadc_vvm_i32m4(high, __riscv_vlse32_v_i32m4(words + 1, step, lanes), carry, lanes);
   return __riscv_vsra_vv_i32m4(high, hwk_shifts_vector(r, channel, 32, lanes), lanes);
+}
+
+/* Whether a rescale takes at most three vectors at once. */
+HWK_INLINE int hwk_rescale_is_short(const hwk_rescale_t *r) {
+  return r->rounding == HWK_ROUND_DOUBLE ? r->lowest_shift > 31
+                                         : r->offsets == NULL && r->rounding != HWK_ROUND_HALF_EVEN;
 }
 
 /* Lane j rescaled for channel + j before the last limits; HWK_ROUND_NONE gives x. */
@@ -124,6 +136,8 @@ HWK_INLINE vint32m4_t hwk_rescale_vector(const hwk_rescale_t *r, vint32m4_t x, i
 /* Rescales the sums of channels from `channel` on and writes them as elements from `index` on. */
 HWK_INLINE void hwk_store_vector(const hwk_rescale_t *r, void *output, int32_t index,
                                  vint32m4_t sum, int32_t channel, size_t lanes) {
+  /* Loaded anew for each vector: what factors of several pixels share has no registers. */
+  __asm__ volatile("" : "+r"(channel)::"memory");
   if (r->output_bytes == 1 && r->low == INT8_MIN && r->high == INT8_MAX) {
     /* Narrowing saturates at these. */
     vint32m4_t wide = hwk_scaled_vector(r, sum, channel, lanes);

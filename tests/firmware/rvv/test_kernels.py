@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hwkit import boards
-from hwkit.toolchain import elf
 from tests.emulators import skip_without_emulator
 from tests.firmware.kernels.test_kernels import EXAMPLES
 from tests.firmware.mve.driver import Driver, compile_driver
@@ -48,16 +47,6 @@ def driver(request: pytest.FixtureRequest, program: Path) -> Iterator[Driver]:
     longer.chmod(0o755)
     with Driver(longer, BOARD) as running:
         yield running
-
-
-def test_no_frame_grows_with_the_vectors(program: Path) -> None:
-    """Nothing asks for their length in bytes (CSRR of vlenb), as a spilled vector would have to, so
-    that what is known of the stack holds."""
-    image = elf.read(program.with_suffix(".elf"))
-    read_vlenb = 0xC22 << 20 | 2 << 12 | 0x73
-    for data in (segment.data for segment in image.segments):
-        for at in range(0, len(data) - 3, 2):
-            assert int.from_bytes(data[at : at + 4], "little") & 0xFFFFF07F != read_vlenb, at
 
 
 def test_kernels_equal_the_interpreter(driver: Driver) -> None:
