@@ -28,12 +28,18 @@ HWK_INLINE int hwk_per_channel(const hwk_rescale_t *r) {
   return r->multipliers != NULL || r->shifts != NULL || (r->offsets != NULL && r->offset_step != 0);
 }
 
+/* The other roundings want shifts above 32: the bits by which x moves up to get there, with the
+ * same quotient. */
+HWK_INLINE int32_t hwk_quad_lift(const hwk_rescale_t *r) {
+  return r->rounding == HWK_ROUND_DOUBLE ? 0 : hwk_max(33 - r->lowest_shift, 0);
+}
+
 /* Whether the vector forms below give what hwk_descriptors.h defines. */
 HWK_INLINE int hwk_rescale_has_quads(const hwk_rescale_t *r) {
   if (r->offsets != NULL) {
     return r->rounding == HWK_ROUND_FLOOR && r->lowest_shift >= 33;
   }
-  return r->rounding == HWK_ROUND_DOUBLE || r->lowest_shift >= 33;
+  return r->rounding == HWK_ROUND_DOUBLE || r->input_bits + hwk_quad_lift(r) <= 32;
 }
 
 /* Double rounding. VQRDMULH is the first rounding; it never saturates, as no multiplier is
@@ -118,12 +124,14 @@ HWK_INLINE int32x4_t hwk_rescale_quad(const hwk_rescale_t *r, int32x4_t x, int32
                                                 : vdupq_n_s32(r->multiplier);
   int32x4_t shift =
       r->shifts != NULL ? hwk_load_quad_u8(r->shifts + channel, count) : vdupq_n_s32(r->shift);
-  x = r->left_shift == 0 ? x : vshlq_r_s32(x, r->left_shift);
+  int32_t lift = r->offsets != NULL ? 0 : hwk_quad_lift(r);
+  x = r->left_shift + lift == 0 ? x : vshlq_r_s32(x, r->left_shift + lift);
   if (r->offsets != NULL) {
     x = hwk_floor_quad(r, x, multiplier, shift, channel, count);
   } else if (r->rounding == HWK_ROUND_DOUBLE) {
     x = hwk_scale_quad_double(x, multiplier, shift, r->lowest_shift);
   } else {
+    shift = lift == 0 ? shift : vaddq_n_s32(shift, lift);
     x = hwk_scale_quad(x, multiplier, shift, r->rounding);
   }
   /* Beyond 32 bits the sum saturates, and the limits cut it off all the same. */

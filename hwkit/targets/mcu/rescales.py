@@ -91,12 +91,14 @@ def normalized(
 
 def _lift(channels: list[_Channel], left_shift: int, most: int) -> int:
     """Bits by which integers move up further, and shifts with them, so that all shifts are 33 or
-    more; 0 where that is so already or has no room.
+    more; 0 where that is so already or has no room, and where all are 32: compiled for that shift
+    alone, 64-bit arithmetic is a high word as well.
 
     Sums stay in 64 bits: a product takes 62, an offset and a half 61 each. Example: a shift of 32
     with integers of 16 bits is one of 33 with their doubles.
     """
-    by = max(_HIGH_SHIFT - min(c.shift for c in channels), 0)
+    shifts = {c.shift for c in channels}
+    by = 0 if shifts == {_HIGH_SHIFT - 1} else max(_HIGH_SHIFT - min(shifts), 0)
     fits = left_shift + by <= _MOST_LEFT_SHIFT and (most << by).bit_length() <= 31
     for c in channels:
         fits &= c.shift + by <= MAX_SHIFT and abs(c.offset << by).bit_length() < MAX_SHIFT
