@@ -15,6 +15,8 @@
  * blocks, s8 for depthwise where a variant says so: sixteen channels at a time, padded with zeros,
  *            of each tap in turn.
  *
+ * by tap, s8 where a variant says so: all channels' weights of a tap in turn, without gaps.
+ *
  * Weights of fewer bits for which a variant has no kernel are any of these, packed: hwk_packing.h.
  *
  * All start at a multiple of 4 bytes.

@@ -26,7 +26,15 @@ FLOWS = {
 }
 """The flows that each target with a section ``fpga`` has."""
 
-CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "rv32imac")
+CORES = (
+    "cortex-m0plus",
+    "cortex-m4",
+    "cortex-m7",
+    "cortex-m33",
+    "cortex-m55",
+    "rv32imac",
+    "rv32imac_zve32x",
+)
 EMULATORS = ("", "unicorn", "qemu")
 COST_MODELS = (
     "",

@@ -241,7 +241,7 @@ def test_what_figures_of_a_board_are_worth() -> None:
     worth = {name: boards.load(name).evidence for name in boards.names()}
     assert {name for name, kind in worth.items() if kind == "simulated"} == {
         "virtual_m0", "virtual_m4", "virtual_m7", "virtual_m33", "virtual_m55", "virtual_rv32",
-        "virtual_rv32_e31", "rtl_sim", "rtl_sim_unrolled",
+        "virtual_rv32_e31", "virtual_rv32v", "rtl_sim", "rtl_sim_unrolled",
     }  # fmt: skip
     assert {name for name, kind in worth.items() if kind == "estimated"} == {
         "arty_a7_100t", "pynq_z2", "ultra96v2", "zcu104", "finn_sim",

@@ -32,6 +32,7 @@ EXAMPLES = {
     "virtual_m7": 4,
     "virtual_m33": 4,
     "virtual_m55": 4,
+    "virtual_rv32v": 4,
 }
 """How many graphs a board is given; 8 where nothing is said."""
 

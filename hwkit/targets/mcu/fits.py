@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, numbers, window_of
-from hwkit.targets.mcu.structs import Enumerator, Struct, Table
+from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
 
 def double_rounding(struct: Struct, bits: int) -> bool:
@@ -64,6 +64,28 @@ def blocks(struct: Struct) -> bool:
     (``mve/hwk_depthwise_conv2d_s8_blocks.h``)."""
     single = number(struct, "channel_multiplier") == 1
     return single and whole_double(struct) and _is_symmetric(struct)
+
+
+def lanes(struct: Struct) -> bool:
+    """Rescales that the high words of products decide (``rvv/hwk_rescale_vector.h``)."""
+    inputs = struct.fields.get("input_rescales", ())
+    assert isinstance(inputs, tuple)
+    return all(_by_high_words(r) for r in (struct.fields["rescale"], *inputs))
+
+
+def single_lanes(struct: Struct) -> bool:
+    """The same, one output for each channel."""
+    return number(struct, "channel_multiplier") == 1 and lanes(struct)
+
+
+def _by_high_words(r: Value) -> bool:
+    assert isinstance(r, Struct)
+    rounding = r.fields["rounding"]
+    assert isinstance(rounding, Enumerator)
+    if rounding.name in ("HWK_ROUND_NONE", "HWK_ROUND_DOUBLE"):
+        return True
+    floor = r.fields["offsets"] is None or rounding.name == "HWK_ROUND_FLOOR"
+    return floor and number(r, "lowest_shift") >= 33
 
 
 def turned(struct: Struct) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.call import Call
-from hwkit.targets.mcu.descriptors import channels_in, is_3x3, taps
+from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, taps
 from hwkit.targets.mcu.structs import Struct, Table
 from hwkit.targets.mcu.weights import (
     band_stream,
@@ -73,6 +73,19 @@ def nibbles(rows: int) -> Layout:
 def winograd(d: Struct, weights: Table) -> Struct:
     """Transformed by F(2x2, 3x3)."""
     return _placed(d, weights, winograd_rows(weights.values, channels_in(d)))
+
+
+def by_tap(d: Struct, weights: Table) -> Struct:
+    """All channels' weights of a tap side by side, without gaps."""
+    dense = "input_features" in d.fields
+    count = number(d, "input_features") if dense else taps(d) * channels_in(d)
+    return _placed(d, weights, np.ascontiguousarray(weights.values[:, :count].T))
+
+
+def of_taps(d: Struct, weights: Table) -> Struct:
+    """The same of depthwise kernels."""
+    rows = tap_channels(weights.values, _channels(d), taps(d))
+    return _placed(d, weights, np.ascontiguousarray(rows.T))
 
 
 def by_channel(d: Struct, weights: Table) -> Struct:

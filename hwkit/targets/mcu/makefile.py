@@ -20,6 +20,8 @@ _GCC_CPU = {
     "cortex-m33": "-mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16",
     "cortex-m55": "-mcpu=cortex-m55 -mthumb -mfloat-abi=hard -mfpu=auto",
     "rv32imac": "-march=rv32imac -mabi=ilp32 -mcmodel=medany",
+    "rv32imac_zve32x": "-march=rv32imac_zve32x_zvl128b -mabi=ilp32 -mcmodel=medany "
+    "-fno-tree-vectorize",
 }
 """GCC's flags for what a board's ``cpu_flags`` tell zig."""
 

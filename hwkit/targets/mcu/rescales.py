@@ -22,6 +22,11 @@ _NONE = Enumerator("HWK_ROUND_NONE", 0)
 _ANY_SHIFT = 33
 """Of a multiplier 0, which gives 0 with any; the shortest arithmetic takes this one."""
 
+_HIGH_SHIFT = 33
+"""From here on the high word of a product decides, and the kernels never look at the low one."""
+
+_MOST_LEFT_SHIFT = 30
+
 _INT64_MAX = (1 << 63) - 1
 
 
@@ -43,16 +48,19 @@ def rescale(r: Rescale | None, bound: int, purpose: str = "", output_bytes: int 
     if r is None:
         return _struct(_NONE, [_Channel(0, 0, 0)], (0, 32, 4), (0, 0, 0), purpose)
     most = bound << r.left_shift if bound > 1 << 31 else min(bound << r.left_shift, 1 << 31)
-    bits = min(most.bit_length() + 1, 32)
     channels = [normalized(m, s, o, r.rounding, most) for m, s, o in _entries(r)]
     rounding, zero_point = r.rounding, r.zero_point
     if rounding is Rounding.HALF_EVEN and not any(has_tie(c, most) for c in channels):
         rounding = Rounding.HALF_UP
+    by = 0 if rounding is Rounding.DOUBLE else _lift(channels, r.left_shift, most)
+    channels = [_Channel(c.multiplier, c.shift + by, c.offset << by) for c in channels]
+    most <<= by
+    bits = min(most.bit_length() + 1, 32)
     if any(r.offset) and rounding is not Rounding.HALF_EVEN:
         channels, zero_point = _rounded_down(channels, rounding, zero_point, most)
         rounding = Rounding.FLOOR
     limits = (zero_point, r.low, r.high)
-    widths = (r.left_shift, bits, output_bytes)
+    widths = (r.left_shift + by, bits, output_bytes)
     return _struct(ROUNDINGS[rounding], channels, widths, limits, purpose)
 
 
@@ -79,6 +87,22 @@ def normalized(
     bits = min(31, 63 - most.bit_length())
     by = max(min(bits - multiplier.bit_length(), MAX_SHIFT - shift, room), 0)
     return _Channel(multiplier << by, shift + by, offset << by)
+
+
+def _lift(channels: list[_Channel], left_shift: int, most: int) -> int:
+    """Bits by which integers move up further, and shifts with them, so that all shifts are 33 or
+    more; 0 where that is so already or has no room, and where all are 32: compiled for that shift
+    alone, 64-bit arithmetic is a high word as well.
+
+    Sums stay in 64 bits: a product takes 62, an offset and a half 61 each. Example: a shift of 32
+    with integers of 16 bits is one of 33 with their doubles.
+    """
+    shifts = {c.shift for c in channels}
+    by = 0 if shifts == {_HIGH_SHIFT - 1} else max(_HIGH_SHIFT - min(shifts), 0)
+    fits = left_shift + by <= _MOST_LEFT_SHIFT and (most << by).bit_length() <= 31
+    for c in channels:
+        fits &= c.shift + by <= MAX_SHIFT and abs(c.offset << by).bit_length() < MAX_SHIFT
+    return by if fits else 0
 
 
 def _rounded_down(

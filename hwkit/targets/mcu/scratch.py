@@ -159,6 +159,17 @@ def mve_blocks(struct: Struct) -> int:
     return 4 * taps(struct) + number(window_of(struct), "channels")
 
 
+def rvv_conv2d(struct: Struct) -> int:
+    """Four columns, unless pixels in order are those of the outputs."""
+    f = numbers(window_of(struct))
+    once = ("kernel_height", "kernel_width", "stride_height", "stride_width")
+    whole = f["output_height"] <= f["input_height"] and f["output_width"] == f["input_width"]
+    unmoved = f["padding_top"] == f["padding_left"] == 0 and whole
+    if unmoved and all(f[name] == 1 for name in once):
+        return 0
+    return 4 * taps(struct) * f["channels"]
+
+
 def scalar_depthwise(struct: Struct) -> int:
     """Two output rows of one channel: what the strips are, strips, sums and taps."""
     f = numbers(window_of(struct))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from hwkit import boards, resources
 from hwkit.boards import McuBoard
-from hwkit.device.qemu import find_program
+from hwkit.device.qemu import find_program, machine
 from hwkit.targets.mcu.kernels import root
 from hwkit.toolchain import zig
 from hwkit.toolchain.firmware import include_folders, platform_files
@@ -49,12 +50,12 @@ def compile_driver(folder: Path, board_name: str = "virtual_m55") -> Path:
     image = folder / "driver.elf"
     objects = zig.compile_objects(sources, board, include=folders, flags=flags)
     zig.link(objects, board, image, max(board.stack_bytes, _STACK_BYTES))
-    return _program(folder, board, _MACHINES.get(board_name, board.qemu_machine), image)
+    options = machine(replace(board, qemu_machine=_MACHINES.get(board_name, board.qemu_machine)))
+    return _program(folder, board, options, image)
 
 
-def _program(folder: Path, board: McuBoard, machine: str, image: Path) -> Path:
-    kernel = ("-bios", "none", "-kernel") if board.qemu_machine == "virt" else ("-kernel",)
-    command = [find_program(board), "-M", machine, *kernel, str(image)]
+def _program(folder: Path, board: McuBoard, options: list[str], image: Path) -> Path:
+    command = [find_program(board), *options, "-kernel", str(image)]
     command += ["-display", "none", "-monitor", "none", "-serial", "none"]
     command += ["-semihosting-config", "enable=on,target=native"]
     path = folder / "driver"
