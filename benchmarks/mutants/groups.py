@@ -142,13 +142,17 @@ GROUPS = {
     "lines": Group(
         ("depthwise_conv2d_s8",),
         ("kernels:depthwise_on_a_line",),
-        alternatives=("depthwise_conv2d_s8_rows", "depthwise_conv2d_s8_stairs"),
+        alternatives=(
+            "depthwise_conv2d_s8_rows",
+            "depthwise_conv2d_s8_stairs",
+            "depthwise_conv2d_s8_narrow",
+        ),
     ),
     "add_line": Group(("add_s8",), ("kernels:add_on_a_line",), alternatives=("add_s8_line",)),
     "bands": Group(
         ("depthwise_conv2d_s8",),
         ("kernels:depthwise_3x3_into_int8", "kernels:depthwise_3x3"),
-        alternatives=("depthwise_conv2d_s8_bands",),
+        alternatives=("depthwise_conv2d_s8_bands", "depthwise_conv2d_s8_narrow"),
     ),
     "turned": Group(
         ("depthwise_conv2d_s8",),

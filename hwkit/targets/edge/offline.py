@@ -8,14 +8,15 @@ past the plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from hwkit.lower.memory import MemoryPlan, plan_memory
 from hwkit.lower.schedule import Schedule, Step
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor
 from hwkit.targets.edge.order import progress
-from hwkit.targets.edge.views import COPIES, View, views
+from hwkit.targets.edge.views import COPIES, CUT, JOIN, View, views
 
 
 def planned(model: FileModel) -> tuple[FileModel, MemoryPlan]:
@@ -26,8 +27,17 @@ def planned(model: FileModel) -> tuple[FileModel, MemoryPlan]:
     detection of MLPerf Tiny takes 73,728 bytes as TFLM places it, 37,632 so.
     """
     assert model.once is None
+    # What lies in another tensor keeps all of that alive, which may take more than a copy.
+    codes = [code for code in (CUT, JOIN) if any(op.code == code for op in model.operators)]
+    tried = (
+        _planned(model, found) for n in range(len(codes) + 1) for found in combinations(codes, n)
+    )
+    return min(tried, key=lambda of: of[1].arena_bytes)
+
+
+def _planned(model: FileModel, in_place: Collection[str]) -> tuple[FileModel, MemoryPlan]:
     tensors = {tensor.name: tensor for tensor in model.tensors}
-    found = views(model)
+    found = views(model, in_place)
     uses = _uses(model, found, tensors)
     sizes = {root: use.size_bytes for root, use in uses.items()}
     closer = {

@@ -6,7 +6,7 @@ the file's plan puts them there, the runtime copies every byte onto itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -15,7 +15,9 @@ import numpy as np
 from hwkit.ir.types import Array
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor
 
-COPIES = ("RESHAPE", "STRIDED_SLICE")
+CUT, JOIN = "STRIDED_SLICE", "CONCATENATION"
+"""Of rows: what is cut may lie in its source, what is joined in what it makes."""
+COPIES = ("RESHAPE", CUT)
 """Operators whose output may lie in their first input."""
 
 
@@ -33,8 +35,9 @@ class View:
         return self.offset + self.size_bytes
 
 
-def views(model: FileModel) -> dict[str, View]:
-    """Every activation as a part of the one in which it lies, most of them all of themselves.
+def views(model: FileModel, in_place: Collection[str] = (CUT, JOIN)) -> dict[str, View]:
+    """Every activation as a part of the one in which it lies, most of them all of themselves;
+    ``in_place`` says which operators copy nothing, beside those that reshape.
 
     Inputs and outputs of the model lie in no other tensor, and no tensor in two. Example: of a map
     of 8 rows cut in two halves, both are views of it; of its halves joined behind a layer each,
@@ -45,7 +48,7 @@ def views(model: FileModel) -> dict[str, View]:
     fixed = {*model.inputs, *model.outputs}
     made = {name for op in model.operators for name in op.outputs} - fixed
     for op in reversed(model.operators):
-        if op.code == "CONCATENATION" and _joins_rows(op, tensors):
+        if op.code == JOIN and JOIN in in_place and _joins_rows(op, tensors):
             names = [name for name in op.inputs if name is not None]
             at = 0
             for name in names:
@@ -54,7 +57,8 @@ def views(model: FileModel) -> dict[str, View]:
                 at += bytes_of(tensors[name])
     for op in model.operators:
         output, source = op.outputs[0], op.inputs[0]
-        if op.code in COPIES and output in made and output not in inside:
+        copies = op.code in COPIES and (op.code != CUT or CUT in in_place)
+        if copies and output in made and output not in inside:
             assert source is not None
             begin = 0 if op.code == "RESHAPE" else _first_row(op, tensors)
             if begin is not None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, numbers, window_of
+from hwkit.targets.mcu.descriptors import (
+    channels_in,
+    is_3x3,
+    number,
+    numbers,
+    part_columns,
+    window_of,
+)
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table
 
 
@@ -64,6 +71,16 @@ def blocks(struct: Struct) -> bool:
     (``mve/hwk_depthwise_conv2d_s8_blocks.h``)."""
     single = number(struct, "channel_multiplier") == 1
     return single and whole_double(struct) and _is_symmetric(struct)
+
+
+def narrow(struct: Struct) -> bool:
+    """More columns than a part has (``ref/hwk_depthwise_part.h``)."""
+    return number(window_of(struct), "output_width") > part_columns(struct)
+
+
+def narrow_3x3(struct: Struct) -> bool:
+    """3x3 of more columns than a part has (``dsp/hwk_depthwise_conv2d_s8_narrow.h``)."""
+    return is_3x3(struct) and narrow(struct)
 
 
 def turned(struct: Struct) -> bool:
