@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.patch.costs import Costs
-from hwkit.lower.patch.plan import PatchPlan, all_within, found_within, plain, plan_within
+from hwkit.lower.patch.plan import PatchPlan, found_within, plain, plan_within
 from hwkit.lower.patch.turns import Stage
 from hwkit.target import ArenaNeeds, Lowered, PlansArena, Target
 
@@ -18,8 +18,6 @@ P = TypeVar("P")
 
 _PLAIN = (5, 4)
 """Plain kernels take at least so many times as long as fast ones, with more scratch."""
-_SLOW = 4
-"""So many times as long as the smallest of its faster kernels a layer's plain kernel takes."""
 
 
 @runtime_checkable
@@ -36,10 +34,6 @@ class RunsStages(PlansArena[P], Protocol[P]):
 
     def with_small_kernels(self, lowered: Lowered[P]) -> Lowered[P]:
         """``lowered`` with the kernels that need least room."""
-        ...
-
-    def with_lean_kernels(self, lowered: Lowered[P]) -> Lowered[P]:
-        """``lowered`` with the kernels that need least room of those that are not plain loops."""
         ...
 
     def memory(self, lowered: Lowered[P]) -> MemoryPlan:
@@ -91,32 +85,12 @@ def _chosen(target: Target[Any], lowered: Lowered[Any]) -> tuple[Lowered[Any], P
         least = plan_within(costs, needs.room_bytes)
     except BudgetInfeasible:
         small = target.with_small_kernels(lowered)
-        return small, _with_room(target, lowered, small, needs.room_bytes)
+        return small, plan_within(needs_of(target, small)[1], needs.room_bytes)
     _, roomier = needs_of(target, target.with_fast_kernels(lowered))
     found = found_within(roomier, needs.room_bytes)
     if found is None or found.macs * _PLAIN[1] > least.macs * _PLAIN[0]:
         return lowered, least
     return lowered, replace(found, costs=costs if found.stages else plain(costs).costs)
-
-
-def _with_room(
-    target: Target[Any], lowered: Lowered[Any], small: Lowered[Any], room_bytes: int
-) -> PatchPlan:
-    """Of the plans that kernels of ``small`` fit the one that takes least time, where a layer
-    without room for the smallest of its faster kernels takes ``_SLOW`` times as long."""
-    _, costs = needs_of(target, small)
-    plans = all_within(costs, room_bytes)
-    if len(plans) < 2:
-        return plan_within(costs, room_bytes)
-    assert isinstance(target, RunsStages)
-    lean = target.with_lean_kernels(lowered)
-
-    def time(plan: PatchPlan) -> tuple[int, int]:
-        memory = target.memory(target.staged(lean, plan.stages))
-        full = (k for k in range(len(costs.macs)) if memory.in_use(k) > room_bytes)
-        return plan.macs + (_SLOW - 1) * sum(costs.macs[k] for k in full), plan.arena_bytes
-
-    return min(plans, key=time)
 
 
 def in_stages(target: Target[Any], lowered: Lowered[Any]) -> Lowered[Any]:

@@ -190,19 +190,6 @@ def found_within(costs: Costs, limit_bytes: int) -> PatchPlan | None:
     return min(fitting, key=lambda one: one[:2])[2] if fitting else None
 
 
-def all_within(costs: Costs, limit_bytes: int) -> list[PatchPlan]:
-    """Plans within ``limit_bytes``: not that of least work alone, but also such as need less."""
-    paths = {path: None for path in _others(costs, limit_bytes + limit_bytes // SLACK)}
-    for found in choices(costs):
-        limit = limit_bytes + limit_bytes // SLACK
-        for _ in range(OTHERS):
-            if (path := cheapest(costs, found, limit)) is None:
-                break
-            paths[path] = None
-            limit = path.size_bytes - 1
-    return [plan for path in paths if (plan := planned(costs, path)).fits(limit_bytes)]
-
-
 def _others(costs: Costs, limit: int) -> list[Path]:
     """Paths of few bytes by the count of the search that its front has not, for what lies over
     each other is not counted."""

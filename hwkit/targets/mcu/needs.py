@@ -74,19 +74,6 @@ def with_small_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
     Example: a depthwise 3x3 over (24, 24, 32) on a Cortex-M4 has the plain loops, with none. Where
     the room allows, measuring gives layers their fast kernels back.
     """
-    return _with_least_scratch(lowered, plain=True)
-
-
-def with_lean_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
-    """The same without plain loops, where a layer has any other kernel.
-
-    Example: a depthwise 3x3 over (24, 24, 32) on a Cortex-M4 has that in parts of 8 columns, with
-    384 bytes.
-    """
-    return _with_least_scratch(lowered, plain=False)
-
-
-def _with_least_scratch(lowered: Lowered[McuPlan], *, plain: bool) -> Lowered[McuPlan]:
     mcu, stored = section(lowered.board), lowered.plan.stored
     known = implementations(mcu)
     picks: list[Pick] = []
@@ -97,9 +84,8 @@ def _with_least_scratch(lowered: Lowered[McuPlan], *, plain: bool) -> Lowered[Mc
             for kernel in (known[made[0].kernel] if made else ())
             if all(fits(call, kernel, stored, op.output) for call in made)
         ]
-        faster = [kernel for kernel in fitting if kernel.row.variant != "ref"]
         small = min(
-            fitting if plain else faster or fitting,
+            fitting,
             key=lambda k: max(packed(c, k, stored, op.output).scratch_bytes for c in made),
             default=None,
         )

@@ -28,12 +28,7 @@ from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.estimate import estimates
 from hwkit.targets.mcu.explain import explain
 from hwkit.targets.mcu.lower import McuPlan, lower, section, staged
-from hwkit.targets.mcu.needs import (
-    arena_needs,
-    with_fast_kernels,
-    with_lean_kernels,
-    with_small_kernels,
-)
+from hwkit.targets.mcu.needs import arena_needs, with_fast_kernels, with_small_kernels
 from hwkit.targets.mcu.session import open_session
 
 LOOK_AT = {
@@ -112,9 +107,6 @@ class Mcu:
 
     def with_small_kernels(self, lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
         return with_small_kernels(lowered)
-
-    def with_lean_kernels(self, lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
-        return with_lean_kernels(lowered)
 
     def memory(self, lowered: Lowered[McuPlan]) -> MemoryPlan:
         return lowered.plan.memory

@@ -102,7 +102,7 @@ def test_a_convolution_reads_the_rows_above_what_it_writes() -> None:
     assert [of.tolist() for of in found] == [[8, 16, 24, 32], [0, 0, 8, 16]]
 
 
-@settings(max_examples=more(12), deadline=None)
+@settings(max_examples=more(8), deadline=None)
 @given(graphs(SPACE), st.integers(0, 99))
 def test_planned_files_of_random_networks_compute_the_same(graph: Graph, seed: int) -> None:
     try:

@@ -47,11 +47,3 @@ def test_small_kernels_ask_nothing_where_there_are_plain_loops() -> None:
     small = TARGET.with_small_kernels(lowered)
     assert not any(TARGET.arena_needs(small).scratch_bytes.values())
     assert small.plan.memory.arena_bytes < lowered.plan.memory.arena_bytes
-
-
-def test_lean_kernels_are_no_plain_loops_and_ask_little() -> None:
-    lowered = TARGET.lower(CHAIN, boards.load("virtual_m4"))
-    lean = TARGET.with_lean_kernels(lowered)
-    assert all(lean.plan.kernels[pick.kernel].row.variant != "ref" for pick in lean.plan.picks)
-    asked, least = (TARGET.arena_needs(one).scratch_bytes for one in (lowered, lean))
-    assert all(0 < least[name] <= asked[name] for name in asked)
