@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.patches_tflm FOLDER`` adds the person detection of MLPerf Tiny. Each network
 whole and with its first ``layers`` in turns of ``rows`` rows, as TFLM places the tensors itself and
-as hwkit's plan in the file does; the outputs of all are compared on random inputs. Channels that
-hold one integer are removed before (``optimize``). ``arena bytes`` are TFLM's on a 64-bit host,
+as hwkit's plan in the file does, and as it is deployed within a ``limit`` of arena; the outputs of
+all are compared on random inputs. Channels that hold one integer are removed before (``optimize``);
+"as given" they are not. ``arena bytes`` are TFLM's on a 64-bit host,
 ``tensors`` what the plan takes of it; the rest is what TFLM keeps for each node and channel.
 """
 
@@ -27,13 +28,17 @@ from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.optimize import optimize
 from hwkit.lower.patch.turns import Stage, by_output
 from hwkit.targets.edge.emit import file_model, has_functions
+from hwkit.targets.edge.fitted import within
 from hwkit.targets.edge.flatbuffer import write
 from hwkit.targets.edge.loaded import load
 from hwkit.targets.edge.lower import lower
 from hwkit.targets.edge.offline import planned
 from hwkit.targets.edge.patched import patched
 
-INPUTS = 20
+INPUTS = {"vww": 1000}
+"""How many are compared; else 20."""
+LIMITS = {"vww": 50_354}
+"""Half of what the network takes as it is given, with TFLM's own kernels for a Cortex-M."""
 STAGES = {"vww": (4, 6), "cifar_resnet": (8, 4), "mobilenet_v2_035": (7, 6)}
 """Layers of the stage and rows of its result a turn: the best of a few that were measured."""
 
@@ -49,19 +54,26 @@ def rows(name: str, graph: Graph) -> Iterator[dict[str, Any]]:
     assert board.edge is not None
     whole = lower(optimize(fuse_requantize(graph)).graph, board)
     (shape,) = (graph.tensors[source].shape for source in graph.inputs)
-    x = np.random.default_rng(0).integers(-128, 128, (INPUTS, *shape)).astype(np.int8)
+    count = INPUTS.get(name, 20)
+    x = np.random.default_rng(0).integers(-128, 128, (count, *shape)).astype(np.int8)
     expected = whole.graph.predict(x)  # The graph in the runtime's arithmetic.
     assert isinstance(expected, np.ndarray)
+    given = lower(graph, board)
     parts = patched(whole, first_in_rows(*STAGES[name]))
-    for layers, taken, lowered in ((0, 0, whole), (*STAGES[name], parts)):
+    builds = [(0, 0, 0, given), (0, 0, 0, whole), (*STAGES[name], 0, parts)]
+    if limit := LIMITS.get(name, 0):
+        builds.append((0, 0, limit, within(whole, limit)))
+    for layers, taken, limit, lowered in builds:
         model, plan = planned(file_model(lowered.graph, has_functions(board.edge)))
         for who, one in (("TFLM's", replace(model, offsets=())), ("hwkit's", model)):
             loaded = load(board.edge, write(one), 1)
             (got,) = loaded.run([x])
             yield {
                 "network": name,
+                "channels": "as given" if lowered is given else "",
                 "layers": layers,
                 "rows": taken,
+                "limit": limit,
                 "plan": who,
                 "arena_bytes": loaded.facts["arena_bytes"],
                 "tensors": plan.arena_bytes,

@@ -153,7 +153,11 @@ GROUPS = {
     "lines": Group(
         ("depthwise_conv2d_s8",),
         ("kernels:depthwise_on_a_line",),
-        alternatives=("depthwise_conv2d_s8_rows", "depthwise_conv2d_s8_stairs"),
+        alternatives=(
+            "depthwise_conv2d_s8_rows",
+            "depthwise_conv2d_s8_stairs",
+            "depthwise_conv2d_s8_narrow",
+        ),
     ),
     "add_line": Group(
         ("add_s8",), ("kernels:add_on_a_line",), ("add_on_a_line",), alternatives=("add_s8_line",)
@@ -161,7 +165,7 @@ GROUPS = {
     "bands": Group(
         ("depthwise_conv2d_s8",),
         ("kernels:depthwise_3x3_into_int8", "kernels:depthwise_3x3", "packed:depthwise_from_int8"),
-        alternatives=("depthwise_conv2d_s8_bands",),
+        alternatives=("depthwise_conv2d_s8_bands", "depthwise_conv2d_s8_narrow"),
     ),
     "turned": Group(
         ("depthwise_conv2d_s8",),

@@ -132,10 +132,12 @@ def is_riscv(board: McuBoard) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EdgeBoard:
-    """An int8 runtime on this machine: ``litert``, ``tflm``, ...; ``threads`` used."""
+    """An int8 runtime on this machine: ``litert``, ``tflm``, ...; ``threads`` used;
+    ``sram_bytes`` the most arena that a file may take, 0 for whatever it takes."""
 
     runtime: str = field(metadata=one_of(words.runtimes))
     threads: int = 1
+    sram_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,8 @@ class Board:
             if self.mcu.input != "whole":
                 chosen["input"] = self.mcu.input
             return chosen
+        if self.edge is not None and self.edge.sram_bytes:
+            return {"sram_bytes": self.edge.sram_bytes}
         if self.fpga is not None and self.fpga.resources is not None and self.target in _FOLDED:
             rate, lut = self.fpga.frames_per_second, self.fpga.resources.lut
             return {"frames_per_second": rate, "lut": lut}

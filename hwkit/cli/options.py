@@ -62,7 +62,8 @@ def memory_options(command: F) -> F:
     sram = click.option(
         "--sram",
         metavar="20kB",
-        help="Microcontrollers: all RAM but the stack; layers are computed in parts as needed.",
+        help="Microcontrollers: all RAM but the stack; host_tflm: arena. Layers are computed in "
+        "parts as needed.",
     )
     given = click.option(
         "--input",

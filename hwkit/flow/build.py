@@ -195,7 +195,7 @@ def artifact_for(
 def _check_asked(folder: str | Path, built: Board, shape: Shape) -> None:
     """Refuses options that ``folder``, built for ``built``, was not built with."""
     was, asked = built.options, shaped(built, shape).options
-    if was["optimize"] != asked["optimize"]:
+    if was.get("optimize") != asked.get("optimize"):
         raise ConfigError(
             f"{folder}: its kernels were chosen for {was['optimize']}, not {asked['optimize']}; "
             "leave --optimize out, or deploy again"

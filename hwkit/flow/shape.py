@@ -11,10 +11,14 @@ from hwkit.boards import Arrival, Board, Optimize
 from hwkit.errors import ConfigError
 from hwkit.files import read_json
 
+_HAS_ARENA = ("tflm",)
+"""Runtimes of .tflite that lay a model's activations in an arena."""
+
 
 class Shape(TypedDict, total=False):
-    """``optimize`` what kernels are chosen for; ``sram`` the most RAM beside the stack, as "20kB";
-    ``input`` whether inputs come row by row. What is left out, or None, is as the board says."""
+    """``optimize`` what kernels are chosen for; ``sram`` the most RAM beside the stack (in TFLM the
+    most arena), as "20kB"; ``input`` whether inputs come row by row. What is left out, or None, is
+    as the board says."""
 
     optimize: Optimize | None
     sram: str | None
@@ -29,6 +33,9 @@ def shaped(board: Board, shape: Shape) -> Board:
     given = {name: value for name, value in shape.items() if value is not None}
     if not given:
         return board
+    if board.edge is not None and board.edge.runtime in _HAS_ARENA and [*given] == ["sram"]:
+        limit = byte_count("--sram", str(given["sram"]))
+        return replace(board, edge=replace(board.edge, sram_bytes=limit))
     if board.mcu is None:
         options = " and ".join(f"--{name}" for name in given)
         raise ConfigError(
@@ -55,9 +62,9 @@ def made_with(folder: Path) -> Shape | None:
     options = facts.get("options") or {"optimize": facts.get("optimized_for")}
     goal = options.get("optimize")
     optimize = next((known for known in get_args(Optimize) if known == goal), None)
-    if optimize is None:
-        return None
     sram = options.get("sram_bytes")
+    if optimize is None:
+        return {"sram": f"{sram}B"} if isinstance(sram, int) else None
     return {
         "optimize": optimize,
         "sram": f"{sram}B" if isinstance(sram, int) else None,

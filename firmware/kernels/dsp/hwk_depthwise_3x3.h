@@ -62,19 +62,22 @@ HWK_INLINE void hwk_band_pad(int32_t *band, int32_t words, int32_t channel_words
   }
 }
 
-/* Fills the bands of `count` channels (4 or fewer) from channel `c` on, for output rows from y. */
+/* Fills the bands of `count` channels (4 or fewer) from channel `c` on, for output rows from y. With
+ * negative padding on its left a band starts inside the map. */
 HWK_INLINE void hwk_band_fill(const hwk_window_t *w, const int8_t *input, int32_t y, int32_t c,
                               int32_t count, const uint32_t *padding, int32_t *band) {
   int32_t words = hwk_band_words(w), columns = hwk_band_columns(w);
   int32_t channel_words = words * columns;
+  int32_t skipped = hwk_max(-w->padding_left, 0) * w->channels;
   hwk_band_row_t rows[6];
   for (int32_t r = 0; r < 2 * words; ++r) {
     int32_t row = hwk_window_row(w, y, r);
     int inside = row >= 0 && row < w->input_height;
-    rows[r].at = inside ? input + row * w->input_width * w->channels + c : (const int8_t *)padding;
+    rows[r].at =
+        inside ? input + row * w->input_width * w->channels + skipped + c : (const int8_t *)padding;
     rows[r].step = inside ? w->channels : 0;
   }
-  int32_t first = hwk_min(w->padding_left, columns);
+  int32_t first = hwk_min(hwk_max(w->padding_left, 0), columns);
   int32_t end = hwk_min(w->padding_left + w->input_width, columns);
   hwk_band_pad(band, words, channel_words, 0, first, *padding);
   int32_t *column = band + first * words;
@@ -110,16 +113,15 @@ HWK_INLINE void hwk_band_store(const hwk_depthwise_conv2d_t *d, int32_t o, const
   }
 }
 
-HWK_INLINE void hwk_depthwise_3x3(const hwk_depthwise_conv2d_t *d, const int8_t *input,
-                                  void *output, void *scratch) {
+/* Of an output whose rows have `row` elements the part from element `first` on. */
+HWK_INLINE void hwk_depthwise_3x3_part(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                       void *output, int32_t first, int32_t row, void *scratch) {
   const hwk_window_t *w = &d->window;
   int32_t *band = scratch;
   HWK_IN_REGISTER(band);
   int32_t channel_words = hwk_band_words(w) * hwk_band_columns(w);
   int32_t *sums = band + 4 * channel_words, *end = sums + hwk_band_sums(w);
   hwk_tile_3x3_t *tile = w->stride_width == 1 ? hwk_tile_3x3_stride1 : hwk_tile_3x3_stride2;
-  int32_t outputs = w->channels * d->channel_multiplier;
-  int32_t row = w->output_width * outputs;
   uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
   for (int32_t y = 0; y < w->output_height; y += 2) {
     int32_t below = y + 1 < w->output_height ? row : 0;
@@ -130,10 +132,16 @@ HWK_INLINE void hwk_depthwise_3x3(const hwk_depthwise_conv2d_t *d, const int8_t 
       for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
         const int32_t *columns = band + (o / d->channel_multiplier - c) * channel_words;
         tile(columns, (const int8_t *)d->weights + 12 * o, sums, end, d->bias[o]);
-        hwk_band_store(d, o, sums, output, y * row + o, below);
+        hwk_band_store(d, o, sums, output, first + y * row + o, below);
       }
     }
   }
+}
+
+HWK_INLINE void hwk_depthwise_3x3(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                  void *output, void *scratch) {
+  int32_t row = d->window.output_width * d->window.channels * d->channel_multiplier;
+  hwk_depthwise_3x3_part(d, input, output, 0, row, scratch);
 }
 
 #endif

@@ -139,9 +139,10 @@ HWK_INLINE void hwk_strips_store(const hwk_depthwise_conv2d_t *d, int32_t o, con
   }
 }
 
-/* Weights lie channel by channel (hwk_weights.h). */
-HWK_INLINE void hwk_depthwise_conv2d_s8(const hwk_depthwise_conv2d_t *d, const int8_t *input,
-                                        void *output, void *scratch) {
+/* Of an output whose rows have `row` elements the part from element `first` on. Weights lie channel by
+ * channel (hwk_weights.h). */
+HWK_INLINE void hwk_depthwise_strips_part(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                          void *output, int32_t first, int32_t row, void *scratch) {
   const hwk_window_t *w = &d->window;
   int32_t count = hwk_depthwise_taps(w);
   hwk_strip_t *strips = scratch;
@@ -149,7 +150,6 @@ HWK_INLINE void hwk_depthwise_conv2d_s8(const hwk_depthwise_conv2d_t *d, const i
   int32_t *sums = words + hwk_strips_words(w), *sums_end = sums + hwk_strips_sums(w);
   hwk_tap_t *taps = (hwk_tap_t *)sums_end;
   const hwk_tap_t *end = taps + hwk_round_up(count, HWK_TAPS_AT_ONCE);
-  int32_t outputs = w->channels * d->channel_multiplier, row = w->output_width * outputs;
   hwk_taps_place(w, taps);
   for (int32_t y = 0; y < w->output_height; y += 2) {
     int32_t below = y + 1 < w->output_height ? row : 0, o = 0;
@@ -162,10 +162,16 @@ HWK_INLINE void hwk_depthwise_conv2d_s8(const hwk_depthwise_conv2d_t *d, const i
           taps[t].weight = *weight++;
         }
         hwk_taps_2x2(taps, words, end, sums, sums_end, d->bias[o]);
-        hwk_strips_store(d, o, sums, output, y * row + o, below);
+        hwk_strips_store(d, o, sums, output, first + y * row + o, below);
       }
     }
   }
+}
+
+HWK_INLINE void hwk_depthwise_conv2d_s8(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                        void *output, void *scratch) {
+  int32_t row = d->window.output_width * d->window.channels * d->channel_multiplier;
+  hwk_depthwise_strips_part(d, input, output, 0, row, scratch);
 }
 
 #endif

@@ -13,8 +13,9 @@ HWK_INLINE size_t hwk_depthwise_conv2d_s8_stairs_scratch_bytes(const hwk_depthwi
   return hwk_depthwise_conv2d_s8_scratch_bytes(d);
 }
 
-HWK_INLINE void hwk_depthwise_conv2d_s8_stairs(const hwk_depthwise_conv2d_t *d, const int8_t *input,
-                                               int8_t *output, void *scratch) {
+/* Of an output whose rows have `row` elements the part that `output` starts with. */
+HWK_INLINE void hwk_depthwise_stairs_part(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                          int8_t *output, int32_t row, void *scratch) {
   const hwk_window_t *w = &d->window;
   int32_t count = hwk_depthwise_taps(w), stream_words = 4 + (count + 3) / 4;
   hwk_strip_t *strips = scratch;
@@ -22,7 +23,7 @@ HWK_INLINE void hwk_depthwise_conv2d_s8_stairs(const hwk_depthwise_conv2d_t *d, 
   int32_t *sums = words + hwk_strips_words(w), *sums_end = sums + hwk_strips_sums(w);
   hwk_tap_t *taps = (hwk_tap_t *)sums_end;
   const hwk_tap_t *end = taps + hwk_round_up(count, HWK_TAPS_AT_ONCE);
-  int32_t outputs = w->channels * d->channel_multiplier, row = w->output_width * outputs;
+  int32_t outputs = w->channels * d->channel_multiplier;
   hwk_taps_place(w, taps);
   for (int32_t y = 0; y < w->output_height; y += 2, output += 2 * row) {
     int32_t below = y + 1 < w->output_height ? row : 0, o = 0;
@@ -40,6 +41,12 @@ HWK_INLINE void hwk_depthwise_conv2d_s8_stairs(const hwk_depthwise_conv2d_t *d, 
       }
     }
   }
+}
+
+HWK_INLINE void hwk_depthwise_conv2d_s8_stairs(const hwk_depthwise_conv2d_t *d, const int8_t *input,
+                                               int8_t *output, void *scratch) {
+  int32_t row = d->window.output_width * d->window.channels * d->channel_multiplier;
+  hwk_depthwise_stairs_part(d, input, output, row, scratch);
 }
 
 #endif

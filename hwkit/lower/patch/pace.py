@@ -13,6 +13,7 @@ from typing import TypeAlias
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
 from hwkit.lower.patch.spans import Reach
+from hwkit.lower.patch.turns import lead_of
 
 Spans: TypeAlias = list[tuple[int, int]]
 """Rows from, up to but without, for each turn; none where both are equal."""
@@ -54,9 +55,10 @@ def pace(graph: Graph, nodes: Sequence[Op], reach: Mapping[str, Reach], rows: in
     there = dict.fromkeys(height, 0)
     stops: dict[str, list[int]] = {name: [] for name in height}
     turn = 0
+    lead = lead_of(graph, nodes, sorted(sources), rows)
     while there != height:
         turn += 1
-        given = min(rows * turn, most)
+        given = min(rows * turn + lead, most)
         for name in sources:
             there[name] = -(-height[name] * given // most)
         for op in nodes:

@@ -19,13 +19,15 @@ from hwkit.lower.patch.costs import Costs, Edge, Tiling
 from hwkit.lower.patch.peak import in_columns
 from hwkit.lower.patch.peak import plan as placed
 from hwkit.lower.patch.rewrite import unrolled
-from hwkit.lower.patch.search import Path, cheapest, edges, front
+from hwkit.lower.patch.search import Path, cheapest, edges, front, others
 from hwkit.lower.patch.strips import in_strips
 from hwkit.lower.patch.turns import Stage, by_input, by_output
 
 SLACK = 8
 """Buffers may run into each other, which the search does not see: plans that by its count are too
 large by one part in so many are looked at as well."""
+OTHERS = 12
+"""How many plans are looked at that by the search's count are no better than others."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def plan_front(costs: Costs) -> tuple[PatchPlan, ...]:
     """All plans worth having, the one of least work first: each has fewer bytes than the last."""
     first = [plain(costs)] if not costs.streamed else []
     paths = {path for found in choices(costs) for path in front(costs, found)}
+    smallest = min(path.size_bytes for path in paths)
+    paths |= {*_others(costs, smallest + smallest // SLACK)}
     plans = [*first, *(planned(costs, path) for path in paths)]
     kept: list[PatchPlan] = []
     for plan in sorted(plans, key=lambda plan: (plan.macs, plan.arena_bytes)):
@@ -179,7 +183,17 @@ def found_within(costs: Costs, limit_bytes: int) -> PatchPlan | None:
                 fitting.append((path.macs, path.besides, plan))
                 break
             limit = path.size_bytes - 1
+    if not fitting:
+        for path in _others(costs, limit_bytes + limit_bytes // SLACK):
+            if (plan := planned(costs, path)).fits(limit_bytes):
+                fitting.append((path.macs, path.besides, plan))
     return min(fitting, key=lambda one: one[:2])[2] if fitting else None
+
+
+def _others(costs: Costs, limit: int) -> list[Path]:
+    """Paths of few bytes by the count of the search that its front has not, for what lies over
+    each other is not counted."""
+    return others(choices(costs)[0], len(costs.graph.nodes), limit, OTHERS)
 
 
 @lru_cache(maxsize=2)  # the front, and then the plan within a limit: one search

@@ -73,6 +73,48 @@ def front(costs: Costs, found: Sequence[Edge] | None = None) -> tuple[Path, ...]
     return tuple(plans)
 
 
+def others(found: Sequence[Edge], count: int, limit: int, most: int) -> list[Path]:
+    """Up to ``most`` paths over ``count`` layers along edges of at most ``limit`` bytes, those of
+    fewest bytes first: for each edge the one of least work through it."""
+    fitting = [edge for edge in found if edge.size_bytes <= limit]
+    before = _best({0: Path((), 0, 0, 0)}, fitting, forwards=True)
+    behind = _best({count: Path((), 0, 0, 0)}, fitting, forwards=False)
+    through = {
+        _joined(before[e.tiling.first], e, behind[e.tiling.last])
+        for e in fitting
+        if e.tiling.first in before and e.tiling.last in behind
+    }
+    return sorted(through, key=lambda p: (p.size_bytes, p.macs, p.besides, repr(p.tilings)))[:most]
+
+
+def _best(start: dict[int, Path], found: Sequence[Edge], *, forwards: bool) -> dict[int, Path]:
+    """By place the path of least work from the ``start``, or to it."""
+    best = start
+    for edge in sorted(found, key=lambda e: e.tiling.first if forwards else -e.tiling.last):
+        here, there = edge.tiling.first, edge.tiling.last
+        if not forwards:
+            here, there = there, here
+        if here in best:
+            none = Path((), 0, 0, 0)
+            pair = (best[here], none) if forwards else (none, best[here])
+            path = _joined(pair[0], edge, pair[1])
+            if there not in best or (path.macs, path.besides) < (
+                best[there].macs,
+                best[there].besides,
+            ):
+                best[there] = path
+    return best
+
+
+def _joined(before: Path, edge: Edge, behind: Path) -> Path:
+    return Path(
+        (*before.tilings, edge.tiling, *behind.tilings),
+        max(before.size_bytes, edge.size_bytes, behind.size_bytes),
+        before.macs + edge.macs + behind.macs,
+        before.besides + edge.besides + behind.besides,
+    )
+
+
 def cheapest(costs: Costs, found: Sequence[Edge], limit: int | None = None) -> Path | None:
     """The path of least work along edges of at most ``limit`` bytes, or None."""
     count = len(costs.graph.nodes)

@@ -101,6 +101,17 @@ class Reach:
         first, last = self._seen(start, stop)
         return max(first, 0), min(last, self.size)
 
+    def lead(self, rows: int) -> int:
+        """How many rows more than ``rows`` a first turn wants, so that each turn of ``rows`` rows
+        leaves none that no window has read: of windows that step over as many rows as come.
+
+        Example: a convolution 3 by 3, stride 2, padding 1 below alone, reads rows 0 to 2, 2 to 4,
+        ...: one row more at first, and then two a turn.
+        """
+        if self.rows or self.stride < 2 or rows % self.stride:
+            return 0
+        return max(self.extent - self.before - self.stride, 0)
+
     def padded(self, start: int, stop: int) -> Read:
         """The same, and the padding seen beside them."""
         first, last = self._seen(start, stop)

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, Pad, Padding, ResizeNearest, Slice, activations
 from hwkit.ir.traits import Windowed
-from hwkit.lower.patch.spans import Read, Span, made, reads
+from hwkit.lower.patch.spans import Read, Span, made, reach_of, reads
 
 EMPTY = Span(0, 0)
 
@@ -102,6 +102,7 @@ def by_input(
     """The stage in which every turn gets ``rows`` more rows of the map it reads (the largest, if
     it reads several), and each layer then makes what it can. With ``even`` no layer makes more in
     a turn than its share of ``rows``, rounded up: the end takes more turns, and smaller buffers.
+    The first turn may get more (``lead_of``).
     Tensors in ``again`` keep nothing: in each turn the rows are made that it reads.
 
     Example: of two convolutions 3 by 3 with padding 1 over 8 rows and one row a turn, the first
@@ -116,8 +117,9 @@ def by_input(
     most = max(height[name] for name in sources)
     there = dict.fromkeys(height, 0)
     steps: list[dict[str, Span]] = []
+    lead = lead_of(graph, nodes, sources, rows)
     while there != height:
-        given = min(rows * (len(steps) + 1), most)
+        given = min(rows * (len(steps) + 1) + lead, most)
         new = {name: Span(there[name], -(-height[name] * given // most)) for name in sources}
         there |= {name: span.stop for name, span in new.items()}
         for op in nodes:
@@ -129,6 +131,16 @@ def by_input(
             there[op.output] = stop
         steps.append(_made_again(graph, nodes, set(again) - set(results), new))
     return _stage(graph, tuple(nodes), streamed, set(again) - set(results), steps)
+
+
+def lead_of(graph: Graph, nodes: Sequence[Op], sources: Sequence[str], rows: int) -> int:
+    """How many more rows of the only source the first turn gets (``Reach.lead``); 0 of several, or
+    for several readers."""
+    readers = [op for op in nodes if {*sources} & {*activations(op)}]
+    if len(sources) != 1 or len(readers) != 1:
+        return 0
+    reach = reach_of(graph, readers[0])
+    return 0 if reach is None else reach.lead(rows)
 
 
 def _made_again(

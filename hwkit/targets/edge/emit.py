@@ -52,6 +52,7 @@ from hwkit.targets.edge.layer_norm import LayerNormOperators
 from hwkit.targets.edge.loaded import arithmetic_of
 from hwkit.targets.edge.lower import float_weight_and_bias
 from hwkit.targets.edge.native import mean_axes
+from hwkit.targets.edge.offline import planned
 from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.runtime import Sixteen
 from hwkit.targets.edge.scales import is_wide, ratio
@@ -82,10 +83,14 @@ _OPERATOR = {
 
 
 def emit(lowered: Lowered[EdgePlan]) -> BuildPlan:
-    """One file, ``model.tflite``, with the same bytes for the same graph."""
-    assert lowered.board.edge is not None
-    functions = has_functions(lowered.board.edge)
-    return BuildPlan({MODEL: write(file_model(lowered.graph, functions))})
+    """One file, ``model.tflite``, with the same bytes for the same graph; with hwkit's memory plan
+    in it where the board says how much arena it may take."""
+    board = lowered.board.edge
+    assert board is not None
+    model = file_model(lowered.graph, has_functions(board))
+    if board.sram_bytes:
+        model, _ = planned(model)
+    return BuildPlan({MODEL: write(model)})
 
 
 def has_functions(board: EdgeBoard) -> bool:

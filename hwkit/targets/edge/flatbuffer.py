@@ -17,10 +17,10 @@ from hwkit.importers.tflite.schema import packed, schema
 from hwkit.ir.storage import Storage
 from hwkit.ir.types import Array, Shape
 
-__all__ = ["FileModel", "FileOperator", "FileTensor", "packed", "schema", "write"]
+__all__ = ["OFFLINE", "FileModel", "FileOperator", "FileTensor", "packed", "schema", "write"]
 
 SCHEMA_VERSION = 3
-_OFFLINE_VERSION = 1
+OFFLINE, _OFFLINE_VERSION = "OfflineMemoryAllocation", 1
 """Of the metadata that holds a memory plan for TFLM."""
 _TYPES = {
     "int4": "INT4",
@@ -95,7 +95,7 @@ def write(model: FileModel) -> bytes:
     if model.offsets:
         numbers = np.array([_OFFLINE_VERSION, 0, len(model.offsets), *model.offsets], np.int32)
         planned = s.MetadataT()
-        planned.name, planned.buffer = "OfflineMemoryAllocation", len(root.buffers)
+        planned.name, planned.buffer = OFFLINE, len(root.buffers)
         root.buffers.append(_aligned_buffer(s, numbers, "int32"))
         root.metadata = [planned]
     return packed(root)

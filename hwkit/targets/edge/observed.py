@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 
 from hwkit.errors import FormatError
-from hwkit.targets.edge.flatbuffer import packed, schema
+from hwkit.targets.edge.flatbuffer import OFFLINE, packed, schema
 
 
 def with_outputs(model: bytes, names: Sequence[str]) -> tuple[bytes, list[str]]:
@@ -25,4 +25,7 @@ def with_outputs(model: bytes, names: Sequence[str]) -> tuple[bytes, list[str]]:
     found = [name for name in names if name in position]
     graph.outputs = [position[name] for name in found]
     root.signatureDefs = None
+    # A plan in the file takes it that nobody looks at what is between.
+    kept = [one for one in root.metadata or [] if one.name != OFFLINE.encode()]
+    root.metadata = kept or None
     return packed(root), found

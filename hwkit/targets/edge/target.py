@@ -11,6 +11,7 @@ from hwkit.targets.edge import project
 from hwkit.targets.edge.build import build, edge_section, open_artifact, tools
 from hwkit.targets.edge.capabilities import CAPABILITIES
 from hwkit.targets.edge.emit import emit
+from hwkit.targets.edge.fitted import fitted
 from hwkit.targets.edge.loaded import needs_of
 from hwkit.targets.edge.lower import lower
 from hwkit.targets.edge.original import EdgePlan, open_original
@@ -26,7 +27,8 @@ class Edge:
         return CAPABILITIES
 
     def lower(self, graph: Graph, board: Board) -> Lowered[EdgePlan]:
-        return lower(graph, board)
+        limit = edge_section(board).sram_bytes
+        return fitted(graph, board, limit) if limit else lower(graph, board)
 
     def emit(self, lowered: Lowered[EdgePlan]) -> BuildPlan:
         return emit(lowered)

@@ -6,7 +6,7 @@ import numpy as np
 
 from hwkit.ir.types import Array
 from hwkit.targets.mcu.descriptors import round_up, taps
-from hwkit.targets.mcu.fits import double_rounding
+from hwkit.targets.mcu.fits import double_rounding, narrow
 from hwkit.targets.mcu.staircase import Staircase
 from hwkit.targets.mcu.stairs import one_line, stairs, streamed
 from hwkit.targets.mcu.structs import Struct, Table
@@ -18,6 +18,11 @@ def fits(struct: Struct) -> bool:
     weights = struct.fields["weights"]
     assert isinstance(weights, Table)
     return double_rounding(struct, 26) and one_line(stairs(struct, _rows(struct, weights)))
+
+
+def fits_narrow(struct: Struct) -> bool:
+    """The same, of more columns than a part has (``v6m/hwk_depthwise_conv2d_s8_narrow.h``)."""
+    return narrow(struct) and fits(struct)
 
 
 def laid_out(struct: Struct, weights: Table) -> Struct:

@@ -47,3 +47,8 @@ def is_3x3(struct: Struct) -> bool:
     kernel = f["kernel_height"], f["kernel_width"]
     dilation = f["dilation_height"], f["dilation_width"]
     return kernel == (3, 3) and dilation == (1, 1) and f["stride_height"] == f["stride_width"] <= 2
+
+
+def part_columns(struct: Struct) -> int:
+    """The most output columns of a part of a depthwise layer (``ref/hwk_depthwise_part.h``)."""
+    return 8 if number(window_of(struct), "stride_width") == 1 else 4

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, numbers, window_of
+from hwkit.targets.mcu.descriptors import (
+    channels_in,
+    is_3x3,
+    number,
+    numbers,
+    part_columns,
+    window_of,
+)
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
 
@@ -86,6 +93,16 @@ def _by_high_words(r: Value) -> bool:
         return True
     floor = r.fields["offsets"] is None or rounding.name == "HWK_ROUND_FLOOR"
     return floor and number(r, "lowest_shift") >= 33
+
+
+def narrow(struct: Struct) -> bool:
+    """More columns than a part has (``ref/hwk_depthwise_part.h``)."""
+    return number(window_of(struct), "output_width") > part_columns(struct)
+
+
+def narrow_3x3(struct: Struct) -> bool:
+    """3x3 of more columns than a part has (``dsp/hwk_depthwise_conv2d_s8_narrow.h``)."""
+    return is_3x3(struct) and narrow(struct)
 
 
 def turned(struct: Struct) -> bool:

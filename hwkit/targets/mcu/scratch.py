@@ -10,6 +10,7 @@ from hwkit.targets.mcu.descriptors import (
     is_3x3,
     number,
     numbers,
+    part_columns,
     round_up,
     taps,
     window_of,
@@ -89,11 +90,23 @@ def matmul(struct: Struct) -> int:
 def depthwise(struct: Struct) -> int:
     """3x3: four channels' columns, rows in pairs, and the sums of two output rows. Else strips."""
     f = numbers(window_of(struct))
-    if is_3x3(struct):
-        outputs = round_up(f["output_width"], 2)
-        columns = (outputs - 1) * f["stride_width"] + 3
-        return 16 * (f["stride_height"] + 1) * columns + 8 * outputs
-    return _strips(f)
+    return _bands(f) if is_3x3(struct) else _strips(f)
+
+
+def narrow_depthwise(struct: Struct) -> int:
+    """3x3 in parts of a few columns (``ref/hwk_depthwise_part.h``)."""
+    return _bands(_part(struct))
+
+
+def _bands(f: dict[str, int]) -> int:
+    outputs = round_up(f["output_width"], 2)
+    columns = (outputs - 1) * f["stride_width"] + 3
+    return 16 * (f["stride_height"] + 1) * columns + 8 * outputs
+
+
+def _part(struct: Struct) -> dict[str, int]:
+    f = numbers(window_of(struct))
+    return {**f, "output_width": min(f["output_width"], part_columns(struct))}
 
 
 def _strips(f: dict[str, int]) -> int:
@@ -172,7 +185,15 @@ def rvv_conv2d(struct: Struct) -> int:
 
 def scalar_depthwise(struct: Struct) -> int:
     """Two output rows of one channel: what the strips are, strips, sums and taps."""
-    f = numbers(window_of(struct))
+    return _taps(struct, numbers(window_of(struct)))
+
+
+def narrow_scalar_depthwise(struct: Struct) -> int:
+    """The same in parts of a few columns (``ref/hwk_depthwise_part.h``)."""
+    return _taps(struct, _part(struct))
+
+
+def _taps(struct: Struct, f: dict[str, int]) -> int:
     outputs = round_up(f["output_width"], 2)
     columns = outputs + (f["kernel_width"] - 1) * f["dilation_width"] // f["stride_width"]
     strips = f["kernel_height"] * f["stride_width"] * (16 + 8 * columns)

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 BOARD = "virtual_m4"
 H8 = "conv2d_s8_h8"
 BANDS = "depthwise_conv2d_s8_bands"
+NARROW = "depthwise_conv2d_s8_narrow"
 TURNED = "depthwise_conv2d_s8_turned"
 TURNED16 = "depthwise_conv2d_s16_turned"
 ALONG = Padding(4, 5, 0, 0)
@@ -74,6 +75,8 @@ def test_winograd(kernel: str, size: str, tmp_path: Path) -> None:
         pytest.param(BANDS, depthwise((9, 5, 4)), id="a last row and column alone"),
         pytest.param(BANDS, depthwise((6, 2, 8)), id="a tile of columns"),
         pytest.param(BANDS, depthwise((3, 1, 4)), id="a column alone"),
+        pytest.param(NARROW, depthwise((5, 18, 5)), id="parts of 8, 8 and 2 columns"),
+        pytest.param(NARROW, depthwise((7, 19, 6), stride=2), id="parts at a stride of 2"),
         pytest.param(TURNED, depthwise((21, 1, 4), kernel=(9, 1), pad=ALONG), id="short, 1-D"),
         pytest.param(TURNED, depthwise((21, 1, 4), kernel=(17, 1), pad=ALONG), id="long, 1-D"),
         pytest.param(

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 BOARDS = ("virtual_m0", "virtual_rv32")
 PAIRS = "conv2d_s8_pairs"
 ROWS = "depthwise_conv2d_s8_rows"
+NARROW = "depthwise_conv2d_s8_narrow"
 STAIRS = "depthwise_conv2d_s8_stairs"
 TAPS = "dense_s8_pairs"
 TAPS_4_BIT = "dense_s8_s4_pairs"
@@ -68,6 +69,10 @@ def test_dense(board: str, kernel: str, graph: Graph, tmp_path: Path) -> None:
             depthwise((9, 1, 2), kernel=(4, 1), pad=Padding(), multiplier=2),
             id="four taps, two outputs for each channel",
         ),
+        pytest.param(BOARDS[0], NARROW, depthwise((5, 18, 3)), id="8, 8 and 2 columns, M0"),
+        pytest.param(BOARDS[0], NARROW, depthwise((7, 19, 2), stride=2), id="two phases, M0"),
+        pytest.param(BOARDS[1], NARROW, depthwise((5, 18, 3)), id="8, 8 and 2 columns, RV32"),
+        pytest.param(BOARDS[1], NARROW, depthwise((7, 19, 2), stride=2), id="two phases, RV32"),
     ],
 )
 def test_depthwise(board: str, kernel: str, graph: Graph, tmp_path: Path) -> None:

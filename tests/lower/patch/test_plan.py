@@ -24,7 +24,7 @@ from hwkit.lower.patch.labels import AGAIN
 from hwkit.lower.patch.peak import plan as placed
 from hwkit.lower.patch.peak import whole_bytes
 from hwkit.lower.patch.plan import plain, plan_front, plan_within, rewritten
-from hwkit.lower.patch.search import edges, front
+from hwkit.lower.patch.search import edges, front, others
 from hwkit.lower.patch.turns import Stage, by_input
 from tests.conformance.graphs import graphs
 from tests.lower.patch.test_turns import MAPS
@@ -90,6 +90,36 @@ def test_stages_found_are_as_good_as_all_that_there_are() -> None:
             tried += 1
             assert any(e.size_bytes <= size and e.macs <= cost for e in found)
     assert tried > 5
+
+
+def test_a_first_turn_gets_what_lets_the_others_use_all_their_rows() -> None:
+    """One convolution 3 by 3 at a stride of 2 over 16 rows, padded below, two rows a turn: 3, 2,
+    2, ..., and 1."""
+    graph = network((4, 3, 2))
+    (conv,) = graph.nodes
+    assert isinstance(conv, Conv2d)
+    below = replace(conv, padding=Padding(0, 1, 0, 1))
+    graph = graph.with_nodes((below,), graph.tensors)
+    stage = by_input(graph, graph.nodes, 2, graph.inputs, even=True)
+    assert (stage.kept(graph.inputs[0]), stage.rows(graph.inputs[0])) == (1, 3)
+    given = [len(turn.held[graph.inputs[0]]) - turn.kept[graph.inputs[0]] for turn in stage.turns]
+    height = graph.tensors[graph.inputs[0]].shape[0]
+    assert given == [3, *[2] * (height // 2 - 2), 1]
+
+
+def test_other_paths_are_whole_and_within_the_limit() -> None:
+    costs = Costs(CHAIN)
+    found = edges(costs)
+    limit = max(edge.size_bytes for edge in found)
+    paths = others(found, len(CHAIN.nodes), limit, 20)
+    assert len({path.tilings for path in paths}) == len(paths) > 5
+    for path in paths:
+        assert [t.last for t in path.tilings[:-1]] == [t.first for t in path.tilings[1:]]
+        assert (path.tilings[0].first, path.tilings[-1].last) == (0, len(CHAIN.nodes))
+        assert path.size_bytes <= limit
+    sizes = [path.size_bytes for path in paths]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == front(costs, found)[-1].size_bytes
 
 
 def test_macs_and_bytes_are_those_of_the_stages() -> None:
