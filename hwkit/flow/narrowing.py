@@ -81,9 +81,11 @@ def narrow(
     limits: Limits,
     lam: float = vdqs.LAMBDA,
     keep: Collection[str] = (),
+    give_back: bool = True,
 ) -> Narrowed:
     """``graph`` with the widths of 4 and 2 bits that value-driven search finds for its maps, but
-    for those that ``keep`` names.
+    for those that ``keep`` names. ``give_back`` as for ``vdqs.search``: a network that is trained
+    again can do without.
 
     ``feeds``: real inputs by name, (N, *shape). ``BudgetInfeasible`` where not even all maps at 2
     bits hold ``limits``, ``ConfigError`` for ``lam`` outside 0..1 and for a network that has no
@@ -92,7 +94,7 @@ def narrow(
     if not 0 <= lam <= 1:
         raise ConfigError(f"lambda {lam:g}: is a share, 0 to 1; the paper's is {vdqs.LAMBDA}")
     search = _search(graph, feeds, keep)
-    widths = vdqs.search(search.offers(), search.holding(limits), lam)
+    widths = vdqs.search(search.offers(), search.holding(limits), lam, give_back)
     if widths is None:
         raise BudgetInfeasible(search.out_of_reach(limits))
     return search.result(widths)

@@ -22,13 +22,19 @@ def fit_steps(network: nn.Module, twin: nn.Module, maps: Mapping[str, int], imag
     hooks = [twin.get_submodule(path).register_forward_hook(_keeping(seen, path)) for path in maps]
     with torch.no_grad():
         twin(images)
-        for path, bits in maps.items():
-            quantizer = network.get_submodule(path).act_quant
-            signed = bool(quantizer.is_signed)
-            clip = best_clip(seen[path], bits, signed)
-            quantizer.fused_activation_quant_proxy.tensor_quant.scaling_impl.value.fill_(clip)
     for hook in hooks:
         hook.remove()
+    signed = {path: bool(network.get_submodule(path).act_quant.is_signed) for path in maps}
+    set_clips(network, {p: best_clip(seen[p], bits, signed[p]) for p, bits in maps.items()})
+
+
+def set_clips(network: nn.Module, clips: Mapping[str, float]) -> None:
+    """Sets where activations are cut, by module path, as ``best_clip`` counts: the step is that
+    over the number of levels on the longer side of 0. Brevitas has to have taken its statistics."""
+    with torch.no_grad():
+        for path, clip in clips.items():
+            quantizer = network.get_submodule(path).act_quant.fused_activation_quant_proxy
+            quantizer.tensor_quant.scaling_impl.value.fill_(clip)
 
 
 def best_clip(values: Tensor, bits: int, signed: bool) -> float:

@@ -44,7 +44,7 @@ def outlying(maps: Array, count: int, bounds: tuple[int, int]) -> Array:
     Example: one map of 4 by 4 zeros and a 9 in its first corner, 2 patches a side, bounds -1, 1:
     [[True, False], [False, False]].
     """
-    outside = ((maps < bounds[0]) | (maps > bounds[1])).any(-1)
+    outside: Array = np.any((maps < bounds[0]) | (maps > bounds[1]), axis=-1)
     found = np.zeros((len(maps), count, count), bool)
     for y, rows in enumerate(parts(maps.shape[1], count)):
         for x, columns in enumerate(parts(maps.shape[2], count)):
