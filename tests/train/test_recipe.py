@@ -17,7 +17,6 @@ def test_built_in_recipes_are_valid() -> None:
         "digits_qfx",
         "jets_qfx",
         "mnist5k",
-        "mnist5k_late",
         "mnist5k_po2",
         "mnist5k_qfx",
     )
