@@ -67,7 +67,7 @@ def train_float(data: Dataset, epochs: int) -> Network:
     """SGD with momentum, one-cycle learning rate; batches shifted by up to 4 pixels, images
     mirrored at random, labels smoothed by 0.05."""
     torch.manual_seed(1)
-    network = float_network(recipe(), SHAPE)
+    network = float_network(recipe(), SHAPE).to(memory_format=torch.channels_last)  # a third faster
     images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
     steps = len(images) // _BATCH
     optimizer = torch.optim.SGD(
@@ -82,7 +82,7 @@ def train_float(data: Dataset, epochs: int) -> Network:
         order = torch.randperm(len(images), generator=generator)
         for k in range(steps):
             chosen = order[k * _BATCH : (k + 1) * _BATCH]
-            x = _augmented(images[chosen], generator)
+            x = _augmented(images[chosen], generator).contiguous(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(network(x), labels[chosen], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()

@@ -1,13 +1,19 @@
-"""What patches and narrower maps bring together, on a network with real data:
+"""What patches, narrower maps and training at them bring together, on real data:
 
-python -m benchmarks.quantmcu ic_resnet8_int8.tflite cifar10_jpeg.npz
+python -m benchmarks.quantmcu cifar10_jpeg.npz
 
-ResNet-8 of MLPerf Tiny (repository mlcommons/tiny) and CIFAR-10 (see ``benchmarks.cifar10``), on
-virtual_m4: all maps of 8 bits, the same in patches, and both with the widths that value-driven
-search (QuantMCU's VDQS) finds for a share of the BitOPs, from images of the training set. Plans in
-patches hold a limit, the last of each that of fewest bytes, the image whole in the arena.
-``ram_bytes`` is all of it but the stack, the accuracy that of the graph's integers, which the
-board's self-test gives too.
+ResNet-8 trained here on CIFAR-10 (``benchmarks.trained_at_plan``; its weights are in
+``benchmarks/weights/quantmcu``), on virtual_m4: all maps of 8 bits, in patches and whole; in
+patches with the widths that value-driven search (QuantMCU's VDQS) found. ``rounded`` are the float
+network's weights, ``trained on`` those of the fine-tuning at these widths. Plans in patches are
+those of the fewest bytes, the image whole in the arena. ``ram_bytes`` is all of it but the stack,
+``fewer`` and ``smaller`` are BitOPs and RAM against 8 bits in patches. The accuracy is that of the
+graph's integers, as the board computes them, on the first ``TEST`` test images; ``limit`` is what
+the plan had to hold.
+
+``VDPC`` is the same search where patches with outliers keep 8 bits (``benchmarks.patch_classes``,
+4 by 4 patches up to the map of 16 by 16, a limit of BitOPs alone): by the interpreter, as no
+firmware takes such a branch.
 """
 
 from __future__ import annotations
@@ -17,97 +23,94 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.cifar10 import load
 from benchmarks.csvfile import write
+from benchmarks.images import accuracy, as_integers
+from benchmarks.leanest import least_bytes
+from benchmarks.patch_classes import classed
+from benchmarks.trained_at_plan import BOARD, CALIBRATION, FEWER_BITOPS, kept, plan_kept
 from benchmarks.virtual import counted
-from hwkit.errors import BudgetInfeasible
 from hwkit.flow.build import artifact_for
-from hwkit.flow.narrowing import Limits, narrow
-from hwkit.flow.planning import plan
-from hwkit.importers import load_model
+from hwkit.flow.narrowing import Limits, at_widths, narrow
 from hwkit.ir.counts import bitops
 from hwkit.ir.graph import Graph
-from hwkit.ir.interpret import run
-from hwkit.ir.types import Array
+from hwkit.train.data import Dataset
 
-BOARD = "virtual_m4"
-ROOM = "20kB"
-SHARES = (0.6, 0.45)
-CALIBRATION = 256
-TEST = 2000
-_BATCH = 100
+RESULT = "stack2.relu"
+"""The map that patches end with, of 16 by 16."""
+PATCHES = 4
+TEST = 4000
+PHIS = (0.96,)
 
 
-def images(pixels: Array) -> Array:
-    """(N, 3, 32, 32) in 0..1 as the network takes them: (N, 32, 32, 3) int8, a pixel less 128."""
-    bytes_ = np.rint(pixels * 255).astype(np.int64) - 128
-    return np.ascontiguousarray(bytes_.transpose(0, 2, 3, 1)).astype(np.int8)
+def networks(data: Dataset) -> Iterator[tuple[str, str, Graph]]:
+    """What was done to maps and to weights, and the graph."""
+    eight = kept("eight")
+    yield "8 bits", "rounded", eight
+    feeds = {eight.inputs[0]: as_integers(eight, data.train_images[:CALIBRATION])}
+    yield "VDQS", "rounded", at_widths(eight, feeds, plan_kept()).graph
+    yield "VDQS", "trained on", kept("plan_trained")
 
 
-def accuracy(graph: Graph, x: Array, y: Array) -> float:
-    """The share of images whose largest output is their class, in percent."""
-    (name,), (output,) = graph.inputs, graph.outputs
-    right = 0
-    for k in range(0, len(x), _BATCH):
-        scores = run(graph, {name: x[k : k + _BATCH]})[output].reshape(-1, 10)
-        right += int(np.sum(scores.argmax(1) == y[k : k + _BATCH]))
-    return 100 * right / len(x)
-
-
-def rows(graph: Graph, calibration: Array, x: Array, y: Array) -> Iterator[dict[str, Any]]:
-    """Three rows for each width plan: without a limit, in patches within ``ROOM``, and in the
-    fewest bytes."""
-    (name,) = graph.inputs
-    whole = bitops(graph)
-    for share in (1.0, *SHARES):
-        narrowed = graph
-        if share < 1:
-            narrowed = narrow(graph, {name: calibration}, Limits(bitops=share)).graph
-        scored = accuracy(narrowed, x, y)
-        for sram in (None, ROOM, least(narrowed)):
-            _, artifact = artifact_for(narrowed, BOARD, None, sram=sram)
-            found = counted(narrowed, artifact)
-            facts = artifact.facts
-            assert found.layer_cycles is not None
+def rows(data: Dataset) -> Iterator[dict[str, Any]]:
+    """Each network in patches, the first one whole as well."""
+    eight: dict[str, Any] = {}
+    for maps, weights, graph in networks(data):
+        x = as_integers(graph, data.test_images)
+        said = {"maps": maps, "weights": weights, "evidence": "simulated"}
+        said |= {"accuracy": f"{accuracy(graph, x, data.test_labels):.2f}"}
+        for sram in (f"{least_bytes(graph, BOARD)}B", *([] if eight else [""])):
+            row = measured(graph, sram or None)
+            eight = eight or row
             yield {
-                "maps": "8 bits" if share == 1 else f"VDQS {share:g}",
-                "limit": sram or "",
-                "stages": len(facts["stages"]),
-                "accuracy": f"{scored:.2f}",
-                "bitops": bitops(narrowed),
-                "fewer": f"{whole / bitops(narrowed):.2f}",
-                "arena_bytes": facts["arena_bytes"],
-                "ram_bytes": facts["ram_bytes"] - facts["stack_bytes"],
-                "flash_bytes": facts["flash_bytes"],
-                "cycles": sum(found.layer_cycles),
-                "evidence": artifact.board.evidence,
+                **said,
+                "limit": sram,
+                **row,
+                "fewer": f"{eight['bitops'] / row['bitops']:.2f}",
+                "smaller": f"{eight['ram_bytes'] / row['ram_bytes']:.2f}",
             }
 
 
-def least(graph: Graph) -> str:
-    """The least RAM but the stack that some plan builds in."""
-    front = plan(graph, BOARD, with_front=True)
-    for one in reversed(front.front):
-        limit = f"{one.arena_bytes + front.other_bytes}B"
-        try:
-            plan(graph, BOARD, limit)
-        except BudgetInfeasible:
-            continue
-        return limit
-    raise AssertionError("the plan of least work fits its own bytes")
+def measured(graph: Graph, sram: str | None) -> dict[str, int]:
+    """What it takes of the board; its integers there are the interpreter's."""
+    _, artifact = artifact_for(graph, BOARD, None, sram=sram)
+    found, facts = counted(graph, artifact), artifact.facts
+    assert found.layer_cycles is not None
+    return {
+        "stages": len(facts["stages"]),
+        "bitops": bitops(graph),
+        "arena_bytes": facts["arena_bytes"],
+        "ram_bytes": facts["ram_bytes"] - facts["stack_bytes"],
+        "flash_bytes": facts["flash_bytes"],
+        "instructions": sum(found.layer_instructions),
+        "cycles": sum(found.layer_cycles),
+    }
+
+
+def classes(data: Dataset) -> Iterator[dict[str, Any]]:
+    """A row without a build for each phi."""
+    eight = kept("eight")
+    x, calibration = (as_integers(eight, v) for v in (data.test_images, data.train_images))
+    feeds = {eight.inputs[0]: calibration[:CALIBRATION]}
+    wanted = Limits(bitops=1 / FEWER_BITOPS)
+    graph = narrow(eight, feeds, wanted, keep=(RESULT,)).graph
+    for phi in PHIS:
+        found = classed(eight, graph, RESULT, PATCHES, calibration, x, data.test_labels, phi)
+        yield {
+            "maps": f"VDPC {phi:g}: {100 * found.share:.0f} % of patches at 8 bits",
+            "weights": "rounded",
+            "accuracy": f"{found.accuracy:.2f}",
+            "bitops": found.bitops,
+            "fewer": f"{bitops(eight) / found.bitops:.2f}",
+            "evidence": "simulated",
+        }
 
 
 def main(arguments: list[str]) -> None:
-    """Writes ``quantmcu.csv``; nothing without the network and the images."""
-    if len(arguments) == 2:
-        graph = load_model(Path(arguments[0]))
-        data = load(Path(arguments[1]), CALIBRATION, TEST)
-        found = list(
-            rows(graph, images(data.train_images), images(data.test_images), data.test_labels)
-        )
-        write("quantmcu", found)
+    """Writes ``quantmcu.csv``; nothing without the images."""
+    if len(arguments) == 1:
+        data = load(Path(arguments[0]), CALIBRATION, TEST)
+        write("quantmcu", [*rows(data), *classes(data)])
 
 
 if __name__ == "__main__":

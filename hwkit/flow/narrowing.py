@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import log10
 from typing import Any
@@ -14,6 +14,7 @@ from hwkit.flow.planning import plan
 from hwkit.ir.counts import bitops
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
+from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.lower.narrow import vdqs
 from hwkit.lower.narrow.grids import Grid, best_grid, coarser, entropy, squared_error
 from hwkit.lower.narrow.histograms import histograms
@@ -75,9 +76,16 @@ class Narrowed:
 
 
 def narrow(
-    graph: Graph, feeds: Mapping[str, Array], limits: Limits, lam: float = vdqs.LAMBDA
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    limits: Limits,
+    lam: float = vdqs.LAMBDA,
+    keep: Collection[str] = (),
+    give_back: bool = True,
 ) -> Narrowed:
-    """``graph`` with the widths of 4 and 2 bits that value-driven search finds for its maps.
+    """``graph`` with the widths of 4 and 2 bits that value-driven search finds for its maps, but
+    for those that ``keep`` names. ``give_back`` as for ``vdqs.search``: a network that is trained
+    again can do without.
 
     ``feeds``: real inputs by name, (N, *shape). ``BudgetInfeasible`` where not even all maps at 2
     bits hold ``limits``, ``ConfigError`` for ``lam`` outside 0..1 and for a network that has no
@@ -85,16 +93,32 @@ def narrow(
     """
     if not 0 <= lam <= 1:
         raise ConfigError(f"lambda {lam:g}: is a share, 0 to 1; the paper's is {vdqs.LAMBDA}")
-    found = sites(graph)
+    search = _search(graph, feeds, keep)
+    widths = vdqs.search(search.offers(), search.holding(limits), lam, give_back)
+    if widths is None:
+        raise BudgetInfeasible(search.out_of_reach(limits))
+    return search.result(widths)
+
+
+def at_widths(graph: Graph, feeds: Mapping[str, Array], widths: Mapping[str, int]) -> Narrowed:
+    """``graph`` with the maps that ``widths`` names at 4 or 2 bits, on the grids that ``feeds`` ask
+    for, as ``narrow`` has them. ``ConfigError`` for a map that is not there or another width."""
+    search = _search(graph, feeds)
+    for name, bits in widths.items():
+        if (name, bits) not in search.grids:
+            there = ", ".join(f"{site} at {b}" for site, b in search.grids)
+            raise ConfigError(f"{name} at {bits} bits: cannot be had; there are {there}")
+    return search.result(widths)
+
+
+def _search(graph: Graph, feeds: Mapping[str, Array], keep: Collection[str] = ()) -> _Search:
+    graph = fuse_requantize(graph)  # sums that are seen count in steps of the map before them
+    found = tuple(site for site in sites(graph) if not set(keep) & set(site.tensors))
     if not found:
         raise ConfigError(
             f"{graph.name}: no map between two rescales has 3 to 8 bits; there is none to narrow"
         )
-    search = _Search(graph, found, histograms(graph, found, feeds))
-    widths = vdqs.search(search.offers(), search.holding(limits), lam)
-    if widths is None:
-        raise BudgetInfeasible(search.out_of_reach(limits))
-    return search.result(widths)
+    return _Search(graph, found, histograms(graph, found, feeds))
 
 
 class _Search:

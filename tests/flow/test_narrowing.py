@@ -11,9 +11,11 @@ import pytest
 from hwkit.cli import _run
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.flow.models import load
-from hwkit.flow.narrowing import Limits, narrow
+from hwkit.flow.narrowing import Limits, at_widths, narrow
+from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.counts import bitops
-from hwkit.ir.types import Array
+from hwkit.ir.ops import Conv2d, Requantize, Rescale, Rounding
+from hwkit.ir.types import S8, S32, Array
 from tests.lower.patch.test_plan import CHAIN
 
 
@@ -44,6 +46,33 @@ def test_limits_out_of_reach_say_what_is_reached() -> None:
         narrow(CHAIN, samples(), Limits(board="virtual_m0", sram="1kB"))
     with pytest.raises(BudgetInfeasible, match=r"sram 1kB cannot be met.*give more$"):
         narrow(CHAIN, samples(), Limits(board="virtual_m0", sram="1kB", streamed=True))
+
+
+def test_widths_can_be_given_and_maps_kept() -> None:
+    names = [one.name for one in narrow(CHAIN, samples(), Limits()).maps]
+    found = at_widths(CHAIN, samples(), {names[0]: 2})
+    assert [one.after for one in found.maps if one.after != one.before] == ["s2"]
+    assert found.graph.tensors[names[0]].dtype.bits == 2
+    with pytest.raises(ConfigError, match="nothing at 4 bits: cannot be had"):
+        at_widths(CHAIN, samples(), {"nothing": 4})
+    left = narrow(CHAIN, samples(), Limits(bitops=0.9), keep=(names[0],))
+    assert names[0] not in [one.name for one in left.maps]
+    assert left.graph.tensors[names[0]] == CHAIN.tensors[names[0]]
+
+
+def test_maps_behind_a_rescale_of_its_own_are_seen() -> None:
+    """As importers of QONNX have it: a convolution's sums, then ``Requantize``."""
+    b = GraphBuilder("sums")
+    x = b.input("x", (4, 4, 2), S8)
+    weight = np.ones((2, 1, 1, 2), np.int8)
+    one = Rescale((1 << 30,), (31,), Rounding.HALF_UP, -128, 127)
+    for k in range(2):
+        y = b.add(Conv2d(f"c{k}", x, b.constant(f"w{k}", weight, S8), None, f"s{k}"), S32)
+        x = b.add(Requantize(f"r{k}", y, f"m{k}", rescale=one), S8)
+    graph = b.build([x])
+    found = narrow(graph, {"x": np.zeros((1, 4, 4, 2), np.int8)}, Limits(bitops=0.8))
+    assert [one.name for one in found.maps] == ["m0"]
+    assert found.graph.tensors["m0"].dtype.bits < 8
 
 
 def test_what_makes_no_sense_is_refused() -> None:

@@ -34,11 +34,14 @@ class Offer:
 
 
 def search(
-    offers: Sequence[Offer], holds: Callable[[Mapping[str, int]], bool], lam: float = LAMBDA
+    offers: Sequence[Offer],
+    holds: Callable[[Mapping[str, int]], bool],
+    lam: float = LAMBDA,
+    give_back: bool = True,
 ) -> dict[str, int] | None:
     """Widths by site that make ``holds`` true: offers are taken, best score first, until it does,
-    and those that score 0 or less are given back, worst first, where it holds without them. None
-    where it does not even hold with all.
+    and those that score 0 or less are given back, worst first, where it holds without them (not
+    without ``give_back``: the paper takes none back). None where it does not even hold with all.
 
     ``holds`` says of widths (of sites that are not named: unchanged) whether all limits hold.
     Where it holds of some maps, it should of more, or more are taken than need be.
@@ -58,7 +61,7 @@ def search(
         else:
             low = middle + 1
     taken = ordered[:low]
-    for offer in reversed(taken[free:]):
+    for offer in reversed(taken[free:]) if give_back else ():
         without = [other for other in taken if other is not offer]
         if holds(_widths(without)):
             taken = without

@@ -25,6 +25,7 @@ def test_what_pays_by_itself_is_taken_without_a_limit() -> None:
 def test_offers_are_taken_until_the_limit_holds_and_needless_ones_given_back() -> None:
     assert search([A, B], lambda widths: len(widths) >= 1) == {"a": 4}
     assert search([A, B], lambda widths: "b" in widths) == {"b": 4}
+    assert search([A, B], lambda widths: "b" in widths, give_back=False) == {"a": 4, "b": 4}
 
 
 def test_the_narrower_of_two_widths_of_one_map_counts() -> None:
