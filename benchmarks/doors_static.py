@@ -3,8 +3,8 @@
 python -m benchmarks.doors_static [networks] [first seed]
 
 Each network is exported with a random opset, quantized by ``quantize_static`` with random options
-(QDQ or QOperator, int8 or uint8, per channel or not, symmetric or not, preprocessed or not), imported
-and compared layer by layer. Writes ``results/doors_static.csv``.
+(QDQ or QOperator, int8 or uint8, per channel or not, symmetric or not, preprocessed or not),
+imported and compared layer by layer. Writes ``results/doors_static.csv``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,17 @@ from hwkit.importers import load_proven
 NETWORKS = 300
 _OPSETS = (13, 14, 15, 16, 17, 18, 20)
 _SAMPLES = 8
+_COLUMNS = (
+    "files",
+    "not_made",
+    "refused",
+    "unproven",
+    "with_float_parts",
+    "inputs",
+    "integers",
+    "differing",
+    "ties",
+)
 
 
 def quantized(drawn: Drawn, seed: int, folder: Path) -> tuple[Path, str]:
@@ -43,10 +54,10 @@ def quantized(drawn: Drawn, seed: int, folder: Path) -> tuple[Path, str]:
 
     rng = np.random.default_rng(seed + 1_000_000)
     opset, plain, path = int(rng.choice(_OPSETS)), folder / "float.onnx", folder / "static.onnx"
-    stream = io.BytesIO()
+    stream, open_batch = io.BytesIO(), {"x": {0: "n"}} if rng.integers(2) else None
     torch.onnx.export(
         drawn.module, (torch.randn(1, *drawn.shape),), stream, input_names=["x"],
-        opset_version=opset, dynamo=False, dynamic_axes={"x": {0: "n"}} if rng.integers(2) else None,
+        opset_version=opset, dynamo=False, dynamic_axes=open_batch,
     )  # fmt: skip
     plain.write_bytes(stream.getvalue())
     ready = folder / "ready.onnx"
@@ -80,6 +91,34 @@ def quantized(drawn: Drawn, seed: int, folder: Path) -> tuple[Path, str]:
     return path, words + " symmetric" * symmetric + " prepared" * prepared
 
 
+def judged(seed: int, total: Counter[str]) -> None:
+    """Counts one network, and prints what is refused or differs."""
+    drawn = Drawn(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path, words = quantized(drawn, seed, Path(folder))
+        except Exception as error:  # Theirs: what they cannot export or quantize is no file.
+            total["not_made"] += 1
+            print(f"{seed} {drawn.kinds} not made: {type(error).__name__}", flush=True)
+            return
+        total["files"] += 1
+        told = f"{seed} {drawn.kinds} {words}"
+        try:
+            graph, proof = load_proven(path, _SAMPLES)
+        except HwkitError as error:
+            total["refused"] += 1
+            print(f"{told}: {error}", flush=True)
+            return
+    if proof is None:
+        total["unproven"] += 1
+        print(f"{told}: no proof", flush=True)
+        return
+    total.update(proof.counts() | {"by": 0})
+    total["with_float_parts"] += any(k.startswith("float") for k in graph.metadata)
+    if not proof.exact:
+        print(f"{told}: DIFFERS {proof.line()} {proof.first}", flush=True)
+
+
 def main(arguments: list[str]) -> int:
     """A line for each refusal or difference; returns 1 where an integer differs."""
     count = int(arguments[0]) if arguments else NETWORKS
@@ -89,52 +128,8 @@ def main(arguments: list[str]) -> int:
     torch.set_num_threads(1)
     total: Counter[str] = Counter()
     for seed in range(first, first + count):
-        drawn = Drawn(seed)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                path, words = quantized(drawn, seed, Path(folder))
-            except Exception as error:  # Theirs: what they cannot export or quantize is no file.
-                total["not_made"] += 1
-                print(
-                    f"{seed} {drawn.kinds} not made: {type(error).__name__}: {str(error)[:100]!r}",
-                    flush=True,
-                )
-                continue
-            total["files"] += 1
-            try:
-                graph, proof = load_proven(path, _SAMPLES)
-            except HwkitError as error:
-                total["refused"] += 1
-                print(f"{seed} {drawn.kinds} {words}: {error}", flush=True)
-                continue
-            except Exception as error:
-                total["crashed"] += 1
-                print(
-                    f"{seed} {drawn.kinds} {words}: CRASH {type(error).__name__} {error}",
-                    flush=True,
-                )
-                continue
-            if proof is None:
-                print(f"{seed} {drawn.kinds} {words}: no proof", flush=True)
-                continue
-            total.update(proof.counts() | {"by": 0})
-            total["with_float_parts"] += any(k.startswith("float") for k in graph.metadata)
-            if not proof.exact:
-                print(
-                    f"{seed} {drawn.kinds} {words}: DIFFERS {proof.line()} {proof.first}",
-                    flush=True,
-                )
-    keys = (
-        "files",
-        "not_made",
-        "refused",
-        "with_float_parts",
-        "inputs",
-        "integers",
-        "differing",
-        "ties",
-    )
-    row = {key: total[key] for key in keys}
+        judged(seed, total)
+    row = {key: total[key] for key in _COLUMNS}
     if count >= NETWORKS:
         write("doors_static", [{**row, "evidence": "measured"}])
     print(row)

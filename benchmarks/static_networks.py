@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Of(nn.Module):
+class Of(nn.Module):  # type: ignore[misc]  # torch has no types here
     """A function of a tensor and layers that it calls."""
 
     def __init__(self, function: Callable[..., Tensor], *layers: nn.Module) -> None:
@@ -240,8 +240,13 @@ def signal_rows(n: Drawn) -> nn.Module:
 
 def rows_end(n: Drawn) -> nn.Module:
     n.kind = "vector"
-    return n.pick(Of(lambda x: x.mean(1)), nn.Flatten(), Of(lambda x: x[:, 0]), Of(lambda x: x[:, -1]),
-                  Of(lambda x: x.max(1).values))  # fmt: skip
+    return n.pick(
+        Of(lambda x: x.mean(1)),
+        nn.Flatten(),
+        Of(lambda x: x[:, 0]),
+        Of(lambda x: x[:, -1]),
+        Of(lambda x: x.max(1).values),
+    )
 
 
 def linear(n: Drawn) -> nn.Module:
@@ -252,7 +257,7 @@ def normed(n: Drawn) -> nn.Module:
     return nn.LayerNorm(n.width)
 
 
-class Attention(nn.Module):
+class Attention(nn.Module):  # type: ignore[misc]  # as above
     """Heads of dimension 4, written out."""
 
     def __init__(self, width: int, heads: int, fused: bool) -> None:
@@ -283,8 +288,10 @@ def rows_moved(n: Drawn) -> nn.Module:
     w = n.width
     return n.pick(
         Of(lambda x: x[:, 1:] - x[:, :-1]), Of(lambda x: x * torch.linspace(0.5, 1.5, w)),
-        Of(lambda x: x + torch.linspace(-1, 1, w)), Of(lambda x: torch.cat([x.mean(1, True), x], 1)),
-        Of(lambda x: x.transpose(1, 2).contiguous().transpose(1, 2)), Of(lambda x: torch.sqrt(x.abs() + 0.1)),
+        Of(lambda x: x + torch.linspace(-1, 1, w)),
+        Of(lambda x: torch.cat([x.mean(1, True), x], 1)),
+        Of(lambda x: x.transpose(1, 2).contiguous().transpose(1, 2)),
+        Of(lambda x: torch.sqrt(x.abs() + 0.1)),
         Of(lambda x: x.unsqueeze(1).squeeze(1)), Of(lambda x: x.reshape(x.size(0), -1, w)),
         Of(lambda x: torch.exp(-x.abs())), Of(lambda x: x / (1 + x.abs())),
     )  # fmt: skip
@@ -333,7 +340,7 @@ SIGNALS: list[Block] = [
     signal_rows,
     signal_end,
 ]
-ROWS: list[Block] = [linear, linear, normed, attention, attention, feed_forward, rows_moved, rows_signal,
-                     rows_end]  # fmt: skip
+ROWS: list[Block] = [linear, linear, normed, attention, attention, feed_forward, rows_moved,
+                     rows_signal, rows_end]  # fmt: skip
 VECTORS: list[Block] = [dense_block, dense_block, dense_residual]
 ENDS: dict[str, Block] = {"maps": to_vector, "signal": signal_end, "rows": rows_end}

@@ -111,7 +111,7 @@ def compute(node: Node, given: list[Array]) -> Array:
         case "Mul":
             return np.multiply(first, given[1])
         case _:
-            return PLAIN[node.op_type](node, *given)
+            return np.asarray(PLAIN[node.op_type](node, *given))
 
 
 _OF_ONE = {

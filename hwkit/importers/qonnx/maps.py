@@ -68,8 +68,6 @@ def _filled(ctx: Context, node: Node, real: Real, pads: list[tuple[int, int]]) -
     filling = ctx.numbers(node, 2) if ctx.has(node, 2) else np.array([_value(node)])
     if filling is None or filling.size != 1:
         raise UnsupportedOp(node.name, IMPORTER, "padding that is no constant of the export")
-    if not any(map(any, pads)):
-        return real
     value = float(filling.flat[0])
     if real.offset.any():
         real = refine(ctx, node, real)

@@ -46,9 +46,7 @@ def _origins(ctx: Context, real: Real) -> list[tuple[Integers, Array]]:
     makers = {op.output: op for op in ctx.builder.nodes}
     while isinstance(op := makers.get(integers.tensor), Lookup | Requantize):
         tensor = ctx.builder.tensors[op.input]
-        if tensor.dtype.bits > 16 or (
-            isinstance(op, Requantize) and len(op.rescale.multiplier) > 1
-        ):
+        if tensor.dtype.bits > 16 or (isinstance(op, Requantize) and _by_channel(op.rescale)):
             break
         if isinstance(op, Lookup):
             made = ctx.builder.constants[op.table].astype(np.int64)
@@ -61,6 +59,10 @@ def _origins(ctx: Context, real: Real) -> list[tuple[Integers, Array]]:
         integers = Integers(op.input, tensor.dtype, tensor.dtype.low, tensor.dtype.high, point)
         found.append((integers, values))
     return found
+
+
+def _by_channel(r: Rescale) -> bool:
+    return max(len(r.multiplier), len(r.offset)) > 1
 
 
 def _of_both(ctx: Context, node: Node, one: Real, other: Real) -> Real:
