@@ -11,6 +11,7 @@ from benchmarks import (
     bars,
     bitstreams,
     cores,
+    doors_static,
     doors_tflite,
     finn,
     firmware_sanitized,
@@ -61,6 +62,7 @@ def main() -> None:
     flags.main()
     cores.main([])
     doors_tflite.main([])
+    doors_static.main([])
     stages.main()
     hls4ml.main()
     jets.main([])

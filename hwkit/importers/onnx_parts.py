@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hwkit.errors import GraphError, HwkitError, UnsupportedOp
 from hwkit.importers.parts import FloatPart, FloatParts, Port, with_parts
 from hwkit.importers.qonnx.file import read_onnx
@@ -230,8 +232,14 @@ class _Cut:
         import onnx
 
         unknown = GraphError(name, "its shape is not known; export with a fixed example input")
+        single = onnx.ModelProto()
+        single.CopyFrom(self.model)
+        for value in single.graph.input:
+            if value.name not in self.constants and value.type.tensor_type.shape.dim:
+                value.type.tensor_type.shape.dim[0].dim_value = 1
+        del single.graph.value_info[:]
         try:
-            inferred = onnx.shape_inference.infer_shapes(self.model)
+            inferred = onnx.shape_inference.infer_shapes(single, data_prop=True)
         except onnx.shape_inference.InferenceError as error:
             raise unknown from error
         for value in (*inferred.graph.input, *inferred.graph.value_info):
@@ -240,7 +248,22 @@ class _Cut:
                 sizes = [d.dim_value or 1 if k == 0 else d.dim_value for k, d in enumerate(dims)]
                 if len(sizes) > 1 and all(sizes):
                     return (1, *sizes[1:])
+        if name in self.made(self.head):
+            return self.executed_shape(name, unknown)
         raise unknown
+
+    def executed_shape(self, name: str, unknown: GraphError) -> tuple[int, ...]:
+        """Of what the head gives: run once on zeros."""
+        from onnx.reference import ReferenceEvaluator
+
+        own = [v.name for v in self.model.graph.input if v.name not in self.constants]
+        feeds = {n: np.zeros(self.shape(n), np.float32) for n in own}
+        head = self.part(sorted(self.head), own, [name])
+        try:  # The evaluator raises whatever numpy raises.
+            shape = np.shape(ReferenceEvaluator(head).run([name], feeds)[0])
+        except Exception as error:
+            raise unknown from error
+        return tuple(int(n) for n in shape)
 
     def part(
         self, positions: Iterable[int], inputs: list[str], outputs: list[str],

@@ -22,7 +22,7 @@ _MOST_PARTS = 64
 
 def cut(ctx: Context, node: Node) -> None:
     """``Slice`` along any axes but the batch."""
-    real = _whole_order(ctx, node, 0)
+    real = whole_order(ctx, node, 0)
     rank = len(real.shape) + 1
     starts, ends = _numbers(ctx, node, 1, "starts"), _numbers(ctx, node, 2, "ends")
     if starts is None or ends is None or len(starts) != len(ends):
@@ -47,7 +47,7 @@ def cut(ctx: Context, node: Node) -> None:
 
 def split(ctx: Context, node: Node) -> None:
     """``Split`` into parts along one axis."""
-    real = _whole_order(ctx, node, 0)
+    real = whole_order(ctx, node, 0)
     rank = len(real.shape) + 1
     axis = node.attribute("axis", 0)
     if not -rank <= axis < rank or axis % rank == 0:
@@ -68,7 +68,7 @@ def split(ctx: Context, node: Node) -> None:
 
 def gather(ctx: Context, node: Node) -> None:
     """``Gather`` of constant places along one axis; a single one drops the axis."""
-    real = _whole_order(ctx, node, 0)
+    real = whole_order(ctx, node, 0)
     rank = len(real.shape) + 1
     axis = node.attribute("axis", 0)
     indices = ctx.numbers(node, 1)
@@ -79,11 +79,7 @@ def gather(ctx: Context, node: Node) -> None:
     places = [int(i) for i in indices.flat]
     if not places or any(not -size <= i < size for i in places):
         raise GraphError(node.name, f"places {places[:8]} of {size}; export again")
-    runs = _runs([i % size for i in places])
-    if len(runs) > _MOST_PARTS:
-        raise UnsupportedOp(node.name, IMPORTER, f"{len(runs)} parts; use {_MOST_PARTS} or fewer")
-    parts = [taken(ctx, node, real, axis, run) for run in runs]
-    found = parts[0] if len(parts) == 1 else _rejoined(ctx, node, parts, axis)
+    found = placed(ctx, node, real, axis, [i % size for i in places])
     if indices.ndim == 0:
         shape = (*found.shape[:axis], *found.shape[axis + 1 :])
         if not shape:
@@ -92,7 +88,16 @@ def gather(ctx: Context, node: Node) -> None:
     ctx.put(node, found)
 
 
-def _whole_order(ctx: Context, node: Node, position: int) -> Real:
+def placed(ctx: Context, node: Node, real: Real, axis: int, places: list[int]) -> Real:
+    """The integers of any ``places`` of ONNX's axis ``axis``, in their order."""
+    runs = _runs(places)
+    if len(runs) > _MOST_PARTS:
+        raise UnsupportedOp(node.name, IMPORTER, f"{len(runs)} parts; use {_MOST_PARTS} or fewer")
+    parts = [taken(ctx, node, real, axis, run) for run in runs]
+    return parts[0] if len(parts) == 1 else _rejoined(ctx, node, parts, axis)
+
+
+def whole_order(ctx: Context, node: Node, position: int) -> Real:
     """An activation whose integers lie as ONNX has them, but for the order of axes."""
     real = settle(ctx, node, ctx.real(node, position))
     return real if real.order is None else unflattened(ctx, node, real)

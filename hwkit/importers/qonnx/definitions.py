@@ -7,7 +7,6 @@ are left out are empty arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
 from math import ceil
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from hwkit.importers.qonnx.file import OPSET, Node
 from hwkit.importers.qonnx.fold import CASTS
 from hwkit.importers.qonnx.layers import read_padding, read_pair
+from hwkit.importers.qonnx.plain import PLAIN
 from hwkit.importers.qonnx.resize import nearest, neighbours, read_axes
 from hwkit.importers.qonnx.transposed import transposed_pads
 from hwkit.importers.qonnx.unary import FUNCTIONS
@@ -82,6 +82,15 @@ def _layer_norm(node: Node, x: Array, gain: Array, bias: Array | None = None) ->
     variance = (centred * centred).mean(axis=axes, keepdims=True)
     y = centred / np.sqrt(variance + node.attribute("epsilon", 1e-5)) * gain
     return np.asarray(y + bias if bias is not None and bias.size else y)
+
+
+def _instance_norm(node: Node, x: Array, gain: Array, bias: Array) -> Array:
+    axes = tuple(range(2, x.ndim))
+    centred = x - x.mean(axis=axes, keepdims=True)
+    variance = (centred * centred).mean(axis=axes, keepdims=True)
+    along = (1, -1, *(1 for _ in axes))
+    normed = centred / np.sqrt(variance + node.attribute("epsilon", 1e-5))
+    return np.asarray(normed * gain.reshape(along) + bias.reshape(along))
 
 
 # --- pools ---------------------------------------------------------------------------------------
@@ -216,6 +225,23 @@ def _top(node: Node, x: Array, k: Array | None = None) -> list[Array]:
     return [np.take_along_axis(x, order, axis), order]
 
 
+def _to_space(node: Node, x: Array) -> Array:
+    n, c, h, w = x.shape
+    b = node.attribute("blocksize", 1)
+    if node.attribute("mode", "DCR") == "CRD":
+        y = x.reshape(n, c // (b * b), b, b, h, w).transpose(0, 1, 4, 2, 5, 3)
+    else:
+        y = x.reshape(n, b, b, c // (b * b), h, w).transpose(0, 3, 4, 1, 5, 2)
+    return y.reshape(n, c // (b * b), h * b, w * b)
+
+
+def _to_depth(node: Node, x: Array) -> Array:
+    n, c, h, w = x.shape
+    b = node.attribute("blocksize", 1)
+    y = x.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4)
+    return y.reshape(n, c * b * b, h // b, w // b)
+
+
 # --- shapes --------------------------------------------------------------------------------------
 
 
@@ -239,14 +265,21 @@ def _flatten(node: Node, x: Array) -> Array:
 def _pad(node: Node, x: Array, pads: Array | None = None, value: Array | None = None, *axes: Array,
          ) -> Array:  # fmt: skip
     given = np.asarray(node.attribute("pads", [0]) if pads is None else pads, np.int64).reshape(-1)
-    widths = list(zip(given[: x.ndim], given[x.ndim :], strict=True))
     filling = float(value.flat[0]) if value is not None and value.size else 0.0
     if axes and axes[0].size:
         every = np.zeros((2, x.ndim), np.int64)
         every[:, axes[0].astype(np.int64)] = given.reshape(2, -1)
         given = every.reshape(-1)
+    widths = list(zip(given[: x.ndim].tolist(), given[x.ndim :].tolist(), strict=True))
     filling = filling or float(node.attribute("value", 0.0))
-    return np.pad(x, widths, constant_values=filling)
+    less = tuple(
+        slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(widths, x.shape, strict=True)
+    )
+    more = [(max(a, 0), max(b, 0)) for a, b in widths]
+    mode = node.attribute("mode", "constant")
+    if mode != "constant":
+        return np.pad(x[less], more, mode=mode)
+    return np.pad(x[less], more, constant_values=filling)
 
 
 def _slice(
@@ -266,7 +299,8 @@ def _slice(
 
 def _cast(node: Node, x: Array) -> Array:
     kind = CASTS.get(node.attribute("to", 1), np.int64)
-    return x.astype(kind if np.issubdtype(kind, np.integer) else np.float64)
+    whole = np.issubdtype(kind, np.integer) or kind is np.bool_
+    return x.astype(kind if whole else np.float64)
 
 
 def _divide(node: Node, a: Array, b: Array) -> Array:
@@ -289,6 +323,7 @@ def _filled(node: Node, shape: Array) -> Array:
 
 DEFINITIONS: dict[str, Callable[..., Array | list[Array]]] = {
     **FUNCTIONS,
+    **PLAIN,
     "Conv": _conv,
     "Gemm": _gemm,
     "MatMul": lambda node, a, b: a @ b,
@@ -305,8 +340,6 @@ DEFINITIONS: dict[str, Callable[..., Array | list[Array]]] = {
     "ReduceSum": _reduce,
     "ReduceMax": _reduce,
     "TopK": _top,
-    "Min": lambda node, *given: reduce(np.minimum, given),
-    "Max": lambda node, *given: reduce(np.maximum, given),
     "GlobalMaxPool": lambda node, x: x.max(axis=tuple(range(2, x.ndim)), keepdims=True),
     "GlobalAveragePool": lambda node, x: x.mean(axis=tuple(range(2, x.ndim)), keepdims=True),
     "ReduceMean": _reduce_mean,
@@ -316,6 +349,9 @@ DEFINITIONS: dict[str, Callable[..., Array | list[Array]]] = {
     "Div": _divide,
     "Softmax": _softmax,
     "LayerNormalization": _layer_norm,
+    "InstanceNormalization": _instance_norm,
+    "DepthToSpace": _to_space,
+    "SpaceToDepth": _to_depth,
     "Pow": lambda node, a, b: a**b,
     "Identity": lambda node, x, *_: x,
     "Dropout": lambda node, x, *_: x,

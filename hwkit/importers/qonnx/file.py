@@ -64,7 +64,9 @@ class Node:
 class OnnxModel:
     """Nodes in order, constants by name (all finite), inputs with their shape, batch first.
 
-    ``integer_inputs`` are those of integers, ``opset`` is the version of ONNX's own operators.
+    ``integer_inputs`` are those of integers, ``opset`` is the version of ONNX's own operators;
+    ``batch_axes`` tells of tensors that do not have the batch first where the file has it, -1
+    where it has none.
     """
 
     name: str
@@ -74,6 +76,7 @@ class OnnxModel:
     outputs: tuple[str, ...]
     integer_inputs: Mapping[str, IntType] = field(default_factory=dict)
     opset: int = 17
+    batch_axes: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_onnx(path: Path) -> OnnxModel:

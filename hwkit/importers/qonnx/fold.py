@@ -10,22 +10,24 @@ import numpy as np
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.plain import MOST, PLAIN
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.values import Weight
 from hwkit.ir.types import Array
 
-MAX_FOLDED = 4096
-"""Most numbers that a folded constant may have: shapes and pads have a handful."""
+MAX_FOLDED = MOST
+"""Most numbers that a folded constant may have: shapes and pads have a handful, masks thousands."""
 
 CASTS: dict[int, type] = {
-    1: np.float32, 2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 6: np.int32, 10: np.float16,
-    11: np.float64,
+    1: np.float32, 2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 6: np.int32, 9: np.bool_,
+    10: np.float16, 11: np.float64,
 }  # fmt: skip
 """By ONNX's number of the type; others become int64."""
 
 FOLDED = frozenset(
     {"Shape", "Gather", "Unsqueeze", "Squeeze", "Concat", "Slice", "Cast", "Reshape", "Transpose"}
     | {"ConstantOfShape", "Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "Reciprocal"}
+    | {"Neg", "Abs", "Floor", "Ceil", "Exp", "Flatten", *PLAIN}
 )
 
 
@@ -96,14 +98,29 @@ def compute(node: Node, given: list[Array]) -> Array:
             return np.asarray(np.power(first, given[1]), first.dtype)
         case "Sqrt":
             return np.asarray(np.sqrt(first))
+        case "Neg" | "Abs" | "Floor" | "Ceil" | "Exp":
+            return np.asarray(_OF_ONE[node.op_type](first), first.dtype)
+        case "Flatten":
+            return first.reshape(prod(first.shape[: node.attribute("axis", 1)]), -1)
         case "Reciprocal":
             return np.asarray(1 / first)
         case "Add":
             return np.add(first, given[1])
         case "Sub":
             return np.subtract(first, given[1])
-        case _:
+        case "Mul":
             return np.multiply(first, given[1])
+        case _:
+            return np.asarray(PLAIN[node.op_type](node, *given))
+
+
+_OF_ONE = {
+    "Neg": np.negative,
+    "Abs": np.abs,
+    "Floor": np.floor,
+    "Ceil": np.ceil,
+    "Exp": np.exp,
+}
 
 
 def _towards_zero(first: Array, second: Array) -> Array:

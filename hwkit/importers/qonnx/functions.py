@@ -56,20 +56,26 @@ def is_table(real: Real) -> bool:
 def applied(node: Node, real: Real, f: _Function) -> Real:
     """``f`` of every value of ``real``."""
     if is_table(real):
-        integers, x = _entries(real)
+        integers, x = entries(real)
         with np.errstate(all="ignore"):  # What is no finite number is refused, once, by name.
-            return _tabled(node, real, integers, f(x))
+            return tabled(node, real, integers, f(x))
     if isinstance(real.source, Curve) or real.slope is None:
         base, inner = _curve(real)
         return _curved(real, base, lambda x: f(inner(x)))
     raise UnsupportedOp(node.name, IMPORTER, "a function of a LeakyRelu; put a quantizer between")
 
 
-def _tabled(node: Node, real: Real, integers: Integers, values: Array) -> Real:
-    if not np.isfinite(values).all():
-        raise GraphError(
-            node.name, f"{node.op_type} is not finite for all {integers.dtype} integers; clip them"
-        )
+def tabled(node: Node, real: Real, integers: Integers, values: Array) -> Real:
+    """``values`` for all ``integers``, in the shape of ``real``; finite where these reach."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        reached = slice(integers.low - integers.dtype.low, integers.high - integers.dtype.low + 1)
+        if not finite[reached].all():
+            raise GraphError(
+                node.name,
+                f"{node.op_type} is not finite for all {integers.dtype} integers; clip them",
+            )
+        values = np.where(finite, values, 0.0)
     table = Table(integers, np.asarray(values, np.float64))
     return Real(table, real.shape, np.ones(1), order=real.order, axes=real.axes)
 
@@ -78,7 +84,7 @@ def _curved(real: Real, base: Real, f: _Function) -> Real:
     return Real(Curve(base, f), real.shape, np.ones(1), order=real.order, axes=real.axes)
 
 
-def _entries(real: Real) -> tuple[Integers, Array]:
+def entries(real: Real) -> tuple[Integers, Array]:
     """The integers of a table or of a narrow tensor, and the real of each value of their type."""
     if isinstance(real.source, Table):
         integers, values = real.source.integers, real.source.values
@@ -103,23 +109,48 @@ def _curve(real: Real) -> tuple[Real, _Function]:
 
 def combined(node: Node, one: Real, other: Real) -> Real | None:
     """``Add``, ``Sub``, ``Mul`` or ``Div`` of two functions of the same numbers, if they are."""
-    operate = _OPERATORS[node.op_type]
     if not isinstance(one.source, Table | Curve) and not isinstance(other.source, Table | Curve):
         return None
-    if one.shape != other.shape or one.layout != other.layout:
+    return together(node, _OPERATORS[node.op_type], one, other)
+
+
+def together(node: Node, f: Callable[..., Array], *reals: Real) -> Real | None:
+    """``f`` of several functions of the same numbers, as one; None where they are not."""
+    first = reals[0]
+    if any(r.shape != first.shape or r.layout != first.layout for r in reals[1:]):
         return None
-    if is_table(one) and is_table(other):
-        (first, x), (second, y) = _entries(one), _entries(other)
-        if first.tensor != second.tensor:
+    if all(is_table(r) for r in reals):
+        parts = [entries(r) for r in reals]
+        if len({integers.tensor for integers, _ in parts}) > 1:
             return None
         with np.errstate(all="ignore"):
-            return _tabled(node, one, first, operate(x, y))
-    if is_table(one) or is_table(other) or one.slope is not None or other.slope is not None:
+            return tabled(node, first, parts[0][0], f(*(values for _, values in parts)))
+    if any(is_table(r) or r.slope is not None for r in reals):
         return None
-    (base, f), (same, g) = _curve(one), _curve(other)
-    if not base.is_same(same):
+    base = next((r.source.base for r in reals if isinstance(r.source, Curve)), first)
+    over = [_over(base, r) for r in reals]
+    inner = [part for part in over if part is not None]
+    if len(inner) < len(over):
         return None
-    return _curved(one, base, lambda x: operate(f(x), g(x)))
+    return _curved(first, base, lambda x: f(*(part(x) for part in inner)))
+
+
+def _over(base: Real, real: Real) -> _Function | None:
+    """``real`` as a function of ``base``, where both are of the same sums."""
+    if isinstance(real.source, Curve):
+        own, function = _curve(real)
+        return function if own.is_same(base) else None
+    if real.is_same(base):
+        return lambda x: x
+    sizes = (base.scale.size, base.offset.size, real.scale.size, real.offset.size)
+    if real.source is not base.source or real.order is not base.order or set(sizes) != {1}:
+        return None
+    if base.is_clamped or not base.scale[0]:
+        return None
+    gain = real.scale[0] / base.scale[0]
+    offset = real.offset[0] - gain * base.offset[0]
+    low, high = real.low, real.high
+    return lambda x: np.clip(gain * x + offset, low, high)
 
 
 _OPERATORS: dict[str, Callable[[Array, Array], Array]] = {

@@ -32,6 +32,8 @@ from hwkit.importers.qonnx import (
     maps,
     pools,
     quantizers,
+    repeats,
+    selection,
     shapes,
     sums,
 )
@@ -39,9 +41,11 @@ from hwkit.importers.qonnx.argmax import arg_max, top_one
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
 from hwkit.importers.qonnx.fold import fold
+from hwkit.importers.qonnx.instance_norm import instance_norm
 from hwkit.importers.qonnx.integers import extent, quantize, settle
 from hwkit.importers.qonnx.layer_norm import layer_norm
 from hwkit.importers.qonnx.leaky import prelu
+from hwkit.importers.qonnx.plain import COMPARISONS, LOGIC
 from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.resize import resize
 from hwkit.importers.qonnx.rewrite import rewrite
@@ -51,7 +55,7 @@ from hwkit.importers.qonnx.source import Imported, Meaning
 from hwkit.importers.qonnx.tails import without_tails
 from hwkit.importers.qonnx.transposed import conv_transpose
 from hwkit.importers.qonnx.unary import FUNCTIONS
-from hwkit.importers.qonnx.values import Fresh, Layer, Real
+from hwkit.importers.qonnx.values import Curve, Fresh, Layer, Real, Table
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Reshape, activations
 from hwkit.ir.types import S32
@@ -73,7 +77,11 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     **dict.fromkeys(FUNCTIONS, functions.function),
     "Pow": functions.power,
     "PRelu": prelu,
-    **dict.fromkeys(("Min", "Max"), layers.limit),
+    **dict.fromkeys(("Min", "Max"), selection.extremes),
+    **dict.fromkeys(COMPARISONS, selection.compare),
+    **dict.fromkeys(LOGIC, selection.logic),
+    "Not": selection.negation,
+    "Where": selection.where,
     "MaxPool": pools.max_pool,
     "AveragePool": pools.average_pool,
     **dict.fromkeys(
@@ -88,6 +96,11 @@ _HANDLERS: dict[str, Callable[[Context, Node], None]] = {
     "Add": sums.add,
     **dict.fromkeys(("Mul", "Div", "Sub"), sums.arithmetic),
     "Pad": maps.pad,
+    "Expand": repeats.expand,
+    "Tile": repeats.tile,
+    "DepthToSpace": repeats.depth_to_space,
+    "SpaceToDepth": repeats.space_to_depth,
+    "InstanceNormalization": instance_norm,
     "ArgMax": arg_max,
     "TopK": top_one,
     "Concat": maps.concat,
@@ -130,10 +143,13 @@ def import_qonnx(path: Path) -> Imported:
     renamed = dict(zip(original.outputs, model.outputs, strict=True))
     values = {**context.values, **{n: context.values[to] for n, to in renamed.items()}}
     meanings = {
-        name: Meaning(value.integers.tensor, value.shape, value.order, value.layout)
+        name: Meaning(
+            value.integers.tensor, value.shape, value.order, value.layout,
+            model.batch_axes.get(renamed.get(name, name), 0),
+        )
         for name, value in values.items()
         if isinstance(value, Real) and value.is_plain and value.integers.tensor in graph.tensors
-    }
+    }  # fmt: skip
     return Imported(graph, original, context.read_inputs, meanings)
 
 
@@ -192,6 +208,8 @@ def _output(context: Context, name: str) -> str:
     """Name of the integer tensor of model output ``name``; maps stay in (H, W, C) order."""
     node = Node(name, "output", (name,), (name,), {})
     real = context.real(node, 0)
+    if isinstance(real.source, Table | Curve):
+        real = settle(context, node, real)
     wide = isinstance(real.source, Layer) or real.integers.dtype == S32
     if real.offset.any() or (wide and real.scale.size > 1) or real.refined:
         real = _sums(context, node, real)

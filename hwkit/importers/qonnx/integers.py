@@ -250,7 +250,20 @@ def quantize(ctx: Context, node: Node, value: Real | Fresh, q: Quantizer, name: 
     if _changes_nothing(planned, source, q):
         return plain
     out = _rounded(ctx, node, source, planned, q.dtype, facts, name)
+    if not wraps:
+        least, most = _reached(real, q, least, most)
     return replace(plain, source=Integers(out, q.dtype, least, most, q.zero_point))
+
+
+def _reached(real: Real, q: Quantizer, least: int, most: int) -> tuple[int, int]:
+    """The integers within ``least`` and ``most`` that ``q`` makes of what ``real`` may hold; a real
+    near a tie may fall on either side."""
+    if isinstance(real.source, Layer) or q.scale.size > 1:
+        return least, most
+    source, near = real.integers, float(q.scale[0]) * _NEARLY_WHOLE
+    ends = [real.scale * (v - source.zero_point) + real.offset for v in (source.low, source.high)]
+    low, high = float(ends[0].min()) - near, float(ends[1].max()) + near
+    return max(least, bound(low, q)), min(most, bound(high, q))
 
 
 def _on_curve(ctx: Context, node: Node, value: Real, curve: Curve, q: Quantizer, name: str) -> Real:

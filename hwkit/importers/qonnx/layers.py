@@ -278,17 +278,6 @@ def clip(ctx: Context, node: Node) -> None:
     ctx.put(node, clamped(ctx.real(node, 0), bounds[0], bounds[1]))
 
 
-def limit(ctx: Context, node: Node) -> None:
-    """``Min`` and ``Max`` with a constant."""
-    numbers = [ctx.numbers(node, i) for i in range(len(node.inputs))]
-    constants = [n for n in numbers if n is not None]
-    if len(numbers) != 2 or len(constants) != 1 or constants[0].size != 1:
-        raise UnsupportedOp(node.name, IMPORTER, f"{node.op_type} but of one and a constant")
-    real, value = ctx.real(node, int(numbers[0] is not None)), float(constants[0].flat[0])
-    low, high = (-np.inf, value) if node.op_type == "Min" else (value, np.inf)
-    ctx.put(node, clamped(real, low, high))
-
-
 def clamped(real: Real, low: float, high: float) -> Real:
     """``real`` with another clamp behind what is pending."""
     return replace(

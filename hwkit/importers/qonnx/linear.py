@@ -103,6 +103,7 @@ class _Rewriting:
         self.renamed: dict[str, str] = {}
         self.clips: dict[str, tuple[int, int]] = {}
         self.parameters: dict[str, str] = {}
+        self.dequantized: dict[str, Node] = {}
         self.nodes: list[Node] = []
 
     def run(self, nodes: list[Node]) -> list[Node]:
@@ -172,6 +173,8 @@ class _Rewriting:
 
     def _quantize(self, node: Node) -> None:
         grid = self._grid(node, None)
+        if node.inputs[0] in self.dequantized:
+            self._read(node.inputs[0])
         if node.inputs[0] in self.constants:
             self._quantized_constant(node, grid)
             return
@@ -184,6 +187,17 @@ class _Rewriting:
         inputs = (node.inputs[0], scale, zero_point, bits)
         self.nodes.append(replace(node, op_type="Quant", inputs=inputs, attributes=attributes))
         self.grids[node.outputs[0]] = grid
+
+    def _read(self, name: str) -> None:
+        """A dequantized constant as its numbers, for those who quantize it again."""
+        node = self.dequantized[name]
+        integers = self.constants[node.inputs[0]]
+        grid = self._grid(node, type_of(integers))
+        scale, zero_point = (
+            along(node, v, grid.axis, integers.ndim) for v in (grid.scale, grid.zero_point)
+        )
+        whole = integers.astype(np.int64) - zero_point
+        self.constants[name] = np.asarray(whole.astype(np.float32) * scale.astype(np.float32))
 
     def _quantized_constant(self, node: Node, grid: Grid) -> None:
         """A weight of reals, quantized in float32 as runtimes do; integers from here on."""
@@ -200,8 +214,9 @@ class _Rewriting:
             raise GraphError(
                 node.name, f"scale of shape {grid.scale.shape} does not fit weight {values.shape}"
             ) from error
-        integers = np.clip(steps, grid.dtype.low, grid.dtype.high).astype(np.int64)
-        self.constants[node.outputs[0]] = integers.astype(_NAMES[grid.dtype])
+        integers = np.clip(steps, grid.dtype.low, grid.dtype.high)
+        # A constant without axes is an array too.
+        self.constants[node.outputs[0]] = np.asarray(integers, _NAMES[grid.dtype])
         self.parameters[node.outputs[0]] = node.inputs[0]
 
     def _constant(self, node: Node, suffix: str, value: object) -> str:
@@ -218,6 +233,7 @@ class _Rewriting:
             axis = node.attribute("axis", 1)
             self.nodes.append(replace(node, attributes={AXIS: axis, **extra}))
             self._grid(node, type_of(self.constants[source]))
+            self.dequantized[output] = node
             return
         if source in self.integers:
             self._input(node)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from hwkit.errors import GraphError, UnsupportedOp
 from hwkit.importers.qonnx.arrange import arranged, as_map
 from hwkit.importers.qonnx.context import Context
+from hwkit.importers.qonnx.cuts import placed, taken, whole_order
 from hwkit.importers.qonnx.file import Node
-from hwkit.importers.qonnx.integers import extent, quantize, settle, whole
+from hwkit.importers.qonnx.integers import extent, quantize, refine, settle
 from hwkit.importers.qonnx.layout import to_graph
 from hwkit.importers.qonnx.pools import map_shape
 from hwkit.importers.qonnx.rescale import Quantizer
@@ -25,33 +27,92 @@ GRID_BITS = 29
 
 
 def pad(ctx: Context, node: Node) -> None:
-    """``Pad`` of rows and columns with a constant that the integers can hold."""
-    real = as_map(ctx, node, whole(ctx, node, 0))
-    source = real.integers
-    given = ctx.numbers(node, 1) if ctx.has(node, 1) else np.array(node.attribute("pads", [0]))
-    filling = ctx.numbers(node, 2) if ctx.has(node, 2) else np.array([_value(node)])
+    """``Pad`` of any axis but the batch with a constant, or with what the map has itself; numbers
+    below 0 cut off."""
+    real = whole_order(ctx, node, 0)
     rank = len(real.shape) + 1
+    given = ctx.numbers(node, 1) if ctx.has(node, 1) else np.array(node.attribute("pads", [0]))
     if given is not None and ctx.has(node, 3) and (axes := ctx.numbers(node, 3)) is not None:
         given = _widened(given, axes, rank)
-    if node.attribute("mode", "constant") != "constant":
-        raise UnsupportedOp(node.name, IMPORTER, "padding that is not constant; use zeros")
-    if given is None or filling is None or given.size != 2 * rank or filling.size != 1:
+    if given is None or given.size != 2 * rank:
         raise UnsupportedOp(node.name, IMPORTER, "padding that is no constant of the export")
-    pads = [int(p) for p in given.flat]
-    if any(pads[k] or pads[rank + k] for k in (0, 1)) or min(pads) < 0:
-        raise UnsupportedOp(node.name, IMPORTER, f"padding {pads}; pad rows and columns only")
-    value = float(filling.flat[0]) / float(real.scale[0]) + source.zero_point
-    value = round(value) if abs(value - round(value)) < 1e-4 else value
-    if value != round(value) or (filling.flat[0] and real.scale.size > 1):
-        raise UnsupportedOp(node.name, IMPORTER, "padding off the integers' grid; pad with zeros")
-    before, after = [0, *pads[2:rank]][-2:], [0, *pads[rank + 2 :]][-2:]
-    name = ctx.name(node)
-    padding = Padding(before[0], after[0], before[1], after[1])
-    op = Pad(name, source.tensor, name, padding, int(value))
+    pads = [(int(given.flat[k]), int(given.flat[rank + k])) for k in range(rank)]
+    if any(pads[0]):
+        raise UnsupportedOp(node.name, IMPORTER, f"padding {pads}; keep the batch as it is")
+    mode = node.attribute("mode", "constant")
+    for axis, (before, after) in enumerate(pads[1:]):
+        size = real.shape[axis]
+        if min(before, after) < 0:
+            places = range(max(-before, 0), size - max(-after, 0))
+            real, size = taken(ctx, node, real, axis, places), len(places)
+        before, after = max(before, 0), max(after, 0)
+        if mode != "constant" and before + after:
+            real = placed(ctx, node, real, axis, _mirrored(node, mode, size, before, after))
+    if mode == "constant":
+        real = _filled(ctx, node, real, [(max(a, 0), max(b, 0)) for a, b in pads[1:]])
+    ctx.put(node, real)
+
+
+def _mirrored(node: Node, mode: str, size: int, before: int, after: int) -> list[int]:
+    """Of which place each of the padded axis is."""
+    if mode not in ("reflect", "edge", "wrap"):
+        raise UnsupportedOp(node.name, IMPORTER, f"padding by {mode:.20}; use zeros")
+    if (mode == "reflect" and max(before, after) >= size) or not size:
+        raise GraphError(node.name, f"pads {size} by {max(before, after)}; export again")
+    kind: Any = mode
+    return [int(i) for i in np.pad(np.arange(size), (before, after), mode=kind)]
+
+
+def _filled(ctx: Context, node: Node, real: Real, pads: list[tuple[int, int]]) -> Real:
+    """Padded with one constant; off the integers' grid all are brought to a finer one."""
+    filling = ctx.numbers(node, 2) if ctx.has(node, 2) else np.array([_value(node)])
+    if filling is None or filling.size != 1:
+        raise UnsupportedOp(node.name, IMPORTER, "padding that is no constant of the export")
+    value = float(filling.flat[0])
+    if real.offset.any():
+        real = refine(ctx, node, real)
+    if _place(real, value) is None:
+        step = max(extent(real)[1], abs(value)) * 2.0**-GRID_BITS
+        q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
+        name = f"{real.integers.tensor}.fine"
+        real = replace(quantize(ctx, node, real, q, name), refined=True)
+    integer = _place(real, value)
+    if integer is None:
+        integer = round(value / float(real.scale[0]))
+    rank = len(real.shape)
+    if rank in (2, 3) and pads[0] == (0, 0):
+        return _around(ctx, node, as_map(ctx, node, real), pads, integer)
+    for axis, (before, after) in enumerate(pads):
+        for first, count in ((True, before), (False, after)):
+            if count:
+                shape = (*real.shape[:axis], count, *real.shape[axis + 1 :])
+                filled = _constant_of(ctx, node, np.full(shape, integer), real)
+                pair = [filled, real] if first else [real, filled]
+                real = _concat(ctx, node, pair, axis, axis == real.layout[-1])
+    return real
+
+
+def _place(real: Real, value: float) -> int | None:
+    """The integer that stands for ``value``, if one does."""
+    if value and real.scale.size > 1:
+        return None
+    steps = value / float(real.scale[0]) + real.integers.zero_point
+    whole_steps = round(steps)
+    held = real.integers.dtype.low <= whole_steps <= real.integers.dtype.high
+    return whole_steps if held and abs(steps - whole_steps) < 1e-4 else None
+
+
+def _around(
+    ctx: Context, node: Node, real: Real, pads: list[tuple[int, int]], integer: int
+) -> Real:
+    """Rows and columns of a map."""
+    source, name = real.integers, ctx.name(node)
+    (top, bottom), (left, right) = [(0, 0), *pads[1:]][-2:]
+    op = Pad(name, source.tensor, name, Padding(top, bottom, left, right), integer)
     ctx.builder.add(op, source.dtype, ctx.builder.tensors[source.tensor].quantization)
-    low, high = min(source.low, int(value)), max(source.high, int(value))
+    low, high = min(source.low, integer), max(source.high, integer)
     padded = replace(real, source=replace(source, tensor=name, low=low, high=high))
-    ctx.put(node, replace(padded, shape=map_shape(ctx, padded)))
+    return replace(padded, shape=map_shape(ctx, padded))
 
 
 def _value(node: Node) -> float:
@@ -150,9 +211,15 @@ def _constant(ctx: Context, node: Node, values: Array, like: Real) -> Real:
         raise UnsupportedOp(
             node.name, IMPORTER, "joins a constant off the grid of integers; quantize it alike"
         )
+    return _constant_of(ctx, node, whole_steps.astype(np.int64), like)
+
+
+def _constant_of(ctx: Context, node: Node, integers: Array, like: Real) -> Real:
+    """Constant integers of one sample as an activation like ``like``."""
+    source = like.integers
     name = ctx.name(node, f"{ctx.name(node)}.joined")
-    shape = tuple(values.shape[1:])
-    held = to_graph(whole_steps.astype(np.int64), shape, like.layout)
+    shape = tuple(integers.shape)
+    held = to_graph(integers, shape, like.layout)
     facts = Quantization((float(like.scale[0]),), source.zero_point)
     ctx.builder.constant(f"{name}.weight", held, source.dtype, facts)
     ctx.builder.add(ConstantOp(name, f"{name}.weight", name), source.dtype, facts)

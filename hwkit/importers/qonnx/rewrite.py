@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from hwkit.importers.qonnx.batch_first import batch_first
 from hwkit.importers.qonnx.constants import computed_constants
 from hwkit.importers.qonnx.file import Node, OnnxModel
 from hwkit.importers.qonnx.fixed import WRAP_BITS, fixed_point
@@ -30,6 +31,7 @@ def rewrite(model: OnnxModel) -> OnnxModel:
     nodes = alive(nodes, outputs)
     nodes, constants = computed_constants(nodes, model.constants)
     nodes, constants, outputs = quantizers(nodes, replace(model, constants=constants), outputs)
+    nodes, constants, axes = batch_first(nodes, constants, model.inputs)
     nodes, constants = whole_layer_norms(nodes, constants, outputs)
     nodes = alive(nodes, outputs)
     nodes = fixed_point(nodes, constants, outputs)
@@ -38,7 +40,7 @@ def rewrite(model: OnnxModel) -> OnnxModel:
         if moved is None:
             break
         nodes = moved
-    return replace(model, nodes=tuple(nodes), outputs=outputs, constants=constants)
+    return replace(model, nodes=tuple(nodes), outputs=outputs, constants=constants, batch_axes=axes)
 
 
 def _without_identities(model: OnnxModel) -> tuple[list[Node], tuple[str, ...]]:

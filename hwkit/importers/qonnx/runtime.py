@@ -72,7 +72,7 @@ class OnnxRuntimeRunner(QonnxRunner):
             if name not in theirs:
                 continue
             _, distance = told[meaning.tensor]
-            y = theirs[name][:1]
+            y = meaning.first(theirs[name])
             if name in self._integral:
                 integers = self._in_graph(meaning, y).astype(np.int64)
                 bits = self._imported.graph.tensors[meaning.tensor].dtype.bits
@@ -104,9 +104,10 @@ class OnnxRuntimeRunner(QonnxRunner):
         batch = next(iter(shapes.values()))[0]
         for name in self._cut:
             meaning = self._fed.get(name) or self._compared[name]
-            x = in_file(meaning, known[meaning.tensor].astype(np.int64))[None]
+            x = in_file(meaning, known[meaning.tensor].astype(np.int64))
             if name + _GIVEN in types:
-                feeds[name + _GIVEN] = np.repeat(x, batch, 0).astype(types[name + _GIVEN])
+                given = meaning.batched(x, batch)
+                feeds[name + _GIVEN] = given.astype(types[name + _GIVEN])
         wanted = [o.name for o in self._session.get_outputs()]
         try:
             results = self._session.run(wanted, feeds)

@@ -27,12 +27,25 @@ _FLOAT32 = 2.0**-24
 @dataclass(frozen=True, slots=True, eq=False)
 class Meaning:
     """An ONNX tensor in the graph: ``tensor`` holds its integers; ``shape``, ``order``, ``layout``
-    are as in ``values.Real``."""
+    are as in ``values.Real``, ``batch`` is the batch's axis in the file, -1 where it has none."""
 
     tensor: str
     shape: Shape
     order: Array | None
     layout: Layout
+    batch: int = 0
+
+    def first(self, y: Array) -> Array:
+        """The first sample of the file's tensor, (1, *shape)."""
+        if self.batch < 0:
+            return y[None]
+        return np.moveaxis(y, self.batch, 0)[:1]
+
+    def batched(self, x: Array, count: int) -> Array:
+        """One sample ``count`` times, as the file has it."""
+        if self.batch < 0:
+            return x
+        return np.repeat(np.expand_dims(x, self.batch), count, self.batch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,11 +110,13 @@ class QonnxRunner:
             meaning = self._compared.get(name)
             if meaning is None:
                 return y
-            seen[meaning.tensor] = self._noted(meaning, y[:1], found)
+            seen[meaning.tensor] = self._noted(meaning, y, found)
             if name not in self._followed:
                 return y
-            given = self._given(name, meaning, known).reshape(1, *y.shape[1:])
-            return np.broadcast_to(given, y.shape)
+            given = self._given(name, meaning, known)
+            if meaning.batch:
+                return meaning.batched(given, y.shape[max(meaning.batch, 0)])
+            return np.broadcast_to(given.reshape(1, *y.shape[1:]), y.shape)
 
         self._execution.run(self._feeds(known), follow)
         return seen
@@ -143,15 +158,16 @@ class QonnxRunner:
     def _noted(self, meaning: Meaning, y: Array, found: Quantized | None) -> tuple[Array, Array]:
         """Integers and distances from ties, in the graph's layout."""
         if found is not None and found.integers.size:
-            integers, distance = found.integers[:1], found.distance[:1]
+            integers, distance = meaning.first(found.integers), meaning.first(found.distance)
             return self._in_graph(meaning, integers), self._in_graph(meaning, distance)
         scale, zero_point = self._facts(meaning)
-        steps = self._in_graph(meaning, y) / scale + zero_point
+        steps = self._in_graph(meaning, meaning.first(y)) / scale + zero_point
         if found is None:
             # A real output has no step but the graph's: what float32 cannot tell is a tie.
             distance = tie_distance(steps, "ROUND") - np.abs(steps) * _FLOAT32
             return np.rint(steps).astype(np.int64), distance
-        return np.rint(steps).astype(np.int64), self._in_graph(meaning, found.distance[:1])
+        distance = meaning.first(found.distance)
+        return np.rint(steps).astype(np.int64), self._in_graph(meaning, distance)
 
     def _facts(self, meaning: Meaning) -> tuple[Array, int]:
         facts = self._imported.graph.tensors[meaning.tensor].quantization

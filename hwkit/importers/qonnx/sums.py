@@ -7,7 +7,7 @@ from math import lcm
 
 import numpy as np
 
-from hwkit.errors import GraphError, UnsupportedOp
+from hwkit.errors import GraphError
 from hwkit.importers.qonnx.arrange import facing
 from hwkit.importers.qonnx.attention import constant_activation
 from hwkit.importers.qonnx.axes import along_channels, require_fit
@@ -17,7 +17,8 @@ from hwkit.importers.qonnx.functions import combined, quotient
 from hwkit.importers.qonnx.integers import settled, with_room
 from hwkit.importers.qonnx.layers import affine
 from hwkit.importers.qonnx.products import operands, product, repeated
-from hwkit.importers.qonnx.rounding import IMPORTER, ratio
+from hwkit.importers.qonnx.quotients import divided
+from hwkit.importers.qonnx.rounding import ratio
 from hwkit.importers.qonnx.values import Fresh, Integers, Real, Weight
 from hwkit.ir.arith import quantize_multiplier
 from hwkit.ir.ops import Add, Rescale, Rounding, Sub
@@ -74,9 +75,7 @@ def _of_two(ctx: Context, node: Node) -> None:
         a, b = operands(ctx, node, (settled(ctx, node, 0), settled(ctx, node, 1)))
         ctx.put(node, _sum(ctx, node, a, b))
     else:
-        raise UnsupportedOp(
-            node.name, IMPORTER, f"{node.op_type} of two activations; multiply by a reciprocal"
-        )
+        divided(ctx, node)
 
 
 def _sum(ctx: Context, node: Node, a: Real, b: Real) -> Real:

@@ -191,9 +191,11 @@ def broken(kind: str) -> Onnx:
             model.node("MatMul", ["q", "wq"], "s")
             model.quant("s", "y", mode="STOCHASTIC")
         case "two activations":
-            model.node("Div", ["q", "q"], "y")
+            model.quant("x", "wide", bits=12)
+            model.node("Div", ["q", "wide"], "y")
         case "transposed":
-            model.node("Transpose", ["q"], "y", perm=[1, 0])
+            model.node("Transpose", ["q"], "t", perm=[1, 0])
+            model.node("Flatten", ["t"], "y")
         case "fractional bits":
             model.quant("q", "y", bits=3.5)
         case "zero scale":
@@ -232,8 +234,8 @@ def broken(kind: str) -> Onnx:
         ("binary scale", UnsupportedOp, "y/BipolarQuant", "export it as a constant"),
         ("12 bit weight", UnsupportedOp, "y/MatMul", "use 8 bits or fewer"),
         ("unknown rounding", UnsupportedOp, "y/Quant", "HALF_UP, ROUND"),
-        ("two activations", UnsupportedOp, "y/Div", "multiply by a reciprocal"),
-        ("transposed", UnsupportedOp, "y/Transpose", "keep the batch first"),
+        ("two activations", UnsupportedOp, "y/Div", "quantized to 8 bits"),
+        ("transposed", UnsupportedOp, "y/Flatten", "batch is not first"),
         ("fractional bits", GraphError, "y/Quant", "whole number"),
         ("zero scale", GraphError, "y/Quant", "train"),
         ("nan scale", GraphError, "y.scale", "train again"),
