@@ -31,7 +31,7 @@ def test_every_file_is_a_runtime() -> None:
     assert files == set(KNOWN)
     for name in KNOWN:
         runtime = runtimes.get(name)
-        assert runtime.title and runtime.package in needs_of(name)
+        assert runtime.title and runtime.package in needs_of(EdgeBoard(name))
 
 
 def test_every_edge_board_names_one() -> None:

@@ -98,7 +98,9 @@ def names() -> tuple[str, ...]:
 
 def get(name: str) -> Runtime:
     """The runtime called ``name``; ``KeyError`` where none is."""
-    if name not in names():
-        raise KeyError(name)
-    runtime: Runtime = import_module(f"{__name__}.{name}").RUNTIME
+    module = f"{__name__}.{name}"
+    try:
+        runtime: Runtime = import_module(module).RUNTIME
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise KeyError(name) from error
     return runtime
