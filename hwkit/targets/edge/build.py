@@ -57,7 +57,8 @@ def build(plan: BuildPlan, lowered: Lowered[EdgePlan], out: Path) -> Artifact[Ed
 
 
 def _check_layers(lowered: Lowered[EdgePlan], board: EdgeBoard) -> None:
-    xnnpack = arithmetic_of(board).products is Products.XNNPACK
+    exact = runtime_called(board.runtime).exact
+    xnnpack = exact and arithmetic_of(board).products is Products.XNNPACK
     for op, model in single_layers(lowered.graph, has_functions(board)):
         try:
             loaded = load(board, model)

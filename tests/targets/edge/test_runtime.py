@@ -18,7 +18,7 @@ from hwkit.targets.edge.original import run_original
 from hwkit.targets.edge.target import TARGET as edge
 from tests.targets.edge.networks import residual
 
-KNOWN = ("litert", "litert_reference", "tflite_runtime", "tflm")
+KNOWN = ("litert", "litert_builtin", "litert_reference", "openvino", "tflite_runtime", "tflm")
 
 
 def _board(runtime: str) -> Board:
