@@ -47,7 +47,7 @@ def test_weighted_sums_are_exact() -> None:
 
 
 def test_the_bound_is_measured() -> None:
-    """Where a sum of two maps is fused, some integers are off; never by much, and it is said."""
+    """Beside a sum of two maps some integers may be off; never by much here, and it is said."""
     found = verify(residual(), BOARD, samples=16)
     assert (found.largest == 0) == found.exact
     assert found.largest <= 3 and found.differing < found.integers / 20

@@ -1,7 +1,7 @@
 """OpenVINO on a CPU, told to compute in float32 what it does not compute in int8.
 
-It makes a graph of its own of the file: weighted sums come out as XNNPACK's, sums of two maps and
-some functions are fused and rounded otherwise, so that its integers are near and not equal.
+It makes a graph of its own of the file. Chains of weighted sums came out as XNNPACK's; in a network
+with sums of two maps some integers differ, those of a convolution before them too.
 """
 
 from __future__ import annotations
