@@ -50,6 +50,8 @@ format: $(STAMP)
 tools: $(STAMP)
 	$(BIN)/hwkit toolchain install qemu
 	-$(BIN)/hwkit toolchain install tflite-runtime
+	-$(BIN)/hwkit toolchain install openvino
+	-$(BIN)/hwkit toolchain install openssh-server
 
 env: $(STAMP)
 

@@ -41,9 +41,10 @@ class Identity:
     ``name`` of the chip, emulator, simulator, runtime or model with its version; ``clock_hz`` that
     it runs at, None without one; ``model`` the SHA-256 of the graph and ``build`` of the build
     that it runs, in hex, "" where it cannot tell; ``serial`` number of a board, ``host`` name and
-    CPU where a host computes (the URL of the port where that is all that is known) and the
-    ``threads`` that it uses; ``cost_model`` which model its cycles come from, "" where they are
-    counted.
+    CPU where a host computes (the URL of the port where that is all that is known), the
+    ``threads`` that it uses and the ``cpus`` that they are kept to (as "0,1"; "" for all), and the
+    ``delegate`` whose kernels run some of the model there; ``cost_model`` which model its cycles
+    come from, "" where they are counted.
 
     Example: ``Identity("emulator", "unicorn 2.1.4", 80_000_000).evidence`` is ``"simulated"``.
     """
@@ -56,6 +57,8 @@ class Identity:
     serial: str = ""
     host: str = ""
     threads: int = 1
+    cpus: str = ""
+    delegate: str = ""
     cost_model: str = ""
 
     @property

@@ -4,13 +4,14 @@
 connected. ``docs/boards.md`` describes the files.
 """
 
-from hwkit.boards.found import PLANNED, Found, find_all, load, names
+from hwkit.boards.found import Found, find_all, load, names
 from hwkit.boards.read import parse, parse_part
 from hwkit.boards.records import (
     NO_GOAL,
     Arrival,
     Board,
     EdgeBoard,
+    EdgeLink,
     FlashCache,
     FlashTiming,
     FoldingGoal,
@@ -31,10 +32,10 @@ from hwkit.boards.records import (
 
 __all__ = [
     "NO_GOAL",
-    "PLANNED",
     "Arrival",
     "Board",
     "EdgeBoard",
+    "EdgeLink",
     "FlashCache",
     "FlashTiming",
     "FoldingGoal",

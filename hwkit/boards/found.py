@@ -24,9 +24,6 @@ VARIABLE = "HWKIT_BOARDS"
 GROUP = "hwkit.boards"
 OWN = "hwkit"
 
-PLANNED = frozenset(("host_openvino",))
-"""Board names that are promised and not there yet; a board file takes precedence."""
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -74,8 +71,6 @@ def load(reference: str) -> Board:
         if reference.isidentifier() and path.is_file():
             return _packaged(path) if origin == OWN else parse(path)
     known = ", ".join(names())
-    if reference in PLANNED:
-        raise ConfigError(f"board {reference!r} is not there yet; boards: {known}")
     close = get_close_matches(reference, names(), 1)
     meant = f"; did you mean {close[0]!r}?" if close else ";"
     raise ConfigError(

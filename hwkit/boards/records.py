@@ -131,12 +131,28 @@ def is_riscv(board: McuBoard) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeLink:
+    """The machine that a runtime runs on, where it is not this one: ``host`` as ``ssh`` takes it
+    (a name of the user's configuration, ``user@host`` or ``ssh://user@host:port``) or, via adb,
+    the device's serial number ("" for the only one); ``python`` the program there, which has numpy
+    and the runtime's package; ``config`` a configuration file of ssh's, "" for the user's own."""
+
+    host: str
+    via: str = field(default="ssh", metadata=one_of(words.LINKS))
+    python: str = "python3"
+    config: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeBoard:
-    """An int8 runtime on this machine: ``litert``, ``tflm``, ...; ``threads`` used;
-    ``sram_bytes`` the most arena that a file may take, 0 for whatever it takes."""
+    """An int8 runtime on this machine, or at the other end of ``link``: ``litert``, ``tflm``, ...;
+    ``threads`` used; ``cpus`` that they are kept to, () for any; ``sram_bytes`` the most arena that
+    a file may take, 0 for whatever it takes."""
 
     runtime: str = field(metadata=one_of(words.runtimes))
     threads: int = 1
+    cpus: tuple[int, ...] = ()
+    link: EdgeLink | None = None
     sram_bytes: int = 0
 
 

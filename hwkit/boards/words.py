@@ -46,6 +46,7 @@ COST_MODELS = (
     "e31",
     "hazard3",
 )
+LINKS = ("ssh", "adb")
 REGION_KINDS = ("flash", "sram")
 CACHED = ("code", "data", "both")
 PROGRAMMERS = ("pyocd", "openocd", "picotool", "openFPGALoader")

@@ -232,7 +232,9 @@ def verify(
         return 0 if result.exact else 1
     click.echo(
         f"{board}: {result.inputs} inputs, {result.integers} integers, "
-        f"{result.differing} differing, {result.moved} moved by lowering"
+        f"{result.differing} differing"
+        + (f" by {result.largest} at most" if result.largest else "")
+        + f", {result.moved} moved by lowering"
         + (f", {result.ties} ties" if original is not None else "")
     )
     if result.deviation:

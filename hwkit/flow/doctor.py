@@ -66,6 +66,8 @@ def _tools() -> tuple[Tool, ...]:
         _package("mlxtend", "train", "train"),
         *_runtimes(),
         _package("onnxruntime", "edge", "edge"),
+        Tool("ssh", "edge", "apt install openssh-client", program="ssh"),
+        Tool("adb", "edge", "apt install adb", program="adb"),
         _package("ziglang", "mcu", "mcu"),
         _package("unicorn", "mcu", "mcu"),
         _package("pyelftools", "mcu", "mcu"),

@@ -27,8 +27,9 @@ _OBSERVED_SAMPLES = 2
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """``integers`` compared, ``differing`` of them unequal: every output of ``inputs`` samples
-    (successive steps, where the network has states), and what every layer gives for the first few.
+    """``integers`` compared, ``differing`` of them unequal, by ``largest`` at most: every output of
+    ``inputs`` samples (successive steps, where the network has states), and what every layer gives
+    for the first few.
 
     ``moved`` integers differ between the graph as given and as lowered for the board (another
     rounding); they are no fault of the board and are counted apart. ``argmax_moved`` counts the
@@ -49,6 +50,7 @@ class Verification:
     ties: int = 0
     options: Mapping[str, str | int] = field(default_factory=dict)
     deviation: str = ""
+    largest: int = 0
 
     @property
     def exact(self) -> bool:
@@ -107,6 +109,7 @@ def verify(
         argmax_moved=_argmax_moved(as_given, original),
         first=compared.first,
         options=artifact.lowered.board.options,
+        largest=compared.largest,
     )
 
 
@@ -131,7 +134,7 @@ class _Compared:
     def __init__(self, graph: Graph, session: Session, partial: Collection[str] = ()) -> None:
         self.graph, self.session = graph, session
         self.unseen = {*partial, *graph.outputs}
-        self.integers = self.differing = 0
+        self.integers = self.differing = self.largest = 0
         self.first: Difference | None = None
         self._wrong_output: Difference | None = None
         # An output may be an input or a state, which no layer gives.
@@ -177,6 +180,7 @@ class _Compared:
         self.differing += len(wrong)
         if not len(wrong):
             return None
+        self.largest = max(self.largest, int(np.abs(a - b).max()))
         sample, *where = (int(i) for i in wrong[0])
         index = (start + sample, *where)
         return Difference(layer, index, int(a[tuple(wrong[0])]), int(b[tuple(wrong[0])]))

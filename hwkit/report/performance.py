@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from hwkit.profile.measurement import Figures, Measurement
 from hwkit.report.elements import Column, badge, bar, note, section, table
 from hwkit.report.markup import Child, Markup, join, tag
-from hwkit.report.numbers import NONE, count, milliseconds, real
+from hwkit.report.numbers import NONE, count, milliseconds, percent, real
 
+_CLOSE = 0.1
+"""Share of the whole by which the layers' sum may be off without a word of why."""
 _TITLES = {"instructions": "Instructions", "cycles": "Cycles", "us": "µs"}
 
 
@@ -62,9 +64,25 @@ def _caption(profile: Measurement) -> str:
     elif total.cycles is not None and profile.clock_hz:
         parts.append(f"{milliseconds(total.cycles * 1e6 / profile.clock_hz)} an inference{clock}")
     if profile.whole is not None and _has_layers(profile):
-        parts.append("timed as a whole; layers timed one by one need not add up to it")
+        parts.append(f"timed as a whole; {_layers_beside(profile)}")
     model = f". Cycle model {profile.cycle_model}" if profile.cycle_model else ""
     return ", ".join(parts) + model
+
+
+def _layers_beside(profile: Measurement) -> str:
+    """How far the sum of the layers is from the whole, and why where that is far."""
+    summed = sum(layer.us or 0.0 for layer in profile.layers)
+    whole = profile.whole.us if profile.whole is not None else None
+    text = f"layers timed one by one add up to {milliseconds(summed)}"
+    if not whole:
+        return text
+    apart = summed / whole - 1
+    text += f", {percent(abs(apart))} {'more' if apart >= 0 else 'less'}"
+    if abs(apart) <= _CLOSE:
+        return text
+    if apart > 0:
+        return f"{text}: each was a call of its own"
+    return f"{text}: alone, each found its data in the cache"
 
 
 def _has_layers(profile: Measurement) -> bool:

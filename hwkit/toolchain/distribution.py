@@ -103,8 +103,22 @@ _OPENFPGALOADER = DistributionTool(
     },
 )
 
+_OPENSSH_SERVER = DistributionTool(
+    name="openssh-server",
+    title="OpenSSH's server, with which the tests try boards over ssh on this machine",
+    programs=("sshd",),
+    packages=(("openssh-server",),),
+    check="sshd_runs.py",
+    elsewhere={
+        "fedora": "dnf install openssh-server",
+        "arch": "pacman -S openssh",
+        "": "install OpenSSH's server with your system's packages",
+    },
+)
+
 DISTRIBUTION_TOOLS: Mapping[str, DistributionTool] = {
-    tool.name: tool for tool in (_QEMU, _ICESTORM, _OPENOCD, _PICOTOOL, _OPENFPGALOADER)
+    tool.name: tool
+    for tool in (_QEMU, _ICESTORM, _OPENOCD, _PICOTOOL, _OPENFPGALOADER, _OPENSSH_SERVER)
 }
 
 

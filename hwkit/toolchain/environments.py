@@ -112,8 +112,15 @@ _TFLITE_RUNTIME = Environment(
     ),
 )
 
+_OPENVINO = Environment(
+    name="openvino",
+    title="OpenVINO, for board host_openvino",
+    check="openvino_runs.py",
+    packages=(Package("openvino", "2026.4.1"), Package("numpy", "2.4.6", "2.")),
+)
+
 ENVIRONMENTS: Mapping[str, Environment] = {
-    environment.name: environment for environment in (_FINN, _TFLITE_RUNTIME)
+    environment.name: environment for environment in (_FINN, _TFLITE_RUNTIME, _OPENVINO)
 }
 
 

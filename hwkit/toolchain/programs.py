@@ -43,7 +43,7 @@ def find(name: str) -> str | None:
     """The path of the program ``name``: on the PATH if it is new enough there, else the one that
     hwkit has installed, else None. Example: ``find("openocd") == "/usr/bin/openocd"``."""
     tool = tool_of(name)
-    on_path = shutil.which(name)
+    on_path = _on_path(name)
     if tool is None or (on_path and (not tool.least or _is_new(on_path, tool.least))):
         return on_path
     folder = _unpacked(tool)
@@ -57,7 +57,7 @@ def get(name: str) -> str:
         tool = tool_of(name)
         if tool is None:
             raise ToolMissing(name, "install it or put it on PATH")
-        old = f" {tool.least} or newer" if shutil.which(name) else ""
+        old = f" {tool.least} or newer" if _on_path(name) else ""
         raise ToolMissing(f"{name}{old}", remedy(tool))
     return found
 
@@ -103,7 +103,7 @@ def _make(tool: DistributionTool, folder: Path) -> None:
         source = apt.Apt(Path(scratch), log)
         source.update()
         packages = source.unpack([_known(source, tool, names) for names in tool.packages], folder)
-    for path in (folder / "usr" / "bin").iterdir():
+    for path in _binaries(folder):
         if path.name not in tool.programs:
             path.unlink()  # QEMU's package brings a dozen other machines: 150 MB
     _write_starters(tool, folder)
@@ -128,10 +128,11 @@ def _known(source: apt.Apt, tool: DistributionTool, names: tuple[str, ...]) -> s
 def _write_starters(tool: DistributionTool, folder: Path) -> None:
     libraries = sorted({path.parent for path in folder.rglob("lib*.so.*")})
     places = ":".join(f"$folder/{path.relative_to(folder)}" for path in libraries)
+    places_of = {path.name: path.relative_to(folder) for path in _binaries(folder)}
     (folder / "bin").mkdir()
     for name in tool.programs:
         arguments = [f'"{part}"' for part in tool.arguments.get(name, ())]
-        command = " ".join(['"$folder/usr/bin/' + name + '"', *arguments, '"$@"'])
+        command = " ".join([f'"$folder/{places_of[name]}"', *arguments, '"$@"'])
         starter = folder / "bin" / name
         starter.write_text(
             "#!/bin/sh\n"
@@ -140,6 +141,15 @@ def _write_starters(tool: DistributionTool, folder: Path) -> None:
             f"exec {command.replace('{folder}', '$folder')}\n"
         )
         starter.chmod(0o755)
+
+
+def _binaries(folder: Path) -> list[Path]:
+    return [path for place in ("bin", "sbin") for path in (folder / "usr" / place).glob("*")]
+
+
+def _on_path(name: str) -> str | None:
+    """On the PATH, or where servers lie, which an ordinary user's PATH lacks."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
 
 
 def _unpacked(tool: DistributionTool) -> Path | None:

@@ -40,6 +40,8 @@ QUICK = ("host_litert", "host_onnxruntime", "host_tflm", "interpreter", "toy")
 
 ELSEWHERE = {
     "finn_sim": "tests/targets/finn/test_simulation.py: many graphs for one start of FINN",
+    "host_litert_builtin": "tests/targets/edge/test_builtin.py",
+    "host_openvino": "tests/targets/edge/test_openvino.py: near, not exact",
     "host_tflite_runtime": "tests/targets/edge/test_tflite_runtime.py: where it is installed",
     "rtl_sim": "test_rtl.py: many cores for one simulator",
     "rtl_sim_unrolled": "tests/targets/rtl/test_unrolled.py",

@@ -126,7 +126,14 @@ def _in_runtime(graph: Graph, op: Op, runtime: Arithmetic, target: str) -> Op:
     if isinstance(op, Weighted) and op.rescale is not None:
         weight = _scales(graph, op.weight)
         source, output = (_scales(graph, name)[0] for name in (op.input, op.output))
-        form = _form(op, runtime.products)
+        channels = graph.tensors[op.output].shape[-1]
+        if runtime.products is Products.RUY_EIGHTS and _has_a_rest(op, channels):
+            remedy = (
+                f"{channels} channels, of which eights round otherwise than the rest; take a "
+                "multiple of 8, or host_litert"
+            )
+            raise UnsupportedOp(op.name, target, remedy)
+        form = _form(op, channels, runtime.products)
         try:
             rescale = form(op.rescale, source, weight, output)
         except ValueError as error:
@@ -170,7 +177,7 @@ def _matmul(op: MatMul, r: Rescale, scales: tuple[float, float, float], of: Prod
     first, second, output = scales
     if of is Products.XNNPACK and op.input_zero_points[1] == 0:
         return _float32_product(r, first, second, output)
-    form = _ruy_form if of is Products.RUY else _double_form
+    form = _ruy_form if of in (Products.RUY, Products.RUY_EIGHTS) else _double_form
     return form(r, first, (second,), output)
 
 
@@ -192,13 +199,19 @@ def _scales(graph: Graph, name: str) -> tuple[float, ...]:
     return facts.scale
 
 
-def _form(op: Weighted, products: Products) -> _Form:
+def _has_a_rest(op: Weighted, channels: int) -> bool:
+    return isinstance(op, DepthwiseConv2d) and channels > 8 and channels % 8 != 0
+
+
+def _form(op: Weighted, channels: int, products: Products) -> _Form:
     match products:
         case Products.XNNPACK:
             return _float32_form
         case Products.RUY if not isinstance(op, DepthwiseConv2d):
             return _ruy_form
-        case Products.DOUBLE | Products.RUY:
+        case Products.RUY_EIGHTS if not isinstance(op, DepthwiseConv2d) or channels % 8 == 0:
+            return _ruy_form
+        case Products.DOUBLE | Products.RUY | Products.RUY_EIGHTS:
             return _double_form
     assert_never(products)
 

@@ -12,7 +12,7 @@ from hwkit.files import read_json, write_json, write_whole
 from hwkit.ir.ops import Add, Conv2d, Dense, DepthwiseConv2d, MatMul, Mul, Rounding, Sub
 from hwkit.target import Artifact, BuildPlan, Lowered
 from hwkit.targets.edge.emit import MODEL, has_functions, single_layers
-from hwkit.targets.edge.loaded import arithmetic_of, load, package_version, runtime_called
+from hwkit.targets.edge.loaded import arithmetic_of, load, runtime_called, version_on
 from hwkit.targets.edge.original import EdgePlan
 from hwkit.targets.edge.runtime import Products
 from hwkit.targets.edge.supervised import Refused
@@ -30,8 +30,8 @@ def edge_section(board: Board) -> EdgeBoard:
 
 def tools(board: Board) -> dict[str, str]:
     """Version of the runtime's package; ``ToolMissing`` when it is not installed."""
-    runtime = edge_section(board).runtime
-    return {runtime_called(runtime).package: package_version(runtime)}
+    section = edge_section(board)
+    return {runtime_called(section.runtime).package: version_on(section)}
 
 
 def build(plan: BuildPlan, lowered: Lowered[EdgePlan], out: Path) -> Artifact[EdgePlan]:
@@ -57,7 +57,8 @@ def build(plan: BuildPlan, lowered: Lowered[EdgePlan], out: Path) -> Artifact[Ed
 
 
 def _check_layers(lowered: Lowered[EdgePlan], board: EdgeBoard) -> None:
-    xnnpack = arithmetic_of(board).products is Products.XNNPACK
+    exact = runtime_called(board.runtime).exact
+    xnnpack = exact and arithmetic_of(board).products is Products.XNNPACK
     for op, model in single_layers(lowered.graph, has_functions(board)):
         try:
             loaded = load(board, model)

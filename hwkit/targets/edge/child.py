@@ -2,28 +2,32 @@
 
 A runtime trusts the file that it reads. A check that fails there ends the whole process, wrong
 offsets can make it read anywhere: here it only takes down a child. Nothing but numpy and the
-runtime is imported, so that the start is short and any environment's Python will do.
+runtime is imported, so that the start is short and any environment's Python will do, on this
+machine or on another one: nothing but standard input and output connects it.
 
-``python child.py FOLDER``: one JSON request a line on standard input, one JSON answer a line on
-standard output, arrays as plain bytes in files of FOLDER. A line ``{}`` in between says that a
-sample is done. What native code prints goes to standard error.
+A request is a line of JSON and the bytes that it announces: a model, unless it is known, and
+arrays. An answer is such a line, and arrays. A line ``{}`` in between says that a sample is done.
+What native code prints goes to standard error.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import hashlib
 import json
 import os
+import platform
 import resource
+import select
 import signal
 import sys
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter_ns
-from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,24 +42,30 @@ Described = list[tuple[str, list[int]]]
 
 MEMORY_BYTES = 8 << 30
 """Address space of the child."""
+KEPT_FILES = 16
+"""Models whose bytes both sides remember, so that they are sent once."""
 _KEPT = 4
 """Models that stay loaded."""
 _GRACE_S = 10.0
 
 
-def write_arrays(folder: Path, stem: str, arrays: Sequence[Array]) -> Described:
-    """Writes each array's bytes to ``folder/stem0``, ``stem1``, ...; returns types and shapes."""
-    for k, array in enumerate(arrays):
-        (folder / f"{stem}{k}").write_bytes(np.ascontiguousarray(array).tobytes())
-    return [(array.dtype.name, list(array.shape)) for array in arrays]
+def packed(arrays: Sequence[Array]) -> tuple[Described, bytes]:
+    """Types and shapes of arrays, and their bytes one behind the other."""
+    described = [(array.dtype.name, list(array.shape)) for array in arrays]
+    return described, b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
 
 
-def read_arrays(folder: Path, stem: str, described: Described) -> list[Array]:
-    """What ``write_arrays`` wrote; ``ValueError`` where bytes and shape do not fit."""
-    return [
-        np.frombuffer((folder / f"{stem}{k}").read_bytes(), np.dtype(name)).reshape(shape)
-        for k, (name, shape) in enumerate(described)
-    ]
+def unpacked(described: Described, data: bytes) -> list[Array]:
+    """What ``packed`` made; ``ValueError`` where bytes and shapes do not fit."""
+    arrays, start = [], 0
+    for name, shape in described:
+        dtype = np.dtype(name)
+        count = int(np.prod(shape, dtype=np.int64))
+        arrays.append(np.frombuffer(data, dtype, count, start).reshape(shape))
+        start += count * dtype.itemsize
+    if start != len(data):
+        raise ValueError(f"{len(data)} bytes for arrays of {start}")
+    return arrays
 
 
 @dataclass
@@ -71,21 +81,36 @@ class _Loaded:
 
 
 class _Child:
-    """Answers requests; keeps the last few models loaded."""
+    """Answers requests; keeps the last few models loaded, and the bytes of some more."""
 
-    def __init__(self, folder: Path, answers: IO[str]) -> None:
-        self.folder, self.answers = folder, answers
-        self.runtimes = _runtimes()
+    def __init__(self, answers: IO[bytes]) -> None:
+        self.answers = answers
+        self.runtimes = import_module("hwkit_runtime")
+        self.files: OrderedDict[str, bytes] = OrderedDict()
         self.loaded: OrderedDict[str, _Loaded] = OrderedDict()
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def take(self, request: dict[str, Any], data: bytes) -> list[Array]:
+        """Keeps the model that came with a request, and gives its arrays."""
+        size = request["model_bytes"]
+        if size:
+            self.files[request["model"]] = data[:size]
+        while len(self.files) > KEPT_FILES:
+            self.files.popitem(last=False)
+        return unpacked(request["inputs"], data[size:])
+
+    def answer(self, request: dict[str, Any], inputs: list[Array]) -> None:
+        """Sends the answer to a request, and the arrays that belong to it."""
+        if request["do"] == "about":
+            self.send({"about": about(request["package"])})
+            return
         loaded = self.at(request)
         if request["do"] == "load":
-            return {"facts": loaded.model.facts()}
-        inputs = read_arrays(self.folder, "input", request["inputs"])
-        if request["do"] == "time":
-            return {"ns": self.times(loaded, inputs, request)}
-        return {"outputs": write_arrays(self.folder, "output", self.run(loaded, inputs, request))}
+            self.send({"facts": loaded.model.facts()})
+        elif request["do"] == "time":
+            self.send({"ns": self.times(loaded, inputs, request)})
+        else:
+            described, data = packed(self.run(loaded, inputs, request))
+            self.send({"outputs": described, "bytes": len(data)}, data)
 
     def at(self, request: dict[str, Any]) -> _Loaded:
         """The model, after as many inferences as the request says (None: any number): a state
@@ -105,7 +130,9 @@ class _Child:
         return self.loaded[key]
 
     def opened(self, request: dict[str, Any]) -> Model:
-        model = (self.folder / request["model"]).read_bytes()
+        model = self.files[request["model"]]
+        if hashlib.sha256(model).hexdigest() != request["model"]:
+            raise self.runtimes.Refused("the model was damaged on its way; try again")
         runtime: Runtime = self.runtimes.get(request["runtime"])
         return runtime.open(model, request["threads"], request["output_count"])
 
@@ -133,23 +160,69 @@ class _Child:
             times.append(perf_counter_ns() - start)
         return times
 
-    def send(self, answer: dict[str, Any]) -> None:
-        self.answers.write(json.dumps(answer) + "\n")
+    def send(self, answer: dict[str, Any], data: bytes = b"") -> None:
+        self.answers.write(json.dumps(answer).encode() + b"\n" + data)
         self.answers.flush()
 
 
-def _runtimes() -> ModuleType:
-    """The package of runtimes beside this file, by a path: what contains it is not imported."""
-    folder = Path(__file__).with_name("runtime")
-    places = [str(folder)]
-    spec = spec_from_file_location(
-        "hwkit_runtime", folder / "__init__.py", submodule_search_locations=places
-    )
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def about(package: str) -> dict[str, Any]:
+    """What computes here: the version of ``package`` ("" where it is not installed), the Python,
+    the machine's name and CPU, its architecture, and the CPUs that this process may run on, where
+    it is not all of them."""
+    try:
+        installed = version(package)
+    except PackageNotFoundError:
+        installed = ""
+    return {
+        "version": installed,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "host": import_module("hwkit_host").host(),
+        "machine": platform.machine(),
+        "cpus": _pinned(),
+    }
+
+
+def _pinned() -> list[int]:
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    cpus = sorted(os.sched_getaffinity(0))
+    return cpus if len(cpus) < (os.cpu_count() or 0) else []
+
+
+def _pin(cpus: Sequence[int]) -> str:
+    """Keeps this process to ``cpus``; "" or why it cannot be."""
+    if not cpus:
+        return ""
+    if not hasattr(os, "sched_setaffinity"):
+        return "this system pins no process to CPUs; leave cpus out"
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (OSError, ValueError) as error:
+        there = sorted(os.sched_getaffinity(0))
+        return f"cpus {list(cpus)} cannot be had ({error}); there are {there}"
+    return ""
+
+
+def _guard() -> None:
+    """A second process that kills this one when its starter is gone, whatever it is doing: it ends
+    with a starter that was killed, and with a connection that was lost. It ends with this one too.
+    """
+    ends, lifeline = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which it does not use
+        if os.fork():
+            os.close(ends)
+            return
+    os.close(lifeline)
+    for stream in (1, 2):
+        os.close(stream)
+    watched = select.poll()
+    watched.register(ends, 0)
+    watched.register(0, getattr(select, "POLLRDHUP", 0))
+    gone = [handle for handle, _ in watched.poll()]
+    if ends not in gone:
+        os.kill(os.getppid(), signal.SIGKILL)
+    os._exit(0)
 
 
 def _stop_after(seconds: float) -> None:
@@ -162,28 +235,28 @@ def _line(error: BaseException) -> str:
     return text[0] if text else type(error).__name__
 
 
-def main(folder: Path) -> None:
-    """Serves until standard input ends."""
+def main(cpus: Sequence[int] = (), idle_s: float = 0.0) -> None:
+    """Serves until standard input ends, or for ``idle_s`` without a request (0: for ever)."""
+    _guard()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    child = _Child(folder, answers)
-    for line in sys.stdin:
+    child = _Child(answers)
+    unpinned = _pin(cpus)
+    child.send({"refused": unpinned} if unpinned else {"ready": True})
+    _stop_after(idle_s)
+    while line := sys.stdin.buffer.readline():
         request = json.loads(line)
+        data = sys.stdin.buffer.read(request["bytes"])
         _stop_after(request["limit_s"])
         try:
-            answer = child.answer(request)
+            child.answer(request, child.take(request, data))
         except MemoryError:
-            answer = {"refused": f"it wants more than {MEMORY_BYTES} bytes of memory"}
-        except (child.runtimes.Refused, RuntimeError, ValueError) as error:
-            answer = {"refused": _line(error)}
-        _stop_after(0)
-        child.send(answer)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+            child.send({"refused": f"it wants more than {MEMORY_BYTES} bytes of memory"})
+        except (child.runtimes.Refused, ImportError, RuntimeError, ValueError) as error:
+            child.send({"refused": _line(error)})
+        _stop_after(idle_s)

@@ -50,11 +50,11 @@ def open_emitted(artifact: Artifact[EdgePlan], board: EdgeBoard) -> EmittedFile:
     model, graph = artifact.path.read_bytes(), artifact.lowered.graph
     outputs = len(graph.outputs)
     if model == emit(artifact.lowered).files[MODEL]:
-        own = new_child(board.runtime, graph.name) if graph.states else None
+        own = new_child(board.runtime, graph.name, board) if graph.states else None
         return EmittedFile(load(board, model, outputs, own), changed=False)
     try:
         parse(model)  # Offsets that leave the file are told apart from a runtime that refuses.
-        own = new_child(board.runtime, str(artifact.path))
+        own = new_child(board.runtime, str(artifact.path), board)
         return EmittedFile(load(board, model, outputs, own), changed=True)
     except (FormatError, Refused) as error:
         raise FormatError(f"{artifact.path}: changed since it was built: {error}") from error

@@ -44,11 +44,12 @@ def arithmetic_of(board: EdgeBoard) -> Arithmetic:
     return arithmetic
 
 
-def needs_of(name: str) -> tuple[str, ...]:
-    """What is installed to write a file and to run it in the runtime called ``name``: packages, or
-    the environment that it lives in."""
-    runtime = runtime_called(name)
-    return tuple(dict.fromkeys(("ai-edge-litert", runtime.environment or runtime.package)))
+def needs_of(board: EdgeBoard) -> tuple[str, ...]:
+    """What is installed here to write a file and to run it: packages, the environment that the
+    runtime lives in, or what connects to the machine that has it."""
+    runtime = runtime_called(board.runtime)
+    place = runtime.environment or runtime.package if board.link is None else board.link.via
+    return tuple(dict.fromkeys(("ai-edge-litert", place)))
 
 
 def package_version(name: str) -> str:
@@ -61,6 +62,21 @@ def package_version(name: str) -> str:
         return version(runtime.package)
     except PackageNotFoundError:
         raise ToolMissing(runtime.package, "pip install 'hwkit[edge]'") from None
+
+
+def version_on(board: EdgeBoard) -> str:
+    """Version of the package of the board's runtime where that runs; ``ToolMissing`` when it is not
+    installed there, ``DeviceError`` when a machine does not answer."""
+    if board.link is None:
+        return package_version(board.runtime)
+    package = runtime_called(board.runtime).package
+    request = {"do": "about", "runtime": board.runtime, "package": package}
+    found, _ = shared_child(board.runtime, board).ask(request, b"")
+    version_there: str = found["about"]["version"]
+    if not version_there:
+        python = f"{board.link.python} -m pip install {package}"
+        raise ToolMissing(f"{package} on {board.link.host}", f"{python} (there)")
+    return version_there
 
 
 class Loaded:
@@ -80,8 +96,9 @@ class Loaded:
         outputs: int = 1,
         child: Child | None = None,
     ) -> None:
-        package_version(runtime)
-        self._own = child
+        if child is None or child.link is None:
+            package_version(runtime)
+        self._own = None if child is None or child.shared else child
         self._child = shared_child(runtime) if child is None else child
         self.model = model
         self._request = {
@@ -95,6 +112,12 @@ class Loaded:
         self.facts = self._ask({"do": "load"})[0]["facts"]
         """What the runtime says of the model: ``delegated`` (whether XNNPACK took some of it) or
         ``arena_bytes``."""
+
+    def about(self) -> dict[str, Any]:
+        """What computes: ``child.about`` of the process that holds the model."""
+        package = runtime_called(str(self._request["runtime"])).package
+        found: dict[str, Any] = self._ask({"do": "about", "package": package})[0]["about"]
+        return found
 
     def close(self) -> None:
         """Ends the process, unless it is the shared one."""
@@ -150,6 +173,7 @@ class Loaded:
 
 def load(board: EdgeBoard, model: bytes, outputs: int = 1, child: Child | None = None) -> Loaded:
     """``model``, which hwkit wrote, with ``outputs`` outputs, loaded into the board's runtime."""
+    child = shared_child(board.runtime, board) if child is None else child
     return Loaded(board.runtime, model, threads=board.threads, outputs=outputs, child=child)
 
 

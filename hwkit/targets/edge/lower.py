@@ -54,6 +54,7 @@ _LACKING_IN_ADD = {
     Products.XNNPACK: (Rounding.HALF_EVEN, Rounding.FLOAT32, Rounding.FLOOR),
     Products.DOUBLE: (Rounding.FLOOR,),
     Products.RUY: (Rounding.FLOOR,),
+    Products.RUY_EIGHTS: (Rounding.FLOOR,),
 }
 """Roundings that a runtime's convolutions come nearer to than its add."""
 _FLOAT32_EXACT = 1 << 24

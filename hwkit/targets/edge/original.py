@@ -10,14 +10,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from hwkit.boards import Board
+from hwkit.boards import Board, EdgeBoard
 from hwkit.errors import ConfigError, DeviceError, FormatError, HwkitError
 from hwkit.importers.tflite.context import held
 from hwkit.importers.tflite.file import FLOAT32, INT64, TYPE_NAMES, FileTensor, TfliteFile, parse
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.target import Artifact, Lowered
-from hwkit.targets.edge.loaded import Loaded, runtime_called
+from hwkit.targets.edge.loaded import Loaded, load, runtime_called
 from hwkit.targets.edge.supervised import new_child
 
 
@@ -140,16 +140,17 @@ def _meaning(tensor: FileTensor) -> tuple[float, int]:
 
 
 def load_original(
-    path: str | Path, runtime: str, threads: int = 1, part: Callable[[bytes], bytes] | None = None
+    path: str | Path, runtime: str | EdgeBoard, part: Callable[[bytes], bytes] | None = None
 ) -> OriginalFile:
-    """``path`` in the runtime of that name, such as ``litert``, ``litert_reference`` or ``tflm``;
-    ``part`` cuts out of its bytes what runs.
+    """``path`` in the runtime of that name, such as ``litert``, ``litert_reference`` or ``tflm``,
+    on one thread here, or in a board's; ``part`` cuts out of its bytes what runs.
 
     Raises ``ConfigError`` when it cannot be read, ``FormatError`` when it is damaged,
     ``DeviceError`` when the runtime refuses it, dies of it or hangs.
     """
     path = Path(path)
-    runtime_called(runtime)
+    board = EdgeBoard(runtime) if isinstance(runtime, str) else runtime
+    runtime_called(board.runtime)
     try:
         model = path.read_bytes()
     except OSError as error:
@@ -161,9 +162,8 @@ def load_original(
         raise FormatError(f"{path}: {error}") from error
     if not file.inputs or not file.outputs:
         raise ConfigError(f"{path}: has no input or no output; nothing could be compared")
-    child = new_child(runtime, str(path))
-    loaded = Loaded(runtime, model, threads=threads, outputs=len(file.outputs), child=child)
-    return OriginalFile(file, loaded)
+    child = new_child(board.runtime, str(path), board)
+    return OriginalFile(file, load(board, model, len(file.outputs), child))
 
 
 def run_original(
@@ -183,5 +183,5 @@ def open_original(graph: Graph, board: Board, path: Path) -> Artifact[EdgePlan]:
     """``path``, which ``graph`` was imported from, as an artifact of ``board``: what runs is the
     file itself, and it must equal ``graph`` as it is."""
     assert board.edge is not None
-    original = load_original(path, board.edge.runtime, board.edge.threads)
+    original = load_original(path, board.edge)
     return Artifact(path.parent, path, board, Lowered(graph, board, original))

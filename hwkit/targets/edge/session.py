@@ -1,4 +1,4 @@
-"""A .tflite that is open in its runtime, on this machine."""
+"""A .tflite that is open in its runtime, on this machine or another one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from hwkit.boards import EdgeBoard
 from hwkit.closing import Closing
-from hwkit.device.host import host
 from hwkit.errors import ConfigError, FormatError
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import fed
@@ -20,7 +19,7 @@ from hwkit.target import Artifact, Identity, LayerTiming
 from hwkit.targets.edge import timing
 from hwkit.targets.edge.build import edge_section
 from hwkit.targets.edge.emitted import EmittedFile, open_emitted
-from hwkit.targets.edge.loaded import Loaded, package_version, runtime_called
+from hwkit.targets.edge.loaded import Loaded, runtime_called
 from hwkit.targets.edge.original import EdgePlan, OriginalFile
 from hwkit.targets.timed import timed_sample
 
@@ -68,13 +67,16 @@ class EdgeSession(Closing):
     @cached_property
     def identity(self) -> Identity:
         """The runtime, the machine that it computes on, and the SHA-256 of the file."""
-        runtime = self._board.runtime
+        loaded = self._file.loaded
+        about = loaded.about()
         return Identity(
             kind="hardware",
-            name=f"{runtime_called(runtime).title} {package_version(runtime)}",
-            build=hashlib.sha256(self._file.loaded.model).hexdigest(),
-            host=host(),
+            name=f"{runtime_called(self._board.runtime).title} {about['version']}",
+            build=hashlib.sha256(loaded.model).hexdigest(),
+            host=about["host"],
             threads=self._board.threads,
+            cpus=",".join(map(str, about["cpus"])),
+            delegate="XNNPACK" if loaded.facts.get("delegated") else "",
         )
 
     def infer(self, feeds: Mapping[str, Array], keep: Sequence[str] = ()) -> dict[str, Array]:
@@ -145,10 +147,13 @@ class EdgeSession(Closing):
 
 
 def open_session(artifact: Artifact[EdgePlan], port: str | None) -> EdgeSession:
-    """The artifact in its runtime; ``ConfigError`` for a ``port``, since that runs here."""
+    """The artifact in its runtime; ``ConfigError`` for a ``port``, since that runs here, or where
+    the board's file says."""
+    board = edge_section(artifact.board)
     if port is not None:
-        raise ConfigError(f"--port {port}: {artifact.board.name} runs here; leave --port out")
-    return EdgeSession(artifact, edge_section(artifact.board))
+        where = "here" if board.link is None else f"on {board.link.host}, as its file says"
+        raise ConfigError(f"--port {port}: {artifact.board.name} runs {where}; leave --port out")
+    return EdgeSession(artifact, board)
 
 
 def _given(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -55,7 +55,7 @@ class Edge:
         return open_original(graph, board, path)
 
     def needs(self, board: Board) -> tuple[str, ...]:
-        return needs_of(edge_section(board).runtime)
+        return needs_of(edge_section(board))
 
 
 TARGET = Edge()

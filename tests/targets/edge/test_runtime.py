@@ -18,7 +18,7 @@ from hwkit.targets.edge.original import run_original
 from hwkit.targets.edge.target import TARGET as edge
 from tests.targets.edge.networks import residual
 
-KNOWN = ("litert", "litert_reference", "tflite_runtime", "tflm")
+KNOWN = ("litert", "litert_builtin", "litert_reference", "openvino", "tflite_runtime", "tflm")
 
 
 def _board(runtime: str) -> Board:
@@ -31,7 +31,7 @@ def test_every_file_is_a_runtime() -> None:
     assert files == set(KNOWN)
     for name in KNOWN:
         runtime = runtimes.get(name)
-        assert runtime.title and runtime.package in needs_of(name)
+        assert runtime.title and runtime.package in needs_of(EdgeBoard(name))
 
 
 def test_every_edge_board_names_one() -> None:

@@ -68,7 +68,7 @@ class Interpreter:
                 os.write(self.answers(), bytes(1 << 16))
 
     def answers(self):
-        return max(fd for fd in map(int, os.listdir("/proc/self/fd")) if is_pipe(fd))
+        return min(fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and is_pipe(fd))
 
     def get_output(self, k):
         return self.sample + np.int8(1)
@@ -191,7 +191,7 @@ def test_a_child_ends_with_its_starter(tmp_path: Path) -> None:
     """Also one that was killed and could not say goodbye: standard input ends."""
     program = (
         "import os; from hwkit.targets.edge.supervised import Child; c = Child('m', ());"
-        "c._started(); print(c._process.pid, flush=True); os._exit(1)"
+        "c._started('litert'); print(c._process.pid, flush=True); os._exit(1)"
     )
     printed = os.popen(f'{sys.executable} -c "{program}"').read()
     status = Path(f"/proc/{int(printed)}")

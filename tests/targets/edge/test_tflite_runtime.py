@@ -32,7 +32,8 @@ def installed() -> None:
         pytest.skip(str(missing))
 
 
-def _taken(space: Space, examples: int, steps: int) -> int:
+def taken_by(board: str, space: Space, examples: int, steps: int) -> int:
+    """How many random graphs ``board`` takes, each of which it computes exactly."""
     taken = 0
 
     @settings(max_examples=examples)
@@ -40,13 +41,13 @@ def _taken(space: Space, examples: int, steps: int) -> int:
     def one(graph: Graph, seed: int) -> None:
         nonlocal taken
         try:
-            form = lowered(graph, BOARD)
+            form = lowered(graph, board)
             feeds = entered(graph, form.graph, feeds_for(graph, steps, seed))
             expected = run(form.graph, feeds)
         except (UnsupportedOp, AccumulatorOverflow):
             return
         outputs = form.graph.outputs
-        model = load(runtime(BOARD), emit(form).files[MODEL], len(outputs))
+        model = load(runtime(board), emit(form).files[MODEL], len(outputs))
         got = model.run([x.astype(np.int8) for x in feeds.values()], steps=0)
         for name, y in zip(outputs, got, strict=True):
             assert y.dtype == expected[name].dtype
@@ -64,11 +65,11 @@ def _taken(space: Space, examples: int, steps: int) -> int:
 )
 def test_random_layers(ops: tuple[type[Op], ...]) -> None:
     space = Space(ops=ops, activations=(S8,), weight_bits=(8, 4), max_ops=3, raw_output=True)
-    assert _taken(space, 60, 20) > 25
+    assert taken_by(BOARD, space, 60, 20) > 25
 
 
 def test_several_inputs_outputs_and_states() -> None:
-    assert _taken(BORDERS, 60, 8) > 25
+    assert taken_by(BOARD, BORDERS, 60, 8) > 25
 
 
 def test_sums_that_fall_half_way_twice() -> None:

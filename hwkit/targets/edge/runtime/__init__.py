@@ -45,6 +45,7 @@ class Products(Enum):
     XNNPACK = "one float32 product, rounded half to even; an add in 21-bit fixed point, half up"
     DOUBLE = "a 31-bit multiplier, rounded twice: half up, then half away from zero"
     RUY = "the same, where weighted sums of convolutions and dense layers round half up twice"
+    RUY_EIGHTS = "the same, and depthwise layers where channels are computed by eights"
 
 
 class Sixteen(Enum):
@@ -78,7 +79,8 @@ class Runtime:
     ``environment`` names the tool of ``toolchain.environments`` that it lives in, "" where it is
     installed beside hwkit. ``arithmetic`` is None for one that runs files and that nothing is
     lowered for. ``times_layers``: a layer alone takes there the time that it takes in the model.
-    ``packages`` are the kinds of project that it gives.
+    ``packages`` are the kinds of project that it gives. ``exact``: its integers are those of the
+    graph that is lowered for it; else they are near, as far as ``hwkit verify`` measures.
     """
 
     title: str
@@ -88,6 +90,7 @@ class Runtime:
     environment: str = ""
     times_layers: bool = True
     packages: tuple[str, ...] = ()
+    exact: bool = True
 
 
 @cache
@@ -98,7 +101,9 @@ def names() -> tuple[str, ...]:
 
 def get(name: str) -> Runtime:
     """The runtime called ``name``; ``KeyError`` where none is."""
-    if name not in names():
-        raise KeyError(name)
-    runtime: Runtime = import_module(f"{__name__}.{name}").RUNTIME
+    module = f"{__name__}.{name}"
+    try:
+        runtime: Runtime = import_module(module).RUNTIME
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise KeyError(name) from error
     return runtime

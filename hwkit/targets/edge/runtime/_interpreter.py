@@ -10,15 +10,18 @@ from . import Array
 
 
 class InterpretedModel:
-    """A model in the interpreter of ``module``, with its default or its reference kernels."""
+    """A model in the interpreter of ``module`` with ``kernels``, one of its ``OpResolverType``:
+    ``AUTO`` with XNNPACK where it has one, ``BUILTIN_WITHOUT_DEFAULT_DELEGATES`` or
+    ``BUILTIN_REF``."""
 
-    def __init__(self, module: ModuleType, model: bytes, threads: int, reference: bool) -> None:
-        kinds = module.OpResolverType
+    def __init__(
+        self, module: ModuleType, model: bytes, threads: int, kernels: str = "AUTO"
+    ) -> None:
         self._model = model  # The interpreter reads it in place.
         self._interpreter = module.Interpreter(
             model_content=model,
             num_threads=threads,
-            experimental_op_resolver_type=kinds.BUILTIN_REF if reference else kinds.AUTO,
+            experimental_op_resolver_type=module.OpResolverType[kernels],
         )
         self._interpreter.allocate_tensors()
         self._inputs = self._interpreter.get_input_details()

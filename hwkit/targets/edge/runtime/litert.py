@@ -9,7 +9,7 @@ from ._interpreter import InterpretedModel
 def _open(model: bytes, threads: int, outputs: int) -> Model:
     from ai_edge_litert import interpreter
 
-    return InterpretedModel(interpreter, model, threads, reference=False)
+    return InterpretedModel(interpreter, model, threads)
 
 
 RUNTIME = Runtime(
