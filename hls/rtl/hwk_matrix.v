@@ -7,9 +7,10 @@
 //
 // KIND of the weights: 0 binary, multiplied in logic; 1 binary, multiplied by a DSP block where
 // there is one; 2 HOT signed powers of two each, shifted and added; 3 all one; 4 none: the output
-// is the largest input. A word of the weight image holds PE x TERMS weights, the first in the
-// lowest bits; a K-hot weight is HOT fields of (shift, sign, present). A word of the bias image
-// holds PE integers of ACC bits.
+// is the largest input; 5 one bit, as the inputs have, and of both 1 is +1 and 0 is -1: equal bits
+// count 2, and the bias is lower by the number of products. A word of the weight image holds PE x
+// TERMS weights, the first in the lowest bits; a K-hot weight is HOT fields of (shift, sign,
+// present). A word of the bias image holds PE integers of ACC bits.
 module hwk_matrix #(
     parameter PE = 1,
     parameter SIMD = 1,
@@ -97,7 +98,7 @@ module hwk_matrix #(
 
     wire [WORD-1:0] weights;
     generate
-        if (KIND < 3) begin : stored
+        if (KIND < 3 || KIND == 5) begin : stored
             hwk_rom #(.WIDTH(WORD), .DEPTH(DEPTH), .IMAGE(WEIGHTS)) rom (
                 .clk(clk), .enable(move0), .address(at), .data(weights));
         end else begin : none
@@ -144,7 +145,7 @@ module hwk_matrix #(
                 if (KIND == 4) begin
                     if (first2 || sum > result) result <= sum;
                 end else begin
-                    result <= start + sum;
+                    result <= start + (KIND == 5 ? sum * 2 : sum);
                 end
             end
             assign m_data[p*ACC +: ACC] = result;

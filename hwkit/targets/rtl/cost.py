@@ -16,6 +16,7 @@ from hwkit.targets.rtl.layers import (
     K_HOT,
     MAXIMUM,
     MULTIPLY,
+    SIGNS,
     Border,
     Lanewise,
     Largest,
@@ -144,6 +145,8 @@ def _products(
         each, field = 1.55 * w * (a + 1.0), w
     elif kind == DSP:
         each, field = 0.0, w
+    elif kind == SIGNS:
+        each, field, product = 1.0, 1, 1
     elif kind == K_HOT:
         field = layer.hot * (max(w - 1, 1).bit_length() + 2)
         levels = max(w - 1, 1).bit_length()
@@ -189,6 +192,11 @@ def _gather(layer: Gather, fold: Fold, block: RamBlock) -> Cost:
 
 
 def _rescale(s: Scaling, lanes: int, channels: int, block: RamBlock) -> Cost:
+    if s.steps:
+        each, words = len(s.steps[0]) * s.step_bits, max(len(s.steps) // lanes, 1)
+        bits = s.parameters["IN_BITS"] + s.dtype.bits
+        total = Cost(lanes * (1.0 * each + len(s.steps[0]) - 1) + 4, lanes * bits + 6.0)
+        return total + _memory(words, lanes * each, 1, block)
     x, p, q = (s.parameters[key] for key in ("X_BITS", "P_BITS", "Q_BITS"))
     per_lane = 0.0
     if s.parameters["KIND"] == 1:

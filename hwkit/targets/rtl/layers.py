@@ -24,7 +24,7 @@ from hwkit.targets.rtl.rescaled import rescaled, resized
 from hwkit.targets.rtl.rescaling import Scaling
 from hwkit.targets.rtl.softmax import Normalized
 
-MULTIPLY, DSP, K_HOT, ONES, MAXIMUM = range(5)
+MULTIPLY, DSP, K_HOT, ONES, MAXIMUM, SIGNS = range(6)
 """``KIND`` of ``hwk_matrix``."""
 
 MOST_HOT = 2
@@ -62,8 +62,12 @@ class Window:
 
     @property
     def rows(self) -> int:
-        """Rows of the line buffer: a window's, and those that the next row of windows adds."""
+        """Rows of the line buffer: a window's, and those that the next row of windows adds. The
+        first windows of a map need a whole window of new rows; where most windows are such, two
+        maps are held, or neither side would work while the other does."""
         span = (self.kernel[0] - 1) * self.dilation[0] + 1
+        if 1 < span >= self.out_height:
+            return 2 * self.height
         return min(span + self.stride[0], 2 * self.height)
 
     @property
@@ -102,7 +106,8 @@ def _inside(places: Array, size: int) -> Array:
 class Matrix:
     """Convolution or dense: ``weights`` (outputs, taps, channels), ``bias`` (outputs,) with the
     zero point's part in it; ``acc_bits`` holds every sum; ``hot`` is the most signed powers of two
-    in a weight."""
+    in a weight. With ``signs`` all inputs and weights are 1 or -1, inputs on wires of one bit (1
+    and 0), and the number of products is subtracted from the bias."""
 
     name: str
     inputs: tuple[str, ...]
@@ -115,6 +120,7 @@ class Matrix:
     bias: Array
     acc_bits: int
     scaling: Scaling | None
+    signs: bool = False
 
     @property
     def size(self) -> int:
@@ -132,6 +138,8 @@ class Matrix:
 
     def kind(self, fold: Fold) -> int:
         """How the products are made."""
+        if self.signs:
+            return SIGNS
         if by_shifts(self.hot, self.weight_bits):
             return K_HOT
         return DSP if fold.dsp else MULTIPLY
@@ -476,6 +484,8 @@ def _accumulate(
         rows = ([encoded[int(v)] for v in row] for row in words)
     else:
         field = layer.weight_bits
+        if shape["KIND"] == SIGNS:
+            words = words > 0
         rows = ([int(v) for v in row] for row in words)
     if len(words):
         images = (packed(row, field) for row in rows)
@@ -494,7 +504,10 @@ def _accumulate(
 
 
 def product_bits(layer: Matrix | Lanewise) -> int:
-    """Bits of one product, signed; the accumulator bounds them, since sums count modulo it."""
+    """Bits of one product, signed; the accumulator bounds them, since sums count modulo it. Of
+    signs it is one bit, whether they are equal."""
+    if isinstance(layer, Matrix) and layer.signs:
+        return 2
     ends = np.array([layer.source.low, layer.source.high], np.int64)
     weights = np.array([1], np.int64) if layer.weights is None else np.unique(layer.weights)
     products = weights[:, None] * ends

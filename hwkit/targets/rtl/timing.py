@@ -42,6 +42,7 @@ MOST_BEATS = 12_000_000
 
 MATRIX_CYCLES = 4
 RESCALE_CYCLES = 4
+THRESHOLD_CYCLES = 2
 PRODUCT_CYCLES = 2
 _MOST_ROUNDS = 10_000
 
@@ -167,6 +168,8 @@ class _Flow:
                 self.offer(out, taken[0][_int(p, "FOLDS") - 1 :: _int(p, "FOLDS")] + MATRIX_CYCLES)
             case "hwk_rescale":
                 self.offer(out, taken[0] + RESCALE_CYCLES)
+            case "hwk_threshold":
+                self.offer(out, taken[0] + THRESHOLD_CYCLES)
             case "hwk_lookup":
                 self.offer(out, taken[0] + 1)
             case "hwk_sum" | "hwk_choose":
@@ -213,6 +216,8 @@ class _Flow:
                 self.make_room(source, np.repeat(taken, folds), folds - 1 + MATRIX_CYCLES)
             case "hwk_rescale":
                 self.make_room(source, taken, RESCALE_CYCLES)
+            case "hwk_threshold":
+                self.make_room(source, taken, THRESHOLD_CYCLES)
             case "hwk_lookup":
                 self.make_room(source, taken, 1)
             case "hwk_sum" | "hwk_choose":
