@@ -26,7 +26,7 @@ from hwkit.targets.rtl.netlist import Instance, Netlist
 from hwkit.targets.rtl.softmax import KINDS, RECIPROCAL_CYCLES
 from hwkit.targets.rtl.softmax import PRODUCT_CYCLES as SOFTMAX_CYCLES
 from hwkit.targets.rtl.timing_gather import Gathers
-from hwkit.targets.rtl.timing_window import Windows
+from hwkit.targets.rtl.timing_window import Patches, Windows
 
 SHALLOW = 16
 """Largest depth of a FIFO in registers, as in ``hwk_fifo``."""
@@ -98,10 +98,12 @@ class _Flow:
         self.offered = {name: np.zeros(size, np.int32) for name, size in sizes.items()}
         self.room = {name: np.zeros(size, np.int32) for name, size in sizes.items()}
         self.taken = {name: np.arange(size, dtype=np.int32) for name, size in sizes.items()}
-        self.readers: dict[str, Windows | Gathers] = {}
+        self.readers: dict[str, Windows | Patches | Gathers] = {}
         for instance in net.instances:
             if instance.module == "hwk_window":
                 self.readers[instance.name] = Windows(instance.parameters, inferences)
+            elif instance.module == "hwk_patch":
+                self.readers[instance.name] = Patches(instance.parameters, inferences)
             elif instance.module == "hwk_gather":
                 self.readers[instance.name] = Gathers(instance.parameters, net.images, inferences)
 
@@ -184,7 +186,7 @@ class _Flow:
                 self.offer(out, _products(p, taken[0], self.taken[out]))
             case "hwk_resize":
                 self.offer(out, self.offered[instance.inputs[0]])
-            case "hwk_window" | "hwk_gather":
+            case "hwk_window" | "hwk_patch" | "hwk_gather":
                 reader = self.readers[instance.name]
                 self.offer(out, reader.read(taken[0], self.taken[out]) + 1)
             case module:
@@ -231,7 +233,7 @@ class _Flow:
                 self.make_room(source, np.repeat(taken[length - 1 :: length] + 1, length), length)
             case "hwk_resize":
                 self.make_room(source, taken, 0)
-            case "hwk_window" | "hwk_gather":
+            case "hwk_window" | "hwk_patch" | "hwk_gather":
                 self.make_room(source, self.readers[instance.name].writable, 0)
 
     def together(self, inputs: tuple[str, ...], taken: Array, stages: int) -> None:
