@@ -1,5 +1,5 @@
-"""When a sliding window reads and when its line buffer has room: ``hwk_window`` and ``hwk_patch`` in
-time."""
+"""When a sliding window reads and when its line buffer has room: ``hwk_window`` and ``hwk_patch``
+in time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hwkit.ir.types import Array
 
 
 class _Reads:
-    """The reads of a window over some maps, in order, and what each waits for: ``words`` of one map,
-    -1 where a read waits for none.
+    """The reads of a window over some maps, in order, and what each waits for: ``words`` of one
+    map, -1 where a read waits for none.
 
     ``writable`` is the earliest cycle for each word of the map to be taken; ``read`` updates it.
     """
