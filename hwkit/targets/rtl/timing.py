@@ -277,8 +277,8 @@ class _Flow:
         came, left = self.taken[fifo.inputs[0]], self.taken[fifo.outputs[0]]
         if fifo.module == "hwk_state":
             left = left[_int(fifo.parameters, "BEATS") :]
-        # Beat k is there with all that came up to its cycle and have not left before it: a beat that
-        # leaves makes room in the cycle after.
+        # Beat k is there with all that came up to its cycle and have not left before it: room is
+        # made in the cycle after.
         gone = np.searchsorted(left, came, side="left")
         return int((np.arange(1, len(came) + 1) - gone).max())
 

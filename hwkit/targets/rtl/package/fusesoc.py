@@ -11,7 +11,7 @@ description: A quantized network with AXI4-Stream ports, made by hwkit
 
 filesets:
   rtl:
-    file_type: verilogSource
+    file_type: systemVerilogSource
     files:
 {sources}
 {images}

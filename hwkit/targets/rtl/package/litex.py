@@ -32,9 +32,9 @@ class Network(LiteXModule):
 {wired}
         )
         for name in SOURCES:
-            platform.add_source(str(FOLDER / name))
+            platform.add_source(str(FOLDER / name), language="systemverilog")
         for name in IMAGES:
-            # Synthesis looks for memory images where it runs.
+            # Yosys finds memory images beside hwk_rom.v, others where they run.
             platform.add_source(str(FOLDER / name), copy=True)
 '''
 

@@ -33,8 +33,8 @@ take them without waiting for one another.
 - `{name}.py`: a LiteX module, class `Network(platform)`.
 - `package_ip.tcl`: packs it for Vivado's IP catalogue.
 
-Synthesis must find the memory images (`rtl/*.hex`) in the folder where it runs, or among the files
-of its project.
+Sources are read as SystemVerilog. Synthesis must find the memory images (`rtl/*.hex`) beside
+`rtl/hwk_rom.v`, in the folder where it runs, or among the files of its project.
 """
 
 
