@@ -18,6 +18,7 @@ from hwkit.targets.rtl.package import fusesoc, ip_xact, litex
 from hwkit.targets.rtl.package.axi_stream import Port, ports, wrapper
 from hwkit.targets.rtl.package.readme import readme
 from hwkit.targets.rtl.plan import Plan
+from hwkit.targets.rtl.verilog import TOP
 
 KIND = "axi_stream"
 SAMPLES = 8
@@ -44,7 +45,10 @@ def package(lowered: Lowered[Plan], kind: str) -> dict[str, bytes]:
     name = f"{identifier(graph.name, 32).lower()}_axis"
     inputs, outputs = ports(core.sources, "s"), ports(core.sinks, "m")
     files = {path: content for path, content in core.files.items() if path.endswith(_NEEDED)}
-    files[f"{name}.v"] = wrapper(name, core, inputs, outputs).encode()
+    # Two networks in a design: each has a core of its own name.
+    own, text = f"{name}_core", files.pop(f"{TOP}.v")
+    files[f"{own}.v"] = text.replace(f"module {TOP} ".encode(), f"module {own} ".encode())
+    files[f"{name}.v"] = wrapper(name, own, core, inputs, outputs).encode()
     return {
         **files,
         f"{name}.core": fusesoc.core_file(name, sorted(files)).encode(),

@@ -16,13 +16,13 @@ from hwkit.ir.types import IntType
 from hwkit.targets.rtl.core import Core, Stream
 from hwkit.targets.rtl.netlist import Netlist
 from hwkit.targets.rtl.rescaled import resized
-from hwkit.targets.rtl.verilog import TOP, instances, joined, wires
+from hwkit.targets.rtl.verilog import instances, joined, wires
 
 BEAT_BYTES = 4
 """Of a port, at most."""
 
 _MODULE = """\
-// {name}: hwk_core between AXI4-Stream ports. Made by hwkit; README.md says what a beat holds.
+// {name}: {core} between AXI4-Stream ports. Made by hwkit; README.md says what a beat holds.
 module {name} (
     input  wire aclk,
     input  wire aresetn,
@@ -106,8 +106,10 @@ def ports(streams: Sequence[Stream], side: str) -> tuple[Port, ...]:
     return tuple(made)
 
 
-def wrapper(name: str, core: Core, inputs: Sequence[Port], outputs: Sequence[Port]) -> str:
-    """The Verilog module ``name`` around ``core``."""
+def wrapper(
+    name: str, module: str, core: Core, inputs: Sequence[Port], outputs: Sequence[Port]
+) -> str:
+    """The Verilog module ``name`` around ``core``, whose module is ``module``."""
     net = Netlist()
     taken, given, results = [], [], []
     for port, stream in zip(inputs, core.sources, strict=True):
@@ -126,7 +128,7 @@ def wrapper(name: str, core: Core, inputs: Sequence[Port], outputs: Sequence[Por
     }
     return _MODULE.format(
         name=name,
-        core=TOP,
+        core=module,
         ports=",\n".join(
             form.format(name=port.name, last=port.stream.beat_bits - 1) for form, port in sides
         ),

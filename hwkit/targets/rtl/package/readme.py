@@ -12,10 +12,10 @@ from hwkit.targets.rtl.package.axi_stream import Port
 _README = """\
 # {name}
 
-{title} as a core with AXI4-Stream ports: Verilog module `{name}` in `{name}.v`, over `hwk_core.v`
-and `rtl/`. Clock `aclk`; reset `aresetn`, synchronous, low for a cycle or more (it also brings
-states back). An inference takes {interval} cycles when others follow, {latency} from its first beat
-in to its last one out.
+{title} as a core with AXI4-Stream ports: Verilog module `{name}` in `{name}.v`, over
+`{name}_core.v` and `rtl/`. Clock `aclk`; reset `aresetn`, synchronous, low for a cycle or more (it
+also brings states back). Cycles of an inference: {interval} when others follow, {latency} from its
+first beat in to its last one out.
 
 | port | tensor | integers | type | integers a beat | TDATA bits | beats |
 |---|---|---|---|---|---|---|
