@@ -9,6 +9,7 @@ import sys
 from benchmarks import (
     alternatives,
     bars,
+    binary,
     bitstreams,
     cores,
     doors_static,
@@ -69,6 +70,7 @@ def main() -> None:
     pipelines.main()
     finn.main([])
     bitstreams.main([])
+    binary.main([])
     firmware_sanitized.main([])
     table.main([])
 

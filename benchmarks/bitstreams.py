@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.csvfile import write
+from hwkit.boards import NO_GOAL, FoldingGoal
 from hwkit.errors import BudgetInfeasible
 from hwkit.flow.build import deploy, lower
 from hwkit.flow.summarize import inputs_and_labels
@@ -41,11 +42,13 @@ SAMPLES = 1000
 """Of the test set that are simulated; all of it where it has fewer."""
 
 
-def area(model: str, board: str, graph: Graph, out: Path) -> dict[str, Any]:
+def area(
+    model: str, board: str, graph: Graph, out: Path, goal: FoldingGoal = NO_GOAL
+) -> dict[str, Any]:
     """Deploys ``graph`` to ``out``; what it takes of the part, or why it was refused."""
     row: dict[str, Any] = {"network": model, "board": board}
     try:
-        facts = deploy(graph, board, out)
+        facts = deploy(graph, board, out, goal=goal)
     except BudgetInfeasible as error:
         keys = ("lut", "ff", "bram", "dsp", "fmax_mhz", "clock_mhz", "counted_by")
         return row | dict.fromkeys(keys, "") | {"counted_by": str(error), "evidence": "estimated"}
@@ -60,9 +63,11 @@ def area(model: str, board: str, graph: Graph, out: Path) -> dict[str, Any]:
     }
 
 
-def cycles(model: str, board: str, graph: Graph, x: Any) -> dict[str, Any]:
+def cycles(
+    model: str, board: str, graph: Graph, x: Any, goal: FoldingGoal = NO_GOAL
+) -> dict[str, Any]:
     """The board's core over ``x``: its cycles, and how many integers differ."""
-    target, lowered = lower(graph, board)
+    target, lowered = lower(graph, board, goal)
     with tempfile.TemporaryDirectory() as name:
         for path, content in target.emit(lowered).files.items():
             (Path(name) / path).parent.mkdir(parents=True, exist_ok=True)

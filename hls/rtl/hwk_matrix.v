@@ -1,18 +1,20 @@
-// Sums of products: PE outputs at a time, from SIMD inputs a cycle.
+// Sums of products: PE outputs at a time, from SIMD inputs of TAPS places a cycle.
 //
-// An output group is FOLDS beats of SIMD integers; GROUPS of them follow each other, each with
-// weights of its own. With LANEWISE 0 every output sums all inputs of its beats; with LANEWISE 1
-// output p sums input p / (PE / SIMD) alone, as depthwise convolution and pooling do. The result
+// An output group is FOLDS beats of TAPS x SIMD integers; GROUPS of them follow each other, each
+// with weights of its own. With LANEWISE 0 every output sums all inputs of its beats; with LANEWISE 1
+// output p sums input p / (PE / SIMD) of each place alone, as depthwise convolution and pooling do. The result
 // is exact modulo 2**ACC; ACC is wide enough for what the weights can give, so it is exact.
 //
 // KIND of the weights: 0 binary, multiplied in logic; 1 binary, multiplied by a DSP block where
 // there is one; 2 HOT signed powers of two each, shifted and added; 3 all one; 4 none: the output
-// is the largest input. A word of the weight image holds PE x TERMS weights, the first in the
-// lowest bits; a K-hot weight is HOT fields of (shift, sign, present). A word of the bias image
-// holds PE integers of ACC bits.
+// is the largest input, of one place a beat; 5 one bit, as the inputs have, and of both 1 is +1 and 0 is -1: equal bits
+// count 2, and the bias is lower by the number of products. A word of the weight image holds PE x
+// TERMS weights, the first in the lowest bits; a K-hot weight is HOT fields of (shift, sign,
+// present). A word of the bias image holds PE integers of ACC bits.
 module hwk_matrix #(
     parameter PE = 1,
     parameter SIMD = 1,
+    parameter TAPS = 1,
     parameter FOLDS = 1,
     parameter GROUPS = 1,
     parameter LANEWISE = 0,
@@ -30,14 +32,14 @@ module hwk_matrix #(
 ) (
     input  wire                   clk,
     input  wire                   rst,
-    input  wire [SIMD*A_BITS-1:0] s_data,
-    input  wire                   s_valid,
-    output wire                   s_ready,
-    output wire [PE*ACC-1:0]      m_data,
-    output wire                   m_valid,
-    input  wire                   m_ready
+    input  wire [TAPS*SIMD*A_BITS-1:0] s_data,
+    input  wire                        s_valid,
+    output wire                        s_ready,
+    output wire [PE*ACC-1:0]           m_data,
+    output wire                        m_valid,
+    input  wire                        m_ready
 );
-    localparam TERMS = LANEWISE ? 1 : SIMD;
+    localparam TERMS = LANEWISE ? TAPS : TAPS * SIMD;
     localparam TIMES = PE / SIMD;  // outputs of one input, lane-wise
     localparam FIELD = KIND == 2 ? HOT * (S_BITS + 2) : W_BITS;
     localparam WORD = PE * TERMS * FIELD;
@@ -58,7 +60,7 @@ module hwk_matrix #(
     assign m_valid = done;
 
     // Stage 0: the beat, and beside it its weights.
-    reg [SIMD*A_BITS-1:0] beat;
+    reg [TAPS*SIMD*A_BITS-1:0] beat;
     reg [P-1:0] at;
     reg [F-1:0] fold;
     reg         first0, last0, first1, last1, first2, last2;
@@ -97,7 +99,7 @@ module hwk_matrix #(
 
     wire [WORD-1:0] weights;
     generate
-        if (KIND < 3) begin : stored
+        if (KIND < 3 || KIND == 5) begin : stored
             hwk_rom #(.WIDTH(WORD), .DEPTH(DEPTH), .IMAGE(WEIGHTS)) rom (
                 .clk(clk), .enable(move0), .address(at), .data(weights));
         end else begin : none
@@ -129,7 +131,7 @@ module hwk_matrix #(
                     .KIND(KIND), .A_BITS(A_BITS), .A_SIGNED(A_SIGNED), .W_BITS(W_BITS), .HOT(HOT),
                     .S_BITS(S_BITS), .FIELD(FIELD), .OUT(PRODUCT)
                 ) multiply (
-                    .a(beat[(LANEWISE ? p / TIMES : t)*A_BITS +: A_BITS]),
+                    .a(beat[(LANEWISE ? t * SIMD + p / TIMES : t)*A_BITS +: A_BITS]),
                     .w(weights[(p*TERMS+t)*FIELD +: FIELD]),
                     .product(product));
                 always @(posedge clk) if (move1) q <= product;
@@ -144,7 +146,7 @@ module hwk_matrix #(
                 if (KIND == 4) begin
                     if (first2 || sum > result) result <= sum;
                 end else begin
-                    result <= start + sum;
+                    result <= start + (KIND == 5 ? sum * 2 : sum);
                 end
             end
             assign m_data[p*ACC +: ACC] = result;

@@ -53,6 +53,8 @@ module hwk_product #(
                     sums[r*OUT +: OUT] + (moved ^ {OUT{field[S_BITS]}}) + field[S_BITS];
             end
             assign product = sums[HOT*OUT +: OUT];
+        end else if (KIND == 5) begin : equal
+            assign product = w[0] == a[0];
         end else begin : whole
             assign product = x;
         end

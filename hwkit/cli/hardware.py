@@ -39,9 +39,10 @@ _MAX_REPEATS = 100_000
     "--package",
     "packages",
     multiple=True,
-    type=click.Choice(["library", "arduino", "zephyr", "tflm"]),
-    help="Leave the model as a C library, an Arduino library, a Zephyr module (microcontrollers) "
-    "or a TFLM project (host_tflm) in DIR too; may be given again.",
+    type=click.Choice(["library", "arduino", "zephyr", "tflm", "axi_stream"]),
+    help="Leave the model as a C library, an Arduino library, a Zephyr module (microcontrollers), "
+    "a TFLM project (host_tflm) or a core with AXI4-Stream ports (FPGA) in DIR too; may be given "
+    "again.",
 )
 @click.option(
     "--frames-per-second",

@@ -16,6 +16,7 @@ from hwkit.targets.rtl.layers import (
     K_HOT,
     MAXIMUM,
     MULTIPLY,
+    SIGNS,
     Border,
     Lanewise,
     Largest,
@@ -84,15 +85,18 @@ def cost(layer: Layer, fold: Fold, block: RamBlock) -> Cost:
         case Matrix():
             _, taps, channels = layer.weights.shape
             repeats = len(layer.weights) // fold.pe
-            depth = taps * (channels // fold.simd) * repeats
-            total = _products(layer, fold, fold.simd, depth, repeats, block)
+            at_once = taps if fold.whole else 1
+            depth = taps // at_once * (channels // fold.simd) * repeats
+            total = _products(layer, fold, at_once * fold.simd, depth, repeats, block)
             if layer.needs_window(fold):
-                total += _window(layer.window, layer.source.bits, fold.simd, block)
+                total += _slid(layer, fold, block)
         case Lanewise():
-            depth = layer.window.taps * (layer.window.channels // fold.simd)
-            total = _products(layer, fold, 1, depth, layer.window.channels // fold.simd, block)
+            at_once = layer.window.taps if fold.whole else 1
+            groups = layer.window.channels // fold.simd
+            depth = layer.window.taps // at_once * groups
+            total = _products(layer, fold, at_once, depth, groups, block)
             if layer.needs_window(fold):
-                total += _window(layer.window, layer.source.bits, fold.simd, block)
+                total += _slid(layer, fold, block)
         case Border():
             return _window(layer.window, layer.source.bits, fold.simd, block)
         case Table():
@@ -140,10 +144,13 @@ def _products(
     a, w, acc = layer.source.bits + (not layer.source.signed), layer.weight_bits, layer.acc_bits
     product = min(a + w, acc)
     lanes = fold.pe * terms
+    inputs = fold.simd * (layer.window.taps if fold.whole else 1)
     if kind == MULTIPLY:
         each, field = 1.55 * w * (a + 1.0), w
     elif kind == DSP:
         each, field = 0.0, w
+    elif kind == SIGNS:
+        each, field, product = 1.0, 1, 1
     elif kind == K_HOT:
         field = layer.hot * (max(w - 1, 1).bit_length() + 2)
         levels = max(w - 1, 1).bit_length()
@@ -157,7 +164,7 @@ def _products(
     gather = 2.5 * acc if kind == MAXIMUM else 1.5 * acc
     result = Cost(
         lanes * each + fold.pe * (tree + gather) + 40,
-        lanes * product + fold.pe * (min(total, acc) + acc) + fold.simd * layer.source.bits + 30,
+        lanes * product + fold.pe * (min(total, acc) + acc) + inputs * layer.source.bits + 30,
         0,
         lanes if kind == DSP else 0,
     )
@@ -167,6 +174,23 @@ def _products(
         result += _memory(groups, fold.pe * acc, 1, block)
         result += Cost(0, 2.0 * fold.pe * acc)
     return result
+
+
+def _slid(layer: Matrix | Lanewise, fold: Fold, block: RamBlock) -> Cost:
+    make = _patch if fold.whole else _window
+    return make(layer.window, layer.source.bits, fold.simd, block)
+
+
+def _patch(w: Window, bits: int, lanes: int, block: RamBlock) -> Cost:
+    """A memory for each row of the ring, the choice of a row for each of the window, and the
+    columns that are kept."""
+    groups, word = w.channels // lanes, lanes * bits
+    row = _memory(w.width * groups, word, 1, block)
+    kept = (w.kernel[1] - 1) * w.dilation[1] * groups * w.kernel[0] * word
+    counters = 8.0 * (w.width * groups + w.height).bit_length() + 60
+    chosen = w.kernel[0] * (word * (w.rows / 2 + 1.0) + 12.0)
+    rows = Cost(w.rows * row.lut, 0, w.rows * row.bram)
+    return rows + Cost(chosen + counters, kept + w.rows * word + 40.0)
 
 
 def _window(w: Window, bits: int, lanes: int, block: RamBlock) -> Cost:
@@ -189,6 +213,11 @@ def _gather(layer: Gather, fold: Fold, block: RamBlock) -> Cost:
 
 
 def _rescale(s: Scaling, lanes: int, channels: int, block: RamBlock) -> Cost:
+    if s.steps:
+        each, words = len(s.steps[0]) * s.step_bits, max(len(s.steps) // lanes, 1)
+        bits = s.parameters["IN_BITS"] + s.dtype.bits
+        total = Cost(lanes * (1.0 * each + len(s.steps[0]) - 1) + 4, lanes * bits + 6.0)
+        return total + _memory(words, lanes * each, 1, block)
     x, p, q = (s.parameters[key] for key in ("X_BITS", "P_BITS", "Q_BITS"))
     per_lane = 0.0
     if s.parameters["KIND"] == 1:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Fold:
     """``simd`` integers of each input and ``pe`` of the output in a beat; ``dsp`` when its
-    products are made by DSP blocks."""
+    products are made by DSP blocks, ``whole`` when a beat has all taps of a window."""
 
     simd: int
     pe: int
     dsp: bool = False
+    whole: bool = False
 
 
 def divisors(n: int) -> list[int]:

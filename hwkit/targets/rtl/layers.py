@@ -24,11 +24,15 @@ from hwkit.targets.rtl.rescaled import rescaled, resized
 from hwkit.targets.rtl.rescaling import Scaling
 from hwkit.targets.rtl.softmax import Normalized
 
-MULTIPLY, DSP, K_HOT, ONES, MAXIMUM = range(5)
+MULTIPLY, DSP, K_HOT, ONES, MAXIMUM, SIGNS = range(6)
 """``KIND`` of ``hwk_matrix``."""
 
 MOST_HOT = 2
 """Signed powers of two in a weight up to which its products take no DSP block."""
+
+MOST_TERMS = 144
+"""Products of one sum in a cycle where a beat has a whole window: more would be slower to add up
+than they are to come."""
 
 LINK_DEPTH = 2
 """Beats of the FIFO behind every layer, which keeps the ready signals of layers apart."""
@@ -62,8 +66,12 @@ class Window:
 
     @property
     def rows(self) -> int:
-        """Rows of the line buffer: a window's, and those that the next row of windows adds."""
+        """Rows of the line buffer: a window's, and those that the next row of windows adds. The
+        first windows of a map need a whole window of new rows; where most windows are such, two
+        maps are held, or neither side would work while the other does."""
         span = (self.kernel[0] - 1) * self.dilation[0] + 1
+        if 1 < span >= self.out_height:
+            return 2 * self.height
         return min(span + self.stride[0], 2 * self.height)
 
     @property
@@ -87,6 +95,18 @@ class Window:
         return tuple(counts) if len(set(counts)) > 1 else tuple(counts[:1])
 
     @property
+    def columns(self) -> int:
+        """Columns from the first of a row of windows to its last, padding and all."""
+        reach = (self.kernel[1] - 1) * self.dilation[1]
+        return (self.out_width - 1) * self.stride[1] + reach + 1
+
+    def whole_cycles(self, groups: int, repeats: int) -> int:
+        """Cycles in which the windows of a map are read with all taps at once, ``groups`` words of
+        a place and ``repeats`` times each, or the map is written."""
+        reads = self.out_height * (self.columns * groups + self.out_width * (repeats - 1))
+        return max(reads, self.height * self.width * groups)
+
+    @property
     def is_trivial(self) -> bool:
         """Whether the words of the windows are those of the map."""
         ones = (1, 1)
@@ -102,7 +122,8 @@ def _inside(places: Array, size: int) -> Array:
 class Matrix:
     """Convolution or dense: ``weights`` (outputs, taps, channels), ``bias`` (outputs,) with the
     zero point's part in it; ``acc_bits`` holds every sum; ``hot`` is the most signed powers of two
-    in a weight."""
+    in a weight. With ``signs`` all inputs and weights are 1 or -1, inputs on wires of one bit (1
+    and 0), and the number of products is subtracted from the bias."""
 
     name: str
     inputs: tuple[str, ...]
@@ -115,6 +136,7 @@ class Matrix:
     bias: Array
     acc_bits: int
     scaling: Scaling | None
+    signs: bool = False
 
     @property
     def size(self) -> int:
@@ -122,16 +144,21 @@ class Matrix:
         return self.window.places * len(self.weights)
 
     def folds(self) -> Iterator[Fold]:
-        """Every pair of divisors; products of weights that are not K-hot in logic or DSP blocks."""
-        outputs, _, channels = self.weights.shape
+        """Every pair of divisors; products of weights that are not K-hot in logic or DSP blocks.
+        With all taps at once either all channels come in a beat, or all outputs are made."""
+        outputs, taps, channels = self.weights.shape
         for pe in divisors(outputs):
             for simd in divisors(channels):
-                yield Fold(simd, pe)
-                if self.hot > MOST_HOT:
-                    yield Fold(simd, pe, True)
+                once = taps > 1 and (pe == outputs or simd == channels)
+                for whole in (False, True)[: 1 + (once and taps * simd <= MOST_TERMS)]:
+                    yield Fold(simd, pe, False, whole)
+                    if self.hot > MOST_HOT:
+                        yield Fold(simd, pe, True, whole)
 
     def kind(self, fold: Fold) -> int:
         """How the products are made."""
+        if self.signs:
+            return SIGNS
         if by_shifts(self.hot, self.weight_bits):
             return K_HOT
         return DSP if fold.dsp else MULTIPLY
@@ -139,6 +166,8 @@ class Matrix:
     def cycles(self, fold: Fold) -> int:
         """Beats of an inference through the busiest port."""
         outputs, taps, channels = self.weights.shape
+        if fold.whole:
+            return self.window.whole_cycles(channels // fold.simd, outputs // fold.pe)
         reads = self.window.places * taps * (channels // fold.simd) * (outputs // fold.pe)
         writes = self.window.height * self.window.width * (channels // fold.simd)
         return int(max(reads, writes))
@@ -152,16 +181,23 @@ class Matrix:
         outputs, taps, channels = self.weights.shape
         repeats = outputs // fold.pe
         source = sources[0]
-        if self.needs_window(fold):
-            source = slide(net, self.name, source, _by_row(self.window), fold.simd, repeats, False)
         groups = channels // fold.simd
-        # (group of outputs, tap, group of inputs) in turn, (output, input) in a word.
         order = self.weights.reshape(repeats, fold.pe, taps, groups, fold.simd)
-        words = order.transpose(0, 2, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+        if fold.whole:
+            source = slide(net, self.name, source, self.window, fold, repeats, False)
+            # (group of outputs, group of inputs) in turn, (output, tap, input) in a word.
+            words = order.transpose(0, 3, 1, 2, 4).reshape(-1, fold.pe * taps * fold.simd)
+        else:
+            if self.needs_window(fold):
+                source = slide(net, self.name, source, _by_row(self.window), fold, repeats, False)
+            # (group of outputs, tap, group of inputs) in turn, (output, input) in a word.
+            words = order.transpose(0, 2, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+        at_once = taps if fold.whole else 1
         parameters = {
             "PE": fold.pe,
             "SIMD": fold.simd,
-            "FOLDS": taps * groups,
+            "TAPS": at_once,
+            "FOLDS": taps // at_once * groups,
             "GROUPS": repeats,
             "LANEWISE": 0,
             "KIND": self.kind(fold),
@@ -194,11 +230,13 @@ class Lanewise:
         return self.window.places * self.window.channels * self.times
 
     def folds(self) -> Iterator[Fold]:
-        """Every divisor of the channels."""
+        """Every divisor of the channels; of sums also all taps at once."""
+        at_once = 1 < self.window.taps <= MOST_TERMS and self.fixed_kind != MAXIMUM
         for lanes in divisors(self.window.channels):
-            yield Fold(lanes, lanes * self.times)
-            if self.weights is not None and self.hot > MOST_HOT:
-                yield Fold(lanes, lanes * self.times, True)
+            for whole in (False, True)[: 1 + at_once]:
+                yield Fold(lanes, lanes * self.times, False, whole)
+                if self.weights is not None and self.hot > MOST_HOT:
+                    yield Fold(lanes, lanes * self.times, True, whole)
 
     def kind(self, fold: Fold) -> int:
         """How the products are made."""
@@ -211,6 +249,8 @@ class Lanewise:
     def cycles(self, fold: Fold) -> int:
         """Beats of an inference through the busiest port."""
         w = self.window
+        if fold.whole:
+            return w.whole_cycles(w.channels // fold.simd, 1)
         return max(w.places * w.taps, w.height * w.width) * (w.channels // fold.simd)
 
     def needs_window(self, fold: Fold) -> bool:
@@ -222,16 +262,18 @@ class Lanewise:
         w = self.window
         source = sources[0]
         if self.needs_window(fold):
-            source = slide(net, self.name, source, w, fold.simd, 1, True)
+            source = slide(net, self.name, source, w, fold, 1, True)
         groups = w.channels // fold.simd
+        at_once = w.taps if fold.whole else 1
         words = np.zeros((0, 0), np.int64)
         if self.weights is not None:
-            order = self.weights.reshape(groups, fold.pe, w.taps)
-            words = order.transpose(0, 2, 1).reshape(-1, fold.pe)
+            order = self.weights.reshape(groups, fold.pe, w.taps // at_once, at_once)
+            words = order.transpose(0, 2, 1, 3).reshape(-1, fold.pe * at_once)
         parameters = {
             "PE": fold.pe,
             "SIMD": fold.simd,
-            "FOLDS": w.taps,
+            "TAPS": at_once,
+            "FOLDS": w.taps // at_once,
             "GROUPS": groups,
             "LANEWISE": 1,
             "KIND": self.kind(fold),
@@ -311,7 +353,7 @@ class Border:
         source = sources[0]
         if net.streams[source].dtype != self.source:
             source = resized(net, source, self.source, f"{self.name}_in")
-        return slide(net, self.name, source, self.window, fold.simd, 1, False)
+        return slide(net, self.name, source, self.window, fold, 1, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,10 +453,10 @@ def by_shifts(hot: int, weight_bits: int) -> bool:
 
 
 def slide(
-    net: Netlist, name: str, source: str, w: Window, lanes: int, repeats: int, lanewise: bool
+    net: Netlist, name: str, source: str, w: Window, fold: Fold, repeats: int, lanewise: bool
 ) -> str:
-    """An instance of ``hwk_window`` behind ``source``."""
-    stream = net.streams[source]
+    """An instance of ``hwk_window`` behind ``source``, or of ``hwk_patch`` for whole windows."""
+    stream, lanes = net.streams[source], fold.simd
     word = stream.beat_bits
     parameters: dict[str, int | str] = {
         "WORD": word,
@@ -433,10 +475,13 @@ def slide(
         "OUT_W": w.out_width,
         "ROWS": w.rows,
         "REPEATS": repeats,
-        "LANEWISE": int(lanewise),
         "PAD": f"{word}'h{packed([w.pad] * lanes, stream.dtype.bits):x}",
     }
     size = w.places * w.taps * w.channels * repeats
+    if fold.whole:
+        every = Stream(size, stream.dtype, lanes * w.taps)
+        return net.add("hwk_patch", f"{name}_window", parameters, (source,), every)
+    parameters["LANEWISE"] = int(lanewise)
     made = Stream(size, stream.dtype, lanes)
     return net.add("hwk_window", f"{name}_window", parameters, (source,), made)
 
@@ -476,6 +521,8 @@ def _accumulate(
         rows = ([encoded[int(v)] for v in row] for row in words)
     else:
         field = layer.weight_bits
+        if shape["KIND"] == SIGNS:
+            words = words > 0
         rows = ([int(v) for v in row] for row in words)
     if len(words):
         images = (packed(row, field) for row in rows)
@@ -494,7 +541,10 @@ def _accumulate(
 
 
 def product_bits(layer: Matrix | Lanewise) -> int:
-    """Bits of one product, signed; the accumulator bounds them, since sums count modulo it."""
+    """Bits of one product, signed; the accumulator bounds them, since sums count modulo it. Of
+    signs it is one bit, whether they are equal."""
+    if isinstance(layer, Matrix) and layer.signs:
+        return 2
     ends = np.array([layer.source.low, layer.source.high], np.int64)
     weights = np.array([1], np.int64) if layer.weights is None else np.unique(layer.weights)
     products = weights[:, None] * ends

@@ -153,6 +153,7 @@ class _Maker:
         self.values = {name: Value(dtype, of_type(dtype)) for name, dtype in types.items()}
         self.layers: list[Layer] = []
         self.aliases: dict[str, str] = {}
+        self.signs: dict[str, str] = {}  # of a tensor of 1 and -1 the tensor of bits, 1 and 0
         self.constants: dict[str, Array] = {}
 
     def real(self, name: str) -> str:
@@ -250,22 +251,26 @@ class _Maker:
             window = Window(places, 1, shape[-1], ones, ones, ones, NO_PADDING, places, 1, 0)
         weights = weight.reshape(len(weight), -1, weight.shape[-1])
         flat = weights.reshape(len(weights), -1)
-        x = self.value(op.input)
-        bias = self.bias(op, flat)
-        total = sums(flat, bias, self.padded(x.range, window))
+        source, bias = self.real(op.input), self.bias(op, flat)
+        total = sums(flat, bias, self.padded(self.values[source].range, window))
         acc, made, value = self.finished(op, total, op.rescale)
+        bits = self.signs.get(source) if window.padding == NO_PADDING else None
+        signs = bits is not None and bool((np.abs(weights) == 1).all())
+        if bits is not None and signs:
+            source, bias = bits, bias - flat.shape[1]
         layer = Matrix(
             op.name,
-            (self.real(op.input),),
+            (source,),
             op.output,
             window,
-            x.dtype,
+            self.values[source].dtype,
             weights,
-            _weight_bits(weights),
+            1 if signs else _weight_bits(weights),
             _hot(weights),
             bias,
             acc.bits,
             made,
+            signs,
         )
         self.put(layer, value.dtype, value.range)
 
@@ -310,30 +315,52 @@ class _Maker:
 
     def pool(self, op: SumPool2d | AvgPool2d | MaxPool2d) -> None:
         x = self.value(op.input)
+        if isinstance(op, MaxPool2d):
+            self.maximum(op, self.real(op.input), op.name, op.output)
+            bits = self.signs.get(self.real(op.input))
+            if bits is not None and op.padding == NO_PADDING:
+                self.signs[op.output] = f"{op.output}/bits"
+                self.maximum(op, bits, f"{op.name}/bits", self.signs[op.output])
+            return
         if isinstance(op, SumPool2d):
             window = self.window(op, op.kernel, op.padding, op.input_zero_point)
             ones = np.ones((window.channels, window.taps), np.int64)
             bias = np.full(window.channels, -op.input_zero_point * window.taps)
             self.lanewise(op, window, ones, bias, op.rescale, ONES)
             return
-        if isinstance(op, AvgPool2d):
-            window = self.window(op, op.kernel, op.padding, 0)
-            total = Range(min(x.range.low, 0) * window.taps, max(x.range.high, 0) * window.taps)
-            acc = IntType(signed_bits(total), True)
-            dtype = self.graph.tensors[op.output].dtype
-            made = mean(window.counts, op.low, op.high, acc, total, dtype, op.name)
-            kind = ONES
-        else:
-            window = self.window(op, op.kernel, op.padding, x.dtype.low)
-            total = self.padded(x.range, window)
-            acc = IntType(signed_bits(total), True)
-            whole = Rescale((1,), (0,), Rounding.FLOOR, x.dtype.low, x.dtype.high)
-            made = scaling(whole, acc, total, 0, x.dtype, op.name)
-            kind = MAXIMUM
+        window = self.window(op, op.kernel, op.padding, 0)
+        total = Range(min(x.range.low, 0) * window.taps, max(x.range.high, 0) * window.taps)
+        acc = IntType(signed_bits(total), True)
+        dtype = self.graph.tensors[op.output].dtype
+        made = mean(window.counts, op.low, op.high, acc, total, dtype, op.name)
+        self.whole(op.name, self.real(op.input), op.output, window, acc, made, ONES)
+
+    def maximum(self, op: MaxPool2d, tensor: str, name: str, output: str) -> None:
+        """``output`` is the pool ``op`` of ``tensor``."""
+        x = self.values[tensor]
+        window = self.window(op, op.kernel, op.padding, x.dtype.low)
+        total = self.padded(x.range, window)
+        acc = IntType(signed_bits(total), True)
+        copied = Rescale((1,), (0,), Rounding.FLOOR, x.dtype.low, x.dtype.high)
+        made = scaling(copied, acc, total, 0, x.dtype, name)
+        self.whole(name, tensor, output, window, acc, made, MAXIMUM)
+
+    def whole(
+        self,
+        name: str,
+        tensor: str,
+        output: str,
+        window: Window,
+        acc: IntType,
+        made: Scaling,
+        kind: int,
+    ) -> None:
+        """A pool without weights, of kind ``ONES`` or ``MAXIMUM``."""
+        x = self.values[tensor]
         layer = Lanewise(
-            op.name,
-            (self.real(op.input),),
-            op.output,
+            name,
+            (tensor,),
+            output,
             window,
             x.dtype,
             None,
@@ -391,6 +418,8 @@ class _Maker:
         if x.dtype.signed:
             patterns = np.where(patterns > x.dtype.high, patterns - len(patterns), patterns)
         entries = table[np.clip(patterns - declared.low, 0, len(table) - 1)]
+        if set(table.tolist()) == {-1, 1}:
+            self.signs[op.output] = self.bits(op, x, entries > 0)
         layer = Table(
             op.name,
             (self.real(op.input),),
@@ -402,6 +431,25 @@ class _Maker:
             tensor.dtype,
         )
         self.put(layer, tensor.dtype, Range(int(table.min()), int(table.max())))
+
+    def bits(self, op: Lookup, x: Value, entries: Array) -> str:
+        """The tensor of a bit for each integer of the table's output, by the bits of its input."""
+        bit, tensor = IntType(1, False), self.graph.tensors[op.output]
+        if x.dtype == bit and entries.tolist() == [False, True]:
+            return self.real(op.input)
+        name, output = f"{op.name}/bits", f"{op.output}/bits"
+        layer = Table(
+            name,
+            (self.real(op.input),),
+            output,
+            tensor.elements,
+            tensor.shape[-1],
+            x.dtype,
+            entries.astype(np.int64),
+            bit,
+        )
+        self.put(layer, bit, Range(0, 1))
+        return output
 
     def largest(self, op: ArgMax) -> None:
         x, channels = self.value(op.input), self.graph.tensors[op.input].shape[-1]

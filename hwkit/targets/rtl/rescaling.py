@@ -12,6 +12,7 @@ from hwkit.ir.arith import rescale
 from hwkit.ir.ops import Overflow, Rescale, Rounding
 from hwkit.ir.types import IntType
 from hwkit.lower.lowest_terms import lowest_terms
+from hwkit.lower.thresholds import shared_row, thresholds
 from hwkit.targets.rtl.ranges import Range, signed_bits
 
 TARGET = "rtl"
@@ -22,6 +23,9 @@ _ROUNDINGS = {
     Rounding.HALF_EVEN: 2,
     Rounding.DOUBLE: 3,
 }
+MOST_STEPS = 3
+"""Thresholds that cost less than a product, even one of a DSP block: outputs of two bits."""
+
 HALF_AWAY = 4
 """Of ``hwk_rescale`` alone: the mean of TFLite's average pooling rounds so."""
 
@@ -32,6 +36,8 @@ class Scaling:
     for all or one a channel, and the bits of each where it is stored.
 
     ``result`` is the range of what comes out, ``dsp`` the multipliers of one lane (0 without).
+    With ``steps`` it is ``hwk_threshold`` instead: a row of thresholds for all or one a channel,
+    each the least integer from which on the result is one higher.
     """
 
     parameters: Mapping[str, int]
@@ -42,6 +48,13 @@ class Scaling:
     dtype: IntType
     result: Range
     dsp: int
+    steps: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def step_bits(self) -> int:
+        """Bits of a threshold."""
+        every = [t for row in self.steps for t in row]
+        return signed_bits(Range(min(every), max(every)))
 
     @property
     def field_bits(self) -> int:
@@ -129,7 +142,26 @@ def scaling(
     }
     dsp = -(-x_bits // 18) * -(-(bits + 1) // 18) if kind == 2 else 0
     added_bits = signed_bits(Range(min(added), max(added)))
-    return Scaling(parameters, factors, bits + right_bits, added, added_bits, dtype, result, dsp)
+    steps: tuple[tuple[int, ...], ...] = ()
+    if 1 <= result.high - result.low <= (MOST_STEPS if kind == 2 else 1):
+        steps = _steps(r, x, offset, result)
+    return Scaling(
+        parameters, factors, bits + right_bits, added, added_bits, dtype, result, dsp * (not steps),
+        steps,
+    )  # fmt: skip
+
+
+def _steps(r: Rescale, x: Range, offset: int, result: Range) -> tuple[tuple[int, ...], ...]:
+    """The thresholds of ``r`` of ``x + offset``; none where it wraps, or where an end of the range
+    leaves a device's 32 bits."""
+    if r.overflow is Overflow.WRAP:
+        return ()
+    low, high = (np.full(r.channels, end, np.int64) for end in (x.low, x.high))
+    try:
+        t = thresholds(lambda a: rescale(a + offset, r, ""), low, high, result.low, result.high)
+    except AccumulatorOverflow:
+        return ()
+    return tuple(tuple(row) for row in shared_row(t).tolist())
 
 
 def _unclamped(r: Rescale, x: Range) -> Range | None:
@@ -209,4 +241,4 @@ def mean(
     made = scaling(r, source, x, 0, dtype, node)
     parameters = {**made.parameters, "ROUNDING": HALF_AWAY, "CLAMPS": 1}
     lowest = max(low, made.result.low - 1)  # a negative tie goes one further down
-    return replace(made, parameters=parameters, result=Range(lowest, made.result.high))
+    return replace(made, parameters=parameters, steps=(), result=Range(lowest, made.result.high))

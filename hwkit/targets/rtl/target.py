@@ -14,6 +14,7 @@ from hwkit.targets.rtl.build import build, open_artifact, tools
 from hwkit.targets.rtl.capabilities import capabilities
 from hwkit.targets.rtl.emit import emit
 from hwkit.targets.rtl.lower import lower
+from hwkit.targets.rtl.package import check_kind, package
 from hwkit.targets.rtl.plan import Plan, fpga
 from hwkit.targets.rtl.session import open_session
 
@@ -38,7 +39,7 @@ _NEEDS = {
 
 class Rtl:
     """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``, ``NeedsTools``,
-    ``BringsUp``."""
+    ``BringsUp``, ``Packages``."""
 
     name = "rtl"
 
@@ -62,6 +63,12 @@ class Rtl:
 
     def tools(self, board: Board) -> dict[str, str]:
         return tools(board)
+
+    def check_package(self, board: Board, kind: str) -> None:
+        check_kind(board, kind)
+
+    def package(self, lowered: Lowered[Plan], kind: str) -> dict[str, bytes]:
+        return package(lowered, kind)
 
     def costs(
         self, graph: Graph, board: Board, widths: Sequence[int], maps: Sequence[int] = ()

@@ -26,7 +26,7 @@ from hwkit.targets.rtl.netlist import Instance, Netlist
 from hwkit.targets.rtl.softmax import KINDS, RECIPROCAL_CYCLES
 from hwkit.targets.rtl.softmax import PRODUCT_CYCLES as SOFTMAX_CYCLES
 from hwkit.targets.rtl.timing_gather import Gathers
-from hwkit.targets.rtl.timing_window import Windows
+from hwkit.targets.rtl.timing_window import Patches, Windows
 
 SHALLOW = 16
 """Largest depth of a FIFO in registers, as in ``hwk_fifo``."""
@@ -42,6 +42,7 @@ MOST_BEATS = 12_000_000
 
 MATRIX_CYCLES = 4
 RESCALE_CYCLES = 4
+THRESHOLD_CYCLES = 2
 PRODUCT_CYCLES = 2
 _MOST_ROUNDS = 10_000
 
@@ -97,10 +98,12 @@ class _Flow:
         self.offered = {name: np.zeros(size, np.int32) for name, size in sizes.items()}
         self.room = {name: np.zeros(size, np.int32) for name, size in sizes.items()}
         self.taken = {name: np.arange(size, dtype=np.int32) for name, size in sizes.items()}
-        self.readers: dict[str, Windows | Gathers] = {}
+        self.readers: dict[str, Windows | Patches | Gathers] = {}
         for instance in net.instances:
             if instance.module == "hwk_window":
                 self.readers[instance.name] = Windows(instance.parameters, inferences)
+            elif instance.module == "hwk_patch":
+                self.readers[instance.name] = Patches(instance.parameters, inferences)
             elif instance.module == "hwk_gather":
                 self.readers[instance.name] = Gathers(instance.parameters, net.images, inferences)
 
@@ -167,6 +170,8 @@ class _Flow:
                 self.offer(out, taken[0][_int(p, "FOLDS") - 1 :: _int(p, "FOLDS")] + MATRIX_CYCLES)
             case "hwk_rescale":
                 self.offer(out, taken[0] + RESCALE_CYCLES)
+            case "hwk_threshold":
+                self.offer(out, taken[0] + THRESHOLD_CYCLES)
             case "hwk_lookup":
                 self.offer(out, taken[0] + 1)
             case "hwk_sum" | "hwk_choose":
@@ -181,7 +186,7 @@ class _Flow:
                 self.offer(out, _products(p, taken[0], self.taken[out]))
             case "hwk_resize":
                 self.offer(out, self.offered[instance.inputs[0]])
-            case "hwk_window" | "hwk_gather":
+            case "hwk_window" | "hwk_patch" | "hwk_gather":
                 reader = self.readers[instance.name]
                 self.offer(out, reader.read(taken[0], self.taken[out]) + 1)
             case module:
@@ -213,6 +218,8 @@ class _Flow:
                 self.make_room(source, np.repeat(taken, folds), folds - 1 + MATRIX_CYCLES)
             case "hwk_rescale":
                 self.make_room(source, taken, RESCALE_CYCLES)
+            case "hwk_threshold":
+                self.make_room(source, taken, THRESHOLD_CYCLES)
             case "hwk_lookup":
                 self.make_room(source, taken, 1)
             case "hwk_sum" | "hwk_choose":
@@ -226,7 +233,7 @@ class _Flow:
                 self.make_room(source, np.repeat(taken[length - 1 :: length] + 1, length), length)
             case "hwk_resize":
                 self.make_room(source, taken, 0)
-            case "hwk_window" | "hwk_gather":
+            case "hwk_window" | "hwk_patch" | "hwk_gather":
                 self.make_room(source, self.readers[instance.name].writable, 0)
 
     def together(self, inputs: tuple[str, ...], taken: Array, stages: int) -> None:
@@ -270,8 +277,9 @@ class _Flow:
         came, left = self.taken[fifo.inputs[0]], self.taken[fifo.outputs[0]]
         if fifo.module == "hwk_state":
             left = left[_int(fifo.parameters, "BEATS") :]
-        # Beat k is there with all that came up to its cycle and have not left by then.
-        gone = np.searchsorted(left, came, side="right")
+        # Beat k is there with all that came up to its cycle and have not left before it: room is
+        # made in the cycle after.
+        gone = np.searchsorted(left, came, side="left")
         return int((np.arange(1, len(came) + 1) - gone).max())
 
 

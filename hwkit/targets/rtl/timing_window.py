@@ -1,4 +1,5 @@
-"""When a sliding window reads and when its line buffer has room: ``hwk_window`` in time."""
+"""When a sliding window reads and when its line buffer has room: ``hwk_window`` and ``hwk_patch``
+in time."""
 
 from __future__ import annotations
 
@@ -9,37 +10,32 @@ import numpy as np
 from hwkit.ir.types import Array
 
 
-class Windows:
-    """The reads of a window over some maps, in order, and what each waits for.
+class _Reads:
+    """The reads of a window over some maps, in order, and what each waits for: ``words`` of one
+    map, -1 where a read waits for none.
 
     ``writable`` is the earliest cycle for each word of the map to be taken; ``read`` updates it.
     """
 
-    def __init__(self, parameters: Mapping[str, int | str], maps: int) -> None:
-        p = {key: value for key, value in parameters.items() if isinstance(value, int)}
-        self.rows, self.height = p["ROWS"], p["HEIGHT"]
+    def __init__(self, p: Mapping[str, int], words: Array, maps: int) -> None:
+        self.rows = p["ROWS"]
         self.row_words = p["WIDTH"] * p["GROUPS"]
-        self.maps = maps
-        words, self.reads_of_row = _reads(p)
-        per_map = self.height * self.row_words
+        per_map = p["HEIGHT"] * self.row_words
         shifts = np.arange(maps) * per_map
-        # Word that a read waits for, -1 for the padding.
         self.word = np.where(words >= 0, words + shifts[:, None], -1).reshape(-1).astype(np.int32)
         self.times = np.zeros(len(self.word), np.int32)
         self.writable = np.zeros(maps * per_map, np.int32)
-        self.released_by = _released_by(p, self.reads_of_row, maps, words.size)
+        self.released_by = _released_by(p, words.size // p["OUT_H"], maps, words.size)
 
-    def read(self, written: Array, taken: Array) -> Array:
-        """Times of the reads, when the words came at ``written`` and the window's output beats
-        were taken at ``taken`` (of the round before); makes room for the rows given back."""
+    def settle(self, written: Array, left: Array) -> None:
+        """Times of the reads, when the words came at ``written`` and what was read before the last
+        left at ``left`` (0: without waiting); makes room for the rows given back."""
         waits = np.where(self.word >= 0, written[np.maximum(self.word, 0)] + 1, np.int32(0))
-        # A beat on the output is followed by the next in the cycle in which it is taken.
-        waits[1:] = np.maximum(waits[1:], taken[:-1])
+        waits[1:] = np.maximum(waits[1:], left)
         np.maximum(waits, self.times, out=waits)
         order = np.arange(len(waits), dtype=np.int32)
         self.times = np.maximum.accumulate(waits - order) + order
         self._give_back(written)
-        return self.times
 
     def _give_back(self, written: Array) -> None:
         """Row n + ROWS may begin two cycles after row n is given back, one row a cycle; a row can
@@ -54,8 +50,59 @@ class Windows:
             np.maximum.at(self.writable, first_words, given[: len(first_words)] + 1)
 
 
-def _reads(p: Mapping[str, int]) -> tuple[Array, int]:
-    """Word of the map for every read of one map (-1 outside it), and reads of an output row."""
+class Windows(_Reads):
+    """Of ``hwk_window``, which reads a word for each beat."""
+
+    def __init__(self, parameters: Mapping[str, int | str], maps: int) -> None:
+        p = _integers(parameters)
+        super().__init__(p, _words(p), maps)
+
+    def read(self, written: Array, taken: Array) -> Array:
+        """Times of the reads, one for each beat; those of the round before were taken at
+        ``taken``, each followed by the next in that cycle."""
+        self.settle(written, taken[:-1])
+        return self.times
+
+
+class Patches(_Reads):
+    """Of ``hwk_patch``, which reads a column of words; some complete a window's beat, which stays
+    until it was taken as often as it repeats."""
+
+    def __init__(self, parameters: Mapping[str, int | str], maps: int) -> None:
+        p = _integers(parameters)
+        reach = (p["KERNEL_W"] - 1) * p["DILATION_W"]
+        columns = np.arange((p["OUT_W"] - 1) * p["STRIDE_W"] + reach + 1)
+        whole = (columns >= reach) & ((columns - reach) % p["STRIDE_W"] == 0)
+        super().__init__(p, _lowest_words(p, columns), maps)
+        every = np.tile(np.repeat(whole, p["GROUPS"]), p["OUT_H"] * maps)
+        self.completing = np.flatnonzero(every)
+        self.repeats = p["REPEATS"]
+
+    def read(self, written: Array, taken: Array) -> Array:
+        """For each beat the time of the read that completed it; those of the round before were
+        taken at ``taken``."""
+        left = np.zeros(len(self.times), np.int32)
+        left[self.completing] = taken[self.repeats - 1 :: self.repeats]
+        self.settle(written, left[:-1])
+        return np.repeat(self.times[self.completing], self.repeats)
+
+
+def _integers(parameters: Mapping[str, int | str]) -> dict[str, int]:
+    return {key: value for key, value in parameters.items() if isinstance(value, int)}
+
+
+def _lowest_words(p: Mapping[str, int], columns: Array) -> Array:
+    """For every read of one map the word of the column's lowest place that is on the map's rows."""
+    oy, x, g = np.ix_(np.arange(p["OUT_H"]), columns - p["PAD_LEFT"], np.arange(p["GROUPS"]))
+    reach = (p["KERNEL_H"] - 1) * p["DILATION_H"]
+    y = np.minimum(oy * p["STRIDE_H"] - p["PAD_TOP"] + reach, p["HEIGHT"] - 1)
+    inside = (y >= 0) & (x >= 0) & (x < p["WIDTH"])
+    word: Array = np.where(inside, (y * p["WIDTH"] + x) * p["GROUPS"] + g, -1)
+    return word.reshape(-1)
+
+
+def _words(p: Mapping[str, int]) -> Array:
+    """Word of the map for every read of one map, -1 outside it."""
     oy, ox, repeat, g, ky, kx = np.ix_(
         *(
             np.arange(p[key])
@@ -68,8 +115,8 @@ def _reads(p: Mapping[str, int]) -> tuple[Array, int]:
     word = np.where(inside, (y * p["WIDTH"] + x) * p["GROUPS"] + g, -1) + 0 * repeat
     if not p["LANEWISE"]:
         word = word.transpose(0, 1, 2, 4, 5, 3)
-    flat = word.reshape(-1)
-    return flat, flat.size // p["OUT_H"]
+    flat: Array = word.reshape(-1)
+    return flat
 
 
 def _released_by(p: Mapping[str, int], reads_of_row: int, maps: int, per_map: int) -> Array:

@@ -33,17 +33,28 @@ def verilog(net: Netlist, taps: Mapping[str, str]) -> bytes:
         f"    input  wire [{len(net.sinks) - 1}:0] m_ready",
         ");",
     ]
+    lines += wires(net)
+    lines += _ports(net)
+    lines += instances(net)
+    for file, name in taps.items():
+        lines += _tap(net, file, name)
+    return ("\n".join([*lines, "endmodule"]) + "\n").encode()
+
+
+def wires(net: Netlist) -> list[str]:
+    """The declarations of all streams."""
+    lines = []
     forked = {name for i in net.instances if i.module == "hwk_fork" for name in i.outputs}
     for name, stream in net.streams.items():
         if name not in forked:
             lines.append(f"    wire [{stream.beat_bits - 1}:0] {name}_data;")
         lines.append(f"    wire {name}_valid, {name}_ready;")
-    lines += _ports(net)
-    for instance in net.instances:
-        lines += _instance(net, instance)
-    for file, name in taps.items():
-        lines += _tap(net, file, name)
-    return ("\n".join([*lines, "endmodule"]) + "\n").encode()
+    return lines
+
+
+def instances(net: Netlist) -> list[str]:
+    """The modules between the streams, at ``clk`` and ``rst``."""
+    return [line for instance in net.instances for line in _instance(net, instance)]
 
 
 def _bits(net: Netlist, names: Iterable[str]) -> int:
@@ -55,14 +66,14 @@ def _ports(net: Netlist) -> list[str]:
     taken whenever it comes."""
     read = {name for instance in net.instances for name in instance.inputs}
 
-    def joined(names: Iterable[str], part: str) -> str:
-        return _joined(f"{name}_{part}" for name in names)
+    def parts(names: Iterable[str], part: str) -> str:
+        return joined(f"{name}_{part}" for name in names)
 
     return [
-        *(f"    assign {joined(net.sources, part)} = s_{part};" for part in ("data", "valid")),
-        f"    assign s_ready = {joined(net.sources, 'ready')};",
-        *(f"    assign m_{part} = {joined(net.sinks, part)};" for part in ("data", "valid")),
-        f"    assign {joined(net.sinks, 'ready')} = m_ready;",
+        *(f"    assign {parts(net.sources, part)} = s_{part};" for part in ("data", "valid")),
+        f"    assign s_ready = {parts(net.sources, 'ready')};",
+        *(f"    assign m_{part} = {parts(net.sinks, part)};" for part in ("data", "valid")),
+        f"    assign {parts(net.sinks, 'ready')} = m_ready;",
         *(f"    assign {name}_ready = 1'b1;" for name in net.sources if name not in read),
     ]
 
@@ -77,8 +88,8 @@ def _instance(net: Netlist, instance: Instance) -> list[str]:
             lines.append(f"    wire [{width - 1}:0] {name}_data = {source}_data;")
         out = {
             "m_data": "",
-            "m_valid": _joined(f"{name}_valid" for name in instance.outputs),
-            "m_ready": _joined(f"{name}_ready" for name in instance.outputs),
+            "m_valid": joined(f"{name}_valid" for name in instance.outputs),
+            "m_ready": joined(f"{name}_ready" for name in instance.outputs),
         }
     else:
         name = instance.outputs[0]
@@ -86,7 +97,7 @@ def _instance(net: Netlist, instance: Instance) -> list[str]:
     ports = {"clk": "clk", "rst": "rst"}
     if instance.module == "hwk_join":
         for part in _PARTS:
-            ports[f"s_{part}"] = _joined(f"{name}_{part}" for name in instance.inputs)
+            ports[f"s_{part}"] = joined(f"{name}_{part}" for name in instance.inputs)
     else:
         prefixes = _PREFIXES.get(instance.module, ("s",))
         for prefix, name in zip(prefixes, instance.inputs, strict=True):
@@ -96,7 +107,7 @@ def _instance(net: Netlist, instance: Instance) -> list[str]:
     return [*lines, f"    {instance.module} #({given})", f"        {instance.name} ({wired});"]
 
 
-def _joined(names: Iterable[str]) -> str:
+def joined(names: Iterable[str]) -> str:
     """Names side by side, the first in the lowest bits."""
     return "{" + ", ".join(reversed(list(names))) + "}"
 

@@ -166,6 +166,36 @@ def int8(seed: int = 2) -> Graph:
     return m.b.build([m.b.add(add, S8)])
 
 
+def signs(seed: int = 8) -> Graph:
+    """Weights and activations of 1 and -1: convolutions, a maximum, dense layers."""
+    m = Maker("signs", seed)
+    x, s2, u1 = m.b.input("x", (8, 7, 4), IntType(3, True)), IntType(2, True), IntType(1, False)
+    m.b.constant("of_integers", np.where(np.arange(8) < 3, -1, 1), s2)
+    m.b.constant("of_bits", np.array([-1, 1]), s2)
+    x = m.b.add(Lookup("signs", x, "of_integers", "signs_y"), s2)
+
+    def weighted(name: str, shape: tuple[int, ...]) -> tuple[str, str]:
+        m.b.constant(f"{name}_w", m.rng.choice([-1, 1], shape), s2)
+        m.b.constant(f"{name}_b", m.rng.integers(-4, 5, shape[0]), S32)
+        return f"{name}_w", f"{name}_b"
+
+    def bits(count: int) -> Rescale:
+        factors = tuple(int(f) for f in m.rng.integers(1000, 2000, count))
+        offsets = tuple(int(o) for o in m.rng.integers(-2000, 2000, count))
+        return Rescale(factors, (15,) * count, Rounding.FLOOR, 0, 1, 1, offset=offsets)
+
+    for name, outputs in (("first", 6), ("second", 4)):
+        shape = (outputs, 3, 3, m.b.shape(x)[2])
+        op = Conv2d(name, x, *weighted(name, shape), f"{name}_y", rescale=bits(outputs))
+        x = m.b.add(op, u1)
+        x = m.b.add(Lookup(f"{name}_signs", x, "of_bits", f"{name}_z"), s2)
+        if name == "first":
+            x = m.b.add(MaxPool2d("maxima", x, "maxima_y", (2, 2), (1, 1)), s2)
+    flat = m.b.add(Reshape("flat", x, "flat_y"), s2, shape=(int(np.prod(m.b.shape(x))),))
+    weight, bias = weighted("fc", (5, m.b.shape(flat)[0]))
+    return m.b.build([m.b.add(Dense("fc", flat, weight, bias, "fc_y"), S32)])
+
+
 def pointwise(seed: int = 3) -> Graph:
     """Integers that wrap, a table, a border, a clamp, a difference, each by itself."""
     m = Maker("pointwise", seed)

@@ -33,6 +33,7 @@ def core(graph: Graph, interval_cycles: int) -> Core:
 
 CASES = [(graph, core(graph, cycles)) for graph in GRAPHS for cycles in INTERVALS]
 CASES += [(graph, core(graph, 1)) for graph in (networks.pointwise(), networks.moved())]
+CASES += [(networks.signs(), core(networks.signs(), cycles)) for cycles in INTERVALS]
 CASES += [(graph, core(graph, 1)) for graph in (networks.bordered(), networks.bordered(1))]
 
 

@@ -15,7 +15,7 @@ from hwkit.targets.rtl.core import Core
 from hwkit.targets.rtl.simulate import simulate
 from hwkit.toolchain import process, verilator, yosys
 from tests.conformance.graphs import inputs_for
-from tests.targets.rtl.networks import mixed, moved, pointwise
+from tests.targets.rtl.networks import mixed, moved, pointwise, signs
 from tests.targets.rtl.together import random_folding
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,9 @@ def elaborated(core: Core, folder: Path) -> Path:
     )
 
 
-@pytest.mark.parametrize("graph", [mixed(), pointwise(), moved()], ids=lambda graph: graph.name)
+@pytest.mark.parametrize(
+    "graph", [mixed(), pointwise(), moved(), signs()], ids=lambda graph: graph.name
+)
 def test_the_netlist_of_yosys(graph: Graph, tmp_path: Path) -> None:
     core, _ = random_folding(graph, 1)
     program = elaborated(core, tmp_path)

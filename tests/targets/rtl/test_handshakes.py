@@ -42,7 +42,7 @@ def every_module() -> Graph:
     m = Maker("every_module", 5)
     x = m.b.input("x", (4, 4, 4), IntType(4, False))
     y = m.conv(x, 4, IntType(4, False))
-    y = m.conv(y, 4, IntType(4, False), depthwise=True, shift=3)
+    y = m.conv(y, 4, IntType(1, False), depthwise=True, shift=3)
     last = m.b.state("last", m.rng.integers(0, 16, (4, 4, 4)), IntType(4, False))
     m.b.update(last, x)
     y = m.dense(m.add(last, y, IntType(4, False)), 4, 3)
@@ -75,7 +75,10 @@ def test_handshakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for layer in net.layers:
         simd = SIMD.get(layer.name, 1)
         pes = (1,) if isinstance(layer, Largest) else (2, simd)
-        folds.append(next(f for f in layer.folds() if f.simd == simd and f.pe in pes))
+        whole = layer.name == "conv2"
+        folds.append(
+            next(f for f in layer.folds() if (f.simd, f.whole) == (simd, whole) and f.pe in pes)
+        )
     core = core_of(graph, net, Folding(tuple(folds), 0, Cost()), "part")
     for name, content in core.files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -282,15 +282,21 @@ def matrix(
     lanewise: int = 0,
     signed: int = 0,
     biases: bool = True,
+    taps: int = 1,
 ) -> Case:
-    """Sums of products of 4-bit integers and 3-bit or K-hot weights; maxima (kind 4)."""
+    """Sums of products of 4-bit integers and 3-bit or K-hot weights; maxima (kind 4), and sums of
+    products of signs (kind 5)."""
     a_bits, acc, hot, s_bits = 4, 30 // pe if pe > 2 else 12, 2, 2
-    terms = 1 if lanewise else simd
-    into = draw(simd * a_bits, folds * groups * 30)
+    if kind == 5:
+        a_bits = 1
+    terms = taps if lanewise else taps * simd
+    into = draw(taps * simd * a_bits, folds * groups * 30)
     weights = RNG.integers(-4, 4, (groups, folds, pe, terms))
     if kind == 2:
         weights = RNG.choice([0, 1, -1, 3, 6, -6, 8, -7, 5], (groups, folds, pe, terms))
-    if kind >= 3:
+    if kind == 5:
+        weights = RNG.choice([-1, 1], weights.shape)
+    elif kind >= 3:
         weights = np.ones_like(weights)
     bias = RNG.integers(-9, 10, (groups if biases else 1, pe))
     if kind == 4:
@@ -300,10 +306,12 @@ def matrix(
     out, mask = [], (1 << acc) - 1
     for start in range(0, len(into), folds):
         group = start // folds % groups
-        beats = [fields(b, a_bits, simd, bool(signed)) for b in into[start : start + folds]]
+        beats = [fields(b, a_bits, taps * simd, bool(signed)) for b in into[start : start + folds]]
+        if kind == 5:
+            beats = [[2 * v - 1 for v in beat] for beat in beats]
         results = []
         for p in range(pe):
-            reads = [[b[p // (pe // simd)]] if lanewise else b for b in beats]
+            reads = [b[p // (pe // simd) :: simd] if lanewise else b for b in beats]
             if kind == 4:
                 results.append(max(r[0] for r in reads) & mask)
                 continue
@@ -316,15 +324,20 @@ def matrix(
     if kind == 2:
         flat = [[khot.encode(w, hot, s_bits) for w in row] for row in flat]
     images = {"BIAS": (pe * acc, [packed(row, acc) for row in bias.tolist()])}
-    if kind < 3:
+    if kind == 5:
+        field, flat = 1, [[int(w > 0) for w in row] for row in flat]
+        less = bias - folds * terms
+        images["BIAS"] = (pe * acc, [packed(row, acc) for row in less.tolist()])
+    if kind < 3 or kind == 5:
         images["WEIGHTS"] = (pe * terms * field, [packed(row, field) for row in flat])
     parameters = {
         "PE": pe, "SIMD": simd, "FOLDS": folds, "GROUPS": groups, "LANEWISE": lanewise,
-        "KIND": kind, "A_BITS": a_bits, "A_SIGNED": signed, "W_BITS": w_bits, "HOT": hot,
-        "S_BITS": s_bits, "PRODUCT": min(a_bits + 5, acc), "ACC": acc, "BIASES": len(bias),
+        "TAPS": taps, "KIND": kind, "A_BITS": a_bits, "A_SIGNED": signed,
+        "W_BITS": 1 if kind == 5 else w_bits, "HOT": hot, "S_BITS": s_bits,
+        "PRODUCT": 2 if kind == 5 else min(a_bits + 5, acc), "ACC": acc, "BIASES": len(bias),
     }  # fmt: skip
     return Case(
-        "hwk_matrix", parameters, simd * a_bits, pe * acc, into, out, folds, 1, folds + 3,
+        "hwk_matrix", parameters, taps * simd * a_bits, pe * acc, into, out, folds, 1, folds + 3,
         float(folds), images,
     )  # fmt: skip
 
@@ -338,9 +351,12 @@ def window(
     *,
     repeats: int = 1,
     lanewise: int = 0,
+    whole: bool = False,
     cycles: float | None = None,
 ) -> Case:
-    """A map of (height, width, groups) words; ``pad`` is top, bottom, left, right."""
+    """A map of (height, width, groups) words; ``pad`` is top, bottom, left, right. With ``whole``
+    every beat has all taps, of a group."""
+    bits = 3 if whole else 9
     height, width, groups = shape
     top, bottom, left, right = pad
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -348,7 +364,7 @@ def window(
     out_w = (width + left + right - spans[1]) // stride[1] + 1
     maps, into, out = 6, [], []
     for _ in range(maps):
-        values = RNG.integers(0, 512, shape)
+        values = RNG.integers(0, 1 << bits, shape)
         into += values.ravel().tolist()
         for oy, ox in np.ndindex(out_h, out_w):
             taps = []
@@ -356,19 +372,44 @@ def window(
                 y = oy * stride[0] + ky * dilation[0] - top
                 x = ox * stride[1] + kx * dilation[1] - left
                 inside = 0 <= y < height and 0 <= x < width
-                taps.append(values[y, x].tolist() if inside else [77] * groups)
+                taps.append(values[y, x].tolist() if inside else [5] * groups)
             order = np.array(taps)
             words = (order.T if lanewise else order).ravel().tolist()
+            if whole:
+                words = [packed(place, bits) for place in order.T.tolist()]
             out += words * repeats
     parameters = {
-        "WORD": 9, "HEIGHT": height, "WIDTH": width, "GROUPS": groups, "KERNEL_H": kernel[0],
+        "WORD": bits, "HEIGHT": height, "WIDTH": width, "GROUPS": groups, "KERNEL_H": kernel[0],
         "KERNEL_W": kernel[1], "STRIDE_H": stride[0], "STRIDE_W": stride[1],
         "DILATION_H": dilation[0], "DILATION_W": dilation[1], "PAD_TOP": top, "PAD_LEFT": left,
         "OUT_H": out_h, "OUT_W": out_w, "ROWS": min(spans[0] + stride[0], 2 * height),
-        "REPEATS": repeats, "LANEWISE": lanewise, "PAD": 77,
+        "REPEATS": repeats, "PAD": 5,
     }  # fmt: skip
     beats = (height * width * groups, len(out) // maps)
+    if whole:
+        wide = bits * kernel[0] * kernel[1]
+        return Case("hwk_patch", parameters, bits, wide, into, out, *beats, None, cycles)
+    parameters["LANEWISE"] = lanewise
     return Case("hwk_window", parameters, 9, 9, into, out, *beats, None, cycles)
+
+
+def threshold(lanes: int, groups: int, steps: int, signed: int, low: int) -> Case:
+    """How many thresholds of its channel each 6-bit integer reaches, counted from ``low``."""
+    x, y = draw(lanes * 6, BEATS // groups * groups), []
+    span = (-32, 33) if signed else (0, 65)
+    least = np.sort(RNG.integers(*span, (groups, lanes, steps)), axis=2)
+    least[0, 0] = span[1] - 1  # reached by none
+    for k, beat in enumerate(x):
+        values = np.array(fields(beat, 6, lanes, bool(signed)))
+        counts = (values[:, None] >= least[k % groups]).sum(axis=1) + low
+        y.append(packed(counts.tolist(), 3))
+    parameters = {
+        "LANES": lanes, "GROUPS": groups, "STEPS": steps, "IN_BITS": 6, "IN_SIGNED": signed,
+        "T_BITS": 8, "LOW": low, "OUT_BITS": 3,
+    }  # fmt: skip
+    words = [packed(row.ravel().tolist(), 8) for row in least]
+    images = {"IMAGE": (lanes * steps * 8, words)}
+    return Case("hwk_threshold", parameters, lanes * 6, lanes * 3, x, y, 1, 1, 2, 1.0, images)
 
 
 CASES = [
@@ -438,6 +479,26 @@ CASES = [
     window((2, 2, 3), (3, 3), (1, 1), (1, 2), (2, 2, 3, 2)),
     window((1, 6, 2), (1, 4), pad=(0, 0, 2, 1), lanewise=1),
     window((6, 1, 2), (4, 1), pad=(2, 1, 0, 0), repeats=2),
+    matrix(5, 2, 3, 2, 3),
+    matrix(5, 1, 20, 1, 2),
+    matrix(0, 2, 2, 2, 2, taps=3, signed=1),
+    matrix(5, 1, 2, 1, 1, taps=9),
+    matrix(0, 2, 2, 1, 3, taps=3, lanewise=1),
+    matrix(3, 4, 2, 1, 2, taps=3, lanewise=1, signed=1),
+    threshold(1, 1, 1, 1, 0),
+    threshold(2, 3, 1, 1, 0),
+    threshold(1, 4, 3, 0, 1),
+    threshold(3, 2, 3, 1, -2),
+    window((4, 5, 1), (3, 3), pad=(1, 1, 1, 1), whole=True, cycles=28.0),
+    window((5, 4, 2), (3, 2), (2, 1), pad=(0, 1, 1, 0), whole=True),
+    window((6, 5, 3), (2, 3), (1, 2), (2, 1), (1, 1, 0, 2), whole=True),
+    window((4, 4, 1), (2, 2), (2, 2), repeats=3, whole=True),
+    window((7, 3, 1), (2, 2), (3, 1), repeats=2, whole=True),
+    window((3, 7, 1), (2, 2), (1, 3), whole=True),
+    window((2, 2, 3), (3, 3), (1, 1), (1, 2), (2, 2, 3, 2), whole=True),
+    window((1, 6, 2), (1, 4), pad=(0, 0, 2, 1), whole=True),
+    window((6, 1, 2), (4, 1), pad=(2, 1, 0, 0), whole=True),
+    window((3, 3, 1), (3, 3), repeats=4, whole=True),
     rescale(1, 1, 4, f_bits=1),  # stored factors of a single bit
 ]
 
