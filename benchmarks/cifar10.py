@@ -67,7 +67,8 @@ def train_float(data: Dataset, epochs: int) -> Network:
     """SGD with momentum, one-cycle learning rate; batches shifted by up to 4 pixels, images
     mirrored at random, labels smoothed by 0.05."""
     torch.manual_seed(1)
-    network = float_network(recipe(), SHAPE).to(memory_format=torch.channels_last)  # a third faster
+    network = float_network(recipe(), SHAPE)
+    network.to(memory_format=torch.channels_last)  # a third faster
     images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
     steps = len(images) // _BATCH
     optimizer = torch.optim.SGD(

@@ -21,6 +21,7 @@ VARIANTS = {
     "dsp": ("dsp", "ref"),
     "v6m": ("v6m", "scalar", "ref"),
     "rv32": ("rv32", "scalar", "ref"),
+    "rvv": ("rvv", "rv32", "scalar", "ref"),
     "mve": ("mve", "ref"),
 }
 _QUIET = '#pragma GCC diagnostic ignored "-Wunused-function"\n'

@@ -89,7 +89,7 @@ def test_kernels_that_hold_a_file(variant: str, tmp_path: Path) -> None:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(path.read_bytes())
     kernels = compiled.Kernels(tmp_path)
-    kept = ["softmax_kept"] if variant in ("v6m", "rv32") else []
+    kept = ["softmax_kept"] if variant in ("v6m", "rv32", "rvv") else []
     assert kernels.groups("hwk_softmax_s8.h", variant) == ["softmax", *kept]
     assert {"requantize", "dense"} <= set(kernels.groups("hwk_rescale.h", variant))
     alone = ["winograd"] if variant == "dsp" else []
