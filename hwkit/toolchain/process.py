@@ -7,7 +7,9 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hwkit.errors import ConfigError, ToolFailed, ToolMissing
 
@@ -47,6 +49,27 @@ def run(
     return printed
 
 
+class _Program(subprocess.Popen[bytes]):
+    """One that does not outlive an exception, such as a signal's, that comes while it starts."""
+
+    def __init__(self, command: Sequence[str], **options: Any) -> None:
+        try:
+            super().__init__(command, **options)
+        except OSError:  # there is no such program, and no process
+            raise
+        except BaseException:
+            if hasattr(self, "pid"):
+                self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Kills it and its children, and waits for it."""
+        with suppress(ProcessLookupError):  # it is no session yet
+            os.killpg(self.pid, signal.SIGKILL)
+        self.kill()
+        self.wait()
+
+
 def _wait(
     command: Sequence[str],
     output: int,
@@ -56,7 +79,7 @@ def _wait(
     how_to_get_it: str,
 ) -> int:
     try:
-        process = subprocess.Popen(
+        process = _Program(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -71,8 +94,7 @@ def _wait(
         try:
             return process.wait(timeout_s)
         except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.stop()
             if isinstance(error, subprocess.TimeoutExpired):
                 return TIMED_OUT
             raise

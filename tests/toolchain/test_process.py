@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +63,20 @@ def test_a_hanging_program_is_stopped_with_its_children(tmp_path: Path) -> None:
     assert caught.value.tool_exit_code == process.TIMED_OUT
     assert time.monotonic() - start_s < 20
     assert has_ended(int(pid_file.read_text()))
+
+
+def test_a_signal_while_a_program_starts_leaves_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def signalled(self: subprocess.Popen[bytes], *given: Any, **options: Any) -> None:
+        starts(self, *given, **options)
+        started.append(self.pid)
+        raise KeyboardInterrupt
+
+    starts = subprocess.Popen.__init__
+    monkeypatch.setattr(subprocess.Popen, "__init__", signalled)
+    with pytest.raises(KeyboardInterrupt):
+        process.run(python("import time; time.sleep(60)"), tmp_path / "log")
+    assert has_ended(*started)

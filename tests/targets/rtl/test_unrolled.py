@@ -69,6 +69,7 @@ def check(graph: Graph, x: np.ndarray, folder: Path) -> Simulation:
     made = unroll(graph)
     program = compiled(made.core, folder)
     expected = np.asarray(graph.predict(x)).reshape(len(x), -1)
+    assert (expected != expected[0]).any()
     for seed in (0, 1):
         done = simulate(made.core, program, (x,), seed=seed)
         np.testing.assert_array_equal(done.y[0], expected)
@@ -165,7 +166,8 @@ def network() -> Graph:
     b.add(Clamp("clamp", "looked", "clamped", -60, 77), S8)
     b.add(MaxPool2d("max", "clamped", "most", (2, 2), (1, 1), Padding(0, 1, 0, 0)), S8)
     x = scaled(SumPool2d("sum", "most", "s5", (2, 1), (1, 1)), S8, 1)
-    x = scaled(Sub("sub", (x, x), "s6", (1, -2)), U8, 0)
+    half = scaled(SumPool2d("half", "most", "s7", (2, 1), (1, 1)), S8, 2)
+    x = scaled(Sub("sub", (x, half), "s6", (1, -2)), U8, 0)
     b.add(Reshape("flat", x, "z"), U8, shape=(int(np.prod(b.shape(x))),))
     w = b.weight("wd", (3, b.shape("z")[0]), S4)
     b.add(Dense("fc", "z", w, None, "y"), S32)
