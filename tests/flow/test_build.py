@@ -52,7 +52,7 @@ def test_the_same_plan_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("virtual_m4", (), True, "virtual_m4 has no programmer"),
         ("virtual_m4", ("library", "tflm"), False, "take board host_tflm"),
-        ("rtl_sim", ("library",), False, "board rtl_sim has none"),
+        ("rtl_sim", ("library",), False, "board rtl_sim has axi_stream"),
         ("host_litert", ("tflm",), False, "board host_litert has none of that kind"),
     ],
 )
