@@ -71,7 +71,7 @@ def arranged(ctx: Context, node: Node, real: Real, layout: Layout) -> Real:
         source = real.integers
         name = ctx.name(node, f"{source.tensor}.turned")
         op = Transpose(name, source.tensor, name, tuple(held.index(axis) for axis in wanted))
-        ctx.builder.add(op, source.dtype, _facts(real))
+        ctx.builder.add(op, source.dtype, facts(real))
         real = replace(real, source=replace(source, tensor=name))
     return replace(
         _reshaped(ctx, node, real, graph_shape(real.shape, layout)),
@@ -84,11 +84,12 @@ def _reshaped(ctx: Context, node: Node, real: Real, shape: Shape) -> Real:
     if ctx.graph_shape(real) == shape:
         return real
     name = ctx.name(node, f"{source.tensor}.axes")
-    ctx.builder.add(Reshape(name, source.tensor, name), source.dtype, _facts(real), shape)
+    ctx.builder.add(Reshape(name, source.tensor, name), source.dtype, facts(real), shape)
     return replace(real, source=replace(source, tensor=name))
 
 
-def _facts(real: Real) -> Quantization:
+def facts(real: Real) -> Quantization:
+    """What a graph says of the integers of ``real``."""
     return Quantization(tuple(float(s) for s in real.scale), real.integers.zero_point)
 
 

@@ -147,7 +147,7 @@ class _Turning:
     def _elsewhere(self, node: Node, place: _Place, count: int) -> None:
         kind = node.op_type
         if kind in _ELEMENTWISE:
-            self._elementwise(node, place, count)
+            self._elementwise(node, place)
         elif kind == "Transpose":
             self._transposed(node, place, node.attribute("perm", []) or range(place.rank)[::-1])
         elif kind in ("Gather", "Split", "Softmax", "Concat", "LayerNormalization"):
@@ -168,7 +168,7 @@ class _Turning:
             node.name, IMPORTER, f"{node.op_type} of a tensor whose batch is not first; turn it"
         )
 
-    def _elementwise(self, node: Node, place: _Place, count: int) -> None:
+    def _elementwise(self, node: Node, place: _Place) -> None:
         others = [self.constants.get(n) for n in node.inputs if n and n not in self.places]
         moving = sum(value is None for value in others)
         wide = any(v is not None and v.size > 1 and v.ndim > 1 for v in others)

@@ -7,6 +7,7 @@ multiplier``, into the quantizer's rescale. Where there is no layer the rescale 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
@@ -122,9 +123,21 @@ def refine(ctx: Context, node: Node, real: Real, room: int = 1) -> Real:
         )
     smallest, largest = extent(real)
     finer = _REFINED_BITS - int(np.ceil(np.log2(largest * room / smallest)))
-    step = smallest * 2.0**-finer
+    return _finer(ctx, node, real, smallest * 2.0**-finer, f"{_tensor(real)}.refined")
+
+
+def on_one_grid(
+    ctx: Context, node: Node, reals: Sequence[Real], bits: int, largest: float = 0.0
+) -> list[Real]:
+    """``reals`` on one grid of 32 bits, the finest on which none of them, nor ``largest``, is above
+    2**``bits``."""
+    step = max(largest, *(extent(real)[1] for real in reals)) * 2.0**-bits
+    return [_finer(ctx, node, real, step, f"{real.integers.tensor}.fine") for real in reals]
+
+
+def _finer(ctx: Context, node: Node, real: Real, step: float, name: str) -> Real:
     q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
-    return replace(quantize(ctx, node, real, q, f"{_tensor(real)}.refined"), refined=True)
+    return replace(quantize(ctx, node, real, q, name), refined=True)
 
 
 def _tensor(real: Real) -> str:

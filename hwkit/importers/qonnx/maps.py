@@ -12,7 +12,7 @@ from hwkit.importers.qonnx.arrange import arranged, as_map
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.cuts import placed, taken, whole_order
 from hwkit.importers.qonnx.file import Node
-from hwkit.importers.qonnx.integers import extent, quantize, refine, settle
+from hwkit.importers.qonnx.integers import on_one_grid, quantize, refine, settle
 from hwkit.importers.qonnx.layout import to_graph
 from hwkit.importers.qonnx.pools import map_shape
 from hwkit.importers.qonnx.rescale import Quantizer
@@ -20,7 +20,7 @@ from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.values import Real, one_or_all
 from hwkit.ir.ops import Concat, Pad, Padding
 from hwkit.ir.ops import Constant as ConstantOp
-from hwkit.ir.types import S32, Array, Quantization
+from hwkit.ir.types import Array, Quantization
 
 GRID_BITS = 29
 """Activations of unlike scales are joined on a grid on which the largest reaches 2**29."""
@@ -72,10 +72,7 @@ def _filled(ctx: Context, node: Node, real: Real, pads: list[tuple[int, int]]) -
     if real.offset.any():
         real = refine(ctx, node, real)
     if _place(real, value) is None:
-        step = max(extent(real)[1], abs(value)) * 2.0**-GRID_BITS
-        q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
-        name = f"{real.integers.tensor}.fine"
-        real = replace(quantize(ctx, node, real, q, name), refined=True)
+        (real,) = on_one_grid(ctx, node, [real], GRID_BITS, abs(value))
     integer = _place(real, value)
     if integer is None:
         integer = round(value / float(real.scale[0]))
@@ -148,7 +145,7 @@ def concat(ctx: Context, node: Node) -> None:
     if not _alike(reals, along):
         reals = [_at(ctx, node, r, min(reals, key=_fineness)) for r in reals]
     if not _alike(reals, along):
-        reals = _on_one_grid(ctx, node, reals)
+        reals = on_one_grid(ctx, node, reals, GRID_BITS)
     parts = iter(reals)
     joined = [
         next(parts) if isinstance(v, Real) else _constant(ctx, node, v, reals[0]) for v in values
@@ -190,16 +187,6 @@ def _at(ctx: Context, node: Node, real: Real, finest: Real) -> Real:
         return real
     q = Quantizer(real.scale, other.zero_point, dtype, dtype.low, dtype.high, "ROUND")
     return quantize(ctx, node, real, q, f"{source.tensor}.{dtype}")
-
-
-def _on_one_grid(ctx: Context, node: Node, reals: list[Real]) -> list[Real]:
-    """All on one grid of 32 bits, the finest that the largest allows."""
-    largest = max(extent(r)[1] for r in reals)
-    step = largest * 2.0**-GRID_BITS
-    q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
-    return [
-        replace(quantize(ctx, node, r, q, f"{r.integers.tensor}.fine"), refined=True) for r in reals
-    ]
 
 
 def _constant(ctx: Context, node: Node, values: Array, like: Real) -> Real:

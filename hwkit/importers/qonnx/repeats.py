@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hwkit.errors import GraphError, UnsupportedOp
-from hwkit.importers.qonnx.arrange import as_map
+from hwkit.importers.qonnx.arrange import as_map, facts
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.cuts import placed, whole_order
 from hwkit.importers.qonnx.file import Node
@@ -13,7 +13,7 @@ from hwkit.importers.qonnx.integers import refine, settled
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.values import Real
 from hwkit.ir.ops import Reshape, Transpose
-from hwkit.ir.types import Quantization, Shape
+from hwkit.ir.types import Shape
 
 
 def expand(ctx: Context, node: Node) -> None:
@@ -89,18 +89,13 @@ def _map(ctx: Context, node: Node) -> tuple[Real, int]:
 def _moved(
     ctx: Context, real: Real, tensor: str, name: str, shape: Shape, order: tuple[int, ...]
 ) -> str:
-    dtype, facts = real.integers.dtype, _facts(real)
-    apart = f"{name}.apart"
-    ctx.builder.add(Reshape(apart, tensor, apart), dtype, facts, shape)
-    return ctx.builder.add(Transpose(name, apart, name, order), dtype, facts)
+    dtype, apart = real.integers.dtype, f"{name}.apart"
+    ctx.builder.add(Reshape(apart, tensor, apart), dtype, facts(real), shape)
+    return ctx.builder.add(Transpose(name, apart, name, order), dtype, facts(real))
 
 
 def _as(ctx: Context, real: Real, tensor: str, name: str, shape: Shape) -> Real:
     channels, rows, columns = shape
     op = Reshape(name, tensor, name)
-    ctx.builder.add(op, real.integers.dtype, _facts(real), (rows, columns, channels))
+    ctx.builder.add(op, real.integers.dtype, facts(real), (rows, columns, channels))
     return replace(real, source=replace(real.integers, tensor=name), shape=shape, axes=())
-
-
-def _facts(real: Real) -> Quantization:
-    return Quantization(tuple(float(s) for s in real.scale), real.integers.zero_point)

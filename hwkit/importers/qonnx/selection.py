@@ -18,13 +18,13 @@ from hwkit.importers.qonnx.attention import constant_activation
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node
 from hwkit.importers.qonnx.functions import applied, together
-from hwkit.importers.qonnx.integers import extent, quantize, settle
+from hwkit.importers.qonnx.integers import on_one_grid, quantize, settle
 from hwkit.importers.qonnx.layers import affine, clamped
 from hwkit.importers.qonnx.plain import COMPARISONS, LOGIC
 from hwkit.importers.qonnx.rescale import Quantizer
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.values import Curve, Fresh, Real, Table, Weight
-from hwkit.ir.types import S32, Array, IntType
+from hwkit.ir.types import Array, IntType
 
 _BIT = IntType(1, False)
 _GRID_BITS = 27
@@ -114,7 +114,7 @@ def where(ctx: Context, node: Node) -> None:
         condition = affine(ctx, node, condition, -np.ones(1), np.ones(1))
     first, second = (node.inputs[2], node.inputs[1]) if swapped else node.inputs[1:3]
     if len(reals) == 2:
-        first, second = _on_one_grid(ctx, node, first, second)
+        first, second = _alike(ctx, node, first, second)
     chosen = _bits(ctx, node, condition, "condition")
     apart = _made(ctx, node, "Sub", (first, second), "apart")
     taken = _made(ctx, node, "Mul", (chosen, apart), "taken")
@@ -150,7 +150,7 @@ def _extreme(ctx: Context, node: Node) -> None:
             return
     first, second = reversed(node.inputs) if numbers[0] is not None else node.inputs
     if numbers == [None, None]:
-        first, second = _on_one_grid(ctx, node, first, second)
+        first, second = _alike(ctx, node, first, second)
     apart = _made(ctx, node, "Sub", (first, second), "apart")
     difference = ctx.values[apart]
     assert isinstance(difference, Real)
@@ -158,7 +158,7 @@ def _extreme(ctx: Context, node: Node) -> None:
     sums.add(ctx, replace(node, op_type="Add", inputs=(apart, second), attributes={}))
 
 
-def _on_one_grid(ctx: Context, node: Node, first: str, second: str) -> tuple[str, str]:
+def _alike(ctx: Context, node: Node, first: str, second: str) -> tuple[str, str]:
     """Two tensors on one grid, so that a difference and a sum of them lose nothing; the names."""
     reals = [
         settle(ctx, node, real) for n in (first, second) if isinstance(real := ctx.values[n], Real)
@@ -171,12 +171,8 @@ def _on_one_grid(ctx: Context, node: Node, first: str, second: str) -> tuple[str
         and not (one.offset.any() or other.offset.any())
     ):
         return first, second
-    step = max(extent(r)[1] for r in reals) * 2.0**-_GRID_BITS
-    q = Quantizer(np.array([step]), 0, S32, S32.low, S32.high, "ROUND")
     names = f"{node.outputs[0]}~first", f"{node.outputs[0]}~second"
-    for name, real in zip(names, reals, strict=True):
-        fine = quantize(ctx, node, real, q, f"{real.integers.tensor}.fine")
-        ctx.values[name] = replace(fine, refined=True)
+    ctx.values |= zip(names, on_one_grid(ctx, node, reals, _GRID_BITS), strict=True)
     return names
 
 
