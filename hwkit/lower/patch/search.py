@@ -30,6 +30,14 @@ class Path:
     macs: int
     besides: int
 
+    @property
+    def work(self) -> tuple[int, int, int]:
+        """What is compared of two paths, bytes where they are equal in work."""
+        return self.macs, self.besides, self.size_bytes
+
+
+_NONE = Path((), 0, 0, 0)
+
 
 def edges(costs: Costs) -> list[Edge]:
     """Every layer by itself, and every stage that can be part of a plan on the front."""
@@ -77,8 +85,7 @@ def others(found: Sequence[Edge], count: int, limit: int, most: int) -> list[Pat
     """Up to ``most`` paths over ``count`` layers along edges of at most ``limit`` bytes, those of
     fewest bytes first: for each edge the one of least work through it."""
     fitting = [edge for edge in found if edge.size_bytes <= limit]
-    before = _best({0: Path((), 0, 0, 0)}, fitting, forwards=True)
-    behind = _best({count: Path((), 0, 0, 0)}, fitting, forwards=False)
+    before, behind = _from_start(fitting), _to_end(fitting, count)
     through = {
         _joined(before[e.tiling.first], e, behind[e.tiling.last])
         for e in fitting
@@ -87,23 +94,33 @@ def others(found: Sequence[Edge], count: int, limit: int, most: int) -> list[Pat
     return sorted(through, key=lambda p: (p.size_bytes, p.macs, p.besides, repr(p.tilings)))[:most]
 
 
-def _best(start: dict[int, Path], found: Sequence[Edge], *, forwards: bool) -> dict[int, Path]:
-    """By place the path of least work from the ``start``, or to it."""
-    best = start
-    for edge in sorted(found, key=lambda e: e.tiling.first if forwards else -e.tiling.last):
-        here, there = edge.tiling.first, edge.tiling.last
-        if not forwards:
-            here, there = there, here
-        if here in best:
-            none = Path((), 0, 0, 0)
-            pair = (best[here], none) if forwards else (none, best[here])
-            path = _joined(pair[0], edge, pair[1])
-            if there not in best or (path.macs, path.besides) < (
-                best[there].macs,
-                best[there].besides,
-            ):
-                best[there] = path
+def cheapest(costs: Costs, found: Sequence[Edge], limit: int | None = None) -> Path | None:
+    """The path of least work along edges of at most ``limit`` bytes, or None."""
+    fitting = [edge for edge in found if limit is None or edge.size_bytes <= limit]
+    return _from_start(fitting).get(len(costs.graph.nodes))
+
+
+def _from_start(found: Sequence[Edge]) -> dict[int, Path]:
+    """By place the path of least work to it."""
+    best = {0: _NONE}
+    for edge in sorted(found, key=lambda edge: edge.tiling.first):
+        if (before := best.get(edge.tiling.first)) is not None:
+            _keep_better(best, edge.tiling.last, _joined(before, edge, _NONE))
     return best
+
+
+def _to_end(found: Sequence[Edge], count: int) -> dict[int, Path]:
+    """By place the path of least work from it over the rest of ``count`` layers."""
+    best = {count: _NONE}
+    for edge in sorted(found, key=lambda edge: -edge.tiling.last):
+        if (behind := best.get(edge.tiling.last)) is not None:
+            _keep_better(best, edge.tiling.first, _joined(_NONE, edge, behind))
+    return best
+
+
+def _keep_better(best: dict[int, Path], place: int, path: Path) -> None:
+    if place not in best or path.work < best[place].work:
+        best[place] = path
 
 
 def _joined(before: Path, edge: Edge, behind: Path) -> Path:
@@ -113,30 +130,6 @@ def _joined(before: Path, edge: Edge, behind: Path) -> Path:
         before.macs + edge.macs + behind.macs,
         before.besides + edge.besides + behind.besides,
     )
-
-
-def cheapest(costs: Costs, found: Sequence[Edge], limit: int | None = None) -> Path | None:
-    """The path of least work along edges of at most ``limit`` bytes, or None."""
-    count = len(costs.graph.nodes)
-    best: list[tuple[int, int, int, Edge | None] | None] = [None] * (count + 1)
-    best[0] = (0, 0, 0, None)
-    for edge in sorted(found, key=lambda edge: edge.tiling.first):
-        before = best[edge.tiling.first]
-        if before is None or (limit is not None and edge.size_bytes > limit):
-            continue
-        work = (before[0] + edge.macs, before[1] + edge.besides, max(before[2], edge.size_bytes))
-        there = best[edge.tiling.last]
-        if there is None or work < there[:3]:
-            best[edge.tiling.last] = (*work, edge)
-    end = best[count]
-    if end is None:
-        return None
-    tilings: list[Tiling] = []
-    place = count
-    while (step := best[place]) is not None and (last := step[3]) is not None:
-        tilings.append(last.tiling)
-        place = last.tiling.first
-    return Path(tuple(reversed(tilings)), end[2], end[0], end[1])
 
 
 def _undominated(run: list[Edge]) -> list[Edge]:
