@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from hwkit import boards, resources
 from hwkit.boards import Board
+from hwkit.device.frame import Frame, FrameReceiver, encode
+from hwkit.device.protocol import Command
 from hwkit.toolchain import firmware, host_cc
 from hwkit.toolchain.firmware import Firmware
 
@@ -72,6 +77,24 @@ def program(model: Path, platform: Path, more: list[str]) -> Path:
     folders = (root / "include", root / "runtime", root / "platforms" / "host")
     include = [f"-I{folder}" for folder in folders]
     return host_cc.executable([model, *runtime, platform], [*host_cc.SANITIZERS, *include, *more])
+
+
+def answers(program: Path, requests: Sequence[tuple[int, bytes]]) -> list[Frame]:
+    """What the firmware answers to requests one after the other, each of them once, behind an
+    INFO."""
+    session = ((Command.INFO, b""), *requests)
+    wire = b"".join(encode(Frame(c, 0, k, p)) for k, (c, p) in enumerate(session))
+    done = subprocess.run([program], input=wire, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    _, *frames = (frame for frame in FrameReceiver().receive(done.stdout) if frame is not None)
+    asked = [(command, k) for k, (command, _) in enumerate(requests, 1)]
+    assert [(frame.command, frame.sequence) for frame in frames] == asked
+    return frames
+
+
+def u32(*values: int) -> bytes:
+    """As the protocol has numbers."""
+    return struct.pack(f"<{len(values)}I", *values)
 
 
 def virtual_image(

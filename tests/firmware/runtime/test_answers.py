@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import struct
 import subprocess
 
 from hwkit.device.frame import Frame, FrameReceiver, encode
 from hwkit.device.protocol import Command, Status
 from tests.firmware.runtime import stub
+from tests.firmware.runtime.stub import u32
 
 TIMES = [0x01010101 * n for n in range(1, 40)]
 
 
 def ask(*requests: tuple[int, bytes], size: int = stub.BYTES, layers: int = 2) -> list[Frame]:
     """The answers of a board with ``platform_stub.c`` to requests one after the other."""
-    session = ((Command.INFO, b""), *requests)
-    wire = b"".join(encode(Frame(c, 0, k, p)) for k, (c, p) in enumerate(session))
-    done = subprocess.run(
-        [stub.counting_program(size, layers)], input=wire, capture_output=True, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    _, *frames = (frame for frame in FrameReceiver().receive(done.stdout) if frame is not None)
-    assert [(f.command, f.sequence) for f in frames] == [
-        (c, k) for k, (c, _) in enumerate(requests, 1)
-    ]
-    return frames
-
-
-def u32(*values: int) -> bytes:
-    return struct.pack(f"<{len(values)}I", *values)
+    return stub.answers(stub.counting_program(size, layers), requests)
 
 
 def test_numbers_of_the_platform() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import struct
 import subprocess
 
 from hypothesis import given, settings
@@ -11,21 +10,14 @@ from hypothesis import strategies as st
 
 from hwkit.device.frame import Frame, FrameReceiver, encode
 from hwkit.device.protocol import Command, Status
-from tests.firmware.runtime import states
+from tests.firmware.runtime import states, stub
 from tests.firmware.runtime.states import Model
+from tests.firmware.runtime.stub import u32
 
 
 def ask(*requests: tuple[int, bytes]) -> list[Frame]:
     """The firmware's answers to requests one after the other."""
-    session = ((Command.INFO, b""), *requests)
-    wire = b"".join(encode(Frame(c, 0, k, p)) for k, (c, p) in enumerate(session))
-    done = subprocess.run([states.host_program()], input=wire, capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
-    return [frame for frame in FrameReceiver().receive(done.stdout) if frame is not None][1:]
-
-
-def u32(*values: int) -> bytes:
-    return struct.pack(f"<{len(values)}I", *values)
+    return stub.answers(states.host_program(), requests)
 
 
 X = [random.Random(k).randbytes(10) for k in range(6)]

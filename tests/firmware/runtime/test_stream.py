@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import subprocess
 import zlib
 from functools import cache
 from itertools import pairwise
@@ -11,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hwkit.device.frame import Frame, FrameReceiver, encode
+from hwkit.device.frame import Frame
 from hwkit.device.protocol import Command, Status
 from tests.firmware.runtime import stub
+from tests.firmware.runtime.stub import u32
 
 X = bytes((0, 255, 3, 128, 127, 9, 77))
 
@@ -25,19 +24,15 @@ def program() -> Path:
 
 def ask(*requests: tuple[int, bytes]) -> list[Frame]:
     """The firmware's answers to requests one after the other."""
-    session = ((Command.INFO, b""), *requests)
-    wire = b"".join(encode(Frame(c, 0, k, p)) for k, (c, p) in enumerate(session))
-    done = subprocess.run([program()], input=wire, capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
-    return [frame for frame in FrameReceiver().receive(done.stdout) if frame is not None][1:]
+    return stub.answers(program(), requests)
 
 
 def load(at: int, data: bytes) -> tuple[int, bytes]:
-    return Command.LOAD_INPUT, struct.pack("<I", at) + data
+    return Command.LOAD_INPUT, u32(at) + data
 
 
-INFER = (Command.INFER, struct.pack("<I", 0))
-READ = (Command.READ_OUTPUT, struct.pack("<II", 0, 4))
+INFER = (Command.INFER, u32(0))
+READ = (Command.READ_OUTPUT, u32(0, 4))
 
 
 def output(x: bytes) -> bytes:
@@ -45,7 +40,7 @@ def output(x: bytes) -> bytes:
     value = 0
     for byte in x:
         value = (31 * value + byte + 1) % (1 << 32)
-    return struct.pack("<I", value)
+    return u32(value)
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (6,), (2, 5), (1, 2, 3, 4, 5, 6), (3, 3)])
@@ -79,5 +74,5 @@ def test_the_self_test_feeds_every_step_from_the_start() -> None:
     drawn = stub.selftest_input(14)
     crc32 = zlib.crc32(output(drawn[:7]) + output(drawn[7:]))
     _, check, run = ask(load(0, X[:3]), (Command.SELFTEST, b""), (Command.RUN, X))
-    assert check.payload[4:] == struct.pack("<I", crc32)
+    assert check.payload[4:] == u32(crc32)
     assert run.payload == output(X)
