@@ -43,8 +43,6 @@ module hwk_window #(
     localparam X = $clog2(WIDTH + SPAN_W + PAD_LEFT + 1) + 2;  // signed columns
     localparam C = $clog2((WIDTH + SPAN_W + PAD_LEFT + 1) * GROUPS + 1) + 1;  // signed words
     localparam A = $clog2(DEPTH + 1) + 1;
-    localparam F = $clog2(2 * HEIGHT + 2 * ROWS + 2);  // rows, counted in a circle
-    localparam H = $clog2(ROWS + 1);
 
     // Steps in the ring are taken modulo its size beforehand: one conditional subtraction each.
     localparam STEP_KY = (DILATION_H * ROW) % DEPTH;
@@ -58,36 +56,19 @@ module hwk_window #(
 
     reg [WORD-1:0] memory [0:DEPTH-1];
 
-    // Writing: a row may begin while fewer than ROWS are held.
-    reg [A-1:0] w_address;
-    reg [C-1:0] w_place;  // word in the row
-    reg [Y-1:0] w_y;
-    reg [1:0]   w_frame;
-    reg [H-1:0] held;
-    reg         begun;
-
-    wire write = s_valid && s_ready;
-    wire w_last = w_place == ROW - 1;
-    assign s_ready = begun || held != ROWS;
+    // Writing: what hwk_rows counts, and where.
+    reg  [A-1:0] w_address;
+    wire         write;
+    wire [C-1:0] w_place;  // word in the row
+    wire [Y-1:0] w_y;
+    wire [1:0]   w_frame;
 
     always @(posedge clk) begin
         if (write) begin
             memory[w_address] <= s_data;
             w_address <= w_address == DEPTH - 1 ? {A{1'b0}} : w_address + 1'b1;
-            w_place <= w_last ? {C{1'b0}} : w_place + 1'b1;
-            begun <= !w_last;
-            if (w_last) begin
-                w_y <= w_y == HEIGHT - 1 ? {Y{1'b0}} : w_y + 1'b1;
-                if (w_y == HEIGHT - 1) w_frame <= w_frame + 1'b1;
-            end
         end
-        if (rst) begin
-            w_address <= 0;
-            w_place <= 0;
-            w_y <= 0;
-            w_frame <= 0;
-            begun <= 1'b0;
-        end
+        if (rst) w_address <= 0;
     end
 
     // Reading: where the window is, and where in the window.
@@ -195,22 +176,8 @@ module hwk_window #(
         end
     end
 
-    // Giving rows back, one a cycle, up to the first that a window still needs.
-    reg [F-1:0] frame_floor, released;
-    wire [Y-1:0] inner_y = window_y < 0 ? {Y{1'b0}} : window_y > HEIGHT ? HEIGHT : window_y;
-    wire [F-1:0] floor = frame_floor + inner_y;
-    wire release_row = released != floor && held != 0;
-    wire begin_row = write && !begun;
-
-    always @(posedge clk) begin
-        if (step && frame_done) frame_floor <= frame_floor + HEIGHT;
-        if (release_row) released <= released + 1'b1;
-        if (begin_row && !release_row) held <= held + 1'b1;
-        if (release_row && !begin_row) held <= held - 1'b1;
-        if (rst) begin
-            frame_floor <= 0;
-            released <= 0;
-            held <= 0;
-        end
-    end
+    hwk_rows #(.HEIGHT(HEIGHT), .ROW(ROW), .ROWS(ROWS), .Y(Y), .C(C)) rows (
+        .clk(clk), .rst(rst), .s_valid(s_valid), .s_ready(s_ready),
+        .window_y(window_y), .frame_done(step && frame_done),
+        .write(write), .place(w_place), .y(w_y), .frame(w_frame));
 endmodule

@@ -20,8 +20,8 @@ from hwkit.toolchain import process, verilator
 from tests.targets.rtl.together import TOP
 
 RTL = ("argmax", "choose", "constant", "fifo", "fork", "gather", "join", "lookup", "matrix",
-       "mul", "narrow", "patch", "product", "rescale", "resize", "rom", "softmax", "state", "sum",
-       "threshold", "widen", "window")  # fmt: skip
+       "mul", "narrow", "patch", "product", "rescale", "resize", "rom", "rows", "softmax", "state",
+       "sum", "threshold", "widen", "window")  # fmt: skip
 
 
 @dataclass(frozen=True)
