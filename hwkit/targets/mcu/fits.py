@@ -10,6 +10,7 @@ from hwkit.targets.mcu.descriptors import (
     part_columns,
     window_of,
 )
+from hwkit.targets.mcu.rescales import HIGH_SHIFT
 from hwkit.targets.mcu.structs import Enumerator, Struct, Table, Value
 
 
@@ -92,7 +93,7 @@ def _by_high_words(r: Value) -> bool:
     if rounding.name in ("HWK_ROUND_NONE", "HWK_ROUND_DOUBLE"):
         return True
     floor = r.fields["offsets"] is None or rounding.name == "HWK_ROUND_FLOOR"
-    return floor and number(r, "lowest_shift") >= 33
+    return floor and number(r, "lowest_shift") >= HIGH_SHIFT
 
 
 def narrow(struct: Struct) -> bool:

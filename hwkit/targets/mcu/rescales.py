@@ -19,13 +19,14 @@ ROUNDINGS = {
 }
 _NONE = Enumerator("HWK_ROUND_NONE", 0)
 
-_ANY_SHIFT = 33
-"""Of a multiplier 0, which gives 0 with any; the shortest arithmetic takes this one."""
-
-_HIGH_SHIFT = 33
+HIGH_SHIFT = 33
 """From here on the high word of a product decides, and the kernels never look at the low one."""
 
+_ANY_SHIFT = HIGH_SHIFT
+"""Of a multiplier 0, which gives 0 with any: the shortest arithmetic."""
+
 _MOST_LEFT_SHIFT = 30
+"""Of an integer of 32 bits, one of which is its sign: 1 shifted by more is none."""
 
 _INT64_MAX = (1 << 63) - 1
 
@@ -98,7 +99,7 @@ def _lift(channels: list[_Channel], left_shift: int, most: int) -> int:
     with integers of 16 bits is one of 33 with their doubles.
     """
     shifts = {c.shift for c in channels}
-    by = 0 if shifts == {_HIGH_SHIFT - 1} else max(_HIGH_SHIFT - min(shifts), 0)
+    by = 0 if shifts == {HIGH_SHIFT - 1} else max(HIGH_SHIFT - min(shifts), 0)
     fits = left_shift + by <= _MOST_LEFT_SHIFT and (most << by).bit_length() <= 31
     for c in channels:
         fits &= c.shift + by <= MAX_SHIFT and abs(c.offset << by).bit_length() < MAX_SHIFT
