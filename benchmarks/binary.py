@@ -15,12 +15,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.bitstreams import area, cycles
 from benchmarks.csvfile import write
 from hwkit.boards import FoldingGoal
 from hwkit.importers import load_proven
+from hwkit.ir.feeds import random_feeds
 from tests.importers.qonnx.bnn_pynq import exported
 
 CASES = {
@@ -37,9 +36,7 @@ def row(name: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         graph, _ = load_proven(exported(name, Path(folder) / f"{name}.onnx"), 4)
         built = area(name, board, graph, Path(folder) / "deploy", goal)
-    tensor = graph.tensors[graph.inputs[0]]
-    low, high = tensor.dtype.low, tensor.dtype.high
-    x = np.random.default_rng(0).integers(low, high + 1, (images, *tensor.shape))
+    x = random_feeds(graph, images, 0)[graph.inputs[0]]
     seen = cycles(name, board, graph, x, goal)
     return {
         "network": name,

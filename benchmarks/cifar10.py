@@ -83,7 +83,7 @@ def train_float(data: Dataset, epochs: int) -> Network:
         order = torch.randperm(len(images), generator=generator)
         for k in range(steps):
             chosen = order[k * _BATCH : (k + 1) * _BATCH]
-            x = _augmented(images[chosen], generator).contiguous(memory_format=torch.channels_last)
+            x = augmented(images[chosen], generator).contiguous(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(network(x), labels[chosen], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
@@ -94,7 +94,8 @@ def train_float(data: Dataset, epochs: int) -> Network:
     return network
 
 
-def _augmented(x: Tensor, generator: torch.Generator) -> Tensor:
+def augmented(x: Tensor, generator: torch.Generator) -> Tensor:
+    """A batch (N, 3, 32, 32) shifted by up to 4 pixels, some of its images mirrored."""
     padded = nn.functional.pad(x, (4,) * 4, mode="reflect")
     row, column = (int(v) for v in torch.randint(0, 9, (2,), generator=generator))
     x = padded[:, :, row : row + 32, column : column + 32]

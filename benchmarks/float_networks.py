@@ -245,7 +245,7 @@ def mnist(path: Path) -> Dataset:
 
 
 def _image_noise(x: Tensor, generator: torch.Generator) -> Tensor:
-    return cifar10._augmented(x, generator)
+    return cifar10.augmented(x, generator)
 
 
 def _sound_noise(x: Tensor, generator: torch.Generator) -> Tensor:

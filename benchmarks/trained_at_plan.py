@@ -142,7 +142,7 @@ def train(
         order, total = torch.randperm(len(images), generator=generator), 0.0
         for k in range(steps):
             chosen = order[k * recipe.batch : (k + 1) * recipe.batch]
-            x = cifar10._augmented(images[chosen], generator).contiguous(**_CHANNELS_LAST)
+            x = cifar10.augmented(images[chosen], generator).contiguous(**_CHANNELS_LAST)
             with torch.no_grad():
                 wanted = teacher(x)
             loss = _loss(network(x), wanted, labels[chosen], recipe)

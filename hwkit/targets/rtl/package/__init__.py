@@ -10,6 +10,7 @@ from hwkit import resources
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.identifiers import identifier
+from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
@@ -62,12 +63,7 @@ def package(lowered: Lowered[Plan], kind: str) -> dict[str, bytes]:
 
 def _vectors(graph: Graph, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> dict[str, bytes]:
     """Inferences in a row and what the interpreter makes of them, by the name of their port."""
-    rng = np.random.default_rng(0)
-    feeds = {}
-    for name in graph.inputs:
-        tensor = graph.tensors[name]
-        drawn = rng.integers(tensor.dtype.low, tensor.dtype.high + 1, (SAMPLES, *tensor.shape))
-        feeds[name] = drawn.astype(tensor.dtype.container)
+    feeds = random_feeds(graph, SAMPLES, 0)
     results = run(graph, feeds)
     made = zip(inputs, (feeds[name] for name in graph.inputs), strict=True)
     wanted = zip(outputs, (results[name] for name in graph.outputs), strict=True)
