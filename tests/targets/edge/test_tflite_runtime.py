@@ -69,7 +69,7 @@ def test_random_layers(ops: tuple[type[Op], ...]) -> None:
 
 
 def test_several_inputs_outputs_and_states() -> None:
-    assert taken_by(BOARD, BORDERS, 80, 8) > 25
+    assert taken_by(BOARD, BORDERS, 80, 8) > 33
 
 
 def test_sums_that_fall_half_way_twice() -> None:
