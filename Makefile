@@ -26,11 +26,11 @@ demo: $(STAMP)
 	@echo "report: $(DEMO)/report.html"
 
 test: $(STAMP) lint tools
-	$(BIN)/python -m pytest -q --complete $(PARALLEL)
+	$(BIN)/python -m pytest -q --complete -m "not nightly" $(PARALLEL)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -q -x -m "not slow" $(PARALLEL)
+	$(BIN)/python -m pytest -q -x -m "not slow and not nightly" $(PARALLEL)
 
 nightly: $(STAMP) lint tools
 	HWKIT_TEST_EXAMPLES=10 $(BIN)/python -m pytest -q --complete $(PARALLEL)

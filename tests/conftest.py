@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
-from tests import examples, skips, slow
+from tests import examples, listed, skips
 
 # Processes share the cores already, and threads that wait for each other take time of both. Before
 # anything imports numpy or torch; what is started from here inherits it.
@@ -50,10 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, None, None]:
-    names = slow.listed()
-    for item in items:
-        if slow.is_slow(item.nodeid, names):
-            item.add_marker(pytest.mark.slow)
+    for mark in listed.MARKS:
+        names = listed.listed(mark)
+        for item in items:
+            if listed.is_among(item.nodeid, names):
+                item.add_marker(mark)
     for test in {getattr(item, "obj", None) for item in items}:
         examples.with_more(test)
     yield
