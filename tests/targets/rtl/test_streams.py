@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +31,20 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return together.build([made for _, made in CASES], tmp_path_factory.mktemp("cores"))
 
 
-def simulated(program: Path, k: int, *, seed: int = 0, taps: bool = False) -> Simulation:
+@cache
+def simulated(program: Path, k: int, seed: int = 0) -> Simulation:
+    """One simulation serves several tests."""
     graph, made = CASES[k]
     core, feeds = together.tapped(made, k), feeds_of(graph, STEPS, k)
     arguments = [f"+select={k}"]
-    return simulate(core, program, tuple(feeds.values()), seed=seed, taps=taps, arguments=arguments)
+    return simulate(core, program, tuple(feeds.values()), seed=seed, taps=True, arguments=arguments)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("k", range(len(CASES)))
 def test_every_integer_of_every_step(program: Path, k: int, seed: int) -> None:
     graph, made = CASES[k]
-    seen = simulated(program, k, seed=seed, taps=True)
+    seen = simulated(program, k, seed)
     wanted = run(graph, feeds_of(graph, STEPS, k), keep=[*graph.outputs, *made.taps])
     for name, y in zip(graph.outputs, seen.y, strict=True):
         np.testing.assert_array_equal(y, wanted[name].reshape(STEPS, -1), name)
