@@ -25,6 +25,7 @@ FORMATS: Mapping[str, int] = {
     "error": 1,
     "export": 1,
     "import": 1,
+    "init": 1,
     "inspect": 1,
     "narrow": 1,
     "places": 1,

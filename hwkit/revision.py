@@ -39,5 +39,5 @@ def commit() -> str:
 
 def called() -> str:
     """Version and commit for people. Example: ``0.1.0, commit 4b7418f0c2aa``."""
-    known = commit()
-    return f"{__version__}, commit {known[:12]}" if known else __version__
+    digits, plus, changes = commit().partition("+")
+    return f"{__version__}, commit {digits[:12]}{plus}{changes}" if digits else __version__

@@ -31,6 +31,7 @@ def test_a_wheel_knows_the_commit_that_it_was_built_from(
     assert commit() == "" and called() == __version__
     commit.cache_clear()
     (tmp_path / "hwkit" / "_data").mkdir(parents=True)
-    (tmp_path / "hwkit" / "_data" / "commit").write_text("4b7418f0c2aa99\n")
-    assert commit() == "4b7418f0c2aa99" and called() == f"{__version__}, commit 4b7418f0c2aa"
+    (tmp_path / "hwkit" / "_data" / "commit").write_text("4b7418f0c2aa99+changes\n")
+    assert commit() == "4b7418f0c2aa99+changes"
+    assert called() == f"{__version__}, commit 4b7418f0c2aa+changes"
     commit.cache_clear()

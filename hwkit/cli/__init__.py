@@ -23,6 +23,7 @@ from hwkit.cli import (
     planning,
     quantizing,
     runs,
+    starting,
     toolchain,
     tuning,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "planning",
     "quantizing",
     "runs",
+    "starting",
     "toolchain",
     "tuning",
 ]

@@ -33,7 +33,7 @@ def _port(context: click.Context, parameter: click.Parameter, value: str | None)
     return context.meta.get(_PORT) if value is None else value
 
 
-def _board_names(
+def board_names(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """What a shell offers for a board: names, or files where the word is a path."""
@@ -52,7 +52,7 @@ def board_option(command: F) -> F:
         metavar="B",
         is_eager=True,
         callback=_board,
-        shell_complete=_board_names,
+        shell_complete=board_names,
         help="A name ('hwkit boards'), a file ./my_board.toml, or a place ('hwkit places').",
     )(command)
 
@@ -63,15 +63,13 @@ def optional_board_option(command: F) -> F:
         metavar="B",
         is_eager=True,
         callback=_board,
-        shell_complete=_board_names,
+        shell_complete=board_names,
         help="Build and run there: a name, a file ./my_board.toml, or a place; without it the "
         "interpreter.",
     )(command)
 
 
-board_argument = click.argument(
-    "board", is_eager=True, callback=_board, shell_complete=_board_names
-)
+board_argument = click.argument("board", is_eager=True, callback=_board, shell_complete=board_names)
 
 
 def memory_options(command: F) -> F:
