@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # All C and C++; what keeps its own layout is in .clang-format-ignore.
 C_SOURCES = $(shell find firmware hls tests -name '*.[ch]' -o -name '*.cpp')
 
-.PHONY: demo test check nightly lint site format tools env benchmarks mutants clean
+.PHONY: demo test check nightly lint site format tools env benchmarks release mutants clean
 
 demo: $(STAMP)
 	$(BIN)/hwkit demo -o $(DEMO)
@@ -71,6 +71,10 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 
 benchmarks: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# dist/, and its wheel tried in an environment of its own.
+release:
+	PYTHON=$(PYTHON) .ci/release
 
 # Plants faults and runs the tests that cover them: an hour or two; goes on where it stopped.
 mutants: $(STAMP) tools

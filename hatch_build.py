@@ -1,4 +1,4 @@
-"""What the wheel knows beside its files: the commit that it was built from."""
+"""What wheels and source archives know beside their files: the commit that they are of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Puts ``hwkit/_data/commit`` into the wheel, where ``hwkit.revision`` reads it."""
+    """Puts ``hwkit/_data/commit`` into either, where ``hwkit.revision`` reads it; a wheel made of a
+    source archive has that of the archive."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """An editable installation asks git each time; no file is made outside a repository."""
@@ -26,7 +27,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
         build_data["force_include"][str(path)] = "hwkit/_data/commit"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """The wheel is there: nothing stays beside it."""
+        """It is built: nothing stays beside it."""
         if hasattr(self, "_folder"):
             self._folder.cleanup()
 

@@ -31,7 +31,7 @@ def matrix(run: Summary) -> list[dict[str, str]]:
     found = []
     for table in drawn(run).all("table"):
         names = [th.all("strong")[0].text() for th in table.all("thead")[0].all("th")[1:]]
-        rows = {}
+        rows: dict[str, str] = {}
         for row in table.all("tbody")[0].children:
             board, *cells = row.children
             rows |= {
