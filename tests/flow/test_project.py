@@ -22,6 +22,8 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import Clamp
 from hwkit.ir.types import S8
 
+EXAMPLE = Path(hwkit.__file__).parent.parent / "examples" / "project"
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
@@ -108,6 +110,15 @@ def test_what_lies_in_the_folder(
     assert os.access(folder / "bring_up.sh", os.X_OK)
     readme = (folder / "README.md").read_text()
     assert all(f"`{name}`" in readme for name in made - {".gitignore", "README.md"})
+
+
+def test_the_example_is_what_init_makes(tmp_path: Path) -> None:
+    """After a change of a template: hwkit init project, and copy what is text to examples/."""
+    made, shown = start(tmp_path / "project").folder, EXAMPLE
+    names = sorted(str(p.relative_to(shown)) for p in shown.rglob("*") if p.is_file())
+    assert len(names) == 9 and "campaign.toml" in names and ".gitlab-ci.yml" in names
+    for name in names:
+        assert (shown / name).read_text() == (made / name).read_text(), name
 
 
 def test_a_recipe_is_trained_there(tmp_path: Path) -> None:
