@@ -35,8 +35,8 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def run(page: str, folder: Path) -> None:
-    """Runs ``page`` in ``folder``; a line of a shell that fails ends it. Each such block begins
-    in the folder, and what one exports the next ones lack."""
+    """Runs ``page``, beginning in ``folder``; a line of a shell that fails ends it. A block is run
+    where the one before has gone to, files are written there; what one exports the next lack."""
     programs = folder / ".bin"
     programs.mkdir()
     for name, words in (("hwkit", "-m hwkit"), ("python", "")):
@@ -48,17 +48,19 @@ def run(page: str, folder: Path) -> None:
         "PYTHONPATH": str(ROOT),
         "XDG_DATA_HOME": str(folder / ".data"),
     }
+    here, went = folder, folder / ".went"
     for block in blocks(page):
         if block.title:
-            path = folder / block.title
+            path = here / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
             continue
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block.text],
-            cwd=folder,
+            ["bash", "-euo", "pipefail", "-c", f"{block.text}pwd > {went}"],
+            cwd=here,
             env=env,
             capture_output=True,
             text=True,
         )
         assert done.returncode == 0, f"{page}:\n{block.text}\n{done.stdout}{done.stderr}"
+        here = Path(went.read_text().strip())
