@@ -60,7 +60,7 @@ def _of_limit(
     used: int | None, parts: Sequence[tuple[str, int | None]], limit: int | None
 ) -> Markup:
     """Bytes in use, of what the board has; the dark part of the bar is ``parts``."""
-    label = tag("span", f"{count(used)} B")
+    label = tag("span", NONE if used is None else f"{count(used)} B")
     if used is None or not limit:
         return label
     drawn, start = [], 0.0

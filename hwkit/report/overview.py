@@ -222,7 +222,7 @@ class _Labels:
 
     def side(self, x: float) -> str:
         """``before`` or ``behind`` the mark at ``x``: where it is further to the next one."""
-        left = x - max((at for at in self._places if at < x), default=0.0)
+        left = x - max((at for at in self._places if at < x), default=float(LEFT))
         right = min((at for at in self._places if at > x), default=float(WIDTH)) - x
         return "before" if left > right else "behind"
 

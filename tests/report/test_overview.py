@@ -13,7 +13,7 @@ from hwkit.ir.ops import Clamp
 from hwkit.ir.types import S8
 from hwkit.report.confusion import confusion, mistakes
 from hwkit.report.interval import wilson
-from hwkit.report.overview import overview
+from hwkit.report.overview import _Labels, overview
 from hwkit.report.page import render
 from hwkit.report.summary import Accuracy, Summary
 from tests.report import example
@@ -83,6 +83,13 @@ def test_networks_on_one_board_make_a_scatter() -> None:
         (bar,) = mark.all("line")
         heights.append((float(bar.attributes["y2"] or 0), float(bar.attributes["y1"] or 0)))
     assert heights[0][1] < heights[1][0]  # 97.4 and 94.9 % of 1,000 images are told apart
+
+
+def test_names_stand_where_there_is_room() -> None:
+    labels = _Labels([80.0, 120.0, 400.0])
+    assert [labels.side(x) for x in (80.0, 120.0, 400.0)] == ["behind", "behind", "before"]
+    (_, first), (_, second) = labels.place(120.0, 50.0), labels.place(120.0, 52.0)
+    assert second >= first + 14  # one below the other
 
 
 @pytest.mark.parametrize(("share", "samples"), [(0.974, 1000), (0.5, 10), (1.0, 20), (0.0, 7)])
