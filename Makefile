@@ -13,13 +13,14 @@ PARALLEL ?= -n auto
 SEED ?= 17
 COUNT ?= 23
 JOBS ?= 1
+SITE ?= runs/site
 # The tests start hundreds of Pythons: what one has compiled, the next ones take.
 unexport PYTHONDONTWRITEBYTECODE
 
 # All C and C++; what keeps its own layout is in .clang-format-ignore.
 C_SOURCES = $(shell find firmware hls tests -name '*.[ch]' -o -name '*.cpp')
 
-.PHONY: demo test check nightly lint format tools env benchmarks mutants clean
+.PHONY: demo test check nightly lint site format tools env benchmarks release mutants clean
 
 demo: $(STAMP)
 	$(BIN)/hwkit demo -o $(DEMO)
@@ -41,6 +42,11 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run --Werror $(C_SOURCES)
+	$(MAKE) site
+
+# The pages as a site; a link that leads nowhere, or a page that no menu has, is an error.
+site: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q -d $(SITE)
 
 format: $(STAMP)
 	$(BIN)/ruff format .
@@ -60,11 +66,15 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv $(VENV) || \
 	  { echo "cannot make a virtual environment: install python3-venv, or 'pip install --user virtualenv'" >&2; exit 2; }
 	$(BIN)/python -m pip install -q -c .ci/constraints.txt torch
-	$(BIN)/python -m pip install -q -c .ci/constraints.txt -e '.[all,test]'
+	$(BIN)/python -m pip install -q -c .ci/constraints.txt -e '.[all,test,docs]'
 	touch $@
 
 benchmarks: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# dist/, and its wheel tried in an environment of its own.
+release:
+	PYTHON=$(PYTHON) .ci/release
 
 # Plants faults and runs the tests that cover them: an hour or two; goes on where it stopped.
 mutants: $(STAMP) tools

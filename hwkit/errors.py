@@ -9,7 +9,7 @@ each thing once. The command line prints ``str(error)`` and leaves with ``error.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _QUOTED = re.compile(r"(?<!\w)'[^']*'|\"[^\"]*\"|`[^`]*`|\([^()]*\)")
 """A value in a message may hold anything: a colon or a semicolon in it separates nothing."""
@@ -31,6 +31,19 @@ def parted(line: str) -> tuple[str, str, str]:
     if rest < 0:
         return line[: max(end - 2, 0)], line[end:], ""
     return line[: max(end - 2, 0)], line[end:rest], line[rest + 2 :]
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """What a message says of a ``name`` that is not ``known``, before it lists those that are.
+
+    Example: ``near("qemo", ["finn", "qemu"])`` is ``"did you mean 'qemu'? known: finn, qemu"``.
+    """
+    from difflib import get_close_matches  # not for those whose names are right
+
+    names = list(known)
+    close = get_close_matches(name, names, 1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    return f"{meant}known: {', '.join(names)}"
 
 
 class HwkitError(Exception):

@@ -7,12 +7,10 @@ A document carries ``hwkit`` (which hwkit wrote it) and ``format`` (the version 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from hwkit.errors import FormatError
-from hwkit.revision import git
+from hwkit.revision import commit
 from hwkit.version import __version__
 
 FORMATS: Mapping[str, int] = {
@@ -27,6 +25,7 @@ FORMATS: Mapping[str, int] = {
     "error": 1,
     "export": 1,
     "import": 1,
+    "init": 1,
     "inspect": 1,
     "narrow": 1,
     "places": 1,
@@ -72,11 +71,6 @@ def unstamped(name: str, value: Any, where: str) -> Any:
     return {key: item for key, item in value.items() if key not in _STAMP}
 
 
-@cache
 def who() -> dict[str, str]:
-    """This hwkit's version, and its commit where it runs from a checkout ("" elsewhere)."""
-    return {"version": __version__, "commit": _commit(Path(__file__).resolve().parent.parent)}
-
-
-def _commit(root: Path) -> str:
-    return git(root, "rev-parse", "HEAD") if (root / ".git").exists() else ""
+    """This hwkit's version, and its commit ("" where it is not known)."""
+    return {"version": __version__, "commit": commit()}

@@ -9,6 +9,17 @@ from hwkit.errors import ConfigError
 _PACKAGE = Path(__file__).resolve().parent
 
 
+def file(name: str) -> Path:
+    """Path of the data file ``name``, which lies where the folders do.
+
+    Raises ``ConfigError`` when it is not there. Example: ``file("LICENSE")``.
+    """
+    for candidate in (_PACKAGE / "_data" / name, _PACKAGE.parent / name):
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(f"data file {name!r} is missing beside {_PACKAGE}; reinstall hwkit")
+
+
 def folder(name: str) -> Path:
     """Path of the data folder ``name``.
 

@@ -52,7 +52,7 @@ def test_help_is_quick_and_shows_examples() -> None:
     assert min(seconds) < 0.3
     commands = (
         "allocate boards demo deploy doctor explain import inspect plan predict profile report "
-        "train verify"
+        "train verify completion init"
     )
     assert all(name in done.stdout for name in commands.split())
     for name in commands.split():

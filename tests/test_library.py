@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hwkit.boards import load
 from hwkit.errors import ConfigError
 from hwkit.ir.feeds import random_feeds
 from hwkit.ir.interpret import run
+from hwkit.revision import called
 from tests.targets.mcu.stateful import ring
 
 
@@ -91,3 +93,27 @@ def test_the_functions_and_their_stamps(tmp_path: Path) -> None:
     assert facts == json.loads((tmp_path / "b" / "deploy.json").read_text())
     taken = hwkit.profile(graph, "interpreter", repeats=1, store=tmp_path / "m.sqlite")
     assert taken["format"] == 2 and taken["total"]["us"] > 0
+
+
+def test_all_that_is_public_is_there_and_typed() -> None:
+    from hwkit.errors import HwkitError
+    from hwkit.ir.graph import Graph
+
+    assert hwkit.Graph is Graph and hwkit.HwkitError is HwkitError
+    with pytest.raises(AttributeError, match="no attribute 'Grpah'"):
+        hwkit.__getattr__("Grpah")
+    for name in hwkit.__all__:
+        public = getattr(hwkit, name)
+        if inspect.isfunction(public):
+            assert "Example: " in (public.__doc__ or ""), name
+            hints = inspect.get_annotations(public)
+            assert not [key for key, kind in hints.items() if kind == "Any"], name
+
+
+def test_what_was_measured_is_read_back(tmp_path: Path) -> None:
+    store = tmp_path / "m.sqlite"
+    hwkit.profile(ring(), "interpreter", repeats=1, store=store)
+    (row,) = hwkit.measurements(store, board="interpreter")
+    assert row.measurement.model == "ring" and row.exactness is None
+    assert row.measurement.toolchain["hwkit"] == called()
+    assert hwkit.measurements(store, board="virtual_m4") == []

@@ -1,4 +1,4 @@
-/* @MODEL@: a quantized network as a C library.
+/* @MODEL@: a quantized network as a C library. Generated.
  *
  *   hwk_@ID@_init();
  *   hwk_@ID@_input_t *x = hwk_@ID@_input(0);   fill HWK_@UPPER@_INPUT_ELEMENTS integers
@@ -6,6 +6,8 @@
  *   const hwk_@ID@_output_t *y = hwk_@ID@_output(0);
  *
  * Integers in, integers out, the same on every core: real = scale * (integer - zero point).
+ * Where a tensor has one scale, .._INPUT_INTEGER(real) and .._OUTPUT_REAL(integer) do that, and
+ * .._OUTPUT_ARGMAX() is the index of the largest integer.
  * What the model has as unsigned of 8 bits, 0..255, is here less 128, -128..127 (of 4 bits less 8),
  * and so is its zero point: its own _LOW and _HIGH say what each takes.
  * Nothing is allocated; all memory is HWK_@UPPER@_ARENA_BYTES of static arena and some stack.
@@ -17,6 +19,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "hwk_numbers.h"
 
 #ifdef __cplusplus
 extern "C" {

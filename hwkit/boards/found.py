@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from hwkit.boards.read import parse
 from hwkit.boards.records import Board
-from hwkit.errors import ConfigError
+from hwkit.errors import ConfigError, near
 from hwkit.resources import folder
 
 VARIABLE = "HWKIT_BOARDS"
@@ -70,11 +69,8 @@ def load(reference: str) -> Board:
         path = place / f"{reference}.toml"
         if reference.isidentifier() and path.is_file():
             return _packaged(path) if origin == OWN else parse(path)
-    known = ", ".join(names())
-    close = get_close_matches(reference, names(), 1)
-    meant = f"; did you mean {close[0]!r}?" if close else ";"
     raise ConfigError(
-        f"no board {reference!r:.80}{meant} known boards: {known}; or give a file ./NAME.toml, or "
+        f"no board {reference!r:.80}; {near(reference, names())}; or give a file ./NAME.toml, or "
         "a place of 'hwkit places'"
     )
 

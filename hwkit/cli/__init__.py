@@ -16,21 +16,25 @@ import click
 from hwkit.cli import (
     around,
     campaigns,
+    completion,
     export,
     hardware,
     models,
     planning,
     quantizing,
     runs,
+    starting,
     toolchain,
     tuning,
 )
 from hwkit.cli.failure import failed, wants_json
 from hwkit.cli.group import hwkit
+from hwkit.cli.terminal import HOW_MUCH, Telling
 
 __all__ = [
     "around",
     "campaigns",
+    "completion",
     "export",
     "hardware",
     "hwkit",
@@ -39,6 +43,7 @@ __all__ = [
     "planning",
     "quantizing",
     "runs",
+    "starting",
     "toolchain",
     "tuning",
 ]
@@ -57,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    HOW_MUCH.set(Telling.USUAL)
     as_json = wants_json(sys.argv[1:] if arguments is None else arguments)
     try:
         result = hwkit.main(args=arguments, prog_name="hwkit", standalone_mode=False)

@@ -23,6 +23,8 @@ from hwkit.cli.options import (
 from hwkit.cli.terminal import busy, plain, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hwkit.flow.shape import Shape
     from hwkit.ir.graph import Graph
     from hwkit.profile.measurement import Measurement
@@ -90,9 +92,21 @@ def deploy(
     if as_json:
         print_json("deploy.json", facts)
         return
-    sizes = {k: v for k, v in facts.items() if k.endswith("_bytes") and v is not None}
-    figures = ", ".join(f"{k} {v}" for k, v in sizes.items())
-    click.echo(plain(f"{out}/{facts['artifact']}: {figures}"))
+    click.echo(plain(f"{out}/{facts['artifact']}: {', '.join(_figures(facts))}"))
+
+
+_RESOURCES = ("lut", "ff", "bram", "dsp")
+
+
+def _figures(facts: Mapping[str, Any]) -> list[str]:
+    """What a build takes, and for an FPGA its clock and rate, where the board's facts have it."""
+    known = {key: value for key, value in facts.items() if value is not None}
+    told = [f"{key} {value}" for key, value in known.items() if key.endswith("_bytes")]
+    told += [f"{key} {known[key]:,}" for key in _RESOURCES if key in known]
+    told += [f"{key} {known[key] / 1e6:.1f} MHz" for key in ("fmax_hz", "clock_hz") if key in known]
+    if "clock_hz" in known and "interval_cycles" in known:
+        told.append(f"{known['clock_hz'] / known['interval_cycles']:,.0f} inferences/s")
+    return told
 
 
 @hwkit.command(**example("hwkit profile model.hwk --board virtual_m4 --repeats 5"))

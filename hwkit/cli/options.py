@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +33,18 @@ def _port(context: click.Context, parameter: click.Parameter, value: str | None)
     return context.meta.get(_PORT) if value is None else value
 
 
+def board_names(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """What a shell offers for a board: names, or files where the word is a path."""
+    from hwkit.boards import names
+    from hwkit.boards.found import is_path
+
+    if is_path(incomplete):
+        return [CompletionItem(incomplete, type="file")]
+    return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+
+
 def board_option(command: F) -> F:
     return click.option(
         "--board",
@@ -39,6 +52,7 @@ def board_option(command: F) -> F:
         metavar="B",
         is_eager=True,
         callback=_board,
+        shell_complete=board_names,
         help="A name ('hwkit boards'), a file ./my_board.toml, or a place ('hwkit places').",
     )(command)
 
@@ -49,12 +63,13 @@ def optional_board_option(command: F) -> F:
         metavar="B",
         is_eager=True,
         callback=_board,
+        shell_complete=board_names,
         help="Build and run there: a name, a file ./my_board.toml, or a place; without it the "
         "interpreter.",
     )(command)
 
 
-board_argument = click.argument("board", is_eager=True, callback=_board)
+board_argument = click.argument("board", is_eager=True, callback=_board, shell_complete=board_names)
 
 
 def memory_options(command: F) -> F:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +48,26 @@ def print_json(name: str, value: Mapping[str, Any]) -> None:
     click.echo(json.dumps(stamped(name, value), indent=2))
 
 
+class Telling(Enum):
+    """How much of what is going on is told on stderr."""
+
+    QUIET = "quiet"
+    USUAL = "usual"
+    VERBOSE = "verbose"
+
+
+HOW_MUCH: ContextVar[Telling] = ContextVar("HOW_MUCH", default=Telling.USUAL)
+
+
 @contextmanager
 def busy(what: str) -> Iterator[None]:
-    """Shows ``what`` and the seconds that pass inside the block; nothing when piped."""
-    if not sys.stderr.isatty():
+    """Shows ``what`` and the seconds that pass inside the block: on a terminal as they pass, with
+    ``--verbose`` as lines of a log, with ``--quiet`` or when piped not at all."""
+    if HOW_MUCH.get() is Telling.VERBOSE:
+        with _logged(what):
+            yield
+        return
+    if HOW_MUCH.get() is Telling.QUIET or not sys.stderr.isatty():
         yield
         return
     done, start = threading.Event(), time.monotonic()
@@ -68,8 +87,36 @@ def busy(what: str) -> Iterator[None]:
         click.echo("\r\033[K", err=True, nl=False)
 
 
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """What begins, what hwkit's rooms log meanwhile, and what it took."""
+    start = time.monotonic()
+
+    def say(line: str) -> None:
+        click.echo(f"{time.monotonic() - start:7.1f} s  {plain(line)}", err=True)
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(record.getMessage())
+
+    logger, lines = logging.getLogger("hwkit"), Lines()
+    before = logger.level
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    say(what)
+    try:
+        yield
+    finally:
+        logger.removeHandler(lines)
+        logger.setLevel(before)
+        say(f"{what}: ended")
+
+
 def progress() -> Callable[[str], None]:
-    """Prints a line of progress on a terminal, nothing when piped."""
-    if not sys.stderr.isatty():
+    """Prints a line of progress on a terminal; with ``--verbose`` every line stays, with
+    ``--quiet`` or when piped there is none."""
+    if HOW_MUCH.get() is Telling.VERBOSE:
+        return lambda line: click.echo(plain(line), err=True)
+    if HOW_MUCH.get() is Telling.QUIET or not sys.stderr.isatty():
         return lambda line: None
     return lambda line: click.echo(f"\r\033[K{plain(line)}", err=True, nl=False)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from hwkit.cli.group import hwkit
 from hwkit.cli.options import example, json_option
@@ -36,20 +37,32 @@ def toolchain_list(as_json: bool) -> None:
         click.echo(f"{tool['name']:<16}{state:<47} {tool['title']}")
 
 
-@toolchain.command("install", **example("hwkit toolchain install qemu"))
-@click.argument("name")
-@json_option
-def toolchain_install(name: str, as_json: bool) -> None:
-    """Download a tool into a folder of its own, without root, and try it out; nothing to do when
-    it is there."""
-    from hwkit.flow.toolchain import install
+def _tool_names(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from hwkit.flow.toolchain import known
 
-    with busy(f"{name}: installing"):
-        state = install(name)
+    return [CompletionItem(name) for name in known() if name.startswith(incomplete)]
+
+
+@toolchain.command("install", **example("hwkit toolchain install qemu openocd"))
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_tool_names)
+@json_option
+def toolchain_install(names: tuple[str, ...], as_json: bool) -> None:
+    """Download tools, each into a folder of its own, without root, and try them out; nothing to do
+    for one that is there. An unknown name stops it before anything is downloaded."""
+    from hwkit.flow.toolchain import check_known, install
+
+    for name in names:
+        check_known(name)
+    states = []
+    for name in names:
+        with busy(f"{name}: installing"):
+            states.append(install(name))
+        if not as_json:
+            click.echo(f"{name} {states[-1]['version']} in {states[-1]['folder']}")
     if as_json:
-        print_json("toolchain", state)
-        return
-    click.echo(f"{state['name']} {state['version']} in {state['folder']}")
+        print_json("toolchain", states[0] if len(states) == 1 else {"tools": states})
 
 
 @hwkit.group(**example("hwkit cache show"))

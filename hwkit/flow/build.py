@@ -15,6 +15,7 @@ from hwkit.boards import NO_GOAL, Board, FoldingGoal, folded_for
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import read_json, replace_folder, write_json, write_whole
 from hwkit.flow.shape import Shape, made_with, shaped
+from hwkit.flow.sources import say_who
 from hwkit.flow.stages import in_stages
 from hwkit.formats import stamped
 from hwkit.importers.parts import told
@@ -123,6 +124,7 @@ def deploy(
         for kind, files in packed.items():
             for name, content in files.items():
                 write_whole(beside / kind / name, content)
+        say_who(beside)
         write_json(beside / "deploy.json", stamped("deploy.json", facts))
         beside.chmod(0o755)
         replace_folder(beside, out)

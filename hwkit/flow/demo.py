@@ -85,7 +85,7 @@ def demo(out: Path, say: Say) -> Summary:
         with state.stage(f"train {name}"):
             trained = _train(state, name)
         graph = load(out / name / "model.hwk")
-        state.models.append(summarize.model_part(name, graph, trained))
+        state.models.append(summarize.model_part(name, graph, trained, out / name))
         for board in names:
             _on_board(state, name, graph, board)
     with state.stage("loop"):
@@ -201,7 +201,7 @@ def _retrained(state: _Run, plan: BitPlan) -> LoopState:
     trained = _train(state, LOOP_MODEL, path)
     graph = load(state.out / name / "model.hwk")
     state.forget(name)
-    state.models.append(summarize.model_part(name, graph, trained))
+    state.models.append(summarize.model_part(name, graph, trained, state.out / name))
     _on_board(state, name, graph, LOOP_BOARD)
     return _state(state, name, trained)
 

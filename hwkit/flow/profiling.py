@@ -17,7 +17,7 @@ from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
 from hwkit.profile import store as database
-from hwkit.profile.commit import source_commit
+from hwkit.profile.commit import source_commit, tools_of
 from hwkit.profile.measurement import Measurement
 from hwkit.profile.medians import medians
 from hwkit.profile.store.database import Place
@@ -87,7 +87,7 @@ def measurement(
         total=found.total,
         whole=found.whole,
         commit=source_commit(),
-        toolchain=artifact.facts.get("tools", {}),
+        toolchain=tools_of(artifact.facts.get("tools", {})),
         flags=tuple(artifact.facts.get("flags", ())),
         options=artifact.lowered.board.options,
     )

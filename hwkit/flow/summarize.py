@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hwkit.allocate.cost import CostTable, Sensitivity
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_file
 from hwkit.flow.tune import Tuned
 from hwkit.flow.verify import Verification
 from hwkit.ir.graph import Graph
+from hwkit.ir.types import Array
 from hwkit.lower.fuse_requantize import fuse_requantize
 from hwkit.profile.measurement import Measurement
 from hwkit.report.describe import model_layers
@@ -27,8 +30,11 @@ from hwkit.report.summary import (
 _MAX_TEST_SET_BYTES = 1 << 30
 
 
-def model_part(name: str, graph: Graph, trained: Mapping[str, Any]) -> Model:
-    """A model from its graph and ``train.json``; layers as a device runs them, rescales fused."""
+def model_part(
+    name: str, graph: Graph, trained: Mapping[str, Any], run: Path | None = None
+) -> Model:
+    """A model from its graph and ``train.json``; layers as a device runs them, rescales fused.
+    With the folder of its ``run`` its test set is sorted by what the graph takes it for."""
     widths = sorted(set(trained["weight_bits"].values()))
     accuracy = trained["accuracy"]
     return Model(
@@ -43,7 +49,22 @@ def model_part(name: str, graph: Graph, trained: Mapping[str, Any]) -> Model:
         integers_at_freeze=trained["integers"],
         dataset=trained["dataset"],
         digest=trained["digests"]["model.hwk"],
+        confusion=() if run is None else confusion_part(graph, *inputs_and_labels(run)),
     )
+
+
+def confusion_part(graph: Graph, inputs: Array, labels: Array) -> tuple[tuple[int, ...], ...]:
+    """``Model.confusion`` of ``graph`` on ``inputs`` (N, ...) and ``labels`` (N,), integers from 0;
+    empty for a graph with several outputs."""
+    if len(graph.outputs) != 1:
+        return ()
+    y = graph.predict(inputs)
+    assert not isinstance(y, dict)
+    scores = y.reshape(len(y), -1)
+    classes = max(scores.shape[1], int(labels.max(initial=0)) + 1)
+    pairs = labels.astype(np.int64) * classes + scores.argmax(axis=1)
+    counts = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    return tuple(tuple(map(int, row)) for row in counts)
 
 
 def exactness_part(name: str, result: Verification) -> Exactness:
@@ -102,8 +123,6 @@ def inputs_and_labels(run: Path) -> tuple[Any, Any]:
     when its file is missing or damaged."""
     import zipfile
     import zlib
-
-    import numpy as np
 
     path = run / "test.npz"
     try:

@@ -5,28 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hwkit.errors import ConfigError
+from hwkit.errors import ConfigError, near
 from hwkit.toolchain import environments, isolated, programs
 from hwkit.toolchain.distribution import DISTRIBUTION_TOOLS, remedy
+
+
+def known() -> tuple[str, ...]:
+    """Names of all tools that ``install`` takes."""
+    return (*environments.ENVIRONMENTS, *DISTRIBUTION_TOOLS)
 
 
 def tools() -> list[dict[str, Any]]:
     """Every tool: ``name``, ``title``, ``version`` (None when it is not there, "unknown" when it
     tells none), ``folder``, ``remedy`` (None when it is there)."""
-    return [_state(name) for name in (*environments.ENVIRONMENTS, *DISTRIBUTION_TOOLS)]
+    return [_state(name) for name in known()]
 
 
 def install(name: str) -> dict[str, Any]:
     """The state of ``name`` after it has been installed; at once when it was there already.
     ``ConfigError`` lists the known tools when there is none of that name."""
+    check_known(name)
     if name in DISTRIBUTION_TOOLS:
         programs.install(name)
-    elif name in environments.ENVIRONMENTS:
-        isolated.install(name)
     else:
-        known = ", ".join((*environments.ENVIRONMENTS, *DISTRIBUTION_TOOLS))
-        raise ConfigError(f"no tool {name!r} to install; known: {known}")
+        isolated.install(name)
     return _state(name)
+
+
+def check_known(name: str) -> None:
+    """``ConfigError`` that lists the known tools when there is none of that name."""
+    if name not in known():
+        raise ConfigError(f"no tool {name!r} to install; {near(name, known())}")
 
 
 def _state(name: str) -> dict[str, Any]:

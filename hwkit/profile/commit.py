@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+from collections.abc import Mapping
 from pathlib import Path
 
-from hwkit.revision import git
+from hwkit.revision import called, git
+from hwkit.version import __version__
 
 
 def source_commit(folder: Path | None = None) -> str:
@@ -16,13 +17,14 @@ def source_commit(folder: Path | None = None) -> str:
     """
     commit = git(folder, "rev-parse", "--verify", "HEAD")
     if not commit:
-        return f"hwkit {_version()}"
+        return f"hwkit {__version__}"
     changed = git(folder, "status", "--porcelain", "--untracked-files=no")
     return f"{commit}+changes" if changed else commit
 
 
-def _version() -> str:
-    try:
-        return metadata.version("hwkit")
-    except metadata.PackageNotFoundError:
-        return "not installed"
+def tools_of(tools: Mapping[str, str]) -> dict[str, str]:
+    """``tools`` by version as a row of the store names them: hwkit with its commit among them.
+
+    Example: ``{"zig": "0.17.0", "hwkit": "0.1.0, commit 4b7418f0c2aa"}``.
+    """
+    return {**tools, "hwkit": called()}

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwkit.report.elements import Column, details, note, section, table
-from hwkit.report.markup import Child, Markup, join, tag
+from hwkit.report.markup import Child, Markup, tag
 from hwkit.report.memory_chart import chart
 from hwkit.report.numbers import NONE, byte_size, count, percent, real
 from hwkit.report.summary import Deploy, MemoryMap
+
+_OVERLAP = (
+    " Where boxes overlap, a layer writes over an input that nobody reads any more, each byte only "
+    "once it has been read: that is meant, and saves memory."
+)
 
 
 def footprint(deploys: Sequence[Deploy]) -> Markup | None:
@@ -55,7 +60,7 @@ def _of_limit(
     used: int | None, parts: Sequence[tuple[str, int | None]], limit: int | None
 ) -> Markup:
     """Bytes in use, of what the board has; the dark part of the bar is ``parts``."""
-    label = tag("span", f"{count(used)} B")
+    label = tag("span", NONE if used is None else f"{count(used)} B")
     if used is None or not limit:
         return label
     drawn, start = [], 0.0
@@ -109,13 +114,26 @@ def _map(deploy: Deploy, memory: MemoryMap) -> Markup:
         for t in memory.tensors
     ]
     name = f"{deploy.model} on {deploy.board}"
-    return join(
-        tag("h3", f"Memory map of {name}"),
+    return details(
+        f"Memory map of {name}: {count(memory.arena_bytes)} bytes",
         note(
             f"Each box is a tensor: its addresses in the arena of {count(memory.arena_bytes)} "
             "bytes upwards, the layers during which it is alive to the right. Grey boxes are the "
-            "scratch of one layer."
+            "scratch of one layer." + (_OVERLAP if _overlap(memory) else "")
         ),
         chart(memory),
         details("The same as a table", table(f"Tensors in the arena of {name}", columns, rows)),
+    )
+
+
+def _overlap(memory: MemoryMap) -> bool:
+    """Whether two tensors share a byte during a layer."""
+    found = memory.tensors
+    return any(
+        a.first_step <= b.last_step
+        and b.first_step <= a.last_step
+        and a.offset_bytes < b.offset_bytes + b.size_bytes
+        and b.offset_bytes < a.offset_bytes + a.size_bytes
+        for k, a in enumerate(found)
+        for b in found[:k]
     )

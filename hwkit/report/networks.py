@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwkit.report.elements import Column, chip, facts, section, table
-from hwkit.report.markup import Child, Markup, join, tag
+from hwkit.report.elements import Column, chip, details, facts, section, table
+from hwkit.report.markup import Child, Markup, tag
 from hwkit.report.numbers import NONE, count
 from hwkit.report.rails import edges, rail
 from hwkit.report.summary import Layer, Model
@@ -23,8 +23,9 @@ def networks(models: Sequence[Model]) -> Markup | None:
 
 def _network(model: Model) -> Markup:
     known = [("Data", model.dataset), ("Recipe", model.recipe), ("Widths", model.bits)]
-    return join(
-        tag("h3", model.name),
+    macs = sum(layer.macs for layer in model.layers)
+    return details(
+        f"{model.name}: {len(model.layers)} layers, {count(macs)} MACs",
         facts([(name, value) for name, value in known if value]),
         _layers(model),
     )

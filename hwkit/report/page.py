@@ -12,6 +12,7 @@ from hwkit.report.footprint import footprint
 from hwkit.report.loop_section import loop
 from hwkit.report.markup import Markup, join, tag
 from hwkit.report.networks import networks
+from hwkit.report.overview import overview
 from hwkit.report.performance import performance
 from hwkit.report.provenance import provenance
 from hwkit.report.results import accuracy, exactness, verdict
@@ -21,6 +22,7 @@ from hwkit.report.tuning import tuning
 _STYLE = Path(__file__).with_name("style.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _NAVIGATION = (
+    ("overview", "Overview"),
     ("exactness", "Bit-exactness"),
     ("accuracy", "Accuracy"),
     ("loop", "Loop"),
@@ -45,6 +47,7 @@ def write_report(run: Summary | Mapping[str, Any], path: Path) -> None:
 def render(run: Summary) -> str:
     """The page as text; the same summary gives the same bytes."""
     parts = {
+        "overview": overview(run),
         "exactness": exactness(run.exactness),
         "accuracy": accuracy(run.models),
         "loop": loop(run.loop),
@@ -62,8 +65,8 @@ def render(run: Summary) -> str:
             tag("h1", "hwkit report"),
             tag("p", f"{run.created_utc} · commit {run.commit[:12] or 'unknown'}", class_="meta"),
             verdict(run.exactness),
-            tag("nav", *links, aria_label="Sections"),
         ),
+        tag("nav", *links, aria_label="Sections", class_="sections"),
         tag("main", *(parts[key] for key, _ in _NAVIGATION)),
     )
     return _whole(body)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hwkit.profile.measurement import Figures, Measurement
-from hwkit.report.elements import Column, badge, bar, note, section, table
-from hwkit.report.markup import Child, Markup, join, tag
+from hwkit.report.elements import Column, badge, bar, details, note, section, table
+from hwkit.report.markup import Child, Markup, join
 from hwkit.report.numbers import NONE, count, milliseconds, percent, real
 
 _CLOSE = 0.1
@@ -22,8 +22,11 @@ def performance(profiles: Sequence[Measurement]) -> Markup | None:
 
 
 def _profile(profile: Measurement) -> Markup:
-    title = f"{profile.model} on {profile.board} "
-    return join(tag("h3", title, badge(profile.evidence)), profile_table(profile))
+    total = profile.whole or profile.total
+    title = f"{profile.model} on {profile.board}: {milliseconds(total.us)} "
+    if total.us is None and total.cycles is not None:
+        title = f"{profile.model} on {profile.board}: {count(total.cycles)} cycles "
+    return details(join(title, badge(profile.evidence)), profile_table(profile))
 
 
 def profile_table(profile: Measurement) -> Markup:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwkit.report.elements import Column, chip, note, section, table
+from hwkit.report.confusion import confusion
+from hwkit.report.elements import Column, chip, details, note, section, table
+from hwkit.report.interval import wilson
 from hwkit.report.markup import Markup, tag
 from hwkit.report.numbers import MINUS, NONE, count, percent
 from hwkit.report.summary import Accuracy, Exactness, Model
+
+_MOST_OPEN = 8
+"""Comparisons without a difference beyond which they are folded away: the overview has them."""
 
 
 def verdict(rows: Sequence[Exactness]) -> Markup:
@@ -48,10 +53,13 @@ def exactness(rows: Sequence[Exactness]) -> Markup | None:
         ]
         for row in rows
     ]
+    drawn = table("Outputs of each board against the integer interpreter", columns, cells)
+    if len(rows) > _MOST_OPEN and not any(row.differing for row in rows):
+        drawn = details(f"{len(rows)} comparisons, none of which differs", drawn)
     return section(
         "exactness",
         "Bit-exactness",
-        table("Outputs of each board against the integer interpreter", columns, cells),
+        drawn,
         note(
             "Differing: integers in which the board left the interpreter, which runs the graph as "
             "lowered for that board. Moved: integers that lowering itself changed, because the "
@@ -71,6 +79,7 @@ def accuracy(models: Sequence[Model]) -> Markup | None:
         Column("Float", number=True),
         Column("Fake-quantized", number=True),
         Column("Integer", number=True),
+        Column("95 % interval", number=True, minor=True),
         Column("Integer − float", number=True, minor=True),  # noqa: RUF001
         Column("Moved at freeze", number=True, minor=True),
     ]
@@ -82,6 +91,7 @@ def accuracy(models: Sequence[Model]) -> Markup | None:
             percent(model.accuracy.float, 2),
             percent(model.accuracy.fake_quantized, 2),
             tag("strong", percent(model.accuracy.integer, 2)),
+            _interval(model),
             _points(model.accuracy),
             _moved(model),
         ]
@@ -94,9 +104,17 @@ def accuracy(models: Sequence[Model]) -> Markup | None:
         note(
             "Integer is the graph's own accuracy; a board that moves no integer has the same. "
             "Moved at freeze: integers in which the graph differs from the fake-quantized network "
-            "in training."
+            "in training. The interval (Wilson) is what so many images allow to say of others."
         ),
+        *confusion(models),
     )
+
+
+def _interval(model: Model) -> str:
+    if model.accuracy.integer is None or model.test_images <= 0:
+        return NONE
+    low, high = wilson(model.accuracy.integer, model.test_images)
+    return f"{100 * low:.1f} to {percent(high)}"
 
 
 def _points(accuracy: Accuracy) -> str:

@@ -64,7 +64,8 @@ class Model:
     ``name`` is the key that the other sections use (``mnist_w8``); ``bits`` a short text for
     people (``w8 a8``); ``integers_at_freeze`` how many integers were compared between the
     fake-quantized network and the graph, ``moved_at_freeze`` how many of them differ; ``digest``
-    SHA-256 of the ``.hwk`` file.
+    SHA-256 of the ``.hwk`` file. ``confusion[k][j]`` counts the test images of class k that the
+    integer graph takes for j; empty where nobody counted.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Model:
     integers_at_freeze: int | None = None
     dataset: str = ""
     digest: str = ""
+    confusion: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

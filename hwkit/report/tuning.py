@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hwkit.report.axes import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Scale,
+    across_scale,
+    grid,
+    up_scale,
+)
 from hwkit.report.elements import Column, badge, chip, note, section, table
 from hwkit.report.markup import Child, Markup, join, tag
 from hwkit.report.numbers import NONE, byte_size, count, milliseconds, percent, signed_percent
 from hwkit.report.summary import Tried, Tuning
 
-WIDTH, HEIGHT = 460, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 34, 18, 44
-_TICKS = 5
 _SIZE = 5.0
-_LEAST_SHARE = 0.01
-"""Of accuracy that a plot shows at least: a point is no cliff."""
 
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "latency_cycles": ("Cycles", count),
@@ -109,40 +115,13 @@ def front(points: Sequence[Point]) -> list[Point]:
     return kept
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def at(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 1)
-
-    def ticks(self) -> list[float]:
-        """Some round numbers within it."""
-        rough = (self.high - self.low) / _TICKS
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next(k * power for k in (1, 2, 5, 10) if k * power >= rough)
-        first = math.ceil(self.low / step)
-        return [k * step for k in range(first, math.floor(self.high / step) + 1)]
-
-
-def _scale(values: Sequence[float], start: float, end: float, least: float) -> _Scale:
-    """Over all ``values`` with a margin, at least ``least`` wide."""
-    low, high = min(values), max(values)
-    margin = max((high - low) * 0.08, (least - (high - low)) / 2)
-    return _Scale(low - margin, high + margin, start, end)
-
-
 def _plot(key: str, points: Sequence[Point], chosen: str | None, limit: float | None) -> Markup:
     title, shown = _COSTS[key]
     costs = [p.cost for p in points]
     # A limit far off would press the points together.
     near = limit is not None and limit <= 2 * max(costs) - min(costs)
-    across = _scale([*costs, *([limit] if near and limit else [])], _LEFT, WIDTH - _RIGHT, 1.0)
-    up = _scale([p.accuracy for p in points], HEIGHT - _BOTTOM, _TOP, _LEAST_SHARE)
+    across = across_scale([*costs, *([limit] if near and limit else [])])
+    up = up_scale([p.accuracy for p in points])
     line = " ".join(f"{across.at(p.cost)},{up.at(p.accuracy)}" for p in front(points))
     together: dict[tuple[float, float], list[Point]] = {}
     for point in points:
@@ -151,32 +130,21 @@ def _plot(key: str, points: Sequence[Point], chosen: str | None, limit: float | 
     drawing = tag(
         "svg",
         tag("title", f"Integer accuracy against {title}"),
-        tag("g", *_grid(across, up, shown), class_="grid"),
+        tag("g", *grid(across, up, shown), class_="grid"),
         _limit_line(across, limit, shown) if near and limit else None,
         tag("polyline", points=line, class_="front"),
         *marks,
-        tag("text", title, x=(_LEFT + WIDTH - _RIGHT) / 2, y=HEIGHT - 6, class_="axis"),
+        tag("text", title, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, class_="axis"),
         role="img",
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
     )
     return tag("figure", drawing, tag("figcaption", f"Integer accuracy against {title.lower()}"))
 
 
-def _limit_line(across: _Scale, limit: float, shown: Callable[[float], str]) -> Markup:
+def _limit_line(across: Scale, limit: float, shown: Callable[[float], str]) -> Markup:
     x = across.at(limit)
-    line = tag("line", x1=x, x2=x, y1=_TOP, y2=HEIGHT - _BOTTOM, class_="limit")
+    line = tag("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="limit")
     return tag("g", tag("title", f"limit {shown(limit)}"), line)
-
-
-def _grid(across: _Scale, up: _Scale, shown: Callable[[float], str]) -> list[Markup]:
-    lines: list[Markup] = []
-    for value in up.ticks():
-        y = up.at(value)
-        lines.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y))
-        lines.append(tag("text", percent(value, 1), x=_LEFT - 6, y=y + 4, class_="left"))
-    for value in across.ticks():
-        lines.append(tag("text", shown(value), x=across.at(value), y=HEIGHT - _BOTTOM + 18))
-    return lines
 
 
 def _mark(

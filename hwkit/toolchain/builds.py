@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import platform
 import shutil
 import tempfile
@@ -17,6 +18,8 @@ from hwkit.files import read_file, read_json, remove_abandoned, replace_folder, 
 from hwkit.toolchain.cache import cache_folder
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 _COMPLETE = ".complete"
 """In a folder whose build ended well: the name of the file that runs, and every file's SHA-256."""
@@ -48,7 +51,9 @@ class CachedBuild:
     def opened(self, read: Callable[[Path], T]) -> T:
         """What ``read`` finds in the folder. The build is made again where the file that runs has
         changed, and where ``read`` raises ``ConfigError`` or ``FormatError``."""
-        if not self._is_whole("runs"):
+        if self._is_whole("runs"):
+            _LOG.info("%s: was built before", self.folder)
+        else:
             self._make_beside()
         try:
             return read(self.folder)
@@ -87,6 +92,7 @@ class CachedBuild:
     def _make_beside(self) -> None:
         """Builds in a neighbour and renames: a killed build is never taken for a whole one."""
         folder = self.folder
+        _LOG.info("%s: building", folder)
         remove_abandoned(folder.parent)
         beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:

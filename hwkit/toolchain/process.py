@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hwkit.errors import ConfigError, ToolFailed, ToolMissing
+
+_LOG = logging.getLogger(__name__)
 
 TIMED_OUT = 124
 """Exit code reported for a program that was stopped, as of coreutils' ``timeout``."""
@@ -34,6 +37,7 @@ def run(
     whole process group is then killed).
     Example: ``run(["gcc", "--version"], Path("gcc.log")).startswith("gcc")``.
     """
+    _LOG.info("%s (log: %s)", shlex.join(command), log)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stream:

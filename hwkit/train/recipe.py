@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hwkit.errors import ConfigError, FormatError
+from hwkit.errors import ConfigError, FormatError, near
 from hwkit.files import read_file
 from hwkit.record import from_json
 
@@ -104,7 +104,7 @@ def read_recipe(name: str | Path) -> Recipe:
     """
     path = recipe_path(name)
     try:
-        remedy = f"give a recipe file or one of {', '.join(built_in())}"
+        remedy = f"give a recipe file, or one that comes with hwkit; {near(str(name), built_in())}"
         data = read_file(path, MAX_RECIPE_BYTES, remedy)
         recipe = from_json(Recipe, tomllib.loads(data.decode()), str(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

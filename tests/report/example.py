@@ -115,7 +115,7 @@ def summary() -> Summary:
     """Everything at once."""
     models = (
         Model("mnist_w8", "mnist.toml", "w8 a8", Accuracy(0.978, 0.975, 0.974), 1000, 3, LAYERS,
-              10000, "MNIST, 5,000 images", "5f" * 32),
+              10000, "MNIST, 5,000 images", "5f" * 32, ((480, 14), (12, 494))),
         Model("digits_pow2", "digits_pow2.toml", "w6 a6", Accuracy(0.969, 0.958, 0.958), 360, 0,
               DENSE_LAYERS, 3600, "digits, 8x8", "a1" * 32),
     )  # fmt: skip

@@ -238,6 +238,11 @@ def test_doctor_and_list_name_the_command(
     assert _run(["toolchain", "install", "tool", "--json"]) == 0
     state = json.loads(capsys.readouterr().out)
     assert (state["version"], state["remedy"]) == ("2.1", None)
+    assert _run(["toolchain", "install", "tool", "qemo"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "no tool 'qemo' to install; did you mean 'qemu'? known: " in err
+    assert _run(["toolchain", "install", "tool", "tool"]) == 0
+    assert capsys.readouterr().out.count("tool 2.1 in ") == 2
     assert _run(["toolchain", "install", "frob"]) == 2
     assert "no tool 'frob' to install; known: finn, " in capsys.readouterr().err
     monkeypatch.setenv("PATH", str(folder / "bin"))

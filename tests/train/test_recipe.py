@@ -29,6 +29,11 @@ def test_built_in_recipes_are_valid() -> None:
             assert block.kind != "average_pool" or block.kernel & (block.kernel - 1) == 0
 
 
+def test_a_wrong_name_is_told_what_it_may_have_meant() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'mnist5k'\\? known: digits, "):
+        read_recipe("mnist5")
+
+
 def test_fixed_point_fields_belong_to_qfx(tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text(DIGITS.replace("[quantization]", '[quantization]\nrounding = "floor"'))

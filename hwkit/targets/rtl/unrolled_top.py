@@ -9,6 +9,7 @@ from hwkit.ir.types import IntType
 from hwkit.targets.rtl.netlist import packed
 
 _TOP = """\
+// Made by hwkit.
 // One inference each cycle, {stages} cycles after it entered: the network's adders between
 // registers that all advance together, unless a result waits at the end.{states_note}
 

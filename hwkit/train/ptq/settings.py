@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from hwkit.errors import ConfigError
 from hwkit.train.ptq.grids import RANGES, Style
@@ -15,6 +15,25 @@ _SWITCHES = ("equalize", "no-equalize", "correct", "no-correct")
 METHODS = (*RANGES, *ROUNDINGS, *_SWITCHES)
 """Names of single methods: how ranges of activations are found, how weights are rounded, and what
 is tried beside. What is not named is chosen by what the calibration data say."""
+
+
+Scheme = Literal["asymmetric", "symmetric", "power_of_two"]
+
+
+class Options(TypedDict, total=False):
+    """Fields of ``Settings`` as keyword arguments."""
+
+    weights: int
+    activations: int
+    plan: Mapping[str, int]
+    ends: int | None
+    ranges: str | None
+    rounding: str | None
+    equalize: bool | None
+    correct: bool | None
+    scheme: Scheme
+    steps: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +55,7 @@ class Settings:
     rounding: str | None = None
     equalize: bool | None = None
     correct: bool | None = None
-    scheme: Literal["asymmetric", "symmetric", "power_of_two"] = "asymmetric"
+    scheme: Scheme = "asymmetric"
     steps: int = 400
     seed: int = 0
 

@@ -1,3 +1,4 @@
+// Made by hwkit.
 // One inference each cycle, 1 cycles after it entered: the network's adders between
 // registers that all advance together, unless a result waits at the end.
 

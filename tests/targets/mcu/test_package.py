@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ int main() {
   if (hwk_invoke() != HWK_NOT_READY || hwk_selftest() != HWK_NOT_READY) return 1;
   if (hwk_init() != HWK_OK || hwk_selftest() != HWK_OK) return 2;
   if (hwk_arena_bytes() != HWK_ARENA_BYTES) return 3;
+  if (HWK_OUTPUT_ARGMAX() >= HWK_OUTPUT_ELEMENTS) return 5;
   while (std::fread(hwk_input(), 1, HWK_INPUT_ELEMENTS, stdin) == HWK_INPUT_ELEMENTS) {
     if (hwk_invoke() != HWK_OK) return 4;
     std::fwrite(hwk_output(), sizeof(hwk_output_t), HWK_OUTPUT_ELEMENTS, stdout);
@@ -151,6 +153,50 @@ def test_cmake_builds_it_and_its_self_test_passes(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     assert "100% tests passed" in done.stdout
+    # Without a build type too, what the figures are measured with.
+    flags = [path.read_text() for path in build.rglob("hwk_residual.dir/flags.make")]
+    assert len(flags) == 1 and "-O2" in flags[0]
+
+
+def test_cmake_installs_it_for_find_package(tmp_path: Path) -> None:
+    cmake = program("cmake")
+    written(package(lower(residual(), BOARD), "library"), tmp_path / "library")
+    user = tmp_path / "user"
+    user.mkdir()
+    (user / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.13)\nproject(user C)\n"
+        "find_package(hwk_residual REQUIRED)\n"
+        f"add_executable(user {tmp_path}/library/example/selftest.c)\n"
+        "target_link_libraries(user PRIVATE hwk::residual)\n"
+    )
+    prefix = tmp_path / "prefix"
+    for command in (
+        ["-S", str(tmp_path / "library"), "-B", str(tmp_path / "b"), "-DCMAKE_BUILD_TYPE=Debug"],
+        ["--build", str(tmp_path / "b")],
+        ["--install", str(tmp_path / "b"), "--prefix", str(prefix)],
+        ["-S", str(user), "-B", str(user / "b"), f"-DCMAKE_PREFIX_PATH={prefix}"],
+        ["--build", str(user / "b")],
+    ):
+        done = subprocess.run([cmake, *command], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([user / "b" / "user"], capture_output=True, text=True, check=True)
+    assert "self-test passed" in done.stdout
+
+
+def test_what_other_builds_read_in_the_library() -> None:
+    files = package(lower(residual(), BOARD), "library")
+    # https://docs.platformio.org/en/latest/manifests/library-json
+    manifest = json.loads(files["library.json"])
+    assert manifest["name"] == "hwk_residual" and manifest["build"]["flags"] == ["-O2"]
+    assert "idf_component_register(SRCS ${HWK_SOURCES}" in files["CMakeLists.txt"].decode()
+    for kind in KINDS:
+        assert b"Apache License" in package(lower(residual(), BOARD), kind)["LICENSE"]
+
+
+def test_arduino_sources_ask_for_speed() -> None:
+    text = package(lower(residual(), BOARD), "arduino")["src/model.c"].decode()
+    assert text.index("defined(ARDUINO)") < text.index('#pragma GCC optimize("O2")')
+    assert text.index('#pragma GCC optimize("O2")') < text.index("#include")
 
 
 @pytest.mark.parametrize("kind", ["arduino", "zephyr"])
@@ -163,7 +209,7 @@ def test_the_other_packages_hold_the_same_sources(kind: str, tmp_path: Path) -> 
     names = {name.removeprefix("src/") for name in shared}
     assert all(name.startswith(("hwk", "model")) for name in names), names
     folder = "src" if kind == "arduino" else "include"
-    for header in ("hwk.h", "hwk_residual_model.h"):
+    for header in ("hwk.h", "hwk_numbers.h", "hwk_residual_model.h"):
         assert other[f"{folder}/{header}"] == first[f"include/{header}"]
     written(other, tmp_path)
     # As their build systems do: each source by itself, with the folders that they put first.
@@ -208,6 +254,11 @@ def test_zephyr_module_files() -> None:
     assert "config HWK_RESIDUAL\n\tbool" in files["zephyr/Kconfig"].decode()
     assert files["samples/selftest/prj.conf"] == b"CONFIG_HWK_RESIDUAL=y\n"
     assert "if(CONFIG_HWK_RESIDUAL)" in listed
+    assert "zephyr_library_compile_options(-O2)" in listed
+    assert (
+        "  hwkit.residual.selftest:\n    min_ram: "
+        in files["samples/selftest/sample.yaml"].decode()
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -90,8 +90,9 @@ def test_a_cell_with_its_state() -> None:
 
 
 def test_learned_rounding_of_several_inputs() -> None:
-    options = {"weights": 4, "steps": 2, "methods": ["minmax", "learned", "no-equalize"]}
-    assert hwkit.quantize(Pair().eval(), _given(), **options).inputs == ("image", "facts")
+    methods = ["minmax", "learned", "no-equalize"]
+    graph = hwkit.quantize(Pair().eval(), _given(), methods=methods, weights=4, steps=2)
+    assert graph.inputs == ("image", "facts")
 
 
 def test_samples_without_the_names_are_told_them() -> None:

@@ -17,6 +17,12 @@ from hwkit.targets.mcu.package.names import identifier, prefix, prefixed
 from hwkit.targets.mcu.source import comment
 
 _INCLUDE = re.compile(rb'^#include [<"]([\w.]+)[>"]', re.MULTILINE)
+_FASTER = b"""\
+/* Arduino compiles for size, which halves the speed, and a library has no options of its own. */
+#if defined(ARDUINO) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O2")
+#endif
+"""
 _ROOTS = ("model.c", "model_data.c", "hwk_selftest.c", "hwk_crc32.c")
 
 
@@ -41,8 +47,10 @@ def sources(lowered: Lowered[McuPlan]) -> Sources:
     values = {**_facts(lowered), "PREFIX": start}
     tables = table_names(lowered.graph, lowered.plan)
     private = {name: prefixed(content, start, tables) for name, content in made.items()}
+    private["model.c"] = private["model.c"].replace(b"*/\n", b"*/\n" + _FASTER, 1)
     private["hwk.c"] = fill(prefixed(_template("hwk.c"), start, ()), values)
     public = {
+        "hwk_numbers.h": _template("hwk_numbers.h"),
         "hwk.h": fill(_template("hwk.h"), values),
         f"hwk_{values['ID']}_model.h": fill(_template("hwk_model.h"), values),
     }
@@ -79,7 +87,10 @@ def _facts(lowered: Lowered[McuPlan]) -> dict[str, str]:
         *((f"INPUT{k or ''}", name) for k, name in enumerate(graph.inputs)),
         *((f"OUTPUT{k or ''}", name) for k, name in enumerate(graph.outputs)),
     ]
-    stated = {what: _stated(graph.tensors[name]) for what, name in tensors}
+    stated = {
+        what: _stated(graph.tensors[name]) | _numbers(graph, name, f"HWK_{upper}_{what}")
+        for what, name in tensors
+    }
     counts = {"INPUTS": len(graph.inputs), "OUTPUTS": len(graph.outputs)}
     counts["STATES"] = len(graph.states)
     macros = [*counts, *(f"{what}_{fact}" for what, facts in stated.items() for fact in facts)]
@@ -88,6 +99,8 @@ def _facts(lowered: Lowered[McuPlan]) -> dict[str, str]:
         "ID": identifier(graph.name),
         "UPPER": upper,
         "ARENA_BYTES": str(lowered.plan.memory.arena_bytes),
+        "RAM_KIB": str(8 + lowered.plan.memory.arena_bytes // 1024),
+        "FLASH_KIB": str(64 + weight_bytes(lowered.graph, lowered.plan) // 1024),
         "WEIGHT_BYTES": str(weight_bytes(lowered.graph, lowered.plan)),
         **{what: str(count) for what, count in counts.items()},
         "FACTS": "".join(
@@ -146,6 +159,21 @@ def _stated(tensor: TensorType) -> dict[str, str]:
             scale += ".0"
         facts |= {"SCALE": f"{scale}f", "ZERO_POINT": f"({known.zero_point})"}
     return facts
+
+
+def _numbers(graph: Graph, name: str, macro: str) -> dict[str, str]:
+    """Macros from real numbers to the integers of an input, and from an output's back, where it has
+    one scale; and which integer of an output is the largest. They call ``hwk_numbers.h``."""
+    known = graph.tensors[name].quantization
+    scaled = known is not None and len(known.scale) == 1
+    if name in graph.inputs:
+        facts = (f"{macro}_{fact}" for fact in ("SCALE", "ZERO_POINT", "LOW", "HIGH"))
+        return {"INTEGER(real)": f"hwk_quantize((real), {', '.join(facts)})"} if scaled else {}
+    bits = STORED.of(graph.tensors[name].dtype).bits
+    read = f"hwk_{identifier(graph.name)}_output({graph.outputs.index(name)})"
+    largest = f"hwk_argmax_s{bits}((const int{bits}_t *){read}, {macro}_ELEMENTS)"
+    back = f"hwk_dequantize((integer), {macro}_SCALE, {macro}_ZERO_POINT)"
+    return ({"REAL(integer)": back} if scaled else {}) | {"ARGMAX()": largest}
 
 
 def _literal(value: int) -> str:
