@@ -28,6 +28,7 @@ FORMATS: Mapping[str, int] = {
     "export": 1,
     "import": 1,
     "inspect": 1,
+    "mlperf": 1,
     "narrow": 1,
     "places": 1,
     "plan": 1,
