@@ -416,14 +416,15 @@ static void buffer_command(put_t put, char *rest) {
 }
 
 static void help(put_t put) {
-  put_text(put, HWK_MLPERF_PROFILE "\r\n\r\n"
-                "name, profile  who answers, for which network\r\n"
-                "timestamp      a time, or a pulse for an energy monitor\r\n"
-                "db load N      N bytes of a sample follow\r\n"
-                "db HH[HH]*     some of them\r\n"
-                "db print       all of them\r\n"
-                "infer N [W=10] W inferences unmeasured, N measured\r\n"
-                "results        of the last inference\r\n");
+  put_text(put, HWK_MLPERF_PROFILE
+           "\r\n\r\n"
+           "name, profile  who answers, for which network\r\n"
+           "timestamp      a time, or a pulse for an energy monitor\r\n"
+           "db load N      N bytes of a sample follow\r\n"
+           "db HH[HH]*     some of them\r\n"
+           "db print       all of them\r\n"
+           "infer N [W=10] W inferences unmeasured, N measured\r\n"
+           "results        of the last inference\r\n");
 }
 
 static void execute(put_t put, char *rest) {
@@ -455,8 +456,8 @@ static void execute(put_t put, char *rest) {
 
 void hwk_mlperf_start(void (*put)(uint8_t byte)) {
   last_cycles = hwk_platform_cycles();
-  put_text(put, HWK_MLPERF_ENERGY ? "m-timestamp-mode-energy\r\n"
-                                  : "m-timestamp-mode-performance\r\n");
+  put_text(put,
+           HWK_MLPERF_ENERGY ? "m-timestamp-mode-energy\r\n" : "m-timestamp-mode-performance\r\n");
   timestamp(put);
   put_text(put, "m-init-done\r\nm-ready\r\n");
 }

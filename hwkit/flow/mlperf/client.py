@@ -86,8 +86,8 @@ class Client:
         found = [match[1] for line in lines if (match := re.fullmatch(pattern, line))]
         if len(found) != count:
             raise DeviceError(
-                f"{self._link.url}: {len(found)} answers like {pattern!r} where {count} belong; run "
-                "the firmware of --package mlperf_tiny"
+                f"{self._link.url}: {len(found)} answers like {pattern!r} where {count} belong; "
+                "run the firmware of --package mlperf_tiny"
             )
         return found
 
@@ -107,8 +107,8 @@ class Client:
             data = self._link.read(deadline_s)
             if not data:
                 raise DeviceError(
-                    f"{self._link.url}: no answer to {self.log[-1][:40]!r}; check that the firmware "
-                    "of --package mlperf_tiny runs there"
+                    f"{self._link.url}: no answer to {self.log[-1][:40]!r}; check that the "
+                    "firmware of --package mlperf_tiny runs there"
                 )
             self._text += data
         line, _, self._text = self._text.partition(b"\n")

@@ -74,8 +74,8 @@ def rehearse(
     network = network_of(lowered.graph, request.network)
     if runner is not None and network.name == "sww01":
         raise ConfigError(
-            "network sww01: the runner's streaming test needs its interface board, which plays audio "
-            "over I2S and watches a pin; leave --runner out, which rehearses the network alone"
+            "network sww01: the runner's streaming test needs its interface board, which plays "
+            "audio over I2S and watches a pin; leave --runner out: the network alone is rehearsed"
         )
     files, known = _files(network, lowered.graph, request)
     firmware = mlperf_tiny(lowered, network.name)
@@ -86,7 +86,7 @@ def rehearse(
     with _reached(lowered, work / "firmware" / "firmware.elf", request.port) as reached:
         outcomes = _performed(reached, runner, network, files, work)
     compared = _compared(network, lowered.graph, files, outcomes)
-    summary = {
+    summary: dict[str, Any] = {
         "network": network.name,
         "title": network.title,
         "board": board.name,
@@ -169,7 +169,7 @@ def _performed(
         reached.name = client.name
         emulated = bool(reached.emulator) or "emulator" in client.name
         reached.evidence = "simulated" if emulated else "measured"
-        plan = _plan(client, network, files[0])
+        plan = _plan(client, network, files[0], 0.0 if runner is None else _RUN_S)
         if runner is None:
             return {m: own.perform(client, m, plan, files, work / m) for m in _MODES}
     with Terminal(reached.url, reached.baud) as terminal:
@@ -180,15 +180,16 @@ def _performed(
         }
 
 
-def _plan(client: Client, network: Network, file: File) -> Plan:
-    """As many inferences as fill a window, by the device's clock and by the host's."""
+def _plan(client: Client, network: Network, file: File, run_s: float) -> Plan:
+    """As many inferences as fill a window by the device's clock, and a run of ``run_s`` by the
+    host's."""
     client.load(file.windows(network.sample_bytes)[0])
     start_s = time.monotonic()
     us = client.infer(3, 0).us / 3
     host_s = (time.monotonic() - start_s) / 3
     if us == 0:
         raise ConfigError(f"device {client.name}: its clock stands still; take another board")
-    by_device, by_host = WINDOW_US * 1.02 / us, _RUN_S / WINDOWS / host_s
+    by_device, by_host = WINDOW_US * 1.02 / us, run_s / WINDOWS / host_s
     return Plan(network, max(_FEWEST, math.ceil(by_device), math.ceil(by_host)), _WARMUPS)
 
 

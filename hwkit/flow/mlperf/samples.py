@@ -151,4 +151,5 @@ def _quantized(graph: Graph, reals: Array) -> Array:
         raise ConfigError(f"{graph.inputs[0]}: its scale is not known; give the quantized network")
     steps = np.nan_to_num(reals / np.float32(known.scale[0]), nan=-1024).clip(-1024, 1024)
     rounded = np.trunc(steps) + (np.abs(steps - np.trunc(steps)) >= 0.5) * np.sign(steps)
-    return np.clip(rounded + known.zero_point, -128, 127).astype(np.int8)
+    quantized: Array = np.clip(rounded + known.zero_point, -128, 127).astype(np.int8)
+    return quantized

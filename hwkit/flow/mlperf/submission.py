@@ -1,5 +1,6 @@
-"""The folders of a submission, as mlcommons/tiny's ``tools/submission/submission_checker.py`` (v1.4)
-walks them: ``DIVISION/SUBMITTER/{results/SYSTEM/NETWORK/{performance,accuracy},systems,code}``."""
+"""The folders of a submission: ``DIVISION/SUBMITTER/`` with ``results/SYSTEM/NETWORK/MODE``,
+``systems`` and ``code``, as mlcommons/tiny's ``tools/submission/submission_checker.py`` (v1.4) walks
+them."""
 
 from __future__ import annotations
 
@@ -45,6 +46,7 @@ def _system(board: Board, submitter: str, division: str, evidence: str) -> dict[
     sizes = {
         kind: sum(m.size_bytes for m in mcu.memory if m.kind == kind) for kind in ("flash", "sram")
     }
+    memory = f"{sizes['flash']} bytes flash, {sizes['sram']} bytes SRAM"
     said = who()
     return {
         "Submitter": submitter,
@@ -54,7 +56,7 @@ def _system(board: Board, submitter: str, division: str, evidence: str) -> dict[
         "Board Name": board.title,
         "Processor(s) Name": mcu.core,
         "Processor(s) Frequencies": f"{mcu.clock_hz / 1e6:g} MHz",
-        "Processor memory type and capacity": f"{sizes['flash']} bytes flash, {sizes['sram']} bytes SRAM",
+        "Processor memory type and capacity": memory,
         "Accelerator": "none",
         "Accelerator(s) Frequencies": "",
         "Accelerator memory type and capacity": "",

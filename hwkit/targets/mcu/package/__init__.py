@@ -5,6 +5,7 @@ three made of the same sources; or a firmware for the runner of MLPerf Tiny.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
@@ -18,6 +19,8 @@ KINDS: Mapping[str, Callable[[Lowered[McuPlan]], dict[str, bytes]]] = {
     "arduino": arduino,
     "zephyr": zephyr,
     "mlperf_tiny": mlperf_tiny,
+    # Of the sizes of another network, which goes first.
+    "mlperf_tiny_ic02": partial(mlperf_tiny, network="ic02"),
 }
 
 
