@@ -80,8 +80,9 @@ def rehearse(
     as_json: bool,
     **asked: Any,
 ) -> int:
-    """Both modes at a board, beside the interpreter; DIR holds a submission's folders and the
-    summary. Exit code 1 if a number differs or a run is not as it must be."""
+    """Both modes at a board, beside the interpreter; DIR holds a submission's folders, which
+    several networks share, and a summary of each. Exit code 1 if a number differs or a run is
+    not as it must be."""
     from hwkit.flow.mlperf.rehearse import Request
     from hwkit.flow.mlperf.rehearse import rehearse as flow
     from hwkit.flow.models import load
@@ -99,7 +100,7 @@ def rehearse(
                 f"{summary['network']} on {board}, {summary['evidence']}: "
                 f"{summary['performance']['inferences_per_second']:.3f} inferences/s; "
                 f"{accuracy['differing']} of {accuracy['numbers']} numbers differ from the "
-                f"interpreter's; {out}/summary.md"
+                f"interpreter's; {out}/{summary['network']}/summary.md"
             )
         )
         for reason in summary["why_not"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ _RUN_S = 11.0
 """A performance run below ten seconds of the host's time is an error to the runner; an emulator
 may be faster than its chip."""
 
+_PATIENCE_S = 30.0
+"""How long the runner waits for a window."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -59,14 +63,14 @@ class Request:
 def rehearse(
     graph: Graph, board_name: str, out: Path, request: Request, **shape: Unpack[Shape]
 ) -> dict[str, Any]:
-    """Runs it and leaves ``summary.json`` and ``summary.md`` in ``out``, beside the folders of the
-    submission; returns the summary.
+    """Runs it and leaves ``summary.json``, ``summary.md`` and all that led to them in a folder of
+    ``out`` that is named after the network, beside the submission's, which several networks share;
+    returns the summary.
 
     ``ConfigError`` where network, board or data set do not fit; ``DeviceError`` and ``ToolFailed``
     from the device and the runner.
     """
-    if out.exists() and any(out.iterdir()):
-        raise ConfigError(f"{out}: is not empty; choose another folder")
+    submission.check(request.submitter)
     board = boards.load(board_name)
     runner = None if request.runner is None else Runner(request.runner)
     check_reachable(board, request.port)
@@ -79,7 +83,7 @@ def rehearse(
         )
     files, known = _files(network, lowered.graph, request)
     firmware = mlperf_tiny(lowered, network.name)
-    work = out / "work"
+    work = _emptied(out / network.name)
     samples.write(files, work / "datasets" / network.dataset, network)
     for name, content in firmware.items():
         write_whole(work / "firmware" / name, content)
@@ -114,9 +118,18 @@ def rehearse(
         firmware,
     )
     summary["results"] = str(results.relative_to(out))
-    write_json(out / "summary.json", stamped("mlperf", summary))
-    write_whole(out / "summary.md", _page(summary).encode())
+    write_json(work / "summary.json", stamped("mlperf", summary))
+    write_whole(work / "summary.md", _page(summary).encode())
     return summary
+
+
+def _emptied(folder: Path) -> Path:
+    """``folder`` without what an earlier rehearsal left there."""
+    if folder.exists():
+        if not (folder / "firmware").is_dir() and any(folder.iterdir()):
+            raise ConfigError(f"{folder}: was not made by a rehearsal; choose another folder")
+        shutil.rmtree(folder)
+    return folder
 
 
 def _files(network: Network, graph: Graph, request: Request) -> tuple[list[File], int | None]:
@@ -190,7 +203,14 @@ def _plan(client: Client, network: Network, file: File, run_s: float) -> Plan:
     if us == 0:
         raise ConfigError(f"device {client.name}: its clock stands still; take another board")
     by_device, by_host = WINDOW_US * 1.02 / us, run_s / WINDOWS / host_s
-    return Plan(network, max(_FEWEST, math.ceil(by_device), math.ceil(by_host)), _WARMUPS)
+    plan = Plan(network, max(_FEWEST, math.ceil(by_device), math.ceil(by_host)), _WARMUPS)
+    if run_s and plan.iterations * host_s > _PATIENCE_S:
+        raise ConfigError(
+            f"device {client.name}: takes {plan.iterations * host_s:.0f} s of this machine's time "
+            f"for a window of {plan.iterations} inferences; the runner waits {_PATIENCE_S:.0f} s: "
+            "take a faster or less busy machine, or leave --runner out"
+        )
+    return plan
 
 
 def _compared(

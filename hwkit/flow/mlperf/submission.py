@@ -1,6 +1,6 @@
 """The folders of a submission: ``DIVISION/SUBMITTER/`` with ``results/SYSTEM/NETWORK/MODE``,
-``systems`` and ``code``, as mlcommons/tiny's ``tools/submission/submission_checker.py`` (v1.4) walks
-them."""
+``systems`` and ``code``, as ``tools/submission/submission_checker.py`` of mlcommons/tiny (v1.4)
+walks them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from hwkit.targets.mcu.lower import section
 from hwkit.targets.mcu.package.networks import Network
 
 
+def check(submitter: str) -> None:
+    """``ConfigError`` for a name that is no folder's."""
+    if not submitter.replace("_", "").replace("-", "").isalnum():
+        raise ConfigError(f"submitter {submitter!r:.40}: letters, digits, - and _ name a folder")
+
+
 def prepare(
     root: Path,
     division: str,
@@ -27,8 +33,6 @@ def prepare(
     firmware: Mapping[str, bytes],
 ) -> Path:
     """Writes results, the system's description and the code; the results' folder."""
-    if not submitter.replace("_", "").replace("-", "").isalnum():
-        raise ConfigError(f"submitter {submitter!r:.40}: letters, digits, - and _ name a folder")
     top = root / division / submitter
     system = f"{board.name}_hwkit"
     results = top / "results" / system / network.folder
