@@ -27,6 +27,7 @@ FORMATS: Mapping[str, int] = {
     "import": 1,
     "init": 1,
     "inspect": 1,
+    "mlperf": 1,
     "narrow": 1,
     "places": 1,
     "plan": 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,37 +26,53 @@ def campaign() -> None:
 def _running(command: Callable[..., int]) -> Callable[..., int]:
     workers = click.option(
         "--workers",
-        type=click.IntRange(1, 256),
-        default=2,
-        show_default=True,
-        help="Builds side by side; a board measures one at a time.",
+        type=click.IntRange(1, 1024),
+        help="Builds side by side (2; with --dask as many as its workers have threads); a board "
+        "measures one at a time.",
     )
-    return _file(workers(store_option(json_option(command))))
+    dask = click.option(
+        "--dask",
+        metavar="URL",
+        help="Carry cells out on the workers of a Dask cluster: tcp://host:8786, its scheduler.",
+    )
+    return _file(workers(dask(store_option(json_option(command)))))
 
 
 @campaign.command("run", **example("hwkit campaign run nightly.toml --workers 4"))
 @_running
-def campaign_run(file: Path, workers: int, store: Any, as_json: bool) -> int:
+def campaign_run(
+    file: Path, workers: int | None, dask: str | None, store: Any, as_json: bool
+) -> int:
     """Measure what is not measured yet. Exit code 1 if integers differ, 3 if cells failed."""
-    return _run(file, workers, store, as_json)
+    return _run(file, workers, dask, store, as_json)
 
 
 @campaign.command("resume", **example("hwkit campaign resume nightly.toml"))
 @_running
-def campaign_resume(file: Path, workers: int, store: Any, as_json: bool) -> int:
+def campaign_resume(
+    file: Path, workers: int | None, dask: str | None, store: Any, as_json: bool
+) -> int:
     """The same as run: what is stored is never measured again."""
-    return _run(file, workers, store, as_json)
+    return _run(file, workers, dask, store, as_json)
 
 
-def _run(file: Path, workers: int, store: Any, as_json: bool) -> int:
+def _run(file: Path, workers: int | None, dask: str | None, store: Any, as_json: bool) -> int:
     from hwkit.flow.campaign.matrix import read
     from hwkit.flow.campaign.run import Run
 
-    with busy(f"{file.name}: reading models and boards"):
-        shown = _Shown(progress())
-        run = Run(read(file), file.parent, store, workers, shown.row)
-    shown.expects(run)
-    found = run.go()
+    with ExitStack() as stack:
+        cluster = None
+        if dask is not None:
+            from hwkit.flow.campaign.cluster import ClusterWorkers
+
+            cluster = ClusterWorkers(dask)
+            stack.callback(cluster.close)
+            workers = workers or min(cluster.count, 1024)
+        with busy(f"{file.name}: reading models and boards"):
+            shown = _Shown(progress())
+            run = Run(read(file), file.parent, store, workers or 2, shown.row, cluster)
+        shown.expects(run)
+        found = run.go()
     if as_json:
         print_json("campaign", asdict(found))
     else:

@@ -41,9 +41,12 @@ _MAX_REPEATS = 100_000
     "--package",
     "packages",
     multiple=True,
-    type=click.Choice(["library", "arduino", "zephyr", "tflm", "axi_stream"]),
-    help="Leave the model as a C library, an Arduino library, a Zephyr module (microcontrollers), "
-    "a TFLM project (host_tflm) or a core with AXI4-Stream ports (FPGA) in DIR too; may be given "
+    type=click.Choice(
+        ["library", "arduino", "zephyr", "mlperf_tiny", "mlperf_tiny_ic02", "tflm", "axi_stream"]
+    ),
+    help="Leave the model as a C library, an Arduino library, a Zephyr module, a firmware for the "
+    "runner of MLPerf Tiny (microcontrollers), a TFLM project (host_tflm) or a core with "
+    "AXI4-Stream ports (FPGA) in DIR too; may be given "
     "again.",
 )
 @click.option(

@@ -49,6 +49,10 @@ class Link(Closing):
         except self._broken as error:
             raise self._lost(error) from error
 
+    def read_within(self, seconds: float) -> bytes:
+        """The same, for at most so many seconds from now."""
+        return self.read(time.monotonic() + seconds)
+
     def discard(self) -> None:
         """Drops what has come in; at most 1 MiB, so that a babbling board can't hold it up."""
         for _ in range(16):

@@ -252,7 +252,7 @@ def open_board(
     with ExitStack() as stack:
         emulator: Machine | None = None
         if port is None:
-            emulator = _emulator(board, image)
+            emulator = start_emulator(board, image)
             stack.callback(emulator.close)
             port = emulator.port
         link = stack.enter_context(Link(port, baud))
@@ -275,7 +275,8 @@ def _baud(board: Board) -> int:
     raise ConfigError(f"board {board.name}: no microcontroller or FPGA behind a serial link")
 
 
-def _emulator(board: Board, image: Path | None) -> Machine:
+def start_emulator(board: Board, image: Path | None) -> Machine:
+    """The virtual board with ``image``, running; to be closed. ``ConfigError`` without either."""
     check_reachable(board, None)
     if image is None:
         raise ConfigError(f"board {board.name}: give the firmware image to run")

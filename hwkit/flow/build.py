@@ -142,7 +142,7 @@ def _packing(board: Board, kind: str) -> Packages[Any]:
         return target
     raise ConfigError(
         f"package {kind!r}: board {board.name} has none; take a microcontroller "
-        "(library, arduino, zephyr), host_tflm (tflm) or an FPGA (axi_stream)"
+        "(library, arduino, zephyr, mlperf_tiny), host_tflm (tflm) or an FPGA (axi_stream)"
     )
 
 

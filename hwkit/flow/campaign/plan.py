@@ -113,7 +113,7 @@ def _board(name: str) -> tuple[Any, str, bool]:
     counts, its port may change."""
     reference, port = placed(name)
     board = boards.load(reference)
-    on_host = board.edge is not None
+    on_host = board.edge is not None or board.onnx is not None
     facts = [to_json(board)] if port is None else [to_json(board), name]
     try:
         tools = dict(targets.get(board).tools(board))

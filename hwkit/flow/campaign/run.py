@@ -48,7 +48,8 @@ class _Board:
 
 
 class Run:
-    """One run of a campaign; ``told`` gets a line for each row and each cell that ends."""
+    """One run of a campaign, on this machine or by ``children``; ``told`` gets a line for each row
+    and each cell that ends."""
 
     def __init__(
         self,
@@ -57,13 +58,14 @@ class Run:
         place: Place,
         workers: int,
         told: Callable[[str], None] = lambda line: None,
+        children: Workers | None = None,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"workers {workers}: at least 1")
         self.campaign, self.place, self.workers, self.told = campaign, place, workers, told
         check(place)
         self.progress = progress(campaign, folder, place)
-        self._children = Workers()
+        self._children = children or Workers()
         self._boards: dict[str, _Board] = {t.cell.board: _Board() for t in self.progress.tasks}
         self._lock = threading.Lock()
         self._stop = threading.Event()

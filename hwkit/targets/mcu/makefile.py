@@ -26,11 +26,16 @@ _GCC_CPU = {
 """GCC's flags for what a board's ``cpu_flags`` tell zig."""
 
 
-def build_files(board: McuBoard, layers: int, build_flag: str) -> dict[str, bytes]:
-    """The files by name, to lie beside the sources of a model of ``layers`` layers;
+MODEL_SOURCES = ("model.c", "model_data.c")
+
+
+def build_files(
+    board: McuBoard, layers: int, build_flag: str, sources: Iterable[str] = MODEL_SOURCES
+) -> dict[str, bytes]:
+    """The files by name, to lie beside the ``sources`` of a model of ``layers`` layers;
     ``build_flag`` is what hwkit's own compiler is told of the build."""
     folder = resources.folder("firmware") / "template" / "firmware"
-    values = _values(board, layers, build_flag)
+    values = {**_values(board, layers, build_flag), "MODEL_SOURCES": _words(sources)}
     made = {name: _filled((folder / name).read_text(), values) for name in FILES}
     return {name: text.encode() for name, text in made.items()}
 
@@ -45,7 +50,6 @@ def _values(board: McuBoard, layers: int, build_flag: str) -> dict[str, str]:
         # Other compilers warn of other things.
         "COMPILE_FLAGS": _words(flag for flag in zig.COMPILE_FLAGS if flag != "-Werror"),
         "LINK_FLAGS": _words(zig.LINK_FLAGS),
-        "MODEL_SOURCES": "model.c model_data.c",
         "PROFILE_SOURCE": _words(profile),
         "RUNTIME_SOURCES": _words(runtime),
         "MODEL_FLAGS": _words((zig.OPTIMIZE, *_include(*firmware.INCLUDE, "kernels"))),

@@ -104,6 +104,18 @@ def test_rows_before_a_failure_are_kept_and_the_others_tried_again(folder: Path)
     assert set(boards.attempts.values()) == {2} and stored(folder) == 12
 
 
+def test_what_this_machine_times_comes_last(folder: Path) -> None:
+    seen: list[str] = []
+
+    def act(order: Order, attempt: int) -> int:
+        seen.append(order.board)
+        return 9
+
+    done(folder, act, "host_onnxruntime", "virtual_m0", "host_litert")
+    assert seen[:4] == ["virtual_m0"] * 4
+    assert set(seen[4:]) == {"host_onnxruntime", "host_litert"} and len(seen) == 12
+
+
 def test_a_second_run_measures_nothing_again(folder: Path) -> None:
     done(folder, lambda order, attempt: 9, "virtual_m0")
     found, boards = done(folder, lambda order, attempt: 9, "virtual_m0", "virtual_m4")

@@ -1,22 +1,26 @@
-"""The model as something that other builds take: a C library, an Arduino library, a Zephyr module.
-
-All three are made of the same sources.
+"""The model as something that others take: a C library, an Arduino library, a Zephyr module, all
+three made of the same sources; or a firmware for the runner of MLPerf Tiny.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.target import Lowered
 from hwkit.targets.mcu.lower import McuPlan
 from hwkit.targets.mcu.package.layouts import arduino, library, zephyr
+from hwkit.targets.mcu.package.mlperf import mlperf_tiny
 
 KINDS: Mapping[str, Callable[[Lowered[McuPlan]], dict[str, bytes]]] = {
     "library": library,
     "arduino": arduino,
     "zephyr": zephyr,
+    "mlperf_tiny": mlperf_tiny,
+    # Of the sizes of another network, which goes first.
+    "mlperf_tiny_ic02": partial(mlperf_tiny, network="ic02"),
 }
 
 

@@ -1,0 +1,1 @@
+/* The tests say what stands here on the command line. */
