@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwkit.allocate import plan as plans
-from hwkit.errors import ToolMissing
+from hwkit.errors import ConfigError, ToolMissing
 from hwkit.files import real_folder
 from hwkit.flow.whole import child_for
 from hwkit.formats import stamped
@@ -50,7 +50,8 @@ def quantize(
         from hwkit.train.ptq.samples import as_tensor, load_samples
         from hwkit.train.ptq.settings import Settings, with_methods
         from hwkit.train.ptq.several import packed
-        from hwkit.train.ptq.source import is_tflite, load_model
+        from hwkit.train.ptq.source import is_file, is_tflite, load_model
+        from hwkit.train.ptq.steps import steps_of
     except ModuleNotFoundError as error:
         raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
 
@@ -59,19 +60,29 @@ def quantize(
 
     bits = {} if plan is None else dict(plans.load(plan).weight_bits)
     settings = with_methods(Settings(plan=bits, **options), methods)
-    last = is_tflite(model)
+    last, stepped, block = is_tflite(model), None, settings.streaming
+    if block and calibration is None:
+        raise ConfigError("streaming: states need sequences to calibrate; give --calibration DATA")
     if calibration is not None:
         data = load_samples(calibration, last).chosen(samples, settings.seed)
         given = load_model(model, as_tensor(data.x[:1]), state, run_litert)
-        module, data = packed(given, data)
+        if block:
+            first = as_tensor(data.x[:1, :block])
+            one = load_model(model, first, None, run_litert) if is_file(model) else given
+            stepped = steps_of(given, one, data, block, settings.seed)
+            module, data = stepped.module, stepped.samples
+        else:
+            module, data = packed(given, data)
     else:
         sample = blank(shape)
         given = module = load_model(model, sample, state, run_litert)
         data = made_up(module, sample, samples, settings.seed, progress)
-    tested = None if test is None else packed(given, load_samples(test, last))[1]
+    tested = None if test is None else load_samples(test, last)
+    if tested is not None and stepped is None:
+        tested = packed(given, tested)[1]
     source = "batch norms" if calibration is None else Path(calibration).name
     names = (model.rpartition(":")[2] or Path(model).stem, source)
-    return asdict(quantize_run(module, data, out, settings, tested, names, progress))
+    return asdict(quantize_run(module, data, out, settings, tested, names, progress, stepped))
 
 
 def run_litert(model: bytes, x: Array) -> Array:
@@ -95,14 +106,21 @@ def quantize_module(
         from hwkit.train.ptq.samples import gathered
         from hwkit.train.ptq.settings import settings_of, with_methods
         from hwkit.train.ptq.several import packed
+        from hwkit.train.ptq.steps import steps_of
     except ModuleNotFoundError as error:
         raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
     settings = with_methods(settings_of(options), methods)
-    given = module
-    module, data = packed(given, gathered(batches))
+    given, data, stepped = module, gathered(batches), None
+    if settings.streaming:
+        stepped = steps_of(given, given, data, settings.streaming, settings.seed)
+        module, data = stepped.module, stepped.samples
+    else:
+        module, data = packed(given, data)
     if out is None:
-        return quantized_graph(module, data, settings)
-    tested = None if test is None else packed(given, gathered(test))[1]
-    name = type(module).__name__
-    report = quantize_run(module, data, real_folder(out), settings, tested, (name, "samples"))
+        return quantized_graph(module, data, settings, stepped)
+    tested = None if test is None else gathered(test)
+    if tested is not None and stepped is None:
+        tested = packed(given, tested)[1]
+    names = (type(module).__name__, "samples")
+    report = quantize_run(module, data, real_folder(out), settings, tested, names, stepped=stepped)
     return stamped("train.json", asdict(report))

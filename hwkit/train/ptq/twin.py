@@ -92,7 +92,9 @@ def sites_of(network: Network) -> tuple[Site, ...]:
     entering = {node for node in network.graph.nodes if _enters(network, node)}
     for node in network.graph.nodes:
         kind = kind_of(network, node)
-        if node.op == "output" or (kind is Kind.MOVES and node.args[0] not in raw):
+        if node.op == "output" or kind is Kind.ENDS:
+            continue
+        if kind is Kind.MOVES and node.args[0] not in raw:
             continue
         if node in inside or any(_is_input(network, reader) for reader in node.users):
             raw.add(node)
