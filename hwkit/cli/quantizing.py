@@ -78,6 +78,12 @@ from hwkit.cli.terminal import plain, print_json, progress
     help="A recurrent network takes STEPS (by default 1) in a call and keeps its states between "
     "calls; DATA has sequences (N, steps, ...).",
 )
+@click.option(
+    "--carry",
+    multiple=True,
+    metavar="IN=OUT",
+    help="Of an .onnx of one call: the input IN is a state, the output OUT its next value.",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @json_option
 def quantize(model: str, out: Path, calibration: str | None, as_json: bool, **options: Any) -> None:

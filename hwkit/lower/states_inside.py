@@ -31,7 +31,7 @@ def states_inside(graph: Graph, pairs: Mapping[str, str], seen: tuple[str, ...] 
         _require(graph, name, update)
         initial = f"{name}/initial"
         tensors[initial] = graph.tensors[name]
-        constants[initial] = _zeros(graph, name)
+        constants[initial] = zeros(graph, name)
         states.append(State(name, update, initial))
     kept = tuple(o for o in graph.outputs if o not in pairs.values() or o in seen)
     if not kept:
@@ -64,7 +64,8 @@ def _require(graph: Graph, name: str, update: str) -> None:
             )
 
 
-def _zeros(graph: Graph, name: str) -> Array:
+def zeros(graph: Graph, name: str) -> Array:
+    """The integers of a tensor of real zeros."""
     tensor = graph.tensors[name]
     zero = 0 if tensor.quantization is None else tensor.quantization.zero_point
     return np.full(tensor.shape, zero, tensor.dtype.container)

@@ -7,8 +7,9 @@ the integer graph each such pair then becomes a state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from torch import Tensor, fx, nn
 from hwkit.errors import ConfigError, HwkitError, UnsupportedOp
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
-from hwkit.ir.types import Array
-from hwkit.lower.states_inside import states_inside
+from hwkit.ir.types import Array, Shape
+from hwkit.lower.states_inside import states_inside, zeros
 from hwkit.train.freeze import input_integers
 from hwkit.train.ptq import pieces
 from hwkit.train.ptq.plain import plain_copy
@@ -68,10 +69,7 @@ class Stepped:
         """The same from ``graph``, whose states are inputs and outputs still, as integers in the
         graph's layout."""
         pairs, count = self._pairs(graph, twin), len(x)
-        feeds = {
-            name: input_integers(graph, np.zeros((count, *graph.tensors[name].shape)), name)
-            for name in pairs
-        }
+        feeds = {name: np.stack([zeros(graph, name)] * count) for name in pairs}
         rows = []
         for part in _blocks(torch.from_numpy(x), self.block):
             results = run(graph, {X: input_integers(graph, part.numpy(), X), **feeds})
@@ -135,19 +133,46 @@ def steps_of(
     module, carried = _one_step(one, x[:2, :block])
     with torch.no_grad():
         wanted = _first(plain_copy(whole)(x[:2]))
-        got = [y for _, y in _walked(module, x[:2], block, carried)]
         shape = tuple(_first(plain_copy(one)(x[:2, :block])).shape[1:])
-        rows = [y.reshape(-1, *shape) for y in got]
-        each = _same(torch.cat(rows, 1), wanted) if len(shape) > 1 else False
-        if not each and not _same(rows[-1], wanted):
-            raise ConfigError(
-                f"{type(whole).__name__}: blocks of {block} steps do not give what the whole "
-                "sequence does; leave --streaming out, or use layers that work step by step, and "
-                "the last step or all of them, beside recurrent ones"
-            )
-        packed = [p for batch in x.split(_BATCH) for p, _ in _walked(module, batch, block, carried)]
-    samples = Samples(torch.cat(packed).numpy(), None).chosen(MOST_SAMPLES, seed)
+        rows = [y.reshape(-1, *shape) for _, y in _walked(module, x[:2], block, carried)]
+    each = _same(torch.cat(rows, 1), wanted) if len(shape) > 1 else False
+    if not each and not _same(rows[-1], wanted):
+        raise ConfigError(
+            f"{type(whole).__name__}: blocks of {block} steps do not give what the whole sequence "
+            "does; leave --streaming out, or use layers that work step by step, and the last step "
+            "or all of them, beside recurrent ones"
+        )
+    samples = _packed(module, x, block, carried, seed)
     return Stepped(module, samples, sequences, block, carried, shape, each)
+
+
+def steps_of_call(
+    one: fx.GraphModule, shapes: Mapping[str, Shape], sequences: Samples, block: int, seed: int = 0
+) -> Stepped:
+    """The same of a network ``one`` that is one call already: it takes ``x`` and states of
+    ``shapes``, in this order, and gives its output and the next states."""
+    x = torch.from_numpy(sequences.x)
+    _require_blocks(x, block)
+    inputs: list[pieces.Input] = []
+    for name, shape in shapes.items():
+        if name == X:
+            inputs.append(pieces.Input(name, 0, shape))
+        else:  # A row, so that the next value has the same layout whatever it is made of.
+            inputs.append(pieces.Input(name, inputs[-1].stop, (prod(shape),), len(inputs)))
+    module = _with_inputs(one, {}, inputs, shapes)
+    carried = inputs[-1].stop - inputs[0].stop
+    with torch.no_grad():
+        given = [torch.zeros(2, *shape) for shape in shapes.values()]
+        shape = tuple(one(*given)[0].shape[1:])
+    each = len(shape) > 1 and shape[0] == block
+    samples = _packed(module, x, block, carried, seed)
+    return Stepped(module, samples, sequences, block, carried, shape, each)
+
+
+def _packed(module: nn.Module, x: Tensor, block: int, carried: int, seed: int) -> Samples:
+    """What the module reads along sequences ``x``, some of it."""
+    packed = [p for batch in x.split(_BATCH) for p, _ in _walked(module, batch, block, carried)]
+    return Samples(torch.cat(packed).numpy(), None).chosen(MOST_SAMPLES, seed)
 
 
 def _require_blocks(x: Tensor, block: int) -> None:
@@ -232,31 +257,39 @@ def _named(path: str, part: str) -> str:
 
 
 def _with_inputs(
-    module: nn.Module, names: dict[str, list[str]], inputs: list[pieces.Input]
+    module: nn.Module,
+    names: Mapping[str, Sequence[str]],
+    inputs: Sequence[pieces.Input],
+    shapes: Mapping[str, Shape] | None = None,
 ) -> nn.Module:
-    """``module`` between its inputs and ``pieces.Outputs``; its layers keep their paths."""
+    """``module`` between its inputs and ``pieces.Outputs``; its layers keep their paths. Its
+    recurrent layers at the paths in ``names`` read the states that are named there, and the module
+    itself the rest, of ``shapes``."""
     kind: Any = type(module)
+    carried = {name for parts in names.values() for name in parts}
+    own = {e.name: (shapes or {}).get(e.name, e.shape) for e in inputs if e.name not in carried}
 
     def forward(self: Any, packed: Tensor) -> Any:
         layers = [self.get_submodule(path) for path in names]
         try:
             for layer, parts in zip(layers, names.values(), strict=True):
                 layer.begin = tuple(getattr(self, f"input_{name}")(packed) for name in parts)
-            y = _first(kind.forward(self, self.input_x(packed)))
+            given = {name: getattr(self, f"input_{name}")(packed) for name in own}
+            result = kind.forward(self, *(x.reshape(-1, *own[n]) for n, x in given.items()))
             if any(layer.end is None for layer in layers):
                 raise NotHandled("call every recurrent layer in each step")
             ends = [end for layer in layers for end in layer.end]
         finally:
             for layer in layers:
                 layer.begin = layer.end = None
-        return self.step_outputs(y, *ends)
+        ends += [end.flatten(1) for end in result[1:]] if len(own) > 1 else []
+        return self.step_outputs(_first(result), *ends)
 
+    base = kind
     if isinstance(module, fx.GraphModule):  # Its class is one of its own, with a copy of its own.
         children, module, base = dict(module.named_children()), nn.Module(), nn.Module
         for name, child in children.items():
             module.add_module(name, child)
-    else:
-        base = kind
     module.__class__ = type(kind.__name__, (base,), {"forward": forward})
     for each in inputs:
         module.add_module(f"input_{each.name}", each)
