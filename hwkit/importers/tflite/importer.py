@@ -20,6 +20,7 @@ from hwkit.importers.tflite.context import DTYPES, TARGET, Context, tensor_facts
 from hwkit.importers.tflite.cut import Cut, cut, integer_part
 from hwkit.importers.tflite.dilated import with_dilations
 from hwkit.importers.tflite.file import (
+    BOOL,
     FLOATS,
     INT16,
     MAX_FILE_BYTES,
@@ -28,7 +29,14 @@ from hwkit.importers.tflite.file import (
     TfliteFile,
     parse,
 )
-from hwkit.importers.tflite.operators import CONVERTERS, DATA_INPUTS, STATEFUL, TAKE_INT16, WEIGHTED
+from hwkit.importers.tflite.operators import (
+    CONVERTERS,
+    DATA_INPUTS,
+    STATEFUL,
+    TAKE_BOOL,
+    TAKE_INT16,
+    WEIGHTED,
+)
 from hwkit.importers.tflite.runtime import only_litert
 from hwkit.importers.tflite.schema import part_bytes
 from hwkit.importers.tflite.static import with_static_shapes
@@ -150,7 +158,7 @@ def _add_inputs(context: Context, inputs: list[int], read: set[int]) -> None:
     file = context.file
     for index in inputs:
         tensor = file.tensors[index]
-        if tensor.type not in DTYPES or tensor.data is not None:
+        if tensor.type not in DTYPES or tensor.type == BOOL or tensor.data is not None:
             if index not in read:
                 continue
             kind = TYPE_NAMES.get(tensor.type, f"type {tensor.type}")
@@ -202,6 +210,9 @@ def _check(file: TfliteFile, position: int, op: FileOperator) -> None:
         raise unsupported(position, op, f"it takes int8 {', '.join(CONVERTERS)}")
     operands = [t for t in present if t.data is None or op.code not in WEIGHTED]
     types = {tensor.type for tensor in operands} & set(DTYPES)
+    if BOOL in types and op.code not in TAKE_BOOL:
+        raise unsupported(position, op, f"bool is taken by {', '.join(sorted(TAKE_BOOL))}")
+    types -= {BOOL}
     if len(types) > 1 and op.code != "QUANTIZE" and op.code not in STATEFUL:
         names = " and ".join(sorted(TYPE_NAMES[kind] for kind in types))
         raise unsupported(position, op, f"{names} meet; put a QUANTIZE between them")

@@ -15,9 +15,11 @@ _ONLY_LITERT = frozenset(
         "GELU",
         "LOG",
         "NEG",
+        "REDUCE_ANY",
         "REDUCE_PROD",
         "RELU_0_TO_1",
         "RELU_N1_TO_1",
+        "SELECT",
         "SQRT",
         "TILE",
     ]
@@ -27,15 +29,21 @@ _ONLY_LITERT = frozenset(
 _ONLY_8_BITS = frozenset(
     [
         "BATCH_TO_SPACE_ND",
+        "EQUAL",
         "GATHER",
+        "GREATER",
+        "GREATER_EQUAL",
+        "LESS",
+        "LESS_EQUAL",
         "MIRROR_PAD",
+        "NOT_EQUAL",
         "REDUCE_MAX",
         "REDUCE_MIN",
         "RESIZE_BILINEAR",
         "SPACE_TO_BATCH_ND",
     ]
 )
-"""What TFLM computes of int8, not of int16."""
+"""What TFLM computes of int8, not of int16: of GREATER it takes these, and says always no."""
 
 _OF_ANY_TYPE = frozenset(("READ_VARIABLE", "ASSIGN_VARIABLE"))
 
