@@ -24,7 +24,9 @@ from torch.nn import functional as F
 import hwkit
 from benchmarks.csvfile import read, write
 from benchmarks.transformers import BANDS, FRAMES, digits
+from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
+from hwkit.train.freeze import input_integers
 from hwkit.train.ptq.quantize import signal_to_noise
 
 STEPS, CALIBRATION = 200, 128
@@ -124,22 +126,51 @@ def measured(name: str, folder: Path) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as place:
         facts = hwkit.quantize(network, train[chosen], Path(place) / "run", test=test, streaming=1)
         graph = hwkit.load(Path(place) / "run" / "model.hwk")
-    row = {"network": name, "states": len(graph.states), "test_sequences": facts["test_images"]}
-    row |= {key: facts["accuracy"][key] for key in ("float", "fake_quantized", "integer")}
+    row: dict[str, Any] = {
+        "network": name,
+        "states": len(graph.states),
+        "test_sequences": facts["test_images"],
+    }
+    row |= {key: _rounded(facts["accuracy"][key]) for key in ("float", "fake_quantized", "integer")}
+    row |= dict.fromkeys(("noisy_db", "float_db", "integer_db"), "")
     row |= {"output_db": round(facts["output_db"], 1), "moved": facts["moved"]}
     if clean is not None:
-        row["float"] = round(_left(network, test, clean), 2)
-        print("speech to noise in dB, before and behind the float network:", end=" ")
-        print(round(signal_to_noise(*map(torch.from_numpy, (clean, test))), 2), row["float"])
+        row |= dict(
+            zip(
+                ("noisy_db", "float_db", "integer_db"),
+                _left(network, graph, test, clean),
+                strict=True,
+            )
+        )
     return [row | _on(board, graph) for board in BOARDS]
 
 
-def _left(network: nn.Module, x: Array, clean: Array) -> float:
+_HEARD = 60
+"""Test sequences whose noise is measured."""
+
+
+def _left(network: nn.Module, graph: Graph, x: Array, clean: Array) -> list[float]:
+    """Speech to noise in dB before, behind the float network, and behind the integers."""
+    x, clean = x[:_HEARD], clean[:_HEARD]
     with torch.no_grad():
-        return signal_to_noise(torch.from_numpy(clean), network(torch.from_numpy(x)))
+        plain = network(torch.from_numpy(x)).numpy()
+    facts = graph.tensors[graph.outputs[0]].quantization
+    assert facts is not None
+    rows = []
+    for sequence in x:
+        y = np.asarray(graph.predict(input_integers(graph, sequence[:, None])))
+        rows.append(
+            facts.scale[0] * (y.reshape(sequence.shape).astype(np.float32) - facts.zero_point)
+        )
+    given = (x, plain, np.stack(rows).astype(np.float32))
+    return [round(signal_to_noise(*map(torch.from_numpy, (clean, y))), 2) for y in given]
 
 
-def _on(board: str, graph: Any) -> dict[str, Any]:
+def _rounded(share: float | None) -> float | str:
+    return "" if share is None else round(share, 4)
+
+
+def _on(board: str, graph: Graph) -> dict[str, Any]:
     found = hwkit.verify(graph, board, samples=STEPS)
     compared = {"steps": STEPS, "integers": found.integers, "differing": found.differing}
     return {"board": board, **compared, "evidence": "simulated"}

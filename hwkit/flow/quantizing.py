@@ -48,6 +48,7 @@ def quantize(
     out = real_folder(out)
     try:
         from hwkit.train.ptq.distilled import blank, made_up
+        from hwkit.train.ptq.onnx_plain import as_float
         from hwkit.train.ptq.onnx_step import load_onnx_step
         from hwkit.train.ptq.run import quantize_run
         from hwkit.train.ptq.samples import as_tensor, load_samples
@@ -72,7 +73,8 @@ def quantize(
         data = load_samples(calibration, last).chosen(samples, settings.seed)
         first = as_tensor(data.x[:1, :block] if block else data.x[:1])
         if pairs:
-            call, shapes = load_onnx_step(Path(model), first, pairs)
+            with as_float(Path(model)) as path:
+                call, shapes = load_onnx_step(path, first, pairs)
             stepped = steps_of_call(call, shapes, data, block, settings.seed)
         else:
             given = load_model(model, as_tensor(data.x[:1]), state, run_litert)
