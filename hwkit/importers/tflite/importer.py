@@ -17,7 +17,7 @@ from hwkit.errors import FormatError, HwkitError, UnsupportedOp
 from hwkit.files import read_file
 from hwkit.importers.parts import FloatPart, FloatParts, Port, with_parts
 from hwkit.importers.tflite.context import DTYPES, TARGET, Context, tensor_facts, unsupported
-from hwkit.importers.tflite.cut import Cut, cut, integer_part
+from hwkit.importers.tflite.cut import Cut, cut, integer_part, litert_alone
 from hwkit.importers.tflite.dilated import with_dilations
 from hwkit.importers.tflite.file import (
     BOOL,
@@ -79,7 +79,7 @@ def integer_bytes(data: bytes) -> bytes:
 
 def without_float_parts(file: TfliteFile, data: bytes, found: Cut, name: str) -> Graph:
     """The graph of the integer part, which keeps the float parts as files of their own."""
-    graph = convert(integer_part(file, found.integer), name)
+    graph = convert(integer_part(file, found.integer), name, litert_alone(file))
     keys = dict(zip(found.integer.inputs, graph.inputs, strict=True))
     keys |= dict(zip(found.integer.outputs, graph.outputs, strict=True))
     taken = set(keys.values())
