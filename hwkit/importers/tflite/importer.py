@@ -29,6 +29,7 @@ from hwkit.importers.tflite.file import (
     TfliteFile,
     parse,
 )
+from hwkit.importers.tflite.islands import TABLE, converter, with_islands
 from hwkit.importers.tflite.operators import (
     CONVERTERS,
     DATA_INPUTS,
@@ -125,6 +126,7 @@ def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
         litert = only_litert(declared, file)
     file, variables = without_variables(file, litert)
     inputs, operators, outputs, updates = _without_float_ends(file, variables)
+    operators, tables = with_islands(file, operators)
     needed, states = _needed(with_dilations(file, operators), outputs, updates)
     for position, op in needed:
         _check(file, position, op)
@@ -135,7 +137,8 @@ def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
     for state in states:
         _add_state(context, state)
     for position, op in needed:
-        CONVERTERS[op.code](context, position, op)
+        convert_one = converter(tables[position]) if op.code == TABLE else CONVERTERS[op.code]
+        convert_one(context, position, op)
     for state in states:
         context.builder.update(context.names[state.tensor], context.computed(state.update))
     runtime = "litert_reference" if litert else "tflm"
@@ -206,6 +209,8 @@ def _check(file: TfliteFile, position: int, op: FileOperator) -> None:
             f"its activations are {TYPE_NAMES[min(kinds)]}; convert with a representative data "
             "set, or use an operator that has an int8 form",
         )
+    if op.code == TABLE:
+        return
     if op.code not in CONVERTERS:
         raise unsupported(position, op, f"it takes int8 {', '.join(CONVERTERS)}")
     operands = [t for t in present if t.data is None or op.code not in WEIGHTED]
