@@ -10,6 +10,7 @@ from typing import Any
 from hwkit.allocate import plan as plans
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.files import real_folder
+from hwkit.flow.carry import pairs_of
 from hwkit.flow.whole import child_for
 from hwkit.formats import stamped
 from hwkit.ir.graph import Graph
@@ -99,12 +100,7 @@ def quantize(
 
 def _pairs(model: str, carry: Sequence[str]) -> dict[str, str]:
     """Example: ``h=h_next`` is an input ``h`` that becomes the output ``h_next``."""
-    pairs = dict[str, str]()
-    for text in carry:
-        name, sign, update = text.partition("=")
-        if not (name and sign and update) or name in pairs:
-            raise ConfigError(f"--carry {text!r:.80}: not IN=OUT, or there already; name each once")
-        pairs[name] = update
+    pairs = pairs_of(carry)
     if pairs and Path(model).suffix.lower() != ".onnx":
         raise ConfigError(
             f"--carry: names inputs and outputs of an .onnx; {model} keeps its states in its "
