@@ -10,7 +10,7 @@ import pytest
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-@pytest.mark.parametrize("page", ["brevitas.md", "tflite.md"])
+@pytest.mark.parametrize("page", ["brevitas.md", "fixed-point.md", "tflite.md"])
 def test_the_example(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("torch", "brevitas", "ai_edge_litert"):
         pytest.importorskip(package)

@@ -29,6 +29,12 @@ from hwkit.cli.terminal import busy, plain, print_json, told_beside
 @click.option("-o", "--out", metavar="M.hwk", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Exit 1 if integers differ from the file's own.")
 @click.option("-n", "samples", type=click.IntRange(1), help="Random inputs to compare on.")
+@click.option(
+    "--carry",
+    multiple=True,
+    metavar="IN=OUT",
+    help="The input IN is a state, the output OUT its next value.",
+)
 @input_option(required=False)
 @json_option
 def import_(
@@ -37,12 +43,14 @@ def import_(
     check: bool,
     samples: int | None,
     inputs: tuple[str, ...],
+    carry: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Quantized ONNX (QONNX, QDQ, QCDQ, QOperator) or .tflite to an integer graph, beside the
     file's own execution."""
     from hwkit.errors import ConfigError
     from hwkit.files import check_writable
+    from hwkit.flow.carry import carried
     from hwkit.flow.source import import_file
     from hwkit.importers.parts import DEVIATION, told
 
@@ -52,6 +60,7 @@ def import_(
         check_writable(out)
     with busy(f"{file.name}: importing"):
         graph, proof = import_file(file, samples, inputs, required=check)
+        graph = carried(graph, carry)
     if out is not None:
         graph.save(str(out))
     if as_json:

@@ -68,6 +68,22 @@ from hwkit.cli.terminal import plain, print_json, progress
     type=click.IntRange(1),
     help="Of learned rounding, for each block.",
 )
+@click.option(
+    "--streaming",
+    metavar="STEPS",
+    is_flag=False,
+    flag_value="1",
+    default="0",
+    type=click.IntRange(0),
+    help="A recurrent network takes STEPS (by default 1) in a call and keeps its states between "
+    "calls; DATA has sequences (N, steps, ...).",
+)
+@click.option(
+    "--carry",
+    multiple=True,
+    metavar="IN=OUT",
+    help="Of an .onnx of one call: the input IN is a state, the output OUT its next value.",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @json_option
 def quantize(model: str, out: Path, calibration: str | None, as_json: bool, **options: Any) -> None:

@@ -84,6 +84,12 @@ class Draw:
         self.inputs.append(name)
         return name
 
+    def truth(self, shape: Shape) -> str:
+        """A tensor of conditions."""
+        name = self.fresh()
+        self.tensors[name] = FileTensor(name, shape, "bool")
+        return name
+
     def like(self, x: str, shape: Shape) -> str:
         tensor = self.tensors[x]
         return self.activation(shape, tensor.scale[0], tensor.zero_point)
@@ -415,6 +421,37 @@ def softmax(d: Draw, x: str) -> str:
     return d.op("SOFTMAX", (x,), d.activation(d.shape(x), *facts), "SoftmaxOptions", beta=beta)
 
 
+_COMPARISONS = ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL")
+
+
+def _condition(d: Draw, shape: Shape) -> str:
+    """A comparison of two activations whose scales are below 1, negated now and then."""
+    scale = d.log(-4, -0.1)
+    w, k = d.input(shape, scale=scale), d.input(shape, scale=d.pick(scale, d.log(-4, -0.1)))
+    code = d.pick(*_COMPARISONS)
+    if code == "GREATER" and d.dtype == "int16":
+        code, w, k = "LESS", k, w  # TFLM takes it, and says always no.
+    c = d.op(code, (w, k), d.truth(shape))
+    return d.op("LOGICAL_NOT", (c,), d.truth(shape)) if d.rng.random() < 0.3 else c
+
+
+def choice(d: Draw, x: str) -> str:
+    """One of two activations where one comparison holds, or both, or either, or all of a row."""
+    z, shape = _other(d, x, same=True)
+    c = _condition(d, shape)
+    code = d.pick("SELECT", "SELECT_V2", "SELECT_V2")
+    if d.rng.random() < 0.5:
+        kind = d.pick("LOGICAL_AND", "LOGICAL_OR")
+        c = d.op(kind, (c, _condition(d, shape)), d.truth(shape))
+    if d.rng.random() < 0.4 and code == "SELECT_V2":
+        axes = d.integers(np.array([len(shape) - 1], np.int32))
+        kind, kept = d.pick("REDUCE_ALL", "REDUCE_ANY"), (*shape[:-1], 1)
+        c = d.op(kind, (c, axes), d.truth(kept), "ReducerOptions", keepDims=True)
+    if code == "SELECT" and d.shape(z) != shape:  # It repeats nothing.
+        z = d.input(shape, scale=d.scale(x), zero_point=d.tensors[x].zero_point)
+    return d.op(code, (c, *d.pick((x, z), (z, x))), d.like(x, shape))
+
+
 # Pools and reductions
 
 
@@ -681,6 +718,7 @@ ANY: dict[str, Make] = {
     "argmax": argmax,
     "mean": mean,
     "reshape": reshape,
+    "choice": choice,
     "concat": concat,
     "pad": pad,
     "slice": sliced,

@@ -15,6 +15,7 @@ import numpy as np
 
 from hwkit.errors import UnsupportedOp
 from hwkit.importers.qonnx.file import Node
+from hwkit.importers.qonnx.float_states import FLOAT_STATES, RECURRENT
 from hwkit.importers.qonnx.plain import COMPARISONS, LOGIC
 from hwkit.importers.qonnx.rounding import IMPORTER
 from hwkit.importers.qonnx.unary import FUNCTIONS
@@ -164,9 +165,10 @@ class _Turning:
             raise self._refusal(node)
 
     def _refusal(self, node: Node) -> UnsupportedOp:
-        return UnsupportedOp(
-            node.name, IMPORTER, f"{node.op_type} of a tensor whose batch is not first; turn it"
-        )
+        remedy = f"{node.op_type} of a tensor whose batch is not first; turn it"
+        if node.op_type in RECURRENT:
+            remedy = FLOAT_STATES
+        return UnsupportedOp(node.name, IMPORTER, remedy)
 
     def _elementwise(self, node: Node, place: _Place) -> None:
         others = [self.constants.get(n) for n in node.inputs if n and n not in self.places]

@@ -40,6 +40,7 @@ from hwkit.importers.qonnx import (
 from hwkit.importers.qonnx.argmax import arg_max, top_one
 from hwkit.importers.qonnx.context import Context
 from hwkit.importers.qonnx.file import Node, OnnxModel, read_onnx
+from hwkit.importers.qonnx.float_states import FLOAT_STATES, RECURRENT
 from hwkit.importers.qonnx.fold import fold
 from hwkit.importers.qonnx.instance_norm import instance_norm
 from hwkit.importers.qonnx.integers import extent, quantize, settle
@@ -189,11 +190,10 @@ def _import(context: Context, node: Node) -> None:
         return
     handler = _HANDLERS.get(node.op_type)
     if handler is None:
-        raise UnsupportedOp(
-            node.name,
-            IMPORTER,
-            f"ONNX op {node.op_type!r:.60}; docs/onnx.md lists those that are supported",
-        )
+        remedy = f"ONNX op {node.op_type!r:.60}; docs/onnx.md lists those that are supported"
+        if node.op_type in RECURRENT:
+            remedy = FLOAT_STATES
+        raise UnsupportedOp(node.name, IMPORTER, remedy)
     try:
         handler(context, node)
     except HwkitError:

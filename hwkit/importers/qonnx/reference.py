@@ -8,7 +8,7 @@ in float32, as PyTorch does, everything else in float64.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,8 +74,7 @@ class Execution:
         quantized: dict[str, Quantized] = {}
         for node in self._moving:
             computed, found = _guarded(node, [values[n] for n in node.inputs], _execute)
-            if node.op_type in ("Sub", "Clip") and node.inputs[0] in quantized:
-                # The end of a quantizer that wraps or is narrowed: its ties are the quantizer's.
+            if ends_quantizer(node, quantized):  # Its ties are the quantizer's.
                 whole = computed[0] if computed[0].dtype.kind == "i" else np.zeros(0, np.int64)
                 found = Quantized(whole, quantized[node.inputs[0]].distance)
             if found is not None:
@@ -83,6 +82,14 @@ class Execution:
             for name, y in zip(node.outputs, computed, strict=False):
                 values[name] = replace(name, y, found)
         return {name: values[name] for name in self.model.outputs}
+
+
+def ends_quantizer(node: Node, quantized: Container[str]) -> bool:
+    """Whether ``node`` is the end of a quantizer that is narrowed (a Clip) or wraps (a Sub of what
+    it gives, and not of what another one does)."""
+    if node.op_type not in ("Sub", "Clip") or node.inputs[0] not in quantized:
+        return False
+    return node.op_type == "Clip" or node.inputs[1] not in quantized
 
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from hwkit.importers.qonnx.file import OnnxModel
 from hwkit.importers.qonnx.layout import Layout, to_file, to_graph
 from hwkit.importers.qonnx.linear import QUANTIZE
 from hwkit.importers.qonnx.qoperators import OPERATORS
-from hwkit.importers.qonnx.reference import QUANTIZERS, Execution, Quantized
+from hwkit.importers.qonnx.reference import QUANTIZERS, Execution, Quantized, ends_quantizer
 from hwkit.importers.qonnx.rounding import tie_distance
 from hwkit.importers.qonnx.values import Port
 from hwkit.ir.graph import Graph
@@ -72,8 +72,12 @@ class QonnxRunner:
         self._integral = integral(model)
         made = {n for node in model.nodes for n in node.outputs if node.op_type in QUANTIZERS}
         made |= self._integral
-        self._followed = made | {n for node in model.nodes for n in node.outputs
-                                 if node.op_type == "Sub" and node.inputs[0] in made}  # fmt: skip
+        self._followed = made | {
+            n
+            for node in model.nodes
+            for n in node.outputs
+            if node.op_type == "Sub" and ends_quantizer(node, made)
+        }
         told = self._followed | set(model.outputs)
         meanings = {n: m for n, m in imported.meanings.items() if n in told}
         # The first quantizers give the graph's inputs: they are fed, not compared.

@@ -9,6 +9,7 @@ from math import prod
 
 from hwkit.errors import FormatError, UnsupportedOp
 from hwkit.importers.tflite.file import (
+    BOOL,
     INT8,
     INT16,
     TYPE_NAMES,
@@ -36,8 +37,8 @@ from hwkit.ir.tflite import (
 )
 from hwkit.ir.types import S8, S16, U8, Array, IntType, Quantization, Shape
 
-DTYPES = {INT8: S8, UINT8: U8, INT16: S16}
-"""Integer types of activations by number of the schema."""
+DTYPES = {INT8: S8, UINT8: U8, INT16: S16, BOOL: S8}
+"""Integer types of activations by number of the schema; a condition is 0 or 1."""
 TARGET = "the .tflite importer"
 _SAME, _VALID = 0, 1
 LARGEST = 1 << 16
@@ -196,6 +197,8 @@ def tensor_facts(tensor: FileTensor) -> Quantization:
         raise UnsupportedOp(f"{what} ({kind})", TARGET, "convert the model to full int8")
     if not prod(tensor.shape):
         raise UnsupportedOp(what, TARGET, f"its shape {tensor.shape} holds nothing")
+    if tensor.type == BOOL:
+        return Quantization((1.0,), 0)
     if len(tensor.scale) > 1:
         remedy = f"it has {len(tensor.scale)} scales along axis {tensor.axis}; only weights may"
         raise UnsupportedOp(what, TARGET, remedy)

@@ -1,8 +1,9 @@
 """Where a .tflite is integers and where it is float: head, integer part, tail.
 
 A tail is what a DEQUANTIZE leads to and no layer comes behind: log-softmax, layer normalization,
-post-processing of detections. A head is what inputs go through before their QUANTIZE. Float in the
-middle, with integer layers on both sides, is an island: nothing is cut then.
+post-processing of detections. So is an operator on integers that has no form here, HOSTED, and what
+follows it. A head is what inputs go through before their QUANTIZE. Float in the middle, with
+integer layers on both sides, is an island: nothing is cut then.
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from hwkit.importers.tflite.file import FLOATS, FileOperator, TfliteFile
 from hwkit.importers.tflite.operators import WEIGHTED
 
 _HEAD, _INTEGER, _TAIL, _CONSTANT = range(4)
+
+
+_LITERT_ALONE = frozenset(("FLOOR_DIV", "FLOOR_MOD", "REDUCE_PROD", "REVERSE_SEQUENCE", "TOPK_V2"))
+HOSTED = _LITERT_ALONE | {
+    "CAST", "DYNAMIC_UPDATE_SLICE", "GATHER_ND", "L2_NORMALIZATION", "LOG_SOFTMAX",
+}  # fmt: skip
+"""What LiteRT computes of integers, and the host behind the last layer; of some TFLM does too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,12 @@ def cut(file: TfliteFile) -> Cut | None:
         ends = [k for k in (*behind.inputs, *file.outputs) if k in made]
         inner = replace(inner, outputs=tuple(dict.fromkeys(ends)))
     return Cut(before, inner, behind)
+
+
+def litert_alone(file: TfliteFile) -> bool | None:
+    """True where TFLM refuses what the host computes of integers, so that the file's only runtime
+    is LiteRT; None where the integer part says which it is."""
+    return any(op.code in _LITERT_ALONE for op in file.operators) or None
 
 
 def integer_part(file: TfliteFile, part: FilePart) -> TfliteFile:
@@ -107,6 +121,8 @@ class _Kinds:
 
     def place(self, op: FileOperator, found: set[int], sources: list[int], heads: set[int]) -> int:
         if _TAIL in found:
+            return _TAIL
+        if op.code in HOSTED and _INTEGER in found:
             return _TAIL
         if not self.is_float(op):
             return _TAIL if _HEAD in found and _INTEGER in found else max(found, default=_INTEGER)

@@ -23,6 +23,7 @@ MAX_FILE_BYTES = 256 << 20
 _MAX_RANK = 6
 
 FLOAT32, FLOAT16, INT32, UINT8, INT64, INT16, INT8, FLOAT64, INT4 = 0, 1, 2, 3, 4, 7, 9, 10, 17
+BOOL = 6
 FLOATS = frozenset((FLOAT32, FLOAT16, FLOAT64))
 TYPE_NAMES = {
     FLOAT32: "float32",
@@ -33,8 +34,10 @@ TYPE_NAMES = {
     INT16: "int16",
     INT8: "int8",
     FLOAT64: "float64",
+    BOOL: "bool",
 }
 _DTYPES = {number: np.dtype(name).newbyteorder("<") for number, name in TYPE_NAMES.items()}
+_DTYPES[BOOL] = np.dtype(np.int8)  # A byte that is 0 or 1.
 
 _Fields = dict[str, tuple[int, str, int | float]]
 """Options by name: field number, format, default."""

@@ -17,9 +17,10 @@ from hwkit.errors import FormatError, HwkitError, UnsupportedOp
 from hwkit.files import read_file
 from hwkit.importers.parts import FloatPart, FloatParts, Port, with_parts
 from hwkit.importers.tflite.context import DTYPES, TARGET, Context, tensor_facts, unsupported
-from hwkit.importers.tflite.cut import Cut, cut, integer_part
+from hwkit.importers.tflite.cut import Cut, cut, integer_part, litert_alone
 from hwkit.importers.tflite.dilated import with_dilations
 from hwkit.importers.tflite.file import (
+    BOOL,
     FLOATS,
     INT16,
     MAX_FILE_BYTES,
@@ -28,7 +29,15 @@ from hwkit.importers.tflite.file import (
     TfliteFile,
     parse,
 )
-from hwkit.importers.tflite.operators import CONVERTERS, DATA_INPUTS, STATEFUL, TAKE_INT16, WEIGHTED
+from hwkit.importers.tflite.islands import TABLE, converter, with_islands
+from hwkit.importers.tflite.operators import (
+    CONVERTERS,
+    DATA_INPUTS,
+    STATEFUL,
+    TAKE_BOOL,
+    TAKE_INT16,
+    WEIGHTED,
+)
 from hwkit.importers.tflite.runtime import only_litert
 from hwkit.importers.tflite.schema import part_bytes
 from hwkit.importers.tflite.static import with_static_shapes
@@ -71,7 +80,7 @@ def integer_bytes(data: bytes) -> bytes:
 
 def without_float_parts(file: TfliteFile, data: bytes, found: Cut, name: str) -> Graph:
     """The graph of the integer part, which keeps the float parts as files of their own."""
-    graph = convert(integer_part(file, found.integer), name)
+    graph = convert(integer_part(file, found.integer), name, litert_alone(file))
     keys = dict(zip(found.integer.inputs, graph.inputs, strict=True))
     keys |= dict(zip(found.integer.outputs, graph.outputs, strict=True))
     taken = set(keys.values())
@@ -117,6 +126,7 @@ def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
         litert = only_litert(declared, file)
     file, variables = without_variables(file, litert)
     inputs, operators, outputs, updates = _without_float_ends(file, variables)
+    operators, tables = with_islands(file, operators)
     needed, states = _needed(with_dilations(file, operators), outputs, updates)
     for position, op in needed:
         _check(file, position, op)
@@ -127,7 +137,8 @@ def convert(file: TfliteFile, name: str, litert: bool | None = None) -> Graph:
     for state in states:
         _add_state(context, state)
     for position, op in needed:
-        CONVERTERS[op.code](context, position, op)
+        convert_one = converter(tables[position]) if op.code == TABLE else CONVERTERS[op.code]
+        convert_one(context, position, op)
     for state in states:
         context.builder.update(context.names[state.tensor], context.computed(state.update))
     runtime = "litert_reference" if litert else "tflm"
@@ -150,7 +161,7 @@ def _add_inputs(context: Context, inputs: list[int], read: set[int]) -> None:
     file = context.file
     for index in inputs:
         tensor = file.tensors[index]
-        if tensor.type not in DTYPES or tensor.data is not None:
+        if tensor.type not in DTYPES or tensor.type == BOOL or tensor.data is not None:
             if index not in read:
                 continue
             kind = TYPE_NAMES.get(tensor.type, f"type {tensor.type}")
@@ -198,10 +209,15 @@ def _check(file: TfliteFile, position: int, op: FileOperator) -> None:
             f"its activations are {TYPE_NAMES[min(kinds)]}; convert with a representative data "
             "set, or use an operator that has an int8 form",
         )
+    if op.code == TABLE:
+        return
     if op.code not in CONVERTERS:
         raise unsupported(position, op, f"it takes int8 {', '.join(CONVERTERS)}")
     operands = [t for t in present if t.data is None or op.code not in WEIGHTED]
     types = {tensor.type for tensor in operands} & set(DTYPES)
+    if BOOL in types and op.code not in TAKE_BOOL:
+        raise unsupported(position, op, f"bool is taken by {', '.join(sorted(TAKE_BOOL))}")
+    types -= {BOOL}
     if len(types) > 1 and op.code != "QUANTIZE" and op.code not in STATEFUL:
         names = " and ".join(sorted(TYPE_NAMES[kind] for kind in types))
         raise unsupported(position, op, f"{names} meet; put a QUANTIZE between them")

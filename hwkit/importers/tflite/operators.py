@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hwkit.importers.tflite import elementwise, gathered, layers, movement, reduced
+from hwkit.importers.tflite import conditions, elementwise, gathered, layers, movement, reduced
 from hwkit.importers.tflite.batches import batch_to_space, space_to_batch
 from hwkit.importers.tflite.context import Context
 from hwkit.importers.tflite.file import FileOperator
@@ -30,14 +30,22 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "DEPTH_TO_SPACE": movement.depth_to_space,
     "DIV": divide,
     "ELU": function,
+    "EQUAL": conditions.compare,
     "EXP": function,
     "EXPAND_DIMS": movement.reshape,
     "FULLY_CONNECTED": layers.dense,
     "GATHER": gathered.gather,
     "GELU": function,
+    "GREATER": conditions.compare,
+    "GREATER_EQUAL": conditions.compare,
     "HARD_SWISH": function,
     "LEAKY_RELU": function,
+    "LESS": conditions.compare,
+    "LESS_EQUAL": conditions.compare,
     "LOG": function,
+    "LOGICAL_AND": conditions.both,
+    "LOGICAL_NOT": conditions.negation,
+    "LOGICAL_OR": conditions.both,
     "LOGISTIC": function,
     "MAXIMUM": elementwise.extremum,
     "MAX_POOL_2D": layers.pool,
@@ -46,11 +54,14 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "MIRROR_PAD": gathered.mirror_pad,
     "MUL": elementwise.mul,
     "NEG": function,
+    "NOT_EQUAL": conditions.compare,
     "PACK": movement.pack,
     "PAD": movement.pad,
     "PADV2": movement.pad,
     "PRELU": elementwise.prelu,
     "QUANTIZE": elementwise.requantize,
+    "REDUCE_ALL": reduced.reduce,
+    "REDUCE_ANY": reduced.reduce,
     "REDUCE_MAX": reduced.reduce,
     "REDUCE_MIN": reduced.reduce,
     "RELU": elementwise.requantize,
@@ -62,6 +73,8 @@ CONVERTERS: dict[str, Callable[[Context, int, FileOperator], None]] = {
     "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
     "REVERSE_V2": movement.reverse,
     "RSQRT": function,
+    "SELECT": conditions.select,
+    "SELECT_V2": conditions.select,
     "SLICE": movement.slice_,
     "SOFTMAX": layers.softmax,
     "SPACE_TO_BATCH_ND": space_to_batch,
@@ -91,7 +104,12 @@ _ONLY_8_BITS = frozenset(
         "DIV",
         "ELU",
         "HARD_SWISH",
+        "LOGICAL_AND",
+        "LOGICAL_NOT",
+        "LOGICAL_OR",
         "PRELU",
+        "REDUCE_ALL",
+        "REDUCE_ANY",
         "RELU_0_TO_1",
         "RELU_N1_TO_1",
         "SPACE_TO_DEPTH",
@@ -99,6 +117,21 @@ _ONLY_8_BITS = frozenset(
 )
 TAKE_INT16 = frozenset(CONVERTERS) - _ONLY_8_BITS
 """Operators that also take int16 activations."""
+
+COMPARISONS = frozenset(("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"))
+TAKE_BOOL = COMPARISONS | {
+    "EXPAND_DIMS",
+    "LOGICAL_AND",
+    "LOGICAL_NOT",
+    "LOGICAL_OR",
+    "REDUCE_ALL",
+    "REDUCE_ANY",
+    "RESHAPE",
+    "SELECT",
+    "SELECT_V2",
+    "SQUEEZE",
+}
+"""Operators with conditions among their inputs or outputs."""
 
 WEIGHTED = frozenset(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"))
 """Operators whose constants have types of their own."""

@@ -50,7 +50,8 @@ def _kept(shape: Shape, axes: Sequence[int]) -> list[int]:
 
 
 def reduce(context: Context, position: int, op: FileOperator) -> None:
-    """MEAN, SUM, REDUCE_MAX or REDUCE_MIN, as a pool over a map in which the axes lie together."""
+    """MEAN, SUM, REDUCE_MAX or REDUCE_MIN, of conditions REDUCE_ANY or REDUCE_ALL, as a pool over
+    a map in which the axes lie together."""
     check_operands(op, position, (2, 2))
     axes, name = _axes(context, position, op), node_name(position, op)
     source, shape = context.computed(op.inputs[0]), context.file.tensors[op.inputs[0]].shape
@@ -71,7 +72,7 @@ def reduce(context: Context, position: int, op: FileOperator) -> None:
         pooled = context.builder.add(pool, dtype, facts)
     else:
         same_meaning(context, position, op, [op.inputs[0]])
-        smallest = op.code == "REDUCE_MIN"
+        smallest = op.code in ("REDUCE_MIN", "REDUCE_ALL")
         wide = turned(context, f"{name}/turned", wide) if smallest else wide
         largest = MaxPool2d(name, wide, f"{name}/pooled", kernel, (1, 1))
         turned_facts = context.builder.tensors[wide].quantization

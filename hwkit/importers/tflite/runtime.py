@@ -5,7 +5,16 @@ TFLM, unless it refuses the file: then LiteRT with its reference kernels is the 
 
 from __future__ import annotations
 
-from hwkit.importers.tflite.file import INT4, INT8, INT16, INT64, UINT8, FileOperator, TfliteFile
+from hwkit.importers.tflite.file import (
+    FLOAT32,
+    INT4,
+    INT8,
+    INT16,
+    INT64,
+    UINT8,
+    FileOperator,
+    TfliteFile,
+)
 
 _ONLY_LITERT = frozenset(
     [
@@ -15,9 +24,11 @@ _ONLY_LITERT = frozenset(
         "GELU",
         "LOG",
         "NEG",
+        "REDUCE_ANY",
         "REDUCE_PROD",
         "RELU_0_TO_1",
         "RELU_N1_TO_1",
+        "SELECT",
         "SQRT",
         "TILE",
     ]
@@ -27,15 +38,26 @@ _ONLY_LITERT = frozenset(
 _ONLY_8_BITS = frozenset(
     [
         "BATCH_TO_SPACE_ND",
+        "EQUAL",
         "GATHER",
+        "GREATER",
+        "GREATER_EQUAL",
+        "LESS",
+        "LESS_EQUAL",
         "MIRROR_PAD",
+        "NOT_EQUAL",
         "REDUCE_MAX",
         "REDUCE_MIN",
         "RESIZE_BILINEAR",
         "SPACE_TO_BATCH_ND",
     ]
 )
-"""What TFLM computes of int8, not of int16."""
+"""What TFLM computes of int8, not of int16: of GREATER it takes these, and says always no."""
+
+_NO_FLOATS = frozenset(
+    ["CAST", "DENSIFY", "GELU", "POW", "RELU_0_TO_1", "RELU_N1_TO_1", "SELECT", "SIGN", "TILE"]
+)
+"""What TFLM does not compute of float32 either."""
 
 _OF_ANY_TYPE = frozenset(("READ_VARIABLE", "ASSIGN_VARIABLE"))
 
@@ -63,6 +85,8 @@ def _refused(file: TfliteFile, op: FileOperator) -> bool:
         return False
     present = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
     types = {tensor.type for tensor in present}
+    if types == {FLOAT32}:
+        return op.code in _NO_FLOATS
     if op.code == "FULLY_CONNECTED" and any(t.type == INT4 and len(t.scale) > 1 for t in present):
         return True
     if op.code == "FILL" and present and present[0].data is None:

@@ -28,6 +28,7 @@ _TYPES = {
     "uint8": "UINT8",
     "int16": "INT16",
     "int32": "INT32",
+    "bool": "BOOL",
     "int64": "INT64",
     "float16": "FLOAT16",
     "float32": "FLOAT32",

@@ -35,6 +35,8 @@ def blocks_of(network: Network, sites: tuple[Site, ...]) -> list[Block]:
     source = next(iter(network.graph.nodes))
     if any(isinstance(module_of(network, reader), Input) for reader in source.users):
         by_node[source.name] = Site("", source.name)  # Several inputs, before their quantizers.
+    ends = (n for n in network.graph.nodes if kind_of(network, n) is Kind.ENDS)
+    by_node |= {n.name: Site("", n.name) for n in ends}  # Several outputs, behind theirs.
     cuts = _cuts(network, set(by_node))
     segments: list[tuple[Site, Site, list[str]]] = []
     start, layers = None, list[str]()

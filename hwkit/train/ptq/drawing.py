@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import getitem
 
 from torch import fx, nn
 
@@ -27,8 +28,13 @@ class Drawing:
         self.modules[path] = module
         return self.graph.create_node("call_module", path, reads)
 
-    def network(self, output: fx.Node, name: str) -> fx.GraphModule:
-        """The network that gives ``output``, in evaluation mode, without what does not reach it."""
+    def part(self, several: fx.Node, place: int) -> fx.Node:
+        """One of the values that a call gives."""
+        return self.graph.call_function(getitem, (several, place))
+
+    def network(self, output: fx.Node | tuple[fx.Node, ...], name: str) -> fx.GraphModule:
+        """The network that gives ``output``, or a tuple of them, in evaluation mode, without
+        what does not reach it."""
         self.graph.output(output)
         drawn = fx.GraphModule(self.modules, self.graph, name).eval()
         drawn.graph.eliminate_dead_code()

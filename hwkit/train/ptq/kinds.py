@@ -21,6 +21,7 @@ class Kind(Enum):
     quantized input. ``COMBINES``: reads integers, gives values on another grid. ``CLAMPS``,
     ``SCALES``: join the quantizer behind them, and so does what they read where they alone read
     it. ``MOVES``: gives what it was given. ``JOINS``: one quantizer behind it serves all parts.
+    ``ENDS``: several outputs, each with a quantizer of its own.
     """
 
     WEIGHTED = auto()
@@ -30,6 +31,7 @@ class Kind(Enum):
     SCALES = auto()
     MOVES = auto()
     JOINS = auto()
+    ENDS = auto()
 
 
 WEIGHTED: dict[type[nn.Module], type[nn.Module]] = {
@@ -60,6 +62,7 @@ _KINDS: dict[Kind, tuple[type[nn.Module], ...]] = {
         nn.UpsamplingNearest2d, pieces.Reshaped, pieces.Permuted, pieces.Padded, pieces.Part,
     ),
     Kind.JOINS: (pieces.Join,),
+    Kind.ENDS: (pieces.Outputs,),
 }  # fmt: skip
 
 KINDS: dict[type[nn.Module], Kind] = {m: kind for kind, of in _KINDS.items() for m in of}

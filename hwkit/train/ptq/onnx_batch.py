@@ -86,6 +86,26 @@ def _gathered(c: OnnxCall, batch: int) -> Moved:
     return [part, pieces.Reshaped(batch_first(c.after[0], moved)[1:])], moved
 
 
+def _sliced(c: OnnxCall, batch: int) -> Moved:
+    """A range of one axis."""
+    cut = [a for a, (b, n) in enumerate(zip(c.shapes[0], c.after[0], strict=True)) if b != n]
+    axes, starts, steps = c.axes(3), c.constant(1), c.constant(4)
+    if starts is None or len(cut) > 1 or (steps is not None and set(steps.flat) != {1}):
+        raise NotHandled("cut one axis, place after place")
+    if not cut:
+        return [None], batch
+    at = (axes or list(range(len(starts)))).index(cut[0])
+    start = int(starts[at]) + (c.shapes[0][cut[0]] if starts[at] < 0 else 0)
+    return [pieces.Part(_place(cut[0], batch), start, start + c.after[0][cut[0]])], batch
+
+
+def _joined(c: OnnxCall, batch: int) -> Moved:
+    axis = c.node.attribute("axis", 1) % len(c.after[0])
+    if c.constants:
+        raise NotHandled("join activations alone")
+    return [pieces.Join(_place(axis, batch))], batch
+
+
 def _recurrent(c: OnnxCall, batch: int) -> Moved:
     """Y (steps, directions, batch, units), or of layout 1 (batch, steps, directions, units)."""
     layout = c.node.attribute("layout", 0)
@@ -98,6 +118,8 @@ MOVES: Mapping[str, Callable[[OnnxCall, int], Moved]] = {
     "Transpose": _transposed,
     **dict.fromkeys(("Squeeze", "Unsqueeze", "Reshape"), _viewed),
     "Gather": _gathered,
+    "Slice": _sliced,
+    "Concat": _joined,
     **dict.fromkeys(RECURRENT, _recurrent),
 }
 """What takes a tensor whose batch is on any axis, by ONNX op."""

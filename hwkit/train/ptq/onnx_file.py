@@ -39,18 +39,18 @@ def load_onnx(path: Path, sample: Tensor) -> nn.Module:
     already, has several inputs or outputs or does not take ``sample``, ``UnsupportedOp`` naming a
     node that has no PyTorch module here.
     """
-    model = read_onnx(path)
-    quantized = next((n for n in model.nodes if n.op_type in _QUANTIZERS), None)
-    if quantized is not None:
-        raise ConfigError(
-            f"{path}: {quantized.op_type} says that it is quantized; use 'hwkit import'"
-        )
+    model = read_float(path)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ConfigError(
-            f"{path}: {len(model.inputs)} inputs and {len(model.outputs)} outputs; give it one each"
+            f"{path}: {len(model.inputs)} inputs and {len(model.outputs)} outputs; give it one "
+            "each, or name its states with --carry IN=OUT"
         )
-    values = _executed(path, model, sample)
-    network = _network(model, values)
+    source, result = next(iter(model.inputs)), model.outputs[0]
+    values = executed(path, model, {source: sample.numpy()})
+    drawn = draw(model, values, {source: 0}, {source: "x"})
+    if drawn.batch[result]:
+        raise ConfigError(f"output {result!r:.60}: its batch is axis {drawn.batch[result]}, not 0")
+    network = drawn.drawing.network(drawn.nodes[result], "Onnx")
     wanted = torch.from_numpy(np.asarray(values[model.outputs[0]], np.float32))
     with torch.no_grad():
         got = network(sample)
@@ -59,22 +59,35 @@ def load_onnx(path: Path, sample: Tensor) -> nn.Module:
     return network
 
 
-def _executed(path: Path, model: OnnxModel, sample: Tensor) -> Mapping[str, Any]:
+def read_float(path: Path) -> OnnxModel:
+    """The file, which is not quantized yet."""
+    model = read_onnx(path)
+    quantized = next((n for n in model.nodes if n.op_type in _QUANTIZERS), None)
+    if quantized is not None:
+        raise ConfigError(
+            f"{path}: {quantized.op_type} says that it is quantized; use 'hwkit import'"
+        )
+    return model
+
+
+def executed(path: Path, model: OnnxModel, feeds: Mapping[str, Array]) -> Mapping[str, Any]:
+    """Every tensor of the file for ``feeds``; ``ConfigError`` where it does not take them."""
     import onnx
     from onnx.reference import ReferenceEvaluator
 
     proto = onnx.load_model_from_string(read_file(path, MAX_FILE_BYTES, "give an existing .onnx"))
-    name = next(iter(model.inputs))
-    proto = _with_pads(proto, model, name, tuple(sample.shape))
-    feeds = {name: sample.numpy()}
+    name = next(iter(feeds))
+    proto = _with_pads(proto, model, name, feeds[name].shape)
     try:  # The evaluator raises whatever an op of its own or of numpy's raises.
-        values: Mapping[str, Any] = ReferenceEvaluator(proto).run(None, feeds, intermediate=True)
+        values: Mapping[str, Any] = ReferenceEvaluator(proto).run(
+            None, dict(feeds), intermediate=True
+        )
     except Exception as error:
         found = _by_onnxruntime(proto, feeds) if _has_recurrent(model) else None
         if found is not None:
             return found
         raise ConfigError(
-            f"{path}: does not run on a sample of shape {tuple(sample.shape[1:])} "
+            f"{path}: does not run on a sample of shape {feeds[name].shape[1:]} "
             f"({first_line(error)}); give data of its input's shape"
         ) from error
     return values
@@ -145,7 +158,7 @@ def _input(proto: Any, name: str) -> Any:
 
 
 @dataclass(slots=True)
-class _Drawn:
+class Drawn:
     """What is drawn so far: each tensor with its batch first, and the batch's axis in the file."""
 
     model: OnnxModel
@@ -155,30 +168,34 @@ class _Drawn:
     batch: dict[str, int]
 
 
-def _network(model: OnnxModel, values: Mapping[str, Any]) -> nn.Module:
-    source = next(iter(model.inputs))
+def draw(
+    model: OnnxModel, values: Mapping[str, Any], batch: Mapping[str, int], names: Mapping[str, str]
+) -> Drawn:
+    """The file's nodes from its inputs, whose batch is the axis in ``batch`` and which the drawing
+    calls as in ``names``; ``values`` as ``executed`` gives them.
+
+    Raises ``UnsupportedOp`` naming a node that has no PyTorch module here.
+    """
     drawing = Drawing()
-    drawn = _Drawn(model, values, drawing, {source: drawing.input("x")}, {source: 0})
-    moving = _moving(model, source)
+    nodes = {source: drawing.input(names[source]) for source in batch}
+    drawn = Drawn(model, values, drawing, nodes, dict(batch))
+    moving = _moving(model, set(batch))
     for node in alive(model.nodes, model.outputs):
         if not moving.isdisjoint(node.outputs):
             _add(drawn, node)
-    result = model.outputs[0]
-    if drawn.batch[result]:
-        raise ConfigError(f"output {result!r:.60}: its batch is axis {drawn.batch[result]}, not 0")
-    return drawing.network(drawn.nodes[result], "Onnx")
+    return drawn
 
 
-def _moving(model: OnnxModel, source: str) -> set[str]:
-    """Tensors that depend on the values of the input, not on its shape alone."""
-    moving = {source}
+def _moving(model: OnnxModel, sources: set[str]) -> set[str]:
+    """Tensors that depend on the values of the inputs, not on their shapes alone."""
+    moving = set(sources)
     for node in model.nodes:
         if node.op_type != "Shape" and not moving.isdisjoint(node.inputs):
             moving.update(node.outputs)
     return moving
 
 
-def _add(drawn: _Drawn, node: Node) -> None:
+def _add(drawn: Drawn, node: Node) -> None:
     values = drawn.values
     if node.op_type not in OPS and node.op_type not in MOVES:
         known = ", ".join(sorted({*OPS, *MOVES}))
@@ -197,9 +214,10 @@ def _add(drawn: _Drawn, node: Node) -> None:
         raise UnsupportedOp(node.name, READER, error.remedy) from error
     reads, wish = tuple(i for i in inputs if i is not None), _wish(node)
     if node.op_type in RECURRENT:
-        for place, (output, part) in enumerate(zip(node.outputs, parts, strict=True)):
+        layer = drawn.drawing.call(wish, parts[0], *reads)
+        for place, output in enumerate(node.outputs):
             if output:
-                drawn.nodes[output] = drawn.drawing.call(wish, part, *reads)
+                drawn.nodes[output] = drawn.drawing.part(layer, place)
                 drawn.batch[output] = batch - (place > 0 and batch > 0)
         return
     if len(node.outputs) > 1 and node.op_type == "Split":

@@ -41,6 +41,11 @@ class OnnxCall:
             raise NotHandled(f"its input {position} is computed; make it a constant")
         return value
 
+    def is_computed(self, position: int) -> bool:
+        """Whether an input is given and no constant."""
+        given = position < len(self.node.inputs) and self.node.inputs[position] != ""
+        return given and self.constants.get(position) is None
+
     def number(self, position: int, key: str, default: float) -> float:
         """A scalar that is an attribute in old files and an input in new ones."""
         value = self.constant(position)

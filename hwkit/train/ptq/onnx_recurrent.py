@@ -25,38 +25,36 @@ _FUNCTIONS = {
 
 
 class OnnxRecurrent(nn.Module):
-    """Sequences (N, steps, width) to Y with the batch first, (N, steps, directions, units), or of
-    ``last`` to the last hidden (N, directions, units) or cell state."""
+    """Sequences (N, steps, width) and, where the file has them, the first states (N, directions,
+    units), to Y with the batch first, (N, steps, directions, units), and the last hidden and cell
+    states (N, directions, units). ``given``: which of hidden and cell state are."""
 
-    def __init__(self, directions: list[Weights], steps: int, layout: int) -> None:
+    def __init__(self, directions: list[Weights], steps: int, given: tuple[bool, bool]) -> None:
         super().__init__()
         self.directions = nn.ModuleList(Direction(weights, steps) for weights in directions)
+        self.given = given
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        found = [direction(x) for direction in self.directions]
+    def forward(self, x: Tensor, *states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        found = [self._one(k, each, x, states) for k, each in enumerate(self.directions)]
         rows, hidden, cells = (torch.cat([f[k].unsqueeze(-2) for f in found], -2) for k in range(3))
         return rows, hidden, cells
 
-
-class _Output(nn.Module):
-    """One of the three outputs."""
-
-    def __init__(self, layer: OnnxRecurrent, place: int) -> None:
-        super().__init__()
-        self.layer, self.place = layer, place
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.layer(x)[self.place]
-        return found
+    def _one(self, k: int, one: nn.Module, x: Tensor, states: tuple[Tensor, ...]) -> Any:
+        if not states:
+            return one(x)
+        left = iter(states)
+        one.begin = tuple(next(left)[:, k] if g else one.start() for g in self.given)
+        try:
+            return one(x)
+        finally:
+            one.begin = one.end = None
 
 
 def _recurrent(c: OnnxCall) -> list[nn.Module | None]:
-    """A module for each output that is given, in ONNX's order."""
-    weights = _weights(c)
-    layout = c.node.attribute("layout", 0)
-    steps = c.shapes[0][1 if layout else 0]
-    layer = OnnxRecurrent(weights, steps, layout)
-    return [_Output(layer, k) for k in range(len(c.node.outputs))]
+    """One module that gives all outputs, in ONNX's order."""
+    steps = c.shapes[0][1 if c.node.attribute("layout", 0) else 0]
+    weights, (hidden, cell) = _weights(c), (c.is_computed(place) for place in (5, 6))
+    return [OnnxRecurrent(weights, steps, (hidden, cell))]
 
 
 def _weights(c: OnnxCall) -> list[Weights]:
@@ -71,7 +69,7 @@ def _weights(c: OnnxCall) -> list[Weights]:
     if lengths is not None and set(lengths.flat) != {c.shapes[0][0]}:
         raise NotHandled("sequences of one length")
     for place in (5, 6, 7):
-        given = c.constant(place)
+        given = None if place < 7 and c.is_computed(place) else c.constant(place)
         if given is not None and given.any():
             raise NotHandled("an initial state of zeros, and no peepholes")
     if bias is None:

@@ -39,15 +39,26 @@ class MatMul(nn.Module):
 
 class Input(nn.Module):
     """The input called ``name`` of several that lie side by side from number ``start`` on, as
-    (N, *shape)."""
+    (N, *shape). ``next_value``: of a state, which of ``Outputs`` it becomes in the next step."""
 
-    def __init__(self, name: str, start: int, shape: Sequence[int]) -> None:
+    def __init__(
+        self, name: str, start: int, shape: Sequence[int], next_value: int | None = None
+    ) -> None:
         super().__init__()
         self.name, self.start, self.shape = name, start, tuple(shape)
         self.stop = start + prod(self.shape)
+        self.next_value = next_value
 
     def forward(self, x: Tensor) -> Tensor:
         return x[:, self.start : self.stop].reshape(-1, *self.shape)
+
+
+class Outputs(nn.Module):
+    """Several outputs side by side, (N, numbers in all); those (1, ...) are repeated for the
+    batch."""
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        return joined([part.flatten(1) for part in parts], 1)
 
 
 class Constant(nn.Module):

@@ -25,6 +25,7 @@ from hwkit.train.ptq.equalize import equalized
 from hwkit.train.ptq.feedback import with_feedback
 from hwkit.train.ptq.pieces import Constant
 from hwkit.train.ptq.settings import Settings
+from hwkit.train.ptq.ties import tied
 from hwkit.train.ptq.trace import Network, Traced, module_of, traced, weighted
 from hwkit.train.ptq.twin import Grid, Site, Widths, set_grid, sites_of, twin
 
@@ -166,7 +167,7 @@ def _ranges(
         else:
             symmetric = replace(style, symmetric=style.symmetric or isinstance(of, Constant))
             found[site] = find(seen[site.path], bits, symmetric)
-    return found
+    return tied(network, found)
 
 
 def _source(network: Network, site: Site) -> nn.Module | None:

@@ -84,7 +84,12 @@ class Cell(nn.Module):
 
 
 class Direction(nn.Module):
-    """Sequences (N, steps, width) through one layer in one direction, from states of zeros."""
+    """Sequences (N, steps, width) through one layer in one direction, from states of zeros, or from
+    those in ``begin``, which then leaves those behind it in ``end``: whoever carries states from
+    call to call (``steps``) puts them there and takes them out."""
+
+    begin: tuple[Tensor, ...] | None = None
+    end: tuple[Tensor, ...] | None = None
 
     def __init__(self, weights: Weights, steps: int) -> None:
         super().__init__()
@@ -92,16 +97,22 @@ class Direction(nn.Module):
             raise NotHandled(f"{steps} steps; give at most {MOST_STEPS} at a time")
         self.input = _linear(weights.of_input, weights.input_bias)
         self.cell = Cell(weights)
+        self.backward, self.is_lstm = weights.backward, weights.kind == "LSTM"
         self.order = list(range(steps))[:: -1 if weights.backward else 1]
         self.start = pieces.Constant(torch.zeros(1, weights.units))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """All hidden states (N, steps, units), the last one, and the last cell state."""
-        own, hidden, cell = self.input(x), self.start(), self.start()
+        own, begin = self.input(x), self.begin or (self.start(),)
+        hidden, cell = begin[0], begin[-1]
         rows: dict[int, Tensor] = {}
         for step in self.order:
             hidden, cell = self.cell(own[:, step], hidden, cell)
             rows[step] = hidden
+        if self.begin is not None:
+            if self.end is not None:
+                raise NotHandled("call a recurrent layer once, or build one for each call")
+            self.end = (hidden, cell) if self.is_lstm else (hidden,)
         wide = [rows[step].unsqueeze(1) for step in sorted(rows)]
         return torch.cat(wide, 1) if len(wide) > 1 else wide[0], hidden, cell
 

@@ -28,7 +28,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.serialize import digest, to_bytes
 from hwkit.ir.types import Array
 from hwkit.train.fit import Progress, predict, silent
-from hwkit.train.freeze import compare, export, freeze, input_integers, output_integers
+from hwkit.train.freeze import Fidelity, compare, export, freeze, input_integers, output_integers
 from hwkit.train.pipeline import (
     CALIBRATION_IMAGES,
     Measured,
@@ -41,10 +41,11 @@ from hwkit.train.pipeline import (
 from hwkit.train.ptq.harm import write_sensitivity
 from hwkit.train.ptq.layers import layer_noise
 from hwkit.train.ptq.plain import plain_copy
-from hwkit.train.ptq.quantize import Quantized, quantize
+from hwkit.train.ptq.quantize import Quantized, quantize, signal_to_noise
 from hwkit.train.ptq.samples import Samples
 from hwkit.train.ptq.settings import Settings
 from hwkit.train.ptq.several import apart, arrays_of
+from hwkit.train.ptq.steps import Stepped
 
 _INTEGERS_AT_ONCE = 256
 
@@ -75,10 +76,12 @@ def quantize_run(
     test: Samples | None = None,
     names: tuple[str, str] = ("network", "samples"),
     progress: Progress = silent,
+    stepped: Stepped | None = None,
 ) -> Report:
     """Quantizes ``module`` into the folder ``out``; accuracies are those on ``test``, or on
     ``calibration`` without it, where these have labels. ``names`` of network and data go into the
-    report.
+    report. With ``stepped``, ``module`` and ``calibration`` are its own, ``test`` has sequences,
+    and the graph has states.
 
     Raises as ``quantize`` does, and what the importer refuses.
     """
@@ -92,13 +95,30 @@ def quantize_run(
         rows = layer_noise(done, progress)
         dyadic = settings.style.dyadic
         write_sensitivity(done, names[0], settings.seed, dyadic, out / "sensitivity.json")
-        measured = test or calibration
-        wanted = predict(plain_copy(module), torch.from_numpy(measured.x)).numpy()
-        got = predict(done.twin, torch.from_numpy(measured.x)).numpy()
+        measured = test or (calibration if stepped is None else stepped.sequences)
+        if stepped is None:
+            wanted, got = (
+                predict(network, torch.from_numpy(measured.x)).numpy()
+                for network in (plain_copy(module), done.twin)
+            )
+            integers = _integers(graph, done.twin, measured.x)
+            fidelity = compare(output_integers(graph, got), integers)
+            _write_inputs(out, graph, done.twin, calibration, test)
+        else:
+            given = [stepped.outputs(network, measured.x) for network in (module, done.twin)]
+            steps = stepped.integers(graph, done.twin, measured.x)
+            flat = given[1].reshape(-1, *stepped.shape)
+            fidelity = compare(
+                output_integers(graph, flat), steps.reshape(len(flat), *steps.shape[2:])
+            )
+            wanted, got = (stepped.of_sequences(each) for each in given)
+            integers = steps[:, -1]
+            graph = stepped.with_states(graph, done.twin)
+            _write_inputs(out, graph, done.twin, stepped.successive(CALIBRATION_IMAGES), None)
     write_whole(out / "model.hwk", to_bytes(graph))
-    integers = _integers(graph, done.twin, measured.x)
-    _write_inputs(out, graph, done.twin, calibration, measured if test is not None else None)
-    report = _report(done, settings, graph, proof, measured, (wanted, got, integers), names)
+    report = _report(
+        done, settings, graph, proof, measured, fidelity, (wanted, got, integers), names
+    )
     if test is None and report.accuracy_on:
         report = replace(report, accuracy_on="calibration")
     report.layers.extend(asdict(row) for row in rows)
@@ -107,12 +127,17 @@ def quantize_run(
     return report
 
 
-def quantized_graph(module: nn.Module, calibration: Samples, settings: Settings) -> Graph:
-    """The integer graph of ``module`` quantized from ``calibration``; raises as ``quantize``."""
+def quantized_graph(
+    module: nn.Module, calibration: Samples, settings: Settings, stepped: Stepped | None = None
+) -> Graph:
+    """The integer graph of ``module`` quantized from ``calibration``, both those of ``stepped`` if
+    given; raises as ``quantize``."""
     x = torch.from_numpy(calibration.x)
     with deterministic(settings.seed):
         _require_importable(module, x, settings)
-        return freeze(*apart(quantize(module, x, settings).twin, x[:1]))
+        network = quantize(module, x, settings).twin
+        graph = freeze(*apart(network, x[:1]))
+        return graph if stepped is None else stepped.with_states(graph, network)
 
 
 def _require_importable(module: nn.Module, x: Tensor, settings: Settings) -> None:
@@ -150,18 +175,18 @@ def _report(
     graph: Graph,
     proof: Proof | None,
     measured: Samples,
+    fidelity: Fidelity,
     outputs: tuple[Array, Array, Array],
     names: tuple[str, str],
 ) -> Report:
-    wanted, got, integers = outputs
-    fidelity = compare(output_integers(graph, got), integers)
+    wanted, got, _ = outputs
     labels = measured.labels if wanted.ndim == 2 else None
     accuracies = [None if labels is None else _accuracy(o, labels) for o in outputs]
     return Report(
         recipe=names[0],
         dataset=names[1],
         seed=settings.seed,
-        test_images=fidelity.samples,
+        test_images=len(wanted),
         accuracy=dict(zip(("float", "fake_quantized", "integer"), accuracies, strict=True)),
         accuracy_on="" if labels is None else "test",
         integers=fidelity.integers,
@@ -172,7 +197,7 @@ def _report(
         weight_bits=dict(done.widths.weights),
         activation_bits=settings.activations,
         scales="power_of_two" if settings.scheme == "power_of_two" else "float",
-        output_db=done.judged(),
+        output_db=signal_to_noise(*map(torch.from_numpy, (wanted, got))),
         dropped=done.traced.dropped,
         method={**asdict(settings), "plan": dict(settings.plan)},
         steps=[asdict(step) for step in done.steps],

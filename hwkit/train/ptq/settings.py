@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict
 
 from hwkit.errors import ConfigError
 from hwkit.train.ptq.grids import RANGES, Style
+from hwkit.train.ptq.recurrent import MOST_STEPS
 from hwkit.train.ptq.twin import Widths
 
 ROUNDINGS = ("nearest", "learned", "gptq", "gpfq")
@@ -44,7 +45,8 @@ class Settings:
     ``ranges``, ``rounding``, ``equalize`` and ``correct`` None: the best by signal to noise at the
     output, rounding being by feedback and, below 8 bits, learned. ``steps`` of learning for
     each block. ``scheme``: ``asymmetric`` activations have zero points, ``symmetric`` ones none,
-    ``power_of_two`` has scales that are shifts.
+    ``power_of_two`` has scales that are shifts. ``streaming``: steps that a recurrent network takes
+    in one call, its states kept between calls; 0 takes whole sequences, from zeros.
     """
 
     weights: int = 8
@@ -58,6 +60,7 @@ class Settings:
     scheme: Scheme = "asymmetric"
     steps: int = 400
     seed: int = 0
+    streaming: int = 0
 
     def __post_init__(self) -> None:
         for what, bits in {
@@ -70,6 +73,10 @@ class Settings:
                 raise ConfigError(f"{what}: {bits} bits is not in 2..8; give 2 to 8")
         if not 1 <= self.steps <= 100_000:
             raise ConfigError(f"steps: {self.steps} is not in 1..100000; leave it out")
+        if not 0 <= self.streaming <= MOST_STEPS:
+            raise ConfigError(
+                f"streaming: {self.streaming} steps is not in 0..{MOST_STEPS}; give 1 or a few"
+            )
         if self.scheme not in ("asymmetric", "symmetric", "power_of_two"):
             raise ConfigError(
                 f"scheme: {self.scheme!r:.40} is unknown; use asymmetric, symmetric or power_of_two"

@@ -77,8 +77,8 @@ def inputs_of(network: nn.Module) -> dict[str, pieces.Input]:
 
 
 def apart(network: fx.GraphModule, x: Tensor) -> tuple[fx.GraphModule, dict[str, Tensor]]:
-    """A network whose inputs are apart, and each input's part of ``x`` by name; as it is, with
-    ``x`` called ``input``, where there is one."""
+    """A network whose inputs, and outputs where there are ``pieces.Outputs``, are apart, and each
+    input's part of ``x`` by name; as it is, with ``x`` called ``input``, where there is one."""
     inputs = inputs_of(network)
     if not inputs:
         return network, {"input": x}
@@ -94,10 +94,24 @@ def apart(network: fx.GraphModule, x: Tensor) -> tuple[fx.GraphModule, dict[str,
         if name in called:
             new[called[name]] = placeholder
     for node in network.graph.nodes:
-        if node.op != "placeholder" and node not in new:
+        if node.op == "output" and (parts := outputs_of(network)):
+            graph.output(tuple(new[part] for part in parts))
+        elif node.op != "placeholder" and node not in new and not _ends(network, node):
             new[node] = graph.node_copy(node, lambda n: new[n])
     made = fx.GraphModule(network, graph, type(network).__name__).eval()
     return made, {name: each(x) for name, each in inputs.items()}
+
+
+def outputs_of(network: fx.GraphModule) -> list[fx.Node]:
+    """The values of ``pieces.Outputs``, each once, in order; none of a network of one output."""
+    ends = next((node for node in network.graph.nodes if _ends(network, node)), None)
+    return [] if ends is None else list(dict.fromkeys(ends.args))
+
+
+def _ends(network: fx.GraphModule, node: fx.Node) -> bool:
+    return node.op == "call_module" and isinstance(
+        network.get_submodule(str(node.target)), pieces.Outputs
+    )
 
 
 def arrays_of(network: nn.Module, x: Array) -> Mapping[str, Array]:

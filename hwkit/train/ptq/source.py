@@ -13,6 +13,7 @@ from hwkit.files import opened
 from hwkit.train.pipeline import _NO_CHECKPOINT, MAX_CHECKPOINT_BYTES
 from hwkit.train.ptq.named import from_module, is_named
 from hwkit.train.ptq.onnx_file import load_onnx
+from hwkit.train.ptq.onnx_plain import as_float
 from hwkit.train.ptq.tflite_file import Runner, load_tflite
 
 
@@ -41,7 +42,8 @@ def load_model(
         raise ConfigError(f"{source}: has its weights in it; leave --state out")
     if is_tflite(source):
         return load_tflite(Path(source), sample, runner)
-    return load_onnx(Path(source), sample)
+    with as_float(Path(source)) as path:
+        return load_onnx(path, sample)
 
 
 def is_tflite(source: str) -> bool:

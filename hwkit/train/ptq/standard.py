@@ -29,7 +29,9 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
 
-_OF_SEVERAL = (pieces.Add, pieces.Subtract, pieces.Multiply, pieces.MatMul, pieces.Join)
+_OF_SEVERAL = (
+    pieces.Add, pieces.Subtract, pieces.Multiply, pieces.MatMul, pieces.Join, pieces.Outputs,
+)  # fmt: skip
 
 
 def standard(module: nn.Module, node: fx.Node) -> nn.Module | None:

@@ -92,7 +92,9 @@ def sites_of(network: Network) -> tuple[Site, ...]:
     entering = {node for node in network.graph.nodes if _enters(network, node)}
     for node in network.graph.nodes:
         kind = kind_of(network, node)
-        if node.op == "output" or (kind is Kind.MOVES and node.args[0] not in raw):
+        if node.op == "output" or kind is Kind.ENDS:
+            continue
+        if kind is Kind.MOVES and node.args[0] not in raw:
             continue
         if node in inside or any(_is_input(network, reader) for reader in node.users):
             raw.add(node)
@@ -101,7 +103,8 @@ def sites_of(network: Network) -> tuple[Site, ...]:
         joins = len(readers) == 1 and kind_of(network, readers[0]) in JOIN_QUANTIZER
         joins = joins and not isinstance(module_of(network, readers[0]), _OF_INTEGERS)
         if joins and node in entering:
-            joins = isinstance(module_of(network, readers[0]), _FOLDED)
+            folded = isinstance(module_of(network, readers[0]), _FOLDED)
+            joins = folded and not _is_state(network, node)
             entering.update(readers)
         if joins:
             raw.add(node)
@@ -117,6 +120,12 @@ def _enters(network: Network, node: fx.Node) -> bool:
 def _is_input(network: Network, node: fx.Node) -> bool:
     """Whether ``node`` is one of several inputs."""
     return isinstance(module_of(network, node), pieces.Input)
+
+
+def _is_state(network: Network, node: fx.Node) -> bool:
+    """Whether ``node`` is a state, which nobody feeds."""
+    module = module_of(network, node)
+    return isinstance(module, pieces.Input) and module.next_value is not None
 
 
 def twin(network: Network, sites: tuple[Site, ...], widths: Widths) -> Network:

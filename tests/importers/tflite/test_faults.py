@@ -241,14 +241,15 @@ def _island(code: str) -> bytes:
     return file_bytes(tensors, operators)
 
 
-@pytest.mark.parametrize("code", ["SIN", "RELU", "SOFTMAX"])
+@pytest.mark.parametrize("code", ["L2_NORMALIZATION", "LOG_SOFTMAX", "SOFTMAX"])
 def test_a_float_island_is_named_by_what_keeps_it(code: str) -> None:
     with pytest.raises(UnsupportedOp, match=rf"operator 1 \({code}\).*activations are float32"):
         imported(_island(code))
 
 
 def test_a_float_between_two_conversions_is_named() -> None:
-    tensors = [activation("x", (1, 4)), _float("f"), activation("y", (1, 4), 0.2)]
+    """Under another shape: of one shape the two are a table (``test_islands``)."""
+    tensors = [activation("x", (1, 4)), _float("f"), activation("y", (4, 1), 0.2)]
     operators = [operator("DEQUANTIZE", ("x",), ("f",)), operator("QUANTIZE", ("f",), ("y",))]
     with pytest.raises(UnsupportedOp, match=r"operator 0 .*a float stands in the middle"):
         imported(file_bytes(tensors, operators))
