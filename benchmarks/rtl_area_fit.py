@@ -87,6 +87,7 @@ GUESSED: dict[str, float] = {
         "memory.cells.memory": 3,
         "dsp.join": 0.5,
         "logic.multiply": 1.1,
+        "logic.constant": 1.1,
     },
 }
 """LUTs of a bit before any count: a bit of an adder one, of a choice of two a half to one. What few

@@ -114,7 +114,8 @@ def mapped(made: Made, family: Family) -> Mapped:
             if product.dsp > product.count:
                 terms["dsp.join"] += product.dsp * (product.x + product.y)
         else:
-            terms["logic.multiply"] += product.count * product.x * product.y
+            kind = "logic.constant" if product.ones else "logic.multiply"
+            terms[kind] += product.count * product.x * (product.ones or product.y)
     return Mapped(terms, bram, dsp)
 
 

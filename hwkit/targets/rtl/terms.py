@@ -22,11 +22,13 @@ DSP_BITS = 18
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """``count`` products of ``x`` by ``y`` bits, meant for DSP blocks."""
+    """``count`` products of ``x`` by ``y`` bits, meant for DSP blocks; of a constant, ``ones`` of
+    its bits are set (0: no constant)."""
 
     count: int
     x: int
     y: int
+    ones: int = 0
 
     @property
     def dsp(self) -> int:
@@ -165,7 +167,8 @@ def _rescale(p: _Parameters, made: Made, t: _Terms) -> None:
     if p["KIND"] == 1:
         t["barrel"] = lanes * wide * p["F_BITS"]
     elif multiplied:
-        made.products.append(Product(lanes, x, p["F_BITS"] + 1))
+        ones = 0 if stored[0] else factor.bit_count()
+        made.products.append(Product(lanes, x, p["F_BITS"] + 1, ones))
     if p["ROUNDING"] == 3:
         t["twice"] = lanes * (wide - shift)
         t["round"] = lanes * (wide - shift)
