@@ -24,6 +24,7 @@ FORMATS: Mapping[str, int] = {
     "doctor": 1,
     "error": 1,
     "export": 1,
+    "fit": 1,
     "import": 1,
     "init": 1,
     "inspect": 1,

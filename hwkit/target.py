@@ -331,6 +331,27 @@ class Estimates(Protocol[P_contra]):
         that waits for memory as the real board does; ``ConfigError`` where there is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a network takes of a board, before anything is built: ``figures`` by the keys of
+    ``deploy.json``, those of ``exact`` as they will be and the others estimated; ``cycles`` from
+    one inference to the next at ``clock_hz``, estimated, None where nothing is known."""
+
+    figures: Mapping[str, int]
+    exact: tuple[str, ...] = ()
+    cycles: int | None = None
+    clock_hz: int | None = None
+
+
+@runtime_checkable
+class Sizes(Protocol):
+    """A target that says in seconds what a network would take."""
+
+    def size(self, graph: Graph, board: Board) -> Size:
+        """Of ``graph``, whose border was checked; refuses what ``lower`` or the build would."""
+        ...
+
+
 @runtime_checkable
 class RunsFiles(Protocol):
     """A target that runs the very file that a graph was imported from."""

@@ -1,9 +1,10 @@
-"""How a network's activations fit a board."""
+"""How a network, and its activations, fit a board."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +18,10 @@ from hwkit.cli.options import (
     model_argument,
     optional_board_option,
 )
-from hwkit.cli.terminal import busy, plain, print_json, told_beside
+from hwkit.cli.terminal import busy, plain, print_json, progress, told_beside
+
+if TYPE_CHECKING:
+    from hwkit.flow.fitting import Fit
 
 
 @hwkit.command(**example("hwkit plan model.hwk --board virtual_m0 --sram 20kB --input streamed"))
@@ -147,3 +151,64 @@ def narrow(
     share = found.bitops / max(found.bitops_before, 1)
     click.echo(f"{found.bitops:,} BitOPs ({share:.3f} of before)")
     told_beside(out, f"{out}: {len(found.graph.nodes)} nodes")
+
+
+@hwkit.command(**example("hwkit fit model.hwk --board ulx3s_25f --board ./my_board.toml"))
+@model_argument
+@click.option(
+    "--board",
+    "boards",
+    multiple=True,
+    metavar="B",
+    help="Only this one, a name or a file ./my_board.toml; may be given again.",
+)
+@json_option
+def fit(model: Path, boards: tuple[str, ...], as_json: bool) -> None:
+    """Which boards take a network, at which rate, and why the others do not.
+
+    Nothing is built and nothing simulated: arena and weights are exact, all else is estimated.
+    Exit code 1 when no board takes it.
+    """
+    from hwkit.flow.fitting import fit as flow
+    from hwkit.flow.models import load
+
+    tell, found = progress(), []
+    for one in flow(load(model), boards):
+        found.append(one)
+        tell(f"{len(found)} boards asked, {one.board}")
+    tell("")
+    if as_json:
+        print_json("fit", {"model": str(model), "boards": [one.to_json() for one in found]})
+    else:
+        _answers(found)
+    if not any(one.takes for one in found):
+        raise click.exceptions.Exit(1)
+
+
+_WORDS = {
+    "weight_bytes": "B weights",
+    "flash_bytes": "B flash",
+    "arena_bytes": "B arena",
+    "ram_bytes": "B RAM",
+    "lut": "LUT",
+    "ff": "FF",
+    "bram": "BRAM",
+    "dsp": "DSP",
+}
+
+
+def _answers(found: Sequence[Fit]) -> None:
+    """A line for each board that takes the network, the fastest first; then those that refuse."""
+    taking = [one for one in found if one.takes]
+    for one in sorted(taking, key=lambda one: (one.us is None, one.us or 0, one.board)):
+        size, rate, evidence = one.size, "", "takes it"
+        if size is not None:
+            evidence = "estimated"
+        if one.us:
+            rate = f"{1e6 / one.us:,.0f}/s" if one.us < 1e5 else f"{1e6 / one.us:.2f}/s"
+        figures = {} if size is None else size.figures
+        takes = ", ".join(f"{n:,} {_WORDS[key]}" for key, n in figures.items())
+        click.echo(plain(f"{one.board:<20} {rate:>12}  {evidence:<9}  {takes}".rstrip()))
+    for one in found:
+        if not one.takes:
+            click.echo(plain(f"{one.board:<20} {'no':>12}  {one.why}"))

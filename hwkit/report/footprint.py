@@ -89,11 +89,13 @@ def _logic(deploys: Sequence[Deploy]) -> Markup | None:
     if not deploys:
         return None
     columns = [Column("Build"), *(Column(n, number=True) for n in ("LUT", "FF", "BRAM", "DSP"))]
+    columns += [Column("LUT, estimated before", number=True, minor=True)]
     columns += [Column("MHz", number=True), Column("Cycles", number=True, minor=True)]
     rows: list[list[Child]] = [
         [
             f"{d.model} on {d.board}",
             *(count(value) for value in (d.lut, d.ff, d.bram, d.dsp)),
+            count(d.estimated.get("lut")),
             NONE if d.fmax_hz is None else real(d.fmax_hz / 1e6),
             count(d.cycles_per_inference),
         ]

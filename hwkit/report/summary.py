@@ -168,6 +168,7 @@ class Deploy:
     ff: int | None = None
     bram: int | None = None
     dsp: int | None = None
+    estimated: Mapping[str, int] = field(default_factory=dict)
     fmax_hz: float | None = None
     cycles_per_inference: int | float | None = None
     tools: Mapping[str, str] = field(default_factory=dict)

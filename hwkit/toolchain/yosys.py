@@ -59,11 +59,15 @@ def script(flow: str, device: str, top: str, sources: Iterable[str]) -> str:
 
     Example: ``script("ecp5", "25k", "top", ["top.v"])`` has the line ``synth_ecp5 -top top``.
     """
-    synthesis = _PASSES.get((flow, device)) or _PASSES[flow, ""]
-    lines = [f"read_verilog -defer -sv {name}" for name in sources]
-    lines += [f"{synthesis} -top {top}"]
+    lines = synthesis(flow, device, top, sources)
     lines += ["check", f"write_json {top}.json", "tee -q -o stat.json stat -json"]
     return "\n".join(lines) + "\n"
+
+
+def synthesis(flow: str, device: str, top: str, sources: Iterable[str]) -> list[str]:
+    """The lines that read ``sources`` and make a netlist of a family's cells of them."""
+    command = _PASSES.get((flow, device)) or _PASSES[flow, ""]
+    return [*(f"read_verilog -defer -sv {name}" for name in sources), f"{command} -top {top}"]
 
 
 @dataclass(frozen=True, slots=True)

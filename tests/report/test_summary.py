@@ -13,6 +13,7 @@ from hwkit.errors import ConfigError, FormatError
 from hwkit.files import write_whole
 from hwkit.record import to_json
 from hwkit.report import summary as schema
+from hwkit.report.footprint import footprint
 from tests.report import example
 
 
@@ -116,3 +117,9 @@ def test_from_facts_keeps_only_what_is_shown() -> None:
     deploy = schema.Deploy.from_facts("m", {"board": "virtual_m4", "lut": 5, "seed": 9})
     assert (deploy.model, deploy.board, deploy.lut) == ("m", "virtual_m4", 5)
     assert json.dumps(to_json(deploy))
+
+
+def test_an_estimate_stands_beside_the_count() -> None:
+    facts = {"board": "ulx3s_25f", "lut": 6713, "estimated": {"lut": 6543}}
+    page = str(footprint([schema.Deploy.from_facts("m", facts)]))
+    assert page.index("6,713") < page.index("6,543")

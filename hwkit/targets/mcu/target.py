@@ -19,6 +19,7 @@ from hwkit.target import (
     Explanation,
     Lowered,
     Session,
+    Size,
 )
 from hwkit.targets.mcu import choice, package
 from hwkit.targets.mcu.build import build, open_artifact, tools
@@ -30,6 +31,7 @@ from hwkit.targets.mcu.explain import explain
 from hwkit.targets.mcu.lower import McuPlan, lower, section, staged
 from hwkit.targets.mcu.needs import arena_needs, with_fast_kernels, with_small_kernels
 from hwkit.targets.mcu.session import open_session
+from hwkit.targets.mcu.size import size
 
 LOOK_AT = {
     "link": "power, cable and port; TX and RX swapped; whether the image is on the board (--flash)",
@@ -44,7 +46,7 @@ LOOK_AT = {
 class Mcu:
     """Microcontrollers; see ``target.Target``.
 
-    Also ``ChoosesKernels``, ``Explains``, ``Estimates``, ``Packages``, ``HasCosts``,
+    Also ``ChoosesKernels``, ``Explains``, ``Estimates``, ``Packages``, ``HasCosts``, ``Sizes``,
     ``NeedsTools``, ``PlansArena``, ``BringsUp``, and ``flow.stages.RunsStages``.
     """
 
@@ -64,6 +66,9 @@ class Mcu:
 
     def estimates(self, lowered: Lowered[McuPlan]) -> tuple[Artifact[McuPlan], Artifact[McuPlan]]:
         return estimates(lowered)
+
+    def size(self, graph: Graph, board: Board) -> Size:
+        return size(graph, board)
 
     def emit(self, lowered: Lowered[McuPlan]) -> BuildPlan:
         return emit(lowered)

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from math import ceil
 
 from hwkit.allocate.cost import CostRow, CostTable, FixedCost, MapRow
-from hwkit.boards import Board, FpgaResources
+from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.ir.traits import Weighted
 from hwkit.lower.map_bits import first_read, map_sites, with_map_bits
 from hwkit.lower.weight_bits import weighted_layers, with_weight_bits
-from hwkit.targets.rtl.cost import RamBlock, cost, ram_block
-from hwkit.targets.rtl.folding import Folding, cheapest, search
-from hwkit.targets.rtl.layers import Layer
+from hwkit.targets.rtl.cost import Family, family, priced
+from hwkit.targets.rtl.folding import Candidates, Folding, candidates, cheapest, search
 from hwkit.targets.rtl.network import network
-from hwkit.targets.rtl.plan import part_resources, wanted_cycles
+from hwkit.targets.rtl.plan import fpga, part_resources, wanted_cycles
 
 _WHOLE = 8
 """Bits of maps as they are."""
@@ -44,16 +43,18 @@ def estimate_costs(
     sites = map_sites(graph) if maps else ()
     narrow = sorted({_WHOLE, *maps}, reverse=True) if sites else [_WHOLE]
     least = _at(graph, min(widths), narrow[-1])
-    found = search(network(least).layers, resources, wanted_cycles(board), board.name)
-    priced = {
-        (w, a): _priced(_at(graph, w, a), found.interval_cycles, resources)
+    of = family(fpga(board))
+    every = candidates(network(least))
+    found = search(every, resources, of, wanted_cycles(board), board.name)
+    at = {
+        (w, a): _priced(_at(graph, w, a), found.interval_cycles, board)
         for w in widths
         for a in narrow
     }
     site_of = {name: site.name for site in sites for name in site.tensors}
     read = first_read(least, site_of)
     rows = [
-        _row(priced[w, a], name, w, a if name in read else None, board)
+        _row(at[w, a], name, w, a if name in read else None, board)
         for w in widths
         for a in narrow
         for name in names
@@ -62,7 +63,7 @@ def estimate_costs(
     charged = {name: site for name, site in read.items() if name not in names}
     of_maps = [
         MapRow(site.name, a, lut=ceil(sum(
-            priced[max(widths), a].luts.get(name, 0.0) for name, of in charged.items()
+            at[max(widths), a].luts.get(name, 0.0) for name, of in charged.items()
             if of == site.name
         )))
         for site in sites
@@ -70,7 +71,7 @@ def estimate_costs(
     ]  # fmt: skip
     fixed = max(
         one.total - sum(lut for name, lut in one.luts.items() if name in names or name in charged)
-        for one in priced.values()
+        for one in at.values()
     )
     return CostTable(
         board.name,
@@ -95,16 +96,18 @@ class _Priced:
     total: float
 
 
-def _priced(graph: Graph, interval_cycles: int, resources: FpgaResources) -> _Priced:
-    layers = network(graph).layers
-    found = cheapest(layers, resources, interval_cycles)
-    return _Priced(graph, _luts(layers, found, ram_block(resources)), found.cost.lut)
+def _priced(graph: Graph, interval_cycles: int, board: Board) -> _Priced:
+    of, every = family(fpga(board)), candidates(network(graph))
+    found = cheapest(every, part_resources(board), of, interval_cycles)
+    return _Priced(graph, _luts(every, found, of), found.cost.lut)
 
 
-def _luts(layers: Sequence[Layer], folding: Folding, block: RamBlock) -> dict[str, float]:
+def _luts(every: Candidates, folding: Folding, of: Family) -> dict[str, float]:
     """Estimated LUTs by layer."""
-    pairs = zip(layers, folding.folds, strict=True)
-    return {layer.name: cost(layer, fold, block).lut for layer, fold in pairs}
+    luts = {}
+    for layer, each, fold in zip(every.layers, every.each, folding.folds, strict=True):
+        luts[layer.name] = next(priced(c.made, of).lut for c in each if c.fold == fold)
+    return luts
 
 
 def _row(priced: _Priced, name: str, bits: int, maps: int | None, board: Board) -> CostRow:

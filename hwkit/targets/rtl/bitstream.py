@@ -12,7 +12,7 @@ from hwkit.target import BuildPlan, Kind
 from hwkit.targets.rtl import pins as constraints
 from hwkit.targets.rtl import pll
 from hwkit.targets.rtl.core import Core
-from hwkit.targets.rtl.shell import shell_files
+from hwkit.targets.rtl.shell import frame_log2, shell_files
 from hwkit.toolchain import nextpnr, yosys
 
 TOP = "top"
@@ -23,10 +23,6 @@ CLOCK = "clock.xdc"
 
 BAUD_TOLERANCE = 0.02
 """Of the bit rate: a receiver that samples ten bits in their middle bears twice this."""
-
-_FRAME_LOG2 = {"ice40": 9}
-_LARGE_FRAME_LOG2 = 11
-"""Of the frame's memory: one block of RAM, 512 bytes on iCE40 and 2048 elsewhere."""
 
 _SERIAL = ("hwk_serial.v", "hwk_uart_rx.v", "hwk_uart_tx.v")
 
@@ -93,9 +89,8 @@ def board_plan(core: Core, graph: Graph, board: Board) -> BuildPlan:
     The first word of a command is a tool's own name; ``toolchain.yosys.find_program`` finds it.
     """
     fpga = section(board)
-    frame_log2 = _FRAME_LOG2.get(fpga.flow, _LARGE_FRAME_LOG2)
     kind: Kind = "simulator" if fpga.flow == "verilator" else "hardware"
-    files = {**core.files, **shell_files(core, graph, fpga.clock_hz, frame_log2, kind)}
+    files = {**core.files, **shell_files(core, graph, fpga.clock_hz, frame_log2(fpga), kind)}
     commands: tuple[tuple[str, ...], ...] = ()
     if fpga.flow == "verilator":
         harness = resources.folder("hls") / HARNESS

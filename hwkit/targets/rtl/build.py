@@ -179,6 +179,7 @@ def _facts(out: Path, lowered: Lowered[Plan], core: Core) -> Mapping[str, Any]:
     }
     if fpga.flow == "verilator":
         return facts
+    facts["estimated"] = lowered.plan.cost.figures()
     counts = yosys.counts(out / _STAT)
     facts |= dataclasses.asdict(counts)
     facts |= {"counted": "by Yosys, before placement", "evidence": "estimated", "fmax_hz": None}

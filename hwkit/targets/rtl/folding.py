@@ -14,10 +14,12 @@ from math import gcd
 
 from hwkit.boards import FpgaResources
 from hwkit.errors import BudgetInfeasible
-from hwkit.targets.rtl.cost import Cost, RamBlock, cost, ram_block
+from hwkit.targets.rtl.cost import Cost, Family, priced, sketch
 from hwkit.targets.rtl.fold import Fold
 from hwkit.targets.rtl.larger import boards_with_room
 from hwkit.targets.rtl.layers import Layer
+from hwkit.targets.rtl.network import Network
+from hwkit.targets.rtl.terms import Made
 
 USABLE = 0.8
 """Share of a part's logic that a design may take and still be routed at speed, by experience."""
@@ -35,57 +37,86 @@ class Folding:
     cost: Cost
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A folding of a layer: its cycles and what it is made of, on any part."""
+
+    cycles: int
+    fold: Fold
+    made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Every folding of every layer: all that a search asks of a network, for any part."""
+
+    layers: tuple[Layer, ...]
+    each: tuple[tuple[Candidate, ...], ...]
+
+
+def candidates(net: Network) -> Candidates:
+    """Of the layers of ``net``."""
+    every = []
+    for layer in net.layers:
+        sources = [net.values[name].dtype for name in layer.inputs]
+        folds = ((layer.cycles(fold), fold) for fold in layer.folds())
+        every.append(tuple(Candidate(n, fold, sketch(layer, fold, sources)) for n, fold in folds))
+    return Candidates(net.layers, tuple(every))
+
+
 def search(
-    layers: Sequence[Layer], budget: FpgaResources, interval_cycles: int | None, part: str
+    found: Candidates,
+    budget: FpgaResources,
+    family: Family,
+    interval_cycles: int | None,
+    part: str,
 ) -> Folding:
     """The cheapest folding of at most ``interval_cycles``, or without such a target (or where it
     does not fit) the fastest in ``budget``.
 
     ``BudgetInfeasible`` with the estimate that misses when not even the slowest one fits.
     """
-    block = ram_block(budget)
-    candidates = [_candidates(layer, block) for layer in layers]
-    steps = sorted({cycles for each in candidates for cycles, _, _ in each})
-    fastest = max((min(cycles for cycles, _, _ in each) for each in candidates), default=1)
+    every = _priced(found, family)
+    steps = sorted({cycles for each in every for cycles, _, _ in each})
+    fastest = max((min(cycles for cycles, _, _ in each) for each in every), default=1)
     steps = [cycles for cycles in steps if cycles >= fastest] or [fastest]
     if interval_cycles is not None:
         wanted = max([cycles for cycles in steps if cycles <= interval_cycles] or [fastest])
-        found = _at(layers, candidates, wanted, budget)
-        if fits(found.cost, budget):
-            return found
+        best = _at(found.layers, every, wanted, budget)
+        if fits(best.cost, budget):
+            return best
     low, high = 0, len(steps) - 1
-    smallest = _at(layers, candidates, steps[high], budget)
-    if not fits(smallest.cost, budget):
-        raise BudgetInfeasible(_too_small(smallest.cost, budget, part))
-    best = smallest
+    best = _at(found.layers, every, steps[high], budget)
+    if not fits(best.cost, budget):
+        raise BudgetInfeasible(_too_small(best.cost, budget, part))
     while low < high:
         middle = (low + high) // 2
-        found = _at(layers, candidates, steps[middle], budget)
-        if fits(found.cost, budget):
-            high, best = middle, found
+        faster = _at(found.layers, every, steps[middle], budget)
+        if fits(faster.cost, budget):
+            high, best = middle, faster
         else:
             low = middle + 1
     return best
 
 
-def cheapest(layers: Sequence[Layer], budget: FpgaResources, interval_cycles: int) -> Folding:
+def cheapest(
+    found: Candidates, budget: FpgaResources, family: Family, interval_cycles: int
+) -> Folding:
     """The cheapest folding of at most ``interval_cycles``, whether it fits or not; some folding
     of each layer must be so fast."""
-    block = ram_block(budget)
-    candidates = [_candidates(layer, block) for layer in layers]
-    return _at(layers, candidates, interval_cycles, budget)
+    return _at(found.layers, _priced(found, family), interval_cycles, budget)
 
 
-_Candidate = tuple[int, Fold, Cost]
+_Priced = tuple[int, Fold, Cost]
 
 
-def _candidates(layer: Layer, block: RamBlock) -> list[_Candidate]:
-    return [(layer.cycles(fold), fold, cost(layer, fold, block)) for fold in layer.folds()]
+def _priced(found: Candidates, family: Family) -> list[list[_Priced]]:
+    return [[(c.cycles, c.fold, priced(c.made, family)) for c in each] for each in found.each]
 
 
 def _at(
     layers: Sequence[Layer],
-    candidates: Sequence[Sequence[_Candidate]],
+    candidates: Sequence[Sequence[_Priced]],
     most_cycles: int,
     budget: FpgaResources,
 ) -> Folding:
@@ -96,7 +127,7 @@ def _at(
     beats: dict[str, tuple[int, int]] = {}  # integers of a tensor, and how many come in a beat
     for layer, each in zip(layers, candidates, strict=True):
 
-        def weight(candidate: _Candidate, layer: Layer = layer) -> float:
+        def weight(candidate: _Priced, layer: Layer = layer) -> float:
             # A conversion through a small common divisor would be the slowest of all.
             _, fold, price = candidate
             slow = any(

@@ -182,16 +182,10 @@ class Matrix:
         repeats = outputs // fold.pe
         source = sources[0]
         groups = channels // fold.simd
-        order = self.weights.reshape(repeats, fold.pe, taps, groups, fold.simd)
         if fold.whole:
             source = slide(net, self.name, source, self.window, fold, repeats, False)
-            # (group of outputs, group of inputs) in turn, (output, tap, input) in a word.
-            words = order.transpose(0, 3, 1, 2, 4).reshape(-1, fold.pe * taps * fold.simd)
-        else:
-            if self.needs_window(fold):
-                source = slide(net, self.name, source, _by_row(self.window), fold, repeats, False)
-            # (group of outputs, tap, group of inputs) in turn, (output, input) in a word.
-            words = order.transpose(0, 2, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+        elif self.needs_window(fold):
+            source = slide(net, self.name, source, _by_row(self.window), fold, repeats, False)
         at_once = taps if fold.whole else 1
         parameters = {
             "PE": fold.pe,
@@ -202,7 +196,18 @@ class Matrix:
             "LANEWISE": 0,
             "KIND": self.kind(fold),
         }
-        return _accumulate(net, self, source, parameters, words, fold)
+        return _accumulate(net, self, source, parameters, fold)
+
+    def words(self, fold: Fold) -> Array:
+        """The weights as they are stored, a word for each beat of all outputs."""
+        outputs, taps, channels = self.weights.shape
+        repeats, groups = outputs // fold.pe, channels // fold.simd
+        order = self.weights.reshape(repeats, fold.pe, taps, groups, fold.simd)
+        if fold.whole:
+            # (group of outputs, group of inputs) in turn, (output, tap, input) in a word.
+            return order.transpose(0, 3, 1, 2, 4).reshape(-1, fold.pe * taps * fold.simd)
+        # (group of outputs, tap, group of inputs) in turn, (output, input) in a word.
+        return order.transpose(0, 2, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +270,6 @@ class Lanewise:
             source = slide(net, self.name, source, w, fold, 1, True)
         groups = w.channels // fold.simd
         at_once = w.taps if fold.whole else 1
-        words = np.zeros((0, 0), np.int64)
-        if self.weights is not None:
-            order = self.weights.reshape(groups, fold.pe, w.taps // at_once, at_once)
-            words = order.transpose(0, 2, 1, 3).reshape(-1, fold.pe * at_once)
         parameters = {
             "PE": fold.pe,
             "SIMD": fold.simd,
@@ -278,7 +279,14 @@ class Lanewise:
             "LANEWISE": 1,
             "KIND": self.kind(fold),
         }
-        return _accumulate(net, self, source, parameters, words, fold)
+        return _accumulate(net, self, source, parameters, fold)
+
+    def words(self, fold: Fold) -> Array:
+        """The weights as they are stored, a word for each beat of all outputs."""
+        assert self.weights is not None
+        w, at_once = self.window, self.window.taps if fold.whole else 1
+        order = self.weights.reshape(w.channels // fold.simd, fold.pe, w.taps // at_once, at_once)
+        return order.transpose(0, 2, 1, 3).reshape(-1, fold.pe * at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,12 +505,7 @@ def _by_row(w: Window) -> Window:
 
 
 def _accumulate(
-    net: Netlist,
-    layer: Matrix | Lanewise,
-    source: str,
-    shape: dict[str, int],
-    words: Array,
-    fold: Fold,
+    net: Netlist, layer: Matrix | Lanewise, source: str, shape: dict[str, int], fold: Fold
 ) -> str:
     """``hwk_matrix`` with its images, and the rescale behind it."""
     parameters: dict[str, int | str] = {
@@ -513,20 +516,14 @@ def _accumulate(
         "PRODUCT": product_bits(layer),
         "ACC": layer.acc_bits,
     }
+    field, shifts = layer.weight_bits, 0
     if shape["KIND"] == K_HOT:
-        bits = _shift_bits(layer)
-        parameters["HOT"], parameters["S_BITS"] = layer.hot, bits
-        field = layer.hot * (bits + 2)
-        encoded = {int(v): khot.encode(int(v), layer.hot, bits) for v in np.unique(words)}
-        rows = ([encoded[int(v)] for v in row] for row in words)
-    else:
-        field = layer.weight_bits
-        if shape["KIND"] == SIGNS:
-            words = words > 0
-        rows = ([int(v) for v in row] for row in words)
-    if len(words):
-        images = (packed(row, field) for row in rows)
-        width = words.shape[1] * field
+        shifts = _shift_bits(layer)
+        parameters["HOT"], parameters["S_BITS"] = layer.hot, shifts
+        field = layer.hot * (shifts + 2)
+    if layer.weights is not None:
+        width = fold.pe * shape["TAPS"] * (1 if shape["LANEWISE"] else fold.simd) * field
+        images = _images(layer, fold, shape["KIND"], field, shifts)
         parameters["WEIGHTS"] = net.image(f"{layer.name}_weights", images, width)
     biases = [packed(map(int, row), layer.acc_bits) for row in layer.bias.reshape(-1, fold.pe)]
     if len(set(biases)) == 1:
@@ -540,13 +537,28 @@ def _accumulate(
     return rescaled(net, f"{layer.name}_rescale", out, layer.scaling, fold.pe)
 
 
+def _images(
+    layer: Matrix | Lanewise, fold: Fold, kind: int, field: int, shifts: int
+) -> Iterator[int]:
+    """Words of weights of ``field`` bits each."""
+    words = layer.words(fold)
+    if kind == K_HOT:
+        encoded = {int(v): khot.encode(int(v), layer.hot, shifts) for v in np.unique(words)}
+        yield from (packed((encoded[int(v)] for v in row), field) for row in words)
+        return
+    if kind == SIGNS:
+        words = words > 0
+    yield from (packed((int(v) for v in row), field) for row in words)
+
+
 def product_bits(layer: Matrix | Lanewise) -> int:
     """Bits of one product, signed; the accumulator bounds them, since sums count modulo it. Of
     signs it is one bit, whether they are equal."""
     if isinstance(layer, Matrix) and layer.signs:
         return 2
     ends = np.array([layer.source.low, layer.source.high], np.int64)
-    weights = np.array([1], np.int64) if layer.weights is None else np.unique(layer.weights)
+    of = layer.weights
+    weights = np.array([1] if of is None else [of.min(), of.max()], np.int64)
     products = weights[:, None] * ends
     return min(signed_bits(Range(int(products.min()), int(products.max()))), layer.acc_bits)
 

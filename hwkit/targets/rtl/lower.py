@@ -20,7 +20,12 @@ def lower(graph: Graph, board: Board) -> Lowered[Plan]:
     ``UnsupportedOp`` naming the op and the value for what has no circuit, ``BudgetInfeasible``
     when the part is too small.
     """
-    fused = apply(graph, fuse_requantize)
-    rounded, retargeted = retarget_rounding(fused, CAPABILITIES.roundings, TARGET)
+    rounded, retargeted = prepared(graph)
     make = unrolled if fpga(board).style == "unrolled" else folded
     return Lowered(rounded, board, make(rounded, board), retargeted)
+
+
+def prepared(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
+    """The graph whose layers become circuits, and the ops that round otherwise now."""
+    fused = apply(graph, fuse_requantize)
+    return retarget_rounding(fused, CAPABILITIES.roundings, TARGET)

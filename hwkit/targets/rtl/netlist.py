@@ -29,7 +29,8 @@ class Netlist:
     """Streams by name, instances in order of flow, image files by name.
 
     ``sources`` and ``sinks`` are the streams that are the core's inputs and outputs. A name is an
-    identifier and used once; those of streams alone begin with ``s_``.
+    identifier and used once; those of streams alone begin with ``s_``. A ``sketch`` makes no
+    images, whose words take the time: enough to say what a layer takes.
     """
 
     streams: dict[str, Stream] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Netlist:
     sources: list[str] = field(default_factory=list)
     sinks: list[str] = field(default_factory=list)
     names: Identifiers = field(default_factory=lambda: Identifiers(_PORTS))
+    sketch: bool = False
 
     def fresh(self, wish: str) -> str:
         """An unused identifier like ``wish``. Example: ``block1.add`` gives ``block1_add``."""
@@ -53,6 +55,8 @@ class Netlist:
     def image(self, wish: str, words: Iterable[int], bits: int) -> str:
         """Adds a file of hexadecimal words of ``bits`` bits each and returns its name, which has
         digits of the contents' SHA-256: no other core's image is taken for it."""
+        if self.sketch:
+            return wish
         digits = -(-bits // 4)
         content = "".join(f"{word:0{digits}x}\n" for word in words).encode()
         name = f"{self.fresh(wish)}_{hashlib.sha256(content).hexdigest()[:8]}.hex"

@@ -13,12 +13,14 @@ from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.ir.graph import Graph
 from hwkit.targets.rtl.assemble import assemble, with_depths
 from hwkit.targets.rtl.core import Core
-from hwkit.targets.rtl.cost import Cost, ram_block
-from hwkit.targets.rtl.folding import SHELL, Folding, search
+from hwkit.targets.rtl.cost import Cost, family, priced, ram_block
+from hwkit.targets.rtl.folding import SHELL, Folding, candidates, search
 from hwkit.targets.rtl.larger import boards_with_room
 from hwkit.targets.rtl.layers import Layer
 from hwkit.targets.rtl.netlist import Netlist
 from hwkit.targets.rtl.network import Network, network
+from hwkit.targets.rtl.shell import frame_log2
+from hwkit.targets.rtl.terms import made_of, shell_made_of
 from hwkit.targets.rtl.timing import Timing, timing
 from hwkit.targets.rtl.verilog import TOP, verilog
 
@@ -29,7 +31,7 @@ REPORT = "folding.json"
 class Plan:
     """The core, and for a folded one its layers and their folding.
 
-    ``cost`` is the estimate for core and shell.
+    ``cost`` is the estimate for core and shell, conversions between layers and all.
     """
 
     core: Core
@@ -51,13 +53,15 @@ def folded(graph: Graph, board: Board) -> Plan:
 
     ``UnsupportedOp`` for an op without a circuit, ``BudgetInfeasible`` for a part too small.
     """
-    net = network(graph)
-    part = fpga(board).part
-    room = _without_buffers(graph, part_resources(board), part)
-    folding = search(net.layers, room, wanted_cycles(board), part)
-    core = core_of(graph, net, folding, part)
-    core = replace(core, files={**core.files, REPORT: _report(net.layers, folding, core)})
-    return Plan(core, folding.cost, net.layers, folding)
+    net, of, part = network(graph), family(fpga(board)), fpga(board).part
+    folding = _folding(graph, net, board)
+    made = designed(graph, net, folding, part)
+    core = made.core
+    price = priced(made_of(made.netlist.instances), of)
+    price += priced(shell_made_of(core.sources, core.sinks, 1 << frame_log2(fpga(board))), of)
+    report = _report(net.layers, folding, core, price)
+    core = replace(core, files={**core.files, REPORT: report})
+    return Plan(core, price, net.layers, folding)
 
 
 def _without_buffers(graph: Graph, resources: FpgaResources, part: str) -> FpgaResources:
@@ -89,8 +93,32 @@ def wanted_cycles(board: Board) -> int | None:
     return max(section.clock_hz // rate, 1) if rate else None
 
 
+def folding_of(graph: Graph, board: Board) -> Folding:
+    """The folding of ``folded`` and its estimate, without making the core."""
+    return _folding(graph, network(graph), board)
+
+
+def _folding(graph: Graph, net: Network, board: Board) -> Folding:
+    part = fpga(board).part
+    room = _without_buffers(graph, part_resources(board), part)
+    return search(candidates(net), room, family(fpga(board)), wanted_cycles(board), part)
+
+
+@dataclass(frozen=True, slots=True)
+class Designed:
+    """A core, and the instances that it is made of."""
+
+    netlist: Netlist
+    core: Core
+
+
 def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
     """The files and figures of one folding; ``part`` is named where it is too slow."""
+    return designed(graph, net, folding, part).core
+
+
+def designed(graph: Graph, net: Network, folding: Folding, part: str) -> Designed:
+    """``core_of`` with the netlist."""
     sizes = {name: tensor.elements for name, tensor in graph.tensors.items()}
     roomy, taps = assemble(net, folding.folds, sizes)
     # With no less room than the beats take when there is plenty, no beat moves later.
@@ -102,7 +130,7 @@ def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
         **{f"rtl/{name}": text for name, text in modules().items()},
         **{f"rtl/{name}": content for name, content in netlist.images.items()},
     }
-    return Core(
+    core = Core(
         files=files,
         sources=tuple(netlist.streams[name] for name in netlist.sources),
         sinks=tuple(netlist.streams[name] for name in netlist.sinks),
@@ -115,6 +143,7 @@ def core_of(graph: Graph, net: Network, folding: Folding, part: str) -> Core:
         },
         trailing=1 + len(net.delays),
     )
+    return Designed(netlist, core)
 
 
 def _shallower(net: Netlist, times: Timing, part: str) -> tuple[Netlist, Timing]:
@@ -123,23 +152,17 @@ def _shallower(net: Netlist, times: Timing, part: str) -> tuple[Netlist, Timing]
     return made, times if made == net else timing(made, part)
 
 
-def _report(layers: Sequence[Layer], folding: Folding, core: Core) -> bytes:
+def _report(layers: Sequence[Layer], folding: Folding, core: Core, price: Cost) -> bytes:
     """What was chosen for each layer, and the predictions, as JSON."""
     rows = [
         {"layer": layer.name, "simd": fold.simd, "pe": fold.pe, "cycles": layer.cycles(fold)}
         for layer, fold in zip(layers, folding.folds, strict=True)
     ]
-    price = folding.cost
     value = {
         "layers": rows,
         "interval_cycles": core.interval_cycles,
         "latency_cycles": core.latency_cycles,
-        "estimated": {
-            "lut": round(price.lut),
-            "ff": round(price.ff),
-            "bram": price.bram,
-            "dsp": price.dsp,
-        },
+        "estimated": price.figures(),
     }
     return (json.dumps(value, indent=1) + "\n").encode()
 

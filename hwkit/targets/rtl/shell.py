@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hwkit import resources
+from hwkit.boards import FpgaBoard
 from hwkit.device.protocol import KINDS, MAX_TENSOR_BYTES, VERSION
 from hwkit.errors import ConfigError
 from hwkit.identifiers import one_line
@@ -95,6 +96,11 @@ def build_digest(core: Core, clock_hz: int) -> str:
     for name, content in sorted({**core.files, **_sources()}.items()):
         state.update(f"{name}\0{len(content)}\0".encode() + content)
     return state.hexdigest()
+
+
+def frame_log2(fpga: FpgaBoard) -> int:
+    """Of the frame's memory: one block of RAM, 512 bytes on iCE40 and 2048 elsewhere."""
+    return 9 if fpga.flow == "ice40" else 11
 
 
 def shell_files(

@@ -8,7 +8,7 @@ from pathlib import Path
 from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
 from hwkit.ir.graph import Graph
-from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
+from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session, Size
 from hwkit.targets.rtl.allocation import estimate_costs
 from hwkit.targets.rtl.build import build, open_artifact, tools
 from hwkit.targets.rtl.capabilities import capabilities
@@ -17,6 +17,7 @@ from hwkit.targets.rtl.lower import lower
 from hwkit.targets.rtl.package import check_kind, package
 from hwkit.targets.rtl.plan import Plan, fpga
 from hwkit.targets.rtl.session import open_session
+from hwkit.targets.rtl.size import size
 
 LOOK_AT = {
     "link": "power, cable and port; pins of the UART; whether the bitstream is loaded (--flash)",
@@ -38,7 +39,7 @@ _NEEDS = {
 
 
 class Rtl:
-    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``, ``NeedsTools``,
+    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``, ``Sizes``, ``NeedsTools``,
     ``BringsUp``, ``Packages``."""
 
     name = "rtl"
@@ -51,6 +52,9 @@ class Rtl:
 
     def emit(self, lowered: Lowered[Plan]) -> BuildPlan:
         return emit(lowered)
+
+    def size(self, graph: Graph, board: Board) -> Size:
+        return size(graph, board)
 
     def build(self, plan: BuildPlan, lowered: Lowered[Plan], out: Path) -> Artifact[Plan]:
         return build(plan, lowered, out)

@@ -19,6 +19,8 @@ MAX_MATRIX_PRODUCT_BITS = 24_000
 search for common sums takes seconds up to here (and minutes at twice that), and every such bit
 becomes about 1.5 LUTs."""
 
+LUT_PER_PRODUCT_BIT = 1.5
+
 LUT4_PER_LUT = 1.6
 """Four-input LUTs of a Lattice or Gowin part for each LUT that da4ml counts, which knows Xilinx:
 55,505 for 35,121 in ``benchmarks/jets.py``."""
@@ -40,7 +42,13 @@ def unrolled(graph: Graph, board: Board) -> Plan:
     return Plan(made.core, Cost(lut=lut, ff=made.ff))
 
 
-def _check_work(graph: Graph, board: Board) -> None:
+def estimated_lut(graph: Graph, board: Board) -> int:
+    """Roughly, from the bits of its products alone; refuses what is too large to unroll."""
+    return round(LUT_PER_PRODUCT_BIT * _check_work(graph, board))
+
+
+def _check_work(graph: Graph, board: Board) -> int:
+    """The bits of all products."""
     total = 0
     for op in graph.nodes:
         if not isinstance(op, Weighted):
@@ -57,6 +65,7 @@ def _check_work(graph: Graph, board: Board) -> None:
             f"{graph.name} on {board.name}: {total} bits of products are unrolled, at most "
             f"{MAX_PRODUCT_BITS}; {_REMEDY}"
         )
+    return total
 
 
 def _check_room(lut: int, ff: int, resources: FpgaResources, board: Board) -> None:

@@ -16,7 +16,7 @@ module hwk_device (
   wire [0:0] output_turn, output_at_last, last, m_valid, m_ready;
   wire first_beat, last_beat;
   wire [7:0] s_data;
-  wire [7:0] m_data;
+  wire [23:0] m_data;
   wire [7:0] output_byte0;
   wire [7:0] output_byte = output_byte0;
 
@@ -28,7 +28,7 @@ module hwk_device (
       .STATEFUL(0),
       .INFO_BYTES(94),
       .CONSTANT_BYTES(98),
-      .CONSTANTS(784'h96e0c1776e65646c6f6700000003000000049f7b93655af2dec221214b69594901ff970e6147a55284f58bf8b0654465b2604b9f24bb00eacf2400000000000000010000000000000000000000000000000000000000077359400001010104000002)
+      .CONSTANTS(784'h96e0c1776e65646c6f670000000300000004b92194da7274944921214b69594901ff970e6147a55284f58bf8b0654465b2604b9f24bb00eacf2400000000000000010000000000000000000000000000000000000000077359400001010104000002)
   ) shell (
       .clk(clk), .rst(rst),
       .rx_data(rx_data), .rx_valid(rx_valid), .rx_ready(rx_ready),
@@ -72,11 +72,11 @@ module hwk_device (
   );
 
   hwk_output_buffer #(
-      .ELEMENTS(1), .BITS(8), .SIGNED(1),
-      .BYTES(1), .BEATS(3)
+      .ELEMENTS(3), .BITS(8), .SIGNED(1),
+      .BYTES(1), .BEATS(1)
   ) sink0 (
       .clk(clk), .rst(rst),
-      .start(start), .m_data(m_data[7:0]), .m_valid(m_valid[0]), .m_ready(m_ready[0]),
+      .start(start), .m_data(m_data[23:0]), .m_valid(m_valid[0]), .m_ready(m_ready[0]),
       .last(last[0]),
       .restart(output_restart), .step(output_step && output_turn[0]),
       .at_last(output_at_last[0]), .byte_out(output_byte0)

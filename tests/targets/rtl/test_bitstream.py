@@ -22,12 +22,13 @@ from hwkit.targets.rtl.plan import Plan
 from hwkit.toolchain import yosys
 from tests.targets.rtl import clamps
 
+ESTIMATED = Cost(lut=950.4, ff=410, bram=2, dsp=0)
 FPGAS = [name for name in boards.names() if boards.load(name).target == "rtl"]
 
 
 def plan_for(board: Board) -> tuple[BuildPlan, Lowered[Plan]]:
     core, graph = clamps.core(12, S8, 3), clamps.graph(12, S8)
-    return board_plan(core, graph, board), Lowered(graph, board, Plan(core, Cost()))
+    return board_plan(core, graph, board), Lowered(graph, board, Plan(core, ESTIMATED))
 
 
 @pytest.mark.parametrize("name", FPGAS)
@@ -143,6 +144,7 @@ def test_the_distributions_tools_come_first(fake: Tools, tmp_path: Path) -> None
     assert artifact.path.read_text() == "bits\n"
     facts = artifact.facts
     assert (facts["lut"], facts["ff"], facts["fmax_hz"]) == (1000, 400, 49_000_000)
+    assert facts["estimated"] == {"lut": 950, "ff": 410, "bram": 2, "dsp": 0}
     assert facts["flash"] == "openFPGALoader -b ice40_generic top.bin"
     assert (
         facts["tools"]

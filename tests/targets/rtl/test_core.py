@@ -12,9 +12,10 @@ from hwkit import boards
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.targets.rtl.core import Core
-from hwkit.targets.rtl.folding import search
+from hwkit.targets.rtl.cost import family
+from hwkit.targets.rtl.folding import candidates, search
 from hwkit.targets.rtl.network import network
-from hwkit.targets.rtl.plan import core_of, part_resources
+from hwkit.targets.rtl.plan import core_of, fpga, part_resources
 from hwkit.targets.rtl.simulate import Simulation, simulate
 from tests.conformance.graphs import inputs_for
 from tests.targets.rtl import networks, together
@@ -22,14 +23,16 @@ from tests.targets.rtl import networks, together
 pytestmark = pytest.mark.slow
 
 SAMPLES = 6
-PART = part_resources(boards.load("rtl_sim"))
+BOARD = boards.load("rtl_sim")
+PART, FAMILY = part_resources(BOARD), family(fpga(BOARD))
 GRAPHS = (networks.resnet8(8, 4), networks.mixed(), networks.int8())
 INTERVALS = (1, 2000)
 
 
 def core(graph: Graph, interval_cycles: int) -> Core:
     net = network(graph)
-    return core_of(graph, net, search(net.layers, PART, interval_cycles, "part"), "part")
+    found = search(candidates(net), PART, FAMILY, interval_cycles, "part")
+    return core_of(graph, net, found, "part")
 
 
 CASES = [(graph, core(graph, cycles)) for graph in GRAPHS for cycles in INTERVALS]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hwkit import boards
+from hwkit.boards import FpgaResources
 from hwkit.errors import BudgetInfeasible, UnsupportedOp
 from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.ops import (
@@ -21,45 +22,51 @@ from hwkit.ir.ops import (
     Transpose,
 )
 from hwkit.ir.types import S8, S32
-from hwkit.targets.rtl.cost import Cost
-from hwkit.targets.rtl.folding import Folding, fits, search
+from hwkit.targets.rtl.cost import Cost, family
+from hwkit.targets.rtl.folding import Folding, candidates, fits, search
 from hwkit.targets.rtl.network import network
-from hwkit.targets.rtl.plan import core_of, part_resources
+from hwkit.targets.rtl.plan import core_of, fpga, part_resources
 from hwkit.targets.rtl.target import TARGET as rtl
 from tests.targets.rtl.networks import mixed, resnet8
 
 LARGE = part_resources(boards.load("rtl_sim"))
 NETWORK = network(resnet8(16, 8))
+CANDIDATES = candidates(NETWORK)
+
+
+def searched(part: FpgaResources, interval_cycles: int | None, name: str = "part") -> Folding:
+    of = family(fpga(boards.load("rtl_sim")))
+    return search(CANDIDATES, part, of, interval_cycles, name)
 
 
 def test_no_layer_is_slower_than_asked_and_none_could_be_cheaper() -> None:
     for asked in (5_000, 20_000, 100_000):
-        found = search(NETWORK.layers, LARGE, asked, "part")
+        found = searched(LARGE, asked)
         assert found.interval_cycles <= asked
         for layer, fold in zip(NETWORK.layers, found.folds, strict=True):
             assert layer.cycles(fold) <= asked
-    costs = [search(NETWORK.layers, LARGE, asked, "").cost for asked in (5_000, 20_000, 100_000)]
+    costs = [searched(LARGE, asked).cost for asked in (5_000, 20_000, 100_000)]
     assert costs[0].lut > costs[1].lut > costs[2].lut
 
 
 def test_without_a_target_it_is_as_fast_as_fits() -> None:
     part = replace(LARGE, lut=20_000, ff=20_000, bram=60, dsp=8)
-    found = search(NETWORK.layers, part, None, "part")
+    found = searched(part, None)
     assert fits(found.cost, part)
-    faster = search(NETWORK.layers, LARGE, found.interval_cycles - 1, "part")
+    faster = searched(LARGE, found.interval_cycles - 1)
     assert faster.interval_cycles < found.interval_cycles
     assert not fits(faster.cost, part)
 
 
 def test_a_rate_out_of_reach_gives_the_fastest() -> None:
-    fastest = search(NETWORK.layers, LARGE, None, "part")
-    assert search(NETWORK.layers, LARGE, 1, "part") == fastest
+    fastest = searched(LARGE, None)
+    assert searched(LARGE, 1) == fastest
 
 
 def test_a_part_too_small_is_refused_with_the_number() -> None:
     part = replace(LARGE, lut=1000)
     with pytest.raises(BudgetInfeasible, match=r"tiny: .* estimated \d+ LUT of the 800") as caught:
-        search(NETWORK.layers, part, None, "tiny")
+        searched(part, None, "tiny")
     assert caught.value.exit_code == 1
 
 
