@@ -210,25 +210,27 @@ def _before_what_ends(
     graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], k: int
 ) -> dict[str, int]:
     """By buffer and halo how many bytes before it the whole result of node ``k`` starts: those that
-    it has of rows when the last turn ends in which there is something in it.
+    it has of rows when something is in it for the last time. In that turn no row of the result is
+    there yet, unless node ``k`` itself, or one behind it, is the last that has to do with it.
 
     Example: of a result of 12 rows 10 are there when the last row of the input has been read;
     where its buffer was may come the two others.
     """
     row = _row_bytes(graph, tensor_bytes, stage.nodes[k].output)
-    there, stops = 0, []
+    there, stops = 0, [0]
     for turn in stage.turns:
         part = turn.parts[k]
         there = there if part is None else part.rows.stop
         stops.append(there * row)
+    made = {op.output: place for place, op in enumerate(stage.nodes)}
     found: dict[str, int] = {}
     for name in stage.buffers:
         if name in stage.streamed and not _ends_here(graph, stage, name):
             continue
         touched = [n for n in range(len(stage.turns)) if _touches(stage, n, name)]
-        found[name] = stops[touched[-1]]
+        found[name] = stops[touched[-1] + (last_reader(stage, name) >= k)]
         if filled := [n for n, move in enumerate(moves(stage, name)) if move.fill]:
-            found[halo(name)] = stops[filled[-1]]
+            found[halo(name)] = stops[filled[-1] + (made.get(name, -1) >= k)]
     return {name: distance for name, distance in found.items() if distance < stops[-1]}
 
 

@@ -90,12 +90,11 @@ DEPTHWISE = _windowed(_depthwise_outputs)
 
 DEPTHWISE_ROW = _windowed(_depthwise_outputs, rows=1)
 DEPTHWISE_ROWS = _windowed(_depthwise_outputs, rows=2)
-DEPTHWISE_4_ROWS = _windowed(_depthwise_outputs, rows=4)
 
 
-def depthwise_rows(struct: Struct) -> int:
-    """dsp: two rows at once for 3x3 windows, else one."""
-    return (DEPTHWISE_ROWS if is_3x3(struct) else DEPTHWISE_ROW)(struct)
+def depthwise_rows(struct: Struct) -> int | None:
+    """dsp: a row at once; None for 3x3 windows, which go channel by channel (``from_start``)."""
+    return None if is_3x3(struct) else DEPTHWISE_ROW(struct)
 
 
 POOL = _windowed(channels_in)
@@ -110,3 +109,15 @@ def column(input_bytes: int) -> Callable[[Struct], bool]:
         return single and _element_bytes(struct) == input_bytes
 
     return fits
+
+
+def from_start(struct: Struct) -> bool:
+    """Whether a 3x3 map can be written over its own bytes, four channels at a time from top to
+    bottom: one output of a byte for each channel, in rows no longer than the input's, each row of
+    the input read before an output lies there."""
+    if not is_3x3(struct):
+        return False
+    f = {name: number(window_of(struct), name) for name in window_of(struct).fields}
+    fits = f["output_width"] <= f["input_width"] and 0 <= f["padding_top"] < f["kernel_height"]
+    single = number(struct, "channel_multiplier") == 1
+    return single and fits and _element_bytes(struct) == 1

@@ -30,7 +30,7 @@ class Row:
 
     ``scratch_bytes`` of a descriptor, None for none; ``fits`` says which descriptors it computes,
     None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
-    where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
+    where both lie apart, always or with this descriptor; ``layout`` of its weights, None as they are packed; ``shareable``: its
     inner loops do not depend on the layer's sizes, so that layers can share a copy;
     ``rows_at_once``: output rows come in multiples of it, and the rest is made for nothing where
     fewer are wanted; ``input_bits`` what its input may have at most; ``over_start`` says of a
@@ -42,7 +42,7 @@ class Row:
     name: str
     scratch_bytes: Callable[[Struct], int] | None = None
     fits: Callable[[Struct], bool] | None = None
-    reads_ahead: Callable[[Struct], int] | None = None
+    reads_ahead: Callable[[Struct], int | None] | None = None
     layout: layouts.Layout | None = None
     shareable: bool = False
     rows_at_once: int = 1
@@ -137,15 +137,16 @@ ROWS = (
         rows_at_once=2,
         layout=layouts.in_columns,
         shareable=True,
+        over_start=ahead.from_start,
     ),
     Row(
         "dsp",
         "depthwise_conv2d_s8_bands",
         scratch_bytes=scratch.bands,
         fits=fits.bands,
-        reads_ahead=ahead.DEPTHWISE_4_ROWS,
         rows_at_once=2,
         layout=layouts.BANDS,
+        over_start=ahead.from_start,
     ),
     Row(
         "dsp",
