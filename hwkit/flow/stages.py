@@ -65,7 +65,14 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
     asked = needs.overlaps, needs.scratch_bytes, needs.rows_at_once
     packed = needs.tensor_bytes
     return needs, Costs(
-        lowered.graph, inputs, (), *asked, strips=False, place=place, packed_bytes=packed
+        lowered.graph,
+        inputs,
+        (),
+        *asked,
+        strips=False,
+        place=place,
+        packed_bytes=packed,
+        over_start=needs.over_start,
     )
 
 

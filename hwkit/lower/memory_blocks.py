@@ -119,13 +119,24 @@ def problem_of(
             if blocks[source].last == k == blocks[output].first and source != output:
                 closer[output, source] = -(-distance // alignment)
     lifetimes = schedule.lifetimes()
-    for name, near in schedule.closer.items():
-        for other, distance in near.items():
-            low, high = blocks[index[owner[name]]], blocks[index[owner[other]]]
-            # Only if none that shares their bytes is there with the other one.
-            if low.first == lifetimes[name][0] and high.last == lifetimes[other][1]:
-                closer[index[low.name], index[high.name]] = -(-distance // alignment)
-    for pair, size in _shrunk(schedule, owner, blocks, lifetimes).items():
+    members: dict[str, list[str]] = {}
+    for name, block in owner.items():
+        members.setdefault(block, []).append(name)
+    wanted = {
+        (owner[name], owner[other]) for name, near in schedule.closer.items() for other in near
+    }
+    for low, high in sorted(wanted):
+        # What shares their bytes must be allowed as close.
+        asked = [
+            schedule.closer.get(a, {}).get(b)
+            for a in members[low]
+            for b in members[high]
+            if lifetimes[a][0] <= lifetimes[b][1] and lifetimes[b][0] <= lifetimes[a][1]
+        ]
+        given = [distance for distance in asked if distance is not None]
+        if low != high and given and len(given) == len(asked):
+            closer[index[low], index[high]] = -(-max(given) // alignment)
+    for pair, size in _shrunk(schedule, members, blocks, lifetimes).items():
         units = -(-size // alignment)
         closer[pair] = min(closer.get(pair, units), units)
     boxes = [Box(-(-b.size // alignment), b.first, b.last, b.gap) for b in blocks]
@@ -133,7 +144,10 @@ def problem_of(
 
 
 def _shrunk(
-    schedule: Schedule, owner: Mapping[str, str], blocks: Sequence[Block], lifetimes: Lifetimes
+    schedule: Schedule,
+    members: Mapping[str, Sequence[str]],
+    blocks: Sequence[Block],
+    lifetimes: Lifetimes,
 ) -> dict[tuple[int, int], int]:
     """By block and another how many bytes of the first are ever there with the second: of tensors
     that begin at the same byte those that live while the other one does.
@@ -141,9 +155,6 @@ def _shrunk(
     Example: an output of 64 bytes at the start of its input of 256: what comes once the input has
     been read may lie 64 bytes above.
     """
-    members: dict[str, list[str]] = {}
-    for name, block in owner.items():
-        members.setdefault(block, []).append(name)
     found: dict[tuple[int, int], int] = {}
     for low, block in enumerate(blocks):
         names = members.get(block.name, [])

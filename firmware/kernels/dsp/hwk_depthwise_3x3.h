@@ -74,14 +74,24 @@ HWK_INLINE void hwk_band_move(const hwk_window_t *w, int32_t *band) {
   }
 }
 
-/* Fills the bands of `count` channels (4 or fewer) from channel `c` on, for output rows from y, of
- * each column the pairs of rows from `pair` on. With negative padding on its left a band starts inside
- * the map. */
+/* What is filled of bands: columns from `column` on, of each the pairs of rows from `pair` on; the bands
+ * of two channels lie `channel_words` apart. */
+typedef struct {
+  int32_t column;
+  int32_t pair;
+  int32_t channel_words;
+} hwk_band_rest_t;
+
+/* Fills the bands of `count` channels (4 or fewer) from channel `c` on, for output rows from y. With
+ * negative padding on its left a band starts inside the map. */
 HWK_INLINE void hwk_band_fill(const hwk_window_t *w, const int8_t *input, int32_t y, int32_t c,
-                              int32_t count, int32_t pair, const uint32_t *padding, int32_t *band) {
+                              int32_t count, const hwk_band_rest_t *rest, const uint32_t *padding,
+                              int32_t *band) {
   int32_t words = hwk_band_words(w), columns = hwk_band_columns(w);
-  int32_t channel_words = words * columns;
-  int32_t skipped = hwk_max(-w->padding_left, 0) * w->channels;
+  int32_t channel_words = rest->channel_words, pair = rest->pair;
+  int32_t first = hwk_min(hwk_max(w->padding_left, rest->column), columns);
+  int32_t end = hwk_max(hwk_min(w->padding_left + w->input_width, columns), first);
+  int32_t skipped = (first - w->padding_left) * w->channels;
   hwk_band_row_t rows[6];
   for (int32_t r = 2 * pair; r < 2 * words; ++r) {
     int32_t row = hwk_window_row(w, y, r);
@@ -90,9 +100,7 @@ HWK_INLINE void hwk_band_fill(const hwk_window_t *w, const int8_t *input, int32_
         inside ? input + row * w->input_width * w->channels + skipped + c : (const int8_t *)padding;
     rows[r].step = inside ? w->channels : 0;
   }
-  int32_t first = hwk_min(hwk_max(w->padding_left, 0), columns);
-  int32_t end = hwk_min(w->padding_left + w->input_width, columns);
-  hwk_band_pad(band, words, channel_words, pair, 0, first, *padding);
+  hwk_band_pad(band, words, channel_words, pair, rest->column, first, *padding);
   int32_t *column = band + first * words;
   for (int32_t x = first; x < end; ++x, column += words) {
     for (int32_t v = pair; v < words; ++v) {
@@ -144,7 +152,8 @@ HWK_INLINE void hwk_depthwise_3x3_part(const hwk_depthwise_conv2d_t *d, const in
       if (y != 0) {
         hwk_band_move(w, band);
       }
-      hwk_band_fill(w, input, y, c, count, y != 0, &padding, band);
+      hwk_band_rest_t rest = {0, y != 0, channel_words};
+      hwk_band_fill(w, input, y, c, count, &rest, &padding, band);
       for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
         const int32_t *columns = band + (o / d->channel_multiplier - c) * channel_words;
         tile(columns, (const int8_t *)d->weights + 12 * o, sums, end, d->bias[o]);

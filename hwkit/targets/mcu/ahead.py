@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hwkit.ir.types import Array
-from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, window_of
+from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, part_columns, window_of
 from hwkit.targets.mcu.structs import Struct
 
 _PIXELS_AT_ONCE = 4
@@ -97,6 +97,29 @@ def depthwise_rows(struct: Struct) -> int | None:
     return None if is_3x3(struct) else DEPTHWISE_ROW(struct)
 
 
+def depthwise_parts(struct: Struct) -> int:
+    """Parts of two rows and a few columns in order (``ref/hwk_depthwise_part.h``), the pixels of
+    each in any order."""
+    window = window_of(struct)
+    height, width = number(window, "output_height"), number(window, "output_width")
+    columns, pixel_bytes = part_columns(struct), _depthwise_outputs(struct) * _element_bytes(struct)
+    first = _first_read(window)
+    distance = written = 0
+    for y in range(0, height, 2):
+        below = min(y + 2, height) - 1
+        for x in range(0, width, columns):
+            # What the parts to the left of it wrote below, where there is no part above it yet.
+            written = max(written, below * width + min(x + columns, width))
+            distance = max(distance, written * pixel_bytes - int(first[y * width + x]))
+    return distance
+
+
+def narrow_parts(struct: Struct) -> int:
+    """dsp: the same, at a stride of 1 two rows at once."""
+    single = number(window_of(struct), "stride_width") == 1
+    return (DEPTHWISE_ROWS if single else depthwise_parts)(struct)
+
+
 POOL = _windowed(channels_in)
 
 
@@ -121,3 +144,13 @@ def from_start(struct: Struct) -> bool:
     fits = f["output_width"] <= f["input_width"] and 0 <= f["padding_top"] < f["kernel_height"]
     single = number(struct, "channel_multiplier") == 1
     return single and fits and _element_bytes(struct) == 1
+
+
+def narrow_from_start(struct: Struct) -> bool:
+    """The same for two output rows, or one, in parts from left to right: at a stride of 1, and
+    where there is a second row, rows as long as the input's."""
+    f = {name: number(window_of(struct), name) for name in window_of(struct).fields}
+    rows, same = f["output_height"], f["output_width"] == f["input_width"]
+    left = 0 <= f["padding_left"] < f["kernel_width"]
+    short = rows == 1 or (rows == 2 and same)
+    return f["stride_width"] == 1 and short and left and from_start(struct)
