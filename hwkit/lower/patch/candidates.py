@@ -45,9 +45,8 @@ def whole_layer(costs: Costs, k: int) -> Iterator[Edge]:
     saved = [0]
     for name in dying:
         source = costs.whole(name)
-        if isinstance(op, InPlace) and source == output:
-            saved.append(output)
-        elif op.name in costs.over_start and output <= source:
+        over_start = op.name in costs.over_start and output <= source
+        if over_start or (isinstance(op, InPlace) and source == output):
             saved.append(output)
         elif name in (ahead := costs.overlaps.get(op.name, {})):
             saved.append(source + output - max(source + aligned(max(ahead[name], 0)), output))
@@ -103,7 +102,9 @@ class Rows:
         """The same with pairs from the first layer on that would get and make one row a turn; None
         where there is none, or nothing before it that would not."""
         height = {
-            name: tensor.shape[0] for name, tensor in self.costs.graph.tensors.items() if tensor.shape
+            name: tensor.shape[0]
+            for name, tensor in self.costs.graph.tensors.items()
+            if tensor.shape
         }
         most = max(height[name] for name in activations(self.nodes[0]))
         for k, op in enumerate(self.nodes):

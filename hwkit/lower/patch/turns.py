@@ -103,9 +103,9 @@ def by_input(
     """The stage in which every turn gets ``rows`` more rows of the map it reads (the largest, if
     it reads several), and each layer then makes what it can. With ``even`` no layer makes more in
     a turn than its share of ``rows``, rounded up: the end takes more turns, and smaller buffers.
-    The first turn may get more (``lead_of``). If even, the layer at place ``pairs_from`` of ``nodes``
-    waits until it can make two rows, and those from there on have twice the share: kernels that make
-    two rows at once then need not make one for nothing.
+    The first turn may get more (``lead_of``). If even, the layer at place ``pairs_from`` of
+    ``nodes`` waits until it can make two rows, and those from there on have twice the share:
+    kernels that make two rows at once then need not make one for nothing.
     Tensors in ``again`` keep nothing: in each turn the rows are made that it reads.
 
     Example: of two convolutions 3 by 3 with padding 1 over 8 rows and one row a turn, the first

@@ -21,16 +21,18 @@ _PIXELS_AT_ONCE = 4
 """Kernels may read and write this many neighbouring pixels in any order among themselves."""
 
 
-def _windowed(outputs: Callable[[Struct], int], rows: int = 0) -> Callable[[Struct], int]:
-    """Output pixels in order, or ``rows`` rows at once with their pixels in any order; ``outputs``
-    gives the channels of a pixel."""
+def _windowed(
+    outputs: Callable[[Struct], int], rows: int = 0, pixels_at_once: int = _PIXELS_AT_ONCE
+) -> Callable[[Struct], int]:
+    """Output pixels in order, ``pixels_at_once`` in any order among themselves, or ``rows`` rows at
+    once with their pixels in any order; ``outputs`` gives the channels of a pixel."""
 
     def distance(struct: Struct) -> int:
         window = window_of(struct)
         first = _first_read(window)
         pixel_bytes = outputs(struct) * _element_bytes(struct)
         # Everything written by the time that a pixel, or one just before it, is read.
-        written = np.minimum(np.arange(len(first)) + _PIXELS_AT_ONCE, len(first)) * pixel_bytes
+        written = np.minimum(np.arange(len(first)) + pixels_at_once, len(first)) * pixel_bytes
         if rows:
             pixels = rows * number(window, "output_width")
             ends = (np.arange(len(first)) // pixels + 1) * pixels
@@ -75,7 +77,7 @@ def _element_bytes(struct: Struct) -> int:
 
 
 CONV2D = _windowed(lambda d: number(d, "output_channels"))
-
+CONV2D_PIXEL = _windowed(lambda d: number(d, "output_channels"), pixels_at_once=1)
 
 CONV2D_ROWS = _windowed(lambda d: number(d, "output_channels"), rows=2)
 CONV2D_4_ROWS = _windowed(lambda d: number(d, "output_channels"), rows=4)
@@ -86,7 +88,7 @@ def _depthwise_outputs(struct: Struct) -> int:
 
 
 DEPTHWISE = _windowed(_depthwise_outputs)
-
+DEPTHWISE_PIXEL = _windowed(_depthwise_outputs, pixels_at_once=1)
 
 DEPTHWISE_ROW = _windowed(_depthwise_outputs, rows=1)
 DEPTHWISE_ROWS = _windowed(_depthwise_outputs, rows=2)

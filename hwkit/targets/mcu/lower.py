@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from types import MappingProxyType
+from typing import Literal
 
 from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
@@ -40,7 +41,7 @@ from hwkit.targets.mcu.one_width import one_width
 from hwkit.targets.mcu.packed import packed
 from hwkit.targets.mcu.packed_parts import are_packed, fit, packed_parts
 from hwkit.targets.mcu.read_ahead import overlaps
-from hwkit.targets.mcu.room import least
+from hwkit.targets.mcu.room import least, of_speed
 from hwkit.targets.mcu.sharing import by_rule
 from hwkit.targets.mcu.stages import UNSTAGED, Staging, Tiled, numbered, staging
 from hwkit.targets.mcu.states import NONE, Updates, updates
@@ -77,7 +78,7 @@ class McuPlan:
     """Layers in order and what computes each, the kernels they use by symbol, the memory plan, how
     each activation is ``stored`` in it and how the states change; ``choice`` says what the picks
     were chosen by, ``staging`` which layers are computed in parts. ``small``: the picks are those
-    that take least memory."""
+    that take least memory, of all kernels or of the fast ones."""
 
     layers: tuple[Layer, ...]
     picks: tuple[Pick, ...]
@@ -87,7 +88,7 @@ class McuPlan:
     choice: Choice | None = None
     states: Updates = NONE
     staging: Staging = UNSTAGED
-    small: bool = False
+    small: Literal["", "fast", "all"] = ""
 
 
 def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
@@ -140,12 +141,16 @@ def _small(lowered: Lowered[McuPlan], found: Staging) -> tuple[Pick, ...]:
         stage = found.stages[tile.stage]
         k = stage.nodes.index(op)
         rows = max(len(part.rows) for turn in stage.turns if (part := turn.parts[k]) is not None)
-        row = stored[op.output].bytes_of(graph.tensors[op.output]) // graph.tensors[op.output].shape[0]
+        row = (
+            stored[op.output].bytes_of(graph.tensors[op.output])
+            // graph.tensors[op.output].shape[0]
+        )
         fitting = [
             kernel
             for kernel in known[tile.classes[0][0].kernel]
             if fit(tile.classes, kernel, stored, op.output)
         ]
+        fitting = of_speed(fitting, lowered.plan.small == "all")
         small = least(fitting, tile.classes, stored, op.output, rows * row)
         if small is not None:
             picks[place] = replace(picks[place], kernel=small.symbol)

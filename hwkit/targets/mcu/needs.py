@@ -11,7 +11,7 @@ from hwkit.targets.mcu.kernels import Kernel, implementations
 from hwkit.targets.mcu.layers import calls
 from hwkit.targets.mcu.lower import McuPlan, arena_regions, other_bytes, plan, section
 from hwkit.targets.mcu.packed import fits
-from hwkit.targets.mcu.room import least
+from hwkit.targets.mcu.room import least, of_speed
 
 _SHARE = 8
 """Of the room for activations at most one part in so many for a fast kernel's scratch."""
@@ -70,11 +70,12 @@ def with_fast_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
     return replace(lowered, plan=plan(lowered.graph, mcu, picks))
 
 
-def with_small_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
-    """``lowered`` with those kernels that ask least memory, scratch and what output and input take
-    beside the larger of them; of equals the first.
+def with_small_kernels(lowered: Lowered[McuPlan], plain: bool) -> Lowered[McuPlan]:
+    """``lowered`` with those kernels that ask least memory, scratch and how far an output starts
+    before its input; of equals the first. Without ``plain`` a layer has one that takes its time
+    from the core's own instructions, if there is one.
 
-    Example: a depthwise 3x3 over (24, 24, 32) on a Cortex-M4 has the plain loops, which read 928
+    Example: a depthwise 3x3 over (24, 24, 32) on a Cortex-M4 has the plain loops, which read 832
     bytes ahead; over (12, 12, 64) those that write over the input, with 544 of scratch. Where the
     room allows, measuring gives layers their fast kernels back.
     """
@@ -89,9 +90,10 @@ def with_small_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
             if all(fits(call, kernel, stored, op.output) for call in made)
         ]
         output = stored[op.output].bytes_of(lowered.graph.tensors[op.output])
-        small = least(fitting, [made], stored, op.output, output)
+        small = least(of_speed(fitting, plain), [made], stored, op.output, output)
         picks.append(pick if small is None else replace(pick, kernel=small.symbol))
-    return replace(lowered, plan=replace(plan(lowered.graph, mcu, picks), small=True))
+    small_plan = plan(lowered.graph, mcu, picks)
+    return replace(lowered, plan=replace(small_plan, small="all" if plain else "fast"))
 
 
 def _scratch(kernel: Kernel, made: Sequence[Call]) -> int:
