@@ -362,7 +362,8 @@ class ArenaNeeds:
     ``room_bytes`` for activations once these and the stack are there, or the build's limit;
     ``rows_at_once`` of the nodes whose kernels make more than one row of a map at once;
     ``tensor_bytes`` of activations that do not take a byte, or as many as their type has, for each
-    integer; nodes in ``over_start`` may write from the start of their input on."""
+    integer; nodes in ``over_start`` may write from the start of their input on, and parts of two
+    rows of those in ``parts_over_start`` from that of the rows that they read."""
 
     scratch_bytes: Mapping[str, int]
     overlaps: Mapping[str, Mapping[str, int]]
@@ -371,6 +372,7 @@ class ArenaNeeds:
     rows_at_once: Mapping[str, int] = field(default_factory=dict)
     tensor_bytes: Mapping[str, int] = field(default_factory=dict)
     over_start: Collection[str] = ()
+    parts_over_start: Collection[str] = ()
 
 
 @runtime_checkable

@@ -74,6 +74,7 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
         place=place,
         packed_bytes=packed,
         over_start=needs.over_start,
+        parts_over_start=needs.parts_over_start,
     )
 
 

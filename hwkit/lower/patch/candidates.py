@@ -166,7 +166,7 @@ class Rows:
         scratch = [costs.scratch.get(op.name, 0) for op in run]
         work, around = sum(costs.macs[self.first : last]), self.around(last)
         most = (limit - around, MOST_WORK * sum(costs.macs) // 100)
-        over = [op.name in costs.over_start for op in run]
+        over = [op.name in costs.parts_over_start for op in run]
         for label in self.segments.labels(len(run), row, per_row, scratch, most, over):
             again = tuple(names[k] for k in label.again)
             tiling = replace(self.tiling(last), again=again)
@@ -220,7 +220,7 @@ class Rows:
             arrives = name in costs.streamed
             own = aligned(rows.rows * row) - (0 if arrives else aligned(rows.kept * row))
             for k in range(start, min(costs.last_reader(name) + 1, last)):
-                over = k == start and run[k - self.first].name in costs.over_start
+                over = k == start and run[k - self.first].name in costs.parts_over_start
                 alive[k - self.first] += 0 if over and k > self.first else own
         return halos + max(alive)
 

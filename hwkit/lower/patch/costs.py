@@ -57,7 +57,8 @@ class Costs:
     """A graph and how its memory is counted: ``streamed`` inputs come row by row, ``uncounted``
     tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name and how
     many ``rows_at_once`` their kernels make, where that is more than one; layers in
-    ``over_start`` may write over their input, or a part over the rows that it reads; without
+    ``over_start`` may write over their input, parts of those in ``parts_over_start`` over the rows
+    that they read; without
     ``strips`` stages are of whole rows, which is what a firmware runs. ``place`` plans the memory
     of stages of whole rows as a target's own build does; without it, see ``peak``. Tensors in
     ``packed_bytes`` take so many, and a row its share where that is whole bytes."""
@@ -72,6 +73,7 @@ class Costs:
     place: Callable[[Sequence[Stage]], MemoryPlan] | None = None
     packed_bytes: Mapping[str, int] = field(default_factory=dict)
     over_start: Collection[str] = ()
+    parts_over_start: Collection[str] = ()
 
     @cached_property
     def reach(self) -> dict[str, Reach]:

@@ -150,8 +150,8 @@ def _small(lowered: Lowered[McuPlan], found: Staging) -> tuple[Pick, ...]:
             for kernel in known[tile.classes[0][0].kernel]
             if fit(tile.classes, kernel, stored, op.output)
         ]
-        fitting = of_speed(fitting, lowered.plan.small == "all")
-        small = least(fitting, tile.classes, stored, op.output, rows * row)
+        wanted = of_speed(fitting, lowered.plan.small == "all")
+        small = least(wanted, tile.classes, stored, op.output, rows * row)
         if small is not None:
             picks[place] = replace(picks[place], kernel=small.symbol)
     return tuple(picks)

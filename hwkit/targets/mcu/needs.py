@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from hwkit.target import ArenaNeeds, Lowered
 from hwkit.targets.mcu.call import Call, Pick
+from hwkit.targets.mcu.descriptors import number
 from hwkit.targets.mcu.kernels import Kernel, implementations
 from hwkit.targets.mcu.layers import calls
-from hwkit.targets.mcu.lower import McuPlan, arena_regions, other_bytes, plan, section
+from hwkit.targets.mcu.lower import Layer, McuPlan, arena_regions, other_bytes, plan, section
 from hwkit.targets.mcu.packed import fits
 from hwkit.targets.mcu.room import least, of_speed
+from hwkit.targets.mcu.structs import Struct
 
 _SHARE = 8
 """Of the room for activations at most one part in so many for a fast kernel's scratch."""
@@ -43,7 +45,23 @@ def arena_needs(lowered: Lowered[McuPlan]) -> ArenaNeeds:
             if storage.bits < 8
         },
         {layer.op.name for layer in layers if layer.over_start},
+        {layer.op.name for layer in layers if _parts_over_start(layer, lowered.plan)},
     )
+
+
+def _parts_over_start(layer: Layer, plan: McuPlan) -> bool:
+    """Whether two rows of a map, computed by themselves, may lie over those that they are made
+    of."""
+    if len(layer.calls) != 1 or layer.calls[0].packing is not None:
+        return False
+    (call,) = layer.calls
+    over_start = plan.kernels[call.kernel].row.over_start
+    window = call.descriptor.fields.get("window")
+    if over_start is None or not isinstance(window, Struct):
+        return False
+    rows = min(number(window, "output_height"), 2)
+    part = Struct({**window.fields, "output_height": rows})
+    return over_start(Struct({**call.descriptor.fields, "window": part}))
 
 
 def with_fast_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:

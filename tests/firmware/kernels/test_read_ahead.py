@@ -106,7 +106,9 @@ def test_windows_from_the_start_of_their_input(driver: Driver) -> None:
         st.tuples(st.integers(1, 2), st.integers(0, 1), st.integers(0, 1)),
         st.data(),
     )
-    def holds(sizes: tuple[int, int, int], moves: tuple[int, int, int], data: st.DataObject) -> None:
+    def holds(
+        sizes: tuple[int, int, int], moves: tuple[int, int, int], data: st.DataObject
+    ) -> None:
         rows, width, channels = sizes
         stride, top, bottom = moves
         if rows + top + bottom < 3:
