@@ -8,7 +8,7 @@ another build, run a file as it is) are protocols of their own, asked by ``isins
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -383,7 +383,8 @@ class ArenaNeeds:
     ``room_bytes`` for activations once these and the stack are there, or the build's limit;
     ``rows_at_once`` of the nodes whose kernels make more than one row of a map at once;
     ``tensor_bytes`` of activations that do not take a byte, or as many as their type has, for each
-    integer."""
+    integer; nodes in ``over_start`` may write from the start of their input on, and parts of two
+    rows of those in ``parts_over_start`` from that of the rows that they read."""
 
     scratch_bytes: Mapping[str, int]
     overlaps: Mapping[str, Mapping[str, int]]
@@ -391,6 +392,8 @@ class ArenaNeeds:
     room_bytes: int
     rows_at_once: Mapping[str, int] = field(default_factory=dict)
     tensor_bytes: Mapping[str, int] = field(default_factory=dict)
+    over_start: Collection[str] = ()
+    parts_over_start: Collection[str] = ()
 
 
 @runtime_checkable

@@ -32,8 +32,9 @@ class RunsStages(PlansArena[P], Protocol[P]):
         """``lowered`` with the kernels that a plan should have room for, to be fast."""
         ...
 
-    def with_small_kernels(self, lowered: Lowered[P]) -> Lowered[P]:
-        """``lowered`` with the kernels that need least room."""
+    def with_small_kernels(self, lowered: Lowered[P], plain: bool) -> Lowered[P]:
+        """``lowered`` with the kernels that need least room; without ``plain`` of those that the
+        core's own instructions make fast."""
         ...
 
     def memory(self, lowered: Lowered[P]) -> MemoryPlan:
@@ -65,15 +66,24 @@ def needs_of(target: Target[Any], lowered: Lowered[Any]) -> tuple[ArenaNeeds, Co
     asked = needs.overlaps, needs.scratch_bytes, needs.rows_at_once
     packed = needs.tensor_bytes
     return needs, Costs(
-        lowered.graph, inputs, (), *asked, strips=False, place=place, packed_bytes=packed
+        lowered.graph,
+        inputs,
+        (),
+        *asked,
+        strips=False,
+        place=place,
+        packed_bytes=packed,
+        over_start=needs.over_start,
+        parts_over_start=needs.parts_over_start,
     )
 
 
 def chosen(target: Target[Any], lowered: Lowered[Any]) -> PatchPlan:
     """The plan for the room that there is: of least work among those that leave room for fast
     kernels, unless it takes so much more work than the best of all plans that plain kernels are
-    as quick. Where none fits, that of kernels without scratch; ``BudgetInfeasible`` with the bytes
-    that are missing where these do not fit either."""
+    as quick. Where none fits, that of the kernels which need least room, of
+    fast ones if these fit; ``BudgetInfeasible`` with the bytes that are missing where no others do
+    either."""
     return _chosen(target, lowered)[1]
 
 
@@ -84,7 +94,10 @@ def _chosen(target: Target[Any], lowered: Lowered[Any]) -> tuple[Lowered[Any], P
     try:
         least = plan_within(costs, needs.room_bytes)
     except BudgetInfeasible:
-        small = target.with_small_kernels(lowered)
+        small = target.with_small_kernels(lowered, plain=False)
+        if (fitting := found_within(needs_of(target, small)[1], needs.room_bytes)) is not None:
+            return small, fitting
+        small = target.with_small_kernels(lowered, plain=True)
         return small, plan_within(needs_of(target, small)[1], needs.room_bytes)
     _, roomier = needs_of(target, target.with_fast_kernels(lowered))
     found = found_within(roomier, needs.room_bytes)

@@ -7,7 +7,7 @@ Inference", 2020, greedy by size; best fit).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwkit.errors import GraphError
@@ -119,14 +119,63 @@ def problem_of(
             if blocks[source].last == k == blocks[output].first and source != output:
                 closer[output, source] = -(-distance // alignment)
     lifetimes = schedule.lifetimes()
-    for name, near in schedule.closer.items():
-        for other, distance in near.items():
-            low, high = blocks[index[owner[name]]], blocks[index[owner[other]]]
-            # Only if none that shares their bytes is there with the other one.
-            if low.first == lifetimes[name][0] and high.last == lifetimes[other][1]:
-                closer[index[low.name], index[high.name]] = -(-distance // alignment)
+    members: dict[str, list[str]] = {}
+    for name, block in owner.items():
+        members.setdefault(block, []).append(name)
+    wanted = {
+        (owner[name], owner[other]) for name, near in schedule.closer.items() for other in near
+    }
+    for low, high in sorted(wanted):
+        # What shares their bytes must be allowed as close.
+        asked = [
+            schedule.closer.get(a, {}).get(b)
+            for a in members[low]
+            for b in members[high]
+            if lifetimes[a][0] <= lifetimes[b][1] and lifetimes[b][0] <= lifetimes[a][1]
+        ]
+        given = [distance for distance in asked if distance is not None]
+        if low != high and given and len(given) == len(asked):
+            closer[index[low], index[high]] = -(-max(given) // alignment)
+    for pair, size in _shrunk(schedule, members, blocks, lifetimes).items():
+        units = -(-size // alignment)
+        closer[pair] = min(closer.get(pair, units), units)
     boxes = [Box(-(-b.size // alignment), b.first, b.last, b.gap) for b in blocks]
     return pack(boxes, closer)
+
+
+def _shrunk(
+    schedule: Schedule,
+    members: Mapping[str, Sequence[str]],
+    blocks: Sequence[Block],
+    lifetimes: Lifetimes,
+) -> dict[tuple[int, int], int]:
+    """By block and another how many bytes of the first are ever there with the second: of tensors
+    that begin at the same byte those that live while the other one does.
+
+    Example: an output of 64 bytes at the start of its input of 256: what comes once the input has
+    been read may lie 64 bytes above.
+    """
+    found: dict[tuple[int, int], int] = {}
+    for low, block in enumerate(blocks):
+        names = members.get(block.name, [])
+        if len({schedule.tensor_bytes[name] for name in names}) < 2:
+            continue
+        for high, other in enumerate(blocks):
+            if high == low or not together(block, other):
+                continue
+            there = [
+                schedule.tensor_bytes[name]
+                for name in names
+                if any(_alive(other, k) for k in range(lifetimes[name][0], lifetimes[name][1] + 1))
+            ]
+            if (size := max(there, default=0)) < block.size:
+                found[low, high] = size
+    return found
+
+
+def _alive(block: Block, layer: int) -> bool:
+    gone = block.gap is not None and block.gap[0] <= layer <= block.gap[1]
+    return block.first <= layer <= block.last and not gone
 
 
 def place(blocks: list[Block], alignment: int) -> None:

@@ -225,6 +225,13 @@ def test_an_output_that_may_lie_at_the_start_of_its_input_alone(
     assert not over or plan.offset("y") == plan.offset("x")
 
 
+def test_behind_a_shorter_output_the_rest_of_its_input_is_free() -> None:
+    """64 bytes at the start of 256: the scratch of the next step lies in the others."""
+    steps = (Step("one", ("x",), ("y",), starts_with=("x",)), Step("two", ("y",), ("z",), 192))
+    plan = plan_memory(Schedule(steps, {"x": 256, "y": 64, "z": 0}, ("x",), ("z",)))
+    assert plan.arena_bytes == 256 and plan.offset("y") == plan.offset("x")
+
+
 @pytest.mark.parametrize(("distance", "arena"), [(0, 64), (16, 80), (17, 96), (200, 128)])
 def test_tensors_that_steps_write_and_read_in_turn_come_closer(distance: int, arena: int) -> None:
     """Both are there all the time: only what the schedule says lets them share bytes."""

@@ -1,10 +1,11 @@
 /* Depthwise convolution, 3x3 at strides of 1 or 2: two output rows at once, SMLAD over
  * neighbouring rows.
  *
- * For each two output rows, four input channels at a time are widened into bands: of each column
- * of a channel its rows in pairs, two 16-bit integers a word, the padding in its place. A word
- * serves both output rows, and up to three neighbouring outputs of each, which pays on maps of a
- * few columns too. */
+ * Four input channels at a time, from top to bottom: for each two output rows they are widened into
+ * bands, of each column of a channel its rows in pairs, two 16-bit integers a word, the padding in
+ * its place. A word serves both output rows, and up to three neighbouring outputs of each, which pays
+ * on maps of a few columns too. The last pair is the first one of the next two rows, so that no row is
+ * read again, and outputs of one a channel may lie where the map does. */
 #ifndef HWK_DEPTHWISE_3X3_H
 #define HWK_DEPTHWISE_3X3_H
 
@@ -54,35 +55,55 @@ HWK_INLINE void hwk_band_write(int32_t *column, int32_t channel_words, uint32_t 
   column[3 * channel_words] = hwk_odd_pair(high);
 }
 
-/* Columns from `x` up to `end` of a band, all of them in the padding. */
-HWK_INLINE void hwk_band_pad(int32_t *band, int32_t words, int32_t channel_words, int32_t x,
-                             int32_t end, uint32_t padding) {
-  for (int32_t k = x * words; k < end * words; ++k) {
-    hwk_band_write(band + k, channel_words, padding, padding);
+/* Pairs of rows from `pair` on, in columns from `x` up to `end` of a band, all of them in the padding. */
+HWK_INLINE void hwk_band_pad(int32_t *band, int32_t words, int32_t channel_words, int32_t pair,
+                             int32_t x, int32_t end, uint32_t padding) {
+  for (int32_t *column = band + x * words; x < end; ++x, column += words) {
+    for (int32_t v = pair; v < words; ++v) {
+      hwk_band_write(column + v, channel_words, padding, padding);
+    }
   }
 }
+
+/* The last pair of rows of all columns becomes the first one. */
+HWK_INLINE void hwk_band_move(const hwk_window_t *w, int32_t *band) {
+  int32_t words = hwk_band_words(w);
+  const int32_t *end = band + 4 * words * hwk_band_columns(w);
+  for (; band != end; band += words) {
+    band[0] = band[words - 1];
+  }
+}
+
+/* What is filled of bands: columns from `column` on, of each the pairs of rows from `pair` on; the bands
+ * of two channels lie `channel_words` apart. */
+typedef struct {
+  int32_t column;
+  int32_t pair;
+  int32_t channel_words;
+} hwk_band_rest_t;
 
 /* Fills the bands of `count` channels (4 or fewer) from channel `c` on, for output rows from y. With
  * negative padding on its left a band starts inside the map. */
 HWK_INLINE void hwk_band_fill(const hwk_window_t *w, const int8_t *input, int32_t y, int32_t c,
-                              int32_t count, const uint32_t *padding, int32_t *band) {
+                              int32_t count, const hwk_band_rest_t *rest, const uint32_t *padding,
+                              int32_t *band) {
   int32_t words = hwk_band_words(w), columns = hwk_band_columns(w);
-  int32_t channel_words = words * columns;
-  int32_t skipped = hwk_max(-w->padding_left, 0) * w->channels;
+  int32_t channel_words = rest->channel_words, pair = rest->pair;
+  int32_t first = hwk_min(hwk_max(w->padding_left, rest->column), columns);
+  int32_t end = hwk_max(hwk_min(w->padding_left + w->input_width, columns), first);
+  int32_t skipped = (first - w->padding_left) * w->channels;
   hwk_band_row_t rows[6];
-  for (int32_t r = 0; r < 2 * words; ++r) {
+  for (int32_t r = 2 * pair; r < 2 * words; ++r) {
     int32_t row = hwk_window_row(w, y, r);
     int inside = row >= 0 && row < w->input_height;
     rows[r].at =
         inside ? input + row * w->input_width * w->channels + skipped + c : (const int8_t *)padding;
     rows[r].step = inside ? w->channels : 0;
   }
-  int32_t first = hwk_min(hwk_max(w->padding_left, 0), columns);
-  int32_t end = hwk_min(w->padding_left + w->input_width, columns);
-  hwk_band_pad(band, words, channel_words, 0, first, *padding);
+  hwk_band_pad(band, words, channel_words, pair, rest->column, first, *padding);
   int32_t *column = band + first * words;
   for (int32_t x = first; x < end; ++x, column += words) {
-    for (int32_t v = 0; v < words; ++v) {
+    for (int32_t v = pair; v < words; ++v) {
       hwk_band_row_t *a = &rows[2 * v], *b = &rows[2 * v + 1];
       hwk_band_write(column + v, channel_words, hwk_load_channels(a->at, count),
                      hwk_load_channels(b->at, count));
@@ -90,7 +111,7 @@ HWK_INLINE void hwk_band_fill(const hwk_window_t *w, const int8_t *input, int32_
       b->at += b->step;
     }
   }
-  hwk_band_pad(band, words, channel_words, end, columns, *padding);
+  hwk_band_pad(band, words, channel_words, pair, end, columns, *padding);
 }
 
 /* Rescales and writes the sums of two output rows of one channel. Element `index` of the output is
@@ -123,12 +144,16 @@ HWK_INLINE void hwk_depthwise_3x3_part(const hwk_depthwise_conv2d_t *d, const in
   int32_t *sums = band + 4 * channel_words, *end = sums + hwk_band_sums(w);
   hwk_tile_3x3_t *tile = w->stride_width == 1 ? hwk_tile_3x3_stride1 : hwk_tile_3x3_stride2;
   uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
-  for (int32_t y = 0; y < w->output_height; y += 2) {
-    int32_t below = y + 1 < w->output_height ? row : 0;
-    for (int32_t c = 0; c < w->channels; c += 4) {
-      int32_t count = hwk_min(w->channels - c, 4);
-      hwk_band_fill(w, input, y, c, count, &padding, band);
-      int32_t last = (c + count) * d->channel_multiplier;
+  for (int32_t c = 0; c < w->channels; c += 4) {
+    int32_t count = hwk_min(w->channels - c, 4);
+    int32_t last = (c + count) * d->channel_multiplier;
+    for (int32_t y = 0; y < w->output_height; y += 2) {
+      int32_t below = y + 1 < w->output_height ? row : 0;
+      if (y != 0) {
+        hwk_band_move(w, band);
+      }
+      hwk_band_rest_t rest = {0, y != 0, channel_words};
+      hwk_band_fill(w, input, y, c, count, &rest, &padding, band);
       for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
         const int32_t *columns = band + (o / d->channel_multiplier - c) * channel_words;
         tile(columns, (const int8_t *)d->weights + 12 * o, sums, end, d->bias[o]);

@@ -1,9 +1,10 @@
 /* Depthwise convolution 3x3 at a stride of 1, fours of channels, one output for each: four output
  * rows at once, rescale and store among the products (hwk_tile_bands.h).
  *
- * For each four output rows, four channels at a time are widened into bands: of each column of a
- * channel its six rows in pairs, the padding in its place. Of the descriptor's tables only
- * `weights` is there, a stream of seven words a channel. */
+ * Four channels at a time, from top to bottom: for each four output rows they are widened into bands,
+ * of each column of a channel its six rows in pairs, the padding in its place. The last pair is the
+ * first one of the next four rows, so that no row is read again, and the outputs may lie where the
+ * map does. Of the descriptor's tables only `weights` is there, a stream of seven words a channel. */
 #ifndef HWK_DEPTHWISE_CONV2D_S8_BANDS_H
 #define HWK_DEPTHWISE_CONV2D_S8_BANDS_H
 
@@ -58,6 +59,14 @@ HWK_INLINE void hwk_bands_fill(const hwk_depthwise_conv2d_t *d, const int8_t *in
   }
 }
 
+/* The last pair of rows of all columns becomes the first one. */
+HWK_INLINE void hwk_bands_move(const hwk_depthwise_conv2d_t *d, int32_t *bands) {
+  const int32_t *end = bands + 4 * HWK_BAND_WORDS * hwk_bands_columns(d);
+  for (; bands != end; bands += HWK_BAND_WORDS) {
+    bands[0] = bands[HWK_BAND_WORDS - 1];
+  }
+}
+
 HWK_INLINE void hwk_depthwise_conv2d_s8_bands(const hwk_depthwise_conv2d_t *d, const int8_t *input,
                                               void *output, void *scratch) {
   const hwk_window_t *w = &d->window;
@@ -65,17 +74,21 @@ HWK_INLINE void hwk_depthwise_conv2d_s8_bands(const hwk_depthwise_conv2d_t *d, c
   HWK_IN_REGISTER(bands);
   int32_t channel_words = HWK_BAND_WORDS * hwk_bands_columns(d);
   hwk_band_outputs_t outputs = {w->channels, w->output_width * w->channels, w->output_width, 0};
-  for (int32_t y = 0; y < w->output_height; y += HWK_BAND_ROWS) {
-    outputs.rows = hwk_min(w->output_height - y, HWK_BAND_ROWS);
-    const int32_t *stream = d->weights;
-    int8_t *to = (int8_t *)output + y * outputs.row;
-    for (int32_t c = 0; c < w->channels; c += 4) {
-      for (int32_t v = 0; 2 * v < outputs.rows + 2; ++v) {
+  const int32_t *stream = d->weights;
+  for (int32_t c = 0; c < w->channels; c += 4, stream += 4 * HWK_BAND_STREAM) {
+    int8_t *to = (int8_t *)output + c;
+    for (int32_t y = 0; y < w->output_height; y += HWK_BAND_ROWS) {
+      outputs.rows = hwk_min(w->output_height - y, HWK_BAND_ROWS);
+      if (y != 0) {
+        hwk_bands_move(d, bands);
+      }
+      for (int32_t v = y != 0; 2 * v < outputs.rows + 2; ++v) {
         hwk_bands_fill(d, input, y - w->padding_top + 2 * v, c, bands + v);
       }
-      for (int32_t n = 0; n < 4; ++n, stream += HWK_BAND_STREAM, ++to) {
-        hwk_band_channel(bands + n * channel_words, stream, to, &outputs);
+      for (int32_t n = 0; n < 4; ++n) {
+        hwk_band_channel(bands + n * channel_words, stream + n * HWK_BAND_STREAM, to + n, &outputs);
       }
+      to += HWK_BAND_ROWS * outputs.row;
     }
   }
 }

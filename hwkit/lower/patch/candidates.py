@@ -8,7 +8,7 @@ output, in a few large turns; or in strips of columns with all halos kept.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -45,7 +45,8 @@ def whole_layer(costs: Costs, k: int) -> Iterator[Edge]:
     saved = [0]
     for name in dying:
         source = costs.whole(name)
-        if isinstance(op, InPlace) and source == output:
+        over_start = op.name in costs.over_start and output <= source
+        if over_start or (isinstance(op, InPlace) and source == output):
             saved.append(output)
         elif name in (ahead := costs.overlaps.get(op.name, {})):
             saved.append(source + output - max(source + aligned(max(ahead[name], 0)), output))
@@ -88,12 +89,29 @@ def by_result_of(costs: Costs, first: int, end: int) -> Iterator[Edge]:
 
 @dataclass
 class Rows:
-    """Stages from the layer ``first`` on, ``rows`` rows of their source a turn."""
+    """Stages from the layer ``first`` on, ``rows`` rows of their source a turn, and from the layer
+    ``pairs_from`` on two at once."""
 
     costs: Costs
     first: int
     end: int
     rows: int
+    pairs_from: int | None = None
+
+    def in_pairs(self) -> Rows | None:
+        """The same with pairs from the first layer on that would get and make one row a turn; None
+        where there is none, or nothing before it that would not."""
+        height = {
+            name: tensor.shape[0]
+            for name, tensor in self.costs.graph.tensors.items()
+            if tensor.shape
+        }
+        most = max(height[name] for name in activations(self.nodes[0]))
+        for k, op in enumerate(self.nodes):
+            names = (*activations(op), op.output)
+            if all(height[name] * self.rows <= most for name in names):
+                return replace(self, pairs_from=self.first + k) if k else None
+        return None
 
     @cached_property
     def nodes(self) -> Sequence[Op]:
@@ -101,7 +119,8 @@ class Rows:
 
     @cached_property
     def pace(self) -> Pace:
-        return pace(self.costs.graph, self.nodes, self.costs.reach, self.rows)
+        pairs = None if self.pairs_from is None else self.pairs_from - self.first
+        return pace(self.costs.graph, self.nodes, self.costs.reach, self.rows, pairs)
 
     @cached_property
     def segments(self) -> Segments:
@@ -130,7 +149,7 @@ class Rows:
             yield Edge(self.tiling(last), size, work, self.besides(last))
 
     def tiling(self, last: int) -> Tiling:
-        return Tiling(self.first, last, self.rows)
+        return Tiling(self.first, last, self.rows, pairs_from=self.pairs_from)
 
     def again(self, last: int, limit: int) -> Iterator[Edge]:
         """The stages of fewer than ``limit`` bytes that compute some tensors again; of chains."""
@@ -147,9 +166,10 @@ class Rows:
         scratch = [costs.scratch.get(op.name, 0) for op in run]
         work, around = sum(costs.macs[self.first : last]), self.around(last)
         most = (limit - around, MOST_WORK * sum(costs.macs) // 100)
-        for label in self.segments.labels(len(run), row, per_row, scratch, most):
+        over = [op.name in costs.parts_over_start for op in run]
+        for label in self.segments.labels(len(run), row, per_row, scratch, most, over):
             again = tuple(names[k] for k in label.again)
-            tiling = Tiling(self.first, last, self.rows, 0, again)
+            tiling = replace(self.tiling(last), again=again)
             size = around + label.size_bytes
             yield Edge(tiling, size, work + label.extra_macs, self.besides(last))
 
@@ -200,7 +220,8 @@ class Rows:
             arrives = name in costs.streamed
             own = aligned(rows.rows * row) - (0 if arrives else aligned(rows.kept * row))
             for k in range(start, min(costs.last_reader(name) + 1, last)):
-                alive[k - self.first] += own
+                over = k == start and run[k - self.first].name in costs.parts_over_start
+                alive[k - self.first] += 0 if over and k > self.first else own
         return halos + max(alive)
 
     @cached_property

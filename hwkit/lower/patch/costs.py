@@ -28,7 +28,8 @@ CALL = 300
 class Tiling:
     """The layers ``first`` up to but without ``last``, by their places in the graph, as one stage:
     ``rows`` of the input a turn (``by_result``: of the last layer's output), ``columns`` of the
-    result at once (0: all), ``again`` what is computed again. Of one layer with ``rows`` 0: that
+    result at once (0: all), ``again`` what is computed again; rows in pairs from the layer
+    ``pairs_from`` on (None: nowhere). Of one layer with ``rows`` 0: that
     layer, computed whole."""
 
     first: int
@@ -37,6 +38,7 @@ class Tiling:
     columns: int = 0
     again: tuple[str, ...] = ()
     by_result: bool = False
+    pairs_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ class Edge:
 class Costs:
     """A graph and how its memory is counted: ``streamed`` inputs come row by row, ``uncounted``
     tensors lie elsewhere, ``overlaps`` as for ``schedule``, ``scratch`` of layers by name and how
-    many ``rows_at_once`` their kernels make, where that is more than one; without
+    many ``rows_at_once`` their kernels make, where that is more than one; layers in
+    ``over_start`` may write over their input, parts of those in ``parts_over_start`` over the rows
+    that they read; without
     ``strips`` stages are of whole rows, which is what a firmware runs. ``place`` plans the memory
     of stages of whole rows as a target's own build does; without it, see ``peak``. Tensors in
     ``packed_bytes`` take so many, and a row its share where that is whole bytes."""
@@ -68,6 +72,8 @@ class Costs:
     strips: bool = True
     place: Callable[[Sequence[Stage]], MemoryPlan] | None = None
     packed_bytes: Mapping[str, int] = field(default_factory=dict)
+    over_start: Collection[str] = ()
+    parts_over_start: Collection[str] = ()
 
     @cached_property
     def reach(self) -> dict[str, Reach]:

@@ -86,18 +86,19 @@ class Segments:
         macs: Sequence[int],
         scratch: Sequence[int],
         most: tuple[int, int],
+        over: Sequence[bool],
     ) -> list[Label]:
         """Of the first ``layers``: all choices that no other beats, of those with fewer bytes and
         at most so many more multiplications as ``most`` has. ``row_bytes`` of each tensor, the
         source first (0 where it takes none in here), ``macs`` of a row that each layer makes,
-        ``scratch`` bytes of each layer."""
+        ``scratch`` bytes of each layer, and whether it may write ``over`` what it reads."""
         best: list[list[Label]] = [[] for _ in range(layers + 1)]
         best[layers] = [Label(0, 0, 0, 0)]
         for end in range(layers, 0, -1):
             for start in range(max(end - 1 - AGAIN, 0), end):
                 step = self.segment(start, end)
                 for label in best[end]:
-                    new = _extended(label, step, start, end, row_bytes, macs, scratch)
+                    new = _extended(label, step, start, end, row_bytes, macs, scratch, over)
                     if new.size_bytes < most[0] and new.extra_macs <= most[1]:
                         _keep(best[start], new)
         return best[0]
@@ -111,13 +112,17 @@ def _extended(
     row_bytes: Sequence[int],
     macs: Sequence[int],
     scratch: Sequence[int],
+    over: Sequence[bool],
 ) -> Label:
     kept = aligned(step.source.kept * row_bytes[start])
     # The halo of what arrives is there beside its buffer.
     own = aligned(step.source.rows * row_bytes[start]) - (kept if start else 0)
     inside = (aligned(n * row_bytes[start + k]) for k, n in enumerate(step.rows, 1))
     sizes = [own, *inside, label.own_bytes]
-    pairs = [a + b + aligned(scratch[start + k]) for k, (a, b) in enumerate(pairwise(sizes))]
+    pairs = [
+        (max(a, b) if over[start + k] and start + k else a + b) + aligned(scratch[start + k])
+        for k, (a, b) in enumerate(pairwise(sizes))
+    ]
     extra = sum(n * macs[start + k] for k, n in enumerate(step.more))
     return Label(
         label.halo_bytes + kept,

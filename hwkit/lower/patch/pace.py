@@ -13,7 +13,7 @@ from typing import TypeAlias
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
 from hwkit.lower.patch.spans import Reach
-from hwkit.lower.patch.turns import lead_of
+from hwkit.lower.patch.turns import Share, lead_of
 
 Spans: TypeAlias = list[tuple[int, int]]
 """Rows from, up to but without, for each turn; none where both are equal."""
@@ -44,14 +44,23 @@ class Pace:
         return stops.index(stops[-1]) + 1
 
 
-def pace(graph: Graph, nodes: Sequence[Op], reach: Mapping[str, Reach], rows: int) -> Pace:
+def pace(
+    graph: Graph,
+    nodes: Sequence[Op],
+    reach: Mapping[str, Reach],
+    rows: int,
+    pairs_from: int | None = None,
+) -> Pace:
     """``nodes`` with ``rows`` more rows of their largest source a turn; what a layer makes does
     not depend on those behind it, so a prefix of ``nodes`` has a prefix of this."""
     outputs = {op.output for op in nodes}
     sources = {name for op in nodes for name in activations(op)} - outputs
     height = {name: graph.tensors[name].shape[0] for name in (*outputs, *sources)}
     most = max(height[name] for name in sources)
-    share = {op.output: -(-height[op.output] * rows // most) for op in nodes}
+    share = {
+        op.output: Share.of(height[op.output], rows, most, place, pairs_from)
+        for place, op in enumerate(nodes)
+    }
     there = dict.fromkeys(height, 0)
     stops: dict[str, list[int]] = {name: [] for name in height}
     turn = 0
@@ -65,7 +74,7 @@ def pace(graph: Graph, nodes: Sequence[Op], reach: Mapping[str, Reach], rows: in
             name = op.output
             if there[name] < height[name]:
                 least = min(there[source] for source in activations(op))
-                there[name] = min(reach[op.name].count(least), there[name] + share[name])
+                there[name] = share[name].stop(there[name], reach[op.name].count(least))
         for name, stop in there.items():
             stops[name].append(stop)
     return Pace(stops)

@@ -64,7 +64,11 @@ class PatchPlan:
         streamed = {name for op in nodes for name in activations(op)} & {*self.costs.streamed}
         if tiling.by_result:
             return by_output(self.graph, nodes, tiling.rows, tiling.again, streamed)
-        return by_input(self.graph, nodes, tiling.rows, streamed, again=tiling.again, even=True)
+        pairs = None if tiling.pairs_from is None else tiling.pairs_from - tiling.first
+        again = tiling.again
+        return by_input(
+            self.graph, nodes, tiling.rows, streamed, again=again, even=True, pairs_from=pairs
+        )
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -11,7 +11,7 @@ up to the last one. Rows that arrive go to their buffer between the turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -80,18 +80,21 @@ def staged(
     scratch_bytes: Mapping[str, int],
     overlaps: Overlaps,
     ahead: Ahead,
+    over_start: Collection[str] = (),
 ) -> Schedule:
     """The nodes of ``graph`` in order, each a step of its name, those of ``stages`` in parts.
 
     ``tensor_bytes`` has the size of each whole tensor, ``scratch_bytes`` what the largest part of
-    a node needs, ``overlaps`` is of nodes outside the stages. ``GraphError`` for a stage whose
+    a node needs, ``overlaps`` is of nodes outside the stages. Nodes in ``over_start`` may write
+    from the start of their input on, or in a stage every part from that of the rows that it reads.
+    ``GraphError`` for a stage whose
     nodes don't follow each other in ``graph``, or are in another one too.
 
     Example: two convolutions of a map of 8 rows, two rows a turn: the map between them has a
     buffer of four rows alive in both steps, and a halo of two rows.
     """
     sizes = dict(tensor_bytes)
-    steps = list(step_per_node(graph, sizes, scratch_bytes, overlaps).steps)
+    steps = list(step_per_node(graph, sizes, scratch_bytes, overlaps, over_start).steps)
     closer: dict[str, dict[str, int]] = {}
     gaps: dict[str, tuple[int, int]] = {}
     taken: set[str] = set()
@@ -105,7 +108,8 @@ def staged(
             sizes[name] = stage.rows(name) * row
             if stage.kept(name):
                 sizes[halo(name)] = stage.kept(name) * row
-        steps[first : first + len(stage.nodes)] = _steps(stage, scratch_bytes)
+        over = _over_start(graph, stage, tensor_bytes, over_start)
+        steps[first : first + len(stage.nodes)] = _steps(stage, scratch_bytes, over)
         free = _gaps(stage, first)
         gaps |= free
         # Between two turns halos are there with what the stage reads, and with each other.
@@ -144,7 +148,36 @@ def _row_bytes(graph: Graph, tensor_bytes: Mapping[str, int], tensor: str) -> in
     return tensor_bytes[tensor] // graph.tensors[tensor].shape[0]
 
 
-def _steps(stage: Stage, scratch_bytes: Mapping[str, int]) -> list[Step]:
+def _over_start(
+    graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], over_start: Collection[str]
+) -> set[str]:
+    """Of the nodes ``over_start`` those of a stage whose buffer may begin where that of their input
+    does: both are only ever there in part, nothing is kept of the output, of the input nothing
+    that has been written over, and no later node reads it."""
+    found: set[str] = set()
+    for k, op in enumerate(stage.nodes[1:], 1):
+        if op.name not in over_start or len(activations(op)) != 1:
+            continue
+        (name,) = activations(op)
+        if {name, op.output} <= {*stage.between} and last_reader(stage, name) == k:
+            row = _row_bytes(graph, tensor_bytes, op.output)
+            source = _row_bytes(graph, tensor_bytes, name)
+            kept = moves(stage, name)
+            parts = [(n, turn.parts[k]) for n, turn in enumerate(stage.turns)]
+            if all(
+                part.rows == stage.turns[n].held[op.output]
+                and part.reads[0].rows.start == stage.turns[n].held[name].start
+                and (not kept[n].keep or len(part.rows) * row <= kept[n].at * source)
+                for n, part in parts
+                if part is not None
+            ):
+                found.add(op.name)
+    return found
+
+
+def _steps(
+    stage: Stage, scratch_bytes: Mapping[str, int], over_start: Collection[str]
+) -> list[Step]:
     """The first step brings what lives as long as the stage, the last one needs it still."""
     halos = tuple(halo(name) for name in stage.buffers if stage.kept(name))
     whole = tuple(name for name in stage.sources if name not in stage.streamed)
@@ -154,6 +187,7 @@ def _steps(stage: Stage, scratch_bytes: Mapping[str, int]) -> list[Step]:
             activations(op),
             (op.output,) if op.output in stage.between else (),
             scratch_bytes.get(op.name, 0),
+            starts_with=activations(op) if op.name in over_start else (),
         )
         for op in stage.nodes
     ]
@@ -210,25 +244,27 @@ def _before_what_ends(
     graph: Graph, stage: Stage, tensor_bytes: Mapping[str, int], k: int
 ) -> dict[str, int]:
     """By buffer and halo how many bytes before it the whole result of node ``k`` starts: those that
-    it has of rows when the last turn ends in which there is something in it.
+    it has of rows when something is in it for the last time. In that turn no row of the result is
+    there yet, unless node ``k`` itself, or one behind it, is the last that has to do with it.
 
     Example: of a result of 12 rows 10 are there when the last row of the input has been read;
     where its buffer was may come the two others.
     """
     row = _row_bytes(graph, tensor_bytes, stage.nodes[k].output)
-    there, stops = 0, []
+    there, stops = 0, [0]
     for turn in stage.turns:
         part = turn.parts[k]
         there = there if part is None else part.rows.stop
         stops.append(there * row)
+    made = {op.output: place for place, op in enumerate(stage.nodes)}
     found: dict[str, int] = {}
     for name in stage.buffers:
         if name in stage.streamed and not _ends_here(graph, stage, name):
             continue
         touched = [n for n in range(len(stage.turns)) if _touches(stage, n, name)]
-        found[name] = stops[touched[-1]]
+        found[name] = stops[touched[-1] + (last_reader(stage, name) >= k)]
         if filled := [n for n, move in enumerate(moves(stage, name)) if move.fill]:
-            found[halo(name)] = stops[filled[-1]]
+            found[halo(name)] = stops[filled[-1] + (made.get(name, -1) >= k)]
     return {name: distance for name, distance in found.items() if distance < stops[-1]}
 
 

@@ -45,6 +45,7 @@ def edges(costs: Costs) -> list[Edge]:
     found = [edge for k in range(len(nodes)) for edge in whole_layer(costs, k)]
     starts = [(k, end) for k in range(len(nodes)) if (end := end_of_run(costs, k)) > k]
     paces = [Rows(costs, first, end, rows) for first, end in starts for rows in ROWS]
+    paces += [paired for one in paces if (paired := one.in_pairs()) is not None]
     found += [e for p in paces for last in range(p.first + 1, p.end + 1) for e in p.kept(last)]
     found += [e for k, end in starts for e in by_result_of(costs, k, end)]
     # What costs more work wants fewer bytes than the best plan that costs none.

@@ -98,11 +98,14 @@ def by_input(
     *,
     again: Collection[str] = (),
     even: bool = False,
+    pairs_from: int | None = None,
 ) -> Stage:
     """The stage in which every turn gets ``rows`` more rows of the map it reads (the largest, if
     it reads several), and each layer then makes what it can. With ``even`` no layer makes more in
     a turn than its share of ``rows``, rounded up: the end takes more turns, and smaller buffers.
-    The first turn may get more (``lead_of``).
+    The first turn may get more (``lead_of``). If even, the layer at place ``pairs_from`` of
+    ``nodes`` waits until it can make two rows, and those from there on have twice the share:
+    kernels that make two rows at once then need not make one for nothing.
     Tensors in ``again`` keep nothing: in each turn the rows are made that it reads.
 
     Example: of two convolutions 3 by 3 with padding 1 over 8 rows and one row a turn, the first
@@ -122,15 +125,38 @@ def by_input(
         given = min(rows * (len(steps) + 1) + lead, most)
         new = {name: Span(there[name], -(-height[name] * given // most)) for name in sources}
         there |= {name: span.stop for name, span in new.items()}
-        for op in nodes:
+        for place, op in enumerate(nodes):
             stop = made(graph, op, min(there[name] for name in activations(op)))
             if even:
-                share = -(-height[op.output] * rows // most)
-                stop = min(stop, there[op.output] + share)
+                share = Share.of(height[op.output], rows, most, place, pairs_from)
+                stop = share.stop(there[op.output], stop)
             new[op.output] = Span(there[op.output], stop)
             there[op.output] = stop
         steps.append(_made_again(graph, nodes, set(again) - set(results), new))
     return _stage(graph, tuple(nodes), streamed, set(again) - set(results), steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Of a map of ``height`` rows at most ``rows`` a turn; ``waits``: two at once, if it may have
+    two."""
+
+    height: int
+    rows: int
+    waits: bool
+
+    @classmethod
+    def of(cls, height: int, rows: int, most: int, place: int, pairs_from: int | None) -> Share:
+        """That of the layer at ``place``, where ``rows`` of ``most`` rows of the source come in a
+        turn: twice as many from ``pairs_from`` on, which waits."""
+        paired = pairs_from is not None and place >= pairs_from
+        share = -(-height * rows * (2 if paired else 1) // most)
+        return cls(height, share, place == pairs_from and share > 1)
+
+    def stop(self, there: int, possible: int) -> int:
+        """How many rows are made, of which so many were ``there`` and so many can be."""
+        stop = min(possible, there + self.rows)
+        return there if self.waits and stop == there + 1 < self.height else stop
 
 
 def lead_of(graph: Graph, nodes: Sequence[Op], sources: Sequence[str], rows: int) -> int:

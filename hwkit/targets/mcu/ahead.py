@@ -14,23 +14,25 @@ from collections.abc import Callable
 import numpy as np
 
 from hwkit.ir.types import Array
-from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, window_of
+from hwkit.targets.mcu.descriptors import channels_in, is_3x3, number, part_columns, window_of
 from hwkit.targets.mcu.structs import Struct
 
 _PIXELS_AT_ONCE = 4
 """Kernels may read and write this many neighbouring pixels in any order among themselves."""
 
 
-def _windowed(outputs: Callable[[Struct], int], rows: int = 0) -> Callable[[Struct], int]:
-    """Output pixels in order, or ``rows`` rows at once with their pixels in any order; ``outputs``
-    gives the channels of a pixel."""
+def _windowed(
+    outputs: Callable[[Struct], int], rows: int = 0, pixels_at_once: int = _PIXELS_AT_ONCE
+) -> Callable[[Struct], int]:
+    """Output pixels in order, ``pixels_at_once`` in any order among themselves, or ``rows`` rows at
+    once with their pixels in any order; ``outputs`` gives the channels of a pixel."""
 
     def distance(struct: Struct) -> int:
         window = window_of(struct)
         first = _first_read(window)
         pixel_bytes = outputs(struct) * _element_bytes(struct)
         # Everything written by the time that a pixel, or one just before it, is read.
-        written = np.minimum(np.arange(len(first)) + _PIXELS_AT_ONCE, len(first)) * pixel_bytes
+        written = np.minimum(np.arange(len(first)) + pixels_at_once, len(first)) * pixel_bytes
         if rows:
             pixels = rows * number(window, "output_width")
             ends = (np.arange(len(first)) // pixels + 1) * pixels
@@ -75,7 +77,7 @@ def _element_bytes(struct: Struct) -> int:
 
 
 CONV2D = _windowed(lambda d: number(d, "output_channels"))
-
+CONV2D_PIXEL = _windowed(lambda d: number(d, "output_channels"), pixels_at_once=1)
 
 CONV2D_ROWS = _windowed(lambda d: number(d, "output_channels"), rows=2)
 CONV2D_4_ROWS = _windowed(lambda d: number(d, "output_channels"), rows=4)
@@ -86,16 +88,38 @@ def _depthwise_outputs(struct: Struct) -> int:
 
 
 DEPTHWISE = _windowed(_depthwise_outputs)
-
+DEPTHWISE_PIXEL = _windowed(_depthwise_outputs, pixels_at_once=1)
 
 DEPTHWISE_ROW = _windowed(_depthwise_outputs, rows=1)
 DEPTHWISE_ROWS = _windowed(_depthwise_outputs, rows=2)
-DEPTHWISE_4_ROWS = _windowed(_depthwise_outputs, rows=4)
 
 
-def depthwise_rows(struct: Struct) -> int:
-    """dsp: two rows at once for 3x3 windows, else one."""
-    return (DEPTHWISE_ROWS if is_3x3(struct) else DEPTHWISE_ROW)(struct)
+def depthwise_rows(struct: Struct) -> int | None:
+    """dsp: a row at once; None for 3x3 windows, which go channel by channel (``from_start``)."""
+    return None if is_3x3(struct) else DEPTHWISE_ROW(struct)
+
+
+def depthwise_parts(struct: Struct) -> int:
+    """Parts of two rows and a few columns in order (``ref/hwk_depthwise_part.h``), the pixels of
+    each in any order."""
+    window = window_of(struct)
+    height, width = number(window, "output_height"), number(window, "output_width")
+    columns, pixel_bytes = part_columns(struct), _depthwise_outputs(struct) * _element_bytes(struct)
+    first = _first_read(window)
+    distance = written = 0
+    for y in range(0, height, 2):
+        below = min(y + 2, height) - 1
+        for x in range(0, width, columns):
+            # What the parts to the left of it wrote below, where there is no part above it yet.
+            written = max(written, below * width + min(x + columns, width))
+            distance = max(distance, written * pixel_bytes - int(first[y * width + x]))
+    return distance
+
+
+def narrow_parts(struct: Struct) -> int:
+    """dsp: the same, at a stride of 1 two rows at once."""
+    single = number(window_of(struct), "stride_width") == 1
+    return (DEPTHWISE_ROWS if single else depthwise_parts)(struct)
 
 
 POOL = _windowed(channels_in)
@@ -110,3 +134,25 @@ def column(input_bytes: int) -> Callable[[Struct], bool]:
         return single and _element_bytes(struct) == input_bytes
 
     return fits
+
+
+def from_start(struct: Struct) -> bool:
+    """Whether a 3x3 map can be written over its own bytes, four channels at a time from top to
+    bottom: one output of a byte for each channel, in rows no longer than the input's, each row of
+    the input read before an output lies there."""
+    if not is_3x3(struct):
+        return False
+    f = {name: number(window_of(struct), name) for name in window_of(struct).fields}
+    fits = f["output_width"] <= f["input_width"] and 0 <= f["padding_top"] < f["kernel_height"]
+    single = number(struct, "channel_multiplier") == 1
+    return single and fits and _element_bytes(struct) == 1
+
+
+def narrow_from_start(struct: Struct) -> bool:
+    """The same for two output rows, or one, in parts from left to right: at a stride of 1, and
+    where there is a second row, rows as long as the input's."""
+    f = {name: number(window_of(struct), name) for name in window_of(struct).fields}
+    rows, same = f["output_height"], f["output_width"] == f["input_width"]
+    left = 0 <= f["padding_left"] < f["kernel_width"]
+    short = rows == 1 or (rows == 2 and same)
+    return f["stride_width"] == 1 and short and left and from_start(struct)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from types import MappingProxyType
+from typing import Literal
 
 from hwkit.boards import Board, McuBoard
 from hwkit.errors import ConfigError
@@ -40,6 +41,7 @@ from hwkit.targets.mcu.one_width import one_width
 from hwkit.targets.mcu.packed import packed
 from hwkit.targets.mcu.packed_parts import are_packed, fit, packed_parts
 from hwkit.targets.mcu.read_ahead import overlaps
+from hwkit.targets.mcu.room import least, of_speed
 from hwkit.targets.mcu.sharing import by_rule
 from hwkit.targets.mcu.stages import UNSTAGED, Staging, Tiled, numbered, staging
 from hwkit.targets.mcu.states import NONE, Updates, updates
@@ -75,7 +77,8 @@ class Layer:
 class McuPlan:
     """Layers in order and what computes each, the kernels they use by symbol, the memory plan, how
     each activation is ``stored`` in it and how the states change; ``choice`` says what the picks
-    were chosen by, ``staging`` which layers are computed in parts."""
+    were chosen by, ``staging`` which layers are computed in parts. ``small``: the picks are those
+    that take least memory, of all kernels or of the fast ones."""
 
     layers: tuple[Layer, ...]
     picks: tuple[Pick, ...]
@@ -85,6 +88,7 @@ class McuPlan:
     choice: Choice | None = None
     states: Updates = NONE
     staging: Staging = UNSTAGED
+    small: Literal["", "fast", "all"] = ""
 
 
 def lower(graph: Graph, board: Board) -> Lowered[McuPlan]:
@@ -115,12 +119,42 @@ def staged(lowered: Lowered[McuPlan], stages: Sequence[Stage]) -> Lowered[McuPla
     """
     found = staging(lowered.graph, stages)
     mcu, picks = section(lowered.board), lowered.plan.picks
+    if lowered.plan.small:
+        picks = _small(lowered, found)
     planned = min(
         (plan(lowered.graph, mcu, picks, staging=s) for s in found.ways_to_pack(lowered.graph)),
         key=lambda of: (of.memory.missing_bytes, of.memory.arena_bytes),
     )
     partial = frozenset(name for stage in stages for name in stage.between)
     return replace(lowered, plan=planned, partial=partial)
+
+
+def _small(lowered: Lowered[McuPlan], found: Staging) -> tuple[Pick, ...]:
+    """The picks, where layers are in parts those kernels that take least memory for these."""
+    graph, stored = lowered.graph, lowered.plan.stored
+    known = implementations(section(lowered.board))
+    picks = list(lowered.plan.picks)
+    for place, op in enumerate(graph.nodes):
+        tile = found.layers.get(op.name)
+        if tile is None or not tile.classes[0]:
+            continue
+        stage = found.stages[tile.stage]
+        k = stage.nodes.index(op)
+        rows = max(len(part.rows) for turn in stage.turns if (part := turn.parts[k]) is not None)
+        row = (
+            stored[op.output].bytes_of(graph.tensors[op.output])
+            // graph.tensors[op.output].shape[0]
+        )
+        fitting = [
+            kernel
+            for kernel in known[tile.classes[0][0].kernel]
+            if fit(tile.classes, kernel, stored, op.output)
+        ]
+        wanted = of_speed(fitting, lowered.plan.small == "all")
+        small = least(wanted, tile.classes, stored, op.output, rows * row)
+        if small is not None:
+            picks[place] = replace(picks[place], kernel=small.symbol)
+    return tuple(picks)
 
 
 def _ordered(graph: Graph, mcu: McuBoard) -> tuple[Graph, McuPlan]:
@@ -198,8 +232,8 @@ def _schedule(
 ) -> Schedule:
     scratch = {layer.op.name: layer.scratch_bytes for layer in layers}
     overlaps = {layer.op.name: layer.overlaps for layer in layers}
+    over_start = {layer.op.name for layer in layers if layer.over_start}
     if not staging.stages:
-        over_start = {layer.op.name for layer in layers if layer.over_start}
         steps = step_per_node(graph, stored, scratch, overlaps, over_start)
         return _counted(graph, steps, stored)
     tiles = {layer.op.name: layer.tiled for layer in layers if layer.tiled is not None}
@@ -209,7 +243,8 @@ def _schedule(
         number = tile.of_turn[turn]
         return {} if number is None else tile.overlaps[number]
 
-    schedule = staged_steps(graph, staging.stages, stored, scratch, overlaps, ahead)
+    given = scratch, overlaps, ahead, over_start
+    schedule = staged_steps(graph, staging.stages, stored, *given)
     turns = {halo(name): len(stage.turns) for stage in staging.stages for name in stage.buffers}
     return _counted(graph, schedule, stored, turns)
 
@@ -281,6 +316,7 @@ def _layer(
         over_start = fits is not None and whole and fits(made[0].descriptor)
         return Layer(op, called, most, overlap, over_start=over_start)
     picked = [_picked(of, pick) for of in tile.classes]
+    fits, over_start = kernel.row.over_start, False
     if are_packed(picked, kernel, stored, op.output):
         parts = packed_parts(picked, kernel, stored, op.output)
         classes, scratch = parts.classes, parts.scratch_bytes
@@ -294,6 +330,8 @@ def _layer(
         scratch = max(kernel.scratch_bytes(call.descriptor) for of in classes for call in of)
         ahead = [overlaps(of, {kernel.symbol: kernel}) for of in classes]
         placed = tuple(laid_out(call, kernel.row.layout) for call in classes[0])
+        if fits is not None:
+            over_start = all(len(of) == 1 and fits(of[0].descriptor) for of in classes)
     if isinstance(op, InPlace):
         # Not over what has fewer bits: there would be more written than read.
         to = stored[op.output].bits
@@ -301,7 +339,7 @@ def _layer(
         ahead = [{**dict.fromkeys(over, 0), **of} for of in ahead]
     numbers = tuple(numbered(*of) for of in zip(placed, tile.varying, strict=True))
     tile = replace(tile, classes=classes, overlaps=tuple(ahead))
-    return Layer(op, numbers, scratch, {}, tile)
+    return Layer(op, numbers, scratch, {}, tile, over_start)
 
 
 def _picked(made: tuple[Call, ...], pick: Pick) -> tuple[Call, ...]:

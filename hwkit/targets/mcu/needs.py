@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from hwkit.target import ArenaNeeds, Lowered
 from hwkit.targets.mcu.call import Call, Pick
+from hwkit.targets.mcu.descriptors import number
 from hwkit.targets.mcu.kernels import Kernel, implementations
 from hwkit.targets.mcu.layers import calls
-from hwkit.targets.mcu.lower import McuPlan, arena_regions, other_bytes, plan, section
-from hwkit.targets.mcu.packed import fits, packed
+from hwkit.targets.mcu.lower import Layer, McuPlan, arena_regions, other_bytes, plan, section
+from hwkit.targets.mcu.packed import fits
+from hwkit.targets.mcu.room import least, of_speed
+from hwkit.targets.mcu.structs import Struct
 
 _SHARE = 8
 """Of the room for activations at most one part in so many for a fast kernel's scratch."""
@@ -41,7 +44,24 @@ def arena_needs(lowered: Lowered[McuPlan]) -> ArenaNeeds:
             for name, storage in lowered.plan.stored.items()
             if storage.bits < 8
         },
+        {layer.op.name for layer in layers if layer.over_start},
+        {layer.op.name for layer in layers if _parts_over_start(layer, lowered.plan)},
     )
+
+
+def _parts_over_start(layer: Layer, plan: McuPlan) -> bool:
+    """Whether two rows of a map, computed by themselves, may lie over those that they are made
+    of."""
+    if len(layer.calls) != 1 or layer.calls[0].packing is not None:
+        return False
+    (call,) = layer.calls
+    over_start = plan.kernels[call.kernel].row.over_start
+    window = call.descriptor.fields.get("window")
+    if over_start is None or not isinstance(window, Struct):
+        return False
+    rows = min(number(window, "output_height"), 2)
+    part = Struct({**window.fields, "output_height": rows})
+    return over_start(Struct({**call.descriptor.fields, "window": part}))
 
 
 def with_fast_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
@@ -68,11 +88,14 @@ def with_fast_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
     return replace(lowered, plan=plan(lowered.graph, mcu, picks))
 
 
-def with_small_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
-    """``lowered`` with those kernels that ask least scratch; of equals the first.
+def with_small_kernels(lowered: Lowered[McuPlan], plain: bool) -> Lowered[McuPlan]:
+    """``lowered`` with those kernels that ask least memory, scratch and how far an output starts
+    before its input; of equals the first. Without ``plain`` a layer has one that takes its time
+    from the core's own instructions, if there is one.
 
-    Example: a depthwise 3x3 over (24, 24, 32) on a Cortex-M4 has the plain loops, with none. Where
-    the room allows, measuring gives layers their fast kernels back.
+    Example: a depthwise 3x3 over (24, 24, 32) on a Cortex-M4 has the plain loops, which read 832
+    bytes ahead; over (12, 12, 64) those that write over the input, with 544 of scratch. Where the
+    room allows, measuring gives layers their fast kernels back.
     """
     mcu, stored = section(lowered.board), lowered.plan.stored
     known = implementations(mcu)
@@ -84,13 +107,11 @@ def with_small_kernels(lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
             for kernel in (known[made[0].kernel] if made else ())
             if all(fits(call, kernel, stored, op.output) for call in made)
         ]
-        small = min(
-            fitting,
-            key=lambda k: max(packed(c, k, stored, op.output).scratch_bytes for c in made),
-            default=None,
-        )
+        output = stored[op.output].bytes_of(lowered.graph.tensors[op.output])
+        small = least(of_speed(fitting, plain), [made], stored, op.output, output)
         picks.append(pick if small is None else replace(pick, kernel=small.symbol))
-    return replace(lowered, plan=plan(lowered.graph, mcu, picks))
+    small_plan = plan(lowered.graph, mcu, picks)
+    return replace(lowered, plan=replace(small_plan, small="all" if plain else "fast"))
 
 
 def _scratch(kernel: Kernel, made: Sequence[Call]) -> int:

@@ -30,8 +30,9 @@ class Row:
 
     ``scratch_bytes`` of a descriptor, None for none; ``fits`` says which descriptors it computes,
     None for all; ``reads_ahead`` by how many bytes its output may start before its input, None
-    where both lie apart; ``layout`` of its weights, None as they are packed; ``shareable``: its
-    inner loops do not depend on the layer's sizes, so that layers can share a copy;
+    where both lie apart, always or with this descriptor; ``layout`` of its weights, None as they
+    are packed; ``shareable``: its inner loops do not depend on the layer's sizes, so that layers
+    can share a copy;
     ``rows_at_once``: output rows come in multiples of it, and the rest is made for nothing where
     fewer are wanted; ``input_bits`` what its input may have at most; ``over_start`` says of a
     descriptor whether its output, no longer than its input, may lie from the start of that on, None
@@ -42,7 +43,7 @@ class Row:
     name: str
     scratch_bytes: Callable[[Struct], int] | None = None
     fits: Callable[[Struct], bool] | None = None
-    reads_ahead: Callable[[Struct], int] | None = None
+    reads_ahead: Callable[[Struct], int | None] | None = None
     layout: layouts.Layout | None = None
     shareable: bool = False
     rows_at_once: int = 1
@@ -51,10 +52,10 @@ class Row:
 
 
 ROWS = (
-    Row("ref", "conv2d_s8", reads_ahead=ahead.CONV2D),
+    Row("ref", "conv2d_s8", reads_ahead=ahead.CONV2D_PIXEL),
     Row("ref", "conv2d_s8_s4", reads_ahead=ahead.CONV2D, layout=layouts.nibbles(1)),
     Row("ref", "dense_s8_s4", layout=layouts.nibbles(1)),
-    Row("ref", "depthwise_conv2d_s8", reads_ahead=ahead.DEPTHWISE),
+    Row("ref", "depthwise_conv2d_s8", reads_ahead=ahead.DEPTHWISE_PIXEL),
     Row("ref", "avg_pool_s8", reads_ahead=ahead.POOL),
     Row("ref", "max_pool_s8", reads_ahead=ahead.POOL),
     Row("ref", "sum_pool_s8", reads_ahead=ahead.POOL),
@@ -137,25 +138,27 @@ ROWS = (
         rows_at_once=2,
         layout=layouts.in_columns,
         shareable=True,
+        over_start=ahead.from_start,
     ),
     Row(
         "dsp",
         "depthwise_conv2d_s8_bands",
         scratch_bytes=scratch.bands,
         fits=fits.bands,
-        reads_ahead=ahead.DEPTHWISE_4_ROWS,
         rows_at_once=2,
         layout=layouts.BANDS,
+        over_start=ahead.from_start,
     ),
     Row(
         "dsp",
         "depthwise_conv2d_s8_narrow",
         scratch_bytes=scratch.narrow_depthwise,
         fits=fits.narrow_3x3,
-        reads_ahead=ahead.DEPTHWISE_ROWS,
+        reads_ahead=ahead.narrow_parts,
         rows_at_once=2,
         layout=layouts.in_columns,
         shareable=True,
+        over_start=ahead.narrow_from_start,
     ),
     Row(
         "dsp",
@@ -242,7 +245,7 @@ ROWS = (
         "depthwise_conv2d_s8_narrow",
         scratch_bytes=scratch.narrow_scalar_depthwise,
         fits=depthwise_stairs.fits_narrow,
-        reads_ahead=ahead.DEPTHWISE_ROWS,
+        reads_ahead=ahead.depthwise_parts,
         rows_at_once=2,
         layout=depthwise_stairs.laid_out,
         shareable=True,
@@ -378,7 +381,7 @@ ROWS = (
         "depthwise_conv2d_s8_narrow",
         scratch_bytes=scratch.narrow_scalar_depthwise,
         fits=fits.narrow,
-        reads_ahead=ahead.DEPTHWISE_ROWS,
+        reads_ahead=ahead.depthwise_parts,
         rows_at_once=2,
         layout=layouts.by_channel,
         shareable=True,

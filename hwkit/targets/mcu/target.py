@@ -110,8 +110,8 @@ class Mcu:
     def with_fast_kernels(self, lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
         return with_fast_kernels(lowered)
 
-    def with_small_kernels(self, lowered: Lowered[McuPlan]) -> Lowered[McuPlan]:
-        return with_small_kernels(lowered)
+    def with_small_kernels(self, lowered: Lowered[McuPlan], plain: bool) -> Lowered[McuPlan]:
+        return with_small_kernels(lowered, plain)
 
     def memory(self, lowered: Lowered[McuPlan]) -> MemoryPlan:
         return lowered.plan.memory

@@ -88,3 +88,32 @@ def test_a_column_from_the_start_of_its_input(driver: Driver) -> None:
         check_example(driver, example(graph, data))
 
     holds()
+
+
+def test_windows_from_the_start_of_their_input(driver: Driver) -> None:
+    """Depthwise 3x3 over its own bytes: whole maps, and one or two rows of them as parts have them,
+    wide enough for several parts of a row."""
+
+    @settings(
+        derandomize=True,
+        deadline=None,
+        max_examples=30,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.tuples(st.integers(1, 9), st.integers(3, 20), st.integers(1, 9)),
+        st.tuples(st.integers(1, 2), st.integers(0, 1), st.integers(0, 1)),
+        st.data(),
+    )
+    def holds(
+        sizes: tuple[int, int, int], moves: tuple[int, int, int], data: st.DataObject
+    ) -> None:
+        rows, width, channels = sizes
+        stride, top, bottom = moves
+        if rows + top + bottom < 3:
+            reject()
+        graph = depthwise((rows, width, channels), stride=stride, pad=Padding(top, bottom, 1, 1))
+        check_example(driver, example(graph, data))
+
+    holds()

@@ -3,7 +3,7 @@ bytes, and what nobody needs any more is overwritten by whoever may."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -25,8 +25,11 @@ BYTES = 8
 SCRATCH_BYTES = 48
 
 
-def schedule_of(graph: Graph, stages: Sequence[Stage]) -> Schedule:
-    """With kernels that have read all of a part before they write any of it."""
+def schedule_of(
+    graph: Graph, stages: Sequence[Stage], over_start: Collection[str] = ()
+) -> Schedule:
+    """With kernels that have read all of a part before they write any of it; those of
+    ``over_start`` begin where their input does."""
     names = (*graph.inputs, *(op.output for op in graph.nodes))
     ops = {op.name: op for op in graph.nodes}
     return staged(
@@ -36,6 +39,7 @@ def schedule_of(graph: Graph, stages: Sequence[Stage]) -> Schedule:
         dict.fromkeys(ops, SCRATCH_BYTES),
         {name: dict.fromkeys(activations(op)[:1], 0) for name, op in ops.items()},
         lambda name, turn: dict.fromkeys(activations(ops[name]), 0),
+        over_start,
     )
 
 
@@ -64,9 +68,10 @@ class Arena:
         stages: Sequence[Stage],
         feeds: Mapping[str, Array],
         compute: Compute = interpreted,
+        over_start: Collection[str] = (),
     ) -> None:
         self.graph, self.stages, self.feeds, self.compute = graph, stages, feeds, compute
-        self.memory: MemoryPlan = plan_memory(schedule_of(graph, stages))
+        self.memory: MemoryPlan = plan_memory(schedule_of(graph, stages, over_start))
         self.words = np.full(self.memory.arena_bytes // BYTES, 99, np.int64)
         self.streamed = {name for stage in stages for name in stage.streamed}
 

@@ -14,12 +14,12 @@ from tests.conformance.graphs import graphs
 from tests.lower.patch.test_turns import MAPS, parts_of, two_convolutions
 
 
-@given(graphs(MAPS), st.integers(1, 4))
-def test_pace_is_that_of_the_stage(graph: Graph, rows: int) -> None:
+@given(graphs(MAPS), st.integers(1, 4), st.none() | st.integers(0, 4))
+def test_pace_is_that_of_the_stage(graph: Graph, rows: int, pairs: int | None) -> None:
     for nodes in parts_of(graph):
         reach = {op.name: found for op in nodes if (found := reach_of(graph, op)) is not None}
-        stage = by_input(graph, nodes, rows, even=True)
-        quick = pace(graph, nodes, reach, rows)
+        stage = by_input(graph, nodes, rows, even=True, pairs_from=pairs)
+        quick = pace(graph, nodes, reach, rows, pairs)
         for name in stage.buffers:
             readers = [op for op in nodes if name in activations(op)]
             read = [needed(reach[op.name], quick.spans(op.output)) for op in readers]

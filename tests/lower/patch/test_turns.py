@@ -40,7 +40,8 @@ def test_a_stage_is_exact(graph: Graph, data: st.DataObject) -> None:
         again = data.draw(st.sets(st.sampled_from([op.output for op in nodes])))
         if data.draw(st.booleans()):
             even = data.draw(st.booleans())
-            stage = by_input(graph, nodes, rows, streamed, again=again, even=even)
+            pairs = data.draw(st.none() | st.integers(0, len(nodes) - 1))
+            stage = by_input(graph, nodes, rows, streamed, again=again, even=even, pairs_from=pairs)
         else:
             stage = by_output(graph, nodes, rows, again, streamed)
         feeds = feeds_for(graph, 2, 0)
@@ -49,6 +50,15 @@ def test_a_stage_is_exact(graph: Graph, data: st.DataObject) -> None:
         for name in results:
             first_difference(name, whole[name], got[name])
         check_work(graph, stage)
+
+
+def test_rows_in_pairs_from_a_layer_on() -> None:
+    """Of two convolutions 3 by 3 the second one waits until it can make two rows."""
+    graph = two_convolutions()
+    stage = by_input(graph, graph.nodes, 1, even=True, pairs_from=1)
+    made = [[len(part.rows) for turn in stage.turns if (part := turn.parts[k])] for k in (0, 1)]
+    assert made == [[1] * 8, [2] * 4]
+    assert stage.rows("a_out") == 4 and stage.kept("a_out") == 3
 
 
 def check_work(graph: Graph, stage: Stage) -> None:

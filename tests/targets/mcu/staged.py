@@ -55,7 +55,8 @@ def random_stages(graph: Graph, random: Random) -> list[Stage]:
         again = [op.output for op in nodes if random.random() < random.choice((0, 0.3, 1))]
         if random.random() < 0.5:
             even = random.random() < 0.7
-            stage = by_input(graph, nodes, rows, streamed, again=again, even=even)
+            pairs = random.choice((None, random.randrange(len(nodes))))
+            stage = by_input(graph, nodes, rows, streamed, again=again, even=even, pairs_from=pairs)
         else:
             stage = by_output(graph, nodes, rows, again, streamed)
         if not refused(graph, stage):

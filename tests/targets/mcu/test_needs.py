@@ -44,6 +44,6 @@ def test_room_is_what_stack_and_variables_leave() -> None:
 
 def test_small_kernels_ask_nothing_where_there_are_plain_loops() -> None:
     lowered = TARGET.lower(CHAIN, boards.load("virtual_m4"))
-    small = TARGET.with_small_kernels(lowered)
+    small = TARGET.with_small_kernels(lowered, plain=True)
     assert not any(TARGET.arena_needs(small).scratch_bytes.values())
     assert small.plan.memory.arena_bytes < lowered.plan.memory.arena_bytes
