@@ -22,6 +22,7 @@ from hwkit.cli import (
     planning,
     quantizing,
     runs,
+    searching,
     toolchain,
     tuning,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "planning",
     "quantizing",
     "runs",
+    "searching",
     "toolchain",
     "tuning",
 ]
