@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,10 @@ SHAPES: dict[str, tuple[int, ...]] = {
 
 _EVERY = 5
 _MOST_BYTES = 4 << 30
+_NO_ARRAYS = (  # what NumPy raises on other files, and on arrays larger than memory
+    zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError, TypeError, MemoryError,
+    OverflowError, AttributeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,9 +154,13 @@ def _of_file(path: Path) -> Dataset:
     """Raises ``ConfigError`` naming the array that is missing or wrong."""
     keys = ("train_images", "train_labels", "test_images", "test_labels")
     try:
-        with np.load(io.BytesIO(_bytes(path)), allow_pickle=False) as file:
+        data = _bytes(path)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
+                raise ValueError("its arrays are too large")
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
             found = {key: file[key] for key in keys}
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError, OSError, TypeError) as error:
+    except _NO_ARRAYS as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ConfigError(
             f"{path}: no data set ({reason:.60}); wants arrays {', '.join(keys)}"

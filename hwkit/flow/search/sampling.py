@@ -34,10 +34,12 @@ class Sampler:
             raise ToolMissing(error.name or "optuna", "pip install 'hwkit[search]'") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space, self._resources = space, tuple(resources)
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=start)
+        self._estimating = optuna.samplers.TPESampler(seed=seed, n_startup_trials=start)
+        # Of another seed: the estimators begin with the random points of theirs.
+        self._random = optuna.samplers.RandomSampler(seed=seed + 1)
         down = optuna.study.StudyDirection.MINIMIZE
         directions = [optuna.study.StudyDirection.MAXIMIZE, *(down for _ in resources)]
-        self._study = optuna.create_study(directions=directions, sampler=sampler)
+        self._study = optuna.create_study(directions=directions, sampler=self._estimating)
         self._failed = optuna.trial.TrialState.FAIL
         least = space.least()
         self._study.enqueue_trial({
@@ -48,8 +50,9 @@ class Sampler:
     def _dimensions(self) -> list[Any]:
         return [d for d in self._space.dimensions if len(d.values) > 1]
 
-    def ask(self) -> Asked:
-        """The next point; a choice among numbers is by its place in their order."""
+    def ask(self, anywhere: bool = False) -> Asked:
+        """The next point, a random one if ``anywhere``: estimators ask about good points again."""
+        self._study.sampler = self._random if anywhere else self._estimating
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trial = self._study.ask()

@@ -78,15 +78,17 @@ class Search:
         wanted = min(effort.candidates, self.space.size())
         sampler = Sampler(self.space, self.resources, seed, max(2, wanted // 2))
         answers: dict[str, Answer] = {}
-        asked_for = 0
+        asked_for, anywhere = 0, False
         while (
             len(holding := self._holding()) < wanted
             and len(self.networks) < _MEASURED * wanted
             and asked_for < _ASKED * wanted
         ):
-            batch = [sampler.ask() for _ in range(AT_ONCE)]
+            batch = [sampler.ask(anywhere) for _ in range(AT_ONCE)]
             asked_for += len(batch)
+            before = len(answers)
             found = [(asked, self._answer(asked, answers)) for asked in batch]
+            anywhere = len(answers) == before
             self._train([n for n in self._holding() if n not in holding], share)
             for asked, answer in found:
                 self._tell(sampler, asked, answer)
