@@ -71,7 +71,8 @@ def write_images(source: Path, effort: Effort, out: Path) -> None:
     data = load(source, effort.train, effort.test)
 
     def bytes_of(images: Array) -> Array:
-        return np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+        found: Array = np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+        return found
 
     np.savez(
         out,

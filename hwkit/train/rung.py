@@ -64,6 +64,12 @@ def shortened(phase: Phase, share: float, data: Dataset) -> tuple[Phase, Dataset
 
 def full(recipe: Recipe, out: Path, progress: Progress = silent) -> None:
     """Trains all of the recipe's epochs on the samples that are not held out, into the run folder
-    ``out``; those that are stand for its test set."""
+    ``out``; those that are stand for its test set, and ``rung.json`` has the accuracy of the
+    integers on them. Where training diverges that is 0, and all that there is."""
     write_whole(out / "recipe.toml", recipe_text(recipe).encode())
-    train(out / "recipe.toml", out, progress=progress, data=held_out(data_of(recipe)))
+    data = held_out(data_of(recipe))
+    try:
+        accuracy = train(out / "recipe.toml", out, progress=progress, data=data).accuracy.integer
+    except TrainingDiverged:
+        accuracy = 0.0
+    write_json(out / "rung.json", {"accuracy": accuracy})

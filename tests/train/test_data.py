@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_unknown_data_set() -> None:
 def own(folder: Path, **changed: Array) -> Recipe:
     """The digits recipe on a file of 20 colour images of 4x4, with arrays ``changed``."""
     rng = np.random.default_rng(0)
-    arrays = {
+    arrays: dict[str, Any] = {
         "train_images": rng.integers(0, 256, (15, 4, 4, 3)).astype(np.uint8),
         "train_labels": np.arange(15) % 3,
         "test_images": rng.integers(0, 256, (5, 4, 4, 3)).astype(np.uint8),

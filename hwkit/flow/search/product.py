@@ -9,7 +9,6 @@ from typing import Any
 
 from hwkit import boards
 from hwkit.allocate.budget import parse
-from hwkit.errors import ConfigError
 from hwkit.files import read_json, real_folder, write_json, write_whole
 from hwkit.flow import summarize
 from hwkit.flow.search.networks import Network, within
@@ -119,8 +118,7 @@ def _winner(search: Search, order: Sequence[int]) -> Winner:
         if one.holds:
             return one
         first = first or one
-    if first is None:
-        raise ConfigError("no network was trained; give search.candidates at least 1")
+    assert first is not None  # ``run`` gives at least one
     return first
 
 

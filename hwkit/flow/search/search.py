@@ -17,6 +17,7 @@ from hwkit.flow.search.networks import Network, check_known, costs, within
 from hwkit.flow.search.sampling import Asked, Sampler
 from hwkit.flow.search.space import Space, Value
 from hwkit.flow.search.workers import Workers
+from hwkit.flow.tuning.device import OnBoard
 from hwkit.flow.tuning.steps import Steps
 from hwkit.train.recipe import Recipe, recipe_text
 
@@ -58,15 +59,20 @@ class Search:
     def run(self) -> list[int]:
         """Numbers of the networks that were trained in full, most accurate integers first.
 
-        Raises ``BudgetInfeasible`` where no network that was looked at holds the budget.
+        Raises ``BudgetInfeasible`` where no network that was looked at holds the budget,
+        ``TrainingDiverged`` where none could be trained.
         """
+        from hwkit.train.fit import TrainingDiverged
+
         first, *longer = halving.shares(self.space.effort)
         going = self._drawn(first)
         for share in longer:
             count = halving.count_after(len(going), self.space.effort)
             going = halving.promoted(going, self.networks, self.resources, count)
             self._train(going, share)
-        return sorted(going, key=lambda n: (-self.networks[n].accuracy, n))
+        if not self.run_folders:
+            raise TrainingDiverged(f"{self.space.path}: every training; lower learning_rate")
+        return sorted(self.run_folders, key=lambda n: (-self.networks[n].accuracy, n))
 
     def front(self) -> list[int]:
         """Of those trained in full, the ones that no other beats in accuracy and all costs."""
@@ -105,11 +111,16 @@ class Search:
         try:
             recipe = self.space.recipe(asked.chosen)
             text = recipe_text(recipe)
-            if text not in answers:
-                answers[text] = self._dismissed(recipe) or self._measured(recipe, asked.chosen)
+            if text in answers:
+                return answers[text]
+            answers[text] = self._dismissed(recipe)
+            if answers[text] is None:
+                found = costs(self.steps, recipe, self.board)
         except (ConfigError, UnsupportedOp) as error:
             self.refused.append(str(error))
             return None
+        if answers[text] is None:
+            answers[text] = self._measured(recipe, asked.chosen, found)
         return answers[text]
 
     def _dismissed(self, recipe: Recipe) -> dict[str, float] | None:
@@ -126,10 +137,9 @@ class Search:
         self.dismissed.append(found)
         return found
 
-    def _measured(self, recipe: Recipe, chosen: Mapping[str, Value]) -> Network:
+    def _measured(self, recipe: Recipe, chosen: Mapping[str, Value], found: OnBoard) -> Network:
         from hwkit.train.data import shape_of
 
-        found = costs(self.steps, recipe, self.board)
         check_known(found.figures, self.budget, self.board)
         self.known.learn(recipe, shape_of(recipe), found.measurement)
         number = len(self.networks) + 1
@@ -156,10 +166,8 @@ class Search:
     def _train(self, numbers: Sequence[int], share: float) -> None:
         folders = self.workers.train([self.networks[n].recipe for n in numbers], share)
         for number, folder in zip(numbers, folders, strict=True):
-            if share < 1:
-                accuracy = read_json(folder / "rung.json")["accuracy"]
-            else:
-                accuracy = read_json(folder / "train.json")["accuracy"]["integer"]
+            accuracy = read_json(folder / "rung.json")["accuracy"]
+            if (folder / "train.json").is_file():
                 self.run_folders[number] = folder
             self.networks[number].rungs.append(float(accuracy))
 

@@ -32,7 +32,7 @@ class Stopped(Exception):
     pass
 
 
-def search(folder: Path, stop_at: int | None = None, budget: str = BUDGET) -> Found:
+def search(folder: Path, stop_at: int | None = None, budget: str = BUDGET, jobs: int = 1) -> Found:
     """Ends by ``Stopped`` when step number ``stop_at`` begins, from 0."""
     begun: list[str] = []
 
@@ -45,17 +45,17 @@ def search(folder: Path, stop_at: int | None = None, budget: str = BUDGET) -> Fo
 
     path = folder / "tiny.toml"
     path.write_text(TINY)
-    return searched(read_space(path), BOARD, budget, folder / "run", say)
+    return searched(read_space(path), BOARD, budget, folder / "run", say, jobs=jobs)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Found]:
-    """Interrupted once in training, then ended."""
+    """Interrupted once in training, then ended by a process beside."""
     folder = tmp_path_factory.mktemp("search")
     with pytest.raises(Stopped):
         search(folder, stop_at=7)
     assert not (folder / "run" / "search.json").exists()
-    found = search(folder)
+    found = search(folder, jobs=2)
     assert found.facts["steps"]["kept"] >= 7
     return folder / "run", found
 
