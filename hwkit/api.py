@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from hwkit.ir.types import Array
 
 
-def load(path: str | Path) -> Graph:
-    """The graph in a ``.hwk``, QONNX ``.onnx`` or int8 ``.tflite`` file."""
+def load(path: str | Path, bits: int | None = None) -> Graph:
+    """The graph in a ``.hwk``, QONNX ``.onnx`` or int8 ``.tflite`` file; with ``bits`` its weights
+    are rounded to so many, as by ``--bits`` of the commands."""
     from hwkit.flow.models import load as flow
 
-    return flow(path)
+    return flow(path, bits)
 
 
 def freeze(model: Any, example: Any) -> Graph:

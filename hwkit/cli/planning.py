@@ -9,6 +9,7 @@ import click
 
 from hwkit.cli.group import hwkit
 from hwkit.cli.options import (
+    bits_option,
     board_option,
     example,
     input_option,
@@ -24,6 +25,7 @@ from hwkit.cli.terminal import busy, plain, print_json, told_beside
 @model_argument
 @board_option
 @memory_options
+@bits_option
 @click.option("--front", is_flag=True, help="All plans worth having, not only the one that fits.")
 @click.option(
     "--plot",
@@ -37,6 +39,7 @@ def plan(
     board: str,
     sram: str | None,
     given: str | None,
+    bits: int | None,
     front: bool,
     plot: Path | None,
     as_json: bool,
@@ -50,9 +53,8 @@ def plan(
     if plot is not None:
         check_writable(plot)
     with busy(f"{board}: planning"):
-        found = flow(
-            load(model), board, sram, given == "streamed", with_front=front or plot is not None
-        )
+        streamed, every = given == "streamed", front or plot is not None
+        found = flow(load(model, bits), board, sram, streamed, with_front=every)
     facts = found.to_json()
     if plot is not None:
         write_whole(plot, picture(found.chosen, found.front).encode())
