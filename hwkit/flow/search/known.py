@@ -36,6 +36,11 @@ class Known:
         """Cycles of the blocks of ``recipe`` that were measured elsewhere."""
         return sum(self.cycles.get(key, 0.0) for _, key in _keys(recipe, shape))
 
+    def predicted(self, recipe: Recipe, shape: tuple[int, ...]) -> float | None:
+        """Cycles of ``recipe`` if each of its blocks was measured elsewhere."""
+        known = all(key in self.cycles for _, key in _keys(recipe, shape))
+        return self.sum(recipe, shape) if known else None
+
     def least(
         self, recipe: Recipe, shape: tuple[int, ...], weight_bytes: float, clock_hz: float | None
     ) -> dict[str, float]:

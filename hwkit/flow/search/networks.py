@@ -25,7 +25,8 @@ _SEED = 0
 class Network:
     """A network that was looked at: its ``number`` in that order, what was ``chosen``, what it
     takes on the board, whether that ``holds`` the budget, and its accuracy after each rung (0..1,
-    on held-out samples; the last of integers)."""
+    on held-out samples; the last of integers). ``predicted_cycles`` are the sum of its blocks as
+    they were measured in others, where all were."""
 
     number: int
     recipe: Recipe
@@ -34,6 +35,7 @@ class Network:
     evidence: Evidence
     holds: bool
     rungs: list[float] = field(default_factory=list)
+    predicted_cycles: float | None = None
 
     @property
     def accuracy(self) -> float:

@@ -180,6 +180,7 @@ def _facts(
             "number": n.number,
             "chosen": dict(n.chosen),
             "figures": dict(n.figures),
+            "predicted_cycles": n.predicted_cycles,
             "holds": n.holds,
             "rungs": n.rungs,
         }

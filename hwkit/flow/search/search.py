@@ -141,6 +141,7 @@ class Search:
         from hwkit.train.data import shape_of
 
         check_known(found.figures, self.budget, self.board)
+        predicted = self.known.predicted(recipe, shape_of(recipe))
         self.known.learn(recipe, shape_of(recipe), found.measurement)
         number = len(self.networks) + 1
         network = Network(
@@ -150,6 +151,7 @@ class Search:
             figures=found.figures,
             evidence=found.measurement.evidence,
             holds=within(found.figures, self.budget),
+            predicted_cycles=predicted,
         )
         self.networks[number] = network
         return network

@@ -29,12 +29,13 @@ def test_blocks_cost_what_they_cost_elsewhere() -> None:
         "pool": 7, "fc_flatten": 1, "fc": 3, "fc_other": 1000,
     })  # fmt: skip
     known.learn(RECIPE, SHAPE, taken)
-    assert known.sum(RECIPE, SHAPE) == 166
+    assert known.sum(RECIPE, SHAPE) == known.predicted(RECIPE, SHAPE) == 166
     conv, first, *rest = RECIPE.blocks
     assert known.sum(replace(RECIPE, blocks=(replace(conv, name="other"), *rest)), SHAPE) == 100
     wider = replace(RECIPE, blocks=(Block("conv1", "conv", 9), first, *rest))
     # The blocks behind read another map: up to where the map is the same again.
     assert known.sum(wider, SHAPE) == 166 - 100 - 50
+    assert known.predicted(wider, SHAPE) is None
     assert known.sum(RECIPE, (1, 16, 16)) == 0
     quantized = replace(RECIPE, quantization=replace(RECIPE.quantization, weight_bits=4))
     assert known.sum(quantized, SHAPE) == 0
