@@ -7,10 +7,12 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hwkit.errors import ConfigError, HwkitError
 from hwkit.flow.tuning.steps import Steps
 from hwkit.train.recipe import Recipe
 
@@ -41,11 +43,18 @@ class Workers:
         """The folder of the step that trained each of ``recipes`` by ``share`` of its epochs."""
         if self._pool is None:
             return [trained(self._steps, recipe, share) for recipe in recipes]
+        if recipes:
+            self._steps.told(f"training {len(recipes)} networks")
         each = [self._pool.submit(_apart, self._steps.folder, recipe, share) for recipe in recipes]
-        folders = []
-        for recipe, one in zip(recipes, each, strict=True):
-            one.result()
-            folders.append(trained(self._steps, recipe, share))
+        try:
+            done = sum(one.result() for one in each)
+        except BrokenProcessPool as error:
+            raise ConfigError(
+                "a training was ended from outside, as where memory runs out; give fewer --jobs"
+            ) from error
+        folders = [trained(self._steps, recipe, share) for recipe in recipes]
+        self._steps.counted["done"] += done
+        self._steps.counted["kept"] -= done
         return folders
 
 
@@ -59,8 +68,15 @@ def trained(steps: Steps, recipe: Recipe, share: float) -> Path:
     return steps.done("full", rung.made_of(recipe), lambda out: rung.full(recipe, out))
 
 
-def _apart(folder: Path, recipe: Recipe, share: float) -> None:
-    trained(Steps(folder), recipe, share)
+def _apart(folder: Path, recipe: Recipe, share: float) -> int:
+    """How many steps were done, none where one was there. Errors cross as ``ConfigError``: those
+    of more than a text cannot."""
+    steps = Steps(folder)
+    try:
+        trained(steps, recipe, share)
+    except HwkitError as error:
+        raise ConfigError(str(error)) from None
+    return steps.counted["done"]
 
 
 def _ends_with_its_parent() -> None:

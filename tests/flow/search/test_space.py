@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,11 @@ def test_what_is_no_space_is_named(tmp_path: Path, old: str, new: str, place: st
 def test_a_missing_space_lists_those_that_are_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give a space file or one of digits"):
         read_space(tmp_path / "none.toml")
+
+
+def test_the_space_of_the_page(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "search.md"
+    (text,) = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
+    space = read_space(written(tmp_path, text))
+    assert (space.name, space.size()) == ("found", 2 * 2 * 4 * 2 * 2 * 3 * 2 * 3)
+    assert space.effort.candidates == 18
