@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     Samples: TypeAlias = torch.Tensor | Array | Iterable[object]
 
 
-def load(path: str | Path) -> Graph:
-    """The graph in a ``.hwk``, quantized ``.onnx`` or ``.tflite`` file.
+def load(path: str | Path, bits: int | None = None) -> Graph:
+    """The graph in a ``.hwk``, quantized ``.onnx`` or ``.tflite`` file; with ``bits`` its weights
+    are rounded to so many, as by ``--bits`` of the commands.
 
     ``ConfigError``, ``FormatError`` or ``UnsupportedOp`` for what is no such file, or damaged, or
     holds an operation that hwkit lacks. Example: ``hwkit.load("model.tflite").predict(x)``.
     """
     from hwkit.flow.models import load as flow
 
-    return flow(path)
+    return flow(path, bits)
 
 
 def freeze(model: torch.nn.Module, example: torch.Tensor) -> Graph:

@@ -36,6 +36,7 @@ FORMATS: Mapping[str, int] = {
     "explain": 1,
     "profile": 2,
     "results": 1,
+    "search.json": 1,
     "summary.json": 2,
     "toolchain": 1,
     "train.json": 1,

@@ -10,6 +10,7 @@ import click
 from hwkit.cli.group import hwkit
 from hwkit.cli.options import (
     artifact_option,
+    bits_option,
     board_argument,
     board_option,
     example,
@@ -60,6 +61,7 @@ _MAX_REPEATS = 100_000
 )
 @optimize_option
 @memory_options
+@bits_option
 @json_option
 def deploy(
     model: Path,
@@ -72,6 +74,7 @@ def deploy(
     optimize: Any,
     sram: str | None,
     given: Any,
+    bits: int | None,
     as_json: bool,
 ) -> None:
     """Emit and build; DIR holds sources, artifact and deploy.json."""
@@ -82,7 +85,7 @@ def deploy(
     with busy(f"{board}: building"):
         goal = FoldingGoal(frames_per_second, lut)
         facts = flow(
-            load(model),
+            load(model, bits),
             board,
             out,
             packages,
@@ -125,6 +128,7 @@ def _figures(facts: Mapping[str, Any]) -> list[str]:
 @store_option
 @optimize_option
 @memory_options
+@bits_option
 @port_option
 @artifact_option
 @click.option(
@@ -141,6 +145,7 @@ def profile(
     optimize: Any,
     sram: str | None,
     given: Any,
+    bits: int | None,
     port: str | None,
     artifact: Path | None,
     estimate: bool,
@@ -154,11 +159,11 @@ def profile(
     if estimate:
         if port is not None or artifact is not None:
             raise click.UsageError("--estimate asks no board: leave --port and --artifact out")
-        _estimated(load(model), board, repeats, store, shape, as_json)
+        _estimated(load(model, bits), board, repeats, store, shape, as_json)
         return
     with busy(f"{board}: profiling"):
         taken = flow(
-            load(model),
+            load(model, bits),
             board,
             repeats=repeats,
             store=store,

@@ -10,6 +10,7 @@ import click
 from hwkit.cli.group import hwkit
 from hwkit.cli.options import (
     artifact_option,
+    bits_option,
     board_option,
     example,
     input_option,
@@ -143,6 +144,7 @@ def inspect(model: Path, as_json: bool) -> None:
 )
 @optimize_option
 @memory_options
+@bits_option
 @port_option
 @artifact_option
 def predict(
@@ -155,6 +157,7 @@ def predict(
     optimize: Any,
     sram: str | None,
     given: Any,
+    bits: int | None,
     port: str | None,
     artifact: Path | None,
 ) -> None:
@@ -165,7 +168,7 @@ def predict(
     from hwkit.flow.whole import predict as flow
     from hwkit.flow.whole import whole_of
 
-    graph = load(model)
+    graph = load(model, bits)
     whole = None if integers else whole_of(graph)
     files = output_files(whole or graph, outputs)
     with busy(f"{board or 'interpreter'}: predicting"):
@@ -199,6 +202,7 @@ def predict(
 )
 @optimize_option
 @memory_options
+@bits_option
 @port_option
 @artifact_option
 @json_option
@@ -212,16 +216,20 @@ def verify(
     optimize: Any,
     sram: str | None,
     given: Any,
+    bits: int | None,
     port: str | None,
     artifact: Path | None,
     as_json: bool,
 ) -> int:
     """Board against interpreter: exit 0 only if every integer is equal."""
+    from hwkit.errors import ConfigError
     from hwkit.flow.models import load
     from hwkit.flow.source import given_inputs
     from hwkit.flow.source import verify as flow
 
-    graph = load(model)
+    if original is not None and bits is not None:
+        raise ConfigError("--source compares the file as it is; leave --bits out")
+    graph = load(model, bits)
     with busy(f"{board}: verifying"):
         result = flow(
             graph,

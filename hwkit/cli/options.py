@@ -90,6 +90,15 @@ def memory_options(command: F) -> F:
     return sram(given(command))
 
 
+def bits_option(command: F) -> F:
+    return click.option(
+        "--bits",
+        type=click.IntRange(2, 8),
+        help="Weights of more bits are rounded to so many, and the result is the network that is "
+        "meant (Double Rounding).",
+    )(command)
+
+
 def input_option(required: bool) -> Callable[[F], F]:
     what = "Integers, first axis the batch: one file, several by name, or an .npz with all of them."
     return click.option(

@@ -10,6 +10,7 @@ import click
 
 from hwkit.cli.group import hwkit
 from hwkit.cli.options import (
+    bits_option,
     board_option,
     example,
     input_option,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @model_argument
 @board_option
 @memory_options
+@bits_option
 @click.option("--front", is_flag=True, help="All plans worth having, not only the one that fits.")
 @click.option(
     "--plot",
@@ -41,6 +43,7 @@ def plan(
     board: str,
     sram: str | None,
     given: str | None,
+    bits: int | None,
     front: bool,
     plot: Path | None,
     as_json: bool,
@@ -54,9 +57,8 @@ def plan(
     if plot is not None:
         check_writable(plot)
     with busy(f"{board}: planning"):
-        found = flow(
-            load(model), board, sram, given == "streamed", with_front=front or plot is not None
-        )
+        streamed, every = given == "streamed", front or plot is not None
+        found = flow(load(model, bits), board, sram, streamed, with_front=every)
     facts = found.to_json()
     if plot is not None:
         write_whole(plot, picture(found.chosen, found.front).encode())

@@ -14,7 +14,7 @@ from hwkit import boards, targets
 from hwkit.boards import NO_GOAL, Board, FoldingGoal, folded_for
 from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import read_json, replace_folder, write_json, write_whole
-from hwkit.flow.shape import Shape, made_with, shaped
+from hwkit.flow.shape import Shape, check_bits, made_with, options_of, shaped
 from hwkit.flow.sources import say_who
 from hwkit.flow.stages import in_stages
 from hwkit.formats import stamped
@@ -114,7 +114,7 @@ def deploy(
             "artifact": artifact.path.name,
             **artifact.facts,
             **({"goal": asdict(goal)} if goal != NO_GOAL else {}),
-            "options": lowered.board.options,
+            "options": options_of(graph, lowered.board),
             "digest": plan.digest(),
             "retargeted": list(lowered.retargeted),
             "optimized": dict(lowered.optimized),
@@ -186,6 +186,7 @@ def artifact_for(
     if folder is None:
         target, lowered = lower(graph, board_name, measure=measure, **shape)
         return target, cached(target, lowered)
+    check_bits(Path(folder), graph)
     made = made_with(Path(folder))
     if made is not None:
         _check_asked(folder, shaped(boards.load(board_name), made), shape)

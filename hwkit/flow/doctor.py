@@ -81,6 +81,7 @@ def _tools() -> tuple[Tool, ...]:
         _open_flow("nextpnr-gowin", "nextpnr-himbaechel-gowin"),
         _package("apycula", "fpga", "fpga"),
         _package("scipy", "allocate", "allocate"),
+        _package("optuna", "search", "search"),
         Tool("gcc", "mcu", "apt install gcc", program="gcc"),
         Tool("g++", "fpga", "apt install g++", program="g++"),
         *(Tool(name, "mcu", remedy(qemu), program=name) for name in qemu.programs),

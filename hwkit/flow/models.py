@@ -13,15 +13,21 @@ from hwkit.importers.parts import parts_of, shown
 from hwkit.ir import serialize
 from hwkit.ir.counts import macs, peak_activation_bytes, state_bytes, weight_bits, weight_bytes
 from hwkit.ir.graph import Graph
+from hwkit.lower.double_rounding import rounded_to
 
 
-def load(path: str | Path) -> Graph:
-    """The graph in a ``.hwk``, quantized ``.onnx`` (or ``.qonnx``) or int8 ``.tflite`` file.
+def load(path: str | Path, bits: int | None = None) -> Graph:
+    """The graph in a ``.hwk``, quantized ``.onnx`` (or ``.qonnx``) or int8 ``.tflite`` file, its
+    weights in at most ``bits`` bits if given (``lower.double_rounding``).
 
     Raises ``ConfigError`` for a missing file or an unknown ending, ``FormatError`` for a damaged
     one, ``UnsupportedOp`` for an operation that hwkit lacks.
     """
-    path = Path(path)
+    graph = _read(Path(path))
+    return graph if bits is None else rounded_to(graph, bits)
+
+
+def _read(path: Path) -> Graph:
     remedy = "give a .hwk, .onnx or .tflite file"
     if not os.path.lexists(path):
         raise ConfigError(f"{path}: no such file; {remedy}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwkit.flow.build import lower_whole
+from hwkit.flow.shape import options_of
 from hwkit.flow.stages import chosen, needs_of
 from hwkit.ir.graph import Graph
 from hwkit.lower.patch.facts import bank_facts, stage_facts
@@ -58,7 +59,7 @@ def plan(
     needs, costs = needs_of(target, lowered)
     front = plan_front(costs) if with_front else ()
     found = chosen(target, lowered)
-    options = lowered.board.options
+    options = options_of(graph, lowered.board)
     return Planned(board, options, needs.room_bytes, needs.other_bytes, found, front)
 
 

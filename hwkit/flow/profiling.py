@@ -11,7 +11,7 @@ from hwkit import boards
 from hwkit.device.session import check_reachable
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
-from hwkit.flow.shape import Shape
+from hwkit.flow.shape import Shape, options_of
 from hwkit.ir import serialize
 from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
@@ -89,7 +89,7 @@ def measurement(
         commit=source_commit(),
         toolchain=tools_of(artifact.facts.get("tools", {})),
         flags=tuple(artifact.facts.get("flags", ())),
-        options=artifact.lowered.board.options,
+        options=options_of(graph, artifact.lowered.board),
     )
 
 

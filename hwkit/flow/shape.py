@@ -10,6 +10,8 @@ from hwkit.allocate.budget import byte_count
 from hwkit.boards import Arrival, Board, Optimize
 from hwkit.errors import ConfigError
 from hwkit.files import read_json
+from hwkit.ir.graph import Graph
+from hwkit.lower.double_rounding import BITS
 
 _HAS_ARENA = ("tflm",)
 """Runtimes of .tflite that lay a model's activations in an arena."""
@@ -50,6 +52,26 @@ def shaped(board: Board, shape: Shape) -> Board:
     if (arrival := shape.get("input")) is not None:
         mcu = replace(mcu, input=arrival)
     return replace(board, mcu=mcu)
+
+
+def options_of(graph: Graph, board: Board) -> dict[str, str | int]:
+    """What shaped a build of ``graph``: the options of ``board``, and the ``bits`` that its weights
+    were rounded to, where they were."""
+    bits = graph.metadata.get(BITS)
+    return {**board.options, **({} if bits is None else {"bits": int(bits)})}
+
+
+def check_bits(folder: Path, graph: Graph) -> None:
+    """``ConfigError`` where ``folder`` was built of weights rounded otherwise than ``graph``'s."""
+    path = folder / "deploy.json"
+    was = (read_json(path).get("options") or {}).get("bits") if path.is_file() else None
+    asked = graph.metadata.get(BITS)
+    if path.is_file() and was != (None if asked is None else int(asked)):
+        remedy = "leave --bits out" if was is None else f"give --bits {was}"
+        raise ConfigError(
+            f"{folder}: was built with {'its own' if was is None else was} weight bits, not "
+            f"{'its own' if asked is None else asked}; {remedy}, or deploy again"
+        )
 
 
 def made_with(folder: Path) -> Shape | None:

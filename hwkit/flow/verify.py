@@ -14,7 +14,7 @@ from hwkit.device.session import check_reachable
 from hwkit.errors import BitExactnessError, ConfigError
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
-from hwkit.flow.shape import Shape
+from hwkit.flow.shape import Shape, options_of
 from hwkit.ir.feeds import random_feeds
 from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import Interpreter
@@ -108,7 +108,7 @@ def verify(
         moved=sum(int(np.count_nonzero(as_given[n] != original[n])) for n in graph.outputs),
         argmax_moved=_argmax_moved(as_given, original),
         first=compared.first,
-        options=artifact.lowered.board.options,
+        options=options_of(graph, artifact.lowered.board),
         largest=compared.largest,
     )
 

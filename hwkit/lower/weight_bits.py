@@ -20,9 +20,10 @@ def weighted_layers(graph: Graph) -> tuple[str, ...]:
     return tuple(op.name for op in graph.nodes if isinstance(op, Weighted))
 
 
-def with_weight_bits(graph: Graph, bits: int) -> Graph:
+def with_weight_bits(graph: Graph, bits: int, widen: bool = True) -> Graph:
     """The fused ``graph`` with all weights in ``bits`` signed bits: wider ones and their biases
-    are divided and rounded and their rescale grows by as much, narrower ones keep their integers.
+    are divided and rounded and their rescale grows by as much, narrower ones keep their integers,
+    and unless ``widen`` their type.
     About the same work for a device as a network trained so, but not the same network: kernels
     choose their arithmetic by the size of the scale, and a channel that its bias or weights
     rounded down keep below zero would be no work at all.
@@ -33,7 +34,7 @@ def with_weight_bits(graph: Graph, bits: int) -> Graph:
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     nodes: list[Op] = []
     for op in graph.nodes:
-        if isinstance(op, Weighted):
+        if isinstance(op, Weighted) and (widen or graph.tensors[op.weight].dtype.bits > bits):
             before, dtype = graph.tensors[op.weight].dtype, IntType(bits, True)
             constants[op.weight] = _narrowed(graph.constants[op.weight], before, dtype)
             tensors[op.weight] = replace(graph.tensors[op.weight], dtype=dtype)

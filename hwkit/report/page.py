@@ -16,6 +16,7 @@ from hwkit.report.overview import overview
 from hwkit.report.performance import performance
 from hwkit.report.provenance import provenance
 from hwkit.report.results import accuracy, exactness, verdict
+from hwkit.report.searching import search
 from hwkit.report.summary import Summary
 from hwkit.report.tuning import tuning
 
@@ -27,6 +28,7 @@ _NAVIGATION = (
     ("accuracy", "Accuracy"),
     ("loop", "Loop"),
     ("tuning", "Tuning"),
+    ("search", "Search"),
     ("profiles", "Time"),
     ("footprint", "Memory"),
     ("networks", "Networks"),
@@ -52,6 +54,7 @@ def render(run: Summary) -> str:
         "accuracy": accuracy(run.models),
         "loop": loop(run.loop),
         "tuning": tuning(run.tuning),
+        "search": search(run.search),
         "profiles": performance(run.profiles),
         "footprint": footprint(run.deploys),
         "networks": networks(run.models),

@@ -261,6 +261,33 @@ class Tuning:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """One network that ``hwkit search`` measured: its ``number`` in that order, the values that
+    were ``chosen``, its costs (keys of ``Budget``) before training, whether they hold, and its
+    accuracy after each of its trainings (0..1)."""
+
+    number: int
+    chosen: Mapping[str, str]
+    figures: Mapping[str, float]
+    holds: bool
+    rungs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What ``hwkit search`` looked at; ``tried`` are those that were trained in full and what they
+    are compared with, ``chosen`` the winner's title (None where none holds)."""
+
+    network: str
+    board: str
+    asked: str
+    looked_at: tuple[Shape, ...]
+    tried: tuple[Tried, ...]
+    chosen: str | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """One run. ``created_utc`` is ISO 8601 (``2026-01-31T12:00:00Z``); ``tools`` name to version;
     ``seconds`` stage to wall-clock time, in the order run."""
@@ -273,6 +300,7 @@ class Summary:
     deploys: tuple[Deploy, ...] = ()
     loop: Loop | None = None
     tuning: Tuning | None = None
+    search: Searched | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     version: int = VERSION

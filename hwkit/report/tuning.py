@@ -24,7 +24,7 @@ from hwkit.report.summary import Tried, Tuning
 
 _SIZE = 5.0
 
-_COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
+COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "latency_cycles": ("Cycles", count),
     "latency_us": ("Time", milliseconds),
     "flash_bytes": ("Flash", lambda value: byte_size(round(value))),
@@ -49,7 +49,7 @@ def _board(found: Tuning, board: str, asked: str) -> Markup:
     heading = tag("h3", f"{found.network} on {board} ", *_evidence(tried))
     asked_for = tag("p", "Asked for: ", tag("code", asked), " ", verdict)
     drawn = plots(tried, chosen, found.limits.get(board, {}))
-    return join(heading, asked_for, drawn, _figures(tried, chosen))
+    return join(heading, asked_for, drawn, figures(tried, chosen))
 
 
 def _evidence(tried: Sequence[Tried]) -> list[Markup]:
@@ -57,25 +57,32 @@ def _evidence(tried: Sequence[Tried]) -> list[Markup]:
     return [badge(kind) for kind in sorted(kinds)]
 
 
-def plots(tried: Sequence[Tried], chosen: str | None, limits: Mapping[str, float]) -> Markup | None:
+_LEGEND = (
+    "Squares: one width for all layers. Circles: plans of the loop, in order; filled: the one "
+    "that was kept. The line joins what no other beats in both accuracy and cost; the dashed "
+    "one is the limit."
+)
+
+
+def plots(
+    tried: Sequence[Tried],
+    chosen: str | None,
+    limits: Mapping[str, float],
+    legend: str = _LEGEND,
+) -> Markup | None:
     """Accuracy upwards, a cost to the right, one plot for each cost that differs: squares are
-    uniform widths, circles the plans of the loop by number, the line joins what nothing beats, and
-    a dashed one is the limit."""
-    figures = [one.state.figures() for one in tried]
+    what is compared with, circles the plans of the loop by number, the line joins what nothing
+    beats, and a dashed one is the limit."""
+    costs = [one.state.figures() for one in tried]
     drawn = [
         _plot(key, [Point(one, one.state.figures()[key]) for one in tried], chosen,
-              _limit(key, limits, figures))
-        for key in _COSTS
-        if _is_drawn(key, figures) and all(one.state.accuracy is not None for one in tried)
+              _limit(key, limits, costs))
+        for key in COSTS
+        if _is_drawn(key, costs) and all(one.state.accuracy is not None for one in tried)
     ]  # fmt: skip
     if not drawn:
         return None
-    legend = note(
-        "Squares: one width for all layers. Circles: plans of the loop, in order; filled: the one "
-        "that was kept. The line joins what no other beats in both accuracy and cost; the dashed "
-        "one is the limit."
-    )
-    return join(tag("div", *drawn, class_="plots"), legend)
+    return join(tag("div", *drawn, class_="plots"), note(legend))
 
 
 def _is_drawn(key: str, figures: Sequence[Mapping[str, float]]) -> bool:
@@ -116,7 +123,7 @@ def front(points: Sequence[Point]) -> list[Point]:
 
 
 def _plot(key: str, points: Sequence[Point], chosen: str | None, limit: float | None) -> Markup:
-    title, shown = _COSTS[key]
+    title, shown = COSTS[key]
     costs = [p.cost for p in points]
     # A limit far off would press the points together.
     near = limit is not None and limit <= 2 * max(costs) - min(costs)
@@ -171,24 +178,25 @@ def _mark(
 
 def _short(one: Tried) -> str:
     """``8 bits`` of "all 8 bits", ``2`` of "plan 2"."""
-    return one.title.removeprefix("all ").removeprefix("plan ")
+    return one.title.removeprefix("all ").removeprefix("plan ").removeprefix("network ")
 
 
-def _figures(tried: Sequence[Tried], chosen: str | None) -> Markup:
-    keys = [key for key in _COSTS if any(key in one.state.figures() for one in tried)]
+def figures(tried: Sequence[Tried], chosen: str | None) -> Markup:
+    """The table of all that was tried."""
+    keys = [key for key in COSTS if any(key in one.state.figures() for one in tried)]
     columns = [
         Column("Network"),
         Column("Weights", minor=True),
         Column("Activations", minor=True),
         Column("Accuracy, integer", number=True),
-        *(Column(_COSTS[key][0], number=True) for key in keys),
+        *(Column(COSTS[key][0], number=True) for key in keys),
         Column("Error of the prediction", number=True, minor=True),
         Column("Budget"),
     ]
     rows: list[list[Child]] = []
     for one in tried:
         figures = one.state.figures()
-        costs = [_COSTS[key][1](figures[key]) if key in figures else NONE for key in keys]
+        costs = [COSTS[key][1](figures[key]) if key in figures else NONE for key in keys]
         name: Child = one.title if one.title != chosen else tag("strong", one.title)
         rows.append([
             name,
@@ -212,7 +220,7 @@ def _widths(bits: Mapping[str, int]) -> str:
 def _errors(one: Tried, keys: Sequence[str]) -> str:
     figures = one.state.figures()
     shown = [
-        f"{_COSTS[key][0].lower()} {signed_percent(one.predicted[key], figures[key])}"
+        f"{COSTS[key][0].lower()} {signed_percent(one.predicted[key], figures[key])}"
         for key in keys
         if key in one.predicted and key in figures and key != "latency_us"
     ]

@@ -84,7 +84,7 @@ def _groups(network: nn.Module) -> list[dict[str, Any]]:
 
 
 def shifted(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Each image moved by up to ``pixels`` in each direction, zeros moved in."""
+    """Each image (N, C, H, W) moved by up to ``pixels`` in each direction, zeros moved in."""
     if pixels == 0:
         return images
     count, _, height, width = images.shape
@@ -93,7 +93,8 @@ def shifted(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
     rows = (moves[0, :, None] + torch.arange(height))[:, None, :, None]
     columns = (moves[1, :, None] + torch.arange(width))[:, None, None, :]
     index = torch.arange(count)[:, None, None, None]
-    return padded[index, 0, rows, columns]
+    channels = torch.arange(images.shape[1])[None, :, None, None]
+    return padded[index, channels, rows, columns]
 
 
 def predict(network: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:

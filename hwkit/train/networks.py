@@ -182,7 +182,7 @@ class Network(nn.Module):
         self.source = make.source(signed=len(shape) == 1)
         self.order: list[str] = []
         for i, block in enumerate(recipe.blocks):
-            after = _shape_after(block, shape)
+            after = shape_after(block, shape)
             last = i == len(recipe.blocks) - 1
             for name, stage in _stages(make, block, shape, last):
                 self.add_module(name, stage)
@@ -213,7 +213,7 @@ def _stages(
         case "basic":
             return ((name, Basic(make, channels, block)),)
         case "average_pool":
-            return (name, make.average_pool(block.kernel)), (
+            return (name, make.average_pool(block.kernel or shape[-1])), (
                 f"{name}_out",
                 make.unsigned(f"{name}_out"),
             )
@@ -224,7 +224,7 @@ def _stages(
             return (f"{name}_flatten", make.flatten()), (name, layer), behind
 
 
-def _shape_after(block: Block, shape: Shape) -> Shape:
+def shape_after(block: Block, shape: Shape) -> Shape:
     """What a block makes of ``shape``; ``ConfigError`` when nothing is left."""
     if block.kind == "dense":
         return (block.channels,)
@@ -234,12 +234,13 @@ def _shape_after(block: Block, shape: Shape) -> Shape:
         )
     channels, side = shape[0], shape[1]
     if block.kind == "average_pool":
-        if side < block.kernel or side % block.kernel:
+        kernel = block.kernel or side
+        if side < kernel or side % kernel:
             raise ConfigError(
                 f"block {block.name!r}: a map of {side}x{side} is no multiple of its window "
-                f"{block.kernel}; change kernel or strides"
+                f"{kernel}; change kernel or strides"
             )
-        return (channels, side // block.kernel, side // block.kernel)
+        return (channels, side // kernel, side // kernel)
     if block.kind in ("residual", "basic") and block.kernel % 2 == 0:
         raise ConfigError(f"block {block.name!r}: kernel {block.kernel} must be odd")
     if block.kind == "residual":

@@ -38,7 +38,7 @@ from hwkit.ir.interpret import run
 from hwkit.ir.serialize import digest, to_bytes
 from hwkit.ir.types import Array
 from hwkit.record import to_json
-from hwkit.train.data import SHAPES, Dataset, load_dataset
+from hwkit.train.data import Dataset, data_of, shape_of
 from hwkit.train.fit import Progress, fit, predict, silent
 from hwkit.train.freeze import compare, export, input_integers, output_integers
 from hwkit.train.networks import Network, float_network, folded_state
@@ -121,6 +121,7 @@ def train(
     float_from: str | Path | None = None,
     progress: Progress = silent,
     start_from: str | Path | None = None,
+    data: Dataset | None = None,
 ) -> Trained:
     """Trains ``recipe`` (a path, or the name of a built-in one) into the folder ``out``.
 
@@ -128,7 +129,8 @@ def train(
     ``float_from`` is the ``checkpoint.pt`` of an earlier run of the same recipe, whose float
     weights are taken instead of trained again;
     ``start_from`` that of any run with the same blocks (a Brevitas one for a QFX recipe, say),
-    whose quantized-trained weights are where this training starts.
+    whose quantized-trained weights are where this training starts. ``data`` stands for the
+    recipe's own data set.
 
     Raises ``ConfigError`` for a recipe, plan or checkpoint that is wrong, ``ToolMissing`` for a
     data set that is not installed.
@@ -138,7 +140,7 @@ def train(
         plan = plans.load(Path(plan))
     bits = {} if plan is None else dict(plan.weight_bits)
     maps = {} if plan is None else dict(plan.activation_bits)
-    shape = SHAPES[settings.dataset]
+    shape = shape_of(settings)
     quantized_network(
         settings, shape, bits, maps
     )  # A plan that does not fit fails before training.
@@ -146,14 +148,12 @@ def train(
     given = None if float_from is None else _read_float(Path(float_from), made_from)
     if start_from is not None:
         given = _read_weights(Path(start_from))
-    data = load_dataset(settings.dataset)
+    data = data_of(settings) if data is None else data
     _make_folder(out)
     with deterministic(settings.seed):
-        state, float_accuracy = given or _train_float(settings, data, progress)
-        network, weight_bits = quantized_network(settings, shape, bits, maps)
-        images, labels = _tensors(data)
-        start(settings, network, weight_bits, state, images[:_START_IMAGES])
-        fit(network, images, labels, settings.qat, settings.seed, "quantized training", progress)
+        state, float_accuracy = given or train_float(settings, data, progress)
+        images, _ = _tensors(data)
+        network, weight_bits = train_quantized(settings, data, state, bits, maps, progress)
         export(network, images[:1], out / "model.onnx", settings.name)
         graph, proof = load_proven(out / "model.onnx")
         outputs = predict(network, torch.from_numpy(data.test_images)).numpy()
@@ -231,17 +231,35 @@ def _tensors(data: Dataset) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
 
 
-def _train_float(
-    recipe: Recipe, data: Dataset, progress: Progress
+def train_quantized(
+    recipe: Recipe,
+    data: Dataset,
+    state: Mapping[str, Tensor],
+    bits: Mapping[str, int],
+    maps: Mapping[str, int],
+    progress: Progress = silent,
+) -> tuple[Network, dict[str, int]]:
+    """The quantized network trained from the float weights ``state``, and its layers' widths."""
+    network, weight_bits = quantized_network(recipe, data.train_images.shape[1:], bits, maps)
+    images, labels = _tensors(data)
+    start(recipe, network, weight_bits, state, images[:_START_IMAGES])
+    fit(network, images, labels, recipe.qat, recipe.seed, "quantized training", progress)
+    return network, weight_bits
+
+
+def train_float(
+    recipe: Recipe, data: Dataset, progress: Progress = silent
 ) -> tuple[dict[str, Tensor], float]:
+    """Float weights, batch norms folded in, and their accuracy on the test set."""
     network: nn.Module = float_network(recipe, data.train_images.shape[1:])
     images, labels = _tensors(data)
     fit(network, images, labels, recipe.float_training, recipe.seed, "float training", progress)
     outputs = predict(network, torch.from_numpy(data.test_images)).numpy()
-    return folded_state(network), _accuracy(outputs, data.test_labels)
+    return folded_state(network), accuracy_of(outputs, data.test_labels)
 
 
-def _accuracy(outputs: Array, labels: Array) -> float:
+def accuracy_of(outputs: Array, labels: Array) -> float:
+    """Share of ``outputs`` (N, ...) whose largest value is at ``labels`` (N,)."""
     flat = outputs.reshape(len(outputs), -1)
     return float(np.mean(flat.argmax(axis=1) == labels))
 
@@ -321,7 +339,7 @@ def load_quantized(
 ) -> Network:
     """The trained quantized network, with ``bits`` in place of the widths that it was trained at
     for the layers that it names; activation scales stay as they were."""
-    shape = SHAPES[recipe.dataset]
+    shape = shape_of(recipe)
     maps = checkpoint.get("activation_bits", {})
     network, _ = quantized_network(recipe, shape, {**checkpoint["weight_bits"], **bits}, maps)
     try:
@@ -364,11 +382,11 @@ def _measure(
     got = run(graph, {graph.inputs[0]: input_integers(graph, data.test_images)})[graph.outputs[0]]
     fidelity = compare(output_integers(graph, outputs), got)
     accuracy = Accuracy(
-        float_accuracy, _accuracy(outputs, data.test_labels), _accuracy(got, data.test_labels)
+        float_accuracy, accuracy_of(outputs, data.test_labels), accuracy_of(got, data.test_labels)
     )
     return Trained(
         recipe=recipe.name,
-        dataset=recipe.dataset,
+        dataset=data.name,
         seed=recipe.seed,
         test_images=fidelity.samples,
         accuracy=accuracy,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hwkit.errors import ConfigError, FormatError, near
 from hwkit.files import read_file
 from hwkit.record import from_json
 
 MAX_RECIPE_BYTES = 1 << 20
+DATASETS = ("digits", "mnist5k", "jets")
+"""That come with packages, or are generated; any other is a file of yours, ``.npz``."""
 _BUILT_IN = Path(__file__).resolve().parent / "recipes"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -24,8 +27,8 @@ class Block:
     ``conv``: convolution, ReLU. ``separable``: depthwise, ReLU, pointwise, ReLU. ``residual``:
     depthwise, ReLU, pointwise, added to the block's input, ReLU; keeps shape and ignores
     ``channels`` and ``stride``. ``basic``: ResNet's block of two convolutions and a shortcut.
-    ``average_pool``: windows of ``kernel``. ``dense``: flatten and a linear layer of ``channels``
-    outputs; the last one gives the classes, a ReLU is behind the others.
+    ``average_pool``: windows of ``kernel``, 0 for the whole map. ``dense``: flatten and a linear
+    layer of ``channels`` outputs; the last one gives the classes, a ReLU is behind the others.
     """
 
     name: str
@@ -73,15 +76,21 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides a trained network, next to the versions of its libraries."""
+    """Everything that decides a trained network, next to the versions of its libraries.
+
+    ``dataset`` is one of ``DATASETS`` or a file ``.npz`` (``train.data``), beside the recipe.
+    ``resolution``: side of the images that the network sees, means of the data set's; 0: as they
+    are.
+    """
 
     name: str
-    dataset: Literal["digits", "mnist5k", "jets"]
+    dataset: str
     seed: int
     blocks: tuple[Block, ...]
     quantization: Quantization
     float_training: Phase
     qat: Phase
+    resolution: int = 0
 
 
 def built_in() -> tuple[str, ...]:
@@ -106,18 +115,60 @@ def read_recipe(name: str | Path) -> Recipe:
     try:
         remedy = f"give a recipe file, or one that comes with hwkit; {near(str(name), built_in())}"
         data = read_file(path, MAX_RECIPE_BYTES, remedy)
-        recipe = from_json(Recipe, tomllib.loads(data.decode()), str(path))
+        value = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML ({error}); correct the recipe") from error
+    return recipe_from(value, path)
+
+
+def recipe_from(value: Any, path: Path) -> Recipe:
+    """The recipe in ``value``, as ``tomllib`` gives it, of the file ``path``; ``ConfigError`` as
+    ``read_recipe``."""
+    try:
+        recipe = from_json(Recipe, value, str(path))
     except FormatError as error:
         raise ConfigError(str(error)) from error
+    if recipe.dataset.endswith(".npz"):
+        recipe = replace(recipe, dataset=str(path.parent.resolve() / recipe.dataset))
     _check(recipe, path)
     return recipe
 
 
+def recipe_text(recipe: Recipe) -> str:
+    """``recipe`` as the TOML file that ``read_recipe`` reads as the same; fields at their defaults
+    are left out.
+
+    Example: begins ``name = "digits"``.
+    """
+    parts = [
+        _lines(recipe, ("name", "dataset", "seed", "resolution")),
+        *(
+            f"[{key}]\n{_lines(getattr(recipe, key))}"
+            for key in ("quantization", "float_training", "qat")
+        ),
+        *(f"[[blocks]]\n{_lines(block)}" for block in recipe.blocks),
+    ]
+    return "\n".join(parts)
+
+
+def _lines(record: Any, only: tuple[str, ...] | None = None) -> str:
+    """``key = value`` for each field that is not at its default. Of text, numbers and truth JSON
+    is TOML, for what JSON escapes."""
+    shown = [f for f in fields(record) if only is None or f.name in only]
+    given = [(f.name, getattr(record, f.name), f.default) for f in shown]
+    kept = [(name, value) for name, value, default in given if value != default]
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in kept)
+
+
 def _check(recipe: Recipe, path: Path) -> None:
     q = recipe.quantization
+    if recipe.dataset not in DATASETS and not recipe.dataset.endswith(".npz"):
+        raise ConfigError(
+            f"{path}: dataset: expected {' or '.join(DATASETS)} or a file .npz, got "
+            f"{recipe.dataset!r:.40}"
+        )
     _in_range(path, "seed", recipe.seed, 0, 2**31 - 1)
+    _in_range(path, "resolution", recipe.resolution, 0, 4096)
     _in_range(path, "quantization.weight_bits", q.weight_bits, 2, 8)
     _in_range(path, "quantization.activation_bits", q.activation_bits, 2, 8)
     _in_range(path, "quantization.input_bits", q.input_bits, 2, 8)
@@ -148,7 +199,7 @@ def _check(recipe: Recipe, path: Path) -> None:
                 "and underscores, each name once"
             )
         seen.add(block.name)
-        _in_range(path, f"{where}.kernel", block.kernel, 1, 32)
+        _in_range(path, f"{where}.kernel", block.kernel, int(block.kind != "average_pool"), 32)
         _in_range(path, f"{where}.stride", block.stride, 1, 32)
         needs_channels = block.kind in ("conv", "separable", "basic", "dense")
         _in_range(path, f"{where}.channels", block.channels, int(needs_channels), 4096)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hwkit.errors import ConfigError
 from hwkit.files import write_json
-from hwkit.train.data import load_dataset
+from hwkit.train.data import data_of
 from hwkit.train.fit import Progress, predict, silent
 from hwkit.train.pipeline import deterministic, load_quantized, read_checkpoint
 from hwkit.train.recipe import read_recipe
@@ -45,7 +45,7 @@ def sensitivity(
         raise ConfigError(f"bit widths {list(bits)} are not all in 2..8")
     settings, folder = read_recipe(recipe), Path(run_folder)
     checkpoint = read_checkpoint(folder / "checkpoint.pt")
-    images = load_dataset(settings.dataset).train_images
+    images = data_of(settings).train_images
     chosen = np.unique(np.linspace(0, len(images) - 1, samples).astype(int))
     x = torch.from_numpy(images[chosen])
     layers: dict[str, int] = checkpoint["weight_bits"]

@@ -88,3 +88,13 @@ def test_blocks_that_do_not_fit_are_named() -> None:
     blocks = [replace(b, kernel=3) if b.name == "pool" else b for b in recipe.blocks]
     with pytest.raises(ConfigError, match="block 'pool': a map of 4x4"):
         float_network(replace(recipe, blocks=tuple(blocks)), (1, 8, 8))
+
+
+def test_pooling_of_the_whole_map_fits_any_map() -> None:
+    recipe = read_recipe("digits")
+    blocks = [replace(b, kernel=0) if b.name == "pool" else b for b in recipe.blocks]
+    whole = replace(recipe, blocks=tuple(blocks))
+    for side, pooled in ((8, 4), (12, 6)):
+        network = float_network(whole, (1, side, side))
+        assert network.pool.kernel_size == pooled
+        assert network(torch.rand(1, 1, side, side)).shape == (1, 10)

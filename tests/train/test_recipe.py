@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hwkit.errors import ConfigError
-from hwkit.train.recipe import built_in, read_recipe, recipe_path
+from hwkit.train.recipe import built_in, read_recipe, recipe_path, recipe_text
 
 DIGITS = recipe_path("digits").read_text()
 
@@ -79,3 +79,21 @@ def test_missing_recipe_lists_those_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not TOML"):
         read_recipe(tmp_path / "binary.toml")
+
+
+def test_a_recipe_as_text_is_the_same_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "again.toml"
+    for name in built_in():
+        recipe = read_recipe(name)
+        path.write_text(recipe_text(recipe))
+        assert read_recipe(path) == recipe
+        assert recipe_text(read_recipe(path)) == path.read_text()
+
+
+def test_a_data_set_of_ones_own_is_sought_beside_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(DIGITS.replace('dataset = "digits"', 'dataset = "d/mine.npz"\nresolution = 4'))
+    recipe = read_recipe(path)
+    assert recipe.dataset == str(tmp_path.resolve() / "d/mine.npz") and recipe.resolution == 4
+    path.write_text(recipe_text(recipe))
+    assert read_recipe(path) == recipe

@@ -49,12 +49,13 @@ class RecipeSource:
 
     def made_of(self) -> dict[str, Any]:
         try:
+            from hwkit.train.data import data_digest
             from hwkit.train.pipeline import recipe_digest, versions
             from hwkit.train.recipe import read_recipe
         except ModuleNotFoundError as error:
             raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
-        read_recipe(self.recipe)
-        return {"recipe": recipe_digest(self.recipe), "versions": versions()}
+        data = data_digest(read_recipe(self.recipe))
+        return {"recipe": recipe_digest(self.recipe), "data": data, "versions": versions()}
 
     def make(self, out: Path, widths: Sequence[int], say: Say) -> None:
         train(self.recipe, out, None, say, widths=widths)
@@ -69,12 +70,12 @@ class RecipeSource:
 
     def _activations(self) -> frozenset[str]:
         """Maps that training calls as the graph does, and so can train at other widths."""
-        from hwkit.train.data import SHAPES
+        from hwkit.train.data import shape_of
         from hwkit.train.recipe import read_recipe
         from hwkit.train.twins import activations_of
 
         recipe = read_recipe(self.recipe)
-        return frozenset(activations_of(recipe, SHAPES[recipe.dataset]))
+        return frozenset(activations_of(recipe, shape_of(recipe)))
 
 
 @dataclass(frozen=True, slots=True)

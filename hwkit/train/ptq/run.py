@@ -32,9 +32,9 @@ from hwkit.train.freeze import Fidelity, compare, export, freeze, input_integers
 from hwkit.train.pipeline import (
     CALIBRATION_IMAGES,
     Measured,
-    _accuracy,
     _file_digest,
     _make_folder,
+    accuracy_of,
     deterministic,
     versions,
 )
@@ -181,7 +181,7 @@ def _report(
 ) -> Report:
     wanted, got, _ = outputs
     labels = measured.labels if wanted.ndim == 2 else None
-    accuracies = [None if labels is None else _accuracy(o, labels) for o in outputs]
+    accuracies = [None if labels is None else accuracy_of(o, labels) for o in outputs]
     return Report(
         recipe=names[0],
         dataset=names[1],

@@ -1,0 +1,1 @@
+"""``hwkit search``: shapes of a network, by what a board measures of each."""
