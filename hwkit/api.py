@@ -118,8 +118,8 @@ def verify(graph: Graph, board: str, x: Inputs | None = None, **options: Any) ->
 
 def profile(graph: Graph, board: str, **options: Any) -> dict[str, Any]:
     """Per-layer figures of ``graph`` on ``board``, as ``hwkit profile --json`` prints them;
-    ``repeats``, ``seed``, ``store``, ``port`` and ``artifact_folder`` as in
-    ``flow.profiling.profile``; ``optimize``, ``sram`` and ``input`` as in ``flow.shape.Shape``.
+    ``repeats``, ``within``, ``nearest``, ``seed``, ``store``, ``port`` and ``artifact_folder`` as
+    in ``flow.profiling.profile``; ``optimize``, ``sram`` and ``input`` as in ``flow.shape.Shape``.
 
     Example: ``hwkit.profile(graph, "virtual_m4", repeats=5)["total"]["cycles"]``.
     """

@@ -22,7 +22,7 @@ from hwkit.files import opened as opened_file
 from hwkit.profile.store import schema
 from hwkit.toolchain.cache import data_folder
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x68776B74  # "hwkt", in the header of the file: tells ours from any other
 BUSY_TIMEOUT_S = 30.0
 _MAGIC = b"SQLite format 3\0"

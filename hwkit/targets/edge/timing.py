@@ -1,11 +1,12 @@
 """Wall time of a model and of its layers.
 
 LiteRT has no profile of single operators in Python, so each layer is written into a file of its
-own and timed by ``invoke()`` inside the runtime's process. That call costs about half a
-microsecond, which is in every layer's figure; and a layer alone finds its data in the cache and
-shares no thread pool, so that the layers need not add up to the model, which is timed for itself.
-A runtime whose layers are not timed (``Runtime.times_layers``), and a file that is not hwkit's own,
-are timed as a whole only.
+own and timed by ``invoke()`` inside the runtime's process. That call costs some half a microsecond
+by itself, which a model pays once: it is timed with a file that computes next to nothing, taken off
+every layer, and stands in a row of its own. It was all of the gap between the layers' sum and the
+model (``benchmarks/profile_gap.py``); what else a layer alone has, its data in the cache, was
+within 5 %. The model is timed for itself too. A runtime whose layers are not timed
+(``Runtime.times_layers``), and a file that is not hwkit's own, are timed as a whole only.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Op, activations
 from hwkit.ir.types import Array
-from hwkit.target import WHOLE_MODEL, LayerTiming
+from hwkit.profile.statistics import median
+from hwkit.target import CALL, CALL_NAME, WHOLE_MODEL, LayerTiming
 from hwkit.targets.edge.emit import has_functions, single_layers
-from hwkit.targets.edge.loaded import load, runtime_called
+from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
+from hwkit.targets.edge.loaded import Loaded, load, runtime_called
 
 Column = tuple[LayerTiming, list[float] | list[None]]
 """A row without a time, and the microseconds of each inference: None where there are none."""
@@ -35,19 +38,49 @@ def whole_row(graph: Graph) -> LayerTiming:
     return LayerTiming(WHOLE_MODEL, graph.name, "Model", work)
 
 
+def empty_model() -> bytes:
+    """A .tflite that XNNPACK takes, of one integer that keeps its value: RESHAPE to the same."""
+    x, y = (FileTensor(name, (1, 1), "int8", (1.0,)) for name in "xy")
+    shape = FileTensor("shape", (2,), "int32", data=np.array([1, 1], np.int32))
+    reshape = FileOperator(
+        "RESHAPE", ("x", "shape"), ("y",), "ReshapeOptions", {"newShape": [1, 1]}
+    )
+    return write(FileModel("call", (x, y, shape), (reshape,), ("x",), ("y",)))
+
+
+def call_times(board: EdgeBoard, repeats: int, warm_up: int = 1) -> list[float]:
+    """Microseconds of ``repeats`` calls that compute next to nothing."""
+    return load(board, empty_model()).times_us([np.zeros((1, 1, 1), np.int8)], repeats, warm_up)
+
+
 def layer_columns(graph: Graph, board: EdgeBoard, repeats: int, warm_up: int) -> list[Column]:
-    """Each layer of a lowered graph in a file of its own, ``repeats`` inferences of random
-    inputs."""
+    """A call of the runtime, and each layer of a lowered graph in a file of its own without it,
+    ``repeats`` inferences of random inputs; where layers are not timed there is no call."""
     timed = runtime_called(board.runtime).times_layers
     columns: list[Column] = []
+    call = 0.0
+    if timed:
+        calls = call_times(board, repeats, warm_up)
+        call = median(calls)
+        columns.append((LayerTiming(CALL, CALL_NAME, "Call", 0), calls))
     index = {op.name: place for place, op in enumerate(graph.nodes)}
     for op, alone in single_layers(graph, has_functions(board)):
         row = LayerTiming(index[op.name], op.name, type(op).__name__, macs(graph, op))
         times: list[float] | list[None] = [None] * repeats
         if timed:
-            times = load(board, alone).times_us(_random_inputs(graph, op), repeats, warm_up)
+            times = times_beyond(
+                call, load(board, alone), random_inputs(graph, op), repeats, warm_up
+            )
         columns.append((row, times))
     return columns
+
+
+def times_beyond(
+    call: float, loaded: Loaded, inputs: Sequence[Array], repeats: int, warm_up: int
+) -> list[float]:
+    """Microseconds of each of ``repeats`` inferences beyond the ``call``, at least 0."""
+    times = loaded.times_us(inputs, repeats, warm_up)
+    return [max(us - call, 0.0) for us in times]
 
 
 def rows(columns: Sequence[Column], repeats: int) -> list[list[LayerTiming]]:
@@ -58,7 +91,8 @@ def rows(columns: Sequence[Column], repeats: int) -> list[list[LayerTiming]]:
     ]
 
 
-def _random_inputs(graph: Graph, op: Op) -> list[Array]:
+def random_inputs(graph: Graph, op: Op) -> list[Array]:
+    """One sample for each activation that ``op`` reads, the same each time."""
     rng = np.random.default_rng(_SEED)
     names = dict.fromkeys(activations(op))
     tensors = [graph.tensors[name] for name in names]

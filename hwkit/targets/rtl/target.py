@@ -8,6 +8,7 @@ from pathlib import Path
 from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
 from hwkit.ir.graph import Graph
+from hwkit.profile.book import CostBook
 from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
 from hwkit.targets.rtl.allocation import estimate_costs
 from hwkit.targets.rtl.build import build, open_artifact, tools
@@ -71,7 +72,12 @@ class Rtl:
         return package(lowered, kind)
 
     def costs(
-        self, graph: Graph, board: Board, widths: Sequence[int], maps: Sequence[int] = ()
+        self,
+        graph: Graph,
+        board: Board,
+        widths: Sequence[int],
+        maps: Sequence[int] = (),
+        book: CostBook | None = None,
     ) -> CostTable:
         return estimate_costs(graph, board, widths, maps)
 
