@@ -31,7 +31,7 @@ from hwkit.targets.edge.build import edge_section
 from hwkit.targets.edge.emit import MODEL, emit, has_functions, single_layers
 from hwkit.targets.edge.loaded import Loaded, load, runtime_called
 from hwkit.targets.edge.lower import lower
-from hwkit.targets.edge.original import EdgePlan
+from hwkit.targets.edge.original import EdgePlan, OriginalFile
 from hwkit.targets.edge.supervised import shared_child
 from hwkit.targets.edge.timing import call_times, random_inputs, times_beyond
 
@@ -45,7 +45,7 @@ def cost_keys(lowered: Lowered[EdgePlan]) -> dict[str, CostKey]:
     """Of all layers and of a call of the runtime (``CALL_NAME``); none where the runtime's layers
     are not timed alone, or the file is not hwkit's own."""
     board = edge_section(lowered.board)
-    if not runtime_called(board.runtime).times_layers or lowered.plan is not None:
+    if not runtime_called(board.runtime).times_layers or isinstance(lowered.plan, OriginalFile):
         return {}
     build = _build(board)
     found = {
