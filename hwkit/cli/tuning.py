@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hwkit.cli.group import hwkit
-from hwkit.cli.options import example, json_option
+from hwkit.cli.options import example, json_option, sensitivity_option
 from hwkit.cli.terminal import plain, print_json, progress
 
 
@@ -60,6 +60,7 @@ from hwkit.cli.terminal import plain, print_json, progress
 @click.option("--calibration", metavar="DATA", help="MODEL only: as for 'hwkit quantize'.")
 @click.option("--test", metavar="DATA", help="MODEL only: labelled samples.")
 @click.option("--state", type=click.Path(path_type=Path), help="MODEL only: its state dict.")
+@sensitivity_option
 @json_option
 def tune(
     network: str,
@@ -74,6 +75,7 @@ def tune(
     rounds: int,
     baselines: bool,
     calibration: str | None,
+    sensitivity: str,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -86,7 +88,7 @@ def tune(
     from hwkit.flow.tuning.source import source_of
     from hwkit.record import to_json
 
-    source = source_of(network, calibration, options)
+    source = source_of(network, calibration, options, sensitivity)
     wanted = Wanted(
         names,
         each_budget(names, budgets),

@@ -39,8 +39,8 @@ _NEEDS = {
 
 
 class Rtl:
-    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``, ``NeedsTools``,
-    ``BringsUp``, ``Packages``."""
+    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``,
+    ``PredictsCycles``, ``NeedsTools``, ``BringsUp``, ``Packages``."""
 
     name = "rtl"
 
@@ -80,6 +80,9 @@ class Rtl:
         book: CostBook | None = None,
     ) -> CostTable:
         return estimate_costs(graph, board, widths, maps)
+
+    def predicted_cycles(self, lowered: Lowered[Plan]) -> int:
+        return lowered.plan.core.latency_cycles
 
     def needs(self, board: Board) -> tuple[str, ...]:
         section = fpga(board)
