@@ -98,7 +98,7 @@ def test_the_nearest_shape_scales_with_the_work_and_says_how_far_off_it_is() -> 
     table = [cost(dense(8, n), 0.1 * n + 1) for n in (4, 8, 16, 32)]
     found = nearest(CostKey(dense(8, 40), {"runtime": "r"}), table, "us")
     assert found is not None and found.like is table[-1]
-    assert found.value == pytest.approx(table[-1].us * 40 / 32)
+    assert found.value == pytest.approx((0.1 * 32 + 1) * 40 / 32)
     # 4 from 8: 3.6 / 2 for 1.4 / 1.8 each way, and so on; the middle two are 16 from 8 or 32.
     assert found.error is not None and 0.2 < found.error < 0.6
     other = CostKey(dense(8, 40, 4), {"runtime": "r"})
