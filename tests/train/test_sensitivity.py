@@ -18,11 +18,12 @@ from hwkit.flow.training import SENSITIVITIES  # noqa: E402
 from hwkit.train import sensitivity as room  # noqa: E402
 from hwkit.train.pipeline import train  # noqa: E402
 from hwkit.train.recipe import read_recipe  # noqa: E402
-from hwkit.train.sensitivity import (  # noqa: E402  # noqa: E402
+from hwkit.train.sensitivity import (  # noqa: E402
     METHODS,
     Harm,
     Probe,
     distilled,
+    learned,
     masking,
     measured,
     probe_of,
@@ -40,7 +41,7 @@ Run = tuple[Path, Path]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The recipe, and the folder."""
     folder = tmp_path_factory.mktemp("run")
-    recipe = short(folder)
+    recipe = short(folder, old="epochs = 10", new="epochs = 3")
     train(recipe, folder / "out")
     return recipe, folder / "out"
 
@@ -55,7 +56,11 @@ def test_the_command_line_knows_every_method() -> None:
 
 
 @pytest.mark.parametrize("method", SENSITIVITIES)
-def test_harm_is_none_at_the_trained_width_and_grows_below(probe: Probe, method: str) -> None:
+def test_harm_is_none_at_the_trained_width_and_grows_below(
+    probe: Probe, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distilled, "_STEPS", 20)
+    monkeypatch.setattr(learned, "_DRAWS", 64)
     found = measured(probe, (8, 4, 2), method).layers()
     assert list(found) == list(probe.trained_bits)
     assert all(row[8] == 0 <= min(row[4], row[2]) for row in found.values())
@@ -97,8 +102,8 @@ def test_the_trace_is_the_hessians(probe: Probe) -> None:
         return torch.nn.functional.cross_entropy(outputs, few.labels)
 
     exact = torch.autograd.functional.hessian(loss, few.weight(layer).flatten()).trace()
-    estimated = trace.traces_of(few, 300)[layer]
-    assert estimated == pytest.approx(float(exact), rel=0.25, abs=1e-3)
+    estimated = trace.traces_of(few, 100)[layer]
+    assert estimated == pytest.approx(float(exact), rel=0.3)
 
 
 def test_a_plan_of_two_layers_is_what_both_do(probe: Probe) -> None:
