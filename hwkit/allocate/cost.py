@@ -24,8 +24,10 @@ class CostRow:
 
     ``weight_bytes`` of the packed weights and tables (flash); ``cycles`` or ``us`` of one
     inference through the layer; ``sram_bytes`` in use while the layer runs; ``lut`` its logic;
-    ``energy_nj`` of one inference, however it was found. None: not known. Example:
-    ``CostRow("conv1", 4, 72, cycles=61000)``.
+    ``energy_nj`` of one inference, however it was found; ``interval`` that the median of ``us``
+    lies in, where that was sampled. None: not known.
+
+    Example: ``CostRow("conv1", 4, 72, cycles=61000)``.
     """
 
     layer: str
@@ -39,6 +41,7 @@ class CostRow:
     board: str = ""
     activation_bits: int | None = None
     energy_nj: int | None = None
+    interval: tuple[float, float] | None = None
 
     @property
     def where(self) -> str:

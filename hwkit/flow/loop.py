@@ -15,6 +15,7 @@ from hwkit.allocate.budget import parse
 from hwkit.allocate.cost import CostRow, CostTable, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
 from hwkit.boards import Board
+from hwkit.device.host import host
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_json, write_json
 from hwkit.flow.models import load
@@ -114,7 +115,13 @@ def cost_table(
 def _key(graph: Graph, board: Board, tools: Mapping[str, str], widths: list[list[int]]) -> str:
     """SHA-256 over all that a cost table depends on."""
     parts = [serialize.digest(graph), to_json(board), dict(tools), widths, __version__]
+    parts.append(machine(board))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def machine(board: Board) -> str:
+    """Whose time a cost is: this machine's, where the board is a runtime on it, else ""."""
+    return host() if board.edge is not None and board.edge.link is None else ""
 
 
 def _kept(path: Path, key: str) -> CostTable | None:

@@ -25,7 +25,7 @@ from hwkit.profile.measurement import Measurement
 from hwkit.profile.medians import medians
 from hwkit.profile.statistics import median, median_interval, spread
 from hwkit.profile.store.database import Place
-from hwkit.profile.until import Effort, until_small
+from hwkit.profile.until import TURNS, Effort, until_small
 from hwkit.target import WHOLE_MODEL, Artifact, Identity, LayerTiming, Session
 
 WARM_UP = 1
@@ -77,18 +77,18 @@ def measured(
 ) -> Measurement:
     """The figures of an open artifact of ``graph`` on the one sample in ``feeds``; not stored.
 
-    What is timed is timed in two halves at least, so that a drift shows between them.
+    Where time is measured, the whole and its layers take turns: what the machine does meanwhile
+    meets all of them, and a drift shows between the halves.
     """
+    turns = TURNS if session.identity.evidence == "measured" else 1
 
     def draw(count: int) -> list[list[LayerTiming]]:
-        return session.timed(feeds, count, WARM_UP)
+        parts = [count * (k + 1) // turns - count * k // turns for k in range(turns)]
+        return [run for part in parts if part for run in session.timed(feeds, part, WARM_UP)]
 
     if within is not None:
         effort = Effort(within)
         runs = until_small(draw, lambda some: effort.is_enough(spread(_wholes(some))), effort)
-    elif session.identity.evidence == "measured" and repeats > 1:
-        half = repeats // 2
-        runs = [*draw(repeats - half), *draw(half)]
     else:
         runs = draw(repeats)
     taken = measurement(graph, artifact, session.identity, runs, feeds)

@@ -10,7 +10,7 @@ least 94 % held the median (``tests/profile/test_until.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +18,9 @@ from hwkit.errors import ConfigError
 from hwkit.profile.statistics import MAX_REPEATS, Spread, spread
 
 T = TypeVar("T")
+TURNS = 8
+"""Parts that what is sampled together is drawn in, at least."""
+Draw = Callable[[int], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,27 @@ def until_small(
     return taken
 
 
-def median_of(draw: Callable[[int], Sequence[float]], effort: Effort) -> tuple[Spread, int]:
-    """The statistics of samples from ``draw``, and how many were taken."""
-    taken = until_small(draw, lambda some: effort.is_enough(spread(some)), effort)
-    return spread(taken), len(taken)
+def in_turns(draws: Mapping[str, Draw], effort: Effort) -> dict[str, list[float]]:
+    """Samples of several things, until the median of each is known well enough: a few of every one
+    that is not in each round, so that what the machine does meanwhile meets all of them.
+
+    Example: of two that are alike each time, ``effort.least`` of both (a multiple of 8).
+    """
+    taken: dict[str, list[float]] = {name: [] for name in draws}
+    while left := [name for name, some in taken.items() if not _is_done(some, effort)]:
+        for name in left:
+            some = taken[name]
+            wanted = max(1, effort.least // TURNS)
+            if len(some) >= effort.least:
+                wanted = len(some)  # twice as many, for as few looks as may be
+            some += draws[name](min(wanted, effort.most - len(some)))
+    return taken
+
+
+def _is_done(some: Sequence[float], effort: Effort) -> bool:
+    if len(some) < effort.least:
+        return False
+    return len(some) >= effort.most or effort.is_enough(spread(some))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ def profile_table(profile: Measurement) -> Markup:
         figure: max((getattr(layer, figure) or 0 for layer in profile.layers), default=0)
         for figure in known
     }
-    rows = [_row(layer, known, largest) for layer in profile.layers]
+    called = () if profile.call is None else (profile.call,)
+    rows = [_row(layer, known, largest) for layer in (*profile.layers, *called)]
     total = profile.total
     sums = [_shown(figure, getattr(total, figure)) for figure in known]
     foot: list[Child] = ["All layers", "", count(total.macs), *sums, _last(total, known)]

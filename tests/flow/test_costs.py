@@ -81,7 +81,7 @@ def test_a_table_on_a_host_is_measured_once(
     def refuse(*given: Any) -> None:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(edge_cost, "median_of", refuse)
+    monkeypatch.setattr(edge_cost, "in_turns", refuse)
     assert _table(residual(1), "host_litert", (8, 4), book) == table
     whole = predicted(residual(1), "host_litert", book)
     assert whole.known == whole.layers and whole.value and whole.low and whole.low <= whole.value

@@ -133,6 +133,9 @@ def test_no_file_yet(path: Path) -> None:
 
 
 def test_the_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HWKIT_STORE", str(tmp_path / "own.sqlite"))
+    assert store.default_path() == tmp_path / "own.sqlite"
+    monkeypatch.delenv("HWKIT_STORE")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert store.default_path() == tmp_path / "hwkit" / "measurements.sqlite"
     assert store.add(MEASUREMENT) == 1

@@ -9,9 +9,10 @@ import pytest
 
 from hwkit.errors import ConfigError
 from hwkit.profile.statistics import spread
-from hwkit.profile.until import Drift, Effort, median_of, until_small
+from hwkit.profile.until import Drift, Effort, in_turns, until_small
 
 Draw = Callable[[int], list[float]]
+EFFORT = Effort(0.02, 16, 1024)
 
 
 def skewed(seed: int) -> Draw:
@@ -29,18 +30,35 @@ def heavy_tailed(seed: int) -> Draw:
 
 @pytest.mark.parametrize("noise", [skewed, heavy_tailed])
 def test_intervals_hold_the_median_as_often_as_they_say(noise: Callable[[int], Draw]) -> None:
-    found = [median_of(noise(seed), Effort(0.02, 16, 1024)) for seed in range(600)]
-    held = sum((of.low or 0) <= 1 <= (of.high or 0) for of, _ in found)
+    draws = {str(seed): noise(seed) for seed in range(600)}
+    taken = in_turns(draws, EFFORT)
+    found = {name: spread(some) for name, some in taken.items()}
+    held = sum((of.low or 0) <= 1 <= (of.high or 0) for of in found.values())
     assert held >= 0.94 * len(found)
-    small = [of.uncertainty for of, repeats in found if repeats < 1024]
+    small = [of.uncertainty for name, of in found.items() if len(taken[name]) < EFFORT.most]
     assert small and all(share is not None and share <= 0.02 for share in small)
 
 
 def test_samples_that_are_alike_are_few() -> None:
-    assert median_of(lambda count: [5.0] * count, Effort(0.01, 10, 1000)) == (
-        spread([5.0] * 10),
-        10,
-    )
+    alike: Draw = lambda count: [5.0] * count  # noqa: E731
+    assert in_turns({"a": alike, "b": alike}, Effort(0.01, 16, 1000)) == {
+        "a": [5.0] * 16, "b": [5.0] * 16
+    }  # fmt: skip
+
+
+def test_what_is_sampled_together_takes_turns() -> None:
+    order: list[str] = []
+
+    def draws(name: str) -> Draw:
+        def draw(count: int) -> list[float]:
+            order.extend([name] * count)
+            return [1.0] * count
+
+        return draw
+
+    in_turns({"a": draws("a"), "b": draws("b")}, Effort(0.02, 16, 100))
+    assert order.count("a") == order.count("b") == 16
+    assert "".join(order).index("b") == 2  # after an eighth of what the first needs
 
 
 def test_batches_double_up_to_the_bound() -> None:

@@ -66,6 +66,7 @@ class Tuning:
         tools = dict(target.tools(description))
         widths = [list(self.widths), list(self.maps)]
         made_of = [serialize.digest(graph), to_json(description), tools, widths]
+        made_of.append(loop.machine(description))
 
         def measure(out: Path) -> None:
             found = target.costs(graph, description, self.widths, self.maps, self.book)

@@ -7,22 +7,26 @@ every layer, and stands in a row of its own. It was the gap between the layers' 
 to 142 %; 2.2 % at the most are left (``benchmarks/profile_gap.py``). The model is timed for itself
 too. A runtime whose layers are not timed (``Runtime.times_layers``), and a file that is not hwkit's
 own, are timed as a whole only.
+
+XNNPACK makes a PAD the border of the convolution behind it: these are timed together, in the row of
+the convolution, and the PAD takes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from hwkit.boards import EdgeBoard
 from hwkit.ir.counts import macs
 from hwkit.ir.graph import Graph
-from hwkit.ir.ops import Op, activations
+from hwkit.ir.ops import Conv2d, DepthwiseConv2d, Op, Pad, activations
 from hwkit.ir.types import Array
 from hwkit.profile.statistics import median
 from hwkit.target import CALL, CALL_NAME, WHOLE_MODEL, LayerTiming
-from hwkit.targets.edge.emit import has_functions, single_layers
+from hwkit.targets.edge.emit import chain, has_functions, single_layers
 from hwkit.targets.edge.flatbuffer import FileModel, FileOperator, FileTensor, write
 from hwkit.targets.edge.loaded import Loaded, load, runtime_called
 
@@ -64,14 +68,14 @@ def layer_columns(graph: Graph, board: EdgeBoard, repeats: int, warm_up: int) ->
         call = median(calls)
         columns.append((LayerTiming(CALL, CALL_NAME, "Call", 0), calls))
     index = {op.name: place for place, op in enumerate(graph.nodes)}
-    for op, alone in single_layers(graph, has_functions(board)):
-        row = LayerTiming(index[op.name], op.name, type(op).__name__, macs(graph, op))
+    for ops, model in timed_parts(graph, board):
         times: list[float] | list[None] = [None] * repeats
         if timed:
-            times = times_beyond(
-                call, load(board, alone), random_inputs(graph, op), repeats, warm_up
-            )
-        columns.append((row, times))
+            inputs = random_inputs(graph, ops[0])
+            times = times_beyond(call, load(board, model), inputs, repeats, warm_up)
+        for op in ops:
+            row = LayerTiming(index[op.name], op.name, type(op).__name__, macs(graph, op))
+            columns.append((row, times if op is ops[-1] or not timed else [0.0] * repeats))
     return columns
 
 
@@ -81,6 +85,28 @@ def times_beyond(
     """Microseconds of each of ``repeats`` inferences beyond the ``call``, at least 0."""
     times = loaded.times_us(inputs, repeats, warm_up)
     return [max(us - call, 0.0) for us in times]
+
+
+def timed_parts(graph: Graph, board: EdgeBoard) -> Iterator[tuple[tuple[Op, ...], bytes]]:
+    """What of a lowered graph is timed alone, and a .tflite of it: an op, or a convolution behind
+    the ``Pad`` that the runtime makes its border."""
+    functions = has_functions(board)
+    fused: dict[str, Pad] = {}
+    if runtime_called(board.runtime).fuses_pads:
+        read = Counter(name for op in graph.nodes for name in dict.fromkeys(activations(op)))
+        read.update(graph.outputs)
+        fused = {
+            op.output: op for op in graph.nodes if isinstance(op, Pad) and read[op.output] == 1
+        }
+    windows = [op for op in graph.nodes if isinstance(op, Conv2d | DepthwiseConv2d)]
+    fused = {op.name: fused[op.input] for op in windows if op.input in fused}
+    borders = {pad.name for pad in fused.values()}
+    for op, alone in single_layers(graph, functions):
+        if op.name in fused:
+            ops = (fused[op.name], op)
+            yield ops, chain(graph, ops, functions)
+        elif op.name not in borders:
+            yield (op,), alone
 
 
 def rows(columns: Sequence[Column], repeats: int) -> list[list[LayerTiming]]:
