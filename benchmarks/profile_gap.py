@@ -5,10 +5,11 @@ Everything runs in this process, in turns over all parts, so that what the machi
 meets all of them; medians in microseconds. ``whole`` is the network in one file, ``alone`` the sum
 of its layers in files of their own. Of the difference, ``calls`` is what the layers' calls cost but
 for the one that the network pays too (layers less 1, times ``call``: a file that reshapes one
-integer). ``cache`` is by how much the layers become slower when each runs behind the others, in
-their order, and finds its data where an inference would, and not behind itself: it would make the
-sum larger still, so that it is no part of the gap. ``left`` is what calls do not explain, as a
-share of the whole; ``before`` was the gap that a profile showed, as the same share.
+integer); ``pads`` what they cost that the runtime makes borders of the convolutions behind them.
+``cache`` is by how much the layers become slower when each runs behind the others, in their order,
+and finds its data where an inference would, and not behind itself: it would make the sum larger
+still, so that it is no part of the gap. ``left`` is what calls and pads do not explain, as a share
+of the whole; ``before`` was the gap that a profile showed, as the same share.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from hwkit.ir.types import Array
 from hwkit.targets.edge import runtime as runtimes
 from hwkit.targets.edge.emit import MODEL, emit, has_functions, single_layers
 from hwkit.targets.edge.lower import lower
-from hwkit.targets.edge.timing import empty_model, random_inputs
+from hwkit.targets.edge.timing import empty_model, random_inputs, timed_parts
 
 BOARDS = ("host_litert", "host_litert_builtin")
 TURNS = 200
@@ -68,15 +69,24 @@ def row(graph: Graph, board: str) -> dict[str, Any]:
     feeds = list(random_feeds(lowered.graph, 1, 0).values())
     network = opened(edge.runtime, emit(lowered).files[MODEL], feeds)
     call = opened(edge.runtime, empty_model(), [np.zeros((1, 1, 1), np.int8)])
+    singles = list(single_layers(lowered.graph, has_functions(edge)))
+    names = [op.name for op, _ in singles]
     layers = [
-        opened(edge.runtime, model, random_inputs(lowered.graph, op))
-        for op, model in single_layers(lowered.graph, has_functions(edge))
+        opened(edge.runtime, model, random_inputs(lowered.graph, op)) for op, model in singles
     ]
-    for invoke in (network, call, *layers) * WARM_UP:
+    pairs = {
+        tuple(op.name for op in ops): opened(
+            edge.runtime, model, random_inputs(lowered.graph, ops[0])
+        )
+        for ops, model in timed_parts(lowered.graph, edge)
+        if len(ops) > 1
+    }
+    for invoke in (network, call, *layers, *pairs.values()) * WARM_UP:
         invoke()
     wholes, calls = [], []
     alone: list[list[float]] = [[] for _ in layers]
     behind: list[list[float]] = [[] for _ in layers]
+    together: dict[tuple[str, ...], list[float]] = {of: [] for of in pairs}
     for _ in range(TURNS):
         wholes.append(behind_itself(network))
         calls.append(behind_itself(call))
@@ -84,9 +94,16 @@ def row(graph: Graph, board: str) -> dict[str, Any]:
             behind[k].append(us(invoke))
         for k, invoke in enumerate(layers):
             alone[k].append(behind_itself(invoke))
+        for of, invoke in pairs.items():
+            together[of].append(behind_itself(invoke))
     whole, one = median(wholes), median(calls)
     summed, in_turn = (sum(map(median, of)) for of in (alone, behind))
     called = (len(layers) - 1) * one
+    by_name = dict(zip(names, map(median, alone), strict=True))
+    pads = sum(
+        sum(by_name[name] - one for name in of) - (median(times) - one)
+        for of, times in together.items()
+    )
     return {
         "network": graph.name,
         "board": board,
@@ -95,9 +112,10 @@ def row(graph: Graph, board: str) -> dict[str, Any]:
         "alone": f"{summed:.2f}",
         "call": f"{one:.3f}",
         "calls": f"{called:.2f}",
+        "pads": f"{pads:.2f}",
         "cache": f"{in_turn - summed:.2f}",
         "before": f"{100 * (summed / whole - 1):+.1f} %",
-        "left": f"{100 * ((summed - called) / whole - 1):+.1f} %",
+        "left": f"{100 * ((summed - called - pads) / whole - 1):+.1f} %",
         "evidence": "measured",
     }
 

@@ -4,7 +4,7 @@ LiteRT has no profile of single operators in Python, so each layer is written in
 own and timed by ``invoke()`` inside the runtime's process. That call costs some half a microsecond
 by itself, which a model pays once: it is timed with a file that computes next to nothing, taken off
 every layer, and stands in a row of its own. It was the gap between the layers' sum and the model, 3
-to 142 %; 2.2 % at the most are left (``benchmarks/profile_gap.py``). The model is timed for itself
+to 142 %; 2.2 % are left at the most (``benchmarks/profile_gap.py``). The model is timed for itself
 too. A runtime whose layers are not timed (``Runtime.times_layers``), and a file that is not hwkit's
 own, are timed as a whole only.
 
