@@ -103,7 +103,10 @@ def tune(
     done = tuned(source, wanted, out, progress())
     if as_json:
         plans = {board: to_json(plan) for board, plan in done.plans.items()}
+        assert done.summary.tuning is not None
         tuning = to_json(done.summary.tuning)
+        for row, one in zip(tuning["tried"], done.summary.tuning.tried, strict=True):
+            row["errors"] = one.errors()
         facts = {"within_budget": done.within_budget, "plans": plans, **tuning}
         print_json("tune", facts | {"steps": dict(done.steps)})
         return 0 if done.within_budget else 1
@@ -113,5 +116,7 @@ def tune(
         verdict = {True: "holds", False: "does not hold", None: ""}[one.holds]
         right = "" if one.state.accuracy is None else f"accuracy {one.state.accuracy:.4f}, "
         click.echo(plain(f"{one.title:<12} {one.board}: {right}{figures}  {verdict}".rstrip()))
+        if errors := ", ".join(f"{key} {100 * off:+.1f} %" for key, off in one.errors().items()):
+            click.echo(plain(f"{'':<12} predicted: {errors}"))
     click.echo(plain(f"{out / 'report.html'}"))
     return 0 if done.within_budget else 1
