@@ -211,6 +211,8 @@ def profile(
     board: str,
     *,
     repeats: int = 10,
+    within: float | None = None,
+    nearest: bool = False,
     seed: int = 0,
     store: Place = None,
     port: str | None = None,
@@ -220,7 +222,10 @@ def profile(
     """Per-layer figures of ``graph`` on ``board``, medians of ``repeats`` inferences of one random
     input, as ``hwkit profile --json`` prints them; also added to ``store`` (see ``measurements``).
 
-    ``port``, ``artifact_folder`` and what shapes the build as for ``predict``.
+    With ``within`` as many inferences as it takes until the interval of the whole model's median is
+    so small a share of it. What the store's table of layers predicted stands beside; ``nearest``
+    asks it about layers that nobody measured too. ``port``, ``artifact_folder`` and what shapes
+    the build as for ``predict``.
 
     Example: ``hwkit.profile(graph, "virtual_m4", repeats=5)["total"]["cycles"]``.
     """
@@ -231,6 +236,8 @@ def profile(
         graph,
         board,
         repeats=repeats,
+        within=within,
+        nearest=nearest,
         seed=seed,
         store=store,
         port=port,

@@ -8,6 +8,7 @@ another build, run a file as it is) are protocols of their own, asked by ``isins
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,12 +151,20 @@ class Artifact(Generic[P_co]):
 WHOLE_MODEL = -1
 """Index of a row that times a whole inference by itself, where the layers' sum is not that."""
 
+CALL = -2
+"""Index of a row that times a call of the runtime that computes next to nothing: in every inference
+once, and in no layer's row."""
+
+CALL_NAME = "(call)"
+"""Of that row, beside those of layers."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerTiming:
     """One inference's cost of one layer; None is a figure that the board can't give.
 
-    ``index`` counts the lowered graph's nodes; ``WHOLE_MODEL`` marks a row of all of them.
+    ``index`` counts the lowered graph's nodes; ``WHOLE_MODEL`` marks a row of all of them, ``CALL``
+    one of what an inference takes beside them.
     """
 
     index: int
@@ -165,6 +174,21 @@ class LayerTiming:
     instructions: int | None = None
     cycles: int | None = None
     us: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CostKey:
+    """All that decides what a layer takes, as plain JSON: what it is (``ir.layer_kind``), and what
+    runs it: board, tools, kernel. Layers of one key need measuring once, in whatever network."""
+
+    layer: Mapping[str, Any]
+    build: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex."""
+        text = json.dumps([self.layer, self.build], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +279,23 @@ class ChoosesKernels(Protocol[P]):
 
     def choose(self, lowered: Lowered[P], measure: bool) -> Lowered[P]:
         """``lowered`` with the choices as remembered or, with ``measure``, made now."""
+
+
+@runtime_checkable
+class KeysCosts(Protocol[P_contra]):
+    """A target whose layers take the same time in every network that has them."""
+
+    def cost_keys(self, lowered: Lowered[P_contra]) -> Mapping[str, CostKey]:
+        """Of the layers that take any time, by name, once choices were made; a layer whose time
+        depends on its neighbours has none."""
+
+
+@runtime_checkable
+class PredictsCycles(Protocol[P_contra]):
+    """A target that knows how long its designs take before they run."""
+
+    def predicted_cycles(self, lowered: Lowered[P_contra]) -> int:
+        """Of one inference."""
 
 
 @runtime_checkable

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +19,10 @@ from tests import examples, listed, skips
 # anything imports numpy or torch; what is started from here inherits it.
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
+
+# Measurements of tests are nobody's: neither are they kept, nor is what somebody kept looked at.
+_measurements = tempfile.TemporaryDirectory(prefix="hwkit-measurements-")
+os.environ["HWKIT_STORE"] = str(Path(_measurements.name) / "measurements.sqlite")
 
 # Derandomised, so that a failure in CI is a failure here.
 settings.register_profile(

@@ -19,7 +19,7 @@ def test_readme_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     import brevitas.nn as qnn
     from brevitas.quant import Int8ActPerTensorFloat, Uint8ActPerTensorFloat
 
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HWKIT_STORE", str(tmp_path / "measurements.sqlite"))
     torch.manual_seed(0)
     model = torch.nn.Sequential(
         qnn.QuantIdentity(act_quant=Int8ActPerTensorFloat),

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent.parent / "examples"
 
 @pytest.fixture(autouse=True)
 def own_measurements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HWKIT_STORE", str(tmp_path / "measurements.sqlite"))
 
 
 def ran(script: str, *arguments: object, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -59,7 +59,7 @@ def test_a_graph_on_one_line() -> None:
 def test_each_document_names_the_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HWKIT_STORE", str(tmp_path / "measurements.sqlite"))
     model, out = tmp_path / "m.hwk", tmp_path / "build"
     ring().save(str(model))
     size = ["--optimize", "size"]

@@ -7,13 +7,11 @@ bits (OHQ, arXiv 2309.01945, asks the chip itself; so does HAWQ-V3, arXiv 2011.1
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
-from hwkit.boards import Board
 from hwkit.errors import ConfigError
-from hwkit.ir.graph import Graph
 from hwkit.target import Evidence
 
 MAX_BITS = 8
@@ -26,8 +24,10 @@ class CostRow:
 
     ``weight_bytes`` of the packed weights and tables (flash); ``cycles`` or ``us`` of one
     inference through the layer; ``sram_bytes`` in use while the layer runs; ``lut`` its logic;
-    ``energy_nj`` of one inference, however it was found. None: not known. Example:
-    ``CostRow("conv1", 4, 72, cycles=61000)``.
+    ``energy_nj`` of one inference, however it was found; ``interval`` that the median of ``us``
+    lies in, where that was sampled. None: not known.
+
+    Example: ``CostRow("conv1", 4, 72, cycles=61000)``.
     """
 
     layer: str
@@ -41,6 +41,7 @@ class CostRow:
     board: str = ""
     activation_bits: int | None = None
     energy_nj: int | None = None
+    interval: tuple[float, float] | None = None
 
     @property
     def where(self) -> str:
@@ -242,14 +243,3 @@ def _check_widths(where: str, rows: Iterable[CostRow | SensitivityRow]) -> None:
 def _check_amount(where: str, value: float | None) -> None:
     if value is not None and not (0 <= value < 1e15 and math.isfinite(value)):
         raise ConfigError(f"{where}: {value!r} is not a number of 0 or more; measure it again")
-
-
-@runtime_checkable
-class HasCosts(Protocol):
-    """A target that knows what weight widths cost on a board of its own."""
-
-    def costs(
-        self, graph: Graph, board: Board, widths: Sequence[int], maps: Sequence[int] = ()
-    ) -> CostTable:
-        """A row for each layer with weights and each of ``widths`` (1..8 bits), and with ``maps``
-        for each of these widths of the map that it reads, and one for each map."""

@@ -156,20 +156,25 @@ def campaign_export(file: Path, store: Any, form: str, out: Path) -> None:
 @hwkit.command(**example("hwkit results --csv -o all.csv"))
 @store_option
 @click.option("--board", metavar="B", help="Of this board alone.")
+@click.option("--costs", is_flag=True, help="What layers take, each measured once, with intervals.")
 @click.option("--csv", "form", flag_value="csv")
 @click.option("--parquet", "form", flag_value="parquet", help="Needs -o.")
 @click.option("-o", "--out", type=click.Path(path_type=Path))
 @json_option
 def results(
-    store: Any, board: str | None, form: str | None, out: Path | None, as_json: bool
+    store: Any, board: str | None, costs: bool, form: str | None, out: Path | None, as_json: bool
 ) -> None:
     """Measurements that are stored: figures of whole models, and how exact their builds are."""
     from hwkit.errors import ConfigError
-    from hwkit.flow.results import as_csv, row
+    from hwkit.flow.results import as_csv, cost_row, row
     from hwkit.profile.store import check_there, read
+    from hwkit.profile.store.costs import read as read_costs
 
     check_there(store)
-    rows = [row(stored) for stored in read(store, board)]
+    if costs:
+        rows = [cost_row(cost) for cost in read_costs(store, board)]
+    else:
+        rows = [row(stored) for stored in read(store, board)]
     if out is not None:
         _write(out, form or "csv", rows)
     elif as_json:
@@ -178,6 +183,12 @@ def results(
         raise ConfigError("parquet is no text; give -o FILE")
     elif form == "csv":
         click.echo(as_csv(rows).decode(), nl=False)
+    elif costs:
+        for of in rows:
+            figure = "us" if of["cycles"] is None else "cycles"
+            within = "" if of["low"] is None else f" ({of['low']:,g}..{of['high']:,g})"
+            layer = f"{of['op']} {of['inputs']} {of['constants']}"
+            click.echo(plain(f"{of['board']:<20} {layer:<64} {of[figure]:,g} {figure}{within}"))
     else:
         for of in rows:
             figures = ", ".join(

@@ -125,6 +125,17 @@ def _figures(facts: Mapping[str, Any]) -> list[str]:
     type=click.IntRange(1, _MAX_REPEATS),
     help="Inferences that count; figures are medians.",
 )
+@click.option(
+    "--within",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    metavar="0.02",
+    help="In place of --repeats: until the 95 % interval of the median is within this share of it.",
+)
+@click.option(
+    "--nearest",
+    is_flag=True,
+    help="Predict layers that were never measured from the nearest shape, and say how far off.",
+)
 @store_option
 @optimize_option
 @memory_options
@@ -141,6 +152,8 @@ def profile(
     model: Path,
     board: str,
     repeats: int,
+    within: float | None,
+    nearest: bool,
     store: Any,
     optimize: Any,
     sram: str | None,
@@ -154,6 +167,7 @@ def profile(
     """Per layer and total: cycles, instructions, microseconds; stored with full context."""
     from hwkit.flow.models import load
     from hwkit.flow.profiling import profile as flow
+    from hwkit.report.beside import notes
 
     shape: Shape = {"optimize": optimize, "sram": sram, "input": given}
     if estimate:
@@ -166,6 +180,8 @@ def profile(
             load(model, bits),
             board,
             repeats=repeats,
+            within=within,
+            nearest=nearest,
             store=store,
             port=port,
             artifact_folder=artifact,
@@ -174,8 +190,10 @@ def profile(
     if as_json:
         print_json("profile", taken.to_json())
         return
-    click.echo(f"{board}, {taken.evidence} by {taken.identity.name}, median of {repeats}")
+    click.echo(f"{board}, {taken.evidence} by {taken.identity.name}, median of {taken.repeats}")
     _print_layers(taken)
+    for line in notes(taken):
+        click.echo(plain(line))
 
 
 def _estimated(
@@ -202,12 +220,13 @@ def _print_layers(taken: Measurement) -> None:
     apart = not all(known)
     if not apart:
         click.echo("this board times whole inferences, not layers")
-    for row in (*(taken.layers if apart else ()), taken.total):
+    called = () if taken.call is None else (taken.call,)
+    for row in (*(taken.layers if apart else ()), *called, taken.total):
         found = (row.macs, row.instructions, row.cycles, row.us)
         figures = ["-" if value is None else f"{value:.0f}" for value in found]
         if row.us is not None:
             figures[3] = f"{row.us:.1f}"
-        place = "" if row is taken.total else row.index
+        place = "" if row.index < 0 else row.index
         kind = "" if row is taken.total else row.op
         click.echo(
             f"{place:>3} {plain(row.name):<28.28} {kind:<16} {figures[0]:>10} MACs "

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from hwkit.flow.training import SENSITIVITIES, SENSITIVITY
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -175,3 +177,11 @@ def json_option(command: F) -> F:
 
 
 model_argument = click.argument("model", metavar="M.hwk", type=click.Path(path_type=Path))
+
+sensitivity_option = click.option(
+    "--sensitivity",
+    type=click.Choice(SENSITIVITIES),
+    default=SENSITIVITY,
+    show_default=True,
+    help="How the harm of fewer bits is measured; benchmarks/README.md ranks them.",
+)

@@ -11,6 +11,7 @@ from hwkit.cli.options import (
     board_option,
     example,
     json_option,
+    sensitivity_option,
 )
 from hwkit.cli.terminal import busy, plain, print_json, progress, told_beside
 
@@ -30,15 +31,21 @@ from hwkit.cli.terminal import busy, plain, print_json, progress, told_beside
     type=click.Path(path_type=Path),
     help="Trained weights of another run of the same blocks; no float training then.",
 )
+@sensitivity_option
 @json_option
 def train(
-    recipe: str, out: Path, plan: Path | None, start_from: Path | None, as_json: bool
+    recipe: str,
+    out: Path,
+    plan: Path | None,
+    start_from: Path | None,
+    sensitivity: str,
+    as_json: bool,
 ) -> None:
     """Quantization-aware training; RECIPE is a file or the name of a recipe that hwkit ships."""
     from hwkit.flow.training import train as flow
     from hwkit.importers.proof import counts_line
 
-    facts = flow(recipe, out, plan, progress(), start_from=start_from)
+    facts = flow(recipe, out, plan, progress(), start_from=start_from, sensitivity=sensitivity)
     if as_json:
         print_json("train.json", facts)
         return

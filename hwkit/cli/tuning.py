@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hwkit.cli.group import hwkit
-from hwkit.cli.options import example, json_option
+from hwkit.cli.options import example, json_option, sensitivity_option
 from hwkit.cli.terminal import plain, print_json, progress
 
 
@@ -60,6 +60,7 @@ from hwkit.cli.terminal import plain, print_json, progress
 @click.option("--calibration", metavar="DATA", help="MODEL only: as for 'hwkit quantize'.")
 @click.option("--test", metavar="DATA", help="MODEL only: labelled samples.")
 @click.option("--state", type=click.Path(path_type=Path), help="MODEL only: its state dict.")
+@sensitivity_option
 @json_option
 def tune(
     network: str,
@@ -74,6 +75,7 @@ def tune(
     rounds: int,
     baselines: bool,
     calibration: str | None,
+    sensitivity: str,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -86,7 +88,7 @@ def tune(
     from hwkit.flow.tuning.source import source_of
     from hwkit.record import to_json
 
-    source = source_of(network, calibration, options)
+    source = source_of(network, calibration, options, sensitivity)
     wanted = Wanted(
         names,
         each_budget(names, budgets),
@@ -101,7 +103,10 @@ def tune(
     done = tuned(source, wanted, out, progress())
     if as_json:
         plans = {board: to_json(plan) for board, plan in done.plans.items()}
+        assert done.summary.tuning is not None
         tuning = to_json(done.summary.tuning)
+        for row, one in zip(tuning["tried"], done.summary.tuning.tried, strict=True):
+            row["errors"] = one.errors()
         facts = {"within_budget": done.within_budget, "plans": plans, **tuning}
         print_json("tune", facts | {"steps": dict(done.steps)})
         return 0 if done.within_budget else 1
@@ -111,5 +116,7 @@ def tune(
         verdict = {True: "holds", False: "does not hold", None: ""}[one.holds]
         right = "" if one.state.accuracy is None else f"accuracy {one.state.accuracy:.4f}, "
         click.echo(plain(f"{one.title:<12} {one.board}: {right}{figures}  {verdict}".rstrip()))
+        if errors := ", ".join(f"{key} {100 * off:+.1f} %" for key, off in one.errors().items()):
+            click.echo(plain(f"{'':<12} predicted: {errors}"))
     click.echo(plain(f"{out / 'report.html'}"))
     return 0 if done.within_budget else 1

@@ -12,9 +12,10 @@ from typing import Any
 from hwkit import boards, targets
 from hwkit.allocate import solve
 from hwkit.allocate.budget import parse
-from hwkit.allocate.cost import CostRow, CostTable, HasCosts, Sensitivity, SensitivityRow
+from hwkit.allocate.cost import CostRow, CostTable, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
 from hwkit.boards import Board
+from hwkit.device.host import host
 from hwkit.errors import ConfigError, FormatError
 from hwkit.files import read_json, write_json
 from hwkit.flow.models import load
@@ -22,6 +23,8 @@ from hwkit.flow.tuning.maps import inputs_of, sensitivity_of_maps
 from hwkit.formats import stamped, unstamped
 from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
+from hwkit.profile.book import CostBook, HasCosts
+from hwkit.profile.store.database import Place
 from hwkit.record import from_json, to_json
 from hwkit.version import __version__
 
@@ -78,28 +81,33 @@ def inputs(
 
 
 def cost_table(
-    run: Path, board: str, widths: Sequence[int] = WIDTHS, maps: Sequence[int] = ()
+    run: Path,
+    board: str,
+    widths: Sequence[int] = WIDTHS,
+    maps: Sequence[int] = (),
+    store: Place = None,
 ) -> CostTable:
-    """The cost table of the run's network: measured on a microcontroller board, LUTs estimated on
-    an FPGA board. Kept in the run as ``cost-<board>.json``, and read from there as long as
-    network, board, widths, tools and hwkit are the same.
+    """The cost table of the run's network: measured on a microcontroller or in an edge runtime,
+    LUTs estimated on an FPGA board. Kept in the run as ``cost-<board>.json``, and read from there
+    as long as network, board, widths, tools and hwkit are the same; layers that any network had
+    before come from ``store``.
 
-    Raises ``ConfigError`` for another board: an edge runtime stores every width in 8 bits, and C
-    simulation has no cost.
+    Raises ``ConfigError`` for a board without costs, as C simulation.
     """
     description = boards.load(board)
     target = targets.get(description)
     if not isinstance(target, HasCosts):
         raise ConfigError(
             f"board {board}: weight widths change no cost that is known there; allocate on a "
-            "microcontroller board such as virtual_m4, or on an FPGA board such as ulx3s_85f"
+            "microcontroller board such as virtual_m4, on an FPGA board such as ulx3s_85f, or on "
+            "host_litert"
         )
     graph = load(_inside(run, "model.hwk"))
     path = run / f"cost-{description.name}.json"
     key = _key(graph, description, target.tools(description), [list(widths), list(maps)])
     found = _kept(path, key)
     if found is None:
-        found = target.costs(graph, description, widths, maps)
+        found = target.costs(graph, description, widths, maps, CostBook(store))
         write_json(path, stamped("cost.json", {"key": key, "table": to_json(found)}))
     return found
 
@@ -107,7 +115,13 @@ def cost_table(
 def _key(graph: Graph, board: Board, tools: Mapping[str, str], widths: list[list[int]]) -> str:
     """SHA-256 over all that a cost table depends on."""
     parts = [serialize.digest(graph), to_json(board), dict(tools), widths, __version__]
+    parts.append(machine(board))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def machine(board: Board) -> str:
+    """Whose time a cost is: this machine's, where the board is a runtime on it, else ""."""
+    return host() if board.edge is not None and board.edge.link is None else ""
 
 
 def _kept(path: Path, key: str) -> CostTable | None:

@@ -12,6 +12,8 @@ from typing import Any
 from hwkit import boards
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.profile.compare import Comparison, compare
+from hwkit.profile.measurement import Measurement
+from hwkit.profile.store.costs import LayerCost
 from hwkit.profile.store.database import Place
 from hwkit.profile.store.measurements import Stored, read
 
@@ -31,6 +33,11 @@ _FIGURES: Mapping[str, Callable[[Stored], Any]] = {
     "instructions": lambda stored: stored.measurement.total.instructions,
     "cycles": lambda stored: stored.measurement.total.cycles,
     "us": lambda stored: stored.measurement.total.us,
+    "low": lambda stored: _interval(stored.measurement)[0],
+    "high": lambda stored: _interval(stored.measurement)[1],
+    "drift": lambda stored: stored.measurement.drift,
+    "predicted": lambda stored: _predicted(stored.measurement)[0],
+    "prediction_error": lambda stored: _predicted(stored.measurement)[1],
     "integers": lambda stored: stored.exactness and stored.exactness.integers,
     "differing": lambda stored: stored.exactness and stored.exactness.differing,
     "repeats": lambda stored: stored.measurement.repeats,
@@ -40,6 +47,46 @@ _FIGURES: Mapping[str, Callable[[Stored], Any]] = {
     "input_digest": lambda stored: stored.measurement.input_digest,
 }
 """The columns, in their order."""
+
+
+def _interval(of: Measurement) -> tuple[float | None, float | None]:
+    """Of the median of an inference's time, of its cycles where there are any: in that unit."""
+    whole = of.whole or of.total
+    found = whole.spread.get("cycles" if whole.cycles is not None else "us")
+    return (None, None) if found is None else (found.low, found.high)
+
+
+def _predicted(of: Measurement) -> tuple[float | None, float | None]:
+    """What the cost table or a timing model promised, and by which share that was off."""
+    found = of.prediction
+    return (None, None) if found is None else (found.value, found.error)
+
+
+def cost_row(cost: LayerCost) -> dict[str, Any]:
+    """What a layer takes as one flat row. Example: ``{"op": "Conv2d", "inputs": "s8[8,8,16]",
+    "constants": "s4[32,3,3,16] s32[32]", "us": 3.9, "low": 3.88, "high": 3.93, ...}``."""
+    figure = "cycles" if cost.cycles is not None else "us"
+    found = cost.spread.get(figure)
+    return {
+        "board": cost.board,
+        "evidence": cost.evidence,
+        "op": cost.layer["op"],
+        "inputs": " ".join(cost.layer["inputs"]),
+        "constants": " ".join(cost.layer["constants"]),
+        "output": cost.layer["output"],
+        "macs": cost.macs,
+        "instructions": cost.instructions,
+        "cycles": cost.cycles,
+        "us": cost.us,
+        "low": None if found is None else found.low,
+        "high": None if found is None else found.high,
+        "repeats": cost.repeats,
+        "drift": cost.drift,
+        "model": cost.model,
+        "time_utc": cost.time_utc,
+        "commit": cost.source_commit,
+        "key": cost.key.digest,
+    }
 
 
 def _pairs(of: Mapping[str, Any], between: str) -> str:
@@ -54,7 +101,8 @@ def row(stored: Stored) -> dict[str, Any]:
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows as CSV with a head; a figure that isn't known is empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(_FIGURES), lineterminator="\n")
+    columns = list(rows[0]) if rows else list(_FIGURES)
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
@@ -68,7 +116,8 @@ def as_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     except ImportError as error:
         raise ToolMissing("pandas with pyarrow", "pip install 'hwkit[parquet]'") from error
     data = io.BytesIO()
-    pandas.DataFrame(list(rows), columns=list(_FIGURES)).to_parquet(data, index=False)
+    columns = list(rows[0]) if rows else list(_FIGURES)
+    pandas.DataFrame(list(rows), columns=columns).to_parquet(data, index=False)
     return data.getvalue()
 
 

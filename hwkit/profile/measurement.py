@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from hwkit.profile.prediction import Prediction
 from hwkit.profile.statistics import Spread
 from hwkit.record import from_json, to_json
 from hwkit.target import Evidence, Identity
@@ -46,13 +47,15 @@ class Figures:
 class Measurement:
     """One profile of one model in one place.
 
-    ``layers`` in the lowered graph's order; ``total`` the sums over them, None where one layer
+    ``layers`` in the lowered graph's order; ``call`` what an inference takes beside them, None
+    where that is in the layers or not known; ``total`` the sums over both, None where one layer
     lacks the figure and nothing timed the whole; ``whole`` the model timed at once where the
     target does that: the layers, timed one by one, need not add up to it. ``model_digest`` is the
     SHA-256 of the ``.hwk`` file as given, ``input_digest`` that of the input's integers;
     ``toolchain`` program to version, ``flags`` of the compiler or runtime; ``options`` what shaped
     the build (``optimize``, ...); ``commit`` of the source; ``warm_up`` and ``repeats`` as they
-    were run.
+    were run; ``drift`` by which the second half of them was slower than the first (0.03: 3 %; None
+    where figures do not change or there are too few); ``prediction`` what was known of it before.
     """
 
     board: str
@@ -65,10 +68,13 @@ class Measurement:
     layers: tuple[Figures, ...]
     total: Figures
     whole: Figures | None = None
+    call: Figures | None = None
     commit: str = ""
     toolchain: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     options: Mapping[str, str | int] = field(default_factory=dict)
+    drift: float | None = None
+    prediction: Prediction | None = None
     time_utc: str = field(default_factory=now_utc)
 
     @property
@@ -90,8 +96,9 @@ class Measurement:
     def to_json(self) -> dict[str, Any]:
         """As ``hwkit profile --json`` prints it."""
         value: dict[str, Any] = to_json(self)
-        if self.whole is None:
-            del value["whole"]
+        for key in ("whole", "call", "prediction"):
+            if value[key] is None:
+                del value[key]
         return {
             "board": self.board,
             "evidence": self.evidence,

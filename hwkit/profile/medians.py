@@ -8,25 +8,27 @@ from dataclasses import dataclass, replace
 from hwkit.errors import DeviceError
 from hwkit.profile.measurement import Figures
 from hwkit.profile.statistics import Spread, check_repeats, median, spread
-from hwkit.target import WHOLE_MODEL, LayerTiming
+from hwkit.target import CALL, WHOLE_MODEL, LayerTiming
 
 FIGURES = ("instructions", "cycles", "us")
 
 
 @dataclass(frozen=True, slots=True)
 class Medians:
-    """What ``Measurement`` calls ``layers``, ``total`` and ``whole``."""
+    """What ``Measurement`` calls ``layers``, ``total``, ``whole`` and ``call``."""
 
     layers: tuple[Figures, ...]
     total: Figures
     whole: Figures | None
+    call: Figures | None = None
 
 
 def medians(board: str, runs: Sequence[Sequence[LayerTiming]], warm_up: int = 0) -> Medians:
     """The medians of ``runs`` (repeats x layers, all taken on ``board``) and their spread.
 
-    ``total`` has the sums of the layers' medians, and the spread of the sums of each run; a sum
-    that lacks a layer is None, or the whole model's figure where the target timed that too.
+    ``total`` has the sums of the layers' medians (and the call's, where there is one), and the
+    spread of the sums of each run; a sum that lacks a layer is None, or the whole model's figure
+    where the target timed that too.
 
     Raises ``ConfigError`` without runs, ``DeviceError`` when runs report different layers or a
     figure is negative.
@@ -34,10 +36,13 @@ def medians(board: str, runs: Sequence[Sequence[LayerTiming]], warm_up: int = 0)
     check_repeats(len(runs), warm_up)
     _check_same_layers(board, runs)
     rows = [_figures(board, timings) for timings in zip(*runs, strict=True)]
-    layers = tuple(row for row in rows if row.index != WHOLE_MODEL)
-    whole = next((row for row in rows if row.index == WHOLE_MODEL), None)
-    total = _total(layers, [[t for t in run if t.index != WHOLE_MODEL] for run in runs])
-    return Medians(layers, total if whole is None else _completed(total, whole), whole)
+    layers = tuple(row for row in rows if row.index not in (WHOLE_MODEL, CALL))
+    whole, call = (
+        next((row for row in rows if row.index == index), None) for index in (WHOLE_MODEL, CALL)
+    )
+    parts = layers if call is None else (*layers, call)
+    total = _total(parts, [[t for t in run if t.index != WHOLE_MODEL] for run in runs])
+    return Medians(layers, total if whole is None else _completed(total, whole), whole, call)
 
 
 def _completed(total: Figures, whole: Figures) -> Figures:
@@ -101,7 +106,8 @@ def _total(layers: Sequence[Figures], runs: Sequence[Sequence[LayerTiming]]) -> 
 
 def _spread(samples: Sequence[float]) -> Spread:
     found = spread(samples)
-    return Spread(_tidy(found.min), _tidy(found.median), _tidy(found.p95), _tidy(found.mad))
+    ends = (None if end is None else _tidy(end) for end in (found.low, found.high))
+    return Spread(*map(_tidy, (found.min, found.median, found.p95, found.mad)), *ends)
 
 
 def _tidy(value: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hwkit.profile.measurement import Figures, Measurement
+from hwkit.report.beside import notes
 from hwkit.report.elements import Column, badge, bar, details, note, section, table
 from hwkit.report.markup import Child, Markup, join
 from hwkit.report.numbers import NONE, count, milliseconds, percent, real
@@ -49,11 +50,13 @@ def profile_table(profile: Measurement) -> Markup:
         figure: max((getattr(layer, figure) or 0 for layer in profile.layers), default=0)
         for figure in known
     }
-    rows = [_row(layer, known, largest) for layer in profile.layers]
+    called = () if profile.call is None else (profile.call,)
+    rows = [_row(layer, known, largest) for layer in (*profile.layers, *called)]
     total = profile.total
     sums = [_shown(figure, getattr(total, figure)) for figure in known]
     foot: list[Child] = ["All layers", "", count(total.macs), *sums, _last(total, known)]
-    return table(_caption(profile), columns, rows, foot, kind="bars")
+    drawn = table(_caption(profile), columns, rows, foot, kind="bars")
+    return join(drawn, *(note(line) for line in notes(profile)))
 
 
 def _caption(profile: Measurement) -> str:
@@ -73,19 +76,21 @@ def _caption(profile: Measurement) -> str:
 
 
 def _layers_beside(profile: Measurement) -> str:
-    """How far the sum of the layers is from the whole, and why where that is far."""
+    """How far the sum of the layers is from the whole, and what was taken out of it."""
     summed = sum(layer.us or 0.0 for layer in profile.layers)
     whole = profile.whole.us if profile.whole is not None else None
-    text = f"layers timed one by one add up to {milliseconds(summed)}"
+    text = "layers timed one by one"
+    if profile.call is not None and profile.call.us is not None:
+        summed += profile.call.us
+        text += f", and one call of {real(profile.call.us)} µs, "
+    text = f"{text.rstrip(', ')} add up to {milliseconds(summed)}"
     if not whole:
         return text
     apart = summed / whole - 1
     text += f", {percent(abs(apart))} {'more' if apart >= 0 else 'less'}"
     if abs(apart) <= _CLOSE:
         return text
-    if apart > 0:
-        return f"{text}: each was a call of its own"
-    return f"{text}: alone, each found its data in the cache"
+    return f"{text}: more than calls account for, so that layers here are not what they are alone"
 
 
 def _has_layers(profile: Measurement) -> bool:

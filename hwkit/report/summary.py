@@ -246,6 +246,14 @@ class Tried:
     predicted: Mapping[str, float] = field(default_factory=dict)
     holds: bool | None = None
 
+    def errors(self) -> dict[str, float]:
+        """Predicted over measured, less 1, of each cost that has both. Example: ``{"flash_bytes":
+        -0.004}`` where 0.4 % more was measured than promised."""
+        got = self.state.figures()
+        return {
+            key: promised / got[key] - 1 for key, promised in self.predicted.items() if got.get(key)
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:

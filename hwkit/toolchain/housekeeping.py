@@ -20,6 +20,7 @@ KINDS = {
     "logs": "what tools said",
     "objects": "compiled sources of firmware",
     "plans": "memory plans and orders that were searched for",
+    "sensitivities": "what fewer bits do to networks that were trained",
     "verilator": "simulators built from Verilog",
     "zig": "the C compiler's own",
 }

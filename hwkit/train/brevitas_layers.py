@@ -20,7 +20,7 @@ from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
-from hwkit.train.networks import ConvShape, conv_of
+from hwkit.train.networks import STATISTICS, ConvShape, conv_of
 from hwkit.train.recipe import Quantization
 
 _COLLECT_STEPS = 20
@@ -142,7 +142,8 @@ def load_folded(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for name, value in state.items():
-            parameters[name].copy_(value)
+            if not name.endswith(STATISTICS):
+                parameters[name].copy_(value)
     for module in network.modules():
         if isinstance(module, qnn.QuantConv2d | qnn.QuantLinear):
             module.weight_quant.init_tensor_quant()

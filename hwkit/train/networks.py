@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from hwkit.errors import ConfigError
 from hwkit.train.recipe import Block, Recipe
 
+STATISTICS = (".mean", ".deviation")
+"""Ends of names in a folded state that no layer has: what came out of it in training."""
+
 Shape = tuple[int, ...]
 """Of one sample: (C, H, W), or (F,) for a vector of features."""
 
@@ -258,7 +261,10 @@ def float_network(recipe: Recipe, shape: Shape) -> Network:
 
 def folded_state(network: nn.Module) -> dict[str, Tensor]:
     """Weights and biases of a trained float network, batch norms folded in, by the module paths
-    of the quantized one: ``w * g`` and ``beta - mean * g`` with ``g = gamma / sqrt(var + eps)``."""
+    of the quantized one: ``w * g`` and ``beta - mean * g`` with ``g = gamma / sqrt(var + eps)``.
+
+    What the norms knew of the data is kept beside them (``STATISTICS``): ``path.mean`` and
+    ``path.deviation`` of each channel behind the folded layer, ``beta`` and ``|gamma|``."""
     state: dict[str, Tensor] = {}
     for path, module in network.named_modules():
         if isinstance(module, nn.Linear):
@@ -268,4 +274,6 @@ def folded_state(network: nn.Module) -> dict[str, Tensor]:
             gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             state[f"{path}.weight"] = conv.weight * gain[:, None, None, None]
             state[f"{path}.bias"] = norm.bias - norm.running_mean * gain
+            state[f"{path}.mean"] = norm.bias
+            state[f"{path}.deviation"] = norm.weight.abs()
     return {name: value.detach().clone() for name, value in state.items()}

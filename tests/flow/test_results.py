@@ -10,9 +10,17 @@ import numpy as np
 import pytest
 
 from hwkit.cli import _run
+from hwkit.flow.results import row
 from hwkit.profile import store
+from hwkit.profile.book import CostBook
 from hwkit.profile.compare import compare
 from hwkit.profile.measurement import Measurement
+from hwkit.profile.medians import medians
+from hwkit.profile.prediction import Prediction
+from hwkit.profile.statistics import spread
+from hwkit.profile.store.costs import LayerCost
+from hwkit.profile.store.measurements import Stored
+from hwkit.target import LayerTiming
 from tests.profile.example import MEASUREMENT
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -109,3 +117,37 @@ def test_releases_are_compared_by_version(
         store.add(replace(MEASUREMENT, commit=commit, total=total), path)
     assert _run(["compare", "hwkit 0.1.0", "hwkit 0.2.0", "--store", str(path)]) == 1
     assert "SLOWER" in capsys.readouterr().out
+
+
+def test_costs_of_layers_with_their_intervals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "m.sqlite"
+    layer = {"op": "Dense", "inputs": ["s8[8]"], "constants": ["s4[2,8]"], "output": "s8[2]"}
+    times = {"us": spread([2.4, 2.5, 2.5, 2.5, 2.5, 2.7])}
+    cost = LayerCost("m4", "measured", layer, {"clock": 1}, 16, us=2.5, repeats=32, drift=0.01,
+                     spread=times, model="net")  # fmt: skip
+    CostBook(store).keep([cost])
+    _run(["results", "--costs", "--store", str(store), "--json"])
+    (of,) = json.loads(capsys.readouterr().out)["rows"]
+    assert (of["us"], of["low"], of["high"], of["repeats"]) == (2.5, 2.4, 2.7, 32)
+    assert (of["op"], of["constants"], of["model"]) == ("Dense", "s4[2,8]", "net")
+    assert of["key"] == cost.key.digest
+    _run(["results", "--costs", "--store", str(store)])
+    text = capsys.readouterr().out
+    assert "Dense s8[8] s4[2,8]" in text and "2.5 us (2.4..2.7)" in text
+    _run(["results", "--costs", "--store", str(store), "--csv", "--board", "m4"])
+    assert capsys.readouterr().out.startswith("board,evidence,op,inputs,constants")
+    _run(["results", "--costs", "--store", str(store), "--json", "--board", "other"])
+    assert json.loads(capsys.readouterr().out)["rows"] == []
+
+
+def test_rows_have_the_interval_the_drift_and_what_was_promised() -> None:
+    runs = [[LayerTiming(0, "l0", "Dense", 10, us=1.0 + k / 10)] for k in range(6)]
+    found = medians("host", runs)
+    promised = Prediction("costs", "us", 1.2, 1.25, 1, 1)
+    taken = replace(MEASUREMENT, layers=found.layers, total=found.total, drift=0.03,
+                    prediction=promised)  # fmt: skip
+    of = row(Stored(1, taken))
+    assert (of["low"], of["high"], of["drift"]) == (1.0, 1.5, 0.03)
+    assert (of["predicted"], of["prediction_error"]) == (1.2, pytest.approx(-0.04))

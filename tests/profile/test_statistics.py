@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwkit.errors import ConfigError
-from hwkit.profile.statistics import Spread, median, p95, repeated, spread
+from hwkit.profile.statistics import Spread, median, median_interval, p95, repeated, spread
 
 integers = st.lists(st.integers(0, 2**40), min_size=1, max_size=60)
 reals = st.lists(st.floats(0, 1e6), min_size=1, max_size=60)
@@ -64,3 +65,24 @@ def test_warm_up_runs_are_thrown_away() -> None:
 def test_repeats_and_warm_up_have_bounds(repeats: int, warm_up: int) -> None:
     with pytest.raises(ConfigError, match="give a number from"):
         repeated(lambda: 0, repeats, warm_up)
+
+
+@pytest.mark.parametrize("count", [6, 7, 20, 60, 333])
+def test_the_interval_of_a_median_is_as_likely_as_it_says_and_no_wider(count: int) -> None:
+    low, high = median_interval(list(range(count))) or (-1, -1)
+    rank = int(low)
+    assert high == count - 1 - rank
+
+    def outside(k: int) -> Fraction:
+        """That the true median is below the sample of rank k, or above its counterpart."""
+        return Fraction(2 * sum(math.comb(count, heads) for heads in range(k + 1)), 2**count)
+
+    assert outside(rank) <= Fraction(1, 20) < outside(rank + 1)
+
+
+def test_few_samples_have_no_interval() -> None:
+    assert median_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None
+    assert spread([1, 2, 3]).uncertainty is None
+    assert spread([10] * 6).uncertainty == 0
+    assert spread([95, 100, 100, 100, 100, 105]).uncertainty == 0.05
+    assert spread([0, 0, 0, 0, 0, 0]).uncertainty == 0

@@ -133,6 +133,9 @@ def test_no_file_yet(path: Path) -> None:
 
 
 def test_the_default_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HWKIT_STORE", str(tmp_path / "own.sqlite"))
+    assert store.default_path() == tmp_path / "own.sqlite"
+    monkeypatch.delenv("HWKIT_STORE")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert store.default_path() == tmp_path / "hwkit" / "measurements.sqlite"
     assert store.add(MEASUREMENT) == 1
@@ -223,7 +226,7 @@ def test_another_schema_version_is_refused(path: Path) -> None:
     db.close()
     with pytest.raises(FormatError) as caught:
         store.read(path)
-    assert "schema version 7, this hwkit reads 3" in one_line(caught.value, path)
+    assert "schema version 7, this hwkit reads 4" in one_line(caught.value, path)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +250,7 @@ def test_rows_that_make_no_sense(path: Path, change: str) -> None:
 
 def fill(path: Path, answer: Any) -> None:
     """Adds until the (tiny) limit on the file's size is met, as on a full disk."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, 64 << 10))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (128 << 10, 128 << 10))
     try:
         for _ in range(2000):
             store.add(MEASUREMENT, path)

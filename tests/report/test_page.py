@@ -115,7 +115,10 @@ def test_a_model_timed_at_once_says_so() -> None:
         )
     ).text()
     start = "Median of 30 runs, after 5 for warm-up, 31.5 µs an inference"
-    beside = "layers timed one by one add up to 46.7 µs, 48.3 % more: each was a call of its own"
+    beside = (
+        "layers timed one by one add up to 46.7 µs, 48.3 % more: more than calls account for, so "
+        "that layers here are not what they are alone"
+    )
     assert f"{start}, timed as a whole; {beside}" in text
     assert f"{start}. This board gives no figure per layer." in text
 

@@ -31,11 +31,13 @@ from hwkit.errors import (
 )
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for
+from hwkit.flow.costs import with_prediction
 from hwkit.flow.models import load
 from hwkit.flow.profiling import measured
 from hwkit.flow.shape import Shape
 from hwkit.flow.verify import verify
 from hwkit.ir.feeds import random_feeds
+from hwkit.profile.book import CostBook
 from hwkit.profile.store.measurements import Exactness
 
 _REFUSALS = (UnsupportedOp, ConfigError, FormatError, GraphError, BudgetInfeasible)
@@ -56,6 +58,7 @@ class Order:
     inferences: int
     verify: int
     seed: int
+    store: str | None = None
 
 
 def work(order: Order, tell: Callable[[dict[str, Any]], None], wait: Callable[[], None]) -> None:
@@ -79,6 +82,7 @@ def work(order: Order, tell: Callable[[dict[str, Any]], None], wait: Callable[[]
     for _ in range(order.rows):
         with target.open(artifact, order.port) as session:
             taken = measured(graph, artifact, session, feeds, order.inferences)
+        taken = with_prediction(taken, target, artifact.lowered, CostBook(order.store))
         tell({"measurement": taken.to_json()})
 
 

@@ -144,6 +144,7 @@ class Run:
             inferences=matrix.inferences,
             verify=matrix.verify,
             seed=matrix.seed,
+            store=None if self.place is None else str(self.place),
         )
 
         def store(taken: Measurement, exactness: Exactness | None) -> None:

@@ -10,6 +10,7 @@ from hwkit import boards, targets
 from hwkit.files import read_json, write_json
 from hwkit.flow import boundary
 from hwkit.flow.build import artifact_for, deploy
+from hwkit.flow.costs import with_prediction
 from hwkit.flow.models import load
 from hwkit.flow.profiling import digest as input_digest
 from hwkit.flow.profiling import measured
@@ -18,6 +19,7 @@ from hwkit.flow.verify import verify
 from hwkit.ir import serialize
 from hwkit.ir.graph import Graph
 from hwkit.ir.types import Array
+from hwkit.profile.book import CostBook
 from hwkit.profile.measurement import Measurement, parse
 from hwkit.record import to_json
 from hwkit.report.summary import Exactness
@@ -26,6 +28,8 @@ COMPARED = 16
 """Real inputs for which every integer of the board is compared."""
 REPEATS = {"simulated": 1, "estimated": 1, "measured": 10}
 """Inferences that are timed: what is simulated gives the same figures every time."""
+EFFORT_WITHIN = 0.02
+"""What is measured is timed until the interval of its median is so small a share of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,11 @@ class OnBoard:
     facts: dict[str, Any]
 
 
-def on_board(steps: Steps, graph: Graph, board: str, x: Array) -> OnBoard:
+def on_board(
+    steps: Steps, graph: Graph, board: str, x: Array, book: CostBook | None = None
+) -> OnBoard:
     """Builds ``graph`` for ``board``, compares it there with the interpreter on ``x`` (N, *shape),
-    and measures it.
+    and measures it, beside what ``book`` (default: the user's own) knew of its layers.
 
     Raises ``BitExactnessError`` for the first integer that differs.
     """
@@ -57,7 +63,7 @@ def on_board(steps: Steps, graph: Graph, board: str, x: Array) -> OnBoard:
     taken = steps.done(
         f"measure-{description.name}",
         [*made_of, input_digest(feeds)],
-        lambda out: _measure(graph, board, folder, x, out),
+        lambda out: _measure(graph, board, folder, x, out, book or CostBook()),
     )
     found, facts = read_json(taken / "measured.json"), read_json(folder / "deploy.json")
     measurement = parse(found["measurement"], str(taken))
@@ -75,13 +81,15 @@ def _build(graph: Graph, board: str, out: Path) -> None:
     deploy(graph, board, out / "build")
 
 
-def _measure(graph: Graph, board: str, folder: Path, x: Array, out: Path) -> None:
+def _measure(graph: Graph, board: str, folder: Path, x: Array, out: Path, book: CostBook) -> None:
     result = verify(graph, board, x, artifact_folder=folder).check()
     target, artifact = artifact_for(graph, board, folder)
     one = boundary.enter(graph, artifact.lowered.graph, {graph.inputs[0]: x[:1]})
     with target.open(artifact) as session:
         repeats = REPEATS[session.identity.evidence]
-        taken = measured(graph, artifact, session, one, repeats)
+        within = EFFORT_WITHIN if session.identity.evidence == "measured" else None
+        taken = measured(graph, artifact, session, one, repeats, within)
+    taken = with_prediction(taken, target, artifact.lowered, book)
     compared = {
         "model": graph.name,
         "board": result.board,

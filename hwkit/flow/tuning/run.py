@@ -9,7 +9,7 @@ from typing import Any
 
 from hwkit import boards, targets
 from hwkit.allocate.budget import Budget
-from hwkit.allocate.cost import CostTable, HasCosts, Sensitivity, SensitivityRow
+from hwkit.allocate.cost import CostTable, Sensitivity, SensitivityRow
 from hwkit.allocate.plan import BitPlan
 from hwkit.allocate.solve import front
 from hwkit.errors import BudgetInfeasible, ConfigError
@@ -21,6 +21,7 @@ from hwkit.flow.tuning.maps import inputs_of, sensitivity_of_maps
 from hwkit.flow.tuning.source import Source
 from hwkit.flow.tuning.steps import Steps
 from hwkit.ir import serialize
+from hwkit.profile.book import CostBook, HasCosts
 from hwkit.record import from_json, to_json
 from hwkit.report.summary import LoopState, Tried
 
@@ -40,6 +41,7 @@ class Tuning:
     steps: Steps
     widths: tuple[int, ...]
     maps: tuple[int, ...] = ()
+    book: CostBook = field(default_factory=CostBook)
     tried: list[Tried] = field(default_factory=list)
     made: dict[str, tuple[Path, OnBoard]] = field(default_factory=dict)
 
@@ -57,15 +59,17 @@ class Tuning:
         if not isinstance(target, HasCosts):
             raise ConfigError(
                 f"board {board}: weight widths change no cost that is known there; tune for a "
-                "microcontroller board such as virtual_m4, or an FPGA board such as ulx3s_85f"
+                "microcontroller board such as virtual_m4, an FPGA board such as ulx3s_85f, or for "
+                "host_litert"
             )
         graph = graph_of(self.first())
         tools = dict(target.tools(description))
         widths = [list(self.widths), list(self.maps)]
         made_of = [serialize.digest(graph), to_json(description), tools, widths]
+        made_of.append(loop.machine(description))
 
         def measure(out: Path) -> None:
-            found = target.costs(graph, description, self.widths, self.maps)
+            found = target.costs(graph, description, self.widths, self.maps, self.book)
             write_json(out / "cost.json", to_json(found))
 
         path = self.steps.done(f"costs-{description.name}", made_of, measure) / "cost.json"
@@ -102,7 +106,7 @@ class Tuning:
     def trial(self, title: str, run: Path, board: str) -> LoopState:
         """The network in ``run`` as it is on ``board``."""
         graph = graph_of(run)
-        found = on_board(self.steps, graph, board, inputs_of(run))
+        found = on_board(self.steps, graph, board, inputs_of(run), self.book)
         self.made[f"{title} {found.board}"] = run, found
         trained = read_json(run / "train.json")
         figures: Mapping[str, Any] = found.figures

@@ -13,7 +13,7 @@ from hwkit.allocate.plan import BitPlan
 from hwkit.errors import ConfigError, ToolMissing
 from hwkit.files import read_file
 from hwkit.flow.quantizing import quantize
-from hwkit.flow.training import train
+from hwkit.flow.training import SENSITIVITY, train
 from hwkit.flow.tuning.maps import inputs_of, narrow_run
 
 Say = Callable[[str], None]
@@ -39,9 +39,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecipeSource:
-    """A recipe of ``hwkit train``, a file or a name."""
+    """A recipe of ``hwkit train``, a file or a name, and a method of ``train.sensitivity``."""
 
     recipe: str
+    sensitivity: str = SENSITIVITY
 
     @property
     def name(self) -> str:
@@ -55,10 +56,11 @@ class RecipeSource:
         except ModuleNotFoundError as error:
             raise ToolMissing(error.name or "torch", "pip install 'hwkit[train]'") from error
         data = data_digest(read_recipe(self.recipe))
-        return {"recipe": recipe_digest(self.recipe), "data": data, "versions": versions()}
+        found = {"recipe": recipe_digest(self.recipe), "data": data, "versions": versions()}
+        return found | {"sensitivity": self.sensitivity}
 
     def make(self, out: Path, widths: Sequence[int], say: Say) -> None:
-        train(self.recipe, out, None, say, widths=widths)
+        train(self.recipe, out, None, say, widths=widths, sensitivity=self.sensitivity)
 
     def remake(self, out: Path, plan: BitPlan, first: Path, say: Say) -> None:
         known = self._activations()
@@ -109,19 +111,29 @@ class ModelSource:
         narrow_run(out, plan.activation_bits, inputs_of(out))
 
 
-def source_of(text: str, calibration: str | None, options: Mapping[str, Any]) -> Source:
+def source_of(
+    text: str,
+    calibration: str | None,
+    options: Mapping[str, Any],
+    sensitivity: str = SENSITIVITY,
+) -> Source:
     """``package.module:factory`` and ``.onnx`` are networks, anything else is a recipe.
 
     Raises ``ConfigError`` for options that a recipe has no use for.
     """
     if ":" in text or text.endswith(".onnx"):
+        if sensitivity != SENSITIVITY:
+            raise ConfigError(
+                f"--sensitivity {sensitivity}: of a network that is quantized only {SENSITIVITY} "
+                "is known; leave it out, or give a recipe"
+            )
         return ModelSource(text, calibration, options)
     if calibration is not None or any(value is not None for value in options.values()):
         raise ConfigError(
             f"{text}: a recipe names its own data; leave --calibration, --test and --state out, "
             "or give a network as package.module:factory or .onnx"
         )
-    return RecipeSource(text)
+    return RecipeSource(text, sensitivity)
 
 
 def content_digest(text: str) -> str:

@@ -7,6 +7,7 @@ PostgreSQL by transactions, and whoever migrates by a lock of its own. What is w
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from hwkit.files import opened as opened_file
 from hwkit.profile.store import schema
 from hwkit.toolchain.cache import data_folder
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x68776B74  # "hwkt", in the header of the file: tells ours from any other
 BUSY_TIMEOUT_S = 30.0
 _MAGIC = b"SQLite format 3\0"
@@ -30,13 +31,18 @@ _MOST_BYTES = 1 << 40
 _MIGRATING = 0x68776B74
 """PostgreSQL's advisory lock of whoever migrates."""
 
+VARIABLE = "HWKIT_STORE"
+"""The file of measurements where no other is given."""
+
 Place = Path | str | None
 """Where the store is: a file, a URL (``postgresql://user@host/name``), or None: the user's own."""
 
 
 def default_path() -> Path:
-    """``$XDG_DATA_HOME/hwkit/measurements.sqlite``; see ``data_folder``."""
-    return data_folder() / "measurements.sqlite"
+    """The file that ``HWKIT_STORE`` names, or ``$XDG_DATA_HOME/hwkit/measurements.sqlite``; see
+    ``data_folder``."""
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else data_folder() / "measurements.sqlite"
 
 
 def check(place: Place = None) -> None:

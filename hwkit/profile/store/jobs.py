@@ -11,13 +11,10 @@ import sqlalchemy as sa
 from hwkit.profile.measurement import Measurement
 from hwkit.profile.store import schema
 from hwkit.profile.store.database import Place, default_path, is_there, opened
-from hwkit.profile.store.measurements import Exactness, Stored, insert, selected
+from hwkit.profile.store.measurements import Exactness, Stored, chunks, insert, selected
 
 State = Literal["done", "refused", "failed"]
 """Refused: the board cannot run this network, and trying again would not change that."""
-
-_AT_A_TIME = 500
-"""Digests in one statement: databases limit its parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ def known(digests: Sequence[str], place: Place = None) -> dict[str, Job]:
     if not is_there(place):
         return found
     with opened(place, write=False) as db:
-        for some in _chunks(digests):
+        for some in chunks(digests):
             chosen = sa.select(schema.job).where(schema.job.c.digest.in_(some))
             for row in db.execute(chosen).mappings():
                 found[row["digest"]] = Job(**row)
@@ -87,7 +84,7 @@ def results(digests: Sequence[str], place: Place = None) -> dict[str, Stored]:
     if not jobs:
         return found
     with opened(place, write=False) as db:
-        for some in _chunks(list(jobs)):
+        for some in chunks(list(jobs)):
             condition = schema.measurement.c.id.in_(some)
             for stored in selected(db, [condition], str(place or default_path())):
                 found[jobs[stored.id]] = stored
@@ -96,7 +93,3 @@ def results(digests: Sequence[str], place: Place = None) -> dict[str, Stored]:
 
 def _values(job: Job) -> dict[str, object]:
     return {name: getattr(job, name) for name in Job.__slots__}
-
-
-def _chunks(items: Sequence[object]) -> Iterable[Sequence[object]]:
-    return (items[start : start + _AT_A_TIME] for start in range(0, len(items), _AT_A_TIME))

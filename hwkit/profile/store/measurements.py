@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,6 +16,7 @@ from hwkit.profile.store.database import Connection, Place, default_path, is_the
 from hwkit.record import from_json, to_json
 from hwkit.target import WHOLE_MODEL, Identity, Kind
 
+T = TypeVar("T")
 _UNSAID: Mapping[str, Kind] = {
     "measured": "hardware",
     "simulated": "emulator",
@@ -23,6 +24,8 @@ _UNSAID: Mapping[str, Kind] = {
 }
 """What stood behind the evidence of a row of version 1, which does not say who answered."""
 _KEYS = ("name", "op", "macs", "instructions", "cycles", "us")
+_AT_A_TIME = 500
+"""Digests in one statement: databases limit its parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,11 @@ def insert(db: Connection, measurement: Measurement, found: Exactness | None = N
         "identity": json.dumps(to_json(measurement.identity)),
         "input_digest": measurement.input_digest,
         "options": json.dumps(dict(measurement.options), sort_keys=True),
+        "drift": measurement.drift,
+        "prediction": None,
     }
+    if measurement.prediction is not None:
+        row["prediction"] = json.dumps(to_json(measurement.prediction), sort_keys=True)
     key = db.execute(sa.insert(schema.measurement).values(row)).inserted_primary_key
     assert key is not None
     number = int(key[0])
@@ -99,8 +106,9 @@ def insert(db: Connection, measurement: Measurement, found: Exactness | None = N
         rows = [{**_row(number, of), "layer_index": of.index} for of in measurement.layers]
         db.execute(sa.insert(schema.layer), rows)
     db.execute(sa.insert(schema.total).values(_row(number, measurement.total)))
-    if measurement.whole is not None:
-        db.execute(sa.insert(schema.whole).values(_row(number, measurement.whole)))
+    for table, of in ((schema.whole, measurement.whole), (schema.call, measurement.call)):
+        if of is not None:
+            db.execute(sa.insert(table).values(_row(number, of)))
     if found is not None:
         db.execute(sa.insert(schema.exactness).values(measurement=number, **to_json(found)))
     return number
@@ -149,17 +157,19 @@ def _stored(
     evidence, clock_hz = row.pop("evidence"), row.pop("clock_hz")
     row["commit"] = row.pop("source_commit")
     for key in ("toolchain", "flags", "options"):
-        row[key] = _parsed(row[key], where)
+        row[key] = parsed(row[key], where)
+    if row["prediction"] is not None:
+        row["prediction"] = parsed(row["prediction"], where)
     if row["identity"]:
-        row["identity"] = _parsed(row["identity"], where)
+        row["identity"] = parsed(row["identity"], where)
     else:
         unsaid = Identity(_UNSAID.get(evidence, "model"), "", clock_hz)
         row["identity"] = to_json(unsaid)
-    layers, (total, *_), whole = (
-        [_tidy(of, where) for of in figures[name].get(number, [])]
-        for name in ("layer", "total", "whole")
-    )
-    row |= {"layers": layers, "whole": whole[0] if whole else None, "total": total}
+    found_of = {
+        name: [_tidy(of, where) for of in figures[name].get(number, [])] for name in figures
+    }
+    row["layers"] = found_of.pop("layer")
+    row |= {name: of[0] if of else None for name, of in found_of.items()}
     found = exact.get(number)
     if found is not None:
         del found["measurement"]
@@ -171,17 +181,27 @@ def _stored(
 
 
 def _tidy(of: dict[str, Any], where: str) -> dict[str, Any]:
+    whole_numbers(of)
+    of["spread"] = parsed(of["spread"], where)
+    return of
+
+
+def whole_numbers(of: dict[str, Any]) -> None:
     """Figures as they were: a database gives whole numbers as floats."""
     for key in ("instructions", "cycles", "us"):
         value = of[key]
         if isinstance(value, float) and value.is_integer():
             of[key] = int(value)
-    of["spread"] = _parsed(of["spread"], where)
-    return of
 
 
-def _parsed(text: Any, where: str) -> Any:
+def parsed(text: Any, where: str) -> Any:
+    """JSON of a column; ``FormatError`` where it is none."""
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise FormatError(f"{where}: damaged text; move the file away") from error
+
+
+def chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    """As many at a time as a statement takes."""
+    return (items[start : start + _AT_A_TIME] for start in range(0, len(items), _AT_A_TIME))

@@ -37,9 +37,12 @@ measurement = Table(
     Column("identity", Text, nullable=False, server_default=""),
     Column("input_digest", Text, nullable=False, server_default=""),
     Column("options", Text, nullable=False, server_default="{}"),
+    Column("drift", Float),
+    Column("prediction", Text),
     Index("measurement_by_model", "model_digest", "board"),
 )
-"""One row for each profile; texts that are JSON: toolchain, flags, identity, options."""
+"""One row for each profile; texts that are JSON: toolchain, flags, identity, options and
+prediction."""
 
 
 def _figures(name: str, *key: Column[int]) -> Table:
@@ -67,6 +70,9 @@ whole = _figures("whole")
 """Of measurements that timed a whole inference at once: layers timed one by one need not add up
 to it."""
 
+call = _figures("call")
+"""Of measurements that timed what an inference takes beside its layers."""
+
 exactness = Table(
     "exactness",
     metadata,
@@ -88,4 +94,27 @@ job = Table(
 )
 """Jobs of campaigns by the SHA-256 of all that they are made of: done, or why not."""
 
-figures = {"layer": layer, "total": total, "whole": whole}
+cost = Table(
+    "cost",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("board", Text, nullable=False),
+    Column("evidence", Text, CheckConstraint(EVIDENCE), nullable=False),
+    Column("layer", Text, nullable=False),
+    Column("build", Text, nullable=False),
+    Column("macs", BigInteger, nullable=False),
+    Column("instructions", Float),
+    Column("cycles", Float),
+    Column("us", Float),
+    Column("spread", Text, nullable=False),
+    Column("repeats", Integer, nullable=False),
+    Column("drift", Float),
+    Column("model", Text, nullable=False),
+    Column("time_utc", Text, nullable=False),
+    Column("source_commit", Text, nullable=False),
+    Index("cost_by_board", "board"),
+)
+"""What layers take, each once, by the SHA-256 of all that decides it: what the layer is (``layer``)
+and what runs it (``build``), both JSON; ``model`` that it was measured in."""
+
+figures = {"layer": layer, "total": total, "whole": whole, "call": call}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
@@ -110,16 +110,21 @@ def single_layers(graph: Graph, functions: bool = False) -> Iterator[tuple[Op, b
     """Each op of a lowered graph and a .tflite of it alone, with its activations as inputs; a
     constant is data and no operator."""
     for op in graph.nodes:
-        if isinstance(op, Constant):
-            continue
-        alone = replace(
-            graph,
-            name=op.name,
-            inputs=tuple(dict.fromkeys(activations(op))),
-            outputs=(op.output,),
-            states=(),
-        )
-        yield op, write(file_model(alone.with_nodes((op,)), functions))
+        if not isinstance(op, Constant):
+            yield op, chain(graph, (op,), functions)
+
+
+def chain(graph: Graph, ops: Sequence[Op], functions: bool = False) -> bytes:
+    """A .tflite of ``ops``, each of which reads the one before, with the activations of the first
+    as inputs."""
+    alone = replace(
+        graph,
+        name=ops[-1].name,
+        inputs=tuple(dict.fromkeys(activations(ops[0]))),
+        outputs=(ops[-1].output,),
+        states=(),
+    )
+    return write(file_model(alone.with_nodes(tuple(ops)), functions))
 
 
 @dataclass

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
 from hwkit.ir.graph import Graph
-from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session
+from hwkit.profile.book import CostBook
+from hwkit.target import Artifact, BuildPlan, Capabilities, CostKey, Lowered, Session
 from hwkit.targets.edge import project
 from hwkit.targets.edge.build import build, edge_section, open_artifact, tools
 from hwkit.targets.edge.capabilities import CAPABILITIES
+from hwkit.targets.edge.cost import cost_keys, measure_costs
 from hwkit.targets.edge.emit import emit
 from hwkit.targets.edge.fitted import fitted
 from hwkit.targets.edge.loaded import needs_of
@@ -19,7 +23,8 @@ from hwkit.targets.edge.session import open_session
 
 
 class Edge:
-    """Edge runtimes; see ``target.Target``. Also ``Packages`` and ``RunsFiles``."""
+    """Edge runtimes; see ``target.Target``. Also ``HasCosts``, ``KeysCosts``, ``Packages`` and
+    ``RunsFiles``."""
 
     name = "edge"
 
@@ -47,6 +52,19 @@ class Edge:
 
     def check_package(self, board: Board, kind: str) -> None:
         project.check_kind(board, kind)
+
+    def cost_keys(self, lowered: Lowered[EdgePlan]) -> Mapping[str, CostKey]:
+        return cost_keys(lowered)
+
+    def costs(
+        self,
+        graph: Graph,
+        board: Board,
+        widths: Sequence[int],
+        maps: Sequence[int] = (),
+        book: CostBook | None = None,
+    ) -> CostTable:
+        return measure_costs(graph, board, widths, maps, book)
 
     def package(self, lowered: Lowered[EdgePlan], kind: str) -> dict[str, bytes]:
         return project.package(lowered, kind)

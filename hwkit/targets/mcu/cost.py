@@ -16,13 +16,17 @@ from hwkit.allocate.cost import CostRow, CostTable, FixedCost, MapRow, Moment, S
 from hwkit.boards import Board
 from hwkit.errors import ConfigError
 from hwkit.ir.graph import Graph
+from hwkit.ir.ops import Op
 from hwkit.ir.types import IntType
 from hwkit.lower.checked import golden_inputs
 from hwkit.lower.map_bits import first_read, map_sites, with_map_bits
 from hwkit.lower.weight_bits import weighted_layers, with_weight_bits
+from hwkit.profile.book import CostBook, layer_costs
+from hwkit.profile.store.costs import LayerCost
 from hwkit.target import Artifact, LayerTiming
 from hwkit.targets.mcu.build import cached
 from hwkit.targets.mcu.choice import choose
+from hwkit.targets.mcu.cost_keys import cost_keys
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.lower import McuPlan, lower, section
 from hwkit.targets.mcu.session import open_session
@@ -40,6 +44,7 @@ def measure_costs(
     widths: Sequence[int] = (8, 4),
     maps: Sequence[int] = (),
     port: str | None = None,
+    book: CostBook | None = None,
 ) -> CostTable:
     """A row for each layer with weights and each of ``widths`` (1..8 bits), and with ``maps`` (8
     and less) for each of these widths of the map that it reads.
@@ -48,6 +53,8 @@ def measure_costs(
     (with ``maps`` the layer's scratch, beside the ``moments`` of the memory plan), ``cycles`` from
     the firmware's counter; ``shared`` the kernels that only one storage of weights or maps needs;
     ``fixed`` the rest of the image, its other layers and the SRAM beside the arena.
+
+    An image whose layers are all known to ``book`` is built for its bytes and does not run.
 
     ``port`` would measure a device that holds one image only, and is refused. Raises what
     ``lower``, ``build`` and the session raise.
@@ -62,7 +69,7 @@ def measure_costs(
     stored = {bits: storage_bits(IntType(bits, True)) for bits in widths}
     narrow = sorted({_WHOLE, *maps}, reverse=True) if map_sites(graph) else [_WHOLE]
     measured = {
-        (w, a): _measure(graph, board, w, a)
+        (w, a): _measure(graph, board, w, a, book)
         for w in sorted(set(stored.values()), reverse=True)
         for a in narrow
     }
@@ -106,13 +113,12 @@ class _Measured:
     graph: Graph
 
 
-def _measure(graph: Graph, board: Board, bits: int, maps: int) -> _Measured:
+def _measure(graph: Graph, board: Board, bits: int, maps: int, book: CostBook | None) -> _Measured:
     """Every layer's cost with all weights stored in ``bits``, and all maps in ``maps``."""
     narrow = graph if maps == _WHOLE else with_map_bits(graph, maps)
     lowered = choose(lower(with_weight_bits(narrow, bits), board))
     artifact = cached(emit(lowered), lowered)
-    with open_session(artifact) as session:
-        (timings,) = session.timed(golden_inputs(lowered.graph, 1), 1, 1)
+    timings = _timings(artifact, book)
     image = elf.read(artifact.path)
     weighted = {name for name in weighted_layers(graph)}
     rows = tuple(
@@ -128,6 +134,28 @@ def _measure(graph: Graph, board: Board, bits: int, maps: int) -> _Measured:
     others = {t.name: t.cycles or 0 for t in timings if t.name not in weighted}
     scratch = {layer.op.name: layer.scratch_bytes for layer in plan.layers}
     return _Measured(rows, fixed, _kernels(image), others, scratch, plan, artifact.lowered.graph)
+
+
+def _timings(artifact: Artifact[McuPlan], book: CostBook | None) -> list[LayerTiming]:
+    """The cycles of each layer: as known, or by running the image, and then known."""
+    lowered = artifact.lowered
+    keys = cost_keys(lowered)
+    found = {} if book is None else book.known(keys.values())
+    if all(op.name in keys and keys[op.name].digest in found for op in lowered.graph.nodes):
+        return [_as_known(found[keys[op.name].digest], k, op)
+                for k, op in enumerate(lowered.graph.nodes)]  # fmt: skip
+    with open_session(artifact) as session:
+        (timings,) = session.timed(golden_inputs(lowered.graph, 1), 1, 1)
+        evidence = session.identity.evidence
+    if book is not None:
+        book.keep(layer_costs(artifact.board.name, evidence, lowered.graph.name, timings, keys))
+    return timings
+
+
+def _as_known(cost: LayerCost, index: int, op: Op) -> LayerTiming:
+    counts = (cost.instructions, cost.cycles)
+    instructions, cycles = (None if count is None else round(count) for count in counts)
+    return LayerTiming(index, op.name, type(op).__name__, cost.macs, instructions, cycles, cost.us)
 
 
 def _kernels(image: elf.Image) -> dict[str, int]:

@@ -11,11 +11,13 @@ from hwkit.device.qemu import program_name
 from hwkit.ir.graph import Graph
 from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.patch.turns import Stage
+from hwkit.profile.book import CostBook
 from hwkit.target import (
     ArenaNeeds,
     Artifact,
     BuildPlan,
     Capabilities,
+    CostKey,
     Explanation,
     Lowered,
     Session,
@@ -25,6 +27,7 @@ from hwkit.targets.mcu import choice, package
 from hwkit.targets.mcu.build import build, open_artifact, tools
 from hwkit.targets.mcu.capabilities import CAPABILITIES
 from hwkit.targets.mcu.cost import measure_costs
+from hwkit.targets.mcu.cost_keys import cost_keys
 from hwkit.targets.mcu.emit import emit
 from hwkit.targets.mcu.estimate import estimates
 from hwkit.targets.mcu.explain import explain
@@ -46,8 +49,8 @@ LOOK_AT = {
 class Mcu:
     """Microcontrollers; see ``target.Target``.
 
-    Also ``ChoosesKernels``, ``Explains``, ``Estimates``, ``Packages``, ``HasCosts``, ``Sizes``,
-    ``NeedsTools``, ``PlansArena``, ``BringsUp``, and ``flow.stages.RunsStages``.
+    Also ``ChoosesKernels``, ``KeysCosts``, ``Explains``, ``Estimates``, ``Packages``, ``HasCosts``,
+    ``Sizes``, ``NeedsTools``, ``PlansArena``, ``BringsUp``, and ``flow.stages.RunsStages``.
     """
 
     name = "mcu"
@@ -92,9 +95,17 @@ class Mcu:
         return package.package(lowered, kind)
 
     def costs(
-        self, graph: Graph, board: Board, widths: Sequence[int], maps: Sequence[int] = ()
+        self,
+        graph: Graph,
+        board: Board,
+        widths: Sequence[int],
+        maps: Sequence[int] = (),
+        book: CostBook | None = None,
     ) -> CostTable:
-        return measure_costs(graph, board, widths, maps)
+        return measure_costs(graph, board, widths, maps, book=book)
+
+    def cost_keys(self, lowered: Lowered[McuPlan]) -> Mapping[str, CostKey]:
+        return cost_keys(lowered)
 
     def needs(self, board: Board) -> tuple[str, ...]:
         mcu = section(board)

@@ -8,6 +8,7 @@ from pathlib import Path
 from hwkit.allocate.cost import CostTable
 from hwkit.boards import Board
 from hwkit.ir.graph import Graph
+from hwkit.profile.book import CostBook
 from hwkit.target import Artifact, BuildPlan, Capabilities, Lowered, Session, Size
 from hwkit.targets.rtl.allocation import estimate_costs
 from hwkit.targets.rtl.build import build, open_artifact, tools
@@ -39,8 +40,8 @@ _NEEDS = {
 
 
 class Rtl:
-    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``, ``Sizes``, ``NeedsTools``,
-    ``BringsUp``, ``Packages``."""
+    """FPGA designs in Verilog; see ``target.Target``. Also ``HasCosts``, ``Sizes``,
+    ``PredictsCycles``, ``NeedsTools``, ``BringsUp``, ``Packages``."""
 
     name = "rtl"
 
@@ -75,9 +76,17 @@ class Rtl:
         return package(lowered, kind)
 
     def costs(
-        self, graph: Graph, board: Board, widths: Sequence[int], maps: Sequence[int] = ()
+        self,
+        graph: Graph,
+        board: Board,
+        widths: Sequence[int],
+        maps: Sequence[int] = (),
+        book: CostBook | None = None,
     ) -> CostTable:
         return estimate_costs(graph, board, widths, maps)
+
+    def predicted_cycles(self, lowered: Lowered[Plan]) -> int:
+        return lowered.plan.core.latency_cycles
 
     def needs(self, board: Board) -> tuple[str, ...]:
         section = fpga(board)

@@ -160,7 +160,10 @@ def test_the_command(
     printed = json.loads(capsys.readouterr().out)
     assert printed["within_budget"] and printed["steps"]["done"] == 0
     assert printed["plans"][BOARD]["weight_bits"] == {"first": 4, "last": 8}
-    assert [one["title"] for one in printed["tried"]] == ["plan 1"]
+    (tried,) = printed["tried"]
+    assert tried["title"] == "plan 1" and "flash_bytes" in tried["errors"]
+    promised, got = tried["predicted"]["flash_bytes"], tried["state"]["flash_bytes"]
+    assert tried["errors"]["flash_bytes"] == promised / got - 1
     assert _run(asked) == 0
     assert "plan 1       virtual_m4: accuracy 0.7500" in capsys.readouterr().out
     assert _run([*command, "--budget", "flash=2kB", "-o", str(tmp_path / "run")]) == 1

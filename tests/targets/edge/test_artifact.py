@@ -13,7 +13,7 @@ from hwkit.errors import ConfigError, FormatError, HwkitError, UnsupportedOp
 from hwkit.flow.verify import verify
 from hwkit.ir.interpret import run
 from hwkit.ir.types import Array
-from hwkit.target import WHOLE_MODEL, Artifact
+from hwkit.target import CALL, WHOLE_MODEL, Artifact
 from hwkit.targets.edge.emit import MODEL
 from hwkit.targets.edge.loaded import Loaded
 from hwkit.targets.edge.original import EdgePlan
@@ -113,7 +113,10 @@ def test_profile(board: str, tmp_path: Path) -> None:
     artifact = _built(board, tmp_path)
     runs = sessions.profile(artifact, _inputs(1), 4)
     assert len(runs) == 4
-    for rows in runs:
+    for whole, *rest in runs:
+        called = [row for row in rest if row.index == CALL]
+        assert len(called) == (board == "host_litert")
+        rows = [whole, *(row for row in rest if row.index != CALL)]
         assert [row.index for row in rows] == [WHOLE_MODEL, *range(len(rows) - 1)]
         assert rows[0].us is not None and rows[0].us > 0
         assert rows[0].macs == sum(row.macs for row in rows[1:])

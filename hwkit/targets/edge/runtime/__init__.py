@@ -79,6 +79,7 @@ class Runtime:
     ``environment`` names the tool of ``toolchain.environments`` that it lives in, "" where it is
     installed beside hwkit. ``arithmetic`` is None for one that runs files and that nothing is
     lowered for. ``times_layers``: a layer alone takes there the time that it takes in the model.
+    ``fuses_pads``: a PAD is no work of its own there, but a border of the convolution behind it.
     ``packages`` are the kinds of project that it gives. ``exact``: its integers are those of the
     graph that is lowered for it; else they are near, as far as ``hwkit verify`` measures.
     """
@@ -89,6 +90,7 @@ class Runtime:
     arithmetic: Arithmetic | None = None
     environment: str = ""
     times_layers: bool = True
+    fuses_pads: bool = False
     packages: tuple[str, ...] = ()
     exact: bool = True
 

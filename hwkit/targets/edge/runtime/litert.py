@@ -19,4 +19,5 @@ RUNTIME = Runtime(
     arithmetic=Arithmetic(
         Products.XNNPACK, float_softmax=True, native_rescales=False, sixteen=Sixteen.LITERT
     ),
+    fuses_pads=True,
 )
