@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     correct: bool | None
     scheme: Scheme
     steps: int
+    streaming: int
     seed: int
 
 
