@@ -1,5 +1,5 @@
-"""All benchmarks but ``qfx`` and ``quantize`` (data sets of the user's), ``doors`` (time) and
-``fuzz``, which measures nothing, then the tables: python -m benchmarks"""
+"""All benchmarks but ``qfx``, ``quantize`` and ``search`` (data sets of the user's), ``doors``
+(time) and ``fuzz``, which measures nothing, then the tables: python -m benchmarks"""
 
 from __future__ import annotations
 

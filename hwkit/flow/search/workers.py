@@ -5,16 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from hwkit.errors import ConfigError, HwkitError
 from hwkit.flow.tuning.steps import Steps
 from hwkit.train.recipe import Recipe
+
+T = TypeVar("T")
 
 
 class Workers:
@@ -45,17 +47,26 @@ class Workers:
             return [trained(self._steps, recipe, share) for recipe in recipes]
         if recipes:
             self._steps.told(f"training {len(recipes)} networks")
-        each = [self._pool.submit(_apart, self._steps.folder, recipe, share) for recipe in recipes]
-        try:
-            done = sum(one.result() for one in each)
-        except BrokenProcessPool as error:
-            raise ConfigError(
-                "a training was ended from outside, as where memory runs out; give fewer --jobs"
-            ) from error
+        done = sum(self.results(_apart, [(self._steps.folder, one, share) for one in recipes]))
         folders = [trained(self._steps, recipe, share) for recipe in recipes]
         self._steps.counted["done"] += done
         self._steps.counted["kept"] -= done
         return folders
+
+    def results(self, function: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
+        """What ``function`` gives for each of ``arguments``, side by side, in their order; it and
+        they are sent to other processes.
+
+        Raises what it raises, and ``ConfigError`` where a process is ended from outside.
+        """
+        assert self._pool is not None
+        each = [self._pool.submit(function, *given) for given in arguments]
+        try:
+            return [one.result() for one in each]
+        except BrokenProcessPool as error:
+            raise ConfigError(
+                "a training was ended from outside, as where memory runs out; give fewer --jobs"
+            ) from error
 
 
 def trained(steps: Steps, recipe: Recipe, share: float) -> Path:

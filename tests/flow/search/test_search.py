@@ -30,7 +30,7 @@ class Stopped(Exception):
     pass
 
 
-def search(folder: Path, stop_at: int | None = None, budget: str = BUDGET, jobs: int = 1) -> Found:
+def search(folder: Path, stop_at: int | None = None, budget: str = BUDGET) -> Found:
     """Ends by ``Stopped`` when step number ``stop_at`` begins, from 0."""
     begun: list[str] = []
 
@@ -43,17 +43,17 @@ def search(folder: Path, stop_at: int | None = None, budget: str = BUDGET, jobs:
 
     path = folder / "tiny.toml"
     path.write_text(TINY)
-    return searched(read_space(path), BOARD, budget, folder / "run", say, jobs=jobs)
+    return searched(read_space(path), BOARD, budget, folder / "run", say)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Found]:
-    """Interrupted once in training, then ended by a process beside."""
+    """Interrupted once in training, then ended."""
     folder = tmp_path_factory.mktemp("search")
     with pytest.raises(Stopped):
         search(folder, stop_at=7)
     assert not (folder / "run" / "search.json").exists()
-    found = search(folder, jobs=2)
+    found = search(folder)
     assert found.facts["steps"] == {"done": 5, "kept": 7}
     return folder / "run", found
 
@@ -102,8 +102,13 @@ def test_started_again_it_has_nothing_to_do(
     printed = json.loads(capsys.readouterr().out)
     assert printed["steps"]["done"] == 0 and printed["winner"] == whole[1].facts["winner"]
     assert (run / "search.json").read_bytes() == before
-    assert _run([*command, "--budget", BUDGET]) == 0
+    by_hand = ["--against", str(run / "recipe.toml")]  # that training is there
+    assert _run([*command, "--budget", BUDGET, *by_hand]) == 0
     assert "winner: network" in capsys.readouterr().out
+    kept = read_json(run / "search.json")
+    (other,) = kept["against"]
+    assert other["recipe"] == "tiny"
+    assert other["held_out_accuracy"] == kept["winner"]["held_out_accuracy"]
     assert _run([*command, "--budget", "flash=1kB"]) == 1
     assert "flash_bytes 1000, least reached" in capsys.readouterr().err
     assert _run([*command, "--budget", "lut=1000"]) == 2
