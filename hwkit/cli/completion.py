@@ -9,11 +9,11 @@ from hwkit.cli.group import hwkit
 from hwkit.cli.options import example
 
 
-@hwkit.command(**example('eval "$(hwkit completion bash)"'))
+@hwkit.command(**example("hwkit completion fish | source"))
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """What a shell's start-up file takes to complete hwkit's words: for bash and zsh the example's
-    line in ~/.bashrc or ~/.zshrc, for fish hwkit completion fish | source."""
+    """What a shell's start-up file takes to complete hwkit's words: in ~/.bashrc
+    eval "$(hwkit completion bash)", in ~/.zshrc the same with zsh, for fish the example's line."""
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(hwkit, {}, "hwkit", "_HWKIT_COMPLETE").source())
