@@ -167,7 +167,7 @@ def _scatter(run: Summary, found: _Found) -> Markup | None:
         return None
     legend = note(
         "Accuracy of the integers against the time of an inference; bars are 95 % intervals "
-        "(Wilson) for the size of the test set: networks whose bars overlap were not told apart."
+        "(Wilson) for the size of the test set: where they overlap it hardly tells networks apart."
     )
     return join(tag("h3", "What accuracy costs"), tag("div", *plots, class_="plots"), legend)
 
