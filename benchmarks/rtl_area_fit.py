@@ -39,9 +39,10 @@ KINDS = ("lut", "ff")
 HELD_OUT = 4
 """One of so many designs of a layer is not fitted on."""
 
-TO_GUESS, TO_ALL, FREE = 0.5, 0.8, 0.02
-"""How hard a term is drawn to the first guess, and a family's to that of all families, beside all
-designs that have it; chosen by leaving out a sixth of the fitted designs in turn."""
+PULLS = {"lut": (0.5, 0.8), "ff": (0.1, 0.5)}
+"""How hard a term is drawn to the first guess (of flip-flops there is none), and a family's to that
+of all families, beside all designs that have it; chosen by leaving out a sixth of the fitted
+designs in turn."""
 
 FAR = 2.5
 """No bit takes more than so many times the first guess."""
@@ -169,11 +170,11 @@ def coefficients(every: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]
     found: dict[str, dict[str, dict[str, float]]] = {family: {} for family in FAMILIES}
     for kind in KINDS:
         guess = GUESSED if kind == "lut" else {}
-        pulls = (TO_GUESS, TO_ALL) if kind == "lut" else (FREE, FREE)
-        together = {**guess, **fitted(some, kind, guess, pulls[0])}
+        to_guess, to_all = PULLS[kind]
+        together = {**guess, **fitted(some, kind, guess, to_guess)}
         for family in FAMILIES:
             mine = [row for row in some if row.family == family]
-            values = together | fitted(mine, kind, together, pulls[1])
+            values = together | fitted(mine, kind, together, to_all)
             found[family][kind] = {name: v for name, v in sorted(values.items()) if v > 1e-3}
     return found
 

@@ -43,12 +43,11 @@ class RamBlock:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """``depth`` words of ``width`` bits: constants, or written; read a cycle later, or at once."""
+    """``depth`` words of ``width`` bits: constants, or written."""
 
     depth: int
     width: int
     constant: bool = False
-    at_once: bool = False
 
     @property
     def bits(self) -> int:

@@ -1,7 +1,7 @@
 """What an instance is made of: adders, comparisons, choices and memories, from its parameters.
 
 A module's terms are counts of bits that each stand for some LUTs and flip-flops; how many is a
-family's, and fitted (``area``). A new module needs its terms here.
+family's, and fitted (``cost``). A new module needs its terms here.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Made:
         """A memory of constants."""
         self.memories.append(Memory(depth, width, constant=True))
 
-    def ram(self, depth: int, width: int, at_once: bool = False) -> None:
+    def ram(self, depth: int, width: int) -> None:
         """A memory that is written."""
-        self.memories.append(Memory(depth, width, at_once=at_once))
+        self.memories.append(Memory(depth, width))
 
 
 _Parameters = Mapping[str, int]
@@ -153,7 +153,8 @@ def _rescale(p: _Parameters, made: Made, t: _Terms) -> None:
     x, wide, q, out = (p[f"{name}_BITS"] for name in ("X", "P", "Q", "OUT"))
     shift, groups = p["SHIFT"], p.get("GROUPS", 1)
     stored = p.get("FACTOR_BITS", 0), p.get("ADDED_BITS", 0)
-    t["input"] = lanes * x
+    # Of an unsigned integer the sign takes no flip-flop.
+    t["input"] = lanes * (x if p["OFFSET"] or p["IN_SIGNED"] else min(x, p["IN_BITS"]))
     factor = p.get("FACTOR", 0) & ((1 << p["F_BITS"]) - 1)
     multiplied = p["KIND"] == 2 and (stored[0] or factor & (factor - 1))  # 2**n is wires
     t["product"] = lanes * (wide if multiplied or p["KIND"] == 1 else x)
@@ -250,7 +251,7 @@ def _fifo(p: _Parameters, made: Made, t: _Terms) -> None:
     t["index"], t["count"] = 2 * bits(depth), bits(depth + 1)
     if depth > 16:
         t["front"] = width
-    made.ram(depth, width, at_once=depth <= 16)
+    made.ram(depth, width)
 
 
 def _lookup(p: _Parameters, made: Made, t: _Terms) -> None:
@@ -267,9 +268,12 @@ def _sum(p: _Parameters, made: Made, t: _Terms) -> None:
 def _mul(p: _Parameters, made: Made, t: _Terms) -> None:
     lanes = p["LANES"]
     made.products.append(Product(lanes, p["X_BITS"], p["Y_BITS"]))
-    t["input"], t["output"] = lanes * (p["X_BITS"] + p["Y_BITS"]), lanes * p["OUT_BITS"]
-    moved = ((p["X_BITS"], p["A_OFFSET"]), (p["Y_BITS"], p["B_OFFSET"]))
-    t["offset"] = lanes * sum(width for width, by in moved if by)
+    t |= {"input": 0, "offset": 0, "output": lanes * p["OUT_BITS"]}
+    for factor, stream in (("X", "A"), ("Y", "B")):
+        width, moved = p[f"{factor}_BITS"], p[f"{stream}_OFFSET"]
+        signed = moved or p[f"{stream}_SIGNED"]
+        t["input"] += lanes * (width if signed else min(width, p[f"{stream}_BITS"]))
+        t["offset"] += lanes * width if moved else 0
 
 
 def _choose(p: _Parameters, made: Made, t: _Terms) -> None:

@@ -132,7 +132,7 @@ def test_where_memories_lie() -> None:
     written = [Memory(20, 8), Memory(60, 8), Memory(200, 2), Memory(100, 16), Memory(600, 16)]
     assert [placed(m, small, False).blocks for m in written] == [1, 1, 1, 1, 3]
     assert [placed(m, large, True).blocks for m in written] == [0, 0, 0, 1, 1]
-    fifos = [Memory(2, 8, at_once=True), Memory(2, 20, at_once=True), Memory(16, 16, at_once=True)]
+    fifos = [Memory(2, 8), Memory(2, 20), Memory(16, 16)]
     assert ["cells" in placed(m, large, True).terms for m in fifos] == [False, True, True]
     assert placed(Memory(1, 64, True), large, True).terms == {}
 
