@@ -223,7 +223,8 @@ def _subgraph(graph: Table, codes: list[str], buffers: list[Table]) -> TfliteFil
 def _operator_name(table: Table) -> str:
     # Old files have the code in the 8-bit field, new ones in both.
     code = max(table.number(0, "b", 0), table.number(3, "i", 0))
-    return operator_name(code)
+    name = operator_name(code)
+    return f"CUSTOM {table.text(1)}".strip() if name == "CUSTOM" else name
 
 
 def _operator(table: Table, codes: list[str]) -> FileOperator:

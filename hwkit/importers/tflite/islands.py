@@ -89,7 +89,8 @@ def with_islands(
     found: list[tuple[int, FileOperator]] = []
     tables: dict[int, Array] = {}
     for position, op in operators:
-        if op.code == "QUANTIZE" and len(op.inputs) == len(op.outputs) == 1:
+        one = len(op.inputs) == len(op.outputs) == 1 and min(*op.inputs, *op.outputs) >= 0
+        if op.code == "QUANTIZE" and one:
             try:
                 source, tables[position] = _island(file, makers, op)
                 op = replace(op, code=TABLE, inputs=(source,))
@@ -165,7 +166,9 @@ def _order(file: TfliteFile, makers: Mapping[int, FileOperator], last: int) -> l
 def _reads(file: TfliteFile, makers: Mapping[int, FileOperator], index: int) -> list[int]:
     """The computed float tensors that a computed one is made of."""
     tensor, op = file.tensors[index], makers.get(index)
-    if op is None or tensor.type != FLOAT32 or len(op.outputs) != 1 or min(op.inputs) < 0:
+    if op is None or tensor.type != FLOAT32 or len(op.outputs) != 1:
+        raise _NoIsland
+    if min(op.inputs, default=-1) < 0:
         raise _NoIsland
     data = [file.tensors[k].data for k in op.inputs]
     if op.code == "DEQUANTIZE" and len(data) == 1 and data[0] is None:

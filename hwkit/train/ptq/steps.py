@@ -267,15 +267,19 @@ def _with_inputs(
     itself the rest, of ``shapes``."""
     kind: Any = type(module)
     carried = {name for parts in names.values() for name in parts}
-    own = {e.name: (shapes or {}).get(e.name, e.shape) for e in inputs if e.name not in carried}
+    own = [each for each in inputs if each.name not in carried]
+    shapes = shapes or {each.name: each.shape for each in own}
 
     def forward(self: Any, packed: Tensor) -> Any:
         layers = [self.get_submodule(path) for path in names]
         try:
             for layer, parts in zip(layers, names.values(), strict=True):
                 layer.begin = tuple(getattr(self, f"input_{name}")(packed) for name in parts)
-            given = {name: getattr(self, f"input_{name}")(packed) for name in own}
-            result = kind.forward(self, *(x.reshape(-1, *own[n]) for n, x in given.items()))
+            given = [getattr(self, f"input_{each.name}")(packed) for each in own]
+            for k, each in enumerate(own):
+                if shapes[each.name] != each.shape:
+                    given[k] = given[k].reshape(-1, *shapes[each.name])
+            result = kind.forward(self, *given)
             if any(layer.end is None for layer in layers):
                 raise NotHandled("call every recurrent layer in each step")
             ends = [end for layer in layers for end in layer.end]

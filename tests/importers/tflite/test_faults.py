@@ -227,6 +227,22 @@ def test_a_fused_lstm_is_named() -> None:
         imported(file_bytes(tensors, [op]))
 
 
+def test_a_custom_operator_is_called_by_its_name() -> None:
+    """As those of signals, which the schema does not know."""
+    s = schema()
+    tensors = [activation("x", (1, 4)), activation("y", (1, 4))]
+    model = s.ModelT.InitFromObj(
+        s.Model.GetRootAsModel(file_bytes(tensors, [operator("ABS", ("x",))]), 0)
+    )
+    code = model.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = s.BuiltinOperator.CUSTOM
+    code.customCode = "SignalRfft"
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    with pytest.raises(UnsupportedOp, match=r"operator 0 \(CUSTOM SignalRfft\)"):
+        imported(bytes(builder.Output()))
+
+
 # Floats
 
 

@@ -97,6 +97,8 @@ def test_a_chain_that_doubles_at_each_step_is_walked_once(tmp_path: Path) -> Non
     [
         [operator("LOG", ("real",), ("out",))],  # No number at 0 and below.
         [operator("SOFTMAX", ("real",), ("out",), "SoftmaxOptions", beta=1.0)],  # Of a row.
+        [operator("SIN", (), ("out",))],  # Damaged.
+        [operator("MUL", ("real", None), ("out",), "MulOptions")],
     ],
 )
 def test_what_is_no_function_of_one_integer(between: list[FileOperator], tmp_path: Path) -> None:
