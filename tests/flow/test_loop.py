@@ -83,7 +83,7 @@ def test_a_table_is_measured_once(run: tuple[Path, Path], monkeypatch: pytest.Mo
     _, folder = run
     first = loop.cost_table(folder, BOARD)
 
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **named: object) -> None:
         raise AssertionError("measured")
 
     monkeypatch.setattr("hwkit.targets.mcu.target.measure_costs", fail)
@@ -114,7 +114,8 @@ def test_a_budget_that_cannot_be_met(
     [
         (BOARD, "speed=9", "is not one of latency="),
         (BOARD, "flash=lots", "flash"),
-        ("host_litert", "flash=9kB", "allocate on a microcontroller"),
+        ("hls4ml_csim", "flash=9kB", "allocate on a microcontroller"),
+        ("host_tflm", "flash=900kB", "its runtime times no layers"),
     ],
 )
 def test_wrong_requests(
@@ -128,6 +129,15 @@ def test_wrong_requests(
     arguments = ["allocate", str(run[1]), "--board", board, "--budget", budget]
     assert _run([*arguments, "-o", str(tmp_path / "p.json")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_host_has_costs(run: tuple[Path, Path], tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    arguments = ["allocate", str(run[1]), "--board", "host_litert", "--budget", "latency=1s"]
+    assert _run([*arguments, "-o", str(path)]) == 0
+    rows = json.loads((run[1] / "cost-host_litert.json").read_text())["table"]["rows"]
+    assert all(row["us"] is not None and row["evidence"] == "measured" for row in rows)
+    assert all(low <= row["us"] <= high for row in rows for low, high in [row["interval"]])
 
 
 def test_a_folder_without_a_run(tmp_path: Path) -> None:

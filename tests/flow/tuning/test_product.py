@@ -202,4 +202,4 @@ def test_a_recipe_has_data_of_its_own() -> None:
 
 def test_a_board_without_costs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="tune for a microcontroller board"):
-        tuned(Made(), Wanted(("host_litert",), ("flash=9kB",)), tmp_path, lambda line: None)
+        tuned(Made(), Wanted(("hls4ml_csim",), ("flash=9kB",)), tmp_path, lambda line: None)
