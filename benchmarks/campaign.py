@@ -7,7 +7,7 @@ again; when it has ended, the board is repaired, and it is started once more. Th
 hold each row once.
 
 A second store is filled by the same campaign, in which one network on one board is a version of
-itself that does 3 % more. ``hwkit compare`` must name this cell and no other.
+itself with 3 % more multiplications. ``hwkit compare`` must name this cell and no other.
 """
 
 from __future__ import annotations
