@@ -113,7 +113,7 @@ def _spread(values: Sequence[float]) -> float:
     if len(values) < _FEWEST_NETWORKS:
         return 0.0
     middle = median(values)
-    return _MAD_TO_DEVIATION * median(abs(value - middle) for value in values)
+    return _MAD_TO_DEVIATION * median([abs(value - middle) for value in values])
 
 
 def _samples(rows: Iterable[Measurement], across_boards: bool) -> dict[Key, list[float]]:
