@@ -51,6 +51,34 @@ def test_a_planted_regression_of_3_percent_is_found_and_no_other() -> None:
     assert not any(of.is_faster(0.01) for of in found)
 
 
+def test_times_that_differ_from_session_to_session_are_no_regressions() -> None:
+    """Rows within a session agree to a thousandth, sessions to five percent."""
+    rng = np.random.default_rng(5)
+
+    def session(k: int, us: float, drift: float) -> list[Measurement]:
+        measured = replace(MEASUREMENT, identity=replace(MEASUREMENT.identity, kind="hardware"))
+        total = replace(measured.total, cycles=None, instructions=None)
+        times = us * (1 + drift) * (1 + 0.001 * rng.standard_normal(5))
+        return [replace(measured, model=f"m{k}", total=replace(total, us=float(t))) for t in times]
+
+    def slower(us: float, drifts: float) -> list[str]:
+        before = [row for k in range(20) for row in session(k, 100, 0.0)]
+        after = [
+            row
+            for k in range(20)
+            for row in session(k, us if k == 7 else 100, drifts * rng.uniform(-1, 1))
+        ]
+        return [of.model for of in compare(before, after) if of.is_slower(0.01)]
+
+    assert slower(100, 0.05) == []
+    assert slower(130, 0.05) == ["m7"]
+    assert slower(103, 0.001) == ["m7"]
+    # All of a board by as much is no noise.
+    before = [row for k in range(20) for row in session(k, 100, 0.0)]
+    after = [row for k in range(20) for row in session(k, 103, 0.0)]
+    assert sum(of.is_slower(0.01) for of in compare(before, after)) == 20
+
+
 def test_counted_figures_have_an_interval_of_one_point() -> None:
     slower = replace(MEASUREMENT, total=replace(MEASUREMENT.total, cycles=103))
     faster = replace(MEASUREMENT, total=replace(MEASUREMENT.total, cycles=100))

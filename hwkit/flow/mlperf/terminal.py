@@ -61,16 +61,18 @@ class Terminal(Closing):
                 ready, _, _ = select.select([self._host], [], [], _WAIT_S)
                 if ready:
                     data = os.read(self._host, _READ_BYTES)
-                    self._asked.set()
+                    if not self._asked.is_set():
+                        self._link.discard()
+                        self._asked.set()
                     self._link.write(data)
 
     def _in(self) -> None:
-        """From the board to the host, which sees silence when the board is gone."""
+        """From the board to the host, once that has asked; it sees silence when the board is
+        gone."""
         with suppress(OSError, DeviceError):
             while not self._ended.is_set():
-                data = self._link.read_within(_WAIT_S)
-                if self._asked.is_set():
-                    _write_all(self._host, data)
+                if self._asked.wait(_WAIT_S):
+                    _write_all(self._host, self._link.read_within(_WAIT_S))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
