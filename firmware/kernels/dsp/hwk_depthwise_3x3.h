@@ -149,11 +149,14 @@ HWK_INLINE void hwk_depthwise_3x3_part(const hwk_depthwise_conv2d_t *d, const in
     int32_t last = (c + count) * d->channel_multiplier;
     for (int32_t y = 0; y < w->output_height; y += 2) {
       int32_t below = y + 1 < w->output_height ? row : 0;
-      if (y != 0) {
+      if (y == 0) {
+        const hwk_band_rest_t all = {0, 0, channel_words};
+        hwk_band_fill(w, input, y, c, count, &all, &padding, band);
+      } else {
+        const hwk_band_rest_t rest = {0, 1, channel_words};
         hwk_band_move(w, band);
+        hwk_band_fill(w, input, y, c, count, &rest, &padding, band);
       }
-      hwk_band_rest_t rest = {0, y != 0, channel_words};
-      hwk_band_fill(w, input, y, c, count, &rest, &padding, band);
       for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
         const int32_t *columns = band + (o / d->channel_multiplier - c) * channel_words;
         tile(columns, (const int8_t *)d->weights + 12 * o, sums, end, d->bias[o]);
