@@ -134,39 +134,45 @@ HWK_INLINE void hwk_band_store(const hwk_depthwise_conv2d_t *d, int32_t o, const
   }
 }
 
-/* Of an output whose rows have `row` elements the part from element `first` on. */
-HWK_INLINE void hwk_depthwise_3x3_part(const hwk_depthwise_conv2d_t *d, const int8_t *input,
-                                       void *output, int32_t first, int32_t row, void *scratch) {
+/* Two output rows of `count` channels from c on, whose bands are there. Element `index` of the output
+ * is the first of channel 0 in the upper row, `below` elements before that in the lower one. */
+HWK_INLINE void hwk_band_compute(const hwk_depthwise_conv2d_t *d, int32_t c, int32_t count,
+                                 const int32_t *band, int32_t channel_words, int32_t *sums,
+                                 void *output, int32_t index, int32_t below) {
   const hwk_window_t *w = &d->window;
-  int32_t *band = scratch;
-  HWK_IN_REGISTER(band);
-  int32_t channel_words = hwk_band_words(w) * hwk_band_columns(w);
-  int32_t *sums = band + 4 * channel_words, *end = sums + hwk_band_sums(w);
   hwk_tile_3x3_t *tile = w->stride_width == 1 ? hwk_tile_3x3_stride1 : hwk_tile_3x3_stride2;
-  uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
-  for (int32_t c = 0; c < w->channels; c += 4) {
-    int32_t count = hwk_min(w->channels - c, 4);
-    int32_t last = (c + count) * d->channel_multiplier;
-    for (int32_t y = 0; y < w->output_height; y += 2) {
-      int32_t below = y + 1 < w->output_height ? row : 0;
-      if (y != 0) {
-        hwk_band_move(w, band);
-      }
-      hwk_band_rest_t rest = {0, y != 0, channel_words};
-      hwk_band_fill(w, input, y, c, count, &rest, &padding, band);
-      for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
-        const int32_t *columns = band + (o / d->channel_multiplier - c) * channel_words;
-        tile(columns, (const int8_t *)d->weights + 12 * o, sums, end, d->bias[o]);
-        hwk_band_store(d, o, sums, output, first + y * row + o, below);
-      }
-    }
+  int32_t last = (c + count) * d->channel_multiplier;
+  for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
+    const int32_t *columns = band + (o / d->channel_multiplier - c) * channel_words;
+    tile(columns, (const int8_t *)d->weights + 12 * o, sums, sums + hwk_band_sums(w), d->bias[o]);
+    hwk_band_store(d, o, sums, output, index + o, below);
   }
 }
 
 HWK_INLINE void hwk_depthwise_3x3(const hwk_depthwise_conv2d_t *d, const int8_t *input,
                                   void *output, void *scratch) {
-  int32_t row = d->window.output_width * d->window.channels * d->channel_multiplier;
-  hwk_depthwise_3x3_part(d, input, output, 0, row, scratch);
+  const hwk_window_t *w = &d->window;
+  int32_t row = w->output_width * w->channels * d->channel_multiplier;
+  int32_t *band = scratch;
+  HWK_IN_REGISTER(band);
+  int32_t channel_words = hwk_band_words(w) * hwk_band_columns(w);
+  int32_t *sums = band + 4 * channel_words;
+  uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
+  for (int32_t c = 0; c < w->channels; c += 4) {
+    int32_t count = hwk_min(w->channels - c, 4);
+    for (int32_t y = 0; y < w->output_height; y += 2) {
+      if (y == 0) {
+        const hwk_band_rest_t all = {0, 0, channel_words};
+        hwk_band_fill(w, input, y, c, count, &all, &padding, band);
+      } else {
+        const hwk_band_rest_t rest = {0, 1, channel_words};
+        hwk_band_move(w, band);
+        hwk_band_fill(w, input, y, c, count, &rest, &padding, band);
+      }
+      hwk_band_compute(d, c, count, band, channel_words, sums, output, y * row,
+                       y + 1 < w->output_height ? row : 0);
+    }
+  }
 }
 
 #endif

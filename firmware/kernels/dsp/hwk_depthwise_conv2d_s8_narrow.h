@@ -24,51 +24,43 @@ HWK_INLINE void hwk_narrow_move(int32_t *band, int32_t channel_words) {
   }
 }
 
-/* Two output rows at a stride of 1, the upper one y: four channels from c on. Of the output `row`
- * elements are a row. `part` is any part of these rows. */
-HWK_INLINE void hwk_narrow_channels(const hwk_depthwise_conv2d_t *d, hwk_depthwise_conv2d_t *part,
-                                    const int8_t *input, void *output, int32_t y, int32_t c,
-                                    int32_t row, int32_t *band) {
-  hwk_window_t *w = &part->window;
-  int32_t outputs = w->channels * d->channel_multiplier, columns = hwk_part_columns(&d->window);
-  uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
-  int32_t count = hwk_min(w->channels - c, 4), last = (c + count) * d->channel_multiplier;
-  hwk_band_rest_t rest = {0, 0, 2 * (hwk_round_up(columns, 2) + 2)};
-  int32_t *sums = band + 4 * rest.channel_words;
-  for (int32_t x = 0; x < d->window.output_width; x += columns, rest.column = 2) {
-    w->output_width = hwk_min(d->window.output_width - x, columns);
-    w->padding_left = d->window.padding_left - x;
-    if (x != 0) {
-      hwk_narrow_move(band, rest.channel_words);
-    }
-    hwk_band_fill(w, input, 0, c, count, &rest, &padding, band);
-    for (int32_t o = c * d->channel_multiplier; o < last; ++o) {
-      hwk_tile_3x3_stride1(band + (o / d->channel_multiplier - c) * rest.channel_words,
-                           (const int8_t *)d->weights + 12 * o, sums, sums + hwk_band_sums(w),
-                           d->bias[o]);
-      hwk_band_store(part, o, sums, output, y * row + x * outputs + o,
-                     w->output_height > 1 ? row : 0);
-    }
-  }
-}
-
 HWK_INLINE void hwk_depthwise_conv2d_s8_narrow(const hwk_depthwise_conv2d_t *d, const int8_t *input,
                                                void *output, void *scratch) {
   int32_t row = hwk_part_row(d), outputs = d->window.channels * d->channel_multiplier;
+  int32_t columns = hwk_part_columns(&d->window), channels = d->window.channels;
+  int single = d->window.stride_width == 1;
+  uint32_t padding = (uint32_t)(uint8_t)d->input_zero_point * 0x01010101u;
+  hwk_depthwise_conv2d_t part = hwk_depthwise_part(d, 0, 0);
+  hwk_band_rest_t rest = {0, 0, hwk_band_words(&part.window) * hwk_band_columns(&part.window)};
   int32_t *band = scratch;
   HWK_IN_REGISTER(band);
-  if (d->window.stride_width == 1) {
-    for (int32_t y = 0; y < d->window.output_height; y += 2) {
-      hwk_depthwise_conv2d_t part = hwk_depthwise_part(d, y, 0);
-      for (int32_t c = 0; c < d->window.channels; c += 4) {
-        hwk_narrow_channels(d, &part, input, output, y, c, row, band);
+  for (int32_t y = 0; y < d->window.output_height; y += 2) {
+    /* Channel by channel from left to right, or part by part all channels. */
+    int32_t x = 0, c = 0;
+    while (x < d->window.output_width && c < channels) {
+      int32_t count = hwk_min(channels - c, 4);
+      part = hwk_depthwise_part(d, y, x);
+      rest.column = single && x != 0 ? 2 : 0;
+      if (rest.column != 0) {
+        hwk_narrow_move(band, rest.channel_words);
+      }
+      hwk_band_fill(&part.window, input, 0, c, count, &rest, &padding, band);
+      hwk_band_compute(&part, c, count, band, rest.channel_words, band + 4 * rest.channel_words,
+                       output, y * row + x * outputs, part.window.output_height > 1 ? row : 0);
+      if (single) {
+        x += columns;
+        if (x >= d->window.output_width) {
+          x = 0;
+          c += 4;
+        }
+      } else {
+        c += 4;
+        if (c >= channels) {
+          c = 0;
+          x += columns;
+        }
       }
     }
-    return;
-  }
-  HWK_FOR_PARTS(d, y, x) {
-    hwk_depthwise_conv2d_t part = hwk_depthwise_part(d, y, x);
-    hwk_depthwise_3x3_part(&part, input, output, y * row + x * outputs, row, scratch);
   }
 }
 

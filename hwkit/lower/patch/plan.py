@@ -180,18 +180,25 @@ def found_within(costs: Costs, limit_bytes: int) -> PatchPlan | None:
         return whole
     fitting: list[tuple[int, int, PatchPlan]] = []
     for found in choices(costs):
-        limit = limit_bytes + limit_bytes // SLACK
-        while (path := cheapest(costs, found, limit)) is not None:
+        limit, left, tries = limit_bytes + limit_bytes // SLACK, found, OTHERS
+        while (path := cheapest(costs, left, limit)) is not None:
             plan = planned(costs, path)
             if plan.fits(limit_bytes):
                 fitting.append((path.macs, path.besides, plan))
                 break
-            limit = path.size_bytes - 1
+            # The count may be right of what is larger by it, so first only this one is left out.
+            left = [edge for edge in left if not _peaks(edge, path)]
+            limit, tries = limit if tries else path.size_bytes - 1, max(tries - 1, 0)
     if not fitting:
         for path in _others(costs, limit_bytes + limit_bytes // SLACK):
             if (plan := planned(costs, path)).fits(limit_bytes):
                 fitting.append((path.macs, path.besides, plan))
     return min(fitting, key=lambda one: one[:2])[2] if fitting else None
+
+
+def _peaks(edge: Edge, path: Path) -> bool:
+    """Whether it is where ``path`` takes most bytes."""
+    return edge.size_bytes == path.size_bytes and edge.tiling in path.tilings
 
 
 def _others(costs: Costs, limit: int) -> list[Path]:
