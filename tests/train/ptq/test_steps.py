@@ -141,9 +141,8 @@ def test_the_command_and_a_board(tmp_path: Path) -> None:
 
 
 def test_learned_rounding_of_steps() -> None:
-    options = {"weights": 4, "steps": 2, "methods": ["minmax", "learned", "no-equalize"]}
-    x = noise(4, STEPS, WIDTH)
-    graph = hwkit.quantize(Keyword().eval(), x, streaming=2, **options)
+    x, methods = noise(4, STEPS, WIDTH), ["minmax", "learned", "no-equalize"]
+    graph = hwkit.quantize(Keyword().eval(), x, methods=methods, streaming=2, weights=4, steps=2)
     assert len(graph.states) == 1
 
 
