@@ -13,6 +13,7 @@ on both sides of zero lie on two lines, and sums below zero have ``step`` added 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -77,6 +78,14 @@ def staircase(
     Example: multiplier 2**30, shift 38, zero point 0, sums 0..1023 have steps at 127, 383, 639 and
     895, so ``first`` is 126, ``last`` 769 and the multiplier 2**28.
     """
+    tables = (np.asarray(table, np.int64).tobytes() for table in (multiplier, shift, low, high))
+    return _found(zero_point, *tables)
+
+
+@lru_cache(maxsize=256)
+def _found(zero_point: int, *tables: bytes) -> Staircase | None:
+    """``staircase`` of the tables' bytes: each kernel that a layer could take asks for the same."""
+    multiplier, shift, low, high = (np.frombuffer(table, np.int64) for table in tables)
     scale = tuple(map(int, multiplier)), tuple(map(int, shift))
     r = Rescale(*scale, Rounding.DOUBLE, -128, 127, zero_point)
     steps = thresholds(lambda a: rescale(a, r, "staircase"), low, high, -128, 127).T
@@ -119,8 +128,10 @@ class _Lines:
         if len(self._open):
             return None
         last = self._end - self._first
-        factors = self._multiplier, self._offset, self._zero, self._step
-        return Staircase(self._first, last, *factors)
+        found = self._first, last, self._multiplier, self._offset, self._zero, self._step
+        for table in found:
+            table.flags.writeable = False  # whoever asks next is given the same
+        return Staircase(*found)
 
     def _choose(self, back: range, nudges: list[int], split: bool) -> None:
         """Gives each open channel the first line that fits."""
