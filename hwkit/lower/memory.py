@@ -1,10 +1,7 @@
 """Places tensors and scratch buffers of a schedule in memory: where each lies in which region.
 
-``memory_blocks`` says who shares memory with whom, and gives a first placement. Then
-``memory_core`` decides the largest blocks, which often settles it. Else ``memory_search`` looks
-for less, and where a lower bound leaves room ``memory_exact`` decides a small schedule for good.
-What does not fit the first region is spread over all by ``memory_regions``, for as few cycles as
-can be. What was found is remembered.
+``memory_lowest`` finds a placement in one of them. What does not fit the first region is spread
+over all by ``memory_regions``, for as few cycles as can be. What was found is remembered.
 """
 
 from __future__ import annotations
@@ -16,20 +13,11 @@ from hwkit.errors import GraphError
 from hwkit.lower.memory_blocks import (
     Block,
     Lifetimes,
-    blocks_of,
-    check,
-    in_place,
-    owners,
-    place,
-    problem_of,
-    scratch_blocks,
 )
-from hwkit.lower.memory_core import core
-from hwkit.lower.memory_exact import solve
+from hwkit.lower.memory_lowest import lowest, numbers_of
 from hwkit.lower.memory_moves import Cut
-from hwkit.lower.memory_packing import Problem, conflict, first_fit, height, lower_bound
+from hwkit.lower.memory_packing import Problem, height
 from hwkit.lower.memory_regions import Spread, heights, legal, spread
-from hwkit.lower.memory_search import search
 from hwkit.lower.memory_waits import WORD_BYTES, Offered, offered
 from hwkit.lower.remembered import remembered
 from hwkit.lower.schedule import Schedule, Step
@@ -156,14 +144,6 @@ class MemoryPlan:
         return total
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """Offsets of boxes, and a height that no placement beats."""
-
-    offsets: tuple[int, ...]
-    bound: int
-
-
 def plan_memory(
     schedule: Schedule,
     regions: Sequence[Region] = (),
@@ -183,33 +163,9 @@ def plan_memory(
     output where the input was.
     """
     lifetimes = schedule.lifetimes()
-    scratch, sizes = scratch_blocks(schedule), schedule.tensor_bytes
-
-    owner = owners(schedule, lifetimes)
-    merged = [*blocks_of(owner, sizes, lifetimes, schedule.gaps).values(), *scratch]
-    place(merged, alignment)
-    check(merged)
-    given = {step.name: step.overlaps for step in schedule.steps}
-    problem = problem_of(schedule, owner, merged, alignment, given)
-    start = [block.offset // alignment for block in merged]
-    if conflict(problem, start) is not None:
-        # What is there together between steps only, which blocks don't say of themselves.
-        start = first_fit(problem, sorted(range(len(merged)), key=lambda k: -merged[k].size))
-
-    # The same with every tensor by itself: what in place can save, and a bound on all choices.
-    free = owners(schedule, lifetimes, only_same_start=True)
-    loose = [*blocks_of(free, sizes, lifetimes, schedule.gaps).values(), *scratch]
-    loose_problem = problem_of(schedule, free, loose, alignment, in_place(schedule))
-    names = [block.name for block in merged]
-    home = [names.index(owner.get(block.name, block.name)) for block in loose]
-
-    # Numbers alone, so that names don't count.
-    placed = remembered(
-        _Placed,
-        [_numbers(loose_problem), _numbers(problem), start, home],
-        lambda: _placed(problem, start, loose_problem, home),
-        lambda found: _legal(loose_problem, found.offsets),
-    )
+    packed = lowest(schedule, alignment)
+    schedule, free, loose = packed.schedule, packed.owner, packed.blocks
+    loose_problem, placed = packed.problem, packed.placed
     rooms = [region.size_bytes // alignment for region in regions]
     waits = _wait_cycles(regions)
     costs = offered(schedule, free, loose, waits or [0], movable)
@@ -263,34 +219,11 @@ def _waits(costs: Offered, found: Spread, regions: int) -> Waits:
     return Waits(tuple(by_region), total // WORD_BYTES, found.bound // WORD_BYTES)
 
 
-def _numbers(problem: Problem) -> list[object]:
-    boxes = [[box.size, box.first, box.last, *(box.gap or ())] for box in problem.boxes]
-    return [boxes, [sorted(near.items()) for near in problem.above]]
-
-
-def _legal(problem: Problem, offsets: Sequence[int]) -> bool:
-    whole = len(offsets) == len(problem.boxes) and min(offsets, default=0) >= 0
-    return whole and conflict(problem, offsets) is None
-
-
-def _placed(problem: Problem, start: Sequence[int], loose: Problem, home: Sequence[int]) -> _Placed:
-    """The lowest placement of the ``loose`` boxes that is found, from ``start``, a legal one of
-    the merged boxes of ``problem``; ``home`` says in which of these each loose box lies."""
-    bound, around = core(loose, lower_bound(loose), [start[k] for k in home])
-    merged = search(problem, bound, start)
-    found = min([merged[k] for k in home], around, key=lambda offsets: height(loose, offsets))
-    if height(loose, found) > bound:
-        solution = solve(loose, bound, search(loose, bound, found))
-        found = list(solution.offsets)
-        bound = height(loose, found) if solution.proven else bound
-    return _Placed(tuple(found), bound)
-
-
 def _spread(problem: Problem, rooms: Sequence[int], costs: Offered, start: Sequence[int]) -> Spread:
     cuts = [[cut.box, cut.step] for cut in costs.cuts]
     return remembered(
         Spread,
-        [_numbers(problem), list(rooms), costs.costs, cuts, costs.cut_costs, list(start)],
+        [numbers_of(problem), list(rooms), costs.costs, cuts, costs.cut_costs, list(start)],
         lambda: spread(problem, rooms, costs.costs, start, costs.cuts, costs.cut_costs),
         lambda found: legal(problem, found, len(rooms)) and set(found.cuts) <= set(costs.cuts),
     )

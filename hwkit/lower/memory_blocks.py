@@ -65,7 +65,7 @@ def owners(
     owner = {name: name for name in lifetimes}
     last = {name: span[1] for name, span in lifetimes.items()}
     for k, step in enumerate(schedule.steps):
-        names = step.in_place if step.moves_nothing else _over_start(step, schedule)
+        names = step.in_place if step.moves_nothing else over_start(step, schedule)
         if not step.moves_nothing and not only_same_start:
             names = (*names, *_as_long(step, schedule))
         for name in names:
@@ -77,7 +77,7 @@ def owners(
     return owner
 
 
-def _over_start(step: Step, schedule: Schedule) -> tuple[str, ...]:
+def over_start(step: Step, schedule: Schedule) -> tuple[str, ...]:
     """Inputs from whose start on the step may write its output, which is no longer. What is
     gone for a while has a block of its own."""
     sizes, gaps = schedule.tensor_bytes, schedule.gaps

@@ -225,6 +225,24 @@ def test_an_output_that_may_lie_at_the_start_of_its_input_alone(
     assert not over or plan.offset("y") == plan.offset("x")
 
 
+def test_an_output_at_the_start_of_its_input_lies_elsewhere_where_that_is_lower() -> None:
+    """As the first layers of a MobileNet: over its input, ``b`` would keep ``a`` above the larger
+    ``c``, whose kernel reads ahead, and the image above that."""
+    steps = (
+        Step("conv", ("image",), ("a",), overlaps={"image": 16}),
+        Step("depthwise", ("a",), ("b",), starts_with=("a",)),
+        Step("pointwise", ("b",), ("c",), overlaps={"b": 128}),
+        Step("pool", ("c",), ("d",)),
+    )
+    sizes = {"image": 192, "a": 128, "b": 128, "c": 256, "d": 0}
+    schedule = Schedule(steps, sizes, ("image",), ("d",))
+    plan = plan_memory(schedule)
+    assert plan.placed("b").shared == "" and plan.arena_bytes == 256 and plan.optimal
+    shorter = replace(schedule, tensor_bytes={**sizes, "image": 128, "c": 128})
+    over = plan_memory(shorter)
+    assert over.placed("b").shared == "a" and over.arena_bytes == 256
+
+
 def test_behind_a_shorter_output_the_rest_of_its_input_is_free() -> None:
     """64 bytes at the start of 256: the scratch of the next step lies in the others."""
     steps = (Step("one", ("x",), ("y",), starts_with=("x",)), Step("two", ("y",), ("z",), 192))
