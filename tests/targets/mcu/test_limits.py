@@ -61,3 +61,9 @@ def test_all_of_them_hold() -> None:
     for more in (Need(12_001, 1, 1), Need(1, 64_001, 1), Need(1, 1, 24_001)):
         assert not most.hold(more)
     assert replace(most, code_bytes=None).hold(Need(1, 1, 1 << 30))
+
+
+def test_what_a_sum_turned_out_to_need_leaves_less() -> None:
+    most, thought = Limits(12_000, 64_000, 24_000), Need(9_000, 50_000, 22_900)
+    assert most.less(thought, Need(9_500, 49_000, 24_400)) == Limits(11_500, 64_000, 22_500)
+    assert replace(most, code_bytes=None).less(thought, thought) == replace(most, code_bytes=None)

@@ -32,7 +32,7 @@ from hwkit.toolchain import zig
 from hwkit.toolchain.cache import cache_folder
 from hwkit.toolchain.linker_script import region
 
-_VERSION = 11
+_VERSION = 12
 """Of the way to choose: a choice made in another way is made again."""
 
 

@@ -15,7 +15,7 @@ from hwkit.ir.storage import Storage
 from hwkit.target import Lowered
 from hwkit.targets.mcu.call import Pick
 from hwkit.targets.mcu.choice.bought import bought
-from hwkit.targets.mcu.choice.limits import Need, limits
+from hwkit.targets.mcu.choice.limits import Limits, Need, limits
 from hwkit.targets.mcu.choice.measure import Measured, measure
 from hwkit.targets.mcu.choice.policy import Price, price_for, smallest
 from hwkit.targets.mcu.choice.selection import Alternatives
@@ -29,6 +29,10 @@ from hwkit.targets.mcu.sharing import shared
 
 MOST_MACS = 16_000_000
 """Of an inference, for which other implementations are tried as well."""
+
+
+_MOST_TRIES = 3
+"""Builds of what is chosen, should the first ones not fit."""
 
 
 def kernels_that_fit(lowered: Lowered[McuPlan]) -> list[list[str]]:
@@ -91,9 +95,7 @@ def _taken(lowered: Lowered[McuPlan], board: Board, measured: list[Measured]) ->
         (_price(lowered, measured), within),
         (smallest(by_rule.time), replace(within, code_bytes=None)),
     ):
-        found = of.best(price, room)
-        if found is not None:
-            whole = _measured(lowered, board, [found.plan.picks], whole)
+        whole = _with_best(lowered, board, of, price, room, whole)
         fitting = [m for m in whole if room.hold(_need(lowered, m))]
         if fitting:
             best = min(fitting, key=lambda m: price.of(m.total))
@@ -102,6 +104,29 @@ def _taken(lowered: Lowered[McuPlan], board: Board, measured: list[Measured]) ->
         modest = [m for m in whole if m.total.arena_bytes <= within.arena_bytes]
         best = min(modest, key=lambda m: m.total.flash_bytes)
     return _record(board, measured, best, bought(lowered, board, measured, best))
+
+
+def _with_best(
+    lowered: Lowered[McuPlan],
+    board: Board,
+    of: Alternatives,
+    price: Price,
+    room: Limits,
+    whole: list[Measured],
+) -> list[Measured]:
+    """``whole``, and behind it the best selection, built; then, as long as that turns out to need
+    more than was added up and does not fit for it, the best one with so much less room."""
+    asked = room
+    for _ in range(_MOST_TRIES):
+        found = of.best(price, asked)
+        if found is None:
+            break
+        known, whole = len(whole), _measured(lowered, board, [found.plan.picks], whole)
+        need = _need(lowered, whole[-1])
+        if len(whole) == known or room.hold(need):
+            break
+        asked = asked.less(found.need, need)
+    return whole
 
 
 def _need(lowered: Lowered[McuPlan], m: Measured) -> Need:
