@@ -120,7 +120,8 @@ def main(files: list[str]) -> None:
                 store = Path(folder) / "circuits.sqlite"
                 rows.append(_row("circuit", profile(graph, "rtl_sim", repeats=1, store=store)))
                 print(rows[-1], flush=True)
-    write("predictions", rows)
+    for name, evidence in (("predictions", "simulated"), ("predictions_host", "measured")):
+        write(name, [row for row in rows if row["evidence"] == evidence])
 
 
 if __name__ == "__main__":

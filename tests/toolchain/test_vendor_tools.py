@@ -52,7 +52,7 @@ def test_a_vivado_project_is_whole(board: str, tmp_path: Path) -> None:
         ("add_files -fileset", "add_file -fileset", "invalid command name 'add_file'"),
         ("hwk_core.v ", "hwk_gore.v ", "file hwk_gore.v does not exist"),
         ("top top", "top tip", "no module 'tip'"),
-        ("rtl/fc_bias_8982b0e3.hex", "", "fc_bias_8982b0e3.hex is not in the project"),
+        ("rtl/fc_bias_6f926013.hex", "", "fc_bias_6f926013.hex is not in the project"),
     ],
 )
 def test_a_project_that_is_not(old: str, new: str, message: str, tmp_path: Path) -> None:

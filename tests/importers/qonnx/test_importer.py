@@ -176,7 +176,7 @@ def broken(kind: str) -> Onnx:
         case "float weight":
             model.node("MatMul", ["q", "fc.weight"], "y")
         case "unknown op":
-            model.node("LSTM", ["q"], "y")
+            model.node("Det", ["q"], "y")
         case "input not quantized":
             model.node("MatMul", ["q", "wq"], "s")
             model.node("MatMul", ["s", "wq"], "y")
@@ -229,7 +229,7 @@ def broken(kind: str) -> Onnx:
     [
         ("no input quantizer", GraphError, "y/MatMul", "QuantIdentity"),
         ("float weight", UnsupportedOp, "y/MatMul", "QuantLinear"),
-        ("unknown op", UnsupportedOp, "y/LSTM", "docs/onnx.md lists"),
+        ("unknown op", UnsupportedOp, "y/Det", "docs/onnx.md lists"),
         ("input not quantized", UnsupportedOp, "y/MatMul", "QuantReLU"),
         ("binary scale", UnsupportedOp, "y/BipolarQuant", "export it as a constant"),
         ("12 bit weight", UnsupportedOp, "y/MatMul", "use 8 bits or fewer"),

@@ -61,6 +61,7 @@ def mlperf_tiny(lowered: Lowered[McuPlan], network: str | None = None) -> dict[s
     files = _sources(lowered, found)
     flag = build_flag(files, mcu)
     files |= build_files(mcu, len(lowered.graph.nodes), flag, _SOURCES)
+    files["LICENSE"] = resources.file("LICENSE").read_bytes()
     files["README.md"] = filled("mlperf_tiny/README.md", _told(lowered, found))
     return files | _built(files, lowered, flag)
 
