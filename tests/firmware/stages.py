@@ -20,7 +20,7 @@ from hwkit.ir.graph import Graph
 from hwkit.ir.interpret import run
 from hwkit.ir.ops import Concat, MaxPool2d, Op, Padding, activations
 from hwkit.ir.types import S8, Array
-from hwkit.lower import memory
+from hwkit.lower import memory, memory_lowest
 from hwkit.lower.memory_packing import Problem, first_fit
 from hwkit.lower.patch.turns import Part
 from hwkit.targets.mcu.lower import lower
@@ -100,14 +100,18 @@ def placed_anyhow(random: Random) -> Iterator[None]:
 
     def placed(
         problem: Problem, start: Sequence[int], loose: Problem, home: Sequence[int]
-    ) -> memory._Placed:
+    ) -> memory_lowest.Placed:
         order = random.sample(range(len(home)), len(home))
-        return memory._Placed(tuple(first_fit(loose, order)), 0)
+        return memory_lowest.Placed(tuple(first_fit(loose, order)), 0)
 
     def anew(kind: type, key: object, make: Callable[[], Any], legal: object) -> Any:
         return make()
 
-    with patch.object(memory, "_placed", placed), patch.object(memory, "remembered", anew):
+    with (
+        patch.object(memory_lowest, "_placed", placed),
+        patch.object(memory_lowest, "remembered", anew),
+        patch.object(memory, "remembered", anew),
+    ):
         yield
 
 

@@ -12,7 +12,7 @@ from hwkit.ir.builder import GraphBuilder
 from hwkit.ir.graph import Graph
 from hwkit.ir.ops import Clamp, Concat, MaxPool2d, Pad, Padding
 from hwkit.ir.types import S8
-from hwkit.lower import memory, remembered, reorder
+from hwkit.lower import memory_lowest, remembered, reorder
 from hwkit.lower.memory import MemoryPlan
 from hwkit.lower.memory_core import core
 from hwkit.lower.memory_packing import Box, Problem, conflict, first_fit, height, problem
@@ -76,7 +76,7 @@ def test_a_plan_is_made_once(plans: Path, monkeypatch: pytest.MonkeyPatch) -> No
     def fail(*arguments: object) -> None:
         raise AssertionError("planned again")
 
-    monkeypatch.setattr(memory, "_placed", fail)
+    monkeypatch.setattr(memory_lowest, "_placed", fail)
     assert planned() == first
 
 
@@ -94,7 +94,7 @@ def test_a_damaged_plan_is_made_again(damage: str, plans: Path) -> None:
     elif damage in ("overlap", "long"):
         offsets = kept["plan"]["offsets"]
         kept["plan"]["offsets"] = [0] * (len(offsets) + (damage == "long"))
-        plan = memory._Placed(tuple(kept["plan"]["offsets"]), kept["plan"]["bound"])
+        plan = memory_lowest.Placed(tuple(kept["plan"]["offsets"]), kept["plan"]["bound"])
         kept["sha256"] = remembered._digest(plan)
         path.write_text(json.dumps(kept))
     elif damage == "folder":
