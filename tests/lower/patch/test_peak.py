@@ -28,7 +28,7 @@ def test_a_stage_by_hand() -> None:
     assert row_bytes(graph, "x") == 32
     assert whole_bytes(graph, "b_out") == 6 * 32
     # A halo of two rows for x; buffers of three rows for both while a runs, that of a_out with its
-    # halo in it. The result's last row lies where x had its halo, which the last turn keeps no more.
+    # halo in it. The result's last row lies where x had its halo, not kept by the last turn.
     assert plan(graph, [stage]).arena_bytes == 64 + 2 * 96 + 192 - 32
     assert plan(graph, [stage], uncounted=["b_out"]).arena_bytes == 64 + 2 * 96
 
