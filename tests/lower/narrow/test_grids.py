@@ -44,10 +44,28 @@ def test_rare_outliers_are_cut_off_and_frequent_ones_are_not() -> None:
     assert frequent.steps(np.array([7]))[0] > 115
 
 
+@pytest.mark.parametrize("values", [range(-60, 61), [*range(-30, 90)] * 9 + [120], [-100, 3, 3]])
+@pytest.mark.parametrize("bits", [2, 4])
+def test_the_best_of_the_ranges_that_are_tried(values: list[int], bits: int) -> None:
+    """The range seen, with zero, cut by 2**(k/8), k in 0..16, zero on an integer."""
+    counts, steps = seen(*values), np.arange(-128, 128)
+    low, high = min(*values, 0), max(*values, 0)
+    dtype, errors = IntType(bits, True), {}
+    for k in range(17):
+        step = max(1.0, (high - low) * 2.0 ** (-k / 8) / (2**bits - 1))
+        zero = dtype.low + int(np.floor(-low * 2.0 ** (-k / 8) / step + 0.5))
+        grid = Grid(dtype, step, min(zero, dtype.high))
+        errors[step] = squared_error(grid, counts, steps)
+    found = best_grid(counts, S8, 0, bits)
+    assert found.step in errors
+    assert squared_error(found, counts, steps) == errors[found.step] == min(errors.values())
+
+
 def test_the_coarser_histogram_has_all_that_was_seen() -> None:
     counts = seen(-128, -128, -120, 0, 127)
     grid = best_grid(counts, S8, -128, 4)
     assert coarser(counts, S8, -128, grid).sum() == 5
+    assert coarser(seen(-128), S8, -128, grid).tolist() == [1, *[0] * 15]
     assert entropy(coarser(counts, S8, -128, grid)) <= entropy(counts)
 
 

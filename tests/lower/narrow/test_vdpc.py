@@ -21,6 +21,7 @@ def test_bounds_are_the_quantile_of_a_normal_distribution() -> None:
     assert ordinary(counts(-10, 10), S8, 0.5) == (-6, 6)  # z 0.6745
     assert ordinary(counts(-128, 127, 127), S8, 0.9999) == (-128, 127)
     assert ordinary(counts(5, 5), S8) == (5, 5)
+    assert ordinary(np.zeros(256, np.int64), S8) == (-128, 127)  # nothing seen
 
 
 @pytest.mark.parametrize("phi", [0.0, 1.0, -1.0, 2.0])

@@ -28,6 +28,11 @@ def test_offers_are_taken_until_the_limit_holds_and_needless_ones_given_back() -
     assert search([A, B], lambda widths: "b" in widths, give_back=False) == {"a": 4, "b": 4}
 
 
+def test_all_but_the_needless_ones_stay() -> None:
+    worse = Offer("d", 4, 0.5, 0.1)
+    assert search([A, B, worse], lambda widths: widths.keys() >= {"b", "d"}) == {"b": 4, "d": 4}
+
+
 def test_the_narrower_of_two_widths_of_one_map_counts() -> None:
     def small(widths: Mapping[str, int]) -> bool:
         return widths.get("a", 8) <= 2
