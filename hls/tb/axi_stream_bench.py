@@ -107,6 +107,8 @@ def main(simulator: str) -> None:
 
     folder = HERE.parent
     (top,) = (path.stem for path in folder.glob("*_axis.v"))
+    # Verilator's makefile calls python, which may be on no path: the one that runs this.
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     os.environ["HWK_INFERENCES"] = (HERE / "inferences").read_text().strip()
     runner = get_runner(simulator)
     runner.build(
