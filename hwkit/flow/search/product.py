@@ -17,7 +17,7 @@ from hwkit.flow.search.space import Space
 from hwkit.flow.search.workers import Workers, trained
 from hwkit.flow.training import train
 from hwkit.flow.tuning import steps as kept
-from hwkit.flow.tuning.device import OnBoard, graph_of, on_board
+from hwkit.flow.tuning.device import OnBoard, graph_of, loop_state, on_board
 from hwkit.flow.tuning.maps import inputs_of
 from hwkit.formats import stamped
 from hwkit.profile.commit import source_commit
@@ -131,7 +131,7 @@ def _leave(run: Path, winner: Winner) -> None:
 
 def _state(run: Path, found: OnBoard) -> LoopState:
     trained_as = read_json(run / "train.json")
-    return _figures_state(
+    return loop_state(
         trained_as["weight_bits"],
         trained_as["accuracy"]["integer"],
         found.figures,
@@ -139,26 +139,9 @@ def _state(run: Path, found: OnBoard) -> LoopState:
     )
 
 
-def _figures_state(
-    bits: Mapping[str, int], accuracy: float, figures: Mapping[str, float], evidence: Any
-) -> LoopState:
-    whole = {key: int(figures[key]) for key in ("flash_bytes", "sram_bytes", "lut")
-             if key in figures}  # fmt: skip
-    return LoopState(
-        weight_bits=bits,
-        accuracy=accuracy,
-        cycles=figures.get("latency_cycles"),
-        us=figures.get("latency_us"),
-        flash_bytes=whole.get("flash_bytes"),
-        sram_bytes=whole.get("sram_bytes"),
-        lut=whole.get("lut"),
-        evidence=evidence,
-    )
-
-
 def _tried(network: Network, folder: Path, board: str) -> Tried:
     bits = read_json(folder / "train.json")["weight_bits"]
-    state = _figures_state(bits, network.accuracy, network.figures, network.evidence)
+    state = loop_state(bits, network.accuracy, network.figures, network.evidence)
     return Tried(network.title, "plan", board, state, {}, network.holds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from hwkit.ir.types import Array
 from hwkit.profile.book import CostBook
 from hwkit.profile.measurement import Measurement, parse
 from hwkit.record import to_json
-from hwkit.report.summary import Exactness
+from hwkit.report.summary import Exactness, LoopState
+from hwkit.target import Evidence
 
 COMPARED = 16
 """Real inputs for which every integer of the board is compared."""
@@ -43,6 +45,30 @@ class OnBoard:
     exactness: Exactness
     folder: Path
     facts: dict[str, Any]
+
+
+def loop_state(
+    weight_bits: Mapping[str, int],
+    accuracy: float,
+    figures: Mapping[str, float],
+    evidence: Evidence,
+    activation_bits: Mapping[str, int] | None = None,
+) -> LoopState:
+    """A network as a report shows it: widths, ``accuracy`` (0..1), and ``figures`` of a board as in
+    ``OnBoard``; those that are not known are None."""
+    whole = {key: int(figures[key]) for key in ("flash_bytes", "sram_bytes", "lut")
+             if key in figures}  # fmt: skip
+    return LoopState(
+        weight_bits=weight_bits,
+        accuracy=accuracy,
+        cycles=figures.get("latency_cycles"),
+        us=figures.get("latency_us"),
+        flash_bytes=whole.get("flash_bytes"),
+        sram_bytes=whole.get("sram_bytes"),
+        lut=whole.get("lut"),
+        evidence=evidence,
+        activation_bits=activation_bits or {},
+    )
 
 
 def on_board(

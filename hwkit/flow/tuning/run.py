@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from hwkit import boards, targets
 from hwkit.allocate.budget import Budget
@@ -16,7 +15,7 @@ from hwkit.errors import BudgetInfeasible, ConfigError
 from hwkit.files import read_json, write_json
 from hwkit.flow import loop
 from hwkit.flow.tune import ROUNDS, Tuned, holds, tune_fleet
-from hwkit.flow.tuning.device import OnBoard, graph_of, on_board
+from hwkit.flow.tuning.device import OnBoard, graph_of, loop_state, on_board
 from hwkit.flow.tuning.maps import inputs_of, sensitivity_of_maps
 from hwkit.flow.tuning.source import Source
 from hwkit.flow.tuning.steps import Steps
@@ -109,19 +108,12 @@ class Tuning:
         found = on_board(self.steps, graph, board, inputs_of(run), self.book)
         self.made[f"{title} {found.board}"] = run, found
         trained = read_json(run / "train.json")
-        figures: Mapping[str, Any] = found.figures
-        whole = {key: int(figures[key]) for key in ("flash_bytes", "sram_bytes", "lut")
-                 if key in figures}  # fmt: skip
-        return LoopState(
-            weight_bits=trained["weight_bits"],
-            accuracy=trained["accuracy"]["integer"],
-            cycles=figures.get("latency_cycles"),
-            us=figures.get("latency_us"),
-            flash_bytes=whole.get("flash_bytes"),
-            sram_bytes=whole.get("sram_bytes"),
-            lut=whole.get("lut"),
-            evidence=found.measurement.evidence,
-            activation_bits=trained.get("activation_plan", {}),
+        return loop_state(
+            trained["weight_bits"],
+            trained["accuracy"]["integer"],
+            found.figures,
+            found.measurement.evidence,
+            trained.get("activation_plan"),
         )
 
     def tables(self, names: Sequence[str]) -> list[CostTable]:
